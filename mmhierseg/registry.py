@@ -1,0 +1,79 @@
+"""Registry nodes of MMHierSeg.
+
+Each node is a child of MMEngine's root registry of the same kind, in scope
+``mmhierseg``, and lists in ``locations`` what to import when something is
+first looked up. ``SUPERPIXELS`` is new, so it has no parent.
+"""
+
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import \
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
+from mmengine.registry import Registry
+
+__all__ = [
+    'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS',
+    'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS'
+]
+
+
+class _OwnScopeRegistry(Registry):
+    """A registry that builds from itself whatever the default scope is.
+
+    MMEngine looks a registry of the default scope up among the relatives of
+    the one that builds. A root of its own kind has none, so a runner with
+    ``default_scope='mmseg'`` would log a warning at each build.
+    """
+
+    @contextmanager
+    def switch_scope_and_registry(self,
+                                  scope: Optional[str]) -> Iterator[Registry]:
+        """Yield this registry."""
+        yield self
+
+
+MODELS = Registry(
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='mmhierseg',
+    locations=['mmhierseg.models'])
+DATASETS = Registry(
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    scope='mmhierseg',
+    locations=['mmhierseg.datasets'])
+TRANSFORMS = Registry(
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    scope='mmhierseg',
+    locations=['mmhierseg.datasets.transforms'])
+METRICS = Registry(
+    'metric',
+    parent=MMENGINE_METRICS,
+    scope='mmhierseg',
+    locations=['mmhierseg.evaluation'])
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='mmhierseg',
+    locations=['mmhierseg.engine'])
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mmhierseg',
+    locations=['mmhierseg.engine'])
+VISUALIZERS = Registry(
+    'visualizer',
+    parent=MMENGINE_VISUALIZERS,
+    scope='mmhierseg',
+    locations=['mmhierseg.visualization'])
+# Makes a map of small segments from images: SEEDS, SLIC, Grid, TorchSLIC.
+SUPERPIXELS = _OwnScopeRegistry(
+    'superpixels', scope='mmhierseg', locations=['mmhierseg.superpixels'])
