@@ -1,0 +1,185 @@
+"""A hierarchy of segments: a label map and the parents that join its levels.
+
+Legend: B images, N_l segments at level l (level 0 the finest), C channels,
+H x W pixels. Labels and parents are int64, -1 = none.
+"""
+
+from typing import List, Sequence
+
+import torch
+from torch import Tensor
+
+
+class SegmentHierarchy:
+    """Nested segmentations of a batch of images, from fine to coarse.
+
+    Level 0 is a label map; every further level is given by the parents of the
+    segments one level below (CAST, Sec. 3.2: chaining the hard assignments
+    gives the segmentation at each level). Levels are therefore nested by
+    construction: pixels that share a segment share all of its ancestors.
+
+    Args:
+        labels (Tensor): Segments of level 0, (B, H, W) int64 in
+            [-1, N_0 - 1]; -1 = the pixel has no segment at any level.
+        parents (Sequence[Tensor]): Per step up, (B, N_l) int64;
+            ``parents[l][b, i]`` in [-1, N_{l+1} - 1] is the segment of level
+            l + 1 that segment i of level l belongs to. Entries of numbers
+            that no segment has (images of a batch may have fewer than N_l)
+            are never looked at by the methods that map pixels.
+
+    Raises:
+        TypeError: If ``labels`` or a parent table is not an int64 tensor.
+        ValueError: If the shapes do not fit each other.
+
+    Example:
+        >>> labels = torch.tensor([[[0, 0, 1], [2, 2, -1]]])
+        >>> parents = [torch.tensor([[1, 1, 0]])]
+        >>> hierarchy = SegmentHierarchy(labels, parents)
+        >>> hierarchy.num_levels
+        2
+        >>> hierarchy.label_map(1)
+        tensor([[[ 1,  1,  1],
+                 [ 0,  0, -1]]])
+    """
+
+    def __init__(self, labels: Tensor, parents: Sequence[Tensor]) -> None:
+        _check_int64('labels', labels)
+        if labels.dim() != 3:
+            raise ValueError('`labels` must have shape (B, H, W), got '
+                             f'{tuple(labels.shape)}')
+        for level, parent in enumerate(parents):
+            _check_int64(f'parents[{level}]', parent)
+            if parent.dim() != 2 or parent.size(0) != labels.size(0):
+                raise ValueError(
+                    f'`parents[{level}]` must have shape (B, N_{level}) with '
+                    f'B = {labels.size(0)}, got {tuple(parent.shape)}')
+        self.labels = labels
+        self.parents: List[Tensor] = list(parents)
+
+    @property
+    def num_levels(self) -> int:
+        """int: Number of levels, the label map's own included."""
+        return len(self.parents) + 1
+
+    @property
+    def device(self) -> torch.device:
+        """torch.device: Where the label map lies."""
+        return self.labels.device
+
+    def assignment(self, level: int) -> Tensor:
+        """Ancestor at a level of every segment of level 0.
+
+        Args:
+            level (int): Level in [0, num_levels - 1]; negative levels count
+                from the coarsest.
+
+        Returns:
+            Tensor: (B, N_0) int64; -1 where a segment has no ancestor.
+
+        Raises:
+            IndexError: If there is no such level.
+        """
+        level = self._level(level)
+        if level == 0:
+            num_segments = self._num_finest()
+            indices = torch.arange(num_segments, device=self.device)
+            return indices.expand(self.labels.size(0), num_segments)
+        assignment = self.parents[0]
+        for parent in self.parents[1:level]:
+            assignment = _lookup(parent, assignment)
+        return assignment
+
+    def label_map(self, level: int) -> Tensor:
+        """Segmentation at a level.
+
+        Args:
+            level (int): Level in [0, num_levels - 1]; negative levels count
+                from the coarsest.
+
+        Returns:
+            Tensor: (B, H, W) int64; -1 where a pixel has no segment.
+        """
+        level = self._level(level)
+        if level == 0:
+            return self.labels
+        flat = _lookup(self.assignment(level), self.labels.flatten(1))
+        return flat.view_as(self.labels)
+
+    def scatter(self, tokens: Tensor, level: int) -> Tensor:
+        """Write a vector per segment to the segment's pixels.
+
+        Args:
+            tokens (Tensor): (B, N_l, C), any dtype, a row per segment of
+                ``level``.
+            level (int): Level that the rows belong to.
+
+        Returns:
+            Tensor: (B, C, H, W); zero where a pixel has no segment.
+
+        Raises:
+            ValueError: If the number of images or rows does not fit.
+        """
+        if tokens.dim() != 3 or tokens.size(0) != self.labels.size(0):
+            raise ValueError(
+                f'`tokens` must have shape (B, N, C) with B = '
+                f'{self.labels.size(0)}, got {tuple(tokens.shape)}')
+        labels = self.label_map(level)
+        if labels.numel() and int(labels.max()) >= tokens.size(1):
+            raise ValueError(
+                f'`tokens` must have a row for each of the '
+                f'{int(labels.max()) + 1} segments of level {level}, got '
+                f'{tokens.size(1)}')
+        # A zero row at the end takes the pixels without a segment.
+        rows = torch.nn.functional.pad(tokens, (0, 0, 0, 1))
+        index = torch.where(labels < 0, tokens.size(1), labels).flatten(1)
+        index = index.unsqueeze(1).expand(-1, tokens.size(2), -1)
+        flat = rows.transpose(1, 2).gather(2, index)
+        return flat.view(*flat.shape[:2], *labels.shape[1:])
+
+    def to(self, device) -> 'SegmentHierarchy':
+        """Copy of the hierarchy on a device.
+
+        Args:
+            device (torch.device | str): Target device.
+
+        Returns:
+            SegmentHierarchy: The same hierarchy on ``device``.
+        """
+        return SegmentHierarchy(
+            self.labels.to(device),
+            [parent.to(device) for parent in self.parents])
+
+    def cpu(self) -> 'SegmentHierarchy':
+        """Copy of the hierarchy in main memory."""
+        return self.to('cpu')
+
+    def __repr__(self) -> str:
+        batch, height, width = self.labels.shape
+        sizes = [parent.size(1) for parent in self.parents]
+        return (f'{type(self).__name__}(num_levels={self.num_levels}, '
+                f'images={batch}, size=({height}, {width}), '
+                f'table_sizes={sizes})')
+
+    def _level(self, level: int) -> int:
+        if not -self.num_levels <= level < self.num_levels:
+            raise IndexError(f'`level` must lie in [0, {self.num_levels - 1}]'
+                             f', got {level}')
+        return level % self.num_levels
+
+    def _num_finest(self) -> int:
+        if self.parents:
+            return self.parents[0].size(1)
+        return int(self.labels.max()) + 1 if self.labels.numel() else 0
+
+
+def _check_int64(name: str, value: Tensor) -> None:
+    if not isinstance(value, Tensor) or value.dtype != torch.int64:
+        got = getattr(value, 'dtype', type(value).__name__)
+        raise TypeError(f'`{name}` must be an int64 tensor, got {got}')
+
+
+def _lookup(table: Tensor, index: Tensor) -> Tensor:
+    """``table[b, index[b, i]]`` with -1 handed on; both (B, *) int64."""
+    if table.size(1) == 0:
+        return torch.full_like(index, -1)
+    return torch.where(index < 0, -1, table.gather(1, index.clamp(min=0)))
