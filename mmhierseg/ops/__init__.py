@@ -1,0 +1,18 @@
+"""Functional core: tensors in, tensors out; torch only, no registries."""
+
+from .farthest_point_sampling import farthest_point_sampling
+from .grouping import assignment_logits, pool_tokens, take_tokens
+from .interpolation import interpolation_taps
+from .position_encoding import (resize_position_encoding,
+                                sincos_position_encoding)
+from .relabel import compact_labels
+from .segment_mean import segment_matrix, segment_mean, segment_sizes
+from .token_map import area_fractions, tokens_to_map
+
+__all__ = [
+    'area_fractions', 'assignment_logits', 'compact_labels',
+    'farthest_point_sampling', 'interpolation_taps', 'pool_tokens',
+    'resize_position_encoding', 'segment_matrix', 'segment_mean',
+    'segment_sizes', 'sincos_position_encoding', 'take_tokens',
+    'tokens_to_map'
+]

@@ -9,6 +9,8 @@ from typing import List, Sequence
 import torch
 from torch import Tensor
 
+from mmhierseg.ops import tokens_to_map
+
 
 class SegmentHierarchy:
     """Nested segmentations of a batch of images, from fine to coarse.
@@ -129,12 +131,7 @@ class SegmentHierarchy:
                 f'`tokens` must have a row for each of the '
                 f'{int(labels.max()) + 1} segments of level {level}, got '
                 f'{tokens.size(1)}')
-        # A zero row at the end takes the pixels without a segment.
-        rows = torch.nn.functional.pad(tokens, (0, 0, 0, 1))
-        index = torch.where(labels < 0, tokens.size(1), labels).flatten(1)
-        index = index.unsqueeze(1).expand(-1, tokens.size(2), -1)
-        flat = rows.transpose(1, 2).gather(2, index)
-        return flat.view(*flat.shape[:2], *labels.shape[1:])
+        return tokens_to_map(tokens, labels, stride=1)
 
     def to(self, device) -> 'SegmentHierarchy':
         """Copy of the hierarchy on a device.
