@@ -1,0 +1,126 @@
+"""Arranges titled pictures in a grid: what a sheet is made of.
+
+Legend: pictures are RGB in 0..255, (h, w, 3) uint8, all of one size.
+"""
+
+from functools import lru_cache
+from typing import List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+__all__ = ['Panel', 'draw_grid']
+
+_BACKGROUND = (255, 255, 255)
+_TITLE_COLOR = (24, 24, 27)
+_NOTE_COLOR = (113, 113, 122)
+
+
+class Panel(NamedTuple):
+    """A picture of the grid and what is written above it."""
+
+    picture: np.ndarray
+    """(h, w, 3) uint8, RGB."""
+
+    title: str = ''
+    """Written above the picture, dark."""
+
+    note: str = ''
+    """Written behind the title, or below where both do not fit, grey."""
+
+
+def draw_grid(rows: Sequence[Sequence[Panel]],
+              header: str = '',
+              font_size: int = 15) -> np.ndarray:
+    """Draw rows of panels under one header.
+
+    Columns are as wide as the pictures, or as the widest text where that is
+    more: titles never run into each other.
+
+    Args:
+        rows (Sequence[Sequence[Panel]]): Rows of panels, all pictures of one
+            size; rows may differ in length.
+        header (str): Written once above everything. Defaults to ''.
+        font_size (int): Height of the titles in pixels. Defaults to 15.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: If there is no panel, or pictures differ in size.
+    """
+    panels = [panel for row in rows for panel in row]
+    if not panels:
+        raise ValueError('`rows` must hold at least one panel, got none')
+    sizes = {panel.picture.shape[:2] for panel in panels}
+    if len(sizes) > 1:
+        raise ValueError('`rows` must hold pictures of one size, got '
+                         f'{sorted(sizes)}')
+    height, width = sizes.pop()
+    gap = font_size
+    top = gap + (2 * font_size + gap // 2 if header else 0)
+    caption = _caption_height(panels, width, font_size)
+    row_height = caption + height + gap
+    column = gap + max(width, _text_width(panels, font_size))
+    canvas = Image.new(
+        'RGB', (gap + max(column * max(map(len, rows)), gap +
+                          _length(header, font_size + 5)),
+                top + row_height * len(rows)), _BACKGROUND)
+    pen = ImageDraw.Draw(canvas)
+    _write(pen, (gap, gap), header, font_size + 5, _TITLE_COLOR)
+    for y, row in enumerate(rows):
+        for x, panel in enumerate(row):
+            corner = (gap + x * column, top + y * row_height)
+            _draw_caption(pen, corner, panel, width, font_size)
+            canvas.paste(
+                Image.fromarray(panel.picture),
+                (corner[0], corner[1] + caption))
+    return np.array(canvas)
+
+
+def _caption_height(panels: List[Panel], width: int, font_size: int) -> int:
+    """Height above the pictures: none, one, or two lines of text."""
+    if not any(panel.title or panel.note for panel in panels):
+        return 0
+    line = font_size + font_size // 2
+    fits = all(_fits_one_line(panel, width, font_size) for panel in panels)
+    return line if fits else 2 * line
+
+
+def _text_width(panels: List[Panel], font_size: int) -> int:
+    """Width of the widest title or note."""
+    return max(
+        _length(text, font_size) for panel in panels
+        for text in (panel.title, panel.note))
+
+
+def _fits_one_line(panel: Panel, width: int, font_size: int) -> bool:
+    return _length(f'{panel.title}  {panel.note}', font_size) <= width
+
+
+def _draw_caption(pen: ImageDraw.ImageDraw, corner: Tuple[int, int],
+                  panel: Panel, width: int, font_size: int) -> None:
+    left, top = corner
+    _write(pen, corner, panel.title, font_size, _TITLE_COLOR)
+    if _fits_one_line(panel, width, font_size):
+        left += _length(f'{panel.title}  ', font_size) if panel.title else 0
+    else:
+        top += font_size + font_size // 3
+    _write(pen, (left, top), panel.note, font_size, _NOTE_COLOR)
+
+
+def _write(pen: ImageDraw.ImageDraw, corner: Tuple[int, int], text: str,
+           size: int, color: Tuple[int, int, int]) -> None:
+    pen.text(corner, text, fill=color, font=_font(size))
+
+
+def _length(text: str, size: int) -> int:
+    """Width of a text in pixels."""
+    return int(np.ceil(_font(size).getlength(text)))
+
+
+@lru_cache(maxsize=None)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which Matplotlib ships: the same sheet on any machine."""
+    from matplotlib import font_manager
+    return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)

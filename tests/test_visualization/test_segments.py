@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+
+from mmhierseg.visualization import (boundary_mask, count_segments,
+                                     draw_boundaries, mean_colors)
+
+
+@pytest.fixture
+def image():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (13, 22, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def labels():
+    """Four blocks; the last has no segment. H != W."""
+    labels = np.zeros((13, 22), dtype=np.int64)
+    labels[:6, 10:] = 3
+    labels[6:, :10] = 9
+    labels[6:, 10:] = -1
+    return labels
+
+
+class TestBoundaryMask:
+
+    def test_lines_lie_at_the_change(self, labels):
+        mask = boundary_mask(labels)
+        expected = np.zeros_like(mask)
+        expected[:, 10] = True  # right of the boundary between columns 9, 10
+        expected[6, :] = True  # below the boundary between rows 5 and 6
+        np.testing.assert_array_equal(mask, expected)
+
+    @pytest.mark.parametrize('width', [1, 2, 3, 4, 7])
+    def test_width(self, width):
+        labels = np.repeat([[0] * 10 + [1] * 10], 3, axis=0)
+        mask = boundary_mask(labels, width)
+        assert (mask.sum(axis=1) == width).all()
+        # Centred on the boundary, which lies between columns 9 and 10.
+        center = np.flatnonzero(mask[0]).mean()
+        assert abs(center - 9.5) <= 0.5
+
+    def test_wide_lines_stop_at_the_border(self):
+        assert boundary_mask(np.array([[0, 1]]), width=9).all()
+
+    def test_same_for_any_numbering(self, labels):
+        renamed = np.select([labels == 0, labels == 3, labels == 9],
+                            [900000, 1, 0], default=-7)
+        np.testing.assert_array_equal(
+            boundary_mask(labels, 3), boundary_mask(renamed, 3))
+
+    def test_all_negative_labels_mean_none(self):
+        assert not boundary_mask(np.array([[-1, -2], [-3, -1]])).any()
+
+    def test_transposes(self, labels):
+        np.testing.assert_array_equal(
+            boundary_mask(labels.T, 2), boundary_mask(labels, 2).T)
+
+    @pytest.mark.parametrize('shape', [(1, 1), (1, 5), (5, 1)])
+    def test_smallest_maps(self, shape):
+        assert not boundary_mask(np.zeros(shape, dtype=int), 3).any()
+
+    def test_unsigned_labels(self, labels):
+        unsigned = np.where(labels < 0, 5, labels).astype(np.uint16)
+        np.testing.assert_array_equal(
+            boundary_mask(unsigned), boundary_mask(labels))
+
+
+class TestDrawBoundaries:
+
+    def test_changes_lines_only(self, image, labels):
+        labels = np.where(labels < 0, 4, labels)
+        drawn = draw_boundaries(image, labels, (1, 2, 3), outline=0)
+        mask = boundary_mask(labels)
+        assert (drawn[mask] == (1, 2, 3)).all()
+        np.testing.assert_array_equal(drawn[~mask], image[~mask])
+
+    def test_outline_darkens_both_sides(self, labels):
+        labels = np.where(labels < 0, 4, labels)
+        image = np.full((*labels.shape, 3), 200, dtype=np.uint8)
+        drawn = draw_boundaries(image, labels, (0, 0, 0), outline=0.5)
+        assert (drawn[0, [9, 11]] == 100).all()
+        assert (drawn[0, [8, 12]] == 200).all()
+
+    def test_pixels_without_a_segment_turn_grey(self, image, labels):
+        drawn = draw_boundaries(image, labels)
+        at = (10, 18)  # inside the block without a segment
+        expected = (image[at].astype(int) + 128) / 2
+        np.testing.assert_allclose(drawn[at], expected, atol=0.5)
+
+    def test_leaves_input_alone(self, image, labels):
+        before = image.copy()
+        draw_boundaries(image, labels)
+        np.testing.assert_array_equal(image, before)
+
+
+class TestMeanColors:
+
+    def test_against_a_loop(self, image, labels):
+        painted = mean_colors(image, labels, none_color=(9, 8, 7))
+        for label in (0, 3, 9):
+            inside = labels == label
+            expected = np.rint(image[inside].mean(axis=0))
+            assert (painted[inside] == expected).all()
+        assert (painted[labels < 0] == (9, 8, 7)).all()
+
+    def test_non_contiguous(self, image, labels):
+        np.testing.assert_array_equal(
+            mean_colors(image[:, ::-1], labels[:, ::-1]),
+            mean_colors(image, labels)[:, ::-1])
+
+    def test_constant_image_stays(self, labels):
+        image = np.full((*labels.shape, 3), 77, dtype=np.uint8)
+        painted = mean_colors(image, np.where(labels < 0, 4, labels))
+        np.testing.assert_array_equal(painted, image)
+
+    def test_no_segment_at_all(self, image):
+        painted = mean_colors(image, np.full(image.shape[:2], -1))
+        assert (painted == 128).all()
+
+
+def test_count_segments(labels):
+    assert count_segments(labels) == 3
+    assert count_segments(np.full((2, 3), -1)) == 0
+
+
+@pytest.mark.parametrize('draw', [draw_boundaries, mean_colors])
+@pytest.mark.parametrize('bad_image, bad_labels, error, message', [
+    (np.zeros((4, 5, 3)), None, TypeError, '`image` must be uint8'),
+    (np.zeros((4, 5), np.uint8), None, ValueError, r'\(H, W, 3\)'),
+    (None, np.zeros((4, 5)), TypeError, '`labels` must be an integer array'),
+    (None, np.zeros((1, 4, 5), int), ValueError, r'\(H, W\), got \(1, 4, 5'),
+    (None, np.zeros((5, 4), int), ValueError, 'as large as `image`'),
+])
+def test_exceptions(draw, bad_image, bad_labels, error, message):
+    image = np.zeros((4, 5, 3), np.uint8) if bad_image is None else bad_image
+    labels = np.zeros((4, 5), int) if bad_labels is None else bad_labels
+    with pytest.raises(error, match=message):
+        draw(image, labels)
+
+
+def test_exceptions_of_the_lines(image, labels):
+    with pytest.raises(ValueError, match='`width` must be at least 1, got 0'):
+        boundary_mask(labels, 0)
+    with pytest.raises(ValueError, match=r'`outline` must lie in \[0, 1\]'):
+        draw_boundaries(image, labels, outline=2)
