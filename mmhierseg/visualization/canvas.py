@@ -3,7 +3,7 @@
 Legend: pictures are RGB in 0..255, (h, w, 3) uint8, all of one size.
 """
 
-from functools import lru_cache
+from functools import cache
 from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -119,7 +119,7 @@ def _length(text: str, size: int) -> int:
     return int(np.ceil(_font(size).getlength(text)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which Matplotlib ships: the same sheet on any machine."""
     from matplotlib import font_manager

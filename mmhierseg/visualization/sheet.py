@@ -10,8 +10,12 @@ import numpy as np
 from PIL import Image
 
 from .canvas import Panel, draw_grid
-from .segments import boundary_mask, count_segments, draw_boundaries, \
-    mean_colors
+from .segments import (
+    boundary_mask,
+    count_segments,
+    draw_boundaries,
+    mean_colors,
+)
 
 __all__ = ['draw_nested_boundaries', 'hierarchy_sheet', 'level_titles']
 

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
-from mmhierseg.visualization import (boundary_mask, count_segments,
-                                     draw_boundaries, mean_colors)
+from mmhierseg.visualization import (
+    boundary_mask,
+    count_segments,
+    draw_boundaries,
+    mean_colors,
+)
 
 
 @pytest.fixture

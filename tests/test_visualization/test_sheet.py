@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
-from mmhierseg.visualization import (draw_nested_boundaries, hierarchy_sheet,
-                                     level_titles, mean_colors)
+from mmhierseg.visualization import (
+    draw_nested_boundaries,
+    hierarchy_sheet,
+    level_titles,
+    mean_colors,
+)
 from mmhierseg.visualization.canvas import Panel, draw_grid
 
 
