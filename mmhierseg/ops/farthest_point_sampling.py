@@ -49,7 +49,7 @@ def farthest_point_sampling(points: Tensor,
     Example:
         >>> points = torch.tensor([[[0.], [1.], [9.], [4.]]])
         >>> farthest_point_sampling(points, 3)
-        tensor([[2, 0, 3]])
+        tensor([[2, 0, 1]])
     """
     if points.dim() != 3:
         raise ValueError('`points` must have shape (B, N, C), got '

@@ -26,8 +26,8 @@ def segment_mean(features: Tensor,
     """Mean over each segment of features brought to the label map's size.
 
     Args:
-        features (Tensor): (B, C, h, w) float. Half precision is summed in
-            float32.
+        features (Tensor): (B, C, h, w) float, or (1, C, h, w) for all
+            images alike. Half precision is summed in float32.
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         num_segments (int): N, at least 1.
         mode (str): How features come to H x W: 'bilinear' or 'bicubic', as in
@@ -50,10 +50,10 @@ def segment_mean(features: Tensor,
                  [0.],
                  [4.]]]), tensor([[False,  True, False]]))
     """
-    if features.dim() != 4 or features.size(0) != labels.size(0):
+    if features.dim() != 4 or features.size(0) not in (1, labels.size(0)):
         raise ValueError(
             f'`features` must have shape (B, C, h, w) with B = '
-            f'{labels.size(0)}, got {tuple(features.shape)}')
+            f'{labels.size(0)} or 1, got {tuple(features.shape)}')
     dtype = torch.promote_types(features.dtype, torch.float32)
     matrix, empty = segment_matrix(
         labels, num_segments, tuple(features.shape[2:]), mode, dtype)

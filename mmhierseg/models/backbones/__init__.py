@@ -1,0 +1,5 @@
+"""Backbones."""
+
+from .cast import CAST
+
+__all__ = ['CAST']

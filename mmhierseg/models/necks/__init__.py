@@ -1,0 +1,5 @@
+"""Necks."""
+
+from .graph_pooling import GraphPooling, GraphPoolingOutput
+
+__all__ = ['GraphPooling', 'GraphPoolingOutput']

@@ -1,0 +1,527 @@
+"""CAST: a vision transformer on superpixels with graph pooling.
+
+Ke, Mo and Yu, "Learning Hierarchical Image Segmentation For Recognition and
+By Recognition", ICLR 2024 (arXiv 2210.00314), Sec. 3.
+
+Legend: B images, N_l segments at level l (0 = superpixels), C channels, H x W
+pixels, h x w cells of the stem's grid (stride 8).
+"""
+
+from dataclasses import dataclass, field
+from typing import List, Optional, Sequence, Tuple, Union
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
+from torch import Tensor, nn
+
+from mmhierseg.ops import (compact_labels, resize_position_encoding,
+                           segment_mean, segment_sizes,
+                           sincos_position_encoding, tokens_to_map)
+from mmhierseg.registry import MODELS, SUPERPIXELS
+from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
+from ..necks.graph_pooling import GraphPooling, GraphPoolingOutput
+from ..utils import (BlockFusion, ConvStem, TransformerBlock, check_rgbs,
+                     follow_parents, init_mocov3_, init_timm_vit_, split_rgbs)
+from .cast_config import CASTOptions
+
+
+@dataclass
+class _Tokens:
+    """Segment tokens that enter the first stage."""
+
+    labels: Tensor
+    """(B, H, W) int64: row of ``x`` of every pixel, -1 = none."""
+    x: Tensor
+    """(B, N_0, C)."""
+    empty: Optional[Tensor]
+    """(B, N_0) bool; None = no token is empty."""
+    fewest: int
+    """Tokens of the image that has the fewest."""
+
+
+@dataclass
+class _Stages:
+    """What the stages compute; lists run over stages."""
+
+    labels: Tensor
+    cls_token: Tensor
+    """(B, C) after the last stage's blocks."""
+    tokens: List[Tensor] = field(default_factory=list)
+    """(B, N_l, C) after the blocks, before pooling."""
+    empty: List[Optional[Tensor]] = field(default_factory=list)
+    """(B, N_l) bool before pooling; None = no token is empty."""
+    pooled: List[GraphPoolingOutput] = field(default_factory=list)
+
+
+@MODELS.register_module()
+class CAST(BaseModule):
+    """Vision transformer whose tokens are segments, ever fewer and larger.
+
+    Takes RGBS, (B, 4, H, W) = normalised RGB and a map of superpixels, as the
+    data preprocessors of this package make it, or (B, 3, H, W), for which it
+    makes superpixels itself. Any H x W; a map with gaps, or a window of a
+    larger map, is relabelled per image.
+
+    ``forward`` returns a tuple. With ``out_type``
+
+    * ``'cls_token'``: one (B, C), the class token after the last norm;
+    * ``'avg_segments'``: one (B, C), the mean of the fused segment tokens;
+    * ``'segments'``: one :class:`~mmhierseg.structures.SegmentTokens`, fused;
+    * ``'featmap'``: one (B, C, H', W') per entry of ``out_indices``, with
+      H' = ceil(H / featmap_stride): a cell is the mean of its pixels'
+      segment tokens, pixels without a segment counting as zero.
+
+    *Fused* tokens join those of all stages along the hard parents. Parameters
+    that the chosen output never uses do not require gradients.
+
+    Args:
+        arch (str | dict): 'small' (CAST-S), 'small-deep' (CAST-SD), 'base'
+            (CAST-B), 'base-deep', or a dict with ``embed_dims`` (a multiple
+            of 8), ``depths`` (blocks per stage) and ``num_heads``. Defaults
+            to 'small'.
+        img_size (int | Tuple[int, int]): Side, or height and width, of the
+            images that the positional encodings are made for; others get
+            them interpolated. Defaults to 224.
+        num_clusters (Sequence[int]): Segments after each stage. Defaults to
+            (64, 32, 16, 8), for about 196 superpixels; the papers' choice for
+            about 1024 is (320, 160, 80, 40).
+        pos_embed (str): 'sincos', fixed, with MoCo v3's initialisation, or
+            'learned', with that of DeiT. Defaults to 'sincos'.
+        out_type (str): See above. Defaults to 'cls_token'.
+        out_indices (Sequence[int | str], optional): Maps of 'featmap': stages
+            (0..3; -1 is the last) and 'fused'. Other outputs ignore it.
+            Defaults to None, all stages.
+        segment_at (str, optional): Where features are averaged over segments:
+            'stem', the stem's grid, at which the segments are sampled, or
+            'pixel', the full size. Defaults to None: 'pixel' for 'segments'
+            and 'featmap', 'stem' otherwise.
+        featmap_stride (int): Side in pixels of a cell of 'featmap': 8, 4, 2
+            or 1. Defaults to 8.
+        mask_empty (bool): Whether tokens of segments that an image does not
+            have are left out of attention and pooling, so that the output for
+            an image does not depend on its batch mates. Quirk: the authors'
+            code lets them take part, and checkpoints that they publish need
+            False for their exact features. Defaults to True.
+        superpixels (dict, optional): Config of what makes superpixels of
+            inputs that come without. Defaults to None:
+            dict(type='TorchSLIC', segment_size=16).
+        mean (Sequence[float]): Mean, in 0..255, that normalised the RGB of
+            such inputs. Defaults to ImageNet's.
+        std (Sequence[float]): Standard deviation, likewise.
+        mlp_ratio (float): Width of the MLPs over C. Defaults to 4.
+        drop_rate (float): Dropout in the blocks. Defaults to 0.
+        drop_path_rate (float): Stochastic depth of the last block; grows
+            linearly from 0. Defaults to 0.
+        pool_drop_rate (float): Dropout in the poolings. Defaults to 0.1.
+        fusion_drop_rate (float): Dropout in the fusion. Defaults to 0.2.
+        norm_cfg (dict): Norm layer of stem and fusion. Defaults to
+            dict(type='BN').
+        norm_eval (bool): Whether BatchNorm stays in eval mode in training.
+            Defaults to False.
+        frozen_stages (int): Stages not to train: 0 freezes stem, class token
+            and positions, l > 0 also the first l stages. Defaults to -1.
+        with_cp (bool): Whether to recompute the blocks in the backward pass
+            instead of keeping their activations. Defaults to False.
+        init_cfg (dict, optional): Initialisation config, e.g.
+            dict(type='Pretrained', checkpoint=..., prefix='backbone.').
+
+    Raises:
+        TypeError: If an option has the wrong type.
+        ValueError: If an option is unknown or options do not fit each other.
+
+    Example:
+        >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
+        >>> model = CAST(arch, img_size=64, num_clusters=(8, 6, 4, 2)).eval()
+        >>> labels = torch.arange(16).view(1, 1, 4, 4).float()
+        >>> labels = labels.repeat_interleave(16, 2).repeat_interleave(16, 3)
+        >>> inputs = torch.cat([torch.zeros(1, 3, 64, 64), labels], dim=1)
+        >>> model(inputs)[0].shape
+        torch.Size([1, 48])
+        >>> model.forward_hierarchy(inputs).hierarchy
+        SegmentHierarchy(num_levels=5, images=1, size=(64, 64), \
+table_sizes=[16, 8, 6, 4])
+    """
+
+    num_extra_tokens = 1
+
+    def __init__(self,
+                 arch: Union[str, dict] = 'small',
+                 img_size: Union[int, Tuple[int, int]] = 224,
+                 num_clusters: Sequence[int] = (64, 32, 16, 8),
+                 pos_embed: str = 'sincos',
+                 out_type: str = 'cls_token',
+                 out_indices: Optional[Sequence[Union[int, str]]] = None,
+                 segment_at: Optional[str] = None,
+                 featmap_stride: int = 8,
+                 mask_empty: bool = True,
+                 superpixels: Optional[dict] = None,
+                 mean: Sequence[float] = (123.675, 116.28, 103.53),
+                 std: Sequence[float] = (58.395, 57.12, 57.375),
+                 mlp_ratio: float = 4.,
+                 drop_rate: float = 0.,
+                 drop_path_rate: float = 0.,
+                 pool_drop_rate: float = 0.1,
+                 fusion_drop_rate: float = 0.2,
+                 norm_cfg: dict = dict(type='BN'),
+                 norm_eval: bool = False,
+                 frozen_stages: int = -1,
+                 with_cp: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        options = CASTOptions(arch, img_size, num_clusters, pos_embed,
+                              out_type, out_indices, segment_at,
+                              featmap_stride, frozen_stages)
+        self.options = options
+        self.embed_dims = options.embed_dims
+        self.num_stages = len(options.depths)
+        self.mask_empty = mask_empty
+        self.norm_eval = norm_eval
+        self.frozen_stages = frozen_stages
+        self.superpixels = SUPERPIXELS.build(
+            superpixels or dict(type='TorchSLIC', segment_size=16))
+        for name, values in (('mean', mean), ('std', std)):
+            self.register_buffer(
+                name,
+                torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
+                persistent=False)
+
+        self.stem = ConvStem(self.embed_dims, norm_cfg)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+        self._make_pos_embed()
+        self.stages = self._make_stages(mlp_ratio, drop_rate, drop_path_rate,
+                                        with_cp)
+        self.pools = nn.ModuleList(
+            GraphPooling(
+                self.embed_dims,
+                num,
+                options.num_heads,
+                mlp_ratio,
+                pool_drop_rate,
+                mask_empty=mask_empty) for num in options.num_clusters)
+        if options.out_type == 'cls_token':
+            self.norm = nn.LayerNorm(self.embed_dims, eps=1e-6)
+        if options.fuses:
+            self.fusion = BlockFusion(self.embed_dims, self.num_stages,
+                                      fusion_drop_rate, norm_cfg)
+        self.reset_parameters()
+        self._freeze_unused()
+        self._freeze_stages()
+        self._register_load_state_dict_pre_hook(self._resize_pos_embed)
+
+    # ---------------------------------------------------------------- outputs
+
+    def forward(self, inputs: Tensor) -> Tuple[Union[Tensor, SegmentTokens]]:
+        """Features of a batch of images.
+
+        Args:
+            inputs (Tensor): (B, 4, H, W) normalised RGB and segment map, or
+                (B, 3, H, W) normalised RGB.
+
+        Returns:
+            Tuple[Tensor | SegmentTokens]: See the class.
+
+        Raises:
+            TypeError: If ``inputs`` is no floating-point tensor.
+            ValueError: If its shape or its labels are wrong.
+        """
+        options = self.options
+        stages = self._encode(inputs, options.last_stage, pool_last=False)
+        if options.out_type == 'cls_token':
+            return (self.norm(stages.cls_token), )
+        if options.out_type == 'featmap':
+            return self._feature_maps(stages)
+        fused = self._fuse(stages)
+        if options.out_type == 'segments':
+            return (self._segment_tokens(stages, fused), )
+        return (_masked_mean(fused[:, 1:], stages.empty[0]), )
+
+    def forward_hierarchy(self, inputs: Tensor) -> CASTOutput:
+        """Everything the model computes, the hierarchy of segments included.
+
+        Args:
+            inputs (Tensor): As in :meth:`forward`.
+
+        Returns:
+            CASTOutput: All levels, the one after the last pooling too. Its
+            ``cls_token`` is the one that :meth:`forward` returns; where it
+            returns none ('avg_segments', 'featmap'), the one that comes out
+            of the last pooling.
+        """
+        stages = self._encode(inputs, self.num_stages - 1, pool_last=True)
+        if self.options.out_type == 'cls_token':
+            cls_token = self.norm(stages.cls_token)
+        elif self.options.out_type == 'segments':
+            cls_token = self._fuse(stages)[:, 0]
+        else:
+            cls_token = stages.pooled[-1].cls_token
+        empty = [
+            torch.zeros_like(tokens[..., 0], dtype=torch.bool)
+            if mask is None else mask
+            for tokens, mask in zip(stages.tokens, stages.empty)
+        ]
+        return CASTOutput(
+            cls_token=cls_token,
+            tokens=stages.tokens,
+            logits=[pooled.logits for pooled in stages.pooled],
+            sampled=[pooled.sampled for pooled in stages.pooled],
+            centroids=[pooled.tokens for pooled in stages.pooled],
+            empty=empty,
+            hierarchy=self._hierarchy(stages))
+
+    def _hierarchy(self, stages: _Stages) -> SegmentHierarchy:
+        return SegmentHierarchy(stages.labels,
+                                [pooled.parents for pooled in stages.pooled])
+
+    def _feature_maps(self, stages: _Stages) -> Tuple[Tensor]:
+        hierarchy = self._hierarchy(stages)
+        maps = []
+        for index in self.options.out_indices:
+            if index == 'fused':
+                tokens, labels = self._fuse(stages)[:, 1:], stages.labels
+            else:
+                tokens = stages.tokens[index]
+                labels = hierarchy.label_map(index)
+            maps.append(
+                tokens_to_map(tokens, labels, self.options.featmap_stride))
+        return tuple(maps)
+
+    def _segment_tokens(self, stages: _Stages,
+                        fused: Tensor) -> SegmentTokens:
+        empty = None
+        if self.mask_empty:
+            empty = stages.empty[0]
+            if empty is None:
+                empty = torch.zeros_like(fused[:, 1:, 0], dtype=torch.bool)
+        return SegmentTokens(fused[:, 0], fused[:, 1:], stages.labels, empty)
+
+    def _fuse(self, stages: _Stages) -> Tensor:
+        """(B, 1 + N_0, C) fused class token and segment tokens."""
+        pooled = stages.pooled[:self.num_stages - 1]
+        cls_tokens = [output.cls_token for output in pooled]
+        # Of the last pooling only the class token's way enters.
+        cls_tokens.append(self.pools[-1].pool_cls_token(stages.cls_token))
+        tokens = follow_parents(stages.tokens,
+                                [output.parents for output in pooled])
+        empty = stages.empty[0] if self.mask_empty else None
+        return self.fusion(cls_tokens, tokens, empty)
+
+    # ----------------------------------------------------------------- stages
+
+    def _encode(self, inputs: Tensor, last_stage: int,
+                pool_last: bool) -> _Stages:
+        """Run the stages up to one, and its pooling where it is asked for."""
+        tokens = self._tokenize(inputs)
+        x, empty, fewest = tokens.x, tokens.empty, tokens.fewest
+        cls_token = (self.cls_token + self.pos_embed[:, :1])[:, 0]
+        cls_token = cls_token.expand(x.size(0), -1)
+        stages = _Stages(tokens.labels, cls_token)
+        for level in range(last_stage + 1):
+            cls_token, x = self._run_stage(level, cls_token, x, empty)
+            stages.tokens.append(x)
+            stages.empty.append(empty)
+            stages.cls_token = cls_token
+            if level == last_stage and not pool_last:
+                break
+            pooled = self.pools[level](cls_token, x, empty)
+            stages.pooled.append(pooled)
+            cls_token, x = pooled.cls_token, pooled.tokens
+            few = self.mask_empty and fewest < x.size(1)
+            empty = pooled.sampled < 0 if few else None
+            fewest = min(fewest, x.size(1))
+        return stages
+
+    def _run_stage(self, level: int, cls_token: Tensor, x: Tensor,
+                   empty: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+        mask = None
+        if self.mask_empty and empty is not None:
+            # Everybody attends to the class token.
+            mask = nn.functional.pad(empty, (1, 0))
+        x = torch.cat([cls_token[:, None].to(x.dtype), x], dim=1)
+        for block in self.stages[level]:
+            x = block(x, mask)
+        return x[:, 0], x[:, 1:]
+
+    # ----------------------------------------------------------------- tokens
+
+    def _tokenize(self, inputs: Tensor) -> _Tokens:
+        """Mean features and positions of the segments (Sec. 3.1)."""
+        check_rgbs(inputs)
+        if inputs.size(1) == 3:
+            image, labels = inputs, self._make_superpixels(inputs)
+            num_labels = int(labels.max()) + 1
+        else:
+            image, labels, largest = split_rgbs(inputs)
+            num_labels = largest + 1
+        labels, num_segments, fewest = self._number(labels, num_labels)
+        x, empty = self._average(self.stem(image), labels, num_segments)
+        if self.mask_empty and fewest == num_segments:
+            empty = None
+        return _Tokens(labels, x, empty, fewest)
+
+    @torch.no_grad()
+    def _make_superpixels(self, image: Tensor) -> Tensor:
+        return self.superpixels(image.float() * self.std + self.mean)
+
+    def _number(self, labels: Tensor,
+                num_labels: int) -> Tuple[Tensor, int, int]:
+        """Row of the token of every pixel, their number, and the fewest."""
+        if not self.mask_empty:
+            limit = labels[0].numel()
+            if num_labels > limit:
+                raise ValueError(
+                    'channel 3 of `inputs` (the segment map) must hold labels '
+                    f'below the number of pixels ({limit}) when '
+                    f'`mask_empty=False`, got {num_labels - 1}: number the '
+                    'segments of each image from 0')
+            return labels, max(num_labels, 1), max(num_labels, 1)
+        labels, counts = compact_labels(labels, num_labels)
+        bound = max(1, min(num_labels, labels[0].numel()))
+        with_token = segment_sizes(self._at_stem(labels), bound) > 0
+        largest, fewest = torch.stack(
+            [counts.max(), with_token.sum(dim=1).min()]).tolist()
+        return labels, max(largest, 1), fewest
+
+    def _at_stem(self, labels: Tensor) -> Tensor:
+        """Labels where features are averaged: at the stem's grid, or all."""
+        if self.options.segment_at == 'pixel':
+            return labels
+        return labels[:, ::ConvStem.stride, ::ConvStem.stride]
+
+    def _average(self, features: Tensor, labels: Tensor,
+                 num_segments: int) -> Tuple[Tensor, Tensor]:
+        """(B, N_0, C) mean of features and positions, (B, N_0) empty."""
+        grid_size = self.options.grid_size
+        positions = self.pos_embed[:, 1:]
+        if self.options.segment_at == 'stem':
+            positions = resize_position_encoding(
+                positions, grid_size, features.shape[2:], num_extra_tokens=0)
+            positions = positions.transpose(1, 2).view_as(features[:1])
+            return segment_mean(features + positions, self._at_stem(labels),
+                                num_segments)
+        positions = positions.transpose(1, 2).unflatten(2, grid_size)
+        means, empty = segment_mean(features, labels, num_segments)
+        positions, _ = segment_mean(positions, labels, num_segments, 'bicubic')
+        return means + positions, empty
+
+    # ------------------------------------------------------------ parameters
+
+    def _make_pos_embed(self) -> None:
+        """(1, 1 + h w, C), the class token's entry first."""
+        height, width = self.options.grid_size
+        table = torch.zeros(1, 1 + height * width, self.embed_dims)
+        if self.options.pos_embed == 'sincos':
+            table[:, 1:] = sincos_position_encoding(
+                self.options.grid_size, self.embed_dims)
+            self.register_buffer('pos_embed', table)
+        else:
+            self.pos_embed = nn.Parameter(table)
+
+    def _make_stages(self, mlp_ratio: float, drop_rate: float,
+                     drop_path_rate: float, with_cp: bool) -> nn.ModuleList:
+        depths = self.options.depths
+        rates = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
+        blocks = [
+            TransformerBlock(self.embed_dims, self.options.num_heads,
+                             mlp_ratio, drop_rate, rate, with_cp)
+            for rate in rates
+        ]
+        return nn.ModuleList(
+            nn.ModuleList(blocks[sum(depths[:i]):sum(depths[:i + 1])])
+            for i in range(len(depths)))
+
+    def reset_parameters(self) -> None:
+        """Draw the transformer's parameters anew.
+
+        'sincos': as MoCo v3; 'learned': as timm's ViT. The stem, the norm
+        layers and the grouping biases keep what they were built with.
+        """
+        if self.options.pos_embed == 'sincos':
+            init_mocov3_(self)
+            nn.init.normal_(self.cls_token, std=1e-6)
+        else:
+            init_timm_vit_(self)
+            trunc_normal_(self.cls_token, std=.02)
+            trunc_normal_(self.pos_embed, std=.02)
+
+    def init_weights(self) -> None:
+        """Initialise, or load what ``init_cfg`` names."""
+        super().init_weights()
+        if not (isinstance(self.init_cfg, dict)
+                and self.init_cfg.get('type') == 'Pretrained'):
+            self.reset_parameters()
+
+    def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
+        """Bring the positions of a checkpoint to this model's image size."""
+        key = prefix + 'pos_embed'
+        table = state_dict.get(key)
+        if table is None or table.shape == self.pos_embed.shape:
+            return
+        side = round((table.size(1) - 1)**0.5)
+        state_dict[key] = resize_position_encoding(
+            table, (side, side), self.options.grid_size)
+
+    def _freeze_unused(self) -> None:
+        """Parameters that the chosen output never uses get no gradient."""
+        last = self.options.last_stage
+        unused = [*self.stages[last + 1:], *self.pools[last:]]
+        if self.options.fuses:
+            unused = [self.pools[-1].grouping]
+        for module in unused:
+            module.requires_grad_(False)
+
+    def _freeze_stages(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        self.cls_token.requires_grad = False
+        self.pos_embed.requires_grad = False
+        for module in (self.stem, *self.stages[:self.frozen_stages],
+                       *self.pools[:self.frozen_stages]):
+            module.eval()
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> 'CAST':
+        """Switch the mode; what is frozen stays in eval mode."""
+        super().train(mode)
+        self._freeze_stages()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def get_layer_depth(self, param_name: str,
+                        prefix: str = '') -> Tuple[int, int]:
+        """Depth of a parameter, for layer-wise learning-rate decay.
+
+        Args:
+            param_name (str): Full name of the parameter.
+            prefix (str): Prefix of this backbone in it. Defaults to ''.
+
+        Returns:
+            Tuple[int, int]: Layer of the parameter, 0 for stem, class token
+            and positions, and the number of layers; a pooling counts to the
+            last block of its stage.
+        """
+        depths = self.options.depths
+        num_layers = sum(depths) + 2
+        if not param_name.startswith(prefix):
+            return num_layers - 1, num_layers
+        name, *rest = param_name[len(prefix):].split('.')
+        if name in ('cls_token', 'pos_embed', 'stem'):
+            return 0, num_layers
+        if name == 'stages':
+            stage, block = int(rest[0]), int(rest[1])
+            return sum(depths[:stage]) + block + 1, num_layers
+        if name == 'pools':
+            return sum(depths[:int(rest[0]) + 1]), num_layers
+        return num_layers - 1, num_layers
+
+
+def _masked_mean(tokens: Tensor, empty: Optional[Tensor]) -> Tensor:
+    """(B, C) mean of the tokens that take part; zero if there are none."""
+    if empty is None:
+        return tokens.mean(dim=1)
+    weight = (~empty).to(tokens.dtype)[..., None]
+    return (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)

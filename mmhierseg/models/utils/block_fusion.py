@@ -1,0 +1,88 @@
+"""Block fusion: one feature per finest segment from the tokens of all stages.
+"""
+
+from typing import List, Optional, Sequence
+
+import torch
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmhierseg.ops import take_tokens
+
+
+class BlockFusion(BaseModule):
+    """BatchNorm, dropout and a linear layer on concatenated tokens.
+
+    Segments and class token are normalised together: their statistics are
+    over all rows of the batch that are not empty.
+
+    Args:
+        embed_dims (int): Width C of a token.
+        num_stages (int): Number of tokens to fuse.
+        drop_rate (float): Dropout. Defaults to 0.2.
+        norm_cfg (dict, optional): Norm layer. Defaults to dict(type='BN').
+    """
+
+    def __init__(self,
+                 embed_dims: int,
+                 num_stages: int = 4,
+                 drop_rate: float = 0.2,
+                 norm_cfg: Optional[dict] = dict(type='BN')) -> None:
+        super().__init__()
+        self.norm = build_norm_layer(norm_cfg, num_stages * embed_dims)[1]
+        self.drop = nn.Dropout(drop_rate)
+        self.proj = nn.Linear(num_stages * embed_dims, embed_dims)
+
+    def forward(self,
+                cls_tokens: Sequence[Tensor],
+                tokens: Sequence[Tensor],
+                empty: Optional[Tensor] = None) -> Tensor:
+        """Fuse.
+
+        Args:
+            cls_tokens (Sequence[Tensor]): (B, C) per stage.
+            tokens (Sequence[Tensor]): (B, N, C) per stage, those of the
+                ancestors of each finest segment.
+            empty (Tensor, optional): (B, N) bool, segments to leave out.
+                Defaults to None.
+
+        Returns:
+            Tensor: (B, 1 + N, C), the class token first; zero for empty
+            segments.
+        """
+        x = torch.cat(
+            [torch.cat(cls_tokens, dim=-1)[:, None],
+             torch.cat(tokens, dim=-1)], dim=1)
+        if empty is None:
+            return self._fuse(x.flatten(0, 1)).view(*x.shape[:2], -1)
+        taking_part = ~nn.functional.pad(empty, (1, 0))
+        fused = self._fuse(x[taking_part])
+        out = fused.new_zeros(*x.shape[:2], fused.size(-1))
+        out[taking_part] = fused
+        return out
+
+    def _fuse(self, rows: Tensor) -> Tensor:
+        # As 1 x 1 images, so that any 2-D norm layer takes them.
+        rows = self.norm(rows[..., None, None])[..., 0, 0]
+        return self.proj(self.drop(rows))
+
+
+def follow_parents(tokens: Sequence[Tensor],
+                   parents: Sequence[Tensor]) -> List[Tensor]:
+    """Tokens of the ancestors of each finest segment at every level.
+
+    Args:
+        tokens (Sequence[Tensor]): Per level, (B, N_l, C).
+        parents (Sequence[Tensor]): Per step up, (B, N_l) int64 in
+            [0, N_{l+1} - 1]; as many as levels above the first, at least.
+
+    Returns:
+        List[Tensor]: Per level, (B, N_0, C).
+    """
+    ancestors = [tokens[0]]
+    index = None
+    for level_tokens, parent in zip(tokens[1:], parents):
+        index = parent if index is None else parent.gather(1, index)
+        ancestors.append(take_tokens(level_tokens, index))
+    return ancestors

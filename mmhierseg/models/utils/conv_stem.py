@@ -1,0 +1,50 @@
+"""CAST's convolutional stem: pixels to features on a grid of stride 8."""
+
+from typing import Optional
+
+from mmcv.cnn import ConvModule, build_conv_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class ConvStem(BaseModule):
+    """Four 3x3 convolutions with BN and ReLU, then a 1x1 convolution.
+
+    Widths C/8, C/4, C/2, C and strides 2, 2, 2, 1, as the stem of Xiao et
+    al., "Early convolutions help transformers see better" (NeurIPS 2021), at
+    half its stride.
+
+    Args:
+        embed_dims (int): Output width C, a multiple of 8.
+        norm_cfg (dict, optional): Norm layer. Defaults to dict(type='BN').
+
+    Raises:
+        ValueError: If ``embed_dims`` is not a multiple of 8.
+    """
+
+    stride = 8
+
+    def __init__(self,
+                 embed_dims: int,
+                 norm_cfg: Optional[dict] = dict(type='BN')) -> None:
+        super().__init__()
+        if embed_dims % 8:
+            raise ValueError(
+                f'`embed_dims` must be a multiple of 8, got {embed_dims}')
+        channels = [3] + [embed_dims // ratio for ratio in (8, 4, 2, 1)]
+        layers = [
+            ConvModule(
+                channels[i],
+                channels[i + 1],
+                kernel_size=3,
+                stride=stride,
+                padding=1,
+                bias=False,
+                norm_cfg=norm_cfg) for i, stride in enumerate((2, 2, 2, 1))
+        ]
+        self.layers = nn.Sequential(
+            *layers, build_conv_layer(None, embed_dims, embed_dims, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, C, ceil(H / 8), ceil(W / 8))."""
+        return self.layers(image)

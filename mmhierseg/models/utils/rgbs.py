@@ -1,0 +1,77 @@
+"""RGBS: an image and its map of small segments in one tensor.
+
+The fourth channel S holds integer labels exactly; negative = no segment.
+"""
+
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+
+def check_rgbs(inputs: Tensor) -> None:
+    """Check that a tensor is an image, or an image and a segment map.
+
+    Args:
+        inputs (Tensor): What a backbone was given.
+
+    Raises:
+        TypeError: If it is no floating-point tensor.
+        ValueError: If it is not (B, 3, H, W) or (B, 4, H, W), or is empty.
+    """
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        got = getattr(inputs, 'dtype', type(inputs).__name__)
+        raise TypeError('`inputs` must be a floating-point tensor, '
+                        f'normalised RGB or RGBS, got {got}')
+    if inputs.dim() != 4 or inputs.size(1) not in (3, 4):
+        raise ValueError(
+            '`inputs` must have shape (B, 3, H, W), normalised RGB, or '
+            '(B, 4, H, W), RGB and a segment map as the data preprocessors '
+            f'of mmhierseg make it, got {tuple(inputs.shape)}')
+    if inputs.numel() == 0:
+        raise ValueError('`inputs` must hold at least one pixel, got '
+                         f'{tuple(inputs.shape)}')
+
+
+def split_rgbs(inputs: Tensor) -> Tuple[Tensor, Tensor, int]:
+    """Take the segment map off an RGBS tensor.
+
+    The largest label, for which a GPU has to be waited for once, is what the
+    number of tokens follows from; the checks of the labels ride on that read.
+
+    Args:
+        inputs (Tensor): (B, 4, H, W) float.
+
+    Returns:
+        Tuple[Tensor, Tensor, int]: Image (B, 3, H, W); labels (B, H, W)
+        int64, -1 = none; largest label in the batch, -1 if there is none.
+
+    Raises:
+        ValueError: If a label is NaN, no integer, or so large that it cannot
+            be exact in the dtype of ``inputs``.
+    """
+    image, segments = inputs[:, :3], inputs[:, 3]
+    with torch.no_grad():
+        # The maximum hands NaN on.
+        stats = torch.stack([
+            segments.amax().double(),
+            (segments != segments.floor()).any().double()
+        ])
+    largest, fractional = stats.tolist()
+    if largest != largest:
+        raise ValueError('channel 3 of `inputs` (the segment map) must hold '
+                         'integer labels, got NaN')
+    # Above 2 / eps neighbouring integers are no longer told apart.
+    limit = 2 / torch.finfo(inputs.dtype).eps
+    if largest >= limit:
+        raise ValueError(
+            'channel 3 of `inputs` (the segment map) must hold labels below '
+            f'{limit:.0f}, which is what {inputs.dtype} holds exactly, got '
+            f'{largest:.0f}: number the segments of each image from 0, and '
+            'keep the map in float32')
+    if fractional:
+        raise ValueError('channel 3 of `inputs` (the segment map) must hold '
+                         'integer labels, got fractions: resize label maps '
+                         'by nearest neighbour')
+    labels = segments.long().clamp(min=-1)
+    return image, labels, max(int(largest), -1)
