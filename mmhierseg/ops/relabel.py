@@ -46,7 +46,7 @@ def compact_labels(labels: Tensor,
                          f'more, got shape {tuple(labels.shape)}')
     flat = labels.flatten(1)
     if num_labels is None:
-        num_labels = int(flat.max()) + 1 if flat.numel() else 0
+        num_labels = max(int(flat.max()) + 1, 0) if flat.numel() else 0
     # The table costs M, the sort pixels x log(pixels): a window of a huge map
     # may hold few pixels with large numbers.
     if num_labels <= 2 * flat.size(1):

@@ -1,0 +1,21 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+import mmhierseg
+
+OPS = Path(mmhierseg.__file__).parent / 'ops'
+# The functional core stands on torch alone.
+ALLOWED = {'torch', 'typing', 'math'}
+
+
+@pytest.mark.parametrize('path', sorted(OPS.glob('*.py')), ids=lambda p: p.name)
+def test_ops_import_nothing_but_torch(path):
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules.add(node.module.split('.')[0])
+    assert modules <= ALLOWED

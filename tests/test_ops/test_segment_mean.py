@@ -1,0 +1,125 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmhierseg.ops import segment_matrix, segment_mean, segment_sizes
+
+
+def random_case(seed=0, size=(12, 20), grid=(3, 4), num=5):
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(2, 3, *grid, generator=generator)
+    labels = torch.randint(-1, num, (2, *size), generator=generator)
+    return features, labels, num
+
+
+def slow_segment_mean(features, labels, num, mode):
+    """The map written out at pixel resolution, a loop over segments."""
+    if features.shape[2:] != labels.shape[1:]:
+        features = F.interpolate(
+            features, labels.shape[1:], mode=mode, align_corners=False)
+    means = features.new_zeros(len(labels), num, features.size(1))
+    for b in range(len(labels)):
+        for n in range(num):
+            pixels = features[b, :, labels[b] == n]
+            if pixels.size(1):
+                means[b, n] = pixels.mean(1)
+    return means
+
+
+@pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
+@pytest.mark.parametrize('size, grid', [((12, 20), (3, 4)), ((13, 9), (2, 2)),
+                                        ((4, 6), (4, 6)), ((3, 5), (6, 10))])
+def test_agrees_with_slow_reference(size, grid, mode):
+    features, labels, num = random_case(size=size, grid=grid)
+    means, _ = segment_mean(features, labels, num, mode)
+    torch.testing.assert_close(
+        means, slow_segment_mean(features, labels, num, mode))
+
+
+def test_hand_computed_case():
+    # Cells 0 and 8, four pixels: bilinear gives 0, 2, 6, 8. Segment 0 holds
+    # the first and the third (mean 3), segment 2 the last; 1 has no pixel.
+    features = torch.tensor([[[[0., 8.]]]])
+    labels = torch.tensor([[[0, -1, 0, 2]]])
+    means, empty = segment_mean(features, labels, 3)
+    assert means.flatten().tolist() == [3., 0., 8.]
+    assert empty.tolist() == [[False, True, False]]
+
+
+def test_constant_map_gives_the_constant():
+    _, labels, num = random_case()
+    means, empty = segment_mean(torch.full((2, 1, 3, 4), 7.), labels, num)
+    torch.testing.assert_close(means[~empty],
+                               torch.full_like(means[~empty], 7.))
+
+
+def test_relabelling_permutes_rows():
+    features, labels, num = random_case()
+    order = torch.randperm(num, generator=torch.Generator().manual_seed(1))
+    renamed = torch.where(labels < 0, -1, order[labels])
+    means, _ = segment_mean(features, labels, num)
+    torch.testing.assert_close(
+        segment_mean(features, renamed, num)[0][:, order], means)
+
+
+def test_one_map_for_all_images():
+    features, labels, num = random_case()
+    shared = features[:1]
+    torch.testing.assert_close(
+        segment_mean(shared, labels, num)[0],
+        segment_mean(shared.expand(2, -1, -1, -1), labels, num)[0])
+
+
+def test_matrix_is_an_average():
+    _, labels, num = random_case()
+    labels[0][labels[0] == 2] = -1
+    matrix, empty = segment_matrix(labels, num, (3, 4))
+    assert (matrix >= 0).all()
+    assert empty[0, 2] and not empty[1, 2]
+    torch.testing.assert_close(matrix.sum(2), (~empty).float())
+
+
+def test_half_precision_is_summed_in_float32():
+    features, labels, num = random_case()
+    means, _ = segment_mean(features.half(), labels, num)
+    assert means.dtype == torch.float32
+    torch.testing.assert_close(
+        means,
+        segment_mean(features.half().float(), labels, num)[0])
+
+
+def test_autocast_does_not_round():
+    features, labels, num = random_case()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        means, _ = segment_mean(features, labels, num)
+    torch.testing.assert_close(means, segment_mean(features, labels, num)[0])
+
+
+def test_gradcheck():
+    features, labels, num = random_case(size=(5, 4), grid=(2, 3))
+    features = features.double().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: segment_mean(x, labels, num)[0], features)
+
+
+def test_segment_sizes_counts_pixels():
+    _, labels, num = random_case()
+    sizes = segment_sizes(labels, num)
+    expected = [[(image == n).sum().item() for n in range(num)]
+                for image in labels]
+    assert sizes.tolist() == expected
+
+
+@pytest.mark.parametrize('features, labels, num, error, message', [
+    (torch.zeros(3, 1, 2, 2), torch.zeros(2, 4, 4).long(), 1, ValueError,
+     r'`features` must have shape .* B = 2 or 1, got \(3, 1, 2, 2\)'),
+    (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4, 4), 1, TypeError,
+     '`labels` must be int64'),
+    (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4).long(), 1, ValueError,
+     r'`labels` must have shape \(B, H, W\)'),
+    (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4, 4).long(), 0, ValueError,
+     '`num_segments` must be at least 1, got 0'),
+])
+def test_exceptions(features, labels, num, error, message):
+    with pytest.raises(error, match=message):
+        segment_mean(features, labels, num)

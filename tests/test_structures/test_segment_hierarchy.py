@@ -1,0 +1,99 @@
+import pytest
+import torch
+
+from mmhierseg.structures import SegmentHierarchy
+
+
+def random_hierarchy(sizes=(12, 5, 3, 2), shape=(2, 6, 9), seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(-1, sizes[0], shape, generator=generator)
+    parents = [
+        torch.randint(0, above, (shape[0], below), generator=generator)
+        for below, above in zip(sizes, sizes[1:])
+    ]
+    return SegmentHierarchy(labels, parents)
+
+
+def test_levels_are_nested():
+    hierarchy = random_hierarchy()
+    for level in range(hierarchy.num_levels - 1):
+        fine, coarse = (hierarchy.label_map(level + i) for i in (0, 1))
+        for b in range(2):
+            for segment in fine[b].unique():
+                assert coarse[b][fine[b] == segment].unique().numel() == 1
+
+
+def test_label_map_follows_parents():
+    hierarchy = random_hierarchy()
+    label = hierarchy.labels[1, 2, 3]
+    for level, parent in enumerate(hierarchy.parents):
+        label = parent[1, label]
+        assert hierarchy.label_map(level + 1)[1, 2, 3] == label
+        assert hierarchy.assignment(level + 1)[1, hierarchy.labels[
+            1, 2, 3]] == label
+
+
+def test_pixels_without_segment_have_none_at_any_level():
+    hierarchy = random_hierarchy()
+    none = hierarchy.labels < 0
+    assert none.any()
+    for level in range(hierarchy.num_levels):
+        assert torch.equal(hierarchy.label_map(level) < 0, none)
+
+
+def test_missing_parents_are_handed_on():
+    labels = torch.tensor([[[0, 1]]])
+    parents = [torch.tensor([[-1, 0]]), torch.tensor([[4]])]
+    hierarchy = SegmentHierarchy(labels, parents)
+    assert hierarchy.label_map(2).tolist() == [[[-1, 4]]]
+
+
+def test_scatter_writes_tokens_of_each_level():
+    hierarchy = random_hierarchy()
+    for level, size in enumerate((12, 5, 3, 2)):
+        tokens = torch.randn(2, size, 4)
+        written = hierarchy.scatter(tokens, level)
+        labels = hierarchy.label_map(level)
+        assert written.shape == (2, 4, 6, 9)
+        for b, y, x in [(0, 0, 0), (1, 5, 8), (1, 2, 4)]:
+            n = labels[b, y, x]
+            expected = tokens[b, n] if n >= 0 else torch.zeros(4)
+            assert torch.equal(written[b, :, y, x], expected)
+
+
+def test_level_zero_and_negative_levels():
+    hierarchy = random_hierarchy()
+    assert hierarchy.num_levels == 4
+    assert torch.equal(hierarchy.label_map(0), hierarchy.labels)
+    assert torch.equal(hierarchy.label_map(-1), hierarchy.label_map(3))
+    assert hierarchy.assignment(0).tolist() == [list(range(12))] * 2
+    flat = SegmentHierarchy(hierarchy.labels, [])
+    assert flat.assignment(0).size(1) == flat.labels.max() + 1
+
+
+def test_moves_between_devices():
+    moved = random_hierarchy().to('meta')
+    assert moved.device.type == 'meta'
+    assert all(parent.device.type == 'meta' for parent in moved.parents)
+    assert random_hierarchy().cpu().device.type == 'cpu'
+
+
+@pytest.mark.parametrize('labels, parents, error, message', [
+    (torch.zeros(1, 2, 2), [], TypeError, '`labels` must be an int64'),
+    (torch.zeros(2, 2).long(), [], ValueError, r'shape \(B, H, W\)'),
+    (torch.zeros(1, 2, 2).long(), [torch.zeros(2, 3).long()], ValueError,
+     r'`parents\[0\]` must have shape \(B, N_0\) with B = 1'),
+    (torch.zeros(1, 2, 2).long(), [torch.zeros(1, 3)], TypeError,
+     r'`parents\[0\]` must be an int64'),
+])
+def test_exceptions(labels, parents, error, message):
+    with pytest.raises(error, match=message):
+        SegmentHierarchy(labels, parents)
+
+
+def test_bad_level_and_tokens():
+    hierarchy = random_hierarchy()
+    with pytest.raises(IndexError, match=r'`level` must lie in \[0, 3\]'):
+        hierarchy.label_map(4)
+    with pytest.raises(ValueError, match='a row for each of the 5 segments'):
+        hierarchy.scatter(torch.zeros(2, 4, 3), 1)
