@@ -1,0 +1,69 @@
+"""Tiny CASTs, inputs for them, and the authors' values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmhierseg.models import CAST
+from mmhierseg.utils.cast_checkpoint import convert_cast_checkpoint
+from mmhierseg.utils.safe_load import load_plain_checkpoint
+
+DATA = Path(__file__).parents[1] / 'data'
+TINY = dict(
+    arch=dict(embed_dims=48, depths=(2, 1, 1, 1), num_heads=4),
+    img_size=64,
+    num_clusters=(8, 6, 4, 2))
+
+
+def tiny_cast(seed=0, **options):
+    """A small CAST with seeded weights and used batch statistics."""
+    torch.manual_seed(seed)
+    model = CAST(**{**TINY, **options})
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    return model.eval()
+
+
+def block_labels(height, width, side):
+    """(H, W) float labels of square blocks, numbered in rows."""
+    rows = torch.arange(height) // side
+    columns = torch.arange(width) // side
+    return (rows[:, None] * (columns.max() + 1) + columns).float()
+
+
+def random_inputs(batch=2, height=64, width=96, side=16, seed=0):
+    """(B, 4, H, W) noise and blocks."""
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.randn(batch, 3, height, width, generator=generator)
+    labels = block_labels(height, width, side).expand(batch, 1, -1, -1)
+    return torch.cat([image, labels], dim=1)
+
+
+def golden(name):
+    """Values of the authors' implementation and its input, (npz, RGBS)."""
+    values = np.load(DATA / f'{name}.npz')
+    meta = json.loads(str(values['meta']))
+    mean, std = (torch.tensor(meta[key]).view(3, 1, 1)
+                 for key in ('mean', 'std'))
+    image = torch.from_numpy(values['image']).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(values['superpixels']).float()[:, None]
+    return values, torch.cat([(image - mean) / std, labels], dim=1)
+
+
+def golden_model(checkpoint, **options):
+    """The fixture's weights in a CAST, loaded strictly."""
+    converted = convert_cast_checkpoint(load_plain_checkpoint(DATA /
+                                                              checkpoint))
+    model = CAST(
+        num_clusters=TINY['num_clusters'],
+        **{**converted.backbone, **options})
+    model.load_state_dict({
+        key[len('backbone.'):]: value
+        for key, value in converted.state_dict.items()
+        if key.startswith('backbone.')
+    })
+    return model.eval()
