@@ -7,7 +7,7 @@ classification or as a segmentation model (``block_fusion.*``).
 """
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -148,12 +148,12 @@ def _convert_encoder(inner: StateDict,
     if 'pe_token' in inner:
         inner['pos_embed'] = torch.cat(
             [inner.pop('pe_token'), inner['pos_embed']], dim=1)
-    first_blocks = _first_blocks(inner)
+    names = rename_encoder_keys(inner)
     converted, unused = {}, []
     for key, value in inner.items():
         if key.startswith('head.'):
             continue
-        name = _rename(key, first_blocks)
+        name = names[key]
         # A segmentation model's last norm takes no part in its output.
         if name is None or (kind.endswith('seg') and key.startswith('norm.')):
             if not _is_alias(key, value, inner):
@@ -163,10 +163,25 @@ def _convert_encoder(inner: StateDict,
     return converted, unused
 
 
-def _first_blocks(inner: StateDict) -> Dict[int, int]:
-    """Number of each stage's first block; some files count them through."""
+def rename_encoder_keys(keys: Iterable[str]) -> Dict[str, Optional[str]]:
+    """Names inside ``mmhierseg.CAST`` of all keys of an authors' encoder.
+
+    Args:
+        keys (Iterable[str]): Keys inside an encoder, all of them: some files
+            count the blocks through all stages, others within each.
+
+    Returns:
+        Dict[str, str | None]: New name of each key; None = no counterpart.
+    """
+    keys = list(keys)
+    first_blocks = _first_blocks(keys)
+    return {key: _rename(key, first_blocks) for key in keys}
+
+
+def _first_blocks(keys: Iterable[str]) -> Dict[int, int]:
+    """Number of each stage's first block."""
     first: Dict[int, int] = {}
-    for key in inner:
+    for key in keys:
         match = re.match(r'blocks(\d+)\.(\d+)\.', key)
         if match:
             stage, block = int(match[1]), int(match[2])

@@ -1,0 +1,1 @@
+"""What the programs under ``tools`` share; not imported with the package."""

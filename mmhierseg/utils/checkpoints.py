@@ -1,0 +1,200 @@
+"""Read checkpoints without executing what is in them.
+
+A checkpoint is a pickle, and a pickle can run any program when it is read.
+PyTorch's ``weights_only`` reader builds tensors and plain containers only. A
+checkpoint that MMEngine wrote holds a little more: log histories and NumPy
+arrays. These are allowed by name, and nothing else is.
+
+PyTorch before 2.6 is not supported: its ``weights_only`` reader could be
+tricked, and it cannot be told what to allow under a name.
+"""
+
+import os
+import os.path as osp
+import re
+from argparse import Namespace
+from pickle import UnpicklingError
+from typing import Any, Callable, Dict, Iterable, List
+
+import numpy as np
+import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+from torch import nn
+from torch.serialization import (
+    add_safe_globals,
+    get_unsafe_globals_in_checkpoint,
+    safe_globals,
+)
+
+from .errors import CommandError
+
+__all__ = [
+    'check_matches', 'check_resumable', 'read_checkpoint', 'read_safely'
+]
+
+CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
+# Parts of names that are in the files of the authors of CAST only.
+_AUTHORS_MARKS = ('base_encoder.', 'momentum_encoder.', '.pool_block.')
+
+
+def _history_buffer_method(owner: type, name: str) -> Callable:
+    """Stand in for ``getattr``, by which methods are pickled."""
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise UnpicklingError(f'{owner!r}.{name} may not be looked up')
+    return getattr(owner, name)
+
+
+def read_safely() -> None:
+    """Have every later ``torch.load`` of this process read safely.
+
+    It holds for MMEngine's own loading too, which would otherwise fall back
+    to the unsafe reader (OneDL's build), or fail to resume (the original).
+
+    Raises:
+        CommandError: If the environment demands the opposite.
+    """
+    if os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
+        raise CommandError(
+            'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, by which checkpoints '
+            'could execute programs: unset it')
+    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+    multiarray = np._core.multiarray if hasattr(
+        np, '_core') else np.core.multiarray
+    add_safe_globals([
+        HistoryBuffer,
+        (_history_buffer_method, 'builtins.getattr'),
+        np.ndarray,
+        np.dtype,
+        multiarray._reconstruct,
+        multiarray.scalar,
+        *{type(np.dtype(kind))
+          for kind in '?bBhHiIlLqQefd'},
+    ])
+
+
+def read_checkpoint(path: str) -> Dict[str, Any]:
+    """Read a checkpoint file on the CPU.
+
+    Tensors are mapped from the file, not copied, where its format allows.
+    Call :func:`read_safely` before.
+
+    Args:
+        path (str): Path of a file.
+
+    Returns:
+        dict: Its content.
+
+    Raises:
+        CommandError: If it is missing, is no checkpoint, is one of the CAST
+            authors' files, or holds what would have to be executed.
+    """
+    if not osp.isfile(path):
+        raise CommandError(
+            f'there is no checkpoint {path!r} (in {osp.abspath(".")})')
+    try:
+        checkpoint = _load(path)
+    except UnpicklingError as error:
+        refused = _refused_globals(path, error)
+        if refused == ['argparse.Namespace']:
+            # CAST's DeiT files carry the options of the training program.
+            with safe_globals([Namespace]):
+                _check_author(_load(path), path)
+        if not refused:
+            raise _not_a_checkpoint(path) from error
+        raise CommandError(
+            f'{path!r} was not read, because it holds more than tensors and '
+            'plain values and could execute a program: '
+            f'{", ".join(refused)}') from error
+    except (EOFError, RuntimeError, ValueError) as error:
+        raise _not_a_checkpoint(path) from error
+    if not isinstance(checkpoint, dict):
+        raise _not_a_checkpoint(path)
+    _check_author(checkpoint, path)
+    return checkpoint
+
+
+def check_matches(checkpoint: Dict[str, Any], model: nn.Module,
+                  path: str) -> None:
+    """Check that a checkpoint is one of this model.
+
+    MMEngine loads what fits and logs the rest, so that a model could be
+    tested with the weights it was initialised with.
+
+    Args:
+        checkpoint (dict): From :func:`read_checkpoint`.
+        model (nn.Module): The model, not wrapped.
+        path (str): Path of the checkpoint, for the message.
+
+    Raises:
+        CommandError: If no tensor has the name of one of the model's.
+    """
+    names = {name.removeprefix('module.') for name in _weights(checkpoint)}
+    expected = model.state_dict().keys()
+    if not names & expected:
+        raise CommandError(
+            f'{path!r} is of another kind of model: none of its tensors '
+            f'({_some(names)}) has a name of this one ({_some(expected)})')
+
+
+def check_resumable(checkpoint: Dict[str, Any], path: str) -> None:
+    """Check that training can go on from a checkpoint.
+
+    Args:
+        checkpoint (dict): From :func:`read_checkpoint`.
+        path (str): Path of the checkpoint, for the message.
+
+    Raises:
+        CommandError: If it holds weights only.
+    """
+    meta = checkpoint.get('meta') or {}
+    missing = [key for key in ('epoch', 'iter') if key not in meta]
+    missing += [
+        key for key in ('message_hub', 'optimizer') if key not in checkpoint
+    ]
+    if missing:
+        raise CommandError(
+            f'{path!r} has no {", ".join(missing)}, so training cannot go on '
+            'from it. To start from its weights: --cfg-options '
+            f'load_from={path}')
+
+
+def _weights(checkpoint: Dict[str, Any]) -> Dict[str, Any]:
+    for key in ('state_dict', 'model'):
+        if isinstance(checkpoint.get(key), dict):
+            return checkpoint[key]
+    return checkpoint
+
+
+def _load(path: str) -> Any:
+    # Files from before PyTorch 1.6 cannot be mapped.
+    return torch.load(
+        path, map_location='cpu', weights_only=True, mmap=_is_zip(path))
+
+
+def _is_zip(path: str) -> bool:
+    with open(path, 'rb') as file:
+        return file.read(4) == b'PK\x03\x04'
+
+
+def _refused_globals(path: str, error: UnpicklingError) -> List[str]:
+    """Name what a file refers to and may not; empty if it is no pickle."""
+    if _is_zip(path):
+        return get_unsafe_globals_in_checkpoint(path)
+    return re.findall(r'GLOBAL (\S+) was not an allowed', str(error))
+
+
+def _check_author(checkpoint: Any, path: str) -> None:
+    for name in _weights(checkpoint):
+        if not name.startswith('backbone.') and any(
+                mark in name for mark in _AUTHORS_MARKS):
+            raise CommandError(
+                f'{path!r} is a checkpoint in the format of the authors of '
+                f'CAST. Convert it first: python {CONVERTER} {path} DST.pth')
+
+
+def _not_a_checkpoint(path: str) -> CommandError:
+    return CommandError(f'{path!r} is not a checkpoint, or is damaged')
+
+
+def _some(names: Iterable[str]) -> str:
+    return ', '.join(sorted(names)[:3]) + ', ...'

@@ -1,0 +1,115 @@
+"""Look for the files of a config's data sets before anything is built."""
+
+import glob
+import os.path as osp
+from typing import Iterator, List, Tuple
+
+from mmengine.config import Config
+
+from .errors import CommandError
+
+__all__ = ['check_data', 'check_pretrained']
+
+_ADVICE = ('Put or link the data there, or name another place with '
+           '--cfg-options {key}=PATH')
+
+
+def check_data(cfg: Config, fields: List[str]) -> None:
+    """Check that the folders and lists of the data sets are there.
+
+    Data that is not in local files is left to its data set.
+
+    Args:
+        cfg (Config): Config of a runner.
+        fields (list[str]): Loaders to look at, e.g. ``'train_dataloader'``.
+            Those that are missing, or None, are passed over.
+
+    Raises:
+        CommandError: If something is missing; the message names the path and
+            the setting.
+    """
+    for field in fields:
+        loader = cfg.get(field)
+        if loader is None or not isinstance(loader.get('dataset'), dict):
+            continue
+        for key, dataset in _datasets(loader.dataset, f'{field}.dataset'):
+            if dataset.get('backend_args') is None:
+                _check_dataset(dataset, key)
+
+
+def _datasets(dataset: dict, key: str) -> Iterator[Tuple[str, dict]]:
+    """Give the data sets in their wrappers, each with its key."""
+    yield key, dataset
+    if isinstance(dataset.get('dataset'), dict):
+        yield from _datasets(dataset['dataset'], f'{key}.dataset')
+    for i, inner in enumerate(dataset.get('datasets') or ()):
+        if isinstance(inner, dict):
+            yield from _datasets(inner, f'{key}.datasets.{i}')
+
+
+def _check_dataset(dataset: dict, key: str) -> None:
+    root = dataset.get('data_root') or ''
+    if root and not _exists(root):
+        raise _missing('data root', root, f'{key}.data_root')
+    ann_file = dataset.get('ann_file')
+    if isinstance(ann_file, str) and ann_file:
+        path = osp.join(root, ann_file)
+        if not _exists(path):
+            raise _missing('annotation file', path, f'{key}.ann_file')
+    prefixes = dataset.get('data_prefix') or {}
+    if isinstance(prefixes, str):
+        prefixes = {'': prefixes}
+    for name, prefix in prefixes.items():
+        path = osp.join(root, prefix or '')
+        # A prefix may be the beginning of file names, too.
+        if path and not _exists(path) and not glob.glob(
+                glob.escape(path) + '*'):
+            name = f'.{name}' if name else ''
+            raise _missing('image folder', path, f'{key}.data_prefix{name}')
+    # MMPretrain's ImageNet takes the split for the folder.
+    if (root and dataset.get('split') and not prefixes
+            and str(dataset.get('type')).split('.')[-1] == 'ImageNet'):
+        path = osp.join(root, dataset['split'])
+        if not _exists(path):
+            raise _missing('image folder', path, f'{key}.data_root')
+
+
+def check_pretrained(cfg: Config) -> None:
+    """Check that the files of weights that a config starts from are there.
+
+    Args:
+        cfg (Config): Config of a runner.
+
+    Raises:
+        CommandError: If ``load_from``, or the checkpoint of an ``init_cfg``
+            in the model, is missing.
+    """
+    if cfg.get('load_from') is not None and not _exists(cfg.load_from):
+        raise CommandError(
+            f'there is no checkpoint {cfg.load_from!r} (load_from, or '
+            f'--resume; in {osp.abspath(".")})')
+    for key, path in _init_checkpoints(cfg.get('model'), 'model'):
+        if not _exists(path):
+            raise CommandError(
+                f'there is no checkpoint {path!r}, which {key} names. Put it '
+                f'there, or name another with --cfg-options {key}=PATH')
+
+
+def _init_checkpoints(node, key: str) -> Iterator[Tuple[str, str]]:
+    if isinstance(node, dict):
+        if isinstance(node.get('checkpoint'), str):
+            yield f'{key}.checkpoint', node['checkpoint']
+        for name, value in node.items():
+            yield from _init_checkpoints(value, f'{key}.{name}')
+    elif isinstance(node, (list, tuple)):
+        for i, value in enumerate(node):
+            yield from _init_checkpoints(value, f'{key}.{i}')
+
+
+def _exists(path: str) -> bool:
+    return '://' in path or osp.exists(path)
+
+
+def _missing(what: str, path: str, key: str) -> CommandError:
+    return CommandError(f'there is no {what} {path!r} (in {osp.abspath(".")})'
+                        f'. {_ADVICE.format(key=key)}')

@@ -1,0 +1,99 @@
+"""Train and test: what ``tools/train.py`` and ``tools/test.py`` do."""
+
+from typing import List, Optional
+
+import mmengine
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.evaluator import DumpResults
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from torch import nn
+
+from .checkpoints import (
+    check_matches,
+    check_resumable,
+    read_checkpoint,
+    read_safely,
+)
+from .cli import parse_test_args, parse_train_args
+from .data_check import check_data, check_pretrained
+from .device import cpu_process_group, fit_to_device
+from .options import (
+    DUMP_SUFFIXES,
+    read_config,
+    with_test_options,
+    with_train_options,
+)
+
+__all__ = ['test', 'train']
+
+
+def train(argv: Optional[List[str]] = None) -> None:
+    """Train as the command line says.
+
+    Args:
+        argv (list[str], optional): The words after the program's name.
+            Defaults to those of the command line.
+
+    Raises:
+        CommandError: If what the command line or the config names is missing
+            or unfit.
+    """
+    args = parse_train_args(argv)
+    read_safely()
+    cfg = fit_to_device(with_train_options(read_config(args.config), args))
+    check_data(cfg, ['train_dataloader', 'val_dataloader'])
+    check_pretrained(cfg)
+    if cfg.get('resume') and _is_local(cfg.get('load_from')):
+        check_resumable(read_checkpoint(cfg.load_from), cfg.load_from)
+    with cpu_process_group(cfg.launcher):
+        _build_runner(cfg).train()
+
+
+def test(argv: Optional[List[str]] = None) -> None:
+    """Test as the command line says.
+
+    Args:
+        argv (list[str], optional): The words after the program's name.
+            Defaults to those of the command line.
+
+    Raises:
+        CommandError: If what the command line or the config names is missing
+            or unfit.
+    """
+    args = parse_test_args(argv)
+    read_safely()
+    cfg = fit_to_device(with_test_options(read_config(args.config), args))
+    checkpoint = None
+    if _is_local(args.checkpoint):
+        checkpoint = read_checkpoint(args.checkpoint)
+    check_data(cfg, ['test_dataloader'])
+    dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
+    with cpu_process_group(cfg.launcher):
+        runner = _build_runner(cfg)
+        if checkpoint is not None:
+            check_matches(checkpoint, _bare(runner.model), args.checkpoint)
+        if dump and args.out_item != 'metrics':
+            runner.test_evaluator.metrics.append(DumpResults(args.out))
+        metrics = runner.test()
+        if dump and args.out_item == 'metrics' and is_main_process():
+            mmengine.dump(metrics, args.out)
+
+
+def _is_local(path: Optional[str]) -> bool:
+    return path is not None and '://' not in path
+
+
+def _build_runner(cfg: Config) -> Runner:
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def _bare(model: nn.Module) -> nn.Module:
+    """Take the wrappers for several processes and for augmentation off."""
+    if is_model_wrapper(model):
+        model = model.module
+    return model.module if isinstance(model, BaseTTAModel) else model

@@ -1,0 +1,238 @@
+"""Put command-line options into a config.
+
+Configs written for MMPretrain and for MMSegmentation are served alike; where
+the two differ (collating, drawing, test-time augmentation, output), the data
+preprocessor or the default scope of the config decides.
+
+``--cfg-options`` come first, as if they stood in the config; the other
+options override them.
+"""
+
+import argparse
+import os.path as osp
+from copy import deepcopy
+
+from mmengine.config import Config, ConfigDict
+
+from .device import has_accelerator
+from .errors import CommandError
+from .tta import with_test_time_augmentation
+
+__all__ = [
+    'DUMP_SUFFIXES', 'is_segmentation', 'read_config', 'with_test_options',
+    'with_train_options'
+]
+
+# Where --out names a file of these kinds it is dumped to, else it is a folder.
+DUMP_SUFFIXES = ('.pkl', '.pickle', '.json', '.yaml', '.yml')
+# MMSegmentation's metrics that take `output_dir`.
+_LABEL_MAP_WRITERS = ('CityscapesMetric', 'IoUMetric')
+
+
+def read_config(path: str) -> Config:
+    """Read a config file.
+
+    Args:
+        path (str): Its path.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        CommandError: If it, or a config that it is based on, is missing.
+    """
+    if not osp.isfile(path):
+        raise CommandError(
+            f'there is no config file {path!r} (in {osp.abspath(".")})')
+    try:
+        return Config.fromfile(path)
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        raise CommandError(f'{path}: {error}') from error
+
+
+def is_segmentation(cfg: Config) -> bool:
+    """Tell whether a config follows MMSegmentation rather than MMPretrain.
+
+    The name of the data preprocessor tells, for it is what takes the batch
+    from the loader; where it is of neither family, or left out, the default
+    scope does.
+
+    Args:
+        cfg (Config): Config of a runner.
+
+    Returns:
+        bool: Whether it does.
+
+    Example:
+        >>> is_segmentation(Config(dict(default_scope='mmseg')))
+        True
+        >>> is_segmentation(Config(dict(
+        ...     data_preprocessor=dict(type='SelfSupDataPreprocessor'))))
+        False
+    """
+    model = cfg.get('model') or {}
+    preprocessor = model.get('data_preprocessor') or cfg.get(
+        'data_preprocessor') or {}
+    name = preprocessor.get('type') or ''
+    name = getattr(name, '__name__', name)
+    if name.endswith('SegDataPreProcessor'):
+        return True
+    if name.endswith(('ClsDataPreprocessor', 'SelfSupDataPreprocessor')):
+        return False
+    return cfg.get('default_scope') == 'mmseg'
+
+
+def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
+    """Add the options of ``tools/train.py`` to a config.
+
+    Args:
+        cfg (Config): The config as it was read.
+        args (argparse.Namespace): From :func:`parse_train_args`.
+
+    Returns:
+        Config: A changed copy.
+
+    Raises:
+        CommandError: If an option does not fit the config.
+    """
+    cfg = _with_common_options(cfg, args)
+    if args.amp:
+        _enable_amp(cfg)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
+            raise CommandError(
+                '--auto-scale-lr needs the batch size that the learning rate '
+                'was chosen for: add --cfg-options '
+                'auto_scale_lr.base_batch_size=N')
+        cfg.auto_scale_lr.enable = True
+    for field in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        _set_loader_defaults(cfg, field, not args.no_pin_memory)
+    return cfg
+
+
+def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
+    """Add the options of ``tools/test.py`` to a config.
+
+    Args:
+        cfg (Config): The config as it was read.
+        args (argparse.Namespace): From :func:`parse_test_args`.
+
+    Returns:
+        Config: A changed copy.
+
+    Raises:
+        CommandError: If the config has nothing to test, or an option does
+            not fit it.
+    """
+    cfg = _with_common_options(cfg, args)
+    for field in ('test_dataloader', 'test_evaluator', 'test_cfg'):
+        if cfg.get(field) is None:
+            raise CommandError(
+                f'{args.config} has no {field}, so there is nothing to test. '
+                'Configs of self-supervised pre-training have none: test '
+                'with the config of a task that the weights were tuned for')
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.amp:
+        cfg.test_cfg.fp16 = True
+    if args.show or args.show_dir is not None:
+        _enable_drawing(cfg, args)
+    if args.tta:
+        cfg = with_test_time_augmentation(cfg, is_segmentation(cfg))
+    if args.out is not None and not args.out.endswith(DUMP_SUFFIXES):
+        _enable_label_maps(cfg, args.out)
+    _set_loader_defaults(cfg, 'test_dataloader', not args.no_pin_memory)
+    return cfg
+
+
+def _with_common_options(cfg: Config, args: argparse.Namespace) -> Config:
+    cfg = deepcopy(cfg)
+    cfg.merge_from_dict(args.cfg_options)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        name = osp.splitext(osp.basename(args.config))[0]
+        cfg.work_dir = osp.join('work_dirs', name)
+    return cfg
+
+
+def _enable_amp(cfg: Config) -> None:
+    name = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if name not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise CommandError(
+            '--amp is for configs with optim_wrapper.type OptimWrapper or '
+            f'AmpOptimWrapper, this one has {name!r}')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _set_loader_defaults(cfg: Config, field: str, pin_memory: bool) -> None:
+    """Add what MMPretrain's configs leave to its tools.
+
+    They want samples collated to tensors (MMEngine's own default, a list of
+    samples, is what MMSegmentation's want), pinned memory and workers that
+    stay. The latter two are only set where they are possible.
+    """
+    loader = cfg.get(field)
+    if loader is None:
+        return
+    has_workers = loader.get('num_workers', 0) > 0
+    if not is_segmentation(cfg):
+        defaults = ConfigDict(
+            pin_memory=has_accelerator(),
+            persistent_workers=has_workers,
+            collate_fn=dict(type='default_collate'))
+        defaults.update(loader)
+        loader = cfg[field] = defaults
+    if not has_workers:
+        # PyTorch takes the combination for an error, but num_workers=0 is a
+        # usual thing to set from the command line.
+        loader.persistent_workers = False
+    if not pin_memory:
+        loader.pin_memory = False
+
+
+def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
+    hook = (cfg.get('default_hooks') or {}).get('visualization')
+    if hook is None:
+        raise CommandError(
+            '--show and --show-dir need a visualization hook in the config: '
+            "default_hooks.visualization=dict(type='VisualizationHook') for "
+            "MMPretrain's, 'SegVisualizationHook' for MMSegmentation's")
+    hook.update(
+        show=args.show, wait_time=args.wait_time, interval=args.interval)
+    if is_segmentation(cfg):
+        hook.draw = True
+        if args.show_dir is not None:
+            cfg.visualizer.save_dir = args.show_dir
+    else:
+        hook.enable = True
+        hook.out_dir = args.show_dir
+
+
+def _enable_label_maps(cfg: Config, folder: str) -> None:
+    """Let the metrics of a segmentor write the predicted label maps."""
+    if not is_segmentation(cfg):
+        raise CommandError(
+            f'--out {folder!r}: for a classifier it is a file whose name '
+            f'ends with one of {", ".join(DUMP_SUFFIXES)}')
+    evaluators = cfg.test_evaluator
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    writers = [
+        evaluator for evaluator in evaluators
+        if str(evaluator.get('type')).split('.')[-1] in _LABEL_MAP_WRITERS
+    ]
+    if not writers:
+        raise CommandError(
+            f'--out {folder!r} names a folder for label maps, but none of the '
+            f'metrics in test_evaluator can write them. Those that can: '
+            f'{", ".join(_LABEL_MAP_WRITERS)}')
+    for evaluator in writers:
+        evaluator.update(output_dir=folder, keep_results=True)

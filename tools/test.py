@@ -1,0 +1,17 @@
+#!/usr/bin/env python
+"""Test a model, in MMPretrain's or in MMSegmentation's form.
+
+python tools/test.py CONFIG CHECKPOINT --work-dir work_dirs/cast
+
+On several GPUs: tools/dist_test.sh, tools/slurm_test.sh. All options:
+python tools/test.py --help
+"""
+
+import sys
+
+import mmhierseg  # noqa: F401  (first: repairs the installed stack)
+from mmhierseg.utils.errors import run_command
+from mmhierseg.utils.launch import test
+
+if __name__ == '__main__':
+    sys.exit(run_command(test))
