@@ -1,0 +1,222 @@
+"""What all superpixel methods share: arguments, checks, compact labels."""
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmhierseg.ops import compact_labels
+
+#: Side, in pixels, of the average segment: 196 of them in 224 x 224.
+DEFAULT_SEGMENT_SIZE = 16
+
+
+class BaseSuperpixels(metaclass=ABCMeta):
+    """A method that divides images into small segments.
+
+    The result for an image depends on nothing but that image: not on the
+    other images of the batch, nor on any random number. Float images are
+    rounded to the 256 levels of a photograph first, so that an image gives
+    the same segments as uint8 and as float, and also after its normalisation
+    was done and undone.
+
+    A subclass implements :meth:`_segment`.
+
+    Args:
+        segment_size (float, optional): Side in pixels of the average segment,
+            at least 1. An image of H x W pixels is divided into
+            ``H * W // segment_size**2`` segments, or nearly so many where the
+            method cannot make just any number. Defaults to None, which means
+            16 unless ``num_segments`` is given.
+        num_segments (int, optional): Number of segments of every image,
+            whatever its size. Defaults to None.
+        half_resolution (bool): Whether to divide the image at half its
+            resolution into the same number of segments, and to bring the map
+            up by nearest neighbour. About four times faster.
+            Defaults to False.
+        check_finite (bool): Whether to look for NaN and infinity in float
+            images. On a GPU the check waits for the image.
+            Defaults to True.
+
+    Raises:
+        ValueError: If both ``segment_size`` and ``num_segments`` are given,
+            or one is out of range.
+        TypeError: If one of them is not a number.
+    """
+
+    def __init__(self,
+                 segment_size: Optional[float] = None,
+                 num_segments: Optional[int] = None,
+                 half_resolution: bool = False,
+                 check_finite: bool = True) -> None:
+        if segment_size is not None and num_segments is not None:
+            raise ValueError(
+                f'`segment_size` ({segment_size}) and `num_segments` '
+                f'({num_segments}) both set the number of segments of '
+                f'{type(self).__name__}: give one of them only')
+        if segment_size is not None:
+            check_number('segment_size', segment_size, minimum=1)
+        elif num_segments is not None:
+            check_number('num_segments', num_segments, minimum=1, whole=True)
+        else:
+            segment_size = DEFAULT_SEGMENT_SIZE
+        self.segment_size = segment_size
+        self.num_segments = num_segments
+        self.half_resolution = half_resolution
+        self.check_finite = check_finite
+
+    def segments_for(self, height: int, width: int) -> int:
+        """Number of segments to divide an image of this size into.
+
+        Args:
+            height (int): Height of the image in pixels.
+            width (int): Width of the image in pixels.
+
+        Returns:
+            int: At least 1 and at most one per pixel.
+        """
+        if self.num_segments is not None:
+            wanted = self.num_segments
+        else:
+            wanted = int(height * width / self.segment_size**2)
+        return min(max(wanted, 1), height * width)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Divide each image into segments.
+
+        Args:
+            images (Tensor): (B, 3, H, W) uint8 or floating point, RGB,
+                0 to 255.
+
+        Returns:
+            Tensor: (B, H, W) int64 on the device of ``images``. The labels of
+            an image are 0..N-1, every one in use; N may differ between
+            images.
+
+        Raises:
+            TypeError: If ``images`` is no tensor or of another dtype.
+            ValueError: If ``images`` has another shape, or contains NaN or
+                infinity.
+        """
+        check_images(images, self.check_finite)
+        batch_size, _, height, width = images.shape
+        wanted = self.segments_for(height, width)
+        if wanted == 1 or batch_size == 0:
+            return images.new_zeros(
+                (batch_size, height, width), dtype=torch.int64)
+        if self.half_resolution:
+            halved = _halve(images)
+            wanted = min(wanted, halved.size(2) * halved.size(3))
+            labels = _double(
+                self._segment(_to_levels(halved), wanted), height, width)
+        else:
+            labels = self._segment(_to_levels(images), wanted)
+        return compact_labels(labels)[0]
+
+    @abstractmethod
+    def _segment(self, images: Tensor, num_segments: int) -> Tensor:
+        """Divide each image into about ``num_segments`` segments.
+
+        Args:
+            images (Tensor): (B, 3, H, W) uint8, RGB, B at least 1.
+            num_segments (int): From 2 to H * W.
+
+        Returns:
+            Tensor: (B, H, W) int64, not negative; gaps are allowed.
+        """
+
+    def __repr__(self) -> str:
+        options = ', '.join(f'{name}={value!r}'
+                            for name, value in vars(self).items())
+        return f'{type(self).__name__}({options})'
+
+
+def check_number(name: str,
+                 value: float,
+                 minimum: float,
+                 maximum: float = float('inf'),
+                 whole: bool = False) -> None:
+    """Check an option of a superpixel method.
+
+    Args:
+        name (str): Name of the option, for the message.
+        value (float): Its value.
+        minimum (float): The smallest value allowed.
+        maximum (float): The largest value allowed. Defaults to infinity.
+        whole (bool): Whether it must be an integer. Defaults to False.
+
+    Raises:
+        TypeError: If ``value`` is not a number, or not whole.
+        ValueError: If it is out of range.
+
+    Example:
+        >>> check_number('num_segments', 0, minimum=1, whole=True)
+        Traceback (most recent call last):
+        ...
+        ValueError: `num_segments` must be at least 1, got 0
+    """
+    kind, noun = (Integral, 'an integer') if whole else (Real, 'a number')
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f'`{name}` must be {noun}, got {value!r} of type '
+                        f'{type(value).__name__}')
+    if not value >= minimum:
+        raise ValueError(f'`{name}` must be at least {minimum}, got {value}')
+    if not value <= maximum:
+        raise ValueError(f'`{name}` must be at most {maximum}, got {value}')
+
+
+def check_images(images: Tensor, check_finite: bool) -> None:
+    """Check that ``images`` is a batch of RGB images.
+
+    Args:
+        images (Tensor): What was given.
+        check_finite (bool): Whether to look at the values, too.
+
+    Raises:
+        TypeError: If it is no tensor, or neither uint8 nor floating point.
+        ValueError: If it is not (B, 3, H, W), or not finite.
+    """
+    if not isinstance(images, Tensor):
+        raise TypeError('`images` must be a tensor of shape (B, 3, H, W), '
+                        f'got {type(images).__name__}')
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise TypeError('`images` must be uint8 or floating point, 0 to 255, '
+                        f'got {images.dtype}')
+    if images.dim() != 4 or images.size(1) != 3:
+        raise ValueError('`images` must have shape (B, 3, H, W), got '
+                         f'{tuple(images.shape)}; a single image needs a '
+                         'batch axis, a grey one its channel three times')
+    if images.size(2) == 0 or images.size(3) == 0:
+        raise ValueError('`images` must have at least one pixel, got shape '
+                         f'{tuple(images.shape)}')
+    if (check_finite and images.is_floating_point()
+            and not bool(torch.isfinite(images).all())):
+        raise ValueError('`images` contains NaN or infinity; expected RGB '
+                         'values from 0 to 255')
+
+
+def _to_levels(images: Tensor) -> Tensor:
+    """Round to the nearest of the 256 levels; uint8 stays as it is."""
+    if images.dtype == torch.uint8:
+        return images
+    return images.float().round().clamp(0, 255).to(torch.uint8)
+
+
+def _halve(images: Tensor) -> Tensor:
+    """Mean of each 2 x 2 block; an odd last row or column counts double."""
+    images = images.float()
+    images = F.pad(
+        images, (0, images.size(3) % 2, 0, images.size(2) % 2),
+        mode='replicate')
+    return F.avg_pool2d(images, kernel_size=2)
+
+
+def _double(labels: Tensor, height: int, width: int) -> Tensor:
+    """Nearest neighbour on the integers themselves, never through floats."""
+    rows = torch.arange(height, device=labels.device) // 2
+    columns = torch.arange(width, device=labels.device) // 2
+    return labels[:, rows][:, :, columns]

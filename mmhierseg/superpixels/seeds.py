@@ -1,0 +1,180 @@
+"""SEEDS superpixels by OpenCV, with the options that CAST was trained with.
+
+Van den Bergh et al., "SEEDS: Superpixels Extracted via Energy-Driven
+Sampling", IJCV 2015. CAST (Ke et al., ICLR 2024) runs it on the L*a*b* image.
+
+What OpenCV does with the number of superpixels: it makes a grid of at most
+that many segments, and its cells are two blocks a side whose size is rounded
+*up* to whole pixels. The number is met exactly where the segments fit into
+the image (224 x 224 by 16); otherwise there are fewer. Images of the usual
+size are left to that rule, as in the published implementation. Small ones
+need care, because OpenCV asks for at least ten superpixels and crashes, or
+never returns, where its grid comes out empty (seen in OpenCV 5.0).
+"""
+
+import math
+from importlib import metadata
+from typing import Optional, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmhierseg.registry import SUPERPIXELS
+
+from .base import BaseSuperpixels, check_number
+
+#: A segment is two blocks of at least one pixel a side.
+_MIN_SIDE = 2
+#: An image with fewer segments along a side is extended to whole segments.
+_MIN_SEGMENTS_ALONG_SIDE = 8
+#: ... and to four a side, because OpenCV makes ten segments at least.
+_MIN_CANVAS = 4
+
+
+@SUPERPIXELS.register_module()
+class SEEDS(BaseSuperpixels):
+    """SEEDS of OpenCV's contributed modules, on the L*a*b* image.
+
+    Runs on the CPU, one image after the other; made for data pipelines. The
+    defaults are those of CAST's MoCo pre-training and linear probing; DeiT
+    and fine-tuning use ``histogram_bins=5, num_iterations=15``.
+
+    There is at most one segment for four pixels. Where segments do not fit
+    into the image, OpenCV makes fewer than asked for: down to about six
+    tenths for segments of 16 pixels.
+
+    Args:
+        segment_size (float, optional): Side in pixels of the average segment,
+            at least 2. Defaults to None, which means 16 unless
+            ``num_segments`` is given.
+        num_segments (int, optional): Number of segments of every image.
+            Defaults to None.
+        num_iterations (int): Passes over the pixels. Defaults to 20.
+        histogram_bins (int): Bins of the colour histograms per channel, from
+            1 to 255. Defaults to 15.
+        prior (int): Smoothing of the shapes, from 0 (none) to 5.
+            Defaults to 2.
+        num_levels (int): Levels of blocks that are exchanged before pixels
+            are; OpenCV uses two at least. Defaults to 1.
+        double_step (bool): Whether to run every block level twice.
+            Defaults to False.
+        half_resolution (bool): See :class:`BaseSuperpixels`; used in CAST's
+            fine-tuning on VOC. Defaults to False.
+        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
+
+    Raises:
+        ImportError: If OpenCV lacks its contributed modules.
+        ValueError: If an option is out of range.
+        TypeError: If an option is not a number.
+    """
+
+    def __init__(self,
+                 segment_size: Optional[float] = None,
+                 num_segments: Optional[int] = None,
+                 num_iterations: int = 20,
+                 histogram_bins: int = 15,
+                 prior: int = 2,
+                 num_levels: int = 1,
+                 double_step: bool = False,
+                 half_resolution: bool = False,
+                 check_finite: bool = True) -> None:
+        super().__init__(segment_size, num_segments, half_resolution,
+                         check_finite)
+        if segment_size is not None:
+            check_number('segment_size', segment_size, minimum=_MIN_SIDE)
+        check_number('num_iterations', num_iterations, minimum=1, whole=True)
+        check_number(
+            'histogram_bins',
+            histogram_bins,
+            minimum=1,
+            maximum=255,
+            whole=True)
+        check_number('prior', prior, minimum=0, maximum=5, whole=True)
+        check_number('num_levels', num_levels, minimum=1, whole=True)
+        require_opencv_contrib()
+        self.num_iterations = num_iterations
+        self.histogram_bins = histogram_bins
+        self.prior = prior
+        self.num_levels = num_levels
+        self.double_step = double_step
+
+    def _segment(self, images: Tensor, num_segments: int) -> Tensor:
+        pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        labels = np.stack([self._segment_one(rgb, num_segments)
+                           for rgb in pixels])
+        return torch.from_numpy(labels).to(images.device, torch.int64)
+
+    def _segment_one(self, rgb: np.ndarray, num_segments: int) -> np.ndarray:
+        """Labels (H, W) int32 of one image (H, W, 3) uint8."""
+        import cv2
+        height, width = rgb.shape[:2]
+        num_segments = min(num_segments, height * width // _MIN_SIDE**2)
+        if num_segments < 2:
+            return np.zeros((height, width), dtype=np.int32)
+        rgb, num_segments = _extend_small(rgb, num_segments)
+        seeds = cv2.ximgproc.createSuperpixelSEEDS(
+            image_width=rgb.shape[1],
+            image_height=rgb.shape[0],
+            image_channels=3,
+            num_superpixels=num_segments,
+            num_levels=self.num_levels,
+            prior=self.prior,
+            histogram_bins=self.histogram_bins,
+            double_step=self.double_step)
+        seeds.iterate(
+            cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), self.num_iterations)
+        return seeds.getLabels()[:height, :width]
+
+
+def _extend_small(rgb: np.ndarray,
+                  num_segments: int) -> Tuple[np.ndarray, int]:
+    """Extend an image of few segments by its border, to whole segments.
+
+    Returns the image and the number of segments of the same size that it has
+    room for. An image with many segments comes back as it is.
+    """
+    height, width = rgb.shape[:2]
+    side = math.sqrt(height * width / num_segments)
+    if min(height, width) >= _MIN_SEGMENTS_ALONG_SIDE * side:
+        return rgb, num_segments
+    # The nearest even number: a segment is two blocks a side.
+    side = max(2 * round(side / 2), _MIN_SIDE)
+    rows = max(math.ceil(height / side), _MIN_CANVAS)
+    columns = max(math.ceil(width / side), _MIN_CANVAS)
+    padding = ((0, rows * side - height), (0, columns * side - width), (0, 0))
+    return np.pad(rgb, padding, mode='edge'), rows * columns
+
+
+def require_opencv_contrib() -> None:
+    """Check that OpenCV has the module with the superpixel methods.
+
+    Raises:
+        ImportError: If it has not; the message says what to install.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise ImportError(
+            'SEEDS needs OpenCV with its contributed modules: '
+            'pip install opencv-contrib-python-headless') from error
+    if not hasattr(
+            getattr(cv2, 'ximgproc', None), 'createSuperpixelSEEDS'):
+        raise ImportError(
+            'SEEDS needs OpenCV with its contributed modules, but the '
+            f'installed cv2 {cv2.__version__} has no '
+            '`cv2.ximgproc.createSuperpixelSEEDS`. Install the contrib build '
+            'over it: pip install --force-reinstall --no-deps '
+            f'opencv-contrib-python-headless=={_opencv_version()}. '
+            'Without it, `TorchSLIC` and `SLIC` make superpixels, too')
+
+
+def _opencv_version() -> str:
+    """Version of the installed distribution, which pip can be asked for."""
+    import cv2
+    for flavour in ('', '-headless'):
+        try:
+            return metadata.version(f'opencv-python{flavour}')
+        except metadata.PackageNotFoundError:
+            continue
+    return cv2.__version__

@@ -1,0 +1,81 @@
+"""SLIC superpixels by scikit-image.
+
+Achanta et al., "SLIC Superpixels Compared to State-of-the-Art Superpixel
+Methods", TPAMI 2012.
+"""
+
+from typing import Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmhierseg.registry import SUPERPIXELS
+
+from .base import BaseSuperpixels, check_number
+
+
+@SUPERPIXELS.register_module()
+class SLIC(BaseSuperpixels):
+    """SLIC of scikit-image: connected segments, on the CPU, image by image.
+
+    The number of segments is only roughly what was asked for (about 126 for
+    196 on photographs). :class:`TorchSLIC` meets it and is faster.
+
+    Args:
+        segment_size (float, optional): Side in pixels of the average segment.
+            Defaults to None, which means 16 unless ``num_segments`` is given.
+        num_segments (int, optional): Number of segments of every image.
+            Defaults to None.
+        compactness (float): Weight of the distance in the image against that
+            in colour, above 0. scikit-image stretches each image to the full
+            range of intensities before it compares. Defaults to 10.
+        num_iterations (int): Iterations of k-means. Defaults to 10.
+        sigma (float): Width in pixels of the Gaussian that smooths the image
+            first; 0 leaves it as it is. Defaults to 0.
+        half_resolution (bool): See :class:`BaseSuperpixels`.
+            Defaults to False.
+        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
+
+    Raises:
+        ImportError: If scikit-image is not installed.
+        ValueError: If an option is out of range.
+        TypeError: If an option is not a number.
+    """
+
+    def __init__(self,
+                 segment_size: Optional[float] = None,
+                 num_segments: Optional[int] = None,
+                 compactness: float = 10.,
+                 num_iterations: int = 10,
+                 sigma: float = 0.,
+                 half_resolution: bool = False,
+                 check_finite: bool = True) -> None:
+        super().__init__(segment_size, num_segments, half_resolution,
+                         check_finite)
+        check_number('compactness', compactness, minimum=1e-6)
+        check_number('num_iterations', num_iterations, minimum=1, whole=True)
+        check_number('sigma', sigma, minimum=0)
+        try:
+            import skimage.segmentation  # noqa: F401
+        except ImportError as error:
+            raise ImportError('SLIC needs scikit-image: pip install '
+                              'scikit-image') from error
+        self.compactness = compactness
+        self.num_iterations = num_iterations
+        self.sigma = sigma
+
+    def _segment(self, images: Tensor, num_segments: int) -> Tensor:
+        from skimage.segmentation import slic
+        pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        labels = np.stack([
+            slic(
+                rgb,
+                n_segments=num_segments,
+                compactness=self.compactness,
+                max_num_iter=self.num_iterations,
+                sigma=self.sigma,
+                start_label=0,
+                channel_axis=-1) for rgb in pixels
+        ])
+        return torch.from_numpy(labels).to(images.device, torch.int64)
