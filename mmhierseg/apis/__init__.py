@@ -1,0 +1,5 @@
+"""Ready-made uses of the models."""
+
+from .hierarchy_inferencer import HierarchyInferencer
+
+__all__ = ['HierarchyInferencer']

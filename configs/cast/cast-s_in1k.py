@@ -1,0 +1,35 @@
+"""CAST-S, pre-trained with MoCo v3 on ImageNet-1K.
+
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314), Table 3: linear probing
+          68.1 top-1 (ViT-S 67.9); 3.4 GFLOPs.
+Command:  bash tools/dist_train.sh configs/cast/cast-s_in1k.py 8
+          (with another total batch than 8 x 32, add --auto-scale-lr)
+Hardware: 8 GPUs, 32 images each.
+Data:     data/imagenet/train/<class>/<image>.JPEG
+Status:   runs - trains, saves and resumes on small generated data in
+          ImageNet's layout; not yet trained on ImageNet here.
+
+What MMPretrain expresses differently, or this project changes on purpose:
+
+* Empty tokens. The authors let labels that an image does not have become
+  tokens that attend and are attended to; here they are masked out, so that an
+  image's output does not depend on its batch. Theirs:
+  --cfg-options model.backbone.mask_empty=False
+* Warm-up. The authors' learning rate rises from 0; MMEngine's from 1e-4 of
+  its peak, which it reaches one iteration earlier.
+* Momentum. Both follow half a cosine over the iterations. MMPretrain's first
+  update copies the encoder; the authors start from a copy. The running
+  statistics of the momentum encoder's BN are copied from the encoder, theirs
+  are its own: training uses neither.
+* The horizontal flip comes before the blur in the authors' code and after
+  the solarisation here. It commutes with all of them.
+* Grey views are cut to integers where Pillow rounds: at most 1 of 255.
+"""
+
+_base_ = [
+    '../_base_/models/mocov3_cast-s.py',
+    '../_base_/datasets/imagenet_mocov3_seeds.py',
+    '../_base_/schedules/mocov3_adamw_100e.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,29 @@
+"""CAST-S as in `cast-s_in1k.py`, with superpixels made on the device.
+
+The loader, which SEEDS keeps busy for about 30 ms per image (two views, one
+core), only augments; `TorchSLIC` segments the whole batch on the GPU, after
+the augmentation.
+
+Paper:    none for these superpixels; the published numbers are SEEDS'.
+Command:  bash tools/dist_train.sh configs/cast/cast-s_in1k_torchslic.py 8
+Status:   runs, as `cast-s_in1k.py`.
+"""
+
+_base_ = ['cast-s_in1k.py']
+
+model = dict(
+    data_preprocessor=dict(
+        superpixels=dict(type='TorchSLIC', segment_size=16)))
+
+# The last step of either view is SEEDS.
+view_pipeline1 = _base_.view_pipeline1[:-1]
+view_pipeline2 = _base_.view_pipeline2[:-1]
+train_pipeline = [
+    _base_.train_pipeline[0],
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[view_pipeline1, view_pipeline2]),
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,353 @@
+"""Hierarchies of a user's images, in the style of MMEngine's inferencers."""
+
+import math
+import warnings
+from typing import Callable, Iterator, List, NamedTuple, Optional, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.infer import BaseInferencer
+from PIL import Image
+from rich.progress import track
+from torch import Tensor, nn
+
+from mmhierseg.registry import MODELS, SUPERPIXELS
+from mmhierseg.structures import SegmentHierarchy
+from mmhierseg.visualization import count_segments, hierarchy_sheet
+
+from .images import ImageInput, image_name, list_images, read_image
+from .model_settings import read_config, read_settings
+from .outputs import OutputFolder
+from .scaling import (
+    ImageSize,
+    check_image_size,
+    resize_labels,
+    scale_image,
+)
+from .weights import load_backbone_weights
+
+__all__ = ['HierarchyInferencer']
+
+
+class _Prepared(NamedTuple):
+    """An image on its way to the model."""
+
+    name: str
+    source: ImageInput
+    image: np.ndarray
+    """(H, W, 3) uint8, RGB, as it was read."""
+    scaled: np.ndarray
+    """(h, w, 3) uint8, RGB, at the model's size."""
+
+
+class HierarchyInferencer(BaseInferencer):
+    """Segments images at all levels of a CAST, from fine to coarse.
+
+    Of the config only the backbone is built, and of the checkpoint only its
+    weights are read, so models of MMPretrain (MoCoV3, ImageClassifier) and of
+    MMSegmentation (EncoderDecoder) will do alike.
+
+    Args:
+        model (str | Path | Config | dict): Path of a config,
+            'mmhierseg::cast/...', a model's name in the metafiles, or a
+            config.
+        weights (str, optional): Checkpoint of MMEngine. The authors' own have
+            to be converted first (tools/model_converters/cast2mmhierseg.py).
+            Defaults to None: random weights, with a warning.
+        device (str, optional): Defaults to None, a GPU if there is one.
+        img_size (int | Tuple[int, int] | str, optional): Size that images are
+            scaled to. None: the model's own for the shorter side, keeping the
+            aspect ratio. An int: another shorter side. (H, W): exactly this.
+            'original': not scaled, up to 1024 pixels on the longer side.
+            Label maps always have the image's own size. Defaults to None.
+        segment_size (float, optional): Side in pixels, *of the scaled image*,
+            of the average superpixel: the smaller, the thinner the structures
+            that are kept. Defaults to None, as in training.
+        show_progress (bool): Whether to show a progress bar when there is
+            more than one batch. Defaults to True.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint do not exist.
+        TypeError: If ``model`` is neither path, name nor config.
+        ValueError: If the config's backbone is no CAST, the checkpoint does
+            not fit, or an option is out of range.
+
+    Example:
+        >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
+        >>> backbone = dict(type='mmhierseg.CAST', arch=arch, img_size=64,
+        ...                 num_clusters=(8, 6, 4, 2))
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter('ignore')  # random weights
+        ...     inferencer = HierarchyInferencer(
+        ...         dict(model=dict(backbone=backbone)), device='cpu')
+        >>> image = np.zeros((60, 90, 3), dtype=np.uint8)
+        >>> result = inferencer(image)
+        >>> [m.shape for m in result['predictions'][0]['label_maps']]
+        [(60, 90), (60, 90), (60, 90), (60, 90), (60, 90)]
+    """
+
+    preprocess_kwargs: set = set()
+    forward_kwargs: set = set()
+    visualize_kwargs: set = {'return_vis', 'panel_size', 'show'}
+    postprocess_kwargs: set = {'out_dir', 'save_labels'}
+
+    def __init__(self,
+                 model: Union[str, Config, dict],
+                 weights: Optional[str] = None,
+                 device: Optional[str] = None,
+                 img_size: Optional[ImageSize] = None,
+                 segment_size: Optional[float] = None,
+                 show_progress: bool = True) -> None:
+        cfg = read_config(model)
+        self.settings = read_settings(cfg, segment_size)
+        self.img_size = check_image_size(
+            min(self.settings.img_size) if img_size is None else img_size)
+        self.superpixels = SUPERPIXELS.build(dict(self.settings.superpixels))
+        self.device = torch.device(device or get_device())
+        super().__init__(
+            model=cfg,
+            weights=weights,
+            device=self.device,
+            scope='mmhierseg',
+            show_progress=show_progress)
+
+    def __call__(self,
+                 inputs: Union[ImageInput, List[ImageInput]],
+                 return_datasamples: bool = False,
+                 batch_size: int = 1,
+                 return_vis: bool = True,
+                 show: bool = False,
+                 panel_size: int = 320,
+                 out_dir: Optional[str] = None,
+                 save_labels: Optional[str] = None) -> dict:
+        """Segment images.
+
+        Args:
+            inputs (str | Path | np.ndarray | list): An image, a folder, or a
+                list of these. Arrays are (H, W, 3) uint8 in BGR order, as
+                everywhere in OpenMMLab, or (H, W).
+            return_datasamples (bool): Whether predictions are
+                :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
+                each) instead of dicts. Defaults to False.
+            batch_size (int): Images that the model sees at once. Only images
+                that have one size after scaling go together: nothing is
+                padded, results do not depend on it. Defaults to 1.
+            return_vis (bool): Whether to return the sheets; without
+                ``out_dir`` and ``show`` they are not drawn otherwise.
+                Defaults to True.
+            show (bool): Whether to open each sheet in a window. Defaults to
+                False.
+            panel_size (int): Longer side of the sheets' pictures in pixels.
+                Defaults to 320.
+            out_dir (str, optional): Folder to write each image's sheet to,
+                ``<name>_hierarchy.png``. Defaults to None, nothing is
+                written.
+            save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
+                or 'npz' to write label maps there too. Defaults to None.
+
+        Returns:
+            dict: ``predictions``, per image a dict with ``name``,
+            ``img_path`` (None for an array), ``label_maps`` (per level, fine
+            to coarse, (H, W) int32, -1 = none), ``num_segments`` (per level)
+            and ``files`` (what was written); and ``visualization``, the
+            sheets as (H', W', 3) uint8, RGB (empty without ``return_vis``).
+
+        Raises:
+            FileNotFoundError: If an image does not exist.
+            TypeError: If an input is no path and no uint8 array.
+            ValueError: If an image cannot be read - the message names the
+                file - or an option is out of range.
+        """
+        if batch_size < 1:
+            raise ValueError(f'`batch_size` must be at least 1, got '
+                             f'{batch_size}')
+        if save_labels is not None and out_dir is None:
+            raise ValueError('`save_labels` needs a folder: give `out_dir`')
+        folder = None if out_dir is None else OutputFolder(
+            out_dir, save_labels)
+        images = list_images(inputs)
+        batches = self.preprocess(images, batch_size)
+        if self.show_progress and len(images) > batch_size:
+            batches = track(
+                batches, 'Inference', total=math.ceil(
+                    len(images) / batch_size))
+        results = dict(predictions=[], visualization=[])
+        draw = return_vis or show or folder is not None
+        # Batch by batch, so that pictures need not be kept to be written.
+        for batch in batches:
+            preds = self.forward(batch)
+            sheets = self.visualize(batch, preds, show,
+                                    panel_size) if draw else []
+            part = self.postprocess(preds, sheets, return_datasamples, batch,
+                                    folder)
+            results['predictions'] += part['predictions']
+            results['visualization'] += sheets if return_vis else []
+        return results
+
+    # ------------------------------------------------------------- the chain
+
+    def preprocess(self,
+                   inputs: List[ImageInput],
+                   batch_size: int = 1) -> Iterator[List[_Prepared]]:
+        """Read images and put those of one size together.
+
+        Args:
+            inputs (list): Paths and arrays.
+            batch_size (int): Images in a batch at most. Defaults to 1.
+
+        Yields:
+            List[_Prepared]: Images that follow each other, of one size after
+            scaling.
+        """
+        batch: List[_Prepared] = []
+        for index, source in enumerate(inputs):
+            item = self.pipeline(source, index)
+            if batch and (len(batch) == batch_size
+                          or item.scaled.shape != batch[0].scaled.shape):
+                yield batch
+                batch = []
+            batch.append(item)
+        if batch:
+            yield batch
+
+    @torch.no_grad()
+    def forward(self, inputs: List[_Prepared]) -> List[SegmentHierarchy]:
+        """Run the model.
+
+        Args:
+            inputs (List[_Prepared]): Images of one size after scaling.
+
+        Returns:
+            List[SegmentHierarchy]: Per image, of B = 1, on the CPU, at the
+            image's own size.
+        """
+        pixels = np.stack([item.scaled for item in inputs])
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device)
+        hierarchy = self.model.forward_hierarchy(
+            self._rgbs(images)).hierarchy.cpu()
+        return [
+            SegmentHierarchy(
+                resize_labels(hierarchy.labels[i:i + 1], item.image.shape[:2]),
+                [parent[i:i + 1] for parent in hierarchy.parents])
+            for i, item in enumerate(inputs)
+        ]
+
+    def visualize(self,
+                  inputs: List[_Prepared],
+                  preds: List[SegmentHierarchy],
+                  show: bool = False,
+                  panel_size: int = 320) -> List[np.ndarray]:
+        """Draw a sheet per image.
+
+        Args:
+            inputs (List[_Prepared]): The images.
+            preds (List[SegmentHierarchy]): Their hierarchies.
+            show (bool): Whether to open each sheet in a window. Defaults to
+                False.
+            panel_size (int): Longer side of the pictures. Defaults to 320.
+
+        Returns:
+            List[np.ndarray]: Sheets, (H', W', 3) uint8, RGB.
+        """
+        sheets = [
+            hierarchy_sheet(
+                item.image,
+                _label_maps(pred),
+                header=item.name,
+                panel_size=panel_size) for item, pred in zip(inputs, preds)
+        ]
+        for sheet in sheets if show else ():
+            Image.fromarray(sheet).show()
+        return sheets
+
+    def postprocess(self,
+                    preds: List[SegmentHierarchy],
+                    visualization: List[np.ndarray],
+                    return_datasamples: bool = False,
+                    inputs: Optional[List[_Prepared]] = None,
+                    folder: Optional[OutputFolder] = None) -> dict:
+        """Pack, and write, the results.
+
+        Args:
+            preds (List[SegmentHierarchy]): Hierarchies.
+            visualization (List[np.ndarray]): Their sheets.
+            return_datasamples (bool): Whether to return the hierarchies as
+                they are. Defaults to False.
+            inputs (List[_Prepared], optional): The images, for their names.
+            folder (OutputFolder, optional): Where to write.
+
+        Returns:
+            dict: ``predictions`` and ``visualization``.
+        """
+        predictions = []
+        for i, (item, pred) in enumerate(zip(inputs, preds)):
+            maps = _label_maps(pred)
+            files = folder.write(item.name, visualization[i],
+                                 maps) if folder is not None else []
+            predictions.append(
+                dict(
+                    name=item.name,
+                    img_path=None if isinstance(item.source, np.ndarray) else
+                    str(item.source),
+                    label_maps=maps,
+                    num_segments=[count_segments(labels) for labels in maps],
+                    files=files))
+        return dict(
+            predictions=list(preds) if return_datasamples else predictions,
+            visualization=visualization)
+
+    # -------------------------------------------------------------- building
+
+    def _init_model(self,
+                    cfg: Config,
+                    weights: Optional[str],
+                    device: Union[str, torch.device] = 'cpu') -> nn.Module:
+        """Build the backbone and load its weights."""
+        backbone = MODELS.build(self.settings.backbone)
+        if weights is not None:
+            load_backbone_weights(backbone, weights)
+        elif backbone.init_cfg is not None:
+            backbone.init_weights()
+        else:
+            warnings.warn(
+                'no `weights` were given: the model is random, and so is the '
+                'way it groups superpixels',
+                stacklevel=2)
+        return backbone.to(device).eval()
+
+    def _init_pipeline(self, cfg: Config) -> Callable:
+        """What prepares one image."""
+
+        def prepare(source: ImageInput, index: int = 0) -> _Prepared:
+            image = read_image(source)
+            return _Prepared(
+                image_name(source, index), source, image,
+                scale_image(image, self.img_size))
+
+        return prepare
+
+    def _init_collate(self, cfg: Config) -> None:
+        """Batches are made by :meth:`preprocess`."""
+
+    def _init_visualizer(self, cfg: Config) -> None:
+        """Sheets are drawn by functions."""
+
+    def _rgbs(self, images: Tensor) -> Tensor:
+        """(B, 4, h, w) model input of (B, 3, h, w) uint8 RGB."""
+        labels = self.superpixels(images)[:, None]
+        if not self.settings.rgb:
+            images = images.flip(1)
+        mean, std = (
+            torch.tensor(values, device=images.device).view(-1, 1, 1)
+            for values in (self.settings.mean, self.settings.std))
+        return torch.cat([(images.float() - mean) / std, labels.float()], 1)
+
+
+def _label_maps(hierarchy: SegmentHierarchy) -> List[np.ndarray]:
+    """(H, W) int32 per level of a hierarchy of one image."""
+    return [
+        hierarchy.label_map(level)[0].numpy().astype(np.int32)
+        for level in range(hierarchy.num_levels)
+    ]

@@ -1,0 +1,164 @@
+"""What has to be known of a config to show the hierarchy of an image."""
+
+import copy
+import math
+from pathlib import Path
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+from mmengine.infer import BaseInferencer
+
+__all__ = ['ModelSettings', 'read_config', 'read_settings']
+
+_IMAGENET_MEAN = (123.675, 116.28, 103.53)
+_IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+class ModelSettings(NamedTuple):
+    """Settings of a model that an image is prepared with."""
+
+    backbone: ConfigDict
+    """Config of the CAST backbone."""
+
+    superpixels: dict
+    """Config of what makes its superpixels."""
+
+    mean: Tuple[float, ...]
+    """Mean that the image is normalised with, in 0..255."""
+
+    std: Tuple[float, ...]
+    """Standard deviation, likewise."""
+
+    rgb: bool
+    """Whether the model takes RGB; otherwise BGR."""
+
+    img_size: Tuple[int, int]
+    """Height and width that the backbone is made for."""
+
+
+def read_config(model: Union[str, Path, Config, ConfigDict, dict]) -> Config:
+    """Find and read a config.
+
+    Args:
+        model (str | Path | Config | ConfigDict | dict): Path of a config
+            file; ``mmhierseg::`` and the name of a file under ``configs``;
+            name of a model in the metafiles, e.g. 'cast-s_in1k'; or a config,
+            which is copied.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If ``model`` is something else.
+        ValueError: If no model has that name.
+    """
+    if isinstance(model, Config):
+        return copy.deepcopy(model)
+    if isinstance(model, dict):
+        return Config(copy.deepcopy(ConfigDict(model)))
+    if not isinstance(model, (str, Path)):
+        raise TypeError('`model` must be a config, its path, or the name of a '
+                        f'model, got {type(model).__name__}')
+    if Path(model).is_file():
+        return Config.fromfile(str(model))
+    name = str(model)
+    if '::' in name:
+        return get_config(name)
+    if name.endswith(('.py', '.json', '.yaml', '.yml')):
+        raise FileNotFoundError(f'config {name!r} does not exist')
+    return _from_metafiles(name)
+
+
+def read_settings(cfg: Config,
+                  segment_size: Optional[float] = None) -> ModelSettings:
+    """Read what a config says about its CAST backbone and its inputs.
+
+    Superpixels are made as the config's data preprocessor says; else as its
+    pipelines' ``GenerateSuperpixels``; else as its backbone's; else by
+    ``TorchSLIC`` with 16 pixels a side.
+
+    Args:
+        cfg (Config): Config of an MMPretrain classifier or MoCoV3, or of an
+            MMSegmentation segmentor.
+        segment_size (float, optional): Side in pixels of the average
+            superpixel. Defaults to None, the config's own. A number of
+            superpixels is turned into the size that it means at the
+            backbone's image size, so that images of other sizes are cut
+            equally fine.
+
+    Returns:
+        ModelSettings: The settings.
+
+    Raises:
+        ValueError: If the config's backbone is no CAST, or ``segment_size``
+            is less than 1.
+    """
+    backbone = cfg.get('model', {}).get('backbone', {})
+    if str(backbone.get('type')).split('.')[-1] != 'CAST':
+        raise ValueError('the config must have `model.backbone` of type '
+                         f"'mmhierseg.CAST', got {backbone.get('type')!r}")
+    backbone = copy.deepcopy(backbone)
+    backbone.type = 'mmhierseg.CAST'
+    size = backbone.get('img_size', 224)
+    size = (size, size) if isinstance(size, int) else tuple(size)
+    preprocessor = cfg.model.get('data_preprocessor') or cfg.get(
+        'data_preprocessor') or {}
+    superpixels = (
+        preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
+        or backbone.get('superpixels') or dict(type='TorchSLIC'))
+    rgb = preprocessor.get('to_rgb', preprocessor.get('bgr_to_rgb', True))
+    return ModelSettings(
+        backbone=backbone,
+        superpixels=_with_segment_size(superpixels, segment_size, size),
+        mean=tuple(preprocessor.get('mean') or _IMAGENET_MEAN),
+        std=tuple(preprocessor.get('std') or _IMAGENET_STD),
+        rgb=bool(rgb),
+        img_size=size)
+
+
+def _from_metafiles(name: str) -> Config:
+    root = Path(BaseInferencer._get_repo_or_mim_dir('mmhierseg'))
+    names: List[str] = []
+    for entry in BaseInferencer._get_models_from_metafile(str(root)):
+        names.append(entry['Name'])
+        if entry['Name'].lower() == name.lower():
+            return Config.fromfile(str(root / entry['Config']))
+    raise ValueError(f'there is neither a config file nor a model {name!r}; '
+                     f'models: {", ".join(sorted(names))}')
+
+
+def _pipeline_superpixels(cfg: Config) -> Optional[dict]:
+    """Superpixels of the first pipeline that makes any."""
+    for split in ('test', 'val', 'train'):
+        loader = cfg.get(f'{split}_dataloader') or {}
+        for node in _dicts_in(loader.get('dataset')):
+            if str(node.get('type')).split('.')[-1] == 'GenerateSuperpixels':
+                return node.get('superpixels')
+    return None
+
+
+def _dicts_in(node: Any) -> Iterator[dict]:
+    """All dicts in nested dicts and lists, outer ones first."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from _dicts_in(child)
+
+
+def _with_segment_size(superpixels: dict, segment_size: Optional[float],
+                       img_size: Tuple[int, int]) -> dict:
+    settings = dict(superpixels)
+    count = settings.pop('num_segments', None)
+    if segment_size is None:
+        segment_size = settings.get('segment_size')
+    if segment_size is None:
+        segment_size = math.sqrt(math.prod(img_size) / count) if count else 16
+    if segment_size < 1:
+        raise ValueError(
+            f'`segment_size` must be at least 1 pixel, got {segment_size}')
+    settings['segment_size'] = segment_size
+    return settings

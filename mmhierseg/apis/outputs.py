@@ -1,0 +1,107 @@
+"""Writes the pictures and label maps of an image's hierarchy."""
+
+from pathlib import Path
+from typing import List, Optional, Sequence, Set
+
+import numpy as np
+from PIL import Image
+
+__all__ = ['OutputFolder', 'save_label_maps']
+
+LABEL_FORMATS = ('png', 'npz')
+
+
+class OutputFolder:
+    """A folder for the results of many images.
+
+    Images of one name, from different folders, get names of their own:
+    ``cat``, ``cat_2``, ... An earlier run's files are overwritten.
+
+    Args:
+        path (str | Path): The folder; made when the first file is written.
+        label_format (str, optional): 'png' or 'npz' to write label maps, see
+            :func:`save_label_maps`. Defaults to None, no label maps.
+
+    Raises:
+        ValueError: If ``label_format`` is something else, or ``path`` is a
+            file.
+    """
+
+    def __init__(self, path, label_format: Optional[str] = None) -> None:
+        if label_format not in (None, *LABEL_FORMATS):
+            raise ValueError(
+                f"`save_labels` must be 'png', 'npz' or None, got "
+                f'{label_format!r}')
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f'`out_dir` must be a folder, got {str(path)!r}')
+        self.label_format = label_format
+        self._names: Set[str] = set()
+
+    def write(self, name: str, sheet: Optional[np.ndarray],
+              label_maps: Sequence[np.ndarray]) -> List[str]:
+        """Write the results of one image.
+
+        Args:
+            name (str): Name of the image, without suffix.
+            sheet (np.ndarray, optional): Picture, (H, W, 3) uint8, RGB;
+                written as ``<name>_hierarchy.png``. None writes none.
+            label_maps (Sequence[np.ndarray]): (H, W) integer per level.
+
+        Returns:
+            List[str]: Paths of the files, the picture's first.
+        """
+        unique, number = name, 1
+        while unique in self._names:
+            number += 1
+            unique = f'{name}_{number}'
+        self._names.add(unique)
+        self.path.mkdir(parents=True, exist_ok=True)
+        files = []
+        if sheet is not None:
+            files.append(str(self.path / f'{unique}_hierarchy.png'))
+            Image.fromarray(sheet).save(files[0])
+        if self.label_format is not None:
+            files += save_label_maps(self.path / unique, label_maps,
+                                     self.label_format)
+        return files
+
+
+def save_label_maps(stem, label_maps: Sequence[np.ndarray],
+                    label_format: str) -> List[str]:
+    """Write the label maps of an image.
+
+    'npz': one compressed file ``<stem>_levels.npz`` with int32 arrays
+    ``level_0``, ``level_1``, ...; -1 = no segment. 'png': a 16-bit grey
+    picture ``<stem>_level_<l>.png`` per level that holds label + 1; 0 = no
+    segment.
+
+    Args:
+        stem (str | Path): Path without the end of the name.
+        label_maps (Sequence[np.ndarray]): (H, W) integer per level, -1 = none.
+        label_format (str): 'npz' or 'png'.
+
+    Returns:
+        List[str]: Paths of the files.
+
+    Raises:
+        ValueError: If a label is too large for 16 bits ('png').
+    """
+    if label_format == 'npz':
+        path = f'{stem}_levels.npz'
+        np.savez_compressed(
+            path, **{
+                f'level_{level}': np.asarray(labels, dtype=np.int32)
+                for level, labels in enumerate(label_maps)
+            })
+        return [path]
+    paths = []
+    for level, labels in enumerate(label_maps):
+        shifted = np.maximum(labels, -1) + 1
+        if shifted.max() > np.iinfo(np.uint16).max:
+            raise ValueError(
+                f'level {level} has label {int(shifted.max()) - 1}, which '
+                "does not fit a 16-bit PNG: use 'npz'")
+        paths.append(f'{stem}_level_{level}.png')
+        Image.fromarray(shifted.astype(np.uint16)).save(paths[-1])
+    return paths

@@ -1,0 +1,93 @@
+"""From an image's size to the one a model sees, and back."""
+
+from typing import Tuple, Union
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+__all__ = ['ImageSize', 'check_image_size', 'resize_labels', 'scale_image']
+
+# 'original', the shorter side, or height and width.
+ImageSize = Union[str, int, Tuple[int, int]]
+
+# With 'original', larger images are scaled down to this many pixels on the
+# longer side: attention grows with the square of the superpixels.
+MAX_ORIGINAL_SIDE = 1024
+# The stride of CAST's stem: less is not even one cell.
+MIN_SIDE = 8
+
+
+def check_image_size(img_size: ImageSize) -> ImageSize:
+    """Check a user's choice of size.
+
+    Args:
+        img_size (str | int | Tuple[int, int]): 'original', the shorter side,
+            or height and width.
+
+    Returns:
+        str | int | Tuple[int, int]: The same, a pair as a tuple.
+
+    Raises:
+        ValueError: If it is something else, or less than 8 pixels.
+    """
+    if img_size == 'original':
+        return img_size
+    pair = isinstance(img_size, (tuple, list)) and len(img_size) == 2
+    sides = tuple(img_size) if pair else (img_size, )
+    if not all(type(side) is int and side >= MIN_SIDE for side in sides):
+        raise ValueError(
+            "`img_size` must be None, 'original', the shorter side or (height,"
+            f' width), at least {MIN_SIDE} pixels, got {img_size!r}')
+    return sides if pair else img_size
+
+
+def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
+    """Scale an image to the size that a model sees.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8.
+        img_size (str | int | Tuple[int, int]): See :func:`check_image_size`;
+            the first two keep the aspect ratio.
+
+    Returns:
+        np.ndarray: (h, w, 3) uint8, bicubic and antialiased.
+
+    Example:
+        >>> scale_image(np.zeros((30, 60, 3), dtype=np.uint8), 16).shape
+        (16, 32, 3)
+    """
+    shape = image.shape[:2]
+    if isinstance(img_size, tuple):
+        height, width = img_size
+    else:
+        scale = (
+            min(1., MAX_ORIGINAL_SIDE / max(shape))
+            if img_size == 'original' else img_size / min(shape))
+        height, width = (max(1, round(side * scale)) for side in shape)
+    if (height, width) == shape:
+        return image
+    pil = Image.fromarray(image).resize((width, height),
+                                        Image.Resampling.BICUBIC)
+    return np.array(pil)
+
+
+def resize_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+    """Bring label maps to an image's size, by nearest pixel centres.
+
+    Args:
+        labels (Tensor): (B, h, w) integer.
+        size (Tuple[int, int]): Height and width H, W.
+
+    Returns:
+        Tensor: (B, H, W), the same dtype.
+
+    Example:
+        >>> resize_labels(torch.tensor([[[1, 2]]]), (1, 4))
+        tensor([[[1, 1, 2, 2]]])
+    """
+    # In integers, floor((2 i + 1) old / (2 new)): no rounding to go wrong.
+    rows, cols = ((2 * torch.arange(new, device=labels.device) + 1) * old //
+                  (2 * new) for new, old in zip(size, labels.shape[1:]))
+    return labels[:, rows][:, :, cols]

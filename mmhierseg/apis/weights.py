@@ -1,0 +1,99 @@
+"""Loads a backbone's weights from a checkpoint, without executing it."""
+
+import os
+from typing import Any, Dict, List, Union
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import Tensor, nn
+
+from mmhierseg.utils.safe_load import load_plain_checkpoint
+
+__all__ = ['load_backbone_weights']
+
+# Layers behind the hierarchy: a classifier has a norm where a segmentor has a
+# fusion, and neither takes part in grouping.
+_OUTPUT_LAYERS = ('norm.', 'fusion.')
+# The keys that only the authors' files have, of MoCo v3 and of DeiT.
+_AUTHORS_KEYS = ('module.base_encoder.', 'patch_embed.', 'blocks1.')
+
+
+def load_backbone_weights(backbone: nn.Module,
+                          path: Union[str, os.PathLike]) -> None:
+    """Load the weights of a CAST backbone.
+
+    Args:
+        backbone (nn.Module): The backbone, changed in place.
+        path (str | os.PathLike): Checkpoint of MMEngine, of whatever model
+            with this backbone; only what lies under ``backbone.`` is taken.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, is one of CAST's authors, which
+            has to be converted first, or does not fit the backbone.
+    """
+    weights = _backbone_part(_read(path), path)
+    try:
+        result = backbone.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # tensors of another shape
+        problems = str(error).splitlines()[1:]
+        raise _misfit(path, [line.strip() for line in problems]) from error
+    problems = _problems('missing', result.missing_keys)
+    problems += _problems('unexpected', result.unexpected_keys)
+    if problems:
+        raise _misfit(path, problems)
+
+
+def _read(path: Union[str, os.PathLike]) -> Dict[str, Any]:
+    with torch.serialization.safe_globals(_log_globals()):
+        checkpoint = load_plain_checkpoint(path)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'{os.fspath(path)!r} is no checkpoint: it holds a '
+                         f'{type(checkpoint).__name__} instead of a dict')
+    return checkpoint
+
+
+def _log_globals() -> list:
+    """What a run of MMEngine logs in its checkpoints: arrays of numbers."""
+    core = getattr(np, '_core', None) or np.core
+    dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8')}
+    return [
+        HistoryBuffer, np.ndarray, np.dtype, core.multiarray._reconstruct,
+        core.multiarray.scalar, *dtypes
+    ]
+
+
+def _backbone_part(checkpoint: Dict[str, Any],
+                   path: Union[str, os.PathLike]) -> Dict[str, Tensor]:
+    weights = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
+    found = {
+        key[len('backbone.'):]: value
+        for key, value in weights.items() if key.startswith('backbone.')
+    }
+    if found:
+        return found
+    if any(key.startswith(_AUTHORS_KEYS) for key in weights):
+        raise ValueError(
+            f'{os.fspath(path)!r} is a checkpoint of the authors of CAST; '
+            'convert it first: python tools/model_converters/'
+            f'cast2mmhierseg.py {os.fspath(path)} CONVERTED.pth')
+    some = ', '.join(sorted(map(str, weights))[:5]) or 'nothing'
+    raise ValueError(f'{os.fspath(path)!r} has no weights under `backbone.`; '
+                     f'it holds {some}')
+
+
+def _problems(kind: str, keys: List[str]) -> List[str]:
+    keys = [key for key in keys if not key.startswith(_OUTPUT_LAYERS)]
+    if not keys:
+        return []
+    more = f' and {len(keys) - 5} more' if len(keys) > 5 else ''
+    return [f'{kind}: {", ".join(keys[:5])}{more}']
+
+
+def _misfit(path: Union[str, os.PathLike],
+            problems: List[str]) -> ValueError:
+    text = '\n  '.join(problems[:8])
+    return ValueError(
+        f'{os.fspath(path)!r} does not fit the backbone of the config; name '
+        f'the config that it was trained with\n  {text}')
