@@ -1,0 +1,142 @@
+"""The segment map as the fourth channel of the image.
+
+Whatever packs an image takes ``results['img']`` along and nothing else:
+MMPretrain's ``MultiView`` keeps only that of each view, and no ``Pack``
+transform knows of segment maps. So the map becomes a part of the image, right
+before packing. The data preprocessors of this project take it off again.
+"""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmhierseg.registry import TRANSFORMS
+
+#: Labels travel in float32 later on, which holds integers below this exactly.
+LABEL_LIMIT = 2**24
+
+
+def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Append a segment map to an image.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, or float32 with values of
+            0 to 255.
+        labels (np.ndarray): (H, W) integer, below 2^24; negative = none.
+
+    Returns:
+        np.ndarray: (H, W, 4), the channels of the image and the labels;
+        int32, or float32 if the image is.
+
+    Raises:
+        TypeError: If ``image`` or ``labels`` is no array of such a dtype.
+        ValueError: If shapes do not fit, or a label is too large.
+
+    Example:
+        >>> image = np.zeros((2, 3, 3), dtype=np.uint8)
+        >>> attach_segment_map(image, np.full((2, 3), 7))[0, 0]
+        array([0, 0, 0, 7], dtype=int32)
+    """
+    check_image(image)
+    if (not isinstance(labels, np.ndarray)
+            or not np.issubdtype(labels.dtype, np.integer)):
+        raise TypeError('`segment_map` must be an array of integers, got '
+                        f'{getattr(labels, "dtype", type(labels).__name__)}')
+    if labels.shape != image.shape[:2]:
+        raise ValueError(
+            f'`segment_map` has shape {labels.shape} but the image '
+            f'{image.shape[:2]}: a transform has changed the size of one of '
+            'them only. Maps are carried by the transforms that treat '
+            "`seg_fields`, such as MMSegmentation's Resize, RandomResize, "
+            'RandomCrop and RandomFlip; padding is done by the data '
+            'preprocessor')
+    if labels.size and labels.max() >= LABEL_LIMIT:
+        raise ValueError(f'`segment_map` must hold labels below {LABEL_LIMIT}'
+                         f' (2^24), got {labels.max()}: number the segments '
+                         'of each image from 0')
+    dtype = np.int32 if image.dtype == np.uint8 else np.float32
+    # Every negative label means none; one of them is enough.
+    labels = np.maximum(labels, -1) if labels.dtype.kind == 'i' else labels
+    return np.concatenate(
+        (image.astype(dtype), labels[..., None].astype(dtype)), axis=2)
+
+
+def check_image(image: np.ndarray) -> None:
+    """Check that an image can take a segment map.
+
+    Args:
+        image (np.ndarray): ``results['img']``.
+
+    Raises:
+        TypeError: If it is no array of uint8 or float32.
+        ValueError: If it is not (H, W, 3).
+    """
+    if not isinstance(image, np.ndarray):
+        raise TypeError("`results['img']` must be an array, got "
+                        f'{type(image).__name__}; with MultiView, put the '
+                        'transform into the pipeline of each view')
+    if image.dtype not in (np.uint8, np.float32):
+        raise TypeError("`results['img']` must be uint8 or float32 with "
+                        f'values from 0 to 255, got {image.dtype}')
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise ValueError("`results['img']` has four channels: it carries a "
+                         'segment map already, or transparency. Attach one '
+                         "map only, and load images with color_type='color'")
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError("`results['img']` must have shape (H, W, 3), got "
+                         f'{image.shape}')
+
+
+@TRANSFORMS.register_module()
+class AttachSegmentMap(BaseTransform):
+    """Make the segment map that was loaded a part of the image.
+
+    Comes after all geometric and colour transforms, right before packing.
+
+    Required Keys:
+
+    - img
+    - segment_map
+
+    Modified Keys:
+
+    - img: (H, W, 4) int32, or float32 if it was; see
+      :func:`attach_segment_map`.
+    - seg_fields
+
+    Deleted Keys:
+
+    - segment_map
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Attach ``results['segment_map']`` to ``results['img']``.
+
+        Args:
+            results (dict): Result dict of the pipeline.
+
+        Returns:
+            dict: The updated result dict.
+
+        Raises:
+            KeyError: If there is no map.
+            TypeError: If image or map has a wrong type.
+            ValueError: If image and map do not fit.
+        """
+        if 'segment_map' not in results:
+            raise KeyError("`results` has no 'segment_map': put "
+                           "dict(type='mmhierseg.LoadSegmentMap', ...) "
+                           'into the pipeline, after the image is loaded')
+        # MMSegmentation's flip notes this key when it flips maps; MMCV's,
+        # which flips 'gt_seg_map' and no other map, does not know it.
+        if results.get('flip') and 'swap_seg_labels' not in results:
+            raise ValueError(
+                'the image was flipped but not its segment map: use '
+                "dict(type='mmseg.RandomFlip', ...), which treats "
+                '`seg_fields`, after LoadSegmentMap')
+        results['img'] = attach_segment_map(results['img'],
+                                            results.pop('segment_map'))
+        results['seg_fields'] = [
+            key for key in results.get('seg_fields', ())
+            if key != 'segment_map'
+        ]
+        return results
