@@ -166,7 +166,8 @@ class SegmentHierarchy:
     def _num_finest(self) -> int:
         if self.parents:
             return self.parents[0].size(1)
-        return max(int(self.labels.max()) + 1, 0)
+        return (
+            max(int(self.labels.max()) + 1, 0) if self.labels.numel() else 0)
 
 
 def _check_int64(name: str, value: Tensor) -> None:

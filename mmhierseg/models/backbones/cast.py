@@ -421,7 +421,8 @@ table_sizes=[16, 8, 6, 4])
     def _make_stages(self, mlp_ratio: float, drop_rate: float,
                      drop_path_rate: float, with_cp: bool) -> nn.ModuleList:
         depths = self.options.depths
-        rates = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
+        step = drop_path_rate / max(sum(depths) - 1, 1)
+        rates = [step * i for i in range(sum(depths))]
         blocks = [
             TransformerBlock(self.embed_dims, self.options.num_heads,
                              mlp_ratio, drop_rate, rate, with_cp)

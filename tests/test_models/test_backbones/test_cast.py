@@ -1,0 +1,422 @@
+"""Properties of CAST: outputs, masks, degenerate inputs, options."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.cast import TINY, block_labels, random_inputs, tiny_cast
+
+from mmhierseg.models import CAST
+from mmhierseg.ops import segment_mean
+from mmhierseg.registry import MODELS, SUPERPIXELS
+from mmhierseg.structures import SegmentTokens
+
+OUTPUTS = [
+    dict(out_type='cls_token'),
+    dict(out_type='avg_segments'),
+    dict(out_type='segments'),
+    dict(out_type='featmap', out_indices=(0, 1, 2, 3, 'fused')),
+]
+
+
+def tensors(out):
+    """All tensors of a forward's result."""
+    if isinstance(out[0], SegmentTokens):
+        return [out[0].cls_token, out[0].tokens]
+    return list(out)
+
+
+def per_image(out, index):
+    """An image's part of each result; tokens of its own segments only."""
+    if isinstance(out[0], SegmentTokens):
+        tokens = out[0].tokens[index][~out[0].empty[index]]
+        return [out[0].cls_token[index], tokens]
+    return [value[index] for value in out]
+
+
+# ------------------------------------------------------------------- outputs
+
+
+@pytest.mark.parametrize('arch, embed_dims, depths', [
+    ('small', 384, (3, 3, 3, 2)),
+    ('small-deep', 384, (6, 3, 3, 3)),
+    ('base', 768, (3, 3, 3, 2)),
+    ('base-deep', 768, (6, 3, 3, 3)),
+])
+def test_architectures(arch, embed_dims, depths):
+    with torch.device('meta'):
+        options = CAST(arch).options
+    assert (options.embed_dims, options.depths) == (embed_dims, depths)
+    assert options.num_heads == 12
+
+
+def test_small_has_the_papers_size():
+    with torch.device('meta'):
+        model = CAST()
+    # Blocks: 11 x 12 C^2; poolings: 4 x (4 + 8) C^2; stem: 3 x 3 products of
+    # the widths C/8, C/4, C/2, C, and C^2. Biases and norms: under 1 %.
+    stem = 9 * (1 / 32 + 1 / 8 + 1 / 2) + 1
+    num = sum(p.numel() for p in model.parameters())
+    assert 1 <= num / ((132 + 48 + stem) * 384**2) < 1.01
+
+
+def test_shapes_of_all_outputs():
+    inputs = random_inputs(2, 64, 96)
+    assert tiny_cast()(inputs)[0].shape == (2, 48)
+    assert tiny_cast(out_type='avg_segments')(inputs)[0].shape == (2, 48)
+    out = tiny_cast(out_type='segments')(inputs)[0]
+    assert out.cls_token.shape == (2, 48) and out.tokens.shape == (2, 24, 48)
+    assert torch.equal(out.labels, inputs[:, 3].long())
+    assert not out.empty.any()
+    for stride in (8, 4, 2, 1):
+        maps = tiny_cast(
+            out_type='featmap', out_indices=(-1, 'fused'),
+            featmap_stride=stride)(inputs)
+        assert [m.shape for m in maps] == [(2, 48, 64 // stride, 96 // stride)
+                                           ] * 2
+
+
+def test_featmap_is_the_mean_of_the_segments_tokens():
+    inputs = random_inputs(2, 64, 96)
+    inputs[1, 3, :20] = -1
+    model = tiny_cast(
+        out_type='featmap', out_indices=(0, 2, 'fused'), featmap_stride=8)
+    with torch.no_grad():
+        maps = model(inputs)
+        out = model.forward_hierarchy(inputs)
+    for feature_map, level in zip(maps[:2], (0, 2)):
+        written = out.hierarchy.scatter(out.tokens[level], level)
+        torch.testing.assert_close(feature_map, F.avg_pool2d(written, 8))
+
+
+def test_fused_map_is_that_of_segments():
+    inputs = random_inputs(2, 64, 96)
+    segments = tiny_cast(out_type='segments')
+    featmap = tiny_cast(
+        out_type='featmap', out_indices=('fused', ), featmap_stride=1)
+    featmap.load_state_dict(segments.state_dict())
+    with torch.no_grad():
+        out, written = segments(inputs)[0], featmap(inputs)[0]
+    expected = out.tokens[0, out.labels[0, 40, 70]]
+    torch.testing.assert_close(written[0, :, 40, 70], expected)
+
+
+def test_average_is_that_of_the_fused_tokens():
+    inputs = random_inputs(2, 64, 96)
+    segments = tiny_cast(out_type='segments', segment_at='stem')
+    average = tiny_cast(out_type='avg_segments')
+    average.load_state_dict(segments.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(
+            average(inputs)[0], segments(inputs)[0].tokens.mean(1))
+
+
+def test_hierarchy_agrees_with_forward():
+    inputs = random_inputs(2, 64, 96)
+    for options in OUTPUTS[:1] + OUTPUTS[2:3]:
+        model = tiny_cast(**options)
+        with torch.no_grad():
+            out = model.forward_hierarchy(inputs)
+            torch.testing.assert_close(out.cls_token, tensors(model(inputs))[0])
+        assert out.hierarchy.num_levels == 5
+        assert [p.size(1) for p in out.hierarchy.parents] == [24, 8, 6, 4]
+        assert [c.size(1) for c in out.centroids] == [8, 6, 4, 2]
+        for logits, parents in zip(out.logits, out.hierarchy.parents):
+            assert torch.equal(logits.argmax(-1), parents)
+
+
+# --------------------------------------------------------- where to average
+
+
+def test_tokens_at_pixels_are_means_of_the_upsampled_map():
+    model = tiny_cast(segment_at='pixel')
+    inputs = random_inputs(2, 48, 80, side=10)
+    features = model.stem(inputs[:, :3])
+    table = model.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
+    written = F.interpolate(
+        features, (48, 80), mode='bilinear') + F.interpolate(
+            table, (48, 80), mode='bicubic')
+    expected, _ = segment_mean(written, inputs[:, 3].long(), 40)
+    torch.testing.assert_close(
+        model._tokenize(inputs).x, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_tokens_at_the_stem_are_means_over_its_grid():
+    model = tiny_cast(segment_at='stem')
+    inputs = random_inputs(2, 48, 80, side=16)
+    table = model.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
+    written = model.stem(inputs[:, :3]) + F.interpolate(
+        table, (6, 10), mode='bicubic')
+    # A block of 16 pixels is 2 x 2 cells.
+    expected = F.avg_pool2d(written, 2).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(model._tokenize(inputs).x, expected)
+
+
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+def test_sizes_not_divisible_by_eight(segment_at):
+    inputs = random_inputs(2, 61, 43, side=9)
+    for options in OUTPUTS:
+        model = tiny_cast(segment_at=segment_at, **options)
+        assert all(value.isfinite().all() for value in tensors(model(inputs)))
+    assert model(inputs)[0].shape == (2, 48, 8, 6)
+
+
+# -------------------------------------------------- independence, masked
+
+
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_independent_of_batch_mates(options, segment_at):
+    model = tiny_cast(segment_at=segment_at, **options)
+    inputs = random_inputs(3, 64, 96)
+    inputs[1, 3] = block_labels(64, 96, 8)
+    inputs[2, 3] = 0
+    with torch.no_grad():
+        together = model(inputs)
+        for index in range(3):
+            alone = model(inputs[index:index + 1])
+            for a, b in zip(per_image(together, index), per_image(alone, 0)):
+                torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_independent_of_numbering_and_sparsity(options):
+    model = tiny_cast(**options)
+    inputs = random_inputs(2, 64, 96)
+    sparse = inputs.clone()
+    sparse[:, 3] = inputs[:, 3] * 1000 + 7
+    permuted = inputs.clone()
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
+    permuted[:, 3] = order[inputs[:, 3].long()].float()
+    with torch.no_grad():
+        expected, gaps, shuffled = (
+            model(x) for x in (inputs, sparse, permuted))
+    for a, b in zip(tensors(expected), tensors(gaps)):
+        torch.testing.assert_close(a, b)
+    if options['out_type'] == 'segments':
+        # Rows are permuted with the labels.
+        back = shuffled[0].tokens[:, order]
+        torch.testing.assert_close(
+            expected[0].tokens, back, atol=1e-5, rtol=1e-4)
+    else:
+        for a, b in zip(tensors(expected), tensors(shuffled)):
+            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_window_of_a_larger_map():
+    model = tiny_cast(out_type='segments')
+    inputs = random_inputs(1, 64, 96)
+    window = inputs[..., 16:, 32:]
+    renumbered = window.clone()
+    renumbered[:, 3] = block_labels(48, 64, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model(window)[0].tokens,
+            model(renumbered)[0].tokens)
+
+
+def test_quirk_unused_labels_take_part():
+    model = tiny_cast(mask_empty=False)
+    inputs = random_inputs(1, 64, 96)
+    gaps = inputs.clone()
+    gaps[:, 3] *= 2
+    with torch.no_grad():
+        assert not torch.allclose(model(inputs)[0], model(gaps)[0], atol=1e-4)
+        assert model.forward_hierarchy(gaps).empty[0].sum() == 23
+    assert tiny_cast(
+        out_type='segments', mask_empty=False)(gaps)[0].empty is None
+
+
+def test_masks_change_nothing_where_no_token_is_empty():
+    inputs = random_inputs(2, 64, 96)
+    with torch.no_grad():
+        for options in OUTPUTS:
+            a, b = (
+                tiny_cast(mask_empty=mask, **options)(inputs)
+                for mask in (True, False))
+            for x, y in zip(tensors(a), tensors(b)):
+                torch.testing.assert_close(x, y)
+
+
+# ------------------------------------------------------- degenerate inputs
+
+
+def degenerate_inputs():
+    """Few segments, one, none, and one that the stem's grid misses."""
+    inputs = random_inputs(4, 40, 56)
+    inputs[0, 3] = block_labels(40, 56, 28)
+    inputs[1, 3] = 3
+    inputs[2, 3] = -1
+    inputs[3, 3, :] = -1
+    inputs[3, 3, 17:20, 17:20] = 5
+    inputs[3, 3, 24:, :] = 9
+    return inputs
+
+
+@pytest.mark.parametrize('mask_empty', [True, False])
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_degenerate_inputs_are_finite(options, mask_empty):
+    model = tiny_cast(mask_empty=mask_empty, **options)
+    inputs = degenerate_inputs().requires_grad_()
+    for mode in (False, True):
+        values = tensors(model.train(mode)(inputs))
+        assert all(value.isfinite().all() for value in values)
+        sum(value.sum() for value in values).backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in gradients)
+    out = model.eval().forward_hierarchy(inputs)
+    for values in (out.tokens, out.logits, out.centroids):
+        assert all(value.isfinite().all() for value in values)
+
+
+def test_fewer_tokens_than_clusters():
+    model = tiny_cast()
+    with torch.no_grad():
+        out = model.forward_hierarchy(degenerate_inputs())
+    # 40 x 56 in blocks of 28: 4 segments; then 1, 0, and one on the grid.
+    tokens = [[4, 4, 4, 4], [1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]]
+    for level, empty in enumerate(out.empty):
+        assert (~empty).sum(1).tolist() == [row[level] for row in tokens]
+    assert [(s >= 0).sum(1).tolist() for s in out.sampled
+            ] == [[4, 1, 0, 1]] * 3 + [[2, 1, 0, 1]]
+    for sampled, centroids in zip(out.sampled, out.centroids):
+        assert (centroids[sampled < 0] == 0).all()
+
+
+def test_only_unlabelled_pixels_lack_a_parent():
+    inputs = degenerate_inputs()
+    with torch.no_grad():
+        out = tiny_cast().forward_hierarchy(inputs)
+    for level in range(5):
+        assert torch.equal(
+            out.hierarchy.label_map(level) >= 0, inputs[:, 3] >= 0)
+    # Segments go to clusters that exist, also the one that has no cell.
+    for image in (0, 1, 3):
+        parents = out.hierarchy.label_map(1)[image].unique()
+        assert (out.sampled[0][image, parents[parents >= 0]] >= 0).all()
+
+
+def test_segment_without_a_cell_does_not_change_the_others():
+    inputs = random_inputs(1, 64, 96)
+    hidden = inputs.clone()
+    # 3 x 3 pixels between the cells' top-left corners.
+    hidden[0, 3, 17:20, 17:20] = 100
+    model = tiny_cast()
+    with torch.no_grad():
+        out = model.forward_hierarchy(hidden)
+        torch.testing.assert_close(model(inputs)[0], model(hidden)[0])
+    assert out.empty[0].tolist() == [[False] * 24 + [True]]
+    assert out.hierarchy.label_map(1)[0, 18, 18] >= 0
+
+
+def test_ignored_pixels_play_no_part_in_tokens():
+    inputs = random_inputs(1, 64, 96)
+    inputs[0, 3, 32:] = -1
+    model = tiny_cast(out_type='segments')
+    out = model(inputs)[0]
+    assert out.tokens.shape[1] == 12
+    assert (out.labels[0, 32:] == -1).all()
+
+
+# --------------------------------------------- superpixels made in the model
+
+
+def test_images_without_superpixels_get_them():
+    model = tiny_cast(superpixels=dict(type='Grid', segment_size=16))
+    inputs = random_inputs(2, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(model(inputs[:, :3])[0], model(inputs)[0])
+
+
+def test_superpixels_are_made_of_the_unnormalised_image():
+    mean, std = (10., 20., 30.), (2., 3., 4.)
+    model = tiny_cast(mean=mean, std=std)
+    pixels = torch.randint(0, 256, (2, 3, 64, 96)).float()
+    normalised = (pixels - model.mean) / model.std
+    expected = SUPERPIXELS.build(
+        dict(type='TorchSLIC', segment_size=16))(pixels)
+    labels = model._make_superpixels(normalised)
+    assert (labels == expected).float().mean() > 0.99
+    assert model(normalised)[0].isfinite().all()
+
+
+# ----------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize('inputs, error, message', [
+    (torch.zeros(1, 5, 64, 64), ValueError,
+     r'`inputs` must have shape \(B, 3, H, W\).*got \(1, 5, 64, 64\)'),
+    (torch.zeros(3, 64, 64), ValueError, r'got \(3, 64, 64\)'),
+    (torch.zeros(1, 4, 0, 64), ValueError, 'at least one pixel'),
+    (torch.zeros(1, 4, 64, 64).long(), TypeError, 'floating-point'),
+    ('image.jpg', TypeError, 'floating-point tensor.*got str'),
+    (torch.full((1, 4, 64, 64), float('nan')), ValueError,
+     'integer labels, got NaN'),
+    (torch.full((1, 4, 64, 64), 0.5), ValueError, 'got fractions'),
+    (torch.full((1, 4, 64, 64), 2.**24), ValueError,
+     'labels below 16777216.*got 16777216'),
+    (torch.full((1, 4, 64, 64), float('inf')), ValueError, 'labels below'),
+    (torch.full((1, 4, 64, 64), 256.).bfloat16(), ValueError,
+     'labels below 256.*keep the map in float32'),
+])
+def test_bad_inputs(inputs, error, message):
+    with pytest.raises(error, match=message):
+        tiny_cast()(inputs)
+
+
+def test_label_next_to_the_limit_is_fine():
+    inputs = random_inputs(1, 64, 64)
+    inputs[0, 3, 0] = 2**24 - 1
+    assert tiny_cast()(inputs)[0].isfinite().all()
+
+
+def test_large_labels_need_masks():
+    inputs = random_inputs(1, 64, 64)
+    inputs[:, 3] += 5000
+    with pytest.raises(ValueError, match='below the number of pixels'):
+        tiny_cast(mask_empty=False)(inputs)
+
+
+@pytest.mark.parametrize('options, error, message', [
+    (dict(arch='large'), ValueError, "`arch` must be one of .*'large'"),
+    (dict(arch=3), TypeError, '`arch` must be a name or a dict, got int'),
+    (dict(arch=dict(embed_dims=48)), ValueError, '`arch` must have the keys'),
+    (dict(num_clusters=(8, 4)), ValueError, '`num_clusters` must have one'),
+    (dict(num_clusters=(8, 4, 2, 0)), ValueError,
+     '`num_clusters` must be at least 1'),
+    (dict(out_type='feat'), ValueError, "`out_type` must be one of"),
+    (dict(pos_embed='rope'), ValueError, "`pos_embed` must be one of"),
+    (dict(segment_at='patch'), ValueError, "`segment_at` must be one of"),
+    (dict(featmap_stride=3), ValueError, '`featmap_stride` must be one of'),
+    (dict(out_type='featmap', out_indices=(4, )), ValueError,
+     '`out_indices` must hold stages 0..3'),
+    (dict(frozen_stages=5), ValueError, r'`frozen_stages` .* \[-1, 4\]'),
+    (dict(arch=dict(embed_dims=48, depths=(1, ) * 4, num_heads=5)),
+     ValueError, '`num_heads` must divide'),
+    (dict(arch=dict(embed_dims=36, depths=(1, ) * 4, num_heads=4)),
+     ValueError, '`embed_dims` must be a multiple of 8'),
+    (dict(superpixels=dict(segment_size=16, num_segments=9,
+                           type='TorchSLIC')), ValueError,
+     '(?s)segment_size.*num_segments'),
+])
+def test_bad_options(options, error, message):
+    with pytest.raises(error, match=message):
+        CAST(**{**TINY, **options})
+
+
+# -------------------------------------------------------------- registration
+
+
+@pytest.mark.parametrize('scope', ['mmpretrain', 'mmseg', 'mmengine'])
+def test_builds_by_its_scoped_name(scope):
+    registry = __import__(f'{scope}.registry', fromlist=['MODELS']).MODELS
+    model = registry.build(dict(type='mmhierseg.CAST', **TINY))
+    assert isinstance(model, CAST)
+    assert MODELS.get('CAST') is CAST
+
+
+def test_does_not_edit_its_options():
+    arch = dict(TINY['arch'])
+    superpixels = dict(type='Grid', segment_size=8)
+    CAST(arch, superpixels=superpixels)
+    assert arch == TINY['arch']
+    assert superpixels == dict(type='Grid', segment_size=8)

@@ -1,0 +1,112 @@
+"""Agreement with the authors' implementation, value by value."""
+
+import pytest
+import torch
+from helpers.cast import DATA, golden, golden_model
+
+from mmhierseg.ops import sincos_position_encoding
+from mmhierseg.utils.cast_checkpoint import (
+    convert_cast_checkpoint,
+    rename_encoder_keys,
+)
+from mmhierseg.utils.safe_load import load_plain_checkpoint
+
+# (values, checkpoint, output); `mask_empty=False` comes with the checkpoint.
+CASES = [
+    ('cast_moco', 'cast_moco.pth.tar', 'cls_token'),
+    ('cast_moco_gaps', 'cast_moco.pth.tar', 'cls_token'),
+    ('cast_deit', 'cast_deit.pth', 'cls_token'),
+    ('cast_moco_seg_pretrain', 'cast_moco_seg_pretrain.pth.tar',
+     'avg_segments'),
+    ('cast_moco_seg', 'cast_moco_seg.pth.tar', 'segments'),
+    ('cast_deit_seg', 'cast_deit_seg.pth', 'segments'),
+    ('cast_deit_seg_nonsquare', 'cast_deit_seg.pth', 'segments'),
+]
+WITH_LEVELS = [case for case in CASES if 'moco' in case[0]]
+
+
+def assert_agrees(actual, expected, tolerance=1e-4):
+    """Relative to the largest value, as float32 sums err."""
+    expected = torch.as_tensor(expected)
+    assert actual.shape == expected.shape
+    error = (actual - expected).abs().max() / expected.abs().max()
+    assert error < tolerance
+
+
+def feature(model, name, inputs):
+    """What the fixture calls the feature of its model."""
+    out = model(inputs)[0]
+    if 'deit_seg' in name:
+        return torch.cat([out.cls_token[:, None], out.tokens], dim=1)
+    return out.tokens if name == 'cast_moco_seg' else out
+
+
+@pytest.mark.parametrize('name, checkpoint, out_type', CASES)
+def test_feature(name, checkpoint, out_type):
+    values, inputs = golden(name)
+    model = golden_model(checkpoint, out_type=out_type)
+    assert_agrees(feature(model, name, inputs), values['feature'])
+
+
+@pytest.mark.parametrize('name, checkpoint, out_type', WITH_LEVELS)
+def test_every_level(name, checkpoint, out_type):
+    values, inputs = golden(name)
+    model = golden_model(checkpoint, out_type=out_type)
+    with torch.no_grad():
+        out = model.forward_hierarchy(inputs)
+    for level in range(4):
+        key = f'level{level + 1}_'
+        assert_agrees(out.tokens[level], values[key + 'tokens'])
+        assert_agrees(out.logits[level], values[key + 'logits'])
+        assert_agrees(out.centroids[level], values[key + 'centroids'])
+        assert (out.sampled[level].numpy() == values[key + 'sampled']).all()
+        assert (out.empty[level].numpy() == values[key + 'empty']).all()
+        assert torch.equal(
+            out.hierarchy.parents[level],
+            torch.from_numpy(values[key + 'logits']).argmax(-1))
+
+
+@pytest.mark.parametrize('name, checkpoint, out_type', CASES)
+def test_gradients(name, checkpoint, out_type):
+    values, inputs = golden(name)
+    model = golden_model(checkpoint, out_type=out_type)
+    feature(model, name, inputs).square().mean().backward()
+    # Block numbers of the files count through the stages.
+    names = rename_encoder_keys(checkpoint_keys(checkpoint))
+    parameters = dict(model.named_parameters())
+    keys = [key for key in values.files if key.startswith('grad/')]
+    assert len(keys) >= 4
+    for key in keys:
+        assert_agrees(parameters[names[key[len('grad/'):]]].grad, values[key])
+
+
+def test_classification_logits():
+    values, inputs = golden('cast_deit')
+    model = golden_model('cast_deit.pth')
+    head = golden_head('cast_deit.pth')
+    scores = torch.nn.functional.linear(
+        model(inputs)[0], head['head.fc.weight'], head['head.fc.bias'])
+    assert_agrees(scores, values['logits'])
+
+
+def test_fixed_positions_are_those_of_the_checkpoint():
+    table = golden_model('cast_moco.pth.tar').pos_embed
+    assert_agrees(table[:, 1:], sincos_position_encoding((8, 8), 48), 1e-6)
+    assert (table[:, 0] == 0).all()
+
+
+def checkpoint_keys(checkpoint):
+    """Keys inside the encoder that the values are of."""
+    source = load_plain_checkpoint(DATA / checkpoint)
+    if 'model' in source:
+        return list(source['model'])
+    prefix = 'module.base_encoder.'
+    return [
+        key[len(prefix):] for key in source['state_dict']
+        if key.startswith(prefix)
+    ]
+
+
+def golden_head(checkpoint):
+    source = load_plain_checkpoint(DATA / checkpoint)
+    return convert_cast_checkpoint(source).state_dict
