@@ -1,0 +1,30 @@
+"""Data preprocessors that put the segment map beside the image.
+
+Each extends the one of the package whose models it serves; a user of one of
+the packages does not need the other.
+"""
+
+from importlib.util import find_spec
+
+from .mixin import SuperpixelMixin
+from .placeholder import register_placeholder
+
+if find_spec('mmpretrain') is not None:
+    from .cls_data_preprocessor import SuperpixelClsDataPreprocessor
+    from .selfsup_data_preprocessor import SuperpixelSelfSupDataPreprocessor
+else:
+    SuperpixelClsDataPreprocessor = register_placeholder(
+        'SuperpixelClsDataPreprocessor', 'mmpretrain')
+    SuperpixelSelfSupDataPreprocessor = register_placeholder(
+        'SuperpixelSelfSupDataPreprocessor', 'mmpretrain')
+
+if find_spec('mmseg') is not None:
+    from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
+else:
+    SuperpixelSegDataPreProcessor = register_placeholder(
+        'SuperpixelSegDataPreProcessor', 'mmseg')
+
+__all__ = [
+    'SuperpixelClsDataPreprocessor', 'SuperpixelMixin',
+    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+]
