@@ -102,7 +102,7 @@ def parse_test_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         '--interval',
         type=int,
         default=1,
-        help='draw every n-th image (default: 1)')
+        help='draw every n-th image of a classifier (default: 1)')
     parser.add_argument(
         '--wait-time',
         type=float,

@@ -25,8 +25,8 @@ from torch import nn
 from .errors import CommandError
 
 __all__ = [
-    'CPUDistributedDataParallel', 'cpu_process_group', 'fit_to_device',
-    'has_accelerator'
+    'CPUDistributedDataParallel', 'cpu_process_group', 'for_cpu_processes',
+    'has_accelerator', 'without_amp'
 ]
 
 
@@ -77,41 +77,59 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
             static_graph=static_graph)
 
 
-def fit_to_device(cfg: Config) -> Config:
-    """Exchange what needs a GPU in a config, if there is none.
+def without_amp(cfg: Config) -> Config:
+    """Train in full precision where there is no GPU.
+
+    MMEngine's AmpOptimWrapper, which scales gradients, needs a GPU.
+
+    Args:
+        cfg (Config): Config of a runner.
+
+    Returns:
+        Config: ``cfg`` itself if there is a GPU or no AMP in it, else a
+            changed copy, of which a warning is logged.
+    """
+    if has_accelerator() or cfg.get('optim_wrapper') is None:
+        return cfg
+    changed = deepcopy(cfg)
+    if not _remove_amp(changed.optim_wrapper):
+        return cfg
+    print_log(
+        'AmpOptimWrapper needs a GPU and there is none: training in full '
+        'precision with OptimWrapper.',
+        logger='current',
+        level=WARNING)
+    return changed
+
+
+def for_cpu_processes(cfg: Config) -> Config:
+    """Wrap the model so that several processes can share it on the CPU.
 
     Args:
         cfg (Config): Config of a runner, with ``launcher`` set.
 
     Returns:
-        Config: ``cfg`` itself where there is a GPU, else a changed copy.
+        Config: ``cfg`` itself if there is a GPU or one process, else a
+            changed copy.
     """
-    if has_accelerator():
+    if has_accelerator() or cfg.get('launcher', 'none') == 'none':
         return cfg
     cfg = deepcopy(cfg)
-    optim_wrapper = cfg.get('optim_wrapper')
-    if optim_wrapper is not None and _without_amp(optim_wrapper):
-        print_log(
-            'AmpOptimWrapper needs a GPU and there is none: training in full '
-            'precision with OptimWrapper.',
-            logger='current',
-            level=WARNING)
-    if cfg.get('launcher', 'none') != 'none':
-        # The wrapper of the model turns SyncBN into BN; this setting would
-        # turn BN into SyncBN right before.
-        cfg.sync_bn = None
-        wrapper = cfg.get('model_wrapper_cfg') or dict(
-            find_unused_parameters=cfg.get('find_unused_parameters', False))
-        if wrapper.get('type', 'MMDistributedDataParallel') in (
-                'DistributedDataParallel', 'MMDistributedDataParallel'):
-            wrapper['type'] = 'CPUDistributedDataParallel'
-        wrapper['device_ids'] = None
-        cfg.model_wrapper_cfg = wrapper
+    # The wrapper turns SyncBN into BN; this setting would turn BN into SyncBN
+    # right before.
+    cfg.sync_bn = None
+    wrapper = cfg.get('model_wrapper_cfg') or dict(
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    if wrapper.get('type', 'MMDistributedDataParallel') in (
+            'DistributedDataParallel', 'MMDistributedDataParallel'):
+        wrapper['type'] = 'CPUDistributedDataParallel'
+    wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = wrapper
     return cfg
 
 
-def _without_amp(optim_wrapper: dict) -> bool:
-    """Replace AmpOptimWrapper in place, nested ones of a GAN-like set too.
+def _remove_amp(optim_wrapper: dict) -> bool:
+    """Replace AmpOptimWrapper in place, also in a set of wrappers.
 
     Returns:
         bool: Whether there was any.
@@ -127,7 +145,7 @@ def _without_amp(optim_wrapper: dict) -> bool:
         found = True
     for value in optim_wrapper.values():
         if isinstance(value, dict):
-            found = _without_amp(value) or found
+            found = _remove_amp(value) or found
     return found
 
 

@@ -19,7 +19,7 @@ from .checkpoints import (
 )
 from .cli import parse_test_args, parse_train_args
 from .data_check import check_data, check_pretrained
-from .device import cpu_process_group, fit_to_device
+from .device import cpu_process_group, for_cpu_processes, without_amp
 from .options import (
     DUMP_SUFFIXES,
     read_config,
@@ -43,7 +43,8 @@ def train(argv: Optional[List[str]] = None) -> None:
     """
     args = parse_train_args(argv)
     read_safely()
-    cfg = fit_to_device(with_train_options(read_config(args.config), args))
+    cfg = with_train_options(read_config(args.config), args)
+    cfg = for_cpu_processes(without_amp(cfg))
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
     if cfg.get('resume') and _is_local(cfg.get('load_from')):
@@ -65,7 +66,8 @@ def test(argv: Optional[List[str]] = None) -> None:
     """
     args = parse_test_args(argv)
     read_safely()
-    cfg = fit_to_device(with_test_options(read_config(args.config), args))
+    cfg = for_cpu_processes(
+        with_test_options(read_config(args.config), args))
     checkpoint = None
     if _is_local(args.checkpoint):
         checkpoint = read_checkpoint(args.checkpoint)

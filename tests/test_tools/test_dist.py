@@ -1,0 +1,76 @@
+import os
+import stat
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope='module')
+def trained(tool, classifier_config, tmp_path_factory):
+    """One epoch in two processes."""
+    folder = tmp_path_factory.mktemp('dist train')
+    result = tool('dist_train.sh', classifier_config, 2, '--work-dir', folder)
+    return result.stdout, folder
+
+
+@pytest.mark.distributed
+def test_two_processes_share_the_data(trained):
+    output, folder = trained
+    # Eight images, two to a batch, two processes: two steps instead of four.
+    assert 'Epoch(train) [1][2/2]' in output
+    assert (folder / 'epoch_1.pth').is_file()
+
+
+@pytest.mark.distributed
+def test_two_processes_resume(tool, classifier_config, trained):
+    _, folder = trained
+    result = tool('dist_train.sh', classifier_config, 2, '--work-dir', folder,
+                  '--cfg-options', 'train_cfg.max_epochs=2', '--resume')
+    assert 'resumed epoch: 1, iter: 2' in result.stdout
+    assert 'Epoch(train) [2][2/2]' in result.stdout
+    weights = [
+        torch.load(folder / f'epoch_{i}.pth',
+                   weights_only=False)['state_dict']['head.fc.weight']
+        for i in (1, 2)
+    ]
+    assert not torch.equal(*weights)
+
+
+@pytest.mark.distributed
+def test_two_processes_test(tool, segmentor_config, trained_segmentor,
+                            tmp_path):
+    _, folder = trained_segmentor
+    result = tool('dist_test.sh', segmentor_config, folder / 'iter_2.pth', 2,
+                  '--work-dir', tmp_path)
+    assert 'Iter(test) [1/1]' in result.stdout
+    assert 'mIoU' in result.stdout
+
+
+@pytest.mark.parametrize('script', [
+    'dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh'
+])
+def test_too_few_words_print_the_usage(tool, script):
+    result = tool(script, 'config.py', check=False)
+    assert result.returncode == 2
+    assert f'tools/{script} ' in result.stdout
+
+
+def test_slurm_passes_words_as_they_are(tool, tmp_path):
+    # srun that prints its arguments, one to a line.
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(srun.stat().st_mode | stat.S_IXUSR)
+    result = tool('slurm_test.sh', 'gpu', 'my job', 'a config.py', 'last.pth',
+                  '--cfg-options', 'a=[1, 2]', GPUS='4',
+                  SRUN_ARGS='--time 5 --quiet',
+                  PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
+    words = result.stdout.splitlines()
+    assert words[:6] == [
+        '-p', 'gpu', '--job-name=my job', '--ntasks=4', '--cpus-per-task=5',
+        '--gres=gpu:4'
+    ]
+    assert words[-7:] == [
+        words[-7], 'a config.py', 'last.pth', '--cfg-options', 'a=[1, 2]',
+        '--launcher', 'slurm'
+    ]
+    assert '--time' in words and '--quiet' in words

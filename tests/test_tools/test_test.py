@@ -1,0 +1,104 @@
+import json
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+
+def value_of(name, output):
+    return float(re.findall(rf'{name}: (-?[\d.]+)', output)[-1])
+
+
+def test_classifier_writes_metrics(tool, classifier_config,
+                                   trained_classifier, tmp_path):
+    trained, folder = trained_classifier
+    out = tmp_path / 'metrics.json'
+    tool('test.py', classifier_config, folder / 'epoch_1.pth', '--work-dir',
+         tmp_path, '--out', out, '--out-item', 'metrics')
+    metrics = json.loads(out.read_text())
+    # What validation found at the end of training.
+    assert metrics['accuracy/top1'] == value_of('accuracy/top1', trained)
+
+
+def test_classifier_tta_is_the_mean_of_both_directions(
+        tool, classifier_config, trained_classifier, tmp_path):
+    _, folder = trained_classifier
+    resize = "    dict(type='Resize', scale=(40, 32)),\n"
+    mirrored = tmp_path / 'mirrored.py'
+    mirrored.write_text(classifier_config.read_text().replace(
+        resize, resize + "    dict(type='RandomFlip', prob=1.),\n"))
+    scores = {}
+    for name, config, options in (('plain', classifier_config, []),
+                                  ('mirrored', mirrored, []),
+                                  ('tta', classifier_config, ['--tta'])):
+        out = tmp_path / f'{name}.pkl'
+        tool('test.py', config, folder / 'epoch_1.pth', '--work-dir',
+             tmp_path / name, '--out', out, *options)
+        scores[name] = torch.stack([
+            sample['pred_score'] for sample in pickle.loads(out.read_bytes())
+        ])
+    assert not torch.allclose(scores['plain'], scores['mirrored'])
+    torch.testing.assert_close(scores['tta'],
+                               (scores['plain'] + scores['mirrored']) / 2)
+
+
+@pytest.mark.parametrize('options', [(), ('--tta', '--amp')])
+def test_segmentor_writes_label_maps(tool, segmentor_config,
+                                     trained_segmentor, tmp_path, options):
+    _, folder = trained_segmentor
+    result = tool('test.py', segmentor_config, folder / 'iter_2.pth',
+                  '--work-dir', tmp_path, '--out', tmp_path / 'maps',
+                  '--show-dir', tmp_path / 'drawn', *options)
+    assert 0 <= value_of('mIoU', result.stdout) <= 100
+    label_map = np.array(Image.open(tmp_path / 'maps' / '4.png'))
+    assert label_map.shape == (36, 48)
+    assert list((tmp_path / 'drawn').rglob('test_4.jpg_1.png'))
+
+
+class RunsAProgram:
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.path}', )
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_checkpoint_is_not_executed(tool, classifier_config, tmp_path,
+                                    zipped):
+    mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
+    torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)}, path,
+               _use_new_zipfile_serialization=zipped)
+    result = tool('test.py', classifier_config, path, check=False,
+                  cwd=tmp_path)
+    assert result.returncode == 1
+    assert 'could execute a program: posix.system' in result.stdout
+    assert 'Traceback' not in result.stdout
+    assert not mark.exists()
+
+
+def test_pretrained_weights_are_not_executed(tool, classifier_config,
+                                             tmp_path):
+    # This file is read by MMEngine itself.
+    mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
+    torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)}, path)
+    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
+                  '--cfg-options', f'load_from={path}', check=False)
+    assert result.returncode != 0
+    assert not mark.exists()
+
+
+def test_checkpoint_of_another_model(tool, classifier_config,
+                                     segmentor_config, tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save({'state_dict': {'decoder.weight': torch.zeros(2)}}, path)
+    result = tool('test.py', classifier_config, path, '--work-dir', tmp_path,
+                  check=False)
+    assert result.returncode == 1
+    assert 'is of another kind of model: none of its tensors' in result.stdout
+    assert 'decoder.weight' in result.stdout
