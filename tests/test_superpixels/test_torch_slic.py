@@ -1,0 +1,183 @@
+import pytest
+import torch
+
+from mmhierseg.superpixels import TorchSLIC
+from mmhierseg.superpixels.color import rgb_to_lab
+from mmhierseg.superpixels.connectivity import connected_components
+from mmhierseg.superpixels.dense_slic import dense_slic
+from mmhierseg.superpixels.grid import cell_of_pixel, cell_starts
+
+
+def explained_variation(image, labels):
+    """Share of the variance of (3, H, W) between segments (H, W)."""
+    pixels, labels = image.flatten(1).double(), labels.flatten()
+    counts = labels.bincount().double()
+    sums = torch.zeros(3, counts.numel(), dtype=torch.double)
+    means = sums.index_add_(1, labels, pixels) / counts
+    mean = pixels.mean(1, keepdim=True)
+    between = (counts * (means - mean).square()).sum()
+    return float(between / (pixels - mean).square().sum())
+
+
+def reference(lab, rows, columns, compactness, num_iterations):
+    """The method pixel by pixel, in float64; lab (3, H, W)."""
+
+    def eighths(values):
+        return (values * 8).round() / 8
+
+    lab = eighths(lab).double()
+    _, height, width = lab.shape
+    scale = compactness / max(height / rows, width / columns)
+    row_of, column_of = (cell_of_pixel(height, rows),
+                         cell_of_pixel(width, columns))
+    middle = [
+        eighths(scale * (starts[:-1] + starts[1:]) / 2).double()
+        for starts in (cell_starts(height, rows), cell_starts(width, columns))
+    ]
+    y = eighths(scale * (torch.arange(height) + 0.5)).double()
+    x = eighths(scale * (torch.arange(width) + 0.5)).double()
+    points = torch.cat([
+        lab,
+        torch.stack(torch.meshgrid(y, x, indexing='ij'))
+    ]).permute(1, 2, 0)
+    labels = row_of[:, None] * columns + column_of
+    centres = None
+    for _ in range(num_iterations):
+        centres = _reference_means(points, labels, centres, middle)
+        for i in range(height):
+            for j in range(width):
+                nearby = [
+                    row * columns + column
+                    for row in range(row_of[i] - 1, row_of[i] + 2)
+                    for column in range(column_of[j] - 1, column_of[j] + 2)
+                    if 0 <= row < rows and 0 <= column < columns
+                ]
+                distances = [
+                    float((points[i, j] - centres[n]).square().sum())
+                    for n in nearby
+                ]
+                labels[i, j] = nearby[distances.index(min(distances))]
+    return labels
+
+
+def _reference_means(points, labels, centres, middle):
+    """Means in eighths, positions rounded relative to the middle of cells."""
+    origin = torch.stack([
+        torch.tensor([0., 0., 0., y, x], dtype=torch.double)
+        for y in middle[0] for x in middle[1]
+    ])
+    means = torch.empty_like(origin) if centres is None else centres.clone()
+    for number in range(len(origin)):
+        if (labels == number).any():
+            mean = points[labels == number].mean(0) - origin[number]
+            means[number] = origin[number] + (mean * 8).round() / 8
+    return means
+
+
+@pytest.mark.parametrize('size, grid', [((17, 26), (3, 5)), ((24, 16), (3, 2)),
+                                        ((5, 30), (1, 4)), ((8, 8), (8, 8))])
+@pytest.mark.parametrize('compactness', [1, 10, 37.5])
+def test_dense_form_is_the_plain_one(photos, size, grid, compactness):
+    lab = rgb_to_lab(photos[:, :, :size[0], :size[1]])
+    labels = dense_slic(lab, grid, compactness, num_iterations=3)
+    for image, found in zip(lab, labels):
+        assert found.equal(reference(image, *grid, compactness, 3))
+
+
+def test_equally_near_centres():
+    """On a constant image the grid stays, though many distances are equal."""
+    lab = torch.zeros(1, 3, 8, 12)
+    labels = dense_slic(lab, (2, 3), compactness=10, num_iterations=4)
+    expected = torch.arange(6).view(2, 3)
+    assert labels[0].equal(
+        expected.repeat_interleave(4, 0).repeat_interleave(4, 1))
+
+
+def test_segments_follow_edges(photos):
+    superpixels = TorchSLIC(segment_size=8)
+    for image, labels in zip(photos, superpixels(photos)):
+        grid = torch.arange(14) + 14 * torch.arange(12)[:, None]
+        grid = grid.repeat_interleave(8, 0).repeat_interleave(8, 1)
+        assert explained_variation(image, labels) > max(
+            0.85, explained_variation(image, grid) + 0.05)
+
+
+def test_two_colours_are_told_apart():
+    # A slanted edge between two colours: no segment has pixels of both.
+    row, column = torch.meshgrid(
+        torch.arange(64), torch.arange(80), indexing='ij')
+    dark = (column + row // 3) < 45
+    images = torch.where(dark, 20., 230.).expand(1, 3, -1, -1)
+    labels = TorchSLIC(segment_size=16)(images)[0]
+    assert not set(labels[dark].tolist()) & set(labels[~dark].tolist())
+
+
+def test_connected(photos):
+    labels = TorchSLIC(segment_size=8)(photos)
+    parts = connected_components(labels)
+    assert all(
+        part.unique().numel() == image.max() + 1
+        for part, image in zip(parts, labels))
+    loose = TorchSLIC(segment_size=8, connected=False)(photos)
+    assert connected_components(loose).unique().numel() > 400
+
+
+def test_more_compact_is_nearer_to_the_grid(photos):
+    grid = torch.arange(14) + 14 * torch.arange(12)[:, None]
+    grid = grid.repeat_interleave(8, 0).repeat_interleave(8, 1)
+    kept = [
+        float((dense_slic(rgb_to_lab(photos), (12, 14), compactness, 3) == grid
+               ).float().mean()) for compactness in (2, 10, 50, 100)
+    ]
+    assert kept == sorted(kept) and kept[-1] > 0.85 > 0.6 > kept[0]
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_autocast_changes_nothing(photos, dtype):
+    superpixels = TorchSLIC(segment_size=8)
+    expected = superpixels(photos)
+    with torch.autocast('cpu', dtype=dtype):
+        assert superpixels(photos.float()).equal(expected)
+
+
+def test_threads_change_nothing(photos):
+    superpixels = TorchSLIC(segment_size=8)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = superpixels(photos)
+        torch.set_num_threads(2)
+        assert superpixels(photos).equal(one)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_arithmetic_is_exact(photos):
+    """So the order of summation, which devices choose, cannot matter."""
+    lab = rgb_to_lab(photos[:, :, :48, :64])
+    for compactness in (1, 10, 100):
+        single = dense_slic(lab, (3, 4), compactness, 4)
+        double = dense_slic(lab.double(), (3, 4), compactness, 4)
+        assert single.equal(double)
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(compactness=0), '`compactness` must be at least'),
+    (dict(compactness=101), '`compactness` must be at most 100, got 101'),
+    (dict(num_iterations=0), '`num_iterations` must be at least 1, got 0'),
+])
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        TorchSLIC(**options)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_gpu_agrees_with_cpu(photos):
+    superpixels = TorchSLIC(segment_size=8)
+    expected = superpixels(photos)
+    found = superpixels(photos.cuda())
+    assert found.device.type == 'cuda'
+    # L*a*b* may differ in the last bit, and so by 1/8 after rounding.
+    assert (found.cpu() == expected).float().mean() > 0.99
+    alone = [superpixels(image[None].cuda()) for image in photos]
+    assert found.equal(torch.cat(alone))
