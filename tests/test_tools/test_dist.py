@@ -1,8 +1,13 @@
 import os
+import re
 import stat
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
@@ -44,6 +49,52 @@ def test_two_processes_test(tool, segmentor_config, trained_segmentor,
                   '--work-dir', tmp_path)
     assert 'Iter(test) [1/1]' in result.stdout
     assert 'mIoU' in result.stdout
+
+
+@pytest.fixture(scope='module')
+def cast_config(tmp_path_factory, imagenet):
+    """The recipe of CAST-S on ImageNet with a small model and images."""
+    path = tmp_path_factory.mktemp('configs') / 'cast.py'
+    path.write_text(f"""
+_base_ = [r'{ROOT}/configs/cast/cast-s_in1k.py']
+model = dict(
+    backbone=dict(
+        arch=dict(
+            _delete_=True, embed_dims=32, depths=(1, 1, 1, 1), num_heads=4),
+        img_size=64, num_clusters=(8, 4, 3, 2)),
+    neck=dict(in_channels=32, hid_channels=16, out_channels=8),
+    head=dict(predictor=dict(
+        in_channels=8, hid_channels=16, out_channels=8)))
+train_dataloader = dict(
+    batch_size=2, num_workers=1, dataset=dict(data_root=r'{imagenet}'))
+for _view in _base_.train_dataloader.dataset.pipeline[1].transforms:
+    _view[0].scale = 64
+    _view[-1].superpixels.num_segments = 16
+train_dataloader['dataset']['pipeline'] = (
+    _base_.train_dataloader.dataset.pipeline)
+default_hooks = dict(logger=dict(interval=1))
+""")
+    return path
+
+
+@pytest.mark.distributed
+@pytest.mark.slow
+def test_cast_recipe_trains_and_resumes(tool, cast_config, tmp_path):
+    # 'Resume' has the learning rate go on where it was, so the schedule is
+    # that of the recipe, 100 epochs, and the run is cut short.
+    short = ('--work-dir', tmp_path, '--auto-scale-lr', '--cfg-options')
+    result = tool('dist_train.sh', cast_config, 2, *short,
+                  'train_cfg.max_epochs=1')
+    assert re.search(r'Epoch\(train\) +\[1\]\[2/2\]', result.stdout)
+    assert (tmp_path / 'epoch_1.pth').stat().st_size < 10_000_000
+    result = tool('dist_train.sh', cast_config, 2, *short,
+                  'train_cfg.max_epochs=2', '--resume')
+    assert 'resumed epoch: 1, iter: 2' in result.stdout
+    assert 'find_unused_parameters=True' not in result.stdout
+    losses = [
+        float(value) for value in re.findall(r'loss: (\S+)', result.stdout)
+    ]
+    assert len(losses) == 2 and np.isfinite(losses).all()
 
 
 @pytest.mark.parametrize('script', [
