@@ -189,7 +189,9 @@ def _set_loader_defaults(cfg: Config, field: str, pin_memory: bool) -> None:
             persistent_workers=has_workers,
             collate_fn=dict(type='default_collate'))
         defaults.update(loader)
-        loader = cfg[field] = defaults
+        # A config stores a copy.
+        cfg[field] = defaults
+        loader = cfg[field]
     if not has_workers:
         # PyTorch takes the combination for an error, but num_workers=0 is a
         # usual thing to set from the command line.

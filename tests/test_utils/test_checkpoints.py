@@ -1,0 +1,153 @@
+import os
+import pickle
+from argparse import Namespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+from torch import nn
+
+from mmhierseg.utils.checkpoints import (
+    check_matches,
+    check_resumable,
+    read_checkpoint,
+    read_safely,
+)
+from mmhierseg.utils.errors import CommandError
+
+
+class RunsAProgram:
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.path}', )
+
+
+class LooksUp:
+    """Reaches for the attribute of something by the stand-in of getattr."""
+
+    def __init__(self, owner, name):
+        self.words = owner, name
+
+    def __reduce__(self):
+        return getattr, self.words
+
+
+@pytest.fixture(autouse=True)
+def safe():
+    read_safely()
+
+
+def test_reads_what_mmengine_writes(tmp_path):
+    hub = MessageHub.get_instance('test_reads_what_mmengine_writes')
+    hub.update_scalar('train/loss', 0.5)
+    hub.update_info('epoch', 1)
+    checkpoint = dict(
+        state_dict=dict(weight=torch.arange(3.)),
+        meta=dict(
+            seed=np.int64(3), palette=np.arange(6, dtype=np.uint8),
+            scale=np.float32(2.)),
+        message_hub=hub.state_dict())
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(checkpoint, path)
+    read = read_checkpoint(str(path))
+    assert torch.equal(read['state_dict']['weight'], torch.arange(3.))
+    assert read['meta']['seed'] == 3
+    assert read['meta']['palette'].tolist() == list(range(6))
+    history = read['message_hub']['log_scalars']['train/loss']
+    assert isinstance(history, HistoryBuffer)
+    assert history.current() == 0.5
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_refuses_what_would_be_executed(tmp_path, zipped):
+    mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
+    torch.save(dict(state_dict={}, extra=RunsAProgram(mark)), path,
+               _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CommandError, match=r'could execute .*posix\.system'):
+        read_checkpoint(str(path))
+    # What MMEngine does after its safe reader has failed.
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(path, weights_only=False)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize('owner, name', [(HistoryBuffer, '__init__'),
+                                         (np.ndarray, 'tofile')])
+def test_lookups_are_limited_to_log_histories(tmp_path, owner, name):
+    path = tmp_path / 'bad.pth'
+    torch.save(dict(method=LooksUp(owner, name)), path)
+    with pytest.raises(CommandError):
+        read_checkpoint(str(path))
+
+
+def test_environment_that_demands_the_opposite(monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.raises(CommandError, match='unset it'):
+        read_safely()
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(CommandError, match="there is no checkpoint '.*gone"):
+        read_checkpoint(str(tmp_path / 'gone.pth'))
+
+
+@pytest.mark.parametrize('content', [b'', b'hello world', b'PK\x03\x04 no'])
+def test_other_files(tmp_path, content):
+    path = tmp_path / 'file.pth'
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match='is not a checkpoint, or is dama'):
+        read_checkpoint(str(path))
+
+
+def test_truncated_file(tmp_path):
+    path = tmp_path / 'file.pth'
+    torch.save(dict(state_dict=dict(w=torch.rand(1000))), path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(CommandError, match='is not a checkpoint, or is dama'):
+        read_checkpoint(str(path))
+
+
+@pytest.mark.parametrize('checkpoint', [
+    dict(state_dict={
+        'module.base_encoder.cls_token': torch.zeros(1),
+        'module.predictor.0.weight': torch.zeros(1)
+    }),
+    dict(
+        model={'pool1.pool_block.centroid_fc.bias': torch.zeros(1)},
+        args=Namespace(lr=1e-3)),
+], ids=['MoCo', 'DeiT'])
+def test_authors_files_name_the_converter(tmp_path, checkpoint):
+    path = tmp_path / 'authors.pth'
+    torch.save(checkpoint, path)
+    with pytest.raises(CommandError, match=r'cast2mmhierseg\.py'):
+        read_checkpoint(str(path))
+
+
+def test_options_of_another_program_are_refused(tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save(dict(model=dict(w=torch.zeros(1)), args=Namespace()), path)
+    with pytest.raises(CommandError, match=r'argparse\.Namespace'):
+        read_checkpoint(str(path))
+
+
+def test_matches():
+    model = nn.Sequential(nn.Linear(2, 2))
+    weights = {'module.0.weight': torch.zeros(2, 2)}
+    check_matches(dict(state_dict=weights), model, 'a.pth')
+    check_matches(weights, model, 'a.pth')
+    with pytest.raises(CommandError, match=r"'a\.pth' is of another kind .*"
+                       r'\(decoder, \.\.\.\) has a name .*0\.bias, 0\.weight'):
+        check_matches(dict(state_dict=dict(decoder=torch.zeros(1))), model,
+                      'a.pth')
+
+
+def test_resumable():
+    weights = dict(state_dict={}, meta=dict(epoch=1, iter=2))
+    check_resumable(dict(weights, message_hub={}, optimizer={}), 'a.pth')
+    with pytest.raises(CommandError, match='has no message_hub, optimizer, .*'
+                       r'load_from=a\.pth'):
+        check_resumable(weights, 'a.pth')
