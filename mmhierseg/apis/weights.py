@@ -3,11 +3,10 @@
 import os
 from typing import Any, Dict, List, Union
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
 from torch import Tensor, nn
 
+from mmhierseg.utils.checkpoints import mmengine_globals
 from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 __all__ = ['load_backbone_weights']
@@ -46,22 +45,12 @@ def load_backbone_weights(backbone: nn.Module,
 
 
 def _read(path: Union[str, os.PathLike]) -> Dict[str, Any]:
-    with torch.serialization.safe_globals(_log_globals()):
+    with torch.serialization.safe_globals(mmengine_globals()):
         checkpoint = load_plain_checkpoint(path)
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{os.fspath(path)!r} is no checkpoint: it holds a '
                          f'{type(checkpoint).__name__} instead of a dict')
     return checkpoint
-
-
-def _log_globals() -> list:
-    """What a run of MMEngine logs in its checkpoints: arrays of numbers."""
-    core = getattr(np, '_core', None) or np.core
-    dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8')}
-    return [
-        HistoryBuffer, np.ndarray, np.dtype, core.multiarray._reconstruct,
-        core.multiarray.scalar, *dtypes
-    ]
 
 
 def _backbone_part(checkpoint: Dict[str, Any],

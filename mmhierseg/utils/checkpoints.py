@@ -29,7 +29,8 @@ from torch.serialization import (
 from .errors import CommandError
 
 __all__ = [
-    'check_matches', 'check_resumable', 'read_checkpoint', 'read_safely'
+    'check_matches', 'check_resumable', 'mmengine_globals',
+    'read_checkpoint', 'read_safely'
 ]
 
 CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
@@ -42,6 +43,27 @@ def _history_buffer_method(owner: type, name: str) -> Callable:
     if owner is not HistoryBuffer or name.startswith('_'):
         raise UnpicklingError(f'{owner!r}.{name} may not be looked up')
     return getattr(owner, name)
+
+
+def mmengine_globals() -> list:
+    """What MMEngine's checkpoints hold beside tensors and containers.
+
+    Returns:
+        list: For ``torch.serialization.safe_globals``: log histories and
+        arrays of numbers.
+    """
+    multiarray = np._core.multiarray if hasattr(
+        np, '_core') else np.core.multiarray
+    return [
+        HistoryBuffer,
+        (_history_buffer_method, 'builtins.getattr'),
+        np.ndarray,
+        np.dtype,
+        multiarray._reconstruct,
+        multiarray.scalar,
+        *{type(np.dtype(kind))
+          for kind in '?bBhHiIlLqQefd'},
+    ]
 
 
 def read_safely() -> None:
@@ -58,18 +80,7 @@ def read_safely() -> None:
             'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, by which checkpoints '
             'could execute programs: unset it')
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    multiarray = np._core.multiarray if hasattr(
-        np, '_core') else np.core.multiarray
-    add_safe_globals([
-        HistoryBuffer,
-        (_history_buffer_method, 'builtins.getattr'),
-        np.ndarray,
-        np.dtype,
-        multiarray._reconstruct,
-        multiarray.scalar,
-        *{type(np.dtype(kind))
-          for kind in '?bBhHiIlLqQefd'},
-    ])
+    add_safe_globals(mmengine_globals())
 
 
 def read_checkpoint(path: str) -> Dict[str, Any]:
