@@ -1,0 +1,53 @@
+"""A user of one of the packages does not need the other."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mmhierseg.models.data_preprocessors.placeholder import (
+    register_placeholder,
+)
+from mmhierseg.registry import MODELS
+
+
+def test_placeholder_says_what_is_missing():
+    register_placeholder('NotThereDataPreprocessor', 'mmseg')
+    try:
+        with pytest.raises(
+                ImportError,
+                match='NotThereDataPreprocessor needs the package `mmseg`: '
+                'pip install onedl-mmsegmentation'):
+            MODELS.build(dict(type='NotThereDataPreprocessor', size=(4, 4)))
+    finally:
+        MODELS._module_dict.pop('NotThereDataPreprocessor')
+
+
+@pytest.mark.parametrize('package, missing, kept', [
+    ('mmseg', ['SuperpixelSegDataPreProcessor'],
+     ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
+    ('mmpretrain',
+     ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],
+     ['SuperpixelSegDataPreProcessor']),
+])
+def test_without_the_package(package, missing, kept):
+    """In a process of its own, where the package cannot be imported."""
+    code = f"""
+import sys
+import mmhierseg
+sys.modules['{package}'] = None
+from mmhierseg.registry import MODELS
+for name in {kept}:
+    assert type(MODELS.build(dict(type=name))).__name__ == name
+for name in {missing}:
+    try:
+        MODELS.build(dict(type=name))
+    except ImportError as error:
+        print(error)
+"""
+    result = subprocess.run([sys.executable, '-c', code],
+                            capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stderr
+    for line, name in zip(result.stdout.splitlines(), missing, strict=True):
+        assert f'{name} needs the package `{package}`' in line
