@@ -10,23 +10,17 @@ tricked, and it cannot be told what to allow under a name.
 """
 
 import os
-import os.path as osp
-import re
 from argparse import Namespace
 from pickle import UnpicklingError
-from typing import Any, Callable, Dict, Iterable, List
+from typing import Any, Callable, Dict, Iterable
 
 import numpy as np
-import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from torch import nn
-from torch.serialization import (
-    add_safe_globals,
-    get_unsafe_globals_in_checkpoint,
-    safe_globals,
-)
+from torch.serialization import add_safe_globals
 
 from .errors import CommandError
+from .safe_load import load_plain_checkpoint
 
 __all__ = [
     'check_matches', 'check_resumable', 'mmengine_globals',
@@ -80,13 +74,13 @@ def read_safely() -> None:
             'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, by which checkpoints '
             'could execute programs: unset it')
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    add_safe_globals(mmengine_globals())
+    # A plain container, too, in which training programs keep their options.
+    add_safe_globals([Namespace, *mmengine_globals()])
 
 
 def read_checkpoint(path: str) -> Dict[str, Any]:
     """Read a checkpoint file on the CPU.
 
-    Tensors are mapped from the file, not copied, where its format allows.
     Call :func:`read_safely` before.
 
     Args:
@@ -99,29 +93,19 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
         CommandError: If it is missing, is no checkpoint, is one of the CAST
             authors' files, or holds what would have to be executed.
     """
-    if not osp.isfile(path):
-        raise CommandError(
-            f'there is no checkpoint {path!r} (in {osp.abspath(".")})')
     try:
-        checkpoint = _load(path)
-    except UnpicklingError as error:
-        refused = _refused_globals(path, error)
-        if refused == ['argparse.Namespace']:
-            # CAST's DeiT files carry the options of the training program.
-            with safe_globals([Namespace]):
-                _check_author(_load(path), path)
-        if not refused:
-            raise _not_a_checkpoint(path) from error
-        raise CommandError(
-            f'{path!r} was not read, because it holds more than tensors and '
-            'plain values and could execute a program: '
-            f'{", ".join(refused)}') from error
-    except Exception as error:
-        # Bytes that are no pickle make the reader stumble in many ways.
-        raise _not_a_checkpoint(path) from error
+        checkpoint = load_plain_checkpoint(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise CommandError(str(error)) from error
     if not isinstance(checkpoint, dict):
-        raise _not_a_checkpoint(path)
-    _check_author(checkpoint, path)
+        raise CommandError(f'{path!r} is no checkpoint: it holds a '
+                           f'{type(checkpoint).__name__}')
+    for name in map(str, _weights(checkpoint)):
+        if not name.startswith('backbone.') and any(
+                mark in name for mark in _AUTHORS_MARKS):
+            raise CommandError(
+                f'{path!r} is a checkpoint in the format of the authors of '
+                f'CAST. Convert it first: python {CONVERTER} {path} DST.pth')
     return checkpoint
 
 
@@ -175,37 +159,6 @@ def _weights(checkpoint: Dict[str, Any]) -> Dict[str, Any]:
         if isinstance(checkpoint.get(key), dict):
             return checkpoint[key]
     return checkpoint
-
-
-def _load(path: str) -> Any:
-    # Files from before PyTorch 1.6 cannot be mapped.
-    return torch.load(
-        path, map_location='cpu', weights_only=True, mmap=_is_zip(path))
-
-
-def _is_zip(path: str) -> bool:
-    with open(path, 'rb') as file:
-        return file.read(4) == b'PK\x03\x04'
-
-
-def _refused_globals(path: str, error: UnpicklingError) -> List[str]:
-    """Name what a file refers to and may not; empty if it is no pickle."""
-    if _is_zip(path):
-        return get_unsafe_globals_in_checkpoint(path)
-    return re.findall(r'GLOBAL (\S+)', str(error))
-
-
-def _check_author(checkpoint: Any, path: str) -> None:
-    for name in _weights(checkpoint):
-        if not name.startswith('backbone.') and any(
-                mark in name for mark in _AUTHORS_MARKS):
-            raise CommandError(
-                f'{path!r} is a checkpoint in the format of the authors of '
-                f'CAST. Convert it first: python {CONVERTER} {path} DST.pth')
-
-
-def _not_a_checkpoint(path: str) -> CommandError:
-    return CommandError(f'{path!r} is not a checkpoint, or is damaged')
 
 
 def _some(names: Iterable[str]) -> str:

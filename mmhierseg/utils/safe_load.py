@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+import re
 import zipfile
 from typing import Any, Union
 
@@ -28,23 +29,33 @@ def load_plain_checkpoint(path: Union[str, os.PathLike]) -> Any:
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'checkpoint {path!r} does not exist')
+        raise FileNotFoundError(
+            f'checkpoint {path!r} does not exist (in {os.getcwd()})')
+    # Not what is allowed already: leaving the context would forbid it.
+    allowed = {argparse.Namespace}.difference(
+        torch.serialization.get_safe_globals())
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location='cpu', weights_only=True)
+        with torch.serialization.safe_globals(list(allowed)):
+            # Mapped from the file, not copied; files from before PyTorch 1.6
+            # are no archives and cannot be.
+            return torch.load(
+                path,
+                map_location='cpu',
+                weights_only=True,
+                mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
-        reason = _forbidden_global(str(error))
-        raise ValueError(f'{path!r} cannot be read safely: {reason}') \
-            from error
-    except (EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path!r} is no complete checkpoint of torch.save: '
-                         f'{str(error).splitlines()[0]}') from error
+        forbidden = re.search(r'GLOBAL (\S+)', str(error))
+        if forbidden is None:
+            raise _not_a_checkpoint(path) from error
+        raise ValueError(
+            f'{path!r} was not read, because it wants to make a '
+            f'{forbidden.group(1)}, which is no plain container and could '
+            'execute a program') from error
+    except Exception as error:
+        # Bytes that are no pickle make the reader stumble in many ways.
+        raise _not_a_checkpoint(path) from error
 
 
-def _forbidden_global(message: str) -> str:
-    """What ``torch.load`` did not want to make, from its long message."""
-    marker = 'Unsupported global: GLOBAL '
-    if marker in message:
-        name = message.split(marker, 1)[1].split(' ', 1)[0]
-        return f'it wants to make a {name}, which is no plain container'
-    return 'it is no file of tensors and plain containers'
+def _not_a_checkpoint(path: str) -> ValueError:
+    return ValueError(f'{path!r} is no checkpoint of torch.save, or is '
+                      'damaged')

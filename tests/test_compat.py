@@ -1,0 +1,156 @@
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import textwrap
+from types import SimpleNamespace
+
+import pytest
+from mmengine.config import Config
+
+from mmhierseg import _compat
+
+
+def run(program):
+    """Run a program in a fresh interpreter; return what it prints."""
+    result = subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(program)],
+        capture_output=True,
+        text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.split()
+
+
+def test_import_is_cheap():
+    assert run("""
+        import sys
+        import mmhierseg
+        heavy = 'torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'cv2'
+        print(*[name for name in heavy if name in sys.modules])
+        """) == []
+
+
+def test_looking_for_a_module_does_not_execute_it():
+    assert run("""
+        import importlib.util, sys
+        import mmhierseg
+        print(importlib.util.find_spec('torchvision') is not None)
+        print('torch' in sys.modules)
+        """) == ['True', 'False']
+
+
+def test_torchvision_can_be_imported():
+    pytest.importorskip('torchvision')
+    assert run("""
+        import mmhierseg
+        import torchvision
+        import torchvision.transforms.functional
+        print('done')
+        """) == ['done']
+
+
+@pytest.mark.parametrize('has_ops, expected', [(True, '0'), (False, '1')])
+def test_operators_are_declared_where_they_are_missing(has_ops, expected):
+    # In an interpreter without torchvision, so that it has declared nothing.
+    assert run(f"""
+        import types
+        import torch
+        from mmhierseg import _compat
+        extension = types.SimpleNamespace(_has_ops=lambda: {has_ops})
+        for _ in range(2):
+            _compat.declare_torchvision_operators(extension)
+        print(len(_compat._libraries))
+        print(hasattr(torch.ops.torchvision, 'nms'))
+        """) == [expected, str(not has_ops)]
+
+
+def test_declared_operator_still_fails_when_it_is_called():
+    assert run("""
+        import types
+        import torch
+        from mmhierseg import _compat
+        _compat.declare_torchvision_operators(
+            types.SimpleNamespace(_has_ops=lambda: False))
+        try:
+            torch.ops.torchvision.nms(torch.rand(2, 4), torch.rand(2), 0.5)
+        except NotImplementedError as error:
+            print('torchvision::nms' in str(error))
+        """) == ['True']
+
+
+def test_import_that_failed_before_is_repaired():
+    pytest.importorskip('torchvision')
+    assert run("""
+        try:
+            import torchvision
+        except RuntimeError:
+            pass
+        import mmhierseg
+        import torchvision
+        print(torchvision.__name__)
+        """) == ['torchvision']
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Pretend which distribution and which module of mmseg there are."""
+
+    def pretend(distribution, module):
+
+        def version(name):
+            if not distribution:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return '1.2.2'
+
+        monkeypatch.setattr(importlib.metadata, 'version', version)
+        monkeypatch.setattr(importlib.util, 'find_spec',
+                            lambda name: object() if module else None)
+
+    return pretend
+
+
+@pytest.mark.parametrize('distribution, module, expected', [
+    (True, True, 'mmsegmentation'),
+    (False, True, 'mmseg'),
+    (False, False, 'mmsegmentation'),
+])
+def test_name_of_mmsegmentation(installed, distribution, module, expected):
+    installed(distribution, module)
+    utils = SimpleNamespace(MODULE2PACKAGE={'mmseg': 'mmsegmentation'})
+    for _ in range(2):
+        _compat.register_config_packages(utils)
+        assert utils.MODULE2PACKAGE == {
+            'mmseg': expected,
+            'mmhierseg': 'mmhierseg'
+        }
+
+
+def test_order_of_imports_does_not_matter():
+    for first, second in (('mmhierseg', 'mmengine.config.utils'),
+                          ('mmengine.config.utils', 'mmhierseg')):
+        assert run(f"""
+            import {first}
+            import {second}
+            from mmengine.config.utils import MODULE2PACKAGE
+            print(MODULE2PACKAGE['mmhierseg'])
+            """) == ['mmhierseg']
+
+
+def test_applying_again_changes_nothing():
+    before = list(sys.meta_path), dict(vars(_compat))
+    _compat.apply()
+    assert list(sys.meta_path) == before[0]
+    assert run("""
+        import sys
+        import mmhierseg
+        mmhierseg._compat.apply()
+        print(sum(type(finder).__name__ == '_RepairAfterImport'
+                  for finder in sys.meta_path))
+        """) == ['1']
+
+
+def test_config_inherits_from_mmsegmentation(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text("_base_ = 'mmseg::upernet/"
+                    "upernet_r50_4xb4-80k_ade20k-512x512.py'")
+    assert Config.fromfile(path).model.decode_head.type == 'UPerHead'
