@@ -1,0 +1,160 @@
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import mmengine
+import pytest
+
+import mmhierseg
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory) -> Path:
+    """A copy of what the package is built from: building leaves files."""
+    folder = tmp_path_factory.mktemp('source')
+    for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md',
+                 'LICENSE', 'requirements.txt', 'model-index.yml'):
+        shutil.copy(ROOT / name, folder)
+    for name in ('requirements', 'configs', 'tools', 'mmhierseg'):
+        shutil.copytree(
+            ROOT / name,
+            folder / name,
+            ignore=shutil.ignore_patterns('__pycache__', '.mim'))
+    return folder
+
+
+def pip(*words):
+    result = subprocess.run(
+        [sys.executable, '-m', 'pip', *map(str, words)],
+        capture_output=True,
+        text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.fixture(scope='module')
+def wheel(source, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('wheel')
+    pip('wheel', '--no-deps', '--no-build-isolation', '--no-index', '-w',
+        folder, source)
+    return next(folder.glob('mmhierseg-*.whl'))
+
+
+def test_wheel_has_what_configs_are_looked_up_in(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for name in ('configs/cast/cast-s_in1k.py', 'configs/cast/metafile.yml',
+                 'configs/_base_/default_runtime.py', 'tools/train.py',
+                 'tools/dist_train.sh', 'model-index.yml'):
+        assert f'mmhierseg/.mim/{name}' in names
+    assert not [name for name in names if name.endswith('.pyc')]
+    assert not [
+        name for name in names if name.startswith(('tests', 'configs'))
+    ]
+
+
+def test_wheel_has_every_module(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for path in (ROOT / 'mmhierseg').rglob('*.py'):
+        if '.mim' not in path.parts:
+            assert str(path.relative_to(ROOT)) in names
+
+
+def test_metadata(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = f'mmhierseg-{mmhierseg.__version__}.dist-info/METADATA'
+    metadata = archive.read(name).decode()
+    assert re.search('^Requires-Python: >=3.10$', metadata, re.M)
+    extras = re.findall('^Provides-Extra: (.*)$', metadata, re.M)
+    assert sorted(extras) == ['docs', 'onedl', 'tests']
+    # The original and the OneDL builds exclude each other: the user chooses.
+    required = re.findall('^Requires-Dist: ([^;]*)$', metadata, re.M)
+    assert any(name.startswith('torch') for name in required)
+    assert not [name for name in required if 'mm' in name]
+
+
+def inherit(folder: Path, **env) -> str:
+    """Read a config based on one of the package; return its backbone."""
+    config = folder / 'config.py'
+    config.write_text("_base_ = 'mmhierseg::cast/cast-s_in1k.py'")
+    program = ('import mmhierseg; from mmengine.config import Config; '
+               f'cfg = Config.fromfile({str(config)!r}); '
+               'print(mmhierseg.__file__, cfg.model.backbone.type)')
+    result = subprocess.run([sys.executable, '-c', program],
+                            cwd=folder,
+                            env={
+                                **os.environ,
+                                **env
+                            },
+                            capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout.split()
+
+
+def test_installed_configs_can_be_inherited_from(wheel, tmp_path):
+    target = tmp_path / 'installed'
+    pip('install', '--no-deps', '--no-index', '--target', target, wheel)
+    where, backbone = inherit(tmp_path, PYTHONPATH=str(target))
+    assert Path(where).is_relative_to(target)
+    assert backbone == 'mmhierseg.CAST'
+
+
+def test_editable_configs_are_those_of_the_repository(source, tmp_path):
+    spec = importlib.util.spec_from_file_location('hierseg_setup_py',
+                                                  source / 'setup.py')
+    # Only its helper: executing setup() needs a command line.
+    code = (source / 'setup.py').read_text().split('\nsetup(')[0]
+    scope = dict(__file__=spec.origin, __name__='hierseg_setup_py')
+    exec(compile(code, spec.origin, 'exec'), scope)
+    for _ in range(2):
+        scope['put_mim'](source / 'mmhierseg' / '.mim', link=True)
+    edited = source / 'configs' / 'cast' / 'cast-s_in1k.py'
+    edited.write_text(edited.read_text().replace('# ', '#  '))
+    linked = source / 'mmhierseg' / '.mim' / 'configs' / 'cast'
+    assert (linked / 'cast-s_in1k.py').read_text() == edited.read_text()
+    where, backbone = inherit(tmp_path, PYTHONPATH=str(source))
+    assert Path(where).is_relative_to(source)
+    assert backbone == 'mmhierseg.CAST'
+
+
+def test_model_index_names_what_there_is():
+    index = mmengine.load(ROOT / 'model-index.yml')
+    assert index['Import']
+    for path in index['Import']:
+        metafile = mmengine.load(ROOT / path)
+        collections = {entry['Name'] for entry in metafile['Collections']}
+        for entry in metafile['Collections']:
+            assert (ROOT / entry['Code']['URL']).is_file()
+            assert (ROOT / entry['README']).is_file()
+        for model in metafile['Models']:
+            assert model['In Collection'] in collections
+            assert (ROOT / model['Config']).is_file()
+            assert model.get('Weights') is None
+            for result in model.get('Results', ()):
+                assert result['Source'] == 'paper'
+
+
+def requirements(name):
+    lines = (ROOT / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+def test_versions_are_pinned():
+    pinned = requirements('requirements.txt')
+    assert all(re.match(r'[\w-]+==[\w.]+(; python_version .*)?$', line)
+               for line in pinned)
+
+
+def test_both_opencv_packages_are_of_one_version():
+    version = next(line.split('==')[1]
+                   for line in requirements('requirements.txt')
+                   if line.startswith('opencv-python=='))
+    assert requirements('requirements/contrib.txt') == [
+        f'opencv-contrib-python-headless=={version}'
+    ]
