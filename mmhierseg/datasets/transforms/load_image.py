@@ -40,7 +40,8 @@ class LoadImage(LoadImageFromFile):
         path = results['img_path']
         try:
             image = self._load(path)
-        except (FileNotFoundError, ValueError):
+        except Exception:
+            # Whatever a storage backend raises, as in the base class.
             if self.ignore_empty:
                 return None
             raise
