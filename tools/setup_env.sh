@@ -38,9 +38,10 @@ find_python() {
         # A Python that was asked for is not exchanged for another.
         [ -z "${PYTHON:-}" ] || break
     done
+    local found
+    found="$("${PYTHON:-python3}" --version 2>/dev/null)" || found="not there"
     fail "Python 3.10, 3.11 or 3.12 is needed, but ${PYTHON:-python3} is" \
-        "$("${PYTHON:-python3}" --version 2>&1 || true). Name one with" \
-        "PYTHON=/path/to/python3.11 bash tools/setup_env.sh"
+        "$found. Name one with PYTHON=/path/to/python3.11"
 }
 
 make_venv() {
