@@ -20,12 +20,7 @@ from mmhierseg.visualization import count_segments, hierarchy_sheet
 from .images import ImageInput, image_name, list_images, read_image
 from .model_settings import read_config, read_settings
 from .outputs import OutputFolder
-from .scaling import (
-    ImageSize,
-    check_image_size,
-    resize_labels,
-    scale_image,
-)
+from .scaling import ImageSize, resize_labels, scale_image
 from .weights import load_backbone_weights
 
 __all__ = ['HierarchyInferencer']
@@ -58,13 +53,15 @@ class HierarchyInferencer(BaseInferencer):
             Defaults to None: random weights, with a warning.
         device (str, optional): Defaults to None, a GPU if there is one.
         img_size (int | Tuple[int, int] | str, optional): Size that images are
-            scaled to. None: the model's own for the shorter side, keeping the
-            aspect ratio. An int: another shorter side. (H, W): exactly this.
+            scaled to. None: what the config's ``hierarchy_inferencer`` says,
+            else the backbone's for the shorter side, keeping the aspect
+            ratio. An int: another shorter side. (H, W): exactly this.
             'original': not scaled, up to 1024 pixels on the longer side.
             Label maps always have the image's own size. Defaults to None.
         segment_size (float, optional): Side in pixels, *of the scaled image*,
             of the average superpixel: the smaller, the thinner the structures
-            that are kept. Defaults to None, as in training.
+            that are kept. Defaults to None: what the config's
+            ``hierarchy_inferencer`` says, else as in training.
         show_progress (bool): Whether to show a progress bar when there is
             more than one batch. Defaults to True.
 
@@ -101,9 +98,7 @@ class HierarchyInferencer(BaseInferencer):
                  segment_size: Optional[float] = None,
                  show_progress: bool = True) -> None:
         cfg = read_config(model)
-        self.settings = read_settings(cfg, segment_size)
-        self.img_size = check_image_size(
-            min(self.settings.img_size) if img_size is None else img_size)
+        self.settings = read_settings(cfg, img_size, segment_size)
         self.superpixels = SUPERPIXELS.build(dict(self.settings.superpixels))
         self.device = torch.device(device or get_device())
         super().__init__(
@@ -324,7 +319,7 @@ class HierarchyInferencer(BaseInferencer):
             image = read_image(source)
             return _Prepared(
                 image_name(source, index), source, image,
-                scale_image(image, self.img_size))
+                scale_image(image, self.settings.img_size))
 
         return prepare
 

@@ -9,6 +9,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 from mmengine.infer import BaseInferencer
 
+from .scaling import ImageSize, check_image_size
+
 __all__ = ['ModelSettings', 'read_config', 'read_settings']
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -33,8 +35,8 @@ class ModelSettings(NamedTuple):
     rgb: bool
     """Whether the model takes RGB; otherwise BGR."""
 
-    img_size: Tuple[int, int]
-    """Height and width that the backbone is made for."""
+    img_size: ImageSize
+    """Size to scale images to; as an int, the shorter side."""
 
 
 def read_config(model: Union[str, Path, Config, ConfigDict, dict]) -> Config:
@@ -72,21 +74,24 @@ def read_config(model: Union[str, Path, Config, ConfigDict, dict]) -> Config:
 
 
 def read_settings(cfg: Config,
+                  img_size: Optional[ImageSize] = None,
                   segment_size: Optional[float] = None) -> ModelSettings:
     """Read what a config says about its CAST backbone and its inputs.
 
     Superpixels are made as the config's data preprocessor says; else as its
     pipelines' ``GenerateSuperpixels``; else as its backbone's; else by
-    ``TorchSLIC`` with 16 pixels a side.
+    ``TorchSLIC`` with 16 pixels a side. A number of superpixels is turned
+    into the size that it means at the backbone's image size, so that images
+    of other sizes are cut equally fine.
 
     Args:
         cfg (Config): Config of an MMPretrain classifier or MoCoV3, or of an
-            MMSegmentation segmentor.
+            MMSegmentation segmentor. An entry ``hierarchy_inferencer``, a
+            dict, gives its own defaults for the arguments below.
+        img_size (ImageSize, optional): Size to scale images to. Defaults to
+            None, the backbone's for the shorter side.
         segment_size (float, optional): Side in pixels of the average
-            superpixel. Defaults to None, the config's own. A number of
-            superpixels is turned into the size that it means at the
-            backbone's image size, so that images of other sizes are cut
-            equally fine.
+            superpixel. Defaults to None, that of training.
 
     Returns:
         ModelSettings: The settings.
@@ -103,19 +108,35 @@ def read_settings(cfg: Config,
     backbone.type = 'mmhierseg.CAST'
     size = backbone.get('img_size', 224)
     size = (size, size) if isinstance(size, int) else tuple(size)
+    defaults = cfg.get('hierarchy_inferencer', {})
+    if img_size is None:
+        img_size = defaults.get('img_size', min(size))
+    if segment_size is None:
+        segment_size = defaults.get('segment_size')
     preprocessor = cfg.model.get('data_preprocessor') or cfg.get(
         'data_preprocessor') or {}
     superpixels = (
         preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
         or backbone.get('superpixels') or dict(type='TorchSLIC'))
-    rgb = preprocessor.get('to_rgb', preprocessor.get('bgr_to_rgb', True))
     return ModelSettings(
         backbone=backbone,
         superpixels=_with_segment_size(superpixels, segment_size, size),
-        mean=tuple(preprocessor.get('mean') or _IMAGENET_MEAN),
-        std=tuple(preprocessor.get('std') or _IMAGENET_STD),
-        rgb=bool(rgb),
-        img_size=size)
+        img_size=check_image_size(img_size),
+        **_normalisation(preprocessor))
+
+
+def _normalisation(preprocessor: dict) -> dict:
+    """Mean, standard deviation and channel order of a data preprocessor."""
+    if not preprocessor:
+        return dict(mean=_IMAGENET_MEAN, std=_IMAGENET_STD, rgb=True)
+    # Loaders read BGR; a preprocessor that is not told to swap leaves it.
+    rgb = any(preprocessor.get(key) for key in ('to_rgb', 'bgr_to_rgb'))
+    if preprocessor.get('mean') is None:
+        return dict(mean=(0., 0., 0.), std=(1., 1., 1.), rgb=rgb)
+    return dict(
+        mean=tuple(preprocessor['mean']),
+        std=tuple(preprocessor['std']),
+        rgb=rgb)
 
 
 def _from_metafiles(name: str) -> Config:

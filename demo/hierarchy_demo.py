@@ -1,0 +1,135 @@
+#!/usr/bin/env python
+"""Show the hierarchy of segments that a CAST sees in images, fine to coarse.
+
+    python demo/hierarchy_demo.py IMAGE... --checkpoint CHECKPOINT
+
+Writes one PNG per image: superpixels and every level, as boundaries over the
+image and as regions in their mean colours. IMAGE may also be a folder.
+"""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from typing import List, Optional, Tuple, Union
+
+import mmhierseg  # noqa: F401  (first: repairs the installed stack)
+from mmhierseg.apis import HierarchyInferencer
+from mmhierseg.apis.images import list_images
+from mmhierseg.utils.errors import CommandError, run_command
+
+DEFAULT_CONFIG = (
+    Path(__file__).resolve().parents[1] / 'configs/cast/cast-t_photos.py')
+
+
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Show the hierarchy of segments that a CAST sees in '
+        'images.')
+    parser.add_argument(
+        'images', nargs='+', metavar='IMAGE', help='image file or folder')
+    parser.add_argument(
+        '--config',
+        default=str(DEFAULT_CONFIG),
+        help="config file, mmhierseg::cast/..., or a model's name in the "
+        'metafiles (default: that of the quick start, cast-t_photos)')
+    parser.add_argument(
+        '--checkpoint',
+        help='checkpoint that the config was trained to (default: none, a '
+        'random model)')
+    parser.add_argument(
+        '--out',
+        default='outputs/hierarchy',
+        help='folder to write to (default: %(default)s)')
+    parser.add_argument(
+        '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
+    parser.add_argument(
+        '--img-size',
+        nargs='+',
+        metavar='PIXELS',
+        help="size that images are scaled to: the shorter side, height and "
+        "width, or 'original' (default: the config's)")
+    parser.add_argument(
+        '--segment-size',
+        type=float,
+        metavar='PIXELS',
+        help='side of the average superpixel in the scaled image; smaller '
+        "ones keep thinner structures (default: the config's)")
+    parser.add_argument(
+        '--save-labels',
+        choices=['png', 'npz'],
+        help='write label maps too: 16-bit PNGs (label + 1, 0 = none) or one '
+        'NPZ (-1 = none) per image')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=1,
+        help='images of one size that are run together (default: 1)')
+    parser.add_argument(
+        '--panel-size',
+        type=int,
+        default=320,
+        metavar='PIXELS',
+        help='longer side of the pictures on a sheet (default: 320)')
+    parser.add_argument(
+        '--show', action='store_true', help='open the sheets in windows')
+    args = parser.parse_args(argv)
+    try:
+        args.img_size = parse_size(args.img_size)
+    except ValueError:
+        parser.error("--img-size takes 'original', one number or two, got "
+                     f'{" ".join(args.img_size)}')
+    return args
+
+
+def parse_size(
+        words: Optional[List[str]]) -> Union[None, str, int, Tuple[int, int]]:
+    """What ``--img-size`` means.
+
+    Example:
+        >>> parse_size(['224']), parse_size(['200', '300'])
+        (224, (200, 300))
+    """
+    if words is None or words == ['original']:
+        return words and words[0]
+    if len(words) > 2:
+        raise ValueError('at most two numbers')
+    sides = tuple(int(word) for word in words)
+    return sides if len(sides) == 2 else sides[0]
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Write the sheets and say where they are."""
+    args = parse_args(argv)
+    try:
+        images = list_images(args.images)
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter('always', UserWarning)
+            inferencer = HierarchyInferencer(
+                args.config,
+                args.checkpoint,
+                device=args.device,
+                img_size=args.img_size,
+                segment_size=args.segment_size)
+        if args.checkpoint is None:
+            print(f'Note: {notes[-1].message}. Give --checkpoint.')
+        results = inferencer(
+            images,
+            batch_size=args.batch_size,
+            return_vis=False,
+            show=args.show,
+            panel_size=args.panel_size,
+            out_dir=args.out,
+            save_labels=args.save_labels)
+    except (FileNotFoundError, ImportError, ValueError) as error:
+        raise CommandError(error) from error
+    for prediction in results['predictions']:
+        counts = ', '.join(map(str, prediction['num_segments']))
+        print(f'{prediction["name"]}: {counts} segments')
+        for path in prediction['files']:
+            print(f'  {path}')
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(main))
