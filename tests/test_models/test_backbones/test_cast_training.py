@@ -1,0 +1,303 @@
+"""CAST in training: gradients, precision, freezing, initialisation, DDP."""
+
+import math
+
+import pytest
+import torch
+from helpers.cast import TINY, random_inputs, tiny_cast
+from helpers.distributed import (
+    mean_square,
+    run_on_two_processes,
+    save_gradients,
+)
+from mmengine.runner import load_checkpoint
+
+from mmhierseg.models import CAST
+
+OUTPUTS = [
+    dict(out_type='cls_token'),
+    dict(out_type='avg_segments'),
+    dict(out_type='segments'),
+    dict(out_type='featmap', out_indices=(0, 1)),
+    dict(out_type='featmap', out_indices=(0, 1, 2, 3)),
+    dict(out_type='featmap', out_indices=(3, 'fused')),
+]
+
+
+def names(options):
+    return '-'.join(str(value) for value in options.values())
+
+
+# ------------------------------------------------- used and unused parameters
+
+
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@pytest.mark.parametrize('options', OUTPUTS, ids=names)
+def test_exactly_the_used_parameters_require_gradients(options, segment_at):
+    model = tiny_cast(segment_at=segment_at, pos_embed='learned', **options)
+    mean_square(model.train()(random_inputs())).backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+
+
+def frozen(model):
+    """Modules without a trained parameter, by the first parts of the name."""
+    parts = {}
+    for name, parameter in model.named_parameters():
+        key = '.'.join(name.split('.')[:3 if 'pools' in name else 2])
+        parts.setdefault(key, []).append(parameter.requires_grad)
+    return {key for key, trained in parts.items() if not any(trained)}
+
+
+def test_unused_parameters_by_output():
+    assert frozen(tiny_cast()) == {
+        'pools.3.grouping', 'pools.3.expand', 'pools.3.project'
+    }
+    assert frozen(tiny_cast(out_type='segments')) == {'pools.3.grouping'}
+    shallow = frozen(tiny_cast(out_type='featmap', out_indices=(0, 1)))
+    assert {'stages.2', 'stages.3', 'pools.1.grouping'} <= shallow
+    assert 'pools.0.grouping' not in shallow
+
+
+def test_last_pooling_is_not_computed_unless_asked_for():
+    model = tiny_cast()
+    calls = []
+    model.pools[-1].register_forward_hook(lambda *_: calls.append(1))
+    model(random_inputs())
+    assert not calls
+    model.forward_hierarchy(random_inputs())
+    assert calls == [1]
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize('options', [OUTPUTS[0], OUTPUTS[1], OUTPUTS[4]],
+                         ids=names)
+def test_two_processes_without_unused_parameter_search(options, tmp_path):
+    inputs = random_inputs(4)
+    out = tmp_path / 'gradients.pth'
+    # BN in eval mode: two processes with half the batch are one with all.
+    options = dict(
+        norm_eval=True, pool_drop_rate=0., fusion_drop_rate=0., **options)
+    run_on_two_processes(save_gradients, options, inputs, out)
+    gradients = torch.load(out, weights_only=True)
+    model = tiny_cast(**options).train()
+    mean_square(model(inputs)).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            torch.testing.assert_close(
+                gradients[name], parameter.grad, atol=1e-6, rtol=1e-3)
+
+
+# ------------------------------------------------------------------ precision
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('options', OUTPUTS, ids=names)
+def test_autocast(options, dtype):
+    model = tiny_cast(**options)
+    inputs = random_inputs()
+    expected = model(inputs)
+    with torch.autocast('cpu', dtype=dtype):
+        loss = mean_square(model(inputs))
+        labels = model.forward_hierarchy(inputs).hierarchy.labels
+    loss.backward()
+    assert torch.equal(labels, inputs[:, 3].long())
+    reference = mean_square(expected)
+    assert abs(loss - reference) < 0.05 * reference
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.isfinite().all()
+
+
+def test_float64_model():
+    model = tiny_cast().double()
+    out = model(random_inputs().double())[0]
+    assert out.dtype == torch.float64
+    torch.testing.assert_close(
+        out.float(), tiny_cast()(random_inputs())[0], atol=1e-4, rtol=1e-4)
+
+
+def test_gradient_of_the_image():
+    model = tiny_cast(out_type='segments').double()
+    inputs = random_inputs(1, 16, 24, side=8).double()
+    image = inputs[:, :3].clone().requires_grad_()
+    direction = torch.randn(image.shape, dtype=torch.float64)
+
+    def value(pixels):
+        return model(torch.cat([pixels, inputs[:, 3:]], 1))[0].tokens.square(
+        ).sum()
+
+    gradient, = torch.autograd.grad(value(image), image)
+    step = 1e-6
+    with torch.no_grad():
+        numeric = (value(image + step * direction) -
+                   value(image - step * direction)) / (2 * step)
+    torch.testing.assert_close(
+        (gradient * direction).sum(), numeric, rtol=1e-5, atol=1e-8)
+
+
+# ----------------------------------------- checkpointing, drop path, freezing
+
+
+@pytest.mark.parametrize('options', OUTPUTS, ids=names)
+def test_activation_checkpointing_changes_nothing(options):
+    results = []
+    for with_cp in (False, True):
+        model = tiny_cast(with_cp=with_cp, drop_path_rate=0.3, **options)
+        torch.manual_seed(7)
+        loss = mean_square(model.train()(random_inputs()))
+        loss.backward()
+        results.append([loss] + [
+            p.grad for p in model.parameters() if p.grad is not None
+        ])
+    for a, b in zip(*results):
+        torch.testing.assert_close(a, b)
+
+
+def test_drop_path_grows_with_depth_and_rests_in_eval():
+    model = tiny_cast(drop_path_rate=0.4)
+    rates = [
+        block.drop_path.drop_prob for stage in model.stages for block in stage
+    ]
+    assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    inputs = random_inputs()
+    assert torch.equal(model(inputs)[0], model(inputs)[0])
+    model.train()
+    assert not torch.equal(model(inputs)[0], model(inputs)[0])
+
+
+@pytest.mark.parametrize('frozen_stages', [-1, 0, 1, 4])
+def test_frozen_stages(frozen_stages):
+    model = tiny_cast(frozen_stages=frozen_stages, pos_embed='learned')
+    model.train()
+    is_frozen = frozen_stages >= 0
+    for module in (model.stem, model.cls_token, model.pos_embed):
+        parameters = [module] if isinstance(
+            module, torch.Tensor) else list(module.parameters())
+        assert all(p.requires_grad != is_frozen for p in parameters)
+    assert model.stem.training != is_frozen
+    for index, stage in enumerate(model.stages):
+        trained = index >= frozen_stages
+        assert stage.training == trained
+        assert all(p.requires_grad == trained for p in stage.parameters())
+    before = [b.clone() for b in model.stem.buffers()]
+    model(random_inputs())
+    moved = any(
+        not torch.equal(a, b) for a, b in zip(before, model.stem.buffers()))
+    assert moved != is_frozen
+
+
+def test_norm_eval_keeps_statistics():
+    model = tiny_cast(norm_eval=True, out_type='segments').train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    model(random_inputs())
+    assert all(
+        torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_empty_segments_stay_out_of_the_fusions_statistics():
+    model = tiny_cast(out_type='avg_segments')
+    inputs = random_inputs(2)
+    mixed = inputs.clone()
+    mixed[1, 3] = 0  # one segment: 23 rows of padding beside the first image
+    statistics = []
+    for batch in (inputs, mixed):
+        model.fusion.norm.reset_running_stats()
+        model.fusion.norm.train()
+        rows = []
+        hook = model.fusion.norm.register_forward_hook(
+            lambda _, args, __, rows=rows: rows.append(args[0].size(0)))
+        model(batch)
+        hook.remove()
+        statistics.append(rows[0])
+    assert statistics == [2 * (1 + 24), (1 + 24) + (1 + 1)]
+
+
+# ------------------------------------------------------------- initialisation
+
+
+def wide_cast(**options):
+    arch = dict(embed_dims=192, depths=(1, 1, 1, 1), num_heads=4)
+    torch.manual_seed(0)
+    model = CAST(**{**TINY, 'arch': arch, **options})
+    model.init_weights()
+    return model
+
+
+def test_initialisation_of_moco():
+    model = wide_cast()
+    qkv = model.stages[0][0].attn.qkv
+    bound = math.sqrt(6 / (192 + 192))
+    assert 0.98 * bound < qkv.weight.abs().max() <= bound
+    fc1 = model.stages[0][0].mlp.layers[0][0]
+    bound = math.sqrt(6 / (192 + 768))
+    assert 0.98 * bound < fc1.weight.abs().max() <= bound
+    linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    assert all((m.bias == 0).all() for m in linear)
+    assert 0 < model.cls_token.std() < 2e-6
+    assert 'pos_embed' not in dict(model.named_parameters())
+
+
+def test_initialisation_of_deit():
+    model = wide_cast(pos_embed='learned')
+    for weight in (model.pos_embed, model.cls_token,
+                   model.stages[1][0].attn.qkv.weight,
+                   model.pools[0].expand[1].weight):
+        assert weight.detach().std() == pytest.approx(0.02, rel=0.2)
+    assert model.pos_embed.requires_grad
+
+
+@pytest.mark.parametrize('pos_embed', ['sincos', 'learned'])
+def test_grouping_biases_are_drawn(pos_embed):
+    biases = torch.stack(
+        [pool.grouping.bias for pool in wide_cast(pos_embed=pos_embed).pools]).detach()
+    assert biases.std() == pytest.approx(0.01, rel=0.2)
+
+
+# ----------------------------------------------- checkpoints of other sizes
+
+
+@pytest.mark.parametrize('pos_embed', ['sincos', 'learned'])
+def test_positions_are_resized_when_loaded(pos_embed, tmp_path):
+    source = tiny_cast(pos_embed=pos_embed)
+    path = tmp_path / 'checkpoint.pth'
+    torch.save(dict(state_dict=source.state_dict()), path)
+    larger = tiny_cast(pos_embed=pos_embed, img_size=(96, 160), seed=1)
+    load_checkpoint(larger, str(path), strict=True)
+    table = source.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
+    expected = torch.nn.functional.interpolate(
+        table, (12, 20), mode='bicubic').flatten(2).transpose(1, 2)
+    torch.testing.assert_close(larger.pos_embed[:, 1:], expected)
+    assert torch.equal(larger.pos_embed[:, :1], source.pos_embed[:, :1])
+    assert source.pos_embed.shape[1] == 65
+
+
+def test_pretrained_init_cfg_is_not_drawn_over(tmp_path):
+    source = tiny_cast()
+    path = tmp_path / 'checkpoint.pth'
+    torch.save(
+        dict(state_dict={
+            'backbone.' + k: v
+            for k, v in source.state_dict().items()
+        }), path)
+    model = tiny_cast(
+        seed=1,
+        init_cfg=dict(
+            type='Pretrained', checkpoint=str(path), prefix='backbone.'))
+    model.init_weights()
+    assert torch.equal(
+        model(random_inputs())[0],
+        source(random_inputs())[0])
+
+
+def test_layer_depth_follows_the_blocks():
+    model = tiny_cast()
+    depth = {
+        name: model.get_layer_depth('backbone.' + name, 'backbone.')
+        for name in ('cls_token', 'stem.layers.0.conv.weight',
+                     'stages.0.1.norm1.weight', 'pools.0.expand.0.weight',
+                     'stages.3.0.norm1.weight', 'norm.weight')
+    }
+    assert [d[0] for d in depth.values()] == [0, 0, 2, 2, 5, 6]
+    assert {d[1] for d in depth.values()} == {7}
+    assert model.get_layer_depth('head.fc.weight', 'backbone.') == (6, 7)
