@@ -6,4 +6,4 @@ import os
 # processes that tests start inherit it.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-import mmhierseg  # noqa: E402, F401 - repairs the installed stack, `_compat`
+import mmhierseg  # noqa: F401 - repairs the installed stack, `_compat`

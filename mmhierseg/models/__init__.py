@@ -1,9 +1,11 @@
 """Models: backbones, necks and data preprocessors."""
 
 from .backbones import CAST
-from .data_preprocessors import (SuperpixelClsDataPreprocessor,
-                                 SuperpixelSegDataPreProcessor,
-                                 SuperpixelSelfSupDataPreprocessor)
+from .data_preprocessors import (
+    SuperpixelClsDataPreprocessor,
+    SuperpixelSegDataPreProcessor,
+    SuperpixelSelfSupDataPreprocessor,
+)
 from .necks import GraphPooling
 
 __all__ = [

@@ -3,8 +3,10 @@
 from .farthest_point_sampling import farthest_point_sampling
 from .grouping import assignment_logits, pool_tokens, take_tokens
 from .interpolation import interpolation_taps
-from .position_encoding import (resize_position_encoding,
-                                sincos_position_encoding)
+from .position_encoding import (
+                                resize_position_encoding,
+                                sincos_position_encoding,
+)
 from .relabel import compact_labels
 from .segment_mean import segment_matrix, segment_mean, segment_sizes
 from .token_map import area_fractions, tokens_to_map

@@ -18,8 +18,8 @@ StateDict = Dict[str, Tensor]
 # numbers are dealt with apart.
 _ENCODER_RULES = [
     (r'cls_token$', r'cls_token'),
-    (r'pos_embed$', r'pos_embed'),
-    (r'patch_embed\.proj\.12\.', r'stem.layers.4.'),
+    (r'pos_embed$', r'tokenizer.pos_embed'),
+    (r'patch_embed\.proj\.12\.', r'tokenizer.stem.layers.4.'),
     (r'norm\.', r'norm.'),
     (r'block_fusion\.proj_blocks\.0\.norm\.', r'fusion.norm.'),
     (r'block_fusion\.proj_blocks\.2\.', r'fusion.proj.'),
@@ -209,7 +209,8 @@ def _rename(key: str, first_blocks: Dict[int, int]) -> Optional[str]:
     if match and int(match[1]) < 12:
         # Convolution, norm and ReLU take turns.
         layer, part = divmod(int(match[1]), 3)
-        return f'stem.layers.{layer}.{("conv", "bn")[part]}.{match[2]}'
+        name = f'{layer}.{("conv", "bn")[part]}.{match[2]}'
+        return f'tokenizer.stem.layers.{name}'
     return None
 
 
@@ -252,7 +253,7 @@ def _backbone_options(state_dict: StateDict, kind: str) -> dict:
         if match:
             stage, block = int(match[1]), int(match[2])
             depths[stage] = max(block + 1, depths.get(stage, 0))
-    positions = state_dict['backbone.pos_embed']
+    positions = state_dict['backbone.tokenizer.pos_embed']
     out_types = dict(
         moco='cls_token', deit='cls_token', moco_seg='avg_segments',
         deit_seg='segments')

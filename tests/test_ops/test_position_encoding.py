@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from mmhierseg.ops import (resize_position_encoding,
-                           sincos_position_encoding)
+from mmhierseg.ops import resize_position_encoding, sincos_position_encoding
 
 
 def test_halves_run_over_rows_and_columns():

@@ -10,7 +10,8 @@ OPS = Path(mmhierseg.__file__).parent / 'ops'
 ALLOWED = {'torch', 'typing', 'math'}
 
 
-@pytest.mark.parametrize('path', sorted(OPS.glob('*.py')), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    'path', sorted(OPS.glob('*.py')), ids=lambda p: p.name)
 def test_ops_import_nothing_but_torch(path):
     modules = set()
     for node in ast.walk(ast.parse(path.read_text())):

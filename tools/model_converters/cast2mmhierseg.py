@@ -12,12 +12,14 @@ import os
 import sys
 from collections import Counter
 
-import mmhierseg  # isort: skip  # first: repairs the installed stack
-
 import torch
 
-from mmhierseg.utils.cast_checkpoint import (ConvertedCheckpoint,
-                                             convert_cast_checkpoint)
+import mmhierseg  # first: repairs the installed stack
+from mmhierseg.utils.cast_checkpoint import (
+    ConvertedCheckpoint,
+    convert_cast_checkpoint,
+)
+from mmhierseg.utils.errors import CommandError, run_command
 from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 
@@ -70,17 +72,17 @@ def report(converted: ConvertedCheckpoint, dst: str) -> None:
 
 
 def main() -> None:
-    """Convert, or say in one line why not."""
+    """Convert, or say in one message why not."""
     args = parse_args()
     options = dict(encoder=args.encoder, ema=args.ema)
     try:
         converted = convert_cast_checkpoint(
             load_plain_checkpoint(args.src), **options)
     except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
+        raise CommandError(str(error)) from error
     save(converted, args.dst, options)
     report(converted, args.dst)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_command(main))

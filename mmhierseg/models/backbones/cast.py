@@ -4,7 +4,7 @@ Ke, Mo and Yu, "Learning Hierarchical Image Segmentation For Recognition and
 By Recognition", ICLR 2024 (arXiv 2210.00314), Sec. 3.
 
 Legend: B images, N_l segments at level l (0 = superpixels), C channels, H x W
-pixels, h x w cells of the stem's grid (stride 8).
+pixels.
 """
 
 from dataclasses import dataclass, field
@@ -16,29 +16,22 @@ from mmengine.model.weight_init import trunc_normal_
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
-from mmhierseg.ops import (compact_labels, resize_position_encoding,
-                           segment_mean, segment_sizes,
-                           sincos_position_encoding, tokens_to_map)
+from mmhierseg.ops import tokens_to_map
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
+
 from ..necks.graph_pooling import GraphPooling, GraphPoolingOutput
-from ..utils import (BlockFusion, ConvStem, TransformerBlock, check_rgbs,
-                     follow_parents, init_mocov3_, init_timm_vit_, split_rgbs)
+from ..utils import (
+    BlockFusion,
+    TransformerBlock,
+    check_rgbs,
+    follow_parents,
+    init_mocov3_,
+    init_timm_vit_,
+    split_rgbs,
+)
 from .cast_config import CASTOptions
-
-
-@dataclass
-class _Tokens:
-    """Segment tokens that enter the first stage."""
-
-    labels: Tensor
-    """(B, H, W) int64: row of ``x`` of every pixel, -1 = none."""
-    x: Tensor
-    """(B, N_0, C)."""
-    empty: Optional[Tensor]
-    """(B, N_0) bool; None = no token is empty."""
-    fewest: int
-    """Tokens of the image that has the fewest."""
+from .segment_tokenizer import SegmentTokenizer, TokenizedSegments
 
 
 @dataclass
@@ -116,8 +109,8 @@ class CAST(BaseModule):
             linearly from 0. Defaults to 0.
         pool_drop_rate (float): Dropout in the poolings. Defaults to 0.1.
         fusion_drop_rate (float): Dropout in the fusion. Defaults to 0.2.
-        norm_cfg (dict): Norm layer of stem and fusion. Defaults to
-            dict(type='BN').
+        norm_cfg (dict, optional): Norm layer of stem and fusion. Defaults to
+            None: dict(type='BN').
         norm_eval (bool): Whether BatchNorm stays in eval mode in training.
             Defaults to False.
         frozen_stages (int): Stages not to train: 0 freezes stem, class token
@@ -164,12 +157,13 @@ table_sizes=[16, 8, 6, 4])
                  drop_path_rate: float = 0.,
                  pool_drop_rate: float = 0.1,
                  fusion_drop_rate: float = 0.2,
-                 norm_cfg: dict = dict(type='BN'),
+                 norm_cfg: Optional[dict] = None,
                  norm_eval: bool = False,
                  frozen_stages: int = -1,
                  with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
+        norm_cfg = norm_cfg or dict(type='BN')
         options = CASTOptions(arch, img_size, num_clusters, pos_embed,
                               out_type, out_indices, segment_at,
                               featmap_stride, frozen_stages)
@@ -187,9 +181,10 @@ table_sizes=[16, 8, 6, 4])
                 torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
                 persistent=False)
 
-        self.stem = ConvStem(self.embed_dims, norm_cfg)
+        self.tokenizer = SegmentTokenizer(self.embed_dims, options.grid_size,
+                                          pos_embed, options.segment_at,
+                                          mask_empty, norm_cfg)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
-        self._make_pos_embed()
         self.stages = self._make_stages(mlp_ratio, drop_rate, drop_path_rate,
                                         with_cp)
         self.pools = nn.ModuleList(
@@ -208,7 +203,6 @@ table_sizes=[16, 8, 6, 4])
         self.reset_parameters()
         self._freeze_unused()
         self._freeze_stages()
-        self._register_load_state_dict_pre_hook(self._resize_pos_embed)
 
     # ---------------------------------------------------------------- outputs
 
@@ -312,11 +306,11 @@ table_sizes=[16, 8, 6, 4])
     def _encode(self, inputs: Tensor, last_stage: int,
                 pool_last: bool) -> _Stages:
         """Run the stages up to one, and its pooling where it is asked for."""
-        tokens = self._tokenize(inputs)
-        x, empty, fewest = tokens.x, tokens.empty, tokens.fewest
-        cls_token = (self.cls_token + self.pos_embed[:, :1])[:, 0]
+        segments = self._tokenize(inputs)
+        x, empty, fewest = segments.tokens, segments.empty, segments.fewest
+        cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
         cls_token = cls_token.expand(x.size(0), -1)
-        stages = _Stages(tokens.labels, cls_token)
+        stages = _Stages(segments.labels, cls_token)
         for level in range(last_stage + 1):
             cls_token, x = self._run_stage(level, cls_token, x, empty)
             stages.tokens.append(x)
@@ -343,80 +337,20 @@ table_sizes=[16, 8, 6, 4])
             x = block(x, mask)
         return x[:, 0], x[:, 1:]
 
-    # ----------------------------------------------------------------- tokens
-
-    def _tokenize(self, inputs: Tensor) -> _Tokens:
-        """Mean features and positions of the segments (Sec. 3.1)."""
+    def _tokenize(self, inputs: Tensor) -> TokenizedSegments:
         check_rgbs(inputs)
-        if inputs.size(1) == 3:
-            image, labels = inputs, self._make_superpixels(inputs)
-            num_labels = int(labels.max()) + 1
-        else:
+        if inputs.size(1) == 4:
             image, labels, largest = split_rgbs(inputs)
-            num_labels = largest + 1
-        labels, num_segments, fewest = self._number(labels, num_labels)
-        x, empty = self._average(self.stem(image), labels, num_segments)
-        if self.mask_empty and fewest == num_segments:
-            empty = None
-        return _Tokens(labels, x, empty, fewest)
+        else:
+            image, labels = inputs, self._make_superpixels(inputs)
+            largest = int(labels.max())
+        return self.tokenizer(image, labels, largest + 1)
 
     @torch.no_grad()
     def _make_superpixels(self, image: Tensor) -> Tensor:
         return self.superpixels(image.float() * self.std + self.mean)
 
-    def _number(self, labels: Tensor,
-                num_labels: int) -> Tuple[Tensor, int, int]:
-        """Row of the token of every pixel, their number, and the fewest."""
-        if not self.mask_empty:
-            limit = labels[0].numel()
-            if num_labels > limit:
-                raise ValueError(
-                    'channel 3 of `inputs` (the segment map) must hold labels '
-                    f'below the number of pixels ({limit}) when '
-                    f'`mask_empty=False`, got {num_labels - 1}: number the '
-                    'segments of each image from 0')
-            return labels, max(num_labels, 1), max(num_labels, 1)
-        labels, counts = compact_labels(labels, num_labels)
-        bound = max(1, min(num_labels, labels[0].numel()))
-        with_token = segment_sizes(self._at_stem(labels), bound) > 0
-        largest, fewest = torch.stack(
-            [counts.max(), with_token.sum(dim=1).min()]).tolist()
-        return labels, max(largest, 1), fewest
-
-    def _at_stem(self, labels: Tensor) -> Tensor:
-        """Labels where features are averaged: at the stem's grid, or all."""
-        if self.options.segment_at == 'pixel':
-            return labels
-        return labels[:, ::ConvStem.stride, ::ConvStem.stride]
-
-    def _average(self, features: Tensor, labels: Tensor,
-                 num_segments: int) -> Tuple[Tensor, Tensor]:
-        """(B, N_0, C) mean of features and positions, (B, N_0) empty."""
-        grid_size = self.options.grid_size
-        positions = self.pos_embed[:, 1:]
-        if self.options.segment_at == 'stem':
-            positions = resize_position_encoding(
-                positions, grid_size, features.shape[2:], num_extra_tokens=0)
-            positions = positions.transpose(1, 2).view_as(features[:1])
-            return segment_mean(features + positions, self._at_stem(labels),
-                                num_segments)
-        positions = positions.transpose(1, 2).unflatten(2, grid_size)
-        means, empty = segment_mean(features, labels, num_segments)
-        positions, _ = segment_mean(positions, labels, num_segments, 'bicubic')
-        return means + positions, empty
-
     # ------------------------------------------------------------ parameters
-
-    def _make_pos_embed(self) -> None:
-        """(1, 1 + h w, C), the class token's entry first."""
-        height, width = self.options.grid_size
-        table = torch.zeros(1, 1 + height * width, self.embed_dims)
-        if self.options.pos_embed == 'sincos':
-            table[:, 1:] = sincos_position_encoding(
-                self.options.grid_size, self.embed_dims)
-            self.register_buffer('pos_embed', table)
-        else:
-            self.pos_embed = nn.Parameter(table)
 
     def _make_stages(self, mlp_ratio: float, drop_rate: float,
                      drop_path_rate: float, with_cp: bool) -> nn.ModuleList:
@@ -444,7 +378,7 @@ table_sizes=[16, 8, 6, 4])
         else:
             init_timm_vit_(self)
             trunc_normal_(self.cls_token, std=.02)
-            trunc_normal_(self.pos_embed, std=.02)
+            trunc_normal_(self.tokenizer.pos_embed, std=.02)
 
     def init_weights(self) -> None:
         """Initialise, or load what ``init_cfg`` names."""
@@ -452,16 +386,6 @@ table_sizes=[16, 8, 6, 4])
         if not (isinstance(self.init_cfg, dict)
                 and self.init_cfg.get('type') == 'Pretrained'):
             self.reset_parameters()
-
-    def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
-        """Bring the positions of a checkpoint to this model's image size."""
-        key = prefix + 'pos_embed'
-        table = state_dict.get(key)
-        if table is None or table.shape == self.pos_embed.shape:
-            return
-        side = round((table.size(1) - 1)**0.5)
-        state_dict[key] = resize_position_encoding(
-            table, (side, side), self.options.grid_size)
 
     def _freeze_unused(self) -> None:
         """Parameters that the chosen output never uses get no gradient."""
@@ -476,8 +400,7 @@ table_sizes=[16, 8, 6, 4])
         if self.frozen_stages < 0:
             return
         self.cls_token.requires_grad = False
-        self.pos_embed.requires_grad = False
-        for module in (self.stem, *self.stages[:self.frozen_stages],
+        for module in (self.tokenizer, *self.stages[:self.frozen_stages],
                        *self.pools[:self.frozen_stages]):
             module.eval()
             module.requires_grad_(False)
@@ -510,7 +433,7 @@ table_sizes=[16, 8, 6, 4])
         if not param_name.startswith(prefix):
             return num_layers - 1, num_layers
         name, *rest = param_name[len(prefix):].split('.')
-        if name in ('cls_token', 'pos_embed', 'stem'):
+        if name in ('cls_token', 'tokenizer'):
             return 0, num_layers
         if name == 'stages':
             stage, block = int(rest[0]), int(rest[1])

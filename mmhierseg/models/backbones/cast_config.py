@@ -18,8 +18,7 @@ FEATMAP_STRIDES = (8, 4, 2, 1)
 
 
 class CASTOptions:
-    """The options of :class:`~mmhierseg.models.backbones.CAST` that hang
-    together; see there for their meaning.
+    """The options of CAST that hang together; see there for their meaning.
 
     Attributes:
         embed_dims (int): Width C.

@@ -7,9 +7,14 @@ import torch.nn as nn
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmhierseg.ops import (assignment_logits, farthest_point_sampling,
-                           pool_tokens, take_tokens)
+from mmhierseg.ops import (
+    assignment_logits,
+    farthest_point_sampling,
+    pool_tokens,
+    take_tokens,
+)
 from mmhierseg.registry import MODELS
+
 from ..utils import MaskedSelfAttention, keep_one_key
 
 
@@ -141,6 +146,8 @@ class GraphPooling(BaseModule):
             self.grouping(tokens, empty), sampled, self.scale)
         hidden = pool_tokens(
             self.expand(tokens), logits.softmax(dim=-1), empty)
+        # Sums are float32; weights of a model in half precision are not.
+        hidden = hidden.to(tokens.dtype)
         pooled = self.project(hidden) + take_tokens(tokens, sampled)
         if empty is not None or tokens.size(1) < self.num_clusters:
             pooled = pooled.masked_fill((sampled < 0)[..., None], 0)

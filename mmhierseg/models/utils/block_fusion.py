@@ -1,5 +1,4 @@
-"""Block fusion: one feature per finest segment from the tokens of all stages.
-"""
+"""Block fusion: one feature per finest segment from all stages' tokens."""
 
 from typing import List, Optional, Sequence
 
@@ -21,15 +20,17 @@ class BlockFusion(BaseModule):
         embed_dims (int): Width C of a token.
         num_stages (int): Number of tokens to fuse.
         drop_rate (float): Dropout. Defaults to 0.2.
-        norm_cfg (dict, optional): Norm layer. Defaults to dict(type='BN').
+        norm_cfg (dict, optional): Norm layer. Defaults to None:
+            dict(type='BN').
     """
 
     def __init__(self,
                  embed_dims: int,
                  num_stages: int = 4,
                  drop_rate: float = 0.2,
-                 norm_cfg: Optional[dict] = dict(type='BN')) -> None:
+                 norm_cfg: Optional[dict] = None) -> None:
         super().__init__()
+        norm_cfg = norm_cfg or dict(type='BN')
         self.norm = build_norm_layer(norm_cfg, num_stages * embed_dims)[1]
         self.drop = nn.Dropout(drop_rate)
         self.proj = nn.Linear(num_stages * embed_dims, embed_dims)

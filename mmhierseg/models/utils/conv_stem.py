@@ -16,7 +16,8 @@ class ConvStem(BaseModule):
 
     Args:
         embed_dims (int): Output width C, a multiple of 8.
-        norm_cfg (dict, optional): Norm layer. Defaults to dict(type='BN').
+        norm_cfg (dict, optional): Norm layer. Defaults to None:
+            dict(type='BN').
 
     Raises:
         ValueError: If ``embed_dims`` is not a multiple of 8.
@@ -26,8 +27,9 @@ class ConvStem(BaseModule):
 
     def __init__(self,
                  embed_dims: int,
-                 norm_cfg: Optional[dict] = dict(type='BN')) -> None:
+                 norm_cfg: Optional[dict] = None) -> None:
         super().__init__()
+        norm_cfg = norm_cfg or dict(type='BN')
         if embed_dims % 8:
             raise ValueError(
                 f'`embed_dims` must be a multiple of 8, got {embed_dims}')

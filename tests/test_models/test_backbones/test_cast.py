@@ -116,7 +116,8 @@ def test_hierarchy_agrees_with_forward():
         model = tiny_cast(**options)
         with torch.no_grad():
             out = model.forward_hierarchy(inputs)
-            torch.testing.assert_close(out.cls_token, tensors(model(inputs))[0])
+            torch.testing.assert_close(out.cls_token,
+                                       tensors(model(inputs))[0])
         assert out.hierarchy.num_levels == 5
         assert [p.size(1) for p in out.hierarchy.parents] == [24, 8, 6, 4]
         assert [c.size(1) for c in out.centroids] == [8, 6, 4, 2]
@@ -130,25 +131,25 @@ def test_hierarchy_agrees_with_forward():
 def test_tokens_at_pixels_are_means_of_the_upsampled_map():
     model = tiny_cast(segment_at='pixel')
     inputs = random_inputs(2, 48, 80, side=10)
-    features = model.stem(inputs[:, :3])
-    table = model.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
+    features = model.tokenizer.stem(inputs[:, :3])
+    table = model.tokenizer.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
     written = F.interpolate(
         features, (48, 80), mode='bilinear') + F.interpolate(
             table, (48, 80), mode='bicubic')
     expected, _ = segment_mean(written, inputs[:, 3].long(), 40)
     torch.testing.assert_close(
-        model._tokenize(inputs).x, expected, atol=1e-5, rtol=1e-4)
+        model._tokenize(inputs).tokens, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_tokens_at_the_stem_are_means_over_its_grid():
     model = tiny_cast(segment_at='stem')
     inputs = random_inputs(2, 48, 80, side=16)
-    table = model.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
-    written = model.stem(inputs[:, :3]) + F.interpolate(
+    table = model.tokenizer.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
+    written = model.tokenizer.stem(inputs[:, :3]) + F.interpolate(
         table, (6, 10), mode='bicubic')
     # A block of 16 pixels is 2 x 2 cells.
     expected = F.avg_pool2d(written, 2).flatten(2).transpose(1, 2)
-    torch.testing.assert_close(model._tokenize(inputs).x, expected)
+    torch.testing.assert_close(model._tokenize(inputs).tokens, expected)
 
 
 @pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
@@ -383,9 +384,9 @@ def test_large_labels_need_masks():
     (dict(num_clusters=(8, 4)), ValueError, '`num_clusters` must have one'),
     (dict(num_clusters=(8, 4, 2, 0)), ValueError,
      '`num_clusters` must be at least 1'),
-    (dict(out_type='feat'), ValueError, "`out_type` must be one of"),
-    (dict(pos_embed='rope'), ValueError, "`pos_embed` must be one of"),
-    (dict(segment_at='patch'), ValueError, "`segment_at` must be one of"),
+    (dict(out_type='feat'), ValueError, '`out_type` must be one of'),
+    (dict(pos_embed='rope'), ValueError, '`pos_embed` must be one of'),
+    (dict(segment_at='patch'), ValueError, '`segment_at` must be one of'),
     (dict(featmap_stride=3), ValueError, '`featmap_stride` must be one of'),
     (dict(out_type='featmap', out_indices=(4, )), ValueError,
      '`out_indices` must hold stages 0..3'),

@@ -90,7 +90,7 @@ def test_classification_logits():
 
 
 def test_fixed_positions_are_those_of_the_checkpoint():
-    table = golden_model('cast_moco.pth.tar').pos_embed
+    table = golden_model('cast_moco.pth.tar').tokenizer.pos_embed
     assert_agrees(table[:, 1:], sincos_position_encoding((8, 8), 48), 1e-6)
     assert (table[:, 0] == 0).all()
 

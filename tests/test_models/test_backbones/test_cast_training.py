@@ -109,6 +109,15 @@ def test_autocast(options, dtype):
             assert parameter.grad.isfinite().all()
 
 
+def test_bfloat16_model():
+    model, inputs = tiny_cast(), random_inputs(2, 64, 96)
+    expected = model(inputs)[0]
+    # bfloat16 holds labels up to 255 exactly.
+    out = model.bfloat16()(inputs.bfloat16())[0]
+    assert out.dtype == torch.bfloat16
+    assert (out.float() - expected).abs().max() < 0.1 * expected.abs().max()
+
+
 def test_float64_model():
     model = tiny_cast().double()
     out = model(random_inputs().double())[0]
@@ -171,19 +180,19 @@ def test_frozen_stages(frozen_stages):
     model = tiny_cast(frozen_stages=frozen_stages, pos_embed='learned')
     model.train()
     is_frozen = frozen_stages >= 0
-    for module in (model.stem, model.cls_token, model.pos_embed):
-        parameters = [module] if isinstance(
-            module, torch.Tensor) else list(module.parameters())
-        assert all(p.requires_grad != is_frozen for p in parameters)
-    assert model.stem.training != is_frozen
+    tokenizer = model.tokenizer
+    for parameter in (model.cls_token, *tokenizer.parameters()):
+        assert parameter.requires_grad != is_frozen
+    assert tokenizer.stem.training != is_frozen
     for index, stage in enumerate(model.stages):
         trained = index >= frozen_stages
         assert stage.training == trained
         assert all(p.requires_grad == trained for p in stage.parameters())
-    before = [b.clone() for b in model.stem.buffers()]
+    before = [b.clone() for b in tokenizer.stem.buffers()]
     model(random_inputs())
     moved = any(
-        not torch.equal(a, b) for a, b in zip(before, model.stem.buffers()))
+        not torch.equal(a, b)
+        for a, b in zip(before, tokenizer.stem.buffers()))
     assert moved != is_frozen
 
 
@@ -235,23 +244,23 @@ def test_initialisation_of_moco():
     linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
     assert all((m.bias == 0).all() for m in linear)
     assert 0 < model.cls_token.std() < 2e-6
-    assert 'pos_embed' not in dict(model.named_parameters())
+    assert 'tokenizer.pos_embed' not in dict(model.named_parameters())
 
 
 def test_initialisation_of_deit():
     model = wide_cast(pos_embed='learned')
-    for weight in (model.pos_embed, model.cls_token,
+    for weight in (model.tokenizer.pos_embed, model.cls_token,
                    model.stages[1][0].attn.qkv.weight,
                    model.pools[0].expand[1].weight):
         assert weight.detach().std() == pytest.approx(0.02, rel=0.2)
-    assert model.pos_embed.requires_grad
+    assert model.tokenizer.pos_embed.requires_grad
 
 
 @pytest.mark.parametrize('pos_embed', ['sincos', 'learned'])
 def test_grouping_biases_are_drawn(pos_embed):
     biases = torch.stack(
-        [pool.grouping.bias for pool in wide_cast(pos_embed=pos_embed).pools]).detach()
-    assert biases.std() == pytest.approx(0.01, rel=0.2)
+        [pool.grouping.bias for pool in wide_cast(pos_embed=pos_embed).pools])
+    assert biases.detach().std() == pytest.approx(0.01, rel=0.2)
 
 
 # ----------------------------------------------- checkpoints of other sizes
@@ -264,12 +273,13 @@ def test_positions_are_resized_when_loaded(pos_embed, tmp_path):
     torch.save(dict(state_dict=source.state_dict()), path)
     larger = tiny_cast(pos_embed=pos_embed, img_size=(96, 160), seed=1)
     load_checkpoint(larger, str(path), strict=True)
-    table = source.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
+    table = source.tokenizer.pos_embed[:, 1:].transpose(1, 2).view(1, 48, 8, 8)
     expected = torch.nn.functional.interpolate(
         table, (12, 20), mode='bicubic').flatten(2).transpose(1, 2)
-    torch.testing.assert_close(larger.pos_embed[:, 1:], expected)
-    assert torch.equal(larger.pos_embed[:, :1], source.pos_embed[:, :1])
-    assert source.pos_embed.shape[1] == 65
+    torch.testing.assert_close(larger.tokenizer.pos_embed[:, 1:], expected)
+    assert torch.equal(larger.tokenizer.cls_position,
+                       source.tokenizer.cls_position)
+    assert source.tokenizer.pos_embed.shape[1] == 65
 
 
 def test_pretrained_init_cfg_is_not_drawn_over(tmp_path):
@@ -294,7 +304,7 @@ def test_layer_depth_follows_the_blocks():
     model = tiny_cast()
     depth = {
         name: model.get_layer_depth('backbone.' + name, 'backbone.')
-        for name in ('cls_token', 'stem.layers.0.conv.weight',
+        for name in ('cls_token', 'tokenizer.stem.layers.0.conv.weight',
                      'stages.0.1.norm1.weight', 'pools.0.expand.0.weight',
                      'stages.3.0.norm1.weight', 'norm.weight')
     }

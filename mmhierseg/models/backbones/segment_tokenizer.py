@@ -1,0 +1,157 @@
+"""From pixels to segment tokens: CAST's convolutional stem and positions.
+
+CAST (arXiv 2210.00314), Sec. 3.1: a token is the mean over a superpixel of
+convolutional features plus the mean of positional encodings.
+
+Legend: B images, N segments, C channels, H x W pixels, h x w cells of the
+stem's grid (stride 8). Labels are int64, -1 = none.
+"""
+
+from typing import NamedTuple, Optional, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmhierseg.ops import (
+    compact_labels,
+    resize_position_encoding,
+    segment_mean,
+    segment_sizes,
+    sincos_position_encoding,
+)
+
+from ..utils import ConvStem
+
+
+class TokenizedSegments(NamedTuple):
+    """Segment tokens of a batch of images."""
+
+    tokens: Tensor
+    """(B, N, C)."""
+
+    labels: Tensor
+    """(B, H, W) int64: row of ``tokens`` of every pixel, -1 = none."""
+
+    empty: Optional[Tensor]
+    """(B, N) bool: tokens of segments that the image does not have, or that
+    have no cell where features are averaged; None = no token is empty."""
+
+    fewest: int
+    """Number of tokens that are not empty, in the image with the fewest."""
+
+
+class SegmentTokenizer(BaseModule):
+    """Mean features and positions of the segments of a label map.
+
+    Args:
+        embed_dims (int): Width C.
+        grid_size (Tuple[int, int]): (h, w) of the positional encodings.
+        pos_embed (str): 'sincos' (fixed) or 'learned'.
+        segment_at (str): 'stem': labels are sampled at the stem's grid, each
+            cell's top-left pixel; 'pixel': features and positions are
+            interpolated to the label map.
+        mask_empty (bool): Whether labels are numbered compactly for each
+            image. Quirk: with False there is a token for every number up to
+            the largest in the batch, as in the authors' code.
+        norm_cfg (dict, optional): Norm layer of the stem.
+    """
+
+    def __init__(self, embed_dims: int, grid_size: Tuple[int, int],
+                 pos_embed: str, segment_at: str, mask_empty: bool,
+                 norm_cfg: Optional[dict]) -> None:
+        super().__init__()
+        self.grid_size = grid_size
+        self.segment_at = segment_at
+        self.mask_empty = mask_empty
+        self.stem = ConvStem(embed_dims, norm_cfg)
+        # (1, 1 + h w, C), the class token's own entry first.
+        table = torch.zeros(1, 1 + grid_size[0] * grid_size[1], embed_dims)
+        if pos_embed == 'sincos':
+            table[:, 1:] = sincos_position_encoding(grid_size, embed_dims)
+            self.register_buffer('pos_embed', table)
+        else:
+            self.pos_embed = nn.Parameter(table)
+        self._register_load_state_dict_pre_hook(self._resize_pos_embed)
+
+    def forward(self, image: Tensor, labels: Tensor,
+                num_labels: int) -> TokenizedSegments:
+        """Make the tokens.
+
+        Args:
+            image (Tensor): (B, 3, H, W) normalised RGB.
+            labels (Tensor): (B, H, W) int64, -1 = none.
+            num_labels (int): Largest label in the batch, plus 1.
+
+        Returns:
+            TokenizedSegments: See there; N is at least 1.
+
+        Raises:
+            ValueError: If labels are as large as the number of pixels while
+                ``mask_empty=False``.
+        """
+        labels, num_segments, fewest = self._number(labels, num_labels)
+        tokens, empty = self._average(self.stem(image), labels, num_segments)
+        if self.mask_empty and fewest == num_segments:
+            empty = None
+        # Sums are float32; weights of a model in half precision are not.
+        tokens = tokens.to(self.pos_embed.dtype)
+        return TokenizedSegments(tokens, labels, empty, fewest)
+
+    @property
+    def cls_position(self) -> Tensor:
+        """Tensor: (1, C) encoding of the class token."""
+        return self.pos_embed[:, 0]
+
+    def _number(self, labels: Tensor,
+                num_labels: int) -> Tuple[Tensor, int, int]:
+        """Row of the token of every pixel, their number, and the fewest."""
+        num_pixels = labels[0].numel()
+        if not self.mask_empty:
+            if num_labels > num_pixels:
+                raise ValueError(
+                    'channel 3 of `inputs` (the segment map) must hold labels '
+                    f'below the number of pixels ({num_pixels}) when '
+                    f'`mask_empty=False`, got {num_labels - 1}: number the '
+                    'segments of each image from 0')
+            return labels, max(num_labels, 1), max(num_labels, 1)
+        labels, counts = compact_labels(labels, num_labels)
+        bound = max(1, min(num_labels, num_pixels))
+        has_token = segment_sizes(self._sampled(labels), bound) > 0
+        # One read for both numbers: a GPU has to be waited for.
+        most, fewest = torch.stack(
+            [counts.max(), has_token.sum(dim=1).min()]).tolist()
+        return labels, max(most, 1), fewest
+
+    def _sampled(self, labels: Tensor) -> Tensor:
+        """Labels where features are averaged."""
+        if self.segment_at == 'pixel':
+            return labels
+        return labels[:, ::ConvStem.stride, ::ConvStem.stride]
+
+    def _average(self, features: Tensor, labels: Tensor,
+                 num_segments: int) -> Tuple[Tensor, Tensor]:
+        """(B, N, C) mean of features and positions, (B, N) empty."""
+        table = self.pos_embed[:, 1:]
+        if self.segment_at == 'stem':
+            table = resize_position_encoding(
+                table, self.grid_size, features.shape[2:], num_extra_tokens=0)
+            positions = table.transpose(1, 2).view_as(features[:1])
+            return segment_mean(features + positions, self._sampled(labels),
+                                num_segments)
+        # Positions go to the label map directly, not by way of the stem's
+        # grid, so they have a linear map of their own.
+        positions = table.transpose(1, 2).unflatten(2, self.grid_size)
+        means, empty = segment_mean(features, labels, num_segments)
+        positions, _ = segment_mean(positions, labels, num_segments, 'bicubic')
+        return means + positions, empty
+
+    def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
+        """Bring the positions of a checkpoint to this model's image size."""
+        key = prefix + 'pos_embed'
+        table = state_dict.get(key)
+        if table is None or table.shape == self.pos_embed.shape:
+            return
+        side = round((table.size(1) - 1)**0.5)
+        state_dict[key] = resize_position_encoding(table, (side, side),
+                                                   self.grid_size)
