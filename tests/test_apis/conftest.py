@@ -1,0 +1,66 @@
+"""A tiny CAST's config, checkpoint and images."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ..helpers.cast import TINY, tiny_cast
+
+
+@pytest.fixture
+def config():
+    """Config of a MoCoV3, of which only the backbone is ever built."""
+    return dict(
+        model=dict(
+            type='MoCoV3',
+            data_preprocessor=dict(
+                type='mmhierseg.SuperpixelSelfSupDataPreprocessor',
+                mean=[123., 116., 103.],
+                std=[58., 57., 56.],
+                to_rgb=True,
+                superpixels=dict(type='TorchSLIC', segment_size=8)),
+            backbone=dict(type='mmhierseg.CAST', segment_at='pixel', **TINY),
+            neck=dict(type='NoSuchNeck'),
+            head=dict(type='NoSuchHead')))
+
+
+@pytest.fixture
+def backbone():
+    """The model whose weights `checkpoint` holds."""
+    return tiny_cast(seed=3, segment_at='pixel')
+
+
+@pytest.fixture
+def checkpoint(tmp_path, backbone):
+    """Checkpoint as MoCoV3 leaves it: other parts beside the backbone."""
+    weights = backbone.state_dict()
+    state_dict = {f'backbone.{key}': value for key, value in weights.items()}
+    state_dict.update({
+        f'momentum_encoder.module.0.{key}': torch.zeros_like(value)
+        for key, value in weights.items()
+    })
+    state_dict['neck.fc0.weight'] = torch.zeros(2, 2)
+    path = tmp_path / 'moco.pth'
+    torch.save(dict(state_dict=state_dict, meta=dict(epoch=1)), path)
+    return str(path)
+
+
+def picture(height, width, seed=0):
+    """(H, W, 3) uint8, RGB: smooth coloured noise, so segments differ."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    smooth = Image.fromarray(coarse).resize((width, height))
+    return np.array(smooth)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Folder of three images: two of one size, and a text file."""
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    for i, (name, size) in enumerate([('b.png', (48, 80)), ('a.png', (48, 80)),
+                                      ('c.bmp', (90, 60))]):
+        Image.fromarray(picture(*size, seed=i)).save(folder / name)
+    (folder / 'notes.txt').write_text('no image')
+    return folder
