@@ -46,10 +46,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument(
         '--img-size',
-        nargs='+',
-        metavar='PIXELS',
-        help="size that images are scaled to: the shorter side, height and "
-        "width, or 'original' (default: the config's)")
+        metavar='SIZE',
+        help="what images are scaled to: the shorter side in pixels, e.g. "
+        "224, height and width, e.g. 224x320, or 'original' (default: the "
+        "config's)")
     parser.add_argument(
         '--segment-size',
         type=float,
@@ -78,24 +78,24 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     try:
         args.img_size = parse_size(args.img_size)
     except ValueError:
-        parser.error("--img-size takes 'original', one number or two, got "
-                     f'{" ".join(args.img_size)}')
+        parser.error("--img-size must be like 224, 224x320 or 'original', "
+                     f'got {args.img_size!r}')
     return args
 
 
 def parse_size(
-        words: Optional[List[str]]) -> Union[None, str, int, Tuple[int, int]]:
+        text: Optional[str]) -> Union[None, str, int, Tuple[int, int]]:
     """What ``--img-size`` means.
 
     Example:
-        >>> parse_size(['224']), parse_size(['200', '300'])
-        (224, (200, 300))
+        >>> parse_size('224'), parse_size('200x300'), parse_size('original')
+        (224, (200, 300), 'original')
     """
-    if words is None or words == ['original']:
-        return words and words[0]
-    if len(words) > 2:
+    if text is None or text == 'original':
+        return text
+    sides = tuple(int(side) for side in text.split('x'))
+    if len(sides) > 2:
         raise ValueError('at most two numbers')
-    sides = tuple(int(word) for word in words)
     return sides if len(sides) == 2 else sides[0]
 
 

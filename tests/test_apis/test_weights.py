@@ -85,7 +85,7 @@ class _Program:
      'no weights under `backbone.`; it holds layer.weight'),
     (torch.zeros(3), 'holds a Tensor instead of a dict'),
     (dict(state_dict={}, args=argparse.Namespace()), 'no weights under'),
-    (dict(state_dict={}, hook=_Program()), 'was not read, because it wants to make'),
+    (dict(state_dict={}, hook=_Program()), 'was not read, because'),
 ])
 def test_other_files(tmp_path, content, message):
     path = tmp_path / 'other.pth'
