@@ -13,7 +13,6 @@ view_pipeline1 = [
         type='RandomResizedCrop',
         scale=224,
         crop_ratio_range=(0.08, 1.),
-        interpolation='bilinear',
         backend='pillow'),
     dict(
         type='RandomApply',
