@@ -98,6 +98,31 @@ def test_slurm_is_understood(monkeypatch):
     assert not torch.distributed.is_initialized()
 
 
+def test_slurm_names_the_first_host(monkeypatch, tmp_path):
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\nprintf "node7\\nnode8\\n"\n')
+    scontrol.chmod(0o755)
+    for name, value in dict(
+            PATH=str(tmp_path), SLURM_PROCID='3', SLURM_LOCALID='1',
+            SLURM_NTASKS='4', SLURM_NODELIST='node[7-8]').items():
+        monkeypatch.setenv(name, value)
+    device._rank_from_slurm()
+    assert os.environ['MASTER_ADDR'] == 'node7'
+    assert [os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')
+            ] == ['3', '1', '4']
+
+
+def test_mpi_is_understood(monkeypatch):
+    for name, value in dict(
+            MASTER_ADDR='127.0.0.1', MASTER_PORT='0',
+            OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_LOCAL_RANK='0',
+            OMPI_COMM_WORLD_SIZE='1').items():
+        monkeypatch.setenv(name, value)
+    with cpu_process_group('mpi'):
+        assert torch.distributed.get_backend() == 'gloo'
+    assert not torch.distributed.is_initialized()
+
+
 def test_mpi_needs_an_address():
     with pytest.raises(CommandError, match='MASTER_ADDR is not set'):
         with cpu_process_group('mpi'):
