@@ -1,8 +1,8 @@
 """CAST-S, pre-trained with MoCo v3 on ImageNet-1K.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314), Table 3: linear probing
-          68.1 top-1 (ViT-S 67.9); 3.4 GFLOPs.
+          Recognition", ICLR 2024 (arXiv 2210.00314): linear probing 68.1
+          top-1 (ViT-S 67.9); 3.4 GFLOPs.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_in1k.py 8
           (with another total batch than 8 x 32, add --auto-scale-lr)
 Hardware: 8 GPUs, 32 images each.
@@ -18,12 +18,11 @@ What MMPretrain expresses differently, or this project changes on purpose:
   --cfg-options model.backbone.mask_empty=False
 * Warm-up. The authors' learning rate rises from 0; MMEngine's from 1e-4 of
   its peak, which it reaches one iteration earlier.
-* Momentum. Both follow half a cosine over the iterations. MMPretrain's first
-  update copies the encoder; the authors start from a copy. The running
-  statistics of the momentum encoder's BN are copied from the encoder, theirs
-  are its own: training uses neither.
-* The horizontal flip comes before the blur in the authors' code and after
-  the solarisation here. It commutes with all of them.
+* Momentum encoder. Its running statistics of BN are copied from the encoder,
+  the authors' are its own; training uses neither. The momentum follows half a
+  cosine over the iterations in both.
+* Order. The horizontal flip comes last; it commutes with the jitter, the
+  blur and the solarisation, so it could come anywhere.
 * Grey views are cut to integers where Pillow rounds: at most 1 of 255.
 """
 

@@ -3,14 +3,17 @@
 Command:  bash tools/quickstart.sh, or, once the environment is there,
           python tools/dataset_converters/skimage_photos.py data/skimage_photos
           python tools/train.py configs/cast/cast-t_photos.py
-Hardware: 2 CPU cores, about two minutes.
+Hardware: 2 CPU cores, about a minute and a half.
 Data:     560 crops of the 14 photographs that scikit-image ships.
-Status:   reproduced - the loss falls from 2.8 to about 1.9, and segments come
-          to follow objects instead of their place in the image. It shows that
-          everything works; for features worth using, see `cast-s_in1k.py`.
+Status:   reproduced - the loss falls from 2.7 to 1.75, and segments come to
+          follow objects instead of their place in the image: the 16 segments
+          of level 3 explain 45 % of the colour variance of five photographs,
+          those of a random model 30 %. Features worth using need more data:
+          see `cast-s_in1k.py`.
 
-What differs from CAST-S: width, depth, images of half the side. Segments of 8
-pixels are as small as a cell of the stem, so features are averaged at pixels.
+What differs from CAST-S: width, depth, images of less than half the side.
+Segments of 8 pixels are as small as a cell of the stem, so that some would
+have none: features are averaged at pixels instead.
 """
 
 _base_ = [
@@ -32,7 +35,7 @@ model = dict(
             embed_dims=96,
             depths=(2, 2, 2, 1),
             num_heads=4),
-        img_size=112,
+        img_size=96,
         segment_at='pixel',
         pool_drop_rate=0.),
     neck=dict(in_channels=96, hid_channels=512, out_channels=128),
@@ -42,7 +45,7 @@ model = dict(
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05))
+    optimizer=dict(type='AdamW', lr=6e-3, weight_decay=0.05))
 param_scheduler = [
     dict(
         type='LinearLR',
@@ -66,6 +69,6 @@ default_hooks = dict(
     logger=dict(interval=5), checkpoint=dict(interval=1, max_keep_ckpts=1))
 randomness = dict(seed=0)
 
-# What `HierarchyInferencer` does with an image unless told otherwise: as many
-# superpixels as in training, at twice the resolution.
+# What `HierarchyInferencer` does with an image unless told otherwise: about as
+# many superpixels as in training, at more than twice the resolution.
 hierarchy_inferencer = dict(img_size=224, segment_size=16)

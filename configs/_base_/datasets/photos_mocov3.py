@@ -4,7 +4,7 @@
 view_pipeline = [
     dict(
         type='RandomResizedCrop',
-        scale=112,
+        scale=96,
         crop_ratio_range=(0.2, 1.),
         backend='pillow'),
     dict(type='RandomFlip', prob=0.5),
