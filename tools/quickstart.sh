@@ -13,6 +13,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 VENV="${VENV:-$PWD/.venv}"
 export VENV
+# A thread that waits sleeps instead of spinning: where the cores have other
+# work as well, spinning makes training ten times slower.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 PHOTOS=data/skimage_photos
 WORK=work_dirs/cast-t_photos
 OUT=outputs/quickstart

@@ -22,7 +22,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-max_epochs, warmup_epochs = 6, 1
+max_epochs, warmup_epochs = 5, 1
 
 model = dict(
     # Some hundred iterations do not leave the time to trail far behind.
