@@ -17,6 +17,9 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from .checks import check_tokens
+from .masked_mean import masked_mean
+
 # Squared distance of what must not be picked: below every true one.
 _NOT_A_CANDIDATE = -1.0
 
@@ -44,6 +47,7 @@ def farthest_point_sampling(points: Tensor,
         left. With ``pick_empty`` the first point is repeated instead.
 
     Raises:
+        TypeError: If ``empty`` is not bool.
         ValueError: If the shapes are wrong or ``num_samples`` is below 1.
 
     Example:
@@ -51,12 +55,7 @@ def farthest_point_sampling(points: Tensor,
         >>> farthest_point_sampling(points, 3)
         tensor([[2, 0, 1]])
     """
-    if points.dim() != 3:
-        raise ValueError('`points` must have shape (B, N, C), got '
-                         f'{tuple(points.shape)}')
-    if empty is not None and empty.shape != points.shape[:2]:
-        raise ValueError(f'`empty` must have shape {tuple(points.shape[:2])}, '
-                         f'got {tuple(empty.shape)}')
+    check_tokens('points', points, empty)
     if num_samples < 1:
         raise ValueError(f'`num_samples` must be at least 1, got '
                          f'{num_samples}')
@@ -81,12 +80,8 @@ def farthest_point_sampling(points: Tensor,
 def _centred_gram(points: Tensor, empty: Optional[Tensor]) -> Tensor:
     """Inner products of the points about their mean, (B, N, N) float64."""
     points = points.double()
-    if empty is None:
-        centred = points - points.mean(dim=1, keepdim=True)
-    else:
-        weight = (~empty).to(points.dtype)[..., None]
-        count = weight.sum(dim=1, keepdim=True).clamp(min=1)
-        mean = (points * weight).sum(dim=1, keepdim=True) / count
+    centred = points - masked_mean(points, empty)[:, None]
+    if empty is not None:
         # Empty points lie at the mean, which is the origin now.
-        centred = (points - mean) * weight
+        centred = centred.masked_fill(empty[..., None], 0)
     return centred @ centred.transpose(1, 2)

@@ -16,6 +16,7 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
+from .checks import check_labels
 from .interpolation import interpolation_taps
 
 
@@ -40,7 +41,8 @@ def segment_mean(features: Tensor,
 
     Raises:
         TypeError: If ``labels`` is not int64.
-        ValueError: If the shapes do not fit each other.
+        ValueError: If the shapes do not fit each other, or a label is N or
+            above (looked at on the CPU only).
 
     Example:
         >>> features = torch.tensor([[[[1., 2.], [3., 4.]]]])
@@ -84,9 +86,10 @@ def segment_matrix(
 
     Raises:
         TypeError: If ``labels`` is not int64.
-        ValueError: If ``labels`` is not (B, H, W) or N is below 1.
+        ValueError: If ``labels`` is not (B, H, W), N is below 1, or a label
+            is N or above (looked at on the CPU only).
     """
-    _check_labels(labels, num_segments)
+    check_labels(labels, num_segments)
     height, width = grid_size
     batch, device = labels.size(0), labels.device
     rows, row_weights = interpolation_taps(height, labels.size(1), mode,
@@ -122,23 +125,16 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
     Returns:
         Tensor: (B, N) int64.
 
+    Raises:
+        TypeError, ValueError: As in :func:`segment_matrix`.
+
     Example:
         >>> segment_sizes(torch.tensor([[[0, 0, -1, 2]]]), 3)
         tensor([[2, 0, 1]])
     """
+    check_labels(labels, num_segments)
     # The extra column takes the pixels without a segment.
     column = torch.where(labels < 0, num_segments, labels).flatten(1)
     count = labels.new_zeros(labels.size(0), num_segments + 1)
     count.scatter_add_(1, column, torch.ones_like(column))
     return count[:, :num_segments]
-
-
-def _check_labels(labels: Tensor, num_segments: int) -> None:
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
-    if labels.dim() != 3:
-        raise ValueError('`labels` must have shape (B, H, W), got '
-                         f'{tuple(labels.shape)}')
-    if num_segments < 1:
-        raise ValueError(
-            f'`num_segments` must be at least 1, got {num_segments}')

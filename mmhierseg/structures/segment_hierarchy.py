@@ -4,12 +4,13 @@ Legend: B images, N_l segments at level l (level 0 the finest), C channels,
 H x W pixels. Labels and parents are int64, -1 = none.
 """
 
-from typing import List, Sequence
+import copy
+from typing import List, Sequence, Union
 
 import torch
 from torch import Tensor
 
-from mmhierseg.ops import tokens_to_map
+from mmhierseg.ops import look_up_parents, tokens_to_map
 
 
 class SegmentHierarchy:
@@ -31,7 +32,8 @@ class SegmentHierarchy:
 
     Raises:
         TypeError: If ``labels`` or a parent table is not an int64 tensor.
-        ValueError: If the shapes do not fit each other.
+        ValueError: If the shapes do not fit each other, or an index names a
+            segment that the next table does not have.
 
     Example:
         >>> labels = torch.tensor([[[0, 0, 1], [2, 2, -1]]])
@@ -57,6 +59,7 @@ class SegmentHierarchy:
                     f'B = {labels.size(0)}, got {tuple(parent.shape)}')
         self.labels = labels
         self.parents: List[Tensor] = list(parents)
+        self._check_ranges()
 
     @property
     def num_levels(self) -> int:
@@ -88,7 +91,7 @@ class SegmentHierarchy:
             return indices.expand(self.labels.size(0), num_segments)
         assignment = self.parents[0]
         for parent in self.parents[1:level]:
-            assignment = _lookup(parent, assignment)
+            assignment = look_up_parents(parent, assignment)
         return assignment
 
     def label_map(self, level: int) -> Tensor:
@@ -104,8 +107,7 @@ class SegmentHierarchy:
         level = self._level(level)
         if level == 0:
             return self.labels
-        flat = _lookup(self.assignment(level), self.labels.flatten(1))
-        return flat.view_as(self.labels)
+        return look_up_parents(self.assignment(level), self.labels)
 
     def scatter(self, tokens: Tensor, level: int) -> Tensor:
         """Write a vector per segment to the segment's pixels.
@@ -133,7 +135,7 @@ class SegmentHierarchy:
                 f'{tokens.size(1)}')
         return tokens_to_map(tokens, labels, stride=1)
 
-    def to(self, device) -> 'SegmentHierarchy':
+    def to(self, device: Union[str, torch.device]) -> 'SegmentHierarchy':
         """Copy of the hierarchy on a device.
 
         Args:
@@ -142,9 +144,10 @@ class SegmentHierarchy:
         Returns:
             SegmentHierarchy: The same hierarchy on ``device``.
         """
-        return SegmentHierarchy(
-            self.labels.to(device),
-            [parent.to(device) for parent in self.parents])
+        moved = copy.copy(self)
+        moved.labels = self.labels.to(device)
+        moved.parents = [parent.to(device) for parent in self.parents]
+        return moved
 
     def cpu(self) -> 'SegmentHierarchy':
         """Copy of the hierarchy in main memory."""
@@ -156,6 +159,21 @@ class SegmentHierarchy:
         return (f'{type(self).__name__}(num_levels={self.num_levels}, '
                 f'images={batch}, size=({height}, {width}), '
                 f'table_sizes={sizes})')
+
+    def _check_ranges(self) -> None:
+        """Every index must name a segment of the next table, or be -1."""
+        indices = [self.labels, *self.parents]
+        for level, (index, table) in enumerate(zip(indices, self.parents)):
+            name = 'labels' if level == 0 else f'parents[{level - 1}]'
+            if index.numel() and int(index.max()) >= table.size(1):
+                raise ValueError(
+                    f'`{name}` must be below {table.size(1)}, the number of '
+                    f'entries of `parents[{level}]`, got {int(index.max())}')
+        for level, index in enumerate(indices):
+            if index.numel() and int(index.min()) < -1:
+                name = 'labels' if level == 0 else f'parents[{level - 1}]'
+                raise ValueError(f'`{name}` must be at least -1, which means '
+                                 f'none, got {int(index.min())}')
 
     def _level(self, level: int) -> int:
         if not -self.num_levels <= level < self.num_levels:
@@ -174,10 +192,3 @@ def _check_int64(name: str, value: Tensor) -> None:
     if not isinstance(value, Tensor) or value.dtype != torch.int64:
         got = getattr(value, 'dtype', type(value).__name__)
         raise TypeError(f'`{name}` must be an int64 tensor, got {got}')
-
-
-def _lookup(table: Tensor, index: Tensor) -> Tensor:
-    """``table[b, index[b, i]]`` with -1 handed on; both (B, *) int64."""
-    if table.size(1) == 0:
-        return torch.full_like(index, -1)
-    return torch.where(index < 0, -1, table.gather(1, index.clamp(min=0)))

@@ -101,12 +101,18 @@ def convert_cast_checkpoint(checkpoint: dict,
     }
     kind = family + ('_seg' if any(
         key.startswith('block_fusion.') for key in inner) else '')
+    if 'pos_embed' not in inner:
+        raise ValueError(f'the checkpoint has no {prefix}pos_embed')
     state_dict, unused = _convert_encoder(inner, kind)
     state_dict.update(_convert_heads(inner, predictor, family))
     unconverted = [prefix + key for key in unused]
     unconverted += [
         key for key in source if not key.startswith(prefix) and not (
             own and key.startswith(own))
+    ]
+    # Optimizer, epoch, options and, unless asked for, the moving average.
+    unconverted += [
+        key for key, value in checkpoint.items() if value is not source
     ]
     state_dict = {
         key: value.float() if value.is_floating_point() else value
@@ -118,17 +124,24 @@ def convert_cast_checkpoint(checkpoint: dict,
 
 
 def _is_moco(checkpoint: dict) -> bool:
-    weights = checkpoint.get('state_dict') if isinstance(checkpoint,
-                                                         dict) else None
-    return isinstance(weights, dict) and any(
-        key.startswith('module.base_encoder.') for key in weights)
+    return any(
+        key.startswith('module.base_encoder.')
+        for key in _weight_names(checkpoint, 'state_dict'))
 
 
 def _is_deit(checkpoint: dict) -> bool:
-    weights = checkpoint.get('model') if isinstance(checkpoint,
-                                                    dict) else None
-    return isinstance(weights, dict) and any(
-        key.startswith('patch_embed.') for key in weights)
+    return any(
+        key.startswith('patch_embed.')
+        for key in _weight_names(checkpoint, 'model'))
+
+
+def _weight_names(checkpoint: dict, entry: str) -> List[str]:
+    """Names of the tensors in an entry; none if it holds something else."""
+    weights = checkpoint.get(entry) if isinstance(checkpoint, dict) else None
+    if not isinstance(weights, dict) or not all(
+            isinstance(key, str) for key in weights):
+        return []
+    return list(weights)
 
 
 def _deit_weights(checkpoint: dict, ema: bool) -> StateDict:
@@ -148,8 +161,10 @@ def _convert_encoder(inner: StateDict,
     if 'pe_token' in inner:
         inner['pos_embed'] = torch.cat(
             [inner.pop('pe_token'), inner['pos_embed']], dim=1)
+    side = round((inner['pos_embed'].size(1) - 1)**0.5)
     names = rename_encoder_keys(inner)
-    converted, unused = {}, []
+    converted = {'backbone.tokenizer.pos_grid': torch.tensor([side, side])}
+    unused = []
     for key, value in inner.items():
         if key.startswith('head.'):
             continue

@@ -102,12 +102,17 @@ def test_runs_under_autocast_in_float64():
     assert torch.equal(picks, farthest_point_sampling(points, 9))
 
 
-@pytest.mark.parametrize('points, num, empty, message', [
-    (torch.zeros(2, 3), 1, None, r'`points` must have shape \(B, N, C\)'),
-    (torch.zeros(1, 3, 2), 0, None, '`num_samples` must be at least 1'),
-    (torch.zeros(1, 3, 2), 1, torch.zeros(1, 2).bool(),
+@pytest.mark.parametrize('points, num, empty, error, message', [
+    (torch.zeros(2, 3), 1, None, ValueError,
+     r'`points` must have shape \(B, N, C\)'),
+    (torch.zeros(1, 0, 2), 1, None, ValueError, 'N at least 1'),
+    (torch.zeros(1, 3, 2), 0, None, ValueError,
+     '`num_samples` must be at least 1'),
+    (torch.zeros(1, 3, 2), 1, torch.zeros(1, 2).bool(), ValueError,
      r'`empty` must have shape \(1, 3\), got \(1, 2\)'),
+    (torch.zeros(1, 3, 2), 1, torch.zeros(1, 3), TypeError,
+     '`empty` must be bool, got torch.float32'),
 ])
-def test_exceptions(points, num, empty, message):
-    with pytest.raises(ValueError, match=message):
+def test_exceptions(points, num, empty, error, message):
+    with pytest.raises(error, match=message):
         farthest_point_sampling(points, num, empty)

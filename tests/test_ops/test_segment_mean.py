@@ -119,6 +119,9 @@ def test_segment_sizes_counts_pixels():
      r'`labels` must have shape \(B, H, W\)'),
     (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4, 4).long(), 0, ValueError,
      '`num_segments` must be at least 1, got 0'),
+    # It would count for the next image.
+    (torch.zeros(2, 1, 2, 2), torch.full((2, 4, 4), 3), 3, ValueError,
+     r'`labels` must be below the number of segments \(3\), got 3'),
 ])
 def test_exceptions(features, labels, num, error, message):
     with pytest.raises(error, match=message):

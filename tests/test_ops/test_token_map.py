@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmhierseg.ops import area_fractions, tokens_to_map
+from mmhierseg.ops import tokens_to_map
 
 
 def random_case(size=(10, 13), num=4):
@@ -34,12 +34,13 @@ def test_pixels_take_their_segments_token():
         assert torch.equal(written[b, :, y, x], expected)
 
 
-def test_fractions_sum_to_the_labelled_share():
+def test_constant_tokens_give_the_labelled_share():
     _, labels = random_case()
-    fractions = area_fractions(labels, 4, 4)
-    labelled = tokens_to_map(torch.ones(2, 4, 1), labels, 4)
-    torch.testing.assert_close(fractions.sum(1), labelled.flatten(1))
-    assert (fractions >= 0).all()
+    share = tokens_to_map(torch.ones(2, 4, 1), labels, 4)
+    labelled = (labels >= 0).float()[:, None]
+    expected = torch.nn.functional.avg_pool2d(
+        labelled, 4, ceil_mode=True, count_include_pad=False)
+    torch.testing.assert_close(share, expected)
 
 
 def test_keeps_dtype_and_ignores_batch_mates():
@@ -58,9 +59,27 @@ def test_gradcheck(stride):
         lambda x: tokens_to_map(x, labels, stride), tokens)
 
 
+def test_autocast_does_not_round():
+    tokens, labels = random_case()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        result = tokens_to_map(tokens, labels, 4)
+    torch.testing.assert_close(result, tokens_to_map(tokens, labels, 4))
+
+
+def test_non_contiguous_input():
+    tokens, labels = random_case()
+    torch.testing.assert_close(
+        tokens_to_map(tokens.transpose(1, 2).contiguous().transpose(1, 2),
+                      labels.transpose(1, 2), 4),
+        tokens_to_map(tokens, labels.transpose(1, 2).contiguous(), 4))
+
+
 @pytest.mark.parametrize('tokens, stride, message', [
     (torch.zeros(2, 4, 3), 0, '`stride` must be at least 1, got 0'),
     (torch.zeros(1, 4, 3), 2, r'`tokens` must have shape .* B = 2'),
+    (torch.zeros(2, 0, 3), 2, r'`tokens` must have .* N at least 1'),
+    # It would be a row of the next image.
+    (torch.zeros(2, 3, 3), 2, r'`labels` must be below .* \(3\), got 3'),
 ])
 def test_exceptions(tokens, stride, message):
     with pytest.raises(ValueError, match=message):

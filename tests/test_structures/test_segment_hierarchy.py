@@ -85,6 +85,13 @@ def test_moves_between_devices():
      r'`parents\[0\]` must have shape \(B, N_0\) with B = 1'),
     (torch.zeros(1, 2, 2).long(), [torch.zeros(1, 3)], TypeError,
      r'`parents\[0\]` must be an int64'),
+    (torch.full((1, 2, 2), 3), [torch.zeros(1, 3).long()], ValueError,
+     r'`labels` must be below 3, .* of `parents\[0\]`, got 3'),
+    (torch.zeros(1, 2, 2).long(),
+     [torch.full((1, 3), 2), torch.zeros(1, 2).long()], ValueError,
+     r'`parents\[0\]` must be below 2, .* `parents\[1\]`, got 2'),
+    (torch.full((1, 2, 2), -7), [], ValueError,
+     '`labels` must be at least -1, which means none, got -7'),
 ])
 def test_exceptions(labels, parents, error, message):
     with pytest.raises(error, match=message):

@@ -78,3 +78,11 @@ def test_bad_input_is_one_line(name, options, message, tmp_path):
     assert result.returncode == 1
     assert message in result.stderr and 'Traceback' not in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_destination(tmp_path):
+    result = convert(DATA / 'cast_deit.pth', tmp_path)
+    assert result.returncode == 1 and 'cannot write' in result.stderr
+    assert 'Traceback' not in result.stderr
+    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.parent.glob('*.partial'))

@@ -48,8 +48,10 @@ def test_nothing_is_dropped_unsaid(name, kind, out_type):
     ]
     converted = convert_cast_checkpoint(checkpoint)
     num = len(converted.state_dict) + len(converted.unconverted) + len(aliases)
-    # The class token's encoding of MoCo becomes a row of the positions.
-    assert num + ('moco' in name) == len(weights)
+    # The class token's encoding of MoCo becomes a row of the positions, whose
+    # grid is added; every other entry of the file is listed.
+    assert num + ('moco' in name) - 1 == len(weights) + len(checkpoint) - 1
+    assert {'epoch', 'optimizer'} <= set(converted.unconverted)
 
 
 def test_encoders_and_averages():
@@ -158,6 +160,8 @@ def broken(change):
     ('cast_moco.pth.tar', dict(ema=True), '`--ema` is for DeiT.*momentum'),
     ('cast_deit.pth', dict(encoder='momentum'), '`--encoder` is for MoCo'),
     ('cast_deit.pth', dict(encoder='both'), "`encoder` must be 'base' or"),
+    (lambda m: m.pop('pos_embed'), {}, 'the checkpoint has no pos_embed'),
+    (dict(model={3: torch.zeros(1)}), {}, 'not a checkpoint of the authors'),
     (lambda m: m.pop('blocks2.2.attn.qkv.bias'), {},
      r'(?s)missing: \[.backbone.stages.1.0.attn.qkv.bias'),
     (lambda m: m.update({'norm.weight': torch.zeros(3)}), {},
@@ -183,8 +187,9 @@ def test_unknown_keys_are_listed():
     checkpoint = source('cast_deit.pth')
     checkpoint['model']['blocks.0.extra'] = torch.zeros(1)
     checkpoint['model']['aux_head.weight'] = torch.zeros(1)
-    assert convert_cast_checkpoint(checkpoint).unconverted == [
-        'aux_head.weight', 'blocks.0.extra']
+    unconverted = convert_cast_checkpoint(checkpoint).unconverted
+    assert {'aux_head.weight', 'blocks.0.extra'} <= set(unconverted)
+    assert 'model_ema' in unconverted and 'model' not in unconverted
 
 
 # ---------------------------------------------------------------- safe reading

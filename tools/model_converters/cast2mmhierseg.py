@@ -51,8 +51,12 @@ def save(converted: ConvertedCheckpoint, dst: str, options: dict) -> None:
         backbone=converted.backbone,
         **options)
     partial = f'{dst}.partial'
-    torch.save(dict(state_dict=converted.state_dict, meta=meta), partial)
-    os.replace(partial, dst)
+    try:
+        torch.save(dict(state_dict=converted.state_dict, meta=meta), partial)
+        os.replace(partial, dst)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
 
 
 def report(converted: ConvertedCheckpoint, dst: str) -> None:
@@ -80,7 +84,10 @@ def main() -> None:
             load_plain_checkpoint(args.src), **options)
     except (FileNotFoundError, ValueError) as error:
         raise CommandError(str(error)) from error
-    save(converted, args.dst, options)
+    try:
+        save(converted, args.dst, options)
+    except (OSError, RuntimeError) as error:
+        raise CommandError(f'cannot write {args.dst!r}: {error}') from error
     report(converted, args.dst)
 
 

@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from typing import List, Optional, Sequence, Tuple, Union
 
 import torch
-from mmengine.model import BaseModule
-from mmengine.model.weight_init import trunc_normal_
-from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
-from mmhierseg.ops import tokens_to_map
+from mmhierseg.ops import look_up_parents, masked_mean, tokens_to_map
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
+from mmhierseg.superpixels.base import BaseSuperpixels
 
 from ..necks.graph_pooling import GraphPooling, GraphPoolingOutput
 from ..utils import (
@@ -26,11 +24,10 @@ from ..utils import (
     TransformerBlock,
     check_rgbs,
     follow_parents,
-    init_mocov3_,
-    init_timm_vit_,
     split_rgbs,
 )
 from .cast_config import CASTOptions
+from .cast_parameters import CASTParameters
 from .segment_tokenizer import SegmentTokenizer, TokenizedSegments
 
 
@@ -49,13 +46,13 @@ class _Stages:
 
 
 @MODELS.register_module()
-class CAST(BaseModule):
+class CAST(CASTParameters):
     """Vision transformer whose tokens are segments, ever fewer and larger.
 
     Takes RGBS, (B, 4, H, W) = normalised RGB and a map of superpixels, as the
     data preprocessors of this package make it, or (B, 3, H, W), for which it
     makes superpixels itself. Any H x W; a map with gaps, or a window of a
-    larger map, is relabelled per image.
+    larger map, is relabelled per image (with ``mask_empty=True``).
 
     ``forward`` returns a tuple. With ``out_type``
 
@@ -97,8 +94,8 @@ class CAST(BaseModule):
             an image does not depend on its batch mates. Quirk: the authors'
             code lets them take part, and checkpoints that they publish need
             False for their exact features. Defaults to True.
-        superpixels (dict, optional): Config of what makes superpixels of
-            inputs that come without. Defaults to None:
+        superpixels (dict | BaseSuperpixels, optional): What makes superpixels
+            of inputs that come without. Defaults to None:
             dict(type='TorchSLIC', segment_size=16).
         mean (Sequence[float]): Mean, in 0..255, that normalised the RGB of
             such inputs. Defaults to ImageNet's.
@@ -137,8 +134,6 @@ class CAST(BaseModule):
 table_sizes=[16, 8, 6, 4])
     """
 
-    num_extra_tokens = 1
-
     def __init__(self,
                  arch: Union[str, dict] = 'small',
                  img_size: Union[int, Tuple[int, int]] = 224,
@@ -149,7 +144,7 @@ table_sizes=[16, 8, 6, 4])
                  segment_at: Optional[str] = None,
                  featmap_stride: int = 8,
                  mask_empty: bool = True,
-                 superpixels: Optional[dict] = None,
+                 superpixels: Union[dict, BaseSuperpixels, None] = None,
                  mean: Sequence[float] = (123.675, 116.28, 103.53),
                  std: Sequence[float] = (58.395, 57.12, 57.375),
                  mlp_ratio: float = 4.,
@@ -166,16 +161,22 @@ table_sizes=[16, 8, 6, 4])
         norm_cfg = norm_cfg or dict(type='BN')
         options = CASTOptions(arch, img_size, num_clusters, pos_embed,
                               out_type, out_indices, segment_at,
-                              featmap_stride, frozen_stages)
+                              featmap_stride, drop_path_rate, frozen_stages)
         self.options = options
         self.embed_dims = options.embed_dims
         self.num_stages = len(options.depths)
         self.mask_empty = mask_empty
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        self.superpixels = SUPERPIXELS.build(
-            superpixels or dict(type='TorchSLIC', segment_size=16))
+        if superpixels is None:
+            superpixels = dict(type='TorchSLIC', segment_size=16)
+        if not isinstance(superpixels, BaseSuperpixels):
+            superpixels = SUPERPIXELS.build(superpixels)
+        self.superpixels = superpixels
         for name, values in (('mean', mean), ('std', std)):
+            if len(values) != 3:
+                raise ValueError(f'`{name}` must have 3 values, for red, '
+                                 f'green and blue, got {values}')
             self.register_buffer(
                 name,
                 torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
@@ -229,7 +230,7 @@ table_sizes=[16, 8, 6, 4])
         fused = self._fuse(stages)
         if options.out_type == 'segments':
             return (self._segment_tokens(stages, fused), )
-        return (_masked_mean(fused[:, 1:], stages.empty[0]), )
+        return (masked_mean(fused[:, 1:], self._left_out(stages)), )
 
     def forward_hierarchy(self, inputs: Tensor) -> CASTOutput:
         """Everything the model computes, the hierarchy of segments included.
@@ -262,23 +263,22 @@ table_sizes=[16, 8, 6, 4])
             sampled=[pooled.sampled for pooled in stages.pooled],
             centroids=[pooled.tokens for pooled in stages.pooled],
             empty=empty,
-            hierarchy=self._hierarchy(stages))
-
-    def _hierarchy(self, stages: _Stages) -> SegmentHierarchy:
-        return SegmentHierarchy(stages.labels,
-                                [pooled.parents for pooled in stages.pooled])
+            hierarchy=SegmentHierarchy(
+                stages.labels, [pooled.parents for pooled in stages.pooled]))
 
     def _feature_maps(self, stages: _Stages) -> Tuple[Tensor]:
-        hierarchy = self._hierarchy(stages)
+        labels = [stages.labels]
+        for pooled in stages.pooled:
+            labels.append(look_up_parents(pooled.parents, labels[-1]))
         maps = []
         for index in self.options.out_indices:
             if index == 'fused':
-                tokens, labels = self._fuse(stages)[:, 1:], stages.labels
+                tokens, level = self._fuse(stages)[:, 1:], 0
             else:
-                tokens = stages.tokens[index]
-                labels = hierarchy.label_map(index)
+                tokens, level = stages.tokens[index], index
             maps.append(
-                tokens_to_map(tokens, labels, self.options.featmap_stride))
+                tokens_to_map(tokens, labels[level],
+                              self.options.featmap_stride))
         return tuple(maps)
 
     def _segment_tokens(self, stages: _Stages,
@@ -298,8 +298,11 @@ table_sizes=[16, 8, 6, 4])
         cls_tokens.append(self.pools[-1].pool_cls_token(stages.cls_token))
         tokens = follow_parents(stages.tokens,
                                 [output.parents for output in pooled])
-        empty = stages.empty[0] if self.mask_empty else None
-        return self.fusion(cls_tokens, tokens, empty)
+        return self.fusion(cls_tokens, tokens, self._left_out(stages))
+
+    def _left_out(self, stages: _Stages) -> Optional[Tensor]:
+        """(B, N_0) bool: segments that are not fused; None = all are."""
+        return stages.empty[0] if self.mask_empty else None
 
     # ----------------------------------------------------------------- stages
 
@@ -350,8 +353,6 @@ table_sizes=[16, 8, 6, 4])
     def _make_superpixels(self, image: Tensor) -> Tensor:
         return self.superpixels(image.float() * self.std + self.mean)
 
-    # ------------------------------------------------------------ parameters
-
     def _make_stages(self, mlp_ratio: float, drop_rate: float,
                      drop_path_rate: float, with_cp: bool) -> nn.ModuleList:
         depths = self.options.depths
@@ -365,87 +366,3 @@ table_sizes=[16, 8, 6, 4])
         return nn.ModuleList(
             nn.ModuleList(blocks[sum(depths[:i]):sum(depths[:i + 1])])
             for i in range(len(depths)))
-
-    def reset_parameters(self) -> None:
-        """Draw the transformer's parameters anew.
-
-        'sincos': as MoCo v3; 'learned': as timm's ViT. The stem, the norm
-        layers and the grouping biases keep what they were built with.
-        """
-        if self.options.pos_embed == 'sincos':
-            init_mocov3_(self)
-            nn.init.normal_(self.cls_token, std=1e-6)
-        else:
-            init_timm_vit_(self)
-            trunc_normal_(self.cls_token, std=.02)
-            trunc_normal_(self.tokenizer.pos_embed, std=.02)
-
-    def init_weights(self) -> None:
-        """Initialise, or load what ``init_cfg`` names."""
-        super().init_weights()
-        if not (isinstance(self.init_cfg, dict)
-                and self.init_cfg.get('type') == 'Pretrained'):
-            self.reset_parameters()
-
-    def _freeze_unused(self) -> None:
-        """Parameters that the chosen output never uses get no gradient."""
-        last = self.options.last_stage
-        unused = [*self.stages[last + 1:], *self.pools[last:]]
-        if self.options.fuses:
-            unused = [self.pools[-1].grouping]
-        for module in unused:
-            module.requires_grad_(False)
-
-    def _freeze_stages(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        self.cls_token.requires_grad = False
-        for module in (self.tokenizer, *self.stages[:self.frozen_stages],
-                       *self.pools[:self.frozen_stages]):
-            module.eval()
-            module.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'CAST':
-        """Switch the mode; what is frozen stays in eval mode."""
-        super().train(mode)
-        self._freeze_stages()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
-
-    def get_layer_depth(self, param_name: str,
-                        prefix: str = '') -> Tuple[int, int]:
-        """Depth of a parameter, for layer-wise learning-rate decay.
-
-        Args:
-            param_name (str): Full name of the parameter.
-            prefix (str): Prefix of this backbone in it. Defaults to ''.
-
-        Returns:
-            Tuple[int, int]: Layer of the parameter, 0 for stem, class token
-            and positions, and the number of layers; a pooling counts to the
-            last block of its stage.
-        """
-        depths = self.options.depths
-        num_layers = sum(depths) + 2
-        if not param_name.startswith(prefix):
-            return num_layers - 1, num_layers
-        name, *rest = param_name[len(prefix):].split('.')
-        if name in ('cls_token', 'tokenizer'):
-            return 0, num_layers
-        if name == 'stages':
-            stage, block = int(rest[0]), int(rest[1])
-            return sum(depths[:stage]) + block + 1, num_layers
-        if name == 'pools':
-            return sum(depths[:int(rest[0]) + 1]), num_layers
-        return num_layers - 1, num_layers
-
-
-def _masked_mean(tokens: Tensor, empty: Optional[Tensor]) -> Tensor:
-    """(B, C) mean of the tokens that take part; zero if there are none."""
-    if empty is None:
-        return tokens.mean(dim=1)
-    weight = (~empty).to(tokens.dtype)[..., None]
-    return (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)

@@ -1,6 +1,9 @@
 """Options of CAST, checked once and completed with what follows from them."""
 
+from numbers import Integral
 from typing import Optional, Sequence, Tuple, Union
+
+from mmhierseg.superpixels.base import check_number
 
 from ..utils import ConvStem
 
@@ -34,16 +37,17 @@ class CASTOptions:
                  num_clusters: Sequence[int], pos_embed: str, out_type: str,
                  out_indices: Optional[Sequence[Union[int, str]]],
                  segment_at: Optional[str], featmap_stride: int,
-                 frozen_stages: int) -> None:
+                 drop_path_rate: float, frozen_stages: int) -> None:
         self.embed_dims, self.depths, self.num_heads = _architecture(arch)
         num_stages = len(self.depths)
-        self.num_clusters = tuple(num_clusters)
+        self.num_clusters = _integers('num_clusters', num_clusters)
         if len(self.num_clusters) != num_stages:
             raise ValueError(
                 f'`num_clusters` must have one entry for each of the '
                 f'{num_stages} stages, got {self.num_clusters}')
-        height, width = (img_size, ) * 2 if isinstance(img_size,
-                                                       int) else img_size
+        if isinstance(img_size, Integral):
+            img_size = (img_size, img_size)
+        height, width = _integers('img_size', img_size, length=2)
         self.grid_size = (-(-height // ConvStem.stride),
                           -(-width // ConvStem.stride))
         _check_choice('pos_embed', pos_embed, POS_EMBEDS)
@@ -59,6 +63,7 @@ class CASTOptions:
         if not -1 <= frozen_stages <= num_stages:
             raise ValueError(f'`frozen_stages` must lie in [-1, {num_stages}]'
                              f', got {frozen_stages}')
+        check_number('drop_path_rate', drop_path_rate, 0, 1)
         self.out_indices = _out_indices(out_type, out_indices, num_stages)
         self.fuses = (
             out_type in ('avg_segments', 'segments')
@@ -80,10 +85,12 @@ def _architecture(
     if set(arch) != expected:
         raise ValueError(f'`arch` must have the keys {sorted(expected)}, got '
                          f'{sorted(arch)}')
-    depths = tuple(arch['depths'])
-    if not depths or min(depths) < 1:
-        raise ValueError('`arch["depths"]` must name at least one block for '
-                         f'each stage, got {depths}')
+    depths = _integers('arch["depths"]', arch['depths'])
+    if not depths:
+        raise ValueError('`arch["depths"]` must name the blocks of at least '
+                         'one stage, got none')
+    for key in ('embed_dims', 'num_heads'):
+        check_number(f'arch["{key}"]', arch[key], minimum=1, whole=True)
     return arch['embed_dims'], depths, arch['num_heads']
 
 
@@ -109,6 +116,20 @@ def _out_indices(out_type: str,
     return tuple(allowed[index] for index in out_indices)
 
 
+def _integers(name: str, values: Sequence[int],
+              length: Optional[int] = None) -> Tuple[int, ...]:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f'`{name}` must be a sequence of integers'
+                        f'{" or an integer" if length else ""}, got '
+                        f'{values!r} of type {type(values).__name__}')
+    if length is not None and len(values) != length:
+        raise ValueError(
+            f'`{name}` must have {length} entries, got {tuple(values)}')
+    for value in values:
+        check_number(name, value, minimum=1, whole=True)
+    return tuple(map(int, values))
+
+
 def _check_choice(name: str, value, choices: tuple) -> None:
-    if value not in choices:
+    if value not in choices or isinstance(value, float):
         raise ValueError(f'`{name}` must be one of {choices}, got {value!r}')

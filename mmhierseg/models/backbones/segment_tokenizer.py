@@ -72,6 +72,8 @@ class SegmentTokenizer(BaseModule):
             self.register_buffer('pos_embed', table)
         else:
             self.pos_embed = nn.Parameter(table)
+        # (h, w) travels with the table, which does not tell its shape.
+        self.register_buffer('pos_grid', torch.tensor(grid_size))
         self._register_load_state_dict_pre_hook(self._resize_pos_embed)
 
     def forward(self, image: Tensor, labels: Tensor,
@@ -148,10 +150,19 @@ class SegmentTokenizer(BaseModule):
 
     def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
         """Bring the positions of a checkpoint to this model's image size."""
-        key = prefix + 'pos_embed'
-        table = state_dict.get(key)
-        if table is None or table.shape == self.pos_embed.shape:
+        table = state_dict.get(prefix + 'pos_embed')
+        if table is None:
             return
+        source = state_dict.get(prefix + 'pos_grid')
+        # Tables from elsewhere are of square images.
         side = round((table.size(1) - 1)**0.5)
-        state_dict[key] = resize_position_encoding(table, (side, side),
-                                                   self.grid_size)
+        source = (side, side) if source is None else tuple(source.tolist())
+        if table.size(1) != 1 + source[0] * source[1]:
+            raise ValueError(
+                f'the checkpoint has positions ({prefix}pos_embed) of '
+                f'{table.size(1) - 1} cells but does not say in which grid: '
+                f'add {prefix}pos_grid, the (height, width) of its images '
+                'over 8, to its state_dict')
+        state_dict[prefix + 'pos_embed'] = resize_position_encoding(
+            table, source, self.grid_size)
+        state_dict[prefix + 'pos_grid'] = self.pos_grid

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmhierseg.ops import (
     assignment_logits,
     farthest_point_sampling,
+    masked_mean,
     pool_tokens,
     take_tokens,
 )
@@ -60,13 +61,8 @@ class GroupingFeatures(BaseModule):
         """(B, N, C) tokens to (B, N, C) grouping features."""
         keys = None if empty is None else keep_one_key(empty)
         features = tokens + self.attn(self.norm(tokens), keys)
-        if empty is None:
-            mean = features.mean(dim=1, keepdim=True)
-        else:
-            weight = (~empty).to(features.dtype)[..., None]
-            mean = (features * weight).sum(dim=1, keepdim=True)
-            mean = mean / weight.sum(dim=1, keepdim=True).clamp(min=1)
-        return features - mean + self.bias
+        mean = masked_mean(features, empty)
+        return features - mean[:, None] + self.bias
 
 
 @MODELS.register_module()
@@ -108,6 +104,7 @@ class GraphPooling(BaseModule):
         if num_clusters < 1:
             raise ValueError(
                 f'`num_clusters` must be at least 1, got {num_clusters}')
+        self.embed_dims = embed_dims
         self.num_clusters = num_clusters
         self.scale = scale
         self.mask_empty = mask_empty
@@ -134,7 +131,12 @@ class GraphPooling(BaseModule):
         Returns:
             GraphPoolingOutput: See there. With fewer tokens than K, the last
             clusters of an image are empty (``mask_empty=True``).
+
+        Raises:
+            TypeError: If ``empty`` is not bool.
+            ValueError: If the shapes do not fit each other.
         """
+        self._check(cls_token, tokens)
         sampled = farthest_point_sampling(
             tokens,
             self.num_clusters,
@@ -157,6 +159,15 @@ class GraphPooling(BaseModule):
             logits=logits,
             sampled=sampled,
             parents=logits.argmax(dim=-1))
+
+    def _check(self, cls_token: Tensor, tokens: Tensor) -> None:
+        if tokens.dim() != 3 or tokens.size(2) != self.embed_dims:
+            raise ValueError('`tokens` must have shape (B, N, '
+                             f'{self.embed_dims}), got {tuple(tokens.shape)}')
+        expected = (tokens.size(0), self.embed_dims)
+        if cls_token.shape != expected:
+            raise ValueError(f'`cls_token` must have shape {expected}, got '
+                             f'{tuple(cls_token.shape)}')
 
     def pool_cls_token(self, cls_token: Tensor) -> Tensor:
         """Class token's way through the pooling; it meets no other token.

@@ -3,9 +3,11 @@
 from typing import List, Optional, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmhierseg.ops import take_tokens
 
@@ -57,16 +59,28 @@ class BlockFusion(BaseModule):
              torch.cat(tokens, dim=-1)], dim=1)
         if empty is None:
             return self._fuse(x.flatten(0, 1)).view(*x.shape[:2], -1)
-        taking_part = ~nn.functional.pad(empty, (1, 0))
+        taking_part = ~F.pad(empty, (1, 0))
         fused = self._fuse(x[taking_part])
         out = fused.new_zeros(*x.shape[:2], fused.size(-1))
         out[taking_part] = fused
         return out
 
+    def _counts_alone(self) -> bool:
+        """Whether statistics are of this process's rows only."""
+        return isinstance(self.norm, _BatchNorm) and not isinstance(
+            self.norm, nn.SyncBatchNorm)
+
     def _fuse(self, rows: Tensor) -> Tensor:
         # As 1 x 1 images, so that any 2-D norm layer takes them.
-        rows = self.norm(rows[..., None, None])[..., 0, 0]
-        return self.proj(self.drop(rows))
+        rows = rows[..., None, None]
+        if self.norm.training and len(rows) == 1 and self._counts_alone():
+            # A single row, of one image without any segment, has no variance.
+            rows = F.batch_norm(rows, self.norm.running_mean,
+                                self.norm.running_var, self.norm.weight,
+                                self.norm.bias, False, 0., self.norm.eps)
+        else:
+            rows = self.norm(rows)
+        return self.proj(self.drop(rows[..., 0, 0]))
 
 
 def follow_parents(tokens: Sequence[Tensor],

@@ -46,6 +46,17 @@ class ConvStem(BaseModule):
         ]
         self.layers = nn.Sequential(
             *layers, build_conv_layer(None, embed_dims, embed_dims, 1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the convolutions as PyTorch does.
+
+        MMCV's ConvModule draws them by another rule; neither MoCo v3 nor
+        timm's ViT, whose initialisations CAST follows, has one for them.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.reset_parameters()
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, C, ceil(H / 8), ceil(W / 8))."""

@@ -73,5 +73,6 @@ def split_rgbs(inputs: Tensor) -> Tuple[Tensor, Tensor, int]:
         raise ValueError('channel 3 of `inputs` (the segment map) must hold '
                          'integer labels, got fractions: resize label maps '
                          'by nearest neighbour')
-    labels = segments.long().clamp(min=-1)
-    return image, labels, max(int(largest), -1)
+    labels = segments.clamp(min=-1).long()
+    # Before it becomes an integer: a map may hold nothing but -inf.
+    return image, labels, int(max(largest, -1))

@@ -110,6 +110,21 @@ def test_average_is_that_of_the_fused_tokens():
             average(inputs)[0], segments(inputs)[0].tokens.mean(1))
 
 
+@pytest.mark.parametrize('mask_empty', [True, False])
+def test_average_of_a_map_with_gaps(mask_empty):
+    inputs = random_inputs(2, 64, 96)
+    inputs[0, 3] *= 2
+    options = dict(mask_empty=mask_empty)
+    segments = tiny_cast(out_type='segments', segment_at='stem', **options)
+    average = tiny_cast(out_type='avg_segments', **options)
+    average.load_state_dict(segments.state_dict())
+    with torch.no_grad():
+        out = segments(inputs)[0]
+        # Quirk: without masks the unused numbers count, too.
+        assert out.tokens.size(1) == (24 if mask_empty else 47)
+        torch.testing.assert_close(average(inputs)[0], out.tokens.mean(1))
+
+
 def test_hierarchy_agrees_with_forward():
     inputs = random_inputs(2, 64, 96)
     for options in OUTPUTS[:1] + OUTPUTS[2:3]:
@@ -269,6 +284,23 @@ def test_degenerate_inputs_are_finite(options, mask_empty):
         assert all(value.isfinite().all() for value in values)
 
 
+@pytest.mark.parametrize('options', OUTPUTS[1:3], ids=lambda o: o['out_type'])
+def test_training_on_one_image_without_any_segment(options):
+    inputs = random_inputs(1)
+    inputs[:, 3] = -1
+    model = tiny_cast(**options).train()
+    assert all(value.isfinite().all() for value in tensors(model(inputs)))
+
+
+def test_minus_infinity_is_no_segment():
+    inputs = random_inputs(1)
+    inputs[:, 3] = -float('inf')
+    none = random_inputs(1)
+    none[:, 3] = -1
+    model = tiny_cast()
+    assert torch.equal(model(inputs)[0], model(none)[0])
+
+
 def test_fewer_tokens_than_clusters():
     model = tiny_cast()
     with torch.no_grad():
@@ -328,6 +360,11 @@ def test_images_without_superpixels_get_them():
         torch.testing.assert_close(model(inputs[:, :3])[0], model(inputs)[0])
 
 
+def test_takes_a_method_that_is_built():
+    grid = SUPERPIXELS.build(dict(type='Grid', segment_size=16))
+    assert tiny_cast(superpixels=grid).superpixels is grid
+
+
 def test_superpixels_are_made_of_the_unnormalised_image():
     mean, std = (10., 20., 30.), (2., 3., 4.)
     model = tiny_cast(mean=mean, std=std)
@@ -381,6 +418,17 @@ def test_large_labels_need_masks():
     (dict(arch='large'), ValueError, "`arch` must be one of .*'large'"),
     (dict(arch=3), TypeError, '`arch` must be a name or a dict, got int'),
     (dict(arch=dict(embed_dims=48)), ValueError, '`arch` must have the keys'),
+    (dict(img_size=0), ValueError, '`img_size` must be at least 1, got 0'),
+    (dict(img_size=64.), TypeError, '`img_size` must be .* integer, got 64.0'),
+    (dict(img_size=(64, 64, 3)), ValueError, '`img_size` must have 2 entries'),
+    (dict(num_clusters=8), TypeError, '`num_clusters` must be a sequence'),
+    (dict(num_clusters=(8., 6, 4, 2)), TypeError,
+     '`num_clusters` must be an integer, got 8.0'),
+    (dict(featmap_stride=8.), ValueError, '`featmap_stride` must be one of'),
+    (dict(drop_path_rate=2.), ValueError, '`drop_path_rate` .* at most 1'),
+    (dict(mean=(1., 2.)), ValueError, '`mean` must have 3 values'),
+    (dict(arch=dict(embed_dims=48, depths=(1, 0), num_heads=4)), ValueError,
+     'depths.* must be at least 1, got 0'),
     (dict(num_clusters=(8, 4)), ValueError, '`num_clusters` must have one'),
     (dict(num_clusters=(8, 4, 2, 0)), ValueError,
      '`num_clusters` must be at least 1'),

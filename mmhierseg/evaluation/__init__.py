@@ -1,0 +1,1 @@
+"""Metrics; none is registered yet."""

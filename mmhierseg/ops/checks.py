@@ -1,0 +1,59 @@
+"""Checks that the public functions on labels and tokens share."""
+
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+
+def check_labels(labels: Tensor, num_segments: int) -> None:
+    """Check a label map and the number of its segments.
+
+    Values are looked at on the CPU only: a GPU would have to be waited for.
+
+    Args:
+        labels (Tensor): To be (B, H, W) int64 with values below N.
+        num_segments (int): N, to be at least 1.
+
+    Raises:
+        TypeError: If ``labels`` is not int64.
+        ValueError: If its shape is another, N is below 1, or a label is N or
+            above: it would count for another image of the batch.
+    """
+    if labels.dtype != torch.int64:
+        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
+    if labels.dim() != 3:
+        raise ValueError('`labels` must have shape (B, H, W), got '
+                         f'{tuple(labels.shape)}')
+    if num_segments < 1:
+        raise ValueError(
+            f'`num_segments` must be at least 1, got {num_segments}')
+    if labels.device.type == 'cpu' and labels.numel():
+        largest = int(labels.max())
+        if largest >= num_segments:
+            raise ValueError('`labels` must be below the number of segments '
+                             f'({num_segments}), got {largest}')
+
+
+def check_tokens(name: str, tokens: Tensor, empty: Optional[Tensor]) -> None:
+    """Check tokens and the mask of the empty ones among them.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        tokens (Tensor): To be (B, N, C) with N at least 1.
+        empty (Tensor, optional): To be (B, N) bool.
+
+    Raises:
+        TypeError: If ``empty`` is not bool.
+        ValueError: If a shape is another.
+    """
+    if tokens.dim() != 3 or tokens.size(1) < 1:
+        raise ValueError(f'`{name}` must have shape (B, N, C) with N at least '
+                         f'1, got {tuple(tokens.shape)}')
+    if empty is None:
+        return
+    if empty.dtype != torch.bool:
+        raise TypeError(f'`empty` must be bool, got {empty.dtype}')
+    if empty.shape != tokens.shape[:2]:
+        raise ValueError(f'`empty` must have shape {tuple(tokens.shape[:2])}, '
+                         f'got {tuple(empty.shape)}')
