@@ -6,6 +6,10 @@ from typing import Any, Dict, List, Union
 import torch
 from torch import Tensor, nn
 
+from mmhierseg.utils.cast_checkpoint import (
+    CONVERTER,
+    is_authors_state_dict,
+)
 from mmhierseg.utils.checkpoints import mmengine_globals
 from mmhierseg.utils.safe_load import load_plain_checkpoint
 
@@ -14,8 +18,6 @@ __all__ = ['load_backbone_weights']
 # Layers behind the hierarchy: a classifier has a norm where a segmentor has a
 # fusion, and neither takes part in grouping.
 _OUTPUT_LAYERS = ('norm.', 'fusion.')
-# The keys that only the authors' files have, of MoCo v3 and of DeiT.
-_AUTHORS_KEYS = ('module.base_encoder.', 'patch_embed.', 'blocks1.')
 
 
 def load_backbone_weights(backbone: nn.Module,
@@ -62,11 +64,11 @@ def _backbone_part(checkpoint: Dict[str, Any],
     }
     if found:
         return found
-    if any(key.startswith(_AUTHORS_KEYS) for key in weights):
+    if is_authors_state_dict(weights):
         raise ValueError(
             f'{os.fspath(path)!r} is a checkpoint of the authors of CAST; '
-            'convert it first: python tools/model_converters/'
-            f'cast2mmhierseg.py {os.fspath(path)} CONVERTED.pth')
+            f'convert it first: python {CONVERTER} {os.fspath(path)} '
+            'CONVERTED.pth')
     some = ', '.join(sorted(map(str, weights))[:5]) or 'nothing'
     raise ValueError(f'{os.fspath(path)!r} has no weights under `backbone.`; '
                      f'it holds {some}')

@@ -34,9 +34,9 @@ class BaseSuperpixels(metaclass=ABCMeta):
         num_segments (int, optional): Number of segments of every image,
             whatever its size. Defaults to None.
         half_resolution (bool): Whether to divide the image at half its
-            resolution into the same number of segments, and to bring the map
-            up by nearest neighbour. About four times faster.
-            Defaults to False.
+            resolution into the same number of segments (at most one for each
+            pixel that is left), and to bring the map up by nearest
+            neighbour. About four times faster. Defaults to False.
         check_finite (bool): Whether to look for NaN and infinity in float
             images. On a GPU the check waits for the image.
             Defaults to True.

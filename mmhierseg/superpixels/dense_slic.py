@@ -15,12 +15,13 @@ The pixels of a cell thus share nine candidates, and one product of
 (9 x 5) by (5 x P) gives their distances, another the sums over the pixels
 that joined each candidate.
 
-All arithmetic is exact. Colours, scaled positions and centres are rounded to
-multiples of 1/8, so that every product and sum below is a multiple of 1/64
-under 2^18, which float32 holds (and the factors have at most 11 bits, which
-even TF32 holds). Segments therefore do not depend on the device, the number
-of threads, the order of summation or the rest of the batch; 1/8 is far less
-than the eye can tell apart (about 2 in L*a*b*).
+All arithmetic is exact for cells of up to 144 x 144 pixels. Colours, scaled
+positions and centres are rounded to multiples of 1/8, so that every product
+and sum below is a multiple of 1/64 under 2^18, which float32 holds (and the
+factors have at most 11 bits, which even TF32 holds). Segments therefore do
+not depend on the device, the number of threads, the order of summation or the
+rest of the batch; 1/8 is far less than the eye can tell apart (about 2 in
+L*a*b*). The sums of larger cells may round.
 
 Legend: B images, R x C cells of at most h x w pixels each, N = R * C,
 P = h * w, 9 candidates, 5 features (L, a, b, y, x).

@@ -31,6 +31,27 @@ _POOL_RULES = [
 ]
 
 
+CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
+
+
+def is_authors_state_dict(names: Iterable[str]) -> bool:
+    """Tell the weights of an authors' checkpoint by their names.
+
+    Args:
+        names (Iterable[str]): Names of the tensors.
+
+    Returns:
+        bool: Whether there is a part that only the authors' models name so.
+
+    Example:
+        >>> is_authors_state_dict(['module.base_encoder.pool1.pool_block.fc1'])
+        True
+        >>> is_authors_state_dict(['backbone.pools.0.expand.0.weight'])
+        False
+    """
+    return any('.pool_block.' in str(name) for name in names)
+
+
 class ConvertedCheckpoint(NamedTuple):
     """Result of a conversion."""
 

@@ -19,6 +19,7 @@ from mmengine.logging.history_buffer import HistoryBuffer
 from torch import nn
 from torch.serialization import add_safe_globals
 
+from .cast_checkpoint import CONVERTER, is_authors_state_dict
 from .errors import CommandError
 from .safe_load import load_plain_checkpoint
 
@@ -27,9 +28,6 @@ __all__ = [
     'read_checkpoint', 'read_safely'
 ]
 
-CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
-# Parts of names that are in the files of the authors of CAST only.
-_AUTHORS_MARKS = ('base_encoder.', 'momentum_encoder.', '.pool_block.')
 
 
 def _history_buffer_method(owner: type, name: str) -> Callable:
@@ -100,12 +98,10 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise CommandError(f'{path!r} is no checkpoint: it holds a '
                            f'{type(checkpoint).__name__}')
-    for name in map(str, _weights(checkpoint)):
-        if not name.startswith('backbone.') and any(
-                mark in name for mark in _AUTHORS_MARKS):
-            raise CommandError(
-                f'{path!r} is a checkpoint in the format of the authors of '
-                f'CAST. Convert it first: python {CONVERTER} {path} DST.pth')
+    if is_authors_state_dict(_weights(checkpoint)):
+        raise CommandError(
+            f'{path!r} is a checkpoint in the format of the authors of '
+            f'CAST. Convert it first: python {CONVERTER} {path} DST.pth')
     return checkpoint
 
 

@@ -113,7 +113,7 @@ def test_truncated_file(tmp_path):
 
 @pytest.mark.parametrize('checkpoint', [
     dict(state_dict={
-        'module.base_encoder.cls_token': torch.zeros(1),
+        'module.base_encoder.pool1.pool_block.fc1.1.bias': torch.zeros(1),
         'module.predictor.0.weight': torch.zeros(1)
     }),
     dict(

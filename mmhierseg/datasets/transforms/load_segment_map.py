@@ -165,9 +165,12 @@ def decode_segment_map(content: bytes, path: str) -> np.ndarray:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             pixels = np.asarray(image)
-            mode = image.mode
+            mode, kind = image.mode, image.format
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(unreadable(path, 'segment map', error)) from error
+    if kind != 'PNG':
+        raise ValueError(f"segment map '{path}' must be a PNG, which keeps "
+                         f'labels as they are, got {kind}')
     if mode in _PLAIN_MODES:
         return pixels.astype(np.int32)
     if mode == 'RGB':

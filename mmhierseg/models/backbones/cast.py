@@ -17,6 +17,10 @@ from mmhierseg.ops import look_up_parents, masked_mean, tokens_to_map
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
 from mmhierseg.superpixels.base import BaseSuperpixels
+from mmhierseg.utils.cast_checkpoint import (
+    CONVERTER,
+    is_authors_state_dict,
+)
 
 from ..necks.graph_pooling import GraphPooling, GraphPoolingOutput
 from ..utils import (
@@ -204,6 +208,7 @@ table_sizes=[16, 8, 6, 4])
         self.reset_parameters()
         self._freeze_unused()
         self._freeze_stages()
+        self._register_load_state_dict_pre_hook(_refuse_authors_weights)
 
     # ---------------------------------------------------------------- outputs
 
@@ -366,3 +371,13 @@ table_sizes=[16, 8, 6, 4])
         return nn.ModuleList(
             nn.ModuleList(blocks[sum(depths[:i]):sum(depths[:i + 1])])
             for i in range(len(depths)))
+
+
+def _refuse_authors_weights(state_dict: dict, *_) -> None:
+    """None of these would fit, and MMEngine would only log so."""
+    # MMEngine hands on the whole of a file that has no `state_dict`.
+    nested = state_dict.get('model')
+    names = nested if isinstance(nested, dict) else state_dict
+    if is_authors_state_dict(names):
+        raise ValueError('the checkpoint is in the format of the authors of '
+                         f'CAST; convert it first: python {CONVERTER} SRC DST')

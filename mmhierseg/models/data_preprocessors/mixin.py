@@ -54,7 +54,7 @@ class SuperpixelMixin:
         self._gives_bgr = gives_bgr
 
     def _take_segments(
-            self, inputs: Images) -> Tuple[Images, Optional[List[Tensor]]]:
+            self, inputs: Images) -> Tuple[Images, Optional[Images]]:
         """Take the segment maps off.
 
         Args:
@@ -62,8 +62,8 @@ class SuperpixelMixin:
                 the last of which is the map.
 
         Returns:
-            Tuple: Images of 3 channels of the same kind, and a list of B maps
-            (h, w), or None if there are none.
+            Tuple: Images of 3 channels of the same kind, and maps, (B, H, W)
+            or a list of B maps (h, w), or None if there are none.
 
         Raises:
             TypeError: If ``inputs`` are no tensors.
@@ -88,7 +88,7 @@ class SuperpixelMixin:
                 'that attaches the map, or `superpixels` of '
                 f'{type(self).__name__} (superpixels=None)')
         if isinstance(inputs, Tensor):
-            return inputs[:, :3], list(inputs[:, 3])
+            return inputs[:, :3], inputs[:, 3]
         return [image[:3] for image in inputs], [image[3] for image in inputs]
 
     @staticmethod
@@ -114,14 +114,15 @@ class SuperpixelMixin:
                 f'{shapes[0] if num_axes == 4 else shapes}')
         return channels.pop()
 
-    def _add_segments(self, images: Tensor, maps: Optional[List[Tensor]],
+    def _add_segments(self, images: Tensor, maps: Optional[Images],
                       sizes: Sequence[Tuple[int, int]]) -> Tensor:
         """Put maps on, and make them where there are none.
 
         Args:
             images (Tensor): (B, 3, H, W) float, normalised and padded, on the
                 device.
-            maps (list[Tensor], optional): B maps (h, w), or None.
+            maps (Tensor | list[Tensor], optional): (B, h, w) or B maps
+                (h, w), or None.
             sizes (Sequence[Tuple[int, int]]): (h, w) of each image before it
                 was padded on the right and at the bottom.
 
@@ -134,16 +135,11 @@ class SuperpixelMixin:
             segments = self._pad_segments(maps, images.shape[-2:])
         return torch.cat((images.float(), segments[:, None]), dim=1)
 
-    def _pad_segments(self, maps: List[Tensor],
-                      size: Tuple[int, int]) -> Tensor:
+    def _pad_segments(self, maps: Images, size: Tuple[int, int]) -> Tensor:
         """Stack maps of any sizes, (B, H, W) float32, on the device."""
-        segments = torch.stack([
-            F.pad(
-                labels.float(),
-                (0, size[1] - labels.size(1), 0, size[0] - labels.size(0)),
-                value=NO_SEGMENT) for labels in maps
-        ])
-        return self.cast_data(segments)
+        if not isinstance(maps, Tensor):
+            maps = torch.stack([_pad(labels, size) for labels in maps])
+        return _pad(self.cast_data(maps), size)
 
     @torch.no_grad()
     def _make_segments(self, images: Tensor,
@@ -171,6 +167,14 @@ class SuperpixelMixin:
         if self._enable_normalize:
             pixels = pixels * self.std.float() + self.mean.float()
         return pixels.flip(1) if self._gives_bgr else pixels
+
+
+def _pad(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+    """Pad (..., h, w) to (..., H, W) on the right and below, as float32."""
+    height, width = labels.shape[-2:]
+    return F.pad(
+        labels.float(), (0, size[1] - width, 0, size[0] - height),
+        value=NO_SEGMENT)
 
 
 def image_sizes(inputs: Images) -> List[Tuple[int, int]]:

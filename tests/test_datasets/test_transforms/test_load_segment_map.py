@@ -60,6 +60,13 @@ def test_unreadable(content):
         decode_segment_map(content, 'a.png')
 
 
+def test_lossy_files_are_no_maps():
+    buffer = io.BytesIO()
+    Image.fromarray(LABELS.astype(np.uint8)).save(buffer, 'JPEG')
+    with pytest.raises(ValueError, match="'a.jpg' must be a PNG, .* got JPEG"):
+        decode_segment_map(buffer.getvalue(), 'a.jpg')
+
+
 @pytest.mark.parametrize('mode', ['RGBA', 'LA'])
 def test_pixels_that_are_no_labels(mode):
     content = png(rgb_coded(LABELS), mode)

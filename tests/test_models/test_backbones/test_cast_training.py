@@ -1,10 +1,11 @@
 """CAST in training: gradients, precision, freezing, initialisation, DDP."""
 
+import argparse
 import math
 
 import pytest
 import torch
-from helpers.cast import TINY, random_inputs, tiny_cast
+from helpers.cast import DATA, TINY, random_inputs, tiny_cast
 from helpers.distributed import (
     mean_square,
     run_on_two_processes,
@@ -347,6 +348,15 @@ def test_pretrained_init_cfg_is_not_drawn_over(as_list, tmp_path):
     assert torch.equal(
         model(random_inputs())[0],
         source(random_inputs())[0])
+
+
+@pytest.mark.parametrize('name', ['cast_moco.pth.tar', 'cast_deit.pth'])
+def test_an_authors_checkpoint_is_refused(name):
+    init_cfg = dict(type='Pretrained', checkpoint=str(DATA / name))
+    model = tiny_cast(init_cfg=init_cfg)
+    with torch.serialization.safe_globals([argparse.Namespace]), \
+            pytest.raises(ValueError, match='convert it first: .*cast2mmhier'):
+        model.init_weights()
 
 
 def test_layer_depth_follows_the_blocks():
