@@ -2,7 +2,7 @@
 
 Command:  python tools/train.py configs/cast/cast-t_photos_seeds.py
 Hardware: 2 CPU cores, about two minutes.
-Status:   runs.
+Status:   reproduced - as `cast-t_photos.py`; level 3 explains 49 %.
 """
 
 _base_ = ['cast-t_photos.py']
