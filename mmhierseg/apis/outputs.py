@@ -1,7 +1,7 @@
 """Writes the pictures and label maps of an image's hierarchy."""
 
 from pathlib import Path
-from typing import List, Optional, Sequence, Set
+from typing import List, Optional, Sequence, Set, Union
 
 import numpy as np
 from PIL import Image
@@ -27,7 +27,9 @@ class OutputFolder:
             file.
     """
 
-    def __init__(self, path, label_format: Optional[str] = None) -> None:
+    def __init__(self,
+                 path: Union[str, Path],
+                 label_format: Optional[str] = None) -> None:
         if label_format not in (None, *LABEL_FORMATS):
             raise ValueError(
                 f"`save_labels` must be 'png', 'npz' or None, got "
@@ -67,7 +69,8 @@ class OutputFolder:
         return files
 
 
-def save_label_maps(stem, label_maps: Sequence[np.ndarray],
+def save_label_maps(stem: Union[str, Path],
+                    label_maps: Sequence[np.ndarray],
                     label_format: str) -> List[str]:
     """Write the label maps of an image.
 

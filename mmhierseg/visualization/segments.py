@@ -4,7 +4,7 @@ Functions on NumPy arrays. Legend: H x W pixels; images are RGB in 0..255,
 (H, W, 3) uint8; label maps are (H, W) integer, negative = no segment.
 """
 
-from typing import Sequence
+from typing import Sequence, Tuple
 
 import numpy as np
 
@@ -172,7 +172,8 @@ def _check_labels(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.int64, copy=False)
 
 
-def _check_pair(image: np.ndarray, labels: np.ndarray):
+def _check_pair(image: np.ndarray,
+                labels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     image = np.asarray(image)
     if image.dtype != np.uint8:
         raise TypeError(f'`image` must be uint8, got dtype {image.dtype}')
