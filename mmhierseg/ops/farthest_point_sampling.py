@@ -65,9 +65,14 @@ def farthest_point_sampling(points: Tensor,
     distance = square.clone()
     if empty is not None and not pick_empty:
         distance.masked_fill_(empty, _NOT_A_CANDIDATE)
+    order = torch.arange(points.size(1), device=points.device)
     picks = []
     for _ in range(num_samples):
-        farthest, index = distance.max(dim=1, keepdim=True)
+        # Two minima find the first of equally far points; torch's own search
+        # for an index promises no order, and is many times slower on CPUs.
+        farthest = distance.amax(dim=1, keepdim=True)
+        index = torch.where(distance == farthest, order, order[-1])
+        index = index.amin(dim=1, keepdim=True)
         picks.append(index if pick_empty else torch.where(
             farthest < 0, -1, index))
         row = gram.gather(1, index[..., None].expand(-1, 1, gram.size(2)))

@@ -95,6 +95,15 @@ def test_independent_of_batch_mates_and_permutation():
                        picks)
 
 
+def test_nan_gives_indices_that_exist():
+    """A step that overflows in half precision is skipped, not a crash."""
+    points = random_points()
+    points[1] = float('nan')
+    picks = farthest_point_sampling(points, 9)
+    assert 0 <= picks.min() and picks.max() < 20
+    assert torch.equal(picks[0], farthest_point_sampling(points[:1], 9)[0])
+
+
 def test_runs_under_autocast_in_float64():
     points = random_points()
     with torch.autocast('cpu', dtype=torch.bfloat16):
