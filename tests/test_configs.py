@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.cast import random_inputs
 from mmengine.config import Config
 from mmengine.hub import get_config
 from mmengine.model import revert_sync_batchnorm
@@ -20,8 +21,6 @@ from PIL import Image
 from torch import nn
 
 from mmhierseg.apis import HierarchyInferencer
-
-from .helpers.cast import random_inputs
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
@@ -116,19 +115,52 @@ def test_model_and_pipeline_fit_each_other(path, images):
     assert not torch.equal(views[0], views[1])
 
 
-@pytest.mark.parametrize('path', PRETRAINING, ids=_ids(PRETRAINING))
-def test_trains_by_the_tool(path, images, tmp_path):
-    config = tmp_path / 'tiny.py'
-    config.write_text(TINY.format(base=str(path), data=images))
+def _train(base, images, folder):
+    """Shrink a config and train with it as a user does; (result, config)."""
+    config = folder / 'tiny.py'
+    config.write_text(TINY.format(base=str(base), data=images))
     result = subprocess.run(
         [
             sys.executable, ROOT / 'tools/train.py', config, '--work-dir',
-            tmp_path / 'work'
+            folder / 'work'
         ],
+        cwd=folder,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True)
+        text=True,
+        timeout=300)
+    return result, config
+
+
+def test_trains_when_inherited_from_the_package(images, tmp_path):
+    """Parts of MMPretrain are found although the base is of mmhierseg."""
+    result, _ = _train('mmhierseg::cast/cast-t_photos.py', images, tmp_path)
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert 'Epoch(train) [1][2/2]' in result.stdout
+    assert 'WARNING - Failed' not in result.stdout
+
+
+def test_too_few_images_for_a_batch(images, tmp_path):
+    config = tmp_path / 'large.py'
+    config.write_text(f'_base_ = [{str(RECIPE)!r}]')
+    result = subprocess.run(
+        [
+            sys.executable, ROOT / 'tools/train.py', config, '--cfg-options',
+            f'train_dataloader.dataset.data_root={images}'
+        ],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300)
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    assert '10 images are fewer than its batch_size of 32' in result.stderr
+
+
+@pytest.mark.parametrize('path', PRETRAINING, ids=_ids(PRETRAINING))
+def test_trains_by_the_tool(path, images, tmp_path):
+    result, config = _train(path, images, tmp_path)
     assert result.returncode == 0, result.stdout[-3000:]
     # Two batches of 4; the rest of 2 is dropped.
     assert 'Epoch(train) [1][2/2]' in result.stdout

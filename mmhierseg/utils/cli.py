@@ -154,6 +154,9 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def _parse(parser: argparse.ArgumentParser,
            argv: Optional[List[str]]) -> argparse.Namespace:
-    args = parser.parse_args(argv)
+    try:
+        args = parser.parse_args(argv)
+    except ValueError as error:  # of DictAction
+        parser.error(f'--cfg-options takes KEY=VALUE: {error}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
