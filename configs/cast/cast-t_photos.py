@@ -65,7 +65,7 @@ train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 auto_scale_lr = dict(base_batch_size=32)
 
 default_hooks = dict(
-    logger=dict(interval=5), checkpoint=dict(interval=1, max_keep_ckpts=1))
+    logger=dict(interval=5), checkpoint=dict(interval=1, max_keep_ckpts=2))
 randomness = dict(seed=0)
 
 # What `HierarchyInferencer` does with an image unless told otherwise: about as

@@ -102,7 +102,8 @@ def parse_test_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         '--interval',
         type=int,
         default=1,
-        help='draw every n-th image of a classifier (default: 1)')
+        help='draw every n-th image (default: 1); MMSegmentation heeds it '
+        'in validation only')
     parser.add_argument(
         '--wait-time',
         type=float,
