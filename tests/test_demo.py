@@ -111,9 +111,12 @@ def test_config_that_is_none(demo, files):
         demo.main(_arguments(files, '--config', files / 'text.txt'))
 
 
-@pytest.mark.parametrize('out', ['config.py', 'config.py/out'])
-def test_folder_that_cannot_be_written(demo, files, out):
-    with pytest.raises(CommandError, match='config.py'):
+@pytest.mark.parametrize('out, message', [
+    ('config.py', '`out_dir` must be a folder'),
+    ('config.py/out', '`out_dir` .*config.py/out. cannot be written to'),
+])
+def test_folder_that_cannot_be_written(demo, files, out, message):
+    with pytest.raises(CommandError, match=message):
         demo.main(_arguments(files, '--out', files / out))
 
 

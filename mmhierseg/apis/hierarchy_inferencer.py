@@ -165,6 +165,7 @@ class HierarchyInferencer(BaseInferencer):
 
         Raises:
             FileNotFoundError: If an image does not exist.
+            OSError: If ``out_dir`` cannot be written to.
             TypeError: If an input is no path and no uint8 array, or a number
                 is not whole.
             ValueError: If an image cannot be read - the message names the
