@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -285,3 +286,10 @@ class TestRecipe:
     def test_batch(self, cfg):
         loader = cfg.train_dataloader
         assert loader.batch_size == 32 and loader.drop_last
+
+
+def test_readme_names_the_checkpoint_of_the_quick_start():
+    text = (ROOT / 'README.md').read_text()
+    names = set(re.findall(r'work_dirs/cast-t_photos/(\w+\.pth)', text))
+    epochs = _load(ROOT / 'configs/cast/cast-t_photos.py').train_cfg.max_epochs
+    assert names == {f'epoch_{epochs}.pth'}
