@@ -6,7 +6,7 @@ image label, semantic map, object map and part map. Two layouts::
     python tools/dataset_converters/make_part_whole_scenes.py \
         data/scenes --layout imagenet --train 12000 --val 1200
     python tools/dataset_converters/make_part_whole_scenes.py \
-        data/VOCdevkit/VOC2012 --layout voc --train 2400 --val 600
+        data/scenes_voc/VOCdevkit/VOC2012 --layout voc --train 2400 --val 600
 
 `docs/data.md` shows the folders and the settings that read them.
 
@@ -26,7 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -139,7 +139,7 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
 
     Raises:
         CommandError: If the folder was written with other settings, or with
-            more scenes than are asked for.
+            more scenes than are asked for, or holds something else.
     """
     settings = dict(
         generator_version=GENERATOR_VERSION,
@@ -151,8 +151,8 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
         num_poles=options.num_poles)
     counts = dict(train=args.train, val=args.val)
     path = args.out / MANIFEST
-    if path.is_file():
-        before = json.loads(path.read_text())
+    before = read_manifest(path)
+    if before is not None:
         differing = [
             f'{key} {before.get(key)!r}, asked for {value!r}'
             for key, value in settings.items() if before.get(key) != value
@@ -165,12 +165,28 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
                 f'{args.out} holds scenes of other settings '
                 f'({"; ".join(differing)}); name another folder or remove '
                 'this one')
+    elif args.out.is_dir() and any(args.out.iterdir()):
+        # It might be the real data set, whose lists would be overwritten.
+        raise CommandError(f'{args.out} is not empty and not made by this '
+                           'program; name another folder')
     described = dict(
         **settings,
         **counts,
         semantic_classes=class_names(options.num_poles),
         parts=('background', *PARTS))
     write_file(path, (json.dumps(described, indent=2) + '\n').encode())
+
+
+def read_manifest(path: Path) -> Optional[dict]:
+    """What the folder holds; None if it was not written by this program."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise CommandError(
+            f'{path} cannot be read ({error}); name another folder or remove '
+            'this one') from error
 
 
 def ignore_interrupt() -> None:

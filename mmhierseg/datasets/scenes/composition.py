@@ -59,9 +59,10 @@ def compose(rng: np.random.Generator, category_id: int, size: Size,
         Composition: In it, all parts of the main object are visible, and no
         other object but a pole covers as many pixels.
     """
-    for attempt in range(_ATTEMPTS):
+    shrink = 1.
+    for _ in range(_ATTEMPTS):
         main = _draw(rng, category_id, size, _MAIN_SCALES, slack=0.15)
-        scales = tuple(s * _SHRINK**attempt for s in _OTHER_SCALES)
+        scales = tuple(s * shrink for s in _OTHER_SCALES)
         around = [
             _draw(rng, choose(rng, others), size, scales, slack=0.7)
             for _ in range(integer(rng, 0, max_others))
@@ -75,6 +76,7 @@ def compose(rng: np.random.Generator, category_id: int, size: Size,
         composition = _composition(placed, size)
         if _shows(composition, main, category_id):
             return composition
+        shrink *= _SHRINK
     # Hardly ever: a crowd that hides a part each time. The main object alone.
     category = CATEGORIES[category_id - 1]
     main = place(None, category, category_id, calm_pose(size), size)

@@ -6,10 +6,10 @@ else. Two things would break that, and are avoided in this whole package:
 * methods of :class:`numpy.random.Generator` other than ``random``: they may
   change between NumPy's versions (NEP 19), and some are compiled with fused
   multiply-adds on one processor and without on another;
-* sin, cos, exp and other functions whose last bit depends on the mathematics
-  library. Additions, products, quotients and square roots are exactly rounded
-  everywhere (IEEE 754), so rotations come from a rational parametrisation of
-  the circle and waves are triangular.
+* sin, cos, exp, powers and other functions whose last bit depends on the
+  mathematics library. Additions, products, quotients and square roots are
+  exactly rounded everywhere (IEEE 754), so rotations come from a rational
+  parametrisation of the circle and waves are triangular.
 """
 
 from typing import List, Sequence, Tuple, TypeVar

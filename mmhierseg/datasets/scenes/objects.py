@@ -4,6 +4,7 @@ Legend: H x W pixels, the centre of pixel (i, j) lies at x = j + 0.5,
 y = i + 0.5; `unit` is the shorter side in pixels.
 """
 
+import math
 from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -39,7 +40,7 @@ class Pose(NamedTuple):
     def scale(self) -> float:
         """Pixels per unit of the frame, on average over directions."""
         a, b, c, d = self.matrix
-        return abs(a * d - b * c)**0.5
+        return math.sqrt(abs(a * d - b * c))
 
 
 class Silhouette(NamedTuple):

@@ -9,6 +9,7 @@ Legend: coordinates (x, y) lie in an object's own frame, about [-1, 1]^2, y
 downwards; arrays are (h, w) float32.
 """
 
+import math
 from typing import List, NamedTuple, Tuple
 
 import numpy as np
@@ -136,7 +137,7 @@ def _polygon(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     result = np.full(np.broadcast(x, y).shape, -np.inf, dtype=np.float32)
     for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]):
         dx, dy = x1 - x0, y1 - y0
-        scale = turn / max((dx * dx + dy * dy)**0.5, 1e-6)
+        scale = turn / max(math.sqrt(dx * dx + dy * dy), 1e-6)
         outwards = (x - x0) * (dy * scale) - (y - y0) * (dx * scale)
         np.maximum(result, outwards, out=result)
     return result
