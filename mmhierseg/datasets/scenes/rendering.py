@@ -65,9 +65,8 @@ def _background(rng: np.random.Generator, size: Size, palette: Palette,
         if band:
             level = uniform(rng, band - 0.3, band + 0.3) / bands
             horizon = _horizon(rng, x / width, level) * height
+        # At its highest, a horizon is above 0.9 of the height: it has rows.
         first = max(0, int(horizon.min()))
-        if first >= height:
-            continue
         texture = draw_texture(rng, tuple(PATTERNS), palette, used)
         painted = paint(texture, x, y[first:], min(size))
         below = y[first:] > horizon
