@@ -49,7 +49,11 @@ def test_output_layers_may_differ(backbone, checkpoint):
 
 def test_positions_are_resized(checkpoint):
     larger = tiny_cast(seed=9, img_size=96, segment_at='pixel')
+    own = larger.tokenizer.pos_embed.clone()
     load_backbone_weights(larger, checkpoint)
+    # The checkpoint's, brought to 12 x 12 cells, rather than those drawn.
+    assert larger.tokenizer.pos_embed.shape == own.shape == (1, 145, 48)
+    assert not torch.equal(larger.tokenizer.pos_embed, own)
 
 
 @pytest.mark.parametrize('name', [
