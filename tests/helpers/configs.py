@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.optim import CosineAnnealingLR, LinearLR
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 from PIL import Image
@@ -40,6 +41,39 @@ def is_pretraining(cfg):
 
 def has_cast(cfg):
     return cfg.model.backbone.type == 'mmhierseg.CAST'
+
+
+def learning_rates(cfg, iterations):
+    """Learning rate in every iteration of a recipe.
+
+    Args:
+        cfg (Config): Of a runner that counts epochs.
+        iterations (int): Iterations in an epoch.
+
+    Returns:
+        list[float]: As many as iterations in all epochs.
+    """
+    kinds = dict(LinearLR=LinearLR, CosineAnnealingLR=CosineAnnealingLR)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))],
+                                lr=cfg.optim_wrapper.optimizer.lr)
+    every_iteration, every_epoch = [], []
+    for options in cfg.param_scheduler:
+        options = dict(options)
+        kind = kinds[options.pop('type')]
+        if options.pop('convert_to_iter_based', False):
+            every_iteration.append(
+                kind.build_iter_from_epoch(
+                    optimizer=optimizer, epoch_length=iterations, **options))
+        else:
+            every_epoch.append(kind(optimizer=optimizer, **options))
+    rates = []
+    for step in range(1, cfg.train_cfg.max_epochs * iterations + 1):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        at_end = every_epoch if step % iterations == 0 else []
+        for scheduler in [*every_iteration, *at_end]:
+            scheduler.step()
+    return rates
 
 
 def make_data(root):
