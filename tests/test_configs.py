@@ -2,9 +2,6 @@
 
 import copy
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,6 +15,7 @@ from helpers.configs import (
     learning_rates,
     load_config,
     make_data,
+    run_tool,
     save_pretrained,
     shrink,
 )
@@ -53,24 +51,6 @@ def folder(tmp_path_factory):
 
 def _ids(paths):
     return [path.stem for path in paths]
-
-
-def run_tool(tool, *words, cwd):
-    """Run a tool where there is no GPU; what it prints."""
-    result = subprocess.run(
-        [sys.executable, ROOT / 'tools' / tool, *words],
-        cwd=cwd,
-        env={
-            **os.environ, 'PYTHONPATH': str(ROOT),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': ''
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300)
-    assert result.returncode == 0, result.stdout[-3000:]
-    return result.stdout
 
 
 def test_there_are_configs():

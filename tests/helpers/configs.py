@@ -4,6 +4,9 @@ Model, images, batches and the length of training shrink; paths of data and
 weights stay as they are, relative to the folder that a tool is run in.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,34 @@ def is_pretraining(cfg):
 
 def has_cast(cfg):
     return cfg.model.backbone.type == 'mmhierseg.CAST'
+
+
+def run_tool(tool, *words, cwd, status=0):
+    """Run a tool where there is no GPU.
+
+    Args:
+        tool (str): Its name under tools/.
+        words: Its command line.
+        cwd (Path): Folder to run it in.
+        status (int): Exit status that it must have.
+
+    Returns:
+        str: What it prints.
+    """
+    result = subprocess.run(
+        [sys.executable, ROOT / 'tools' / tool, *words],
+        cwd=cwd,
+        env={
+            **os.environ, 'PYTHONPATH': str(ROOT),
+            'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': ''
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300)
+    assert result.returncode == status, result.stdout[-3000:]
+    return result.stdout
 
 
 def learning_rates(cfg, iterations):
