@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from helpers.cast import random_inputs
 from helpers.configs import (
     CONFIGS,
     has_cast,
     is_pretraining,
     learning_rates,
     load_config,
+    shrink,
 )
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import HOOKS, MODELS
@@ -337,6 +340,38 @@ def test_segments_belong_to_the_unmixed_image(configs):
     assert torch.equal(mixed['inputs'][:, 3:], labels)
     assert all(len(sample.gt_score) == 1000
                for sample in mixed['data_samples'])
+
+
+# ------------------------------------------------------- several processes
+
+
+@pytest.mark.parametrize('name', PATHS)
+def test_all_that_is_trained_gets_a_gradient(name):
+    """Else training in several processes would stop, unless told to look."""
+    cfg = shrink(load_config(PATHS[name]))
+    cfg.model.backbone.pop('init_cfg', None)
+    model = MODELS.build(cfg.model)
+    # As MMEngine does: initialise, wrap, and only then switch to training.
+    model.init_weights()
+    wrapped = {n for n, p in model.named_parameters() if p.requires_grad}
+    model = revert_sync_batchnorm(model)
+    model.train()
+    views = [random_inputs(4, 64, 64, 16, seed) for seed in (0, 1)]
+    if not has_cast(cfg):
+        views = [view[:, :3] for view in views]
+    if is_pretraining(cfg):
+        losses = model.loss(views, None)
+    else:
+        samples = [DataSample().set_gt_label(i % 2) for i in range(4)]
+        losses = model.loss(views[0], samples)
+    losses['loss'].backward()
+    with_gradient = {
+        n for n, p in model.named_parameters() if p.grad is not None
+    }
+    if cfg.get('find_unused_parameters'):
+        assert with_gradient < wrapped
+    else:
+        assert with_gradient == wrapped
 
 
 def test_every_pretraining_config_is_asserted(configs):
