@@ -1,11 +1,13 @@
 """The recipes are those of the papers, number by number."""
 
+import mmengine
 import numpy as np
 import pytest
 import torch
 from helpers.cast import random_inputs
 from helpers.configs import (
     CONFIGS,
+    ROOT,
     has_cast,
     is_pretraining,
     learning_rates,
@@ -372,6 +374,31 @@ def test_all_that_is_trained_gets_a_gradient(name):
         assert with_gradient < wrapped
     else:
         assert with_gradient == wrapped
+
+
+# -------------------------------------------------------------- descriptions
+
+
+@pytest.mark.parametrize('folder', ['cast', 'baselines'])
+def test_metafile_and_readme_tell_of_every_config(folder, configs):
+    root = ROOT / 'configs' / folder
+    readme = (root / 'README.md').read_text()
+    entries = {
+        entry['Config']: entry
+        for entry in mmengine.load(root / 'metafile.yml')['Models']
+    }
+    for name in PATHS:
+        if not name.startswith(f'{folder}/'):
+            continue
+        entry = entries.pop(f'configs/{name}.py')
+        assert entry['Name'] == name.split('/')[1]
+        assert f'`{entry["Name"]}.py`' in readme
+        if 'Epochs' in entry['Metadata']:
+            cfg = configs[name]
+            assert entry['Metadata']['Epochs'] == cfg.train_cfg.max_epochs
+            assert (entry['Metadata']['Batch Size'] ==
+                    cfg.train_dataloader.batch_size * 8)
+    assert not entries
 
 
 def test_every_pretraining_config_is_asserted(configs):
