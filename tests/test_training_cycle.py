@@ -65,6 +65,12 @@ def test_linear_probing_of_what_was_pretrained(folder, pretrained):
     message = run_tool('train.py', config, cwd=folder, status=1)
     assert ("there is no checkpoint 'work_dirs/cast-s_in1k/epoch_100.pth', "
             'which model.backbone.init_cfg.checkpoint names' in message)
+    torch.save(dict(state_dict={'layer.weight': torch.ones(1)}),
+               folder / 'other.pth')
+    message = run_tool(
+        'train.py', config, '--cfg-options',
+        'model.backbone.init_cfg.checkpoint=other.pth', cwd=folder, status=1)
+    assert "'other.pth' cannot initialise backbone" in message
     run_tool('train.py', config, '--cfg-options', weights, cwd=folder)
     output = run_tool('train.py', config, '--resume', '--cfg-options',
                       weights, 'train_cfg.max_epochs=2', cwd=folder)

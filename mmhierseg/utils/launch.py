@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from .checkpoints import (
+    check_initial_weights,
     check_matches,
     check_resumable,
     read_checkpoint,
@@ -50,7 +51,11 @@ def train(argv: Optional[List[str]] = None) -> None:
     if cfg.get('resume') and _is_local(cfg.get('load_from')):
         check_resumable(read_checkpoint(cfg.load_from), cfg.load_from)
     with cpu_process_group(cfg.launcher):
-        _build_runner(cfg).train()
+        runner = _build_runner(cfg)
+        # Runners of several strategies build the model later.
+        if isinstance(runner.model, nn.Module):
+            check_initial_weights(_bare(runner.model))
+        runner.train()
 
 
 def test(argv: Optional[List[str]] = None) -> None:
