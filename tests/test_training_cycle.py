@@ -17,7 +17,8 @@ def folder(tmp_path_factory):
     """Folder to run tools in: tiny configs, and tiny data under data/."""
     root = tmp_path_factory.mktemp('run')
     make_data(root)
-    for name in ('cast-s_in1k', 'cast-s_linear_in1k', 'cast-s_deit_in1k'):
+    for name in ('cast-s_in1k', 'cast-s_linear_in1k', 'cast-s_deit_in1k',
+                 'cast-s_coco'):
         cfg = shrink(load_config(ROOT / f'configs/cast/{name}.py'))
         cfg.dump(root / f'{name}.py')
     return root
@@ -118,6 +119,18 @@ def test_deit_is_tested_with_its_moving_average(folder):
     scores = torch.stack([
         sample['pred_score'] for sample in pickle.loads(out.read_bytes())])
     torch.testing.assert_close(scores, predict(folder, config, averaged))
+
+
+def test_checkpoints_for_retrieval_stay(folder):
+    """Beside the latest ones, of which the older are removed."""
+    run_tool('train.py', 'cast-s_coco.py', '--cfg-options',
+             'train_cfg.max_epochs=5', 'custom_hooks.0.interval=2',
+             'default_hooks.checkpoint.max_keep_ckpts=2', cwd=folder)
+    work = folder / 'work_dirs/cast-s_coco'
+    assert {path.name for path in work.glob('*.pth')} == {
+        'kept_epoch_2.pth', 'kept_epoch_4.pth', 'epoch_4.pth', 'epoch_5.pth'
+    }
+    assert (work / 'last_checkpoint').read_text().endswith('epoch_5.pth')
 
 
 @torch.no_grad()
