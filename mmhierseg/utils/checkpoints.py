@@ -24,8 +24,7 @@ from .errors import CommandError
 from .safe_load import load_plain_checkpoint
 
 __all__ = [
-    'check_initial_weights', 'check_matches', 'check_resumable',
-    'mmengine_globals',
+    'check_matches', 'check_resumable', 'mmengine_globals',
     'read_checkpoint', 'read_safely'
 ]
 
@@ -127,59 +126,6 @@ def check_matches(checkpoint: Dict[str, Any], model: nn.Module,
         raise CommandError(
             f'{path!r} is of another kind of model: none of its tensors '
             f'({_some(names)}) has a name of this one ({_some(expected)})')
-
-
-def check_initial_weights(model: nn.Module) -> None:
-    """Check that weights to start from fit the modules that name them.
-
-    MMEngine loads what fits and logs the rest, so that a frozen backbone
-    could be probed with the weights it was initialised with. Files that are
-    not local are left to MMEngine.
-
-    Args:
-        model (nn.Module): The model, not wrapped. Modules of which nothing is
-            trained are loaded, as their initialisation will do again.
-
-    Raises:
-        CommandError: If no tensor of a file has the name of one of its
-            module's, or if nothing of the module is trained and a tensor is
-            missing or has another shape.
-    """
-    for name, module in model.named_modules():
-        init_cfg = getattr(module, 'init_cfg', None)
-        if isinstance(init_cfg, dict) and init_cfg['type'] == 'Pretrained':
-            path = init_cfg.get('checkpoint')
-            if path and '://' not in path:
-                _check_part(module, name or 'the model', path,
-                            init_cfg.get('prefix') or '')
-
-
-def _check_part(module: nn.Module, name: str, path: str, prefix: str) -> None:
-    """Check one module against the part of a file under a prefix."""
-    weights = _weights(read_checkpoint(path))
-    prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
-    part = {
-        key.removeprefix('module.').removeprefix(prefix): value
-        for key, value in weights.items()
-        if key.removeprefix('module.').startswith(prefix)
-    }
-    expected = module.state_dict().keys()
-    if not part.keys() & expected:
-        raise CommandError(
-            f'{path!r} cannot initialise {name}: it has no tensor under '
-            f'{prefix!r} with a name of that module ({_some(expected)}); it '
-            f'has {_some(weights)}')
-    if any(p.requires_grad for p in module.parameters()):
-        return
-    try:
-        missing = module.load_state_dict(part, strict=False).missing_keys
-    except RuntimeError as error:
-        raise CommandError(f'{path!r} cannot initialise {name}, which is '
-                           f'frozen: {error}') from error
-    if missing:
-        raise CommandError(
-            f'{path!r} cannot initialise {name}, which is frozen: it lacks '
-            f'{_some(missing)}')
 
 
 def check_resumable(checkpoint: Dict[str, Any], path: str) -> None:

@@ -12,7 +12,6 @@ from mmengine.runner import Runner
 from torch import nn
 
 from .checkpoints import (
-    check_initial_weights,
     check_matches,
     check_resumable,
     read_checkpoint,
@@ -21,6 +20,7 @@ from .checkpoints import (
 from .cli import parse_test_args, parse_train_args
 from .data_check import check_data, check_pretrained
 from .device import cpu_process_group, for_cpu_processes, without_amp
+from .initial_weights import check_initial_weights
 from .options import (
     DUMP_SUFFIXES,
     read_config,
