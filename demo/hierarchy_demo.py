@@ -121,8 +121,9 @@ def main(argv: Optional[List[str]] = None) -> None:
             show=args.show,
             panel_size=args.panel_size,
             out_dir=args.out,
-            save_labels=args.save_labels)
-    except (FileNotFoundError, ImportError, ValueError) as error:
+            save_labels=args.save_labels,
+            return_labels=False)
+    except (ImportError, OSError, ValueError) as error:
         raise CommandError(error) from error
     for prediction in results['predictions']:
         counts = ', '.join(map(str, prediction['num_segments']))

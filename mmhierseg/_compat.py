@@ -11,7 +11,8 @@ do have installed:
 * **Names of config packages.** MMEngine resolves ``_base_ = 'mmseg::...'``
   through a table of distributions. The table does not know this package, and
   it takes MMSegmentation for ``mmsegmentation``, which is not the name of the
-  distribution in OneDL's builds.
+  distribution in OneDL's builds. And what is inherited from ``mmhierseg::``
+  keeps the scope that the config names.
 
 Neither package is imported here. Each repair is tied to a module and runs
 right after that module is first executed, or at once where that has happened
@@ -23,6 +24,7 @@ other launchers ``custom_imports = dict(imports=['mmhierseg'])`` serves for the
 first and ``import mmhierseg`` at the top of the script for both.
 """
 
+import functools
 import importlib.util
 import sys
 from importlib.abc import MetaPathFinder
@@ -77,6 +79,29 @@ def register_config_packages(config_utils: ModuleType) -> None:
         table['mmseg'] = 'mmseg'
 
 
+def keep_default_scope(config: ModuleType) -> None:
+    """Let inheriting ``mmhierseg::x`` mean what inheriting by path means.
+
+    MMEngine gives every part of a config of another package that package's
+    scope. The configs here are made of MMPretrain's and MMSegmentation's
+    parts, and say by ``default_scope`` whose; in this package's scope those
+    would not be found.
+
+    Args:
+        config (ModuleType): ``mmengine.config.config``, executed.
+    """
+    find = config.Config._get_cfg_path
+    if hasattr(find, '__wrapped__'):
+        return
+
+    @functools.wraps(find)
+    def find_without_scope(cfg_path: str, filename: str) -> tuple:
+        path, scope = find(cfg_path, filename)
+        return path, None if scope == 'mmhierseg' else scope
+
+    config.Config._get_cfg_path = staticmethod(find_without_scope)
+
+
 def _has_only_module(module: str, distribution: str) -> bool:
     """Tell whether a module is there, but not as the named distribution."""
     # Here, because it is most of what importing this package would cost.
@@ -91,6 +116,7 @@ def _has_only_module(module: str, distribution: str) -> bool:
 _REPAIRS: Dict[str, Callable[[ModuleType], None]] = {
     'torchvision.extension': declare_torchvision_operators,
     'mmengine.config.utils': register_config_packages,
+    'mmengine.config.config': keep_default_scope,
 }
 
 

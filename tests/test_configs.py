@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 
 import numpy as np
 import pytest
@@ -108,6 +109,29 @@ def _check_batch(cfg, dataset):
         if has_cast(cfg):
             # As many superpixels as the recipe has at the model's size.
             assert 130 < view[:, 3].unique().numel() <= 196
+
+
+def test_trains_when_inherited_from_the_package(folder, tmp_path):
+    """Parts of MMPretrain are found although the base is of mmhierseg."""
+    base = 'mmhierseg::cast/cast-t_photos.py'
+    config = tmp_path / 'child.py'
+    config.write_text(f"""
+_base_ = [{base!r}]
+train_dataloader = dict(
+    batch_size=4, num_workers=0, persistent_workers=False)
+train_cfg = dict(max_epochs=1)
+default_hooks = dict(logger=dict(interval=1))
+""")
+    output = run_tool('train.py', config, '--work-dir', tmp_path, cwd=folder)
+    assert 'Epoch(train) [1][2/2]' in output
+    assert 'WARNING - Failed' not in output
+
+
+def test_too_few_images_for_a_batch(folder, tmp_path):
+    output = run_tool('train.py', RECIPE, '--work-dir', tmp_path, cwd=folder,
+                      status=1)
+    assert 'Traceback' not in output
+    assert '10 images are fewer than its batch_size of 32' in output
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=_ids(CONFIGS))
@@ -228,3 +252,10 @@ class TestRecipe:
     def test_batch(self, cfg):
         loader = cfg.train_dataloader
         assert loader.batch_size == 32 and loader.drop_last
+
+
+def test_readme_names_the_checkpoint_of_the_quick_start():
+    text = (ROOT / 'README.md').read_text()
+    names = set(re.findall(r'work_dirs/cast-t_photos/(\w+\.pth)', text))
+    cfg = load_config(ROOT / 'configs/cast/cast-t_photos.py')
+    assert names == {f'epoch_{cfg.train_cfg.max_epochs}.pth'}

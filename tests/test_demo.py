@@ -90,7 +90,9 @@ def test_runs_as_a_program_from_anywhere(files):
     (['--config', 'no.py'], "config 'no.py' does not exist"),
     (['--config', 'cast-xxl'], "neither a config file nor a model 'cast-xxl'"),
     (['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
-    (['--segment-size', '0.5'], '`segment_size` must be at least 1 pixel'),
+    (['--device', 'foo'], "`device` must be one of .*got 'foo'"),
+    (['--device', 'cuda:99'], "`device` must be one of .*got 'cuda:99'"),
+    (['--segment-size', '0.5'], '`segment_size` must be at least 1, got 0.5'),
     (['--img-size', '3'], '`img_size` must be None'),
     (['--batch-size', '0'], '`batch_size` must be at least 1'),
 ])
@@ -101,6 +103,21 @@ def test_mistakes_are_explained(demo, files, change, message):
     with pytest.raises(CommandError, match=message):
         demo.main(arguments)
     assert not (files / 'out').exists()
+
+
+def test_config_that_is_none(demo, files):
+    (files / 'text.txt').write_text('hello')
+    with pytest.raises(CommandError, match="text.txt' cannot be read"):
+        demo.main(_arguments(files, '--config', files / 'text.txt'))
+
+
+@pytest.mark.parametrize('out, message', [
+    ('config.py', '`out_dir` must be a folder'),
+    ('config.py/out', '`out_dir` .*config.py/out. cannot be written to'),
+])
+def test_folder_that_cannot_be_written(demo, files, out, message):
+    with pytest.raises(CommandError, match=message):
+        demo.main(_arguments(files, '--out', files / out))
 
 
 def test_unreadable_image_is_named(demo, files):

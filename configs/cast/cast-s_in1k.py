@@ -21,8 +21,6 @@ What MMPretrain expresses differently, or this project changes on purpose:
 * Momentum encoder. Its running statistics of BN are copied from the encoder,
   the authors' are its own; training uses neither. The momentum follows half a
   cosine over the iterations in both.
-* Order. The horizontal flip comes last; it commutes with the jitter, the
-  blur and the solarisation, so it could come anywhere.
 * Grey views are cut to integers where Pillow rounds: at most 1 of 255.
 """
 

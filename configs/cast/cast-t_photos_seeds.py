@@ -2,7 +2,7 @@
 
 Command:  python tools/train.py configs/cast/cast-t_photos_seeds.py
 Hardware: 2 CPU cores, about two minutes.
-Status:   reproduced - as `cast-t_photos.py`; level 3 explains 49 %.
+Status:   reproduced, as `cast-t_photos.py`.
 """
 
 _base_ = ['cast-t_photos.py']

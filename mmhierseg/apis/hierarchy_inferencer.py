@@ -7,7 +7,6 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Union
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.infer import BaseInferencer
 from PIL import Image
 from rich.progress import track
@@ -15,8 +14,10 @@ from torch import Tensor, nn
 
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import SegmentHierarchy
+from mmhierseg.superpixels.base import check_number
 from mmhierseg.visualization import count_segments, hierarchy_sheet
 
+from .devices import find_device
 from .images import ImageInput, image_name, list_images, read_image
 from .model_settings import read_config, read_settings
 from .outputs import OutputFolder
@@ -55,9 +56,11 @@ class HierarchyInferencer(BaseInferencer):
         img_size (int | Tuple[int, int] | str, optional): Size that images are
             scaled to. None: what the config's ``hierarchy_inferencer`` says,
             else the backbone's for the shorter side, keeping the aspect
-            ratio. An int: another shorter side. (H, W): exactly this.
-            'original': not scaled, up to 1024 pixels on the longer side.
-            Label maps always have the image's own size. Defaults to None.
+            ratio. An int: another shorter side; that of an image longer
+            than 4:1 is less, so that the longer is four times this. (H, W):
+            exactly this. 'original': not scaled, up to 1024 pixels on the
+            longer side. Label maps always have the image's own size. Defaults
+            to None.
         segment_size (float, optional): Side in pixels, *of the scaled image*,
             of the average superpixel: the smaller, the thinner the structures
             that are kept. Defaults to None: what the config's
@@ -67,9 +70,11 @@ class HierarchyInferencer(BaseInferencer):
 
     Raises:
         FileNotFoundError: If config or checkpoint do not exist.
-        TypeError: If ``model`` is neither path, name nor config.
-        ValueError: If the config's backbone is no CAST, the checkpoint does
-            not fit, or an option is out of range.
+        TypeError: If ``model`` is neither path, name nor config, or
+            ``segment_size`` is no number.
+        ValueError: If the config cannot be read or its backbone is no CAST,
+            the checkpoint does not fit, there is no such device, or an
+            option is out of range.
 
     Example:
         >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
@@ -88,7 +93,7 @@ class HierarchyInferencer(BaseInferencer):
     preprocess_kwargs: set = set()
     forward_kwargs: set = set()
     visualize_kwargs: set = {'return_vis', 'panel_size', 'show'}
-    postprocess_kwargs: set = {'out_dir', 'save_labels'}
+    postprocess_kwargs: set = {'out_dir', 'save_labels', 'return_labels'}
 
     def __init__(self,
                  model: Union[str, Config, dict],
@@ -100,7 +105,7 @@ class HierarchyInferencer(BaseInferencer):
         cfg = read_config(model)
         self.settings = read_settings(cfg, img_size, segment_size)
         self.superpixels = SUPERPIXELS.build(dict(self.settings.superpixels))
-        self.device = torch.device(device or get_device())
+        self.device = find_device(device)
         super().__init__(
             model=cfg,
             weights=weights,
@@ -116,8 +121,14 @@ class HierarchyInferencer(BaseInferencer):
                  show: bool = False,
                  panel_size: int = 320,
                  out_dir: Optional[str] = None,
-                 save_labels: Optional[str] = None) -> dict:
+                 save_labels: Optional[str] = None,
+                 return_labels: bool = True) -> dict:
         """Segment images.
+
+        What is returned stays in memory: 20 bytes per pixel for the label
+        maps of five levels, and the sheets. For a large folder, write instead
+        (``out_dir``, ``save_labels``), with ``return_labels=False`` and
+        ``return_vis=False``: then only one batch is held at a time.
 
         Args:
             inputs (str | Path | np.ndarray | list): An image, a folder, or a
@@ -141,25 +152,31 @@ class HierarchyInferencer(BaseInferencer):
                 written.
             save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
                 or 'npz' to write label maps there too. Defaults to None.
+            return_labels (bool): Whether to return the label maps.
+                Defaults to True.
 
         Returns:
             dict: ``predictions``, per image a dict with ``name``,
             ``img_path`` (None for an array), ``label_maps`` (per level, fine
-            to coarse, (H, W) int32, -1 = none), ``num_segments`` (per level)
-            and ``files`` (what was written); and ``visualization``, the
-            sheets as (H', W', 3) uint8, RGB (empty without ``return_vis``).
+            to coarse, (H, W) int32, -1 = none; None without
+            ``return_labels``), ``num_segments`` (per level) and ``files``
+            (what was written); and ``visualization``, the sheets as
+            (H', W', 3) uint8, RGB (empty without ``return_vis``).
 
         Raises:
             FileNotFoundError: If an image does not exist.
-            TypeError: If an input is no path and no uint8 array.
+            OSError: If ``out_dir`` cannot be written to.
+            TypeError: If an input is no path and no uint8 array, or a number
+                is not whole.
             ValueError: If an image cannot be read - the message names the
                 file - or an option is out of range.
         """
-        if batch_size < 1:
-            raise ValueError(f'`batch_size` must be at least 1, got '
-                             f'{batch_size}')
+        check_number('batch_size', batch_size, minimum=1, whole=True)
         if save_labels is not None and out_dir is None:
             raise ValueError('`save_labels` needs a folder: give `out_dir`')
+        if return_datasamples and not return_labels:
+            raise ValueError('`return_datasamples` returns label maps: it '
+                             'cannot go with `return_labels=False`')
         folder = None if out_dir is None else OutputFolder(
             out_dir, save_labels)
         images = list_images(inputs)
@@ -176,7 +193,7 @@ class HierarchyInferencer(BaseInferencer):
             sheets = self.visualize(batch, preds, show,
                                     panel_size) if draw else []
             part = self.postprocess(preds, sheets, return_datasamples, batch,
-                                    folder)
+                                    folder, return_labels)
             results['predictions'] += part['predictions']
             results['visualization'] += sheets if return_vis else []
         return results
@@ -262,7 +279,8 @@ class HierarchyInferencer(BaseInferencer):
                     visualization: List[np.ndarray],
                     return_datasamples: bool = False,
                     inputs: Optional[List[_Prepared]] = None,
-                    folder: Optional[OutputFolder] = None) -> dict:
+                    folder: Optional[OutputFolder] = None,
+                    return_labels: bool = True) -> dict:
         """Pack, and write, the results.
 
         Args:
@@ -272,6 +290,8 @@ class HierarchyInferencer(BaseInferencer):
                 they are. Defaults to False.
             inputs (List[_Prepared], optional): The images, for their names.
             folder (OutputFolder, optional): Where to write.
+            return_labels (bool): Whether predictions hold the label maps.
+                Defaults to True.
 
         Returns:
             dict: ``predictions`` and ``visualization``.
@@ -286,7 +306,7 @@ class HierarchyInferencer(BaseInferencer):
                     name=item.name,
                     img_path=None if isinstance(item.source, np.ndarray) else
                     str(item.source),
-                    label_maps=maps,
+                    label_maps=maps if return_labels else None,
                     num_segments=[count_segments(labels) for labels in maps],
                     files=files))
         return dict(

@@ -15,6 +15,12 @@ ImageInput = Union[str, os.PathLike, np.ndarray]
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
                   '.tiff', '.webp')
 
+# Modes of Pillow of which it knows the colours.
+_COLOR_MODES = ('1', 'L', 'P', 'RGB', 'RGBX', 'CMYK', 'YCbCr', 'LAB', 'HSV')
+_ALPHA_MODES = ('LA', 'PA', 'RGBA', 'RGBa')
+# Their 16 bits come as mode 'I', of 32 bits (PNG: from older versions).
+_16_BIT_FORMATS = ('PNG', 'PPM')
+
 
 def list_images(
         inputs: Union[ImageInput, Sequence[ImageInput]]) -> List[ImageInput]:
@@ -55,6 +61,9 @@ def list_images(
 def read_image(image: ImageInput) -> np.ndarray:
     """Read an image as RGB.
 
+    16-bit grey becomes 8-bit: 0..65535 is scaled to 0..255. What is
+    transparent is laid on white. Of an animation the first picture is taken.
+
     Args:
         image (str | os.PathLike | np.ndarray): File, or array as OpenMMLab's
             loaders make them: (H, W, 3) uint8 in *BGR* order, or (H, W).
@@ -65,8 +74,9 @@ def read_image(image: ImageInput) -> np.ndarray:
     Raises:
         FileNotFoundError: If there is no such file.
         TypeError: If the array is not uint8.
-        ValueError: If the file cannot be read as an image, to its end, or the
-            array has another shape.
+        ValueError: If the file cannot be read as an image, to its end; if
+            its values are floats or integers of more than 16 bits, whose range
+            is unknown; or if the array has another shape.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -76,13 +86,14 @@ def read_image(image: ImageInput) -> np.ndarray:
     try:
         with Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened)
-            return np.array(upright.convert('RGB'))
+            upright.format = opened.format
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError,
             Image.DecompressionBombError) as error:
         reason = ('it is in no image format that Pillow knows' if isinstance(
             error, UnidentifiedImageError) else str(error))
         raise ValueError(f'image {str(path)!r} cannot be read: {reason}; '
                          'replace or remove it') from error
+    return np.array(_to_rgb(upright, path))
 
 
 def image_name(image: ImageInput, index: int) -> str:
@@ -130,3 +141,31 @@ def _from_array(image: np.ndarray) -> np.ndarray:
         raise ValueError('an image array must have shape (H, W, 3), BGR, or '
                          f'(H, W), got {image.shape}')
     return np.ascontiguousarray(image[..., ::-1])
+
+
+def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
+    if image.mode.startswith('I;16') or (image.mode == 'I' and
+                                         image.format in _16_BIT_FORMATS):
+        return _from_16_bits(image)
+    # A palette may have alpha without saying so.
+    if (image.mode in _ALPHA_MODES or image.mode == 'P'
+            or 'transparency' in image.info):
+        image = image.convert('RGBA')
+        white = Image.new('RGBA', image.size, 'white')
+        return Image.alpha_composite(white, image).convert('RGB')
+    if image.mode in _COLOR_MODES:
+        return image.convert('RGB')
+    raise ValueError(
+        f'image {str(path)!r} has values of unknown range (mode '
+        f'{image.mode!r} of Pillow: floats, or more than 16 bits); scale them '
+        'to 0..255 and save them with 8 bits, or as 16-bit grey, 0..65535')
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    values = np.array(image).astype(np.float32)
+    # The one grey that a PNG may declare to be transparent.
+    key = image.info.get('transparency')
+    if key is not None:
+        values[values == key] = 65535
+    grey = np.rint(values / 257).astype(np.uint8)
+    return Image.fromarray(grey).convert('RGB')

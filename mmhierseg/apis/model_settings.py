@@ -3,11 +3,22 @@
 import copy
 import math
 from pathlib import Path
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 from mmengine.infer import BaseInferencer
+
+from mmhierseg.superpixels.base import check_number
 
 from .scaling import ImageSize, check_image_size
 
@@ -52,9 +63,10 @@ def read_config(model: Union[str, Path, Config, ConfigDict, dict]) -> Config:
         Config: The config.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no file of that path.
         TypeError: If ``model`` is something else.
-        ValueError: If no model has that name.
+        ValueError: If no model has that name, or reading the config fails,
+            for whatever reason.
     """
     if isinstance(model, Config):
         return copy.deepcopy(model)
@@ -64,10 +76,10 @@ def read_config(model: Union[str, Path, Config, ConfigDict, dict]) -> Config:
         raise TypeError('`model` must be a config, its path, or the name of a '
                         f'model, got {type(model).__name__}')
     if Path(model).is_file():
-        return Config.fromfile(str(model))
+        return _read(str(model), Config.fromfile)
     name = str(model)
     if '::' in name:
-        return get_config(name)
+        return _read(name, get_config)
     if name.endswith(('.py', '.json', '.yaml', '.yml')):
         raise FileNotFoundError(f'config {name!r} does not exist')
     return _from_metafiles(name)
@@ -97,6 +109,7 @@ def read_settings(cfg: Config,
         ModelSettings: The settings.
 
     Raises:
+        TypeError: If ``segment_size`` is no number.
         ValueError: If the config's backbone is no CAST, or ``segment_size``
             is less than 1.
     """
@@ -125,6 +138,17 @@ def read_settings(cfg: Config,
         **_normalisation(preprocessor))
 
 
+def _read(name: str, reader: Callable[[str], Config]) -> Config:
+    """Read a config, and name it if that fails."""
+    try:
+        return reader(name)
+    except Exception as error:
+        # A config is a program, which can go wrong in any way.
+        what = type(error).__name__
+        raise ValueError(f'config {name!r} cannot be read: {what}: {error}; '
+                         'mend it or name another') from error
+
+
 def _normalisation(preprocessor: dict) -> dict:
     """Mean, standard deviation and channel order of a data preprocessor."""
     if not preprocessor:
@@ -145,7 +169,7 @@ def _from_metafiles(name: str) -> Config:
     for entry in BaseInferencer._get_models_from_metafile(str(root)):
         names.append(entry['Name'])
         if entry['Name'].lower() == name.lower():
-            return Config.fromfile(str(root / entry['Config']))
+            return _read(str(root / entry['Config']), Config.fromfile)
     raise ValueError(f'there is neither a config file nor a model {name!r}; '
                      f'models: {", ".join(sorted(names))}')
 
@@ -178,8 +202,6 @@ def _with_segment_size(superpixels: dict, segment_size: Optional[float],
         segment_size = settings.get('segment_size')
     if segment_size is None:
         segment_size = math.sqrt(math.prod(img_size) / count) if count else 16
-    if segment_size < 1:
-        raise ValueError(
-            f'`segment_size` must be at least 1 pixel, got {segment_size}')
+    check_number('segment_size', segment_size, minimum=1)
     settings['segment_size'] = segment_size
     return settings

@@ -52,13 +52,26 @@ class OutputFolder:
 
         Returns:
             List[str]: Paths of the files, the picture's first.
+
+        Raises:
+            OSError: If the folder cannot be written to.
+            ValueError: If a label is too large for 16 bits ('png').
         """
         unique, number = name, 1
         while unique in self._names:
             number += 1
             unique = f'{name}_{number}'
         self._names.add(unique)
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return self._write(unique, sheet, label_maps)
+        except OSError as error:
+            raise OSError(
+                f'`out_dir` {str(self.path)!r} cannot be written to: {error}; '
+                'give another folder') from error
+
+    def _write(self, unique: str, sheet: Optional[np.ndarray],
+               label_maps: Sequence[np.ndarray]) -> List[str]:
         files = []
         if sheet is not None:
             files.append(str(self.path / f'{unique}_hierarchy.png'))

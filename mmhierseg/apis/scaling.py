@@ -15,6 +15,9 @@ ImageSize = Union[str, int, Tuple[int, int]]
 # With 'original', larger images are scaled down to this many pixels on the
 # longer side: attention grows with the square of the superpixels.
 MAX_ORIGINAL_SIDE = 1024
+# With a shorter side, the longer one is at most so many times as long: a strip
+# of a few pixels would otherwise become longer than any memory.
+MAX_ASPECT_RATIO = 4
 # The stride of CAST's stem: less is not even one cell.
 MIN_SIDE = 8
 
@@ -48,8 +51,10 @@ def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
 
     Args:
         image (np.ndarray): (H, W, 3) uint8.
-        img_size (str | int | Tuple[int, int]): See :func:`check_image_size`;
-            the first two keep the aspect ratio.
+        img_size (str | int | Tuple[int, int]): 'original' keeps the size, up
+            to 1024 pixels on the longer side. An int is the shorter side; of
+            an image longer than 4:1, a quarter of the longer side instead.
+            Both keep the aspect ratio. (h, w) is taken as it is.
 
     Returns:
         np.ndarray: (h, w, 3) uint8, bicubic and antialiased.
@@ -57,6 +62,8 @@ def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
     Example:
         >>> scale_image(np.zeros((30, 60, 3), dtype=np.uint8), 16).shape
         (16, 32, 3)
+        >>> scale_image(np.zeros((30, 240, 3), dtype=np.uint8), 16).shape
+        (8, 64, 3)
     """
     shape = image.shape[:2]
     if isinstance(img_size, tuple):
@@ -64,7 +71,9 @@ def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
     else:
         scale = (
             min(1., MAX_ORIGINAL_SIDE / max(shape))
-            if img_size == 'original' else img_size / min(shape))
+            if img_size == 'original' else min(
+                img_size / min(shape),
+                MAX_ASPECT_RATIO * img_size / max(shape)))
         height, width = (max(1, round(side * scale)) for side in shape)
     if (height, width) == shape:
         return image

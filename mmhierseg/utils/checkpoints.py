@@ -12,7 +12,7 @@ tricked, and it cannot be told what to allow under a name.
 import os
 from argparse import Namespace
 from pickle import UnpicklingError
-from typing import Any, Callable, Dict, Iterable
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 import numpy as np
 from mmengine.logging.history_buffer import HistoryBuffer
@@ -24,10 +24,12 @@ from .errors import CommandError
 from .safe_load import load_plain_checkpoint
 
 __all__ = [
-    'check_matches', 'check_resumable', 'mmengine_globals',
+    'check_matches', 'check_resumable', 'check_shares', 'mmengine_globals',
     'read_checkpoint', 'read_safely'
 ]
 
+# Parts of models that a checkpoint made for testing may leave out.
+_TRAINING_ONLY = ('auxiliary_head.', 'momentum_encoder.')
 
 
 def _history_buffer_method(owner: type, name: str) -> Callable:
@@ -107,10 +109,37 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
 
 def check_matches(checkpoint: Dict[str, Any], model: nn.Module,
                   path: str) -> None:
-    """Check that a checkpoint is one of this model.
+    """Load a checkpoint into a model that it must fill.
 
     MMEngine loads what fits and logs the rest, so that a model could be
     tested with the weights it was initialised with.
+
+    Args:
+        checkpoint (dict): From :func:`read_checkpoint`.
+        model (nn.Module): The model, not wrapped; it is changed.
+        path (str): Path of the checkpoint, for the message.
+
+    Raises:
+        CommandError: If a tensor of the model is missing or of another shape.
+            Heads that serve only training, and counters, may be.
+    """
+    missing, unexpected = _load(checkpoint, model, path)
+    missing = [
+        name for name in missing
+        if not name.startswith(_TRAINING_ONLY)
+        and not name.endswith('.num_batches_tracked')
+    ]
+    if missing:
+        raise CommandError(
+            f'{path!r} is of another model: it has nothing for {len(missing)} '
+            f'of the {len(model.state_dict())} tensors of this one '
+            f'({_some(missing)})' + (f', but {_some(unexpected)}'
+                                     if unexpected else ''))
+
+
+def check_shares(checkpoint: Dict[str, Any], model: nn.Module,
+                 path: str) -> None:
+    """Check that there is something to start training from in a checkpoint.
 
     Args:
         checkpoint (dict): From :func:`read_checkpoint`.
@@ -126,6 +155,22 @@ def check_matches(checkpoint: Dict[str, Any], model: nn.Module,
         raise CommandError(
             f'{path!r} is of another kind of model: none of its tensors '
             f'({_some(names)}) has a name of this one ({_some(expected)})')
+
+
+def _load(checkpoint: Dict[str, Any], model: nn.Module,
+          path: str) -> Tuple[List[str], List[str]]:
+    """Load what fits; names that the file lacks, and that the model does."""
+    weights = {
+        name.removeprefix('module.'): value
+        for name, value in _weights(checkpoint).items()
+    }
+    try:
+        result = model.load_state_dict(weights, strict=False)
+    except (RuntimeError, ValueError) as error:  # of another shape
+        lines = [line.strip() for line in str(error).splitlines()]
+        raise CommandError(f'{path!r} is of another model: '
+                           f'{" ".join(lines[1:3] or lines)}') from error
+    return result.missing_keys, result.unexpected_keys
 
 
 def check_resumable(checkpoint: Dict[str, Any], path: str) -> None:
@@ -158,4 +203,5 @@ def _weights(checkpoint: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _some(names: Iterable[str]) -> str:
-    return ', '.join(sorted(names)[:3]) + ', ...'
+    names = sorted(names)
+    return ', '.join(names[:3] + ['...'] * (len(names) > 3))

@@ -102,7 +102,8 @@ def parse_test_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         '--interval',
         type=int,
         default=1,
-        help='draw every n-th image of a classifier (default: 1)')
+        help='draw every n-th image (default: 1); MMSegmentation heeds it '
+        'in validation only')
     parser.add_argument(
         '--wait-time',
         type=float,
@@ -154,6 +155,9 @@ def _add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def _parse(parser: argparse.ArgumentParser,
            argv: Optional[List[str]]) -> argparse.Namespace:
-    args = parser.parse_args(argv)
+    try:
+        args = parser.parse_args(argv)
+    except ValueError as error:  # of DictAction
+        parser.error(f'--cfg-options takes KEY=VALUE: {error}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args

@@ -6,6 +6,7 @@ from typing import Iterator, List, Tuple
 
 from mmengine.config import Config
 
+from .checkpoints import read_checkpoint
 from .errors import CommandError
 
 __all__ = ['check_data', 'check_pretrained']
@@ -82,7 +83,8 @@ def check_pretrained(cfg: Config) -> None:
 
     Raises:
         CommandError: If ``load_from``, or the checkpoint of an ``init_cfg``
-            in the model, is missing.
+            in the model, is missing, or the latter is no checkpoint of
+            MMEngine's form.
     """
     if cfg.get('load_from') is not None and not _exists(cfg.load_from):
         raise CommandError(
@@ -93,12 +95,16 @@ def check_pretrained(cfg: Config) -> None:
             raise CommandError(
                 f'there is no checkpoint {path!r}, which {key} names. Put it '
                 f'there, or name another with --cfg-options {key}=PATH')
+        if '://' not in path:
+            # Read for what it raises: the model would load nothing of it.
+            read_checkpoint(path)
 
 
 def _init_checkpoints(node, key: str) -> Iterator[Tuple[str, str]]:
     if isinstance(node, dict):
-        if isinstance(node.get('checkpoint'), str):
-            yield f'{key}.checkpoint', node['checkpoint']
+        for name in ('checkpoint', 'pretrained'):
+            if isinstance(node.get(name), str):
+                yield f'{key}.{name}', node[name]
         for name, value in node.items():
             yield from _init_checkpoints(value, f'{key}.{name}')
     elif isinstance(node, (list, tuple)):

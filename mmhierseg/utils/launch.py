@@ -14,12 +14,14 @@ from torch import nn
 from .checkpoints import (
     check_matches,
     check_resumable,
+    check_shares,
     read_checkpoint,
     read_safely,
 )
 from .cli import parse_test_args, parse_train_args
 from .data_check import check_data, check_pretrained
 from .device import cpu_process_group, for_cpu_processes, without_amp
+from .errors import CommandError
 from .initial_weights import check_initial_weights
 from .options import (
     DUMP_SUFFIXES,
@@ -48,13 +50,21 @@ def train(argv: Optional[List[str]] = None) -> None:
     cfg = for_cpu_processes(without_amp(cfg))
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
-    if cfg.get('resume') and _is_local(cfg.get('load_from')):
-        check_resumable(read_checkpoint(cfg.load_from), cfg.load_from)
+    checkpoint = None
+    if _is_local(cfg.get('load_from')):
+        checkpoint = read_checkpoint(cfg.load_from)
+        if cfg.get('resume'):
+            check_resumable(checkpoint, cfg.load_from)
     with cpu_process_group(cfg.launcher):
         runner = _build_runner(cfg)
         # Runners of several strategies build the model later.
         if isinstance(runner.model, nn.Module):
             check_initial_weights(_bare(runner.model))
+        if checkpoint is not None:
+            # To go on with a run takes all of its model.
+            check = check_matches if cfg.get('resume') else check_shares
+            check(checkpoint, _bare(runner.model), cfg.load_from)
+        _check_epoch(runner)
         runner.train()
 
 
@@ -87,6 +97,17 @@ def test(argv: Optional[List[str]] = None) -> None:
         metrics = runner.test()
         if dump and args.out_item == 'metrics' and is_main_process():
             mmengine.dump(metrics, args.out)
+
+
+def _check_epoch(runner: Runner) -> None:
+    """An epoch without a batch would fail deep inside the schedules."""
+    loader = runner.train_dataloader
+    if len(loader) == 0:
+        raise CommandError(
+            f'train_dataloader has no batch: {len(loader.dataset)} images are '
+            f'fewer than its batch_size of {loader.batch_size} (for each '
+            'process), and drop_last leaves them out. Add images, or '
+            '--cfg-options train_dataloader.batch_size=N')
 
 
 def _is_local(path: Optional[str]) -> bool:

@@ -13,6 +13,8 @@ import os.path as osp
 from copy import deepcopy
 
 from mmengine.config import Config, ConfigDict
+from mmengine.config.utils import ConfigParsingError
+from mmengine.runner import find_latest_checkpoint
 
 from .device import has_accelerator
 from .errors import CommandError
@@ -39,15 +41,20 @@ def read_config(path: str) -> Config:
         Config: The config.
 
     Raises:
-        CommandError: If it, or a config that it is based on, is missing.
+        CommandError: If it, or a config that it is based on, is missing or
+            no config of a run.
     """
     if not osp.isfile(path):
         raise CommandError(
             f'there is no config file {path!r} (in {osp.abspath(".")})')
     try:
-        return Config.fromfile(path)
-    except (FileNotFoundError, ModuleNotFoundError) as error:
+        cfg = Config.fromfile(path)
+    except (OSError, ImportError, SyntaxError, ConfigParsingError) as error:
         raise CommandError(f'{path}: {error}') from error
+    if cfg.get('model') is None:
+        raise CommandError(f'{path} has no `model`: it is no config of a run, '
+                           'but perhaps a part that others are based on')
+    return cfg
 
 
 def is_segmentation(cfg: Config) -> bool:
@@ -101,8 +108,10 @@ def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        _resume(cfg, args.resume)
+    if cfg.get('train_dataloader') is None:
+        raise CommandError(f'{args.config} has no train_dataloader, so there '
+                           'is nothing to train on')
     if args.auto_scale_lr:
         if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
             raise CommandError(
@@ -141,6 +150,10 @@ def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
     if args.amp:
         cfg.test_cfg.fp16 = True
     if args.show or args.show_dir is not None:
+        if args.tta and not is_segmentation(cfg):
+            raise CommandError('--tta does not go with --show and --show-dir '
+                               "for a classifier: MMPretrain's hook draws one "
+                               'image for each sample')
         _enable_drawing(cfg, args)
     if args.tta:
         cfg = with_test_time_augmentation(cfg, is_segmentation(cfg))
@@ -160,6 +173,21 @@ def _with_common_options(cfg: Config, args: argparse.Namespace) -> Config:
         name = osp.splitext(osp.basename(args.config))[0]
         cfg.work_dir = osp.join('work_dirs', name)
     return cfg
+
+
+def _resume(cfg: Config, checkpoint: str) -> None:
+    """Go on from a checkpoint, or from the run's latest, if it has one.
+
+    A run that has none yet starts as its config says, ``load_from`` included:
+    the same command line then serves its first start and every other.
+    """
+    if checkpoint == 'auto':
+        checkpoint = find_latest_checkpoint(cfg.work_dir)
+    if checkpoint is None:
+        cfg.resume = False
+        return
+    cfg.resume = True
+    cfg.load_from = checkpoint
 
 
 def _enable_amp(cfg: Config) -> None:

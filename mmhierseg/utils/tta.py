@@ -45,7 +45,7 @@ def with_test_time_augmentation(cfg: Config, segmentation: bool) -> Config:
         cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
         cfg.setdefault(
             'tta_pipeline',
-            _add_mirror_image(cfg.test_dataloader.dataset.pipeline))
+            _add_mirror_image(_innermost(cfg.test_dataloader.dataset).pipeline))
     model = ConfigDict(**cfg.tta_model, module=cfg.model)
     # The runner fills `data_preprocessor` in from the top of the config where
     # a model has none. In the wrapper it would then replace the model's own,
@@ -53,8 +53,20 @@ def with_test_time_augmentation(cfg: Config, segmentation: bool) -> Config:
     if cfg.model.get('data_preprocessor') is not None:
         model.data_preprocessor = cfg.model.data_preprocessor
     cfg.model = model
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    _innermost(cfg.test_dataloader.dataset).pipeline = cfg.tta_pipeline
     return cfg
+
+
+def _innermost(dataset: ConfigDict) -> ConfigDict:
+    """The data set in its wrappers, which has the pipeline."""
+    while dataset.get('pipeline') is None:
+        if not isinstance(dataset.get('dataset'), dict):
+            raise CommandError(
+                '--tta replaces the pipeline of test_dataloader.dataset, but '
+                f'{dataset.get("type")} has none. Of several data sets, test '
+                'one at a time')
+        dataset = dataset.dataset
+    return dataset
 
 
 def _add_mirror_image(pipeline: List[dict]) -> List[dict]:

@@ -9,6 +9,8 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from mmhierseg.superpixels.base import check_number
+
 from .canvas import Panel, draw_grid
 from .segments import (
     boundary_mask,
@@ -51,9 +53,11 @@ def hierarchy_sheet(image: np.ndarray,
         np.ndarray: The sheet, (H', W', 3) uint8, RGB.
 
     Raises:
-        TypeError: If ``image`` is not uint8 or a label map not integer.
-        ValueError: If there is no label map, shapes differ, or the number of
-            titles is not that of the label maps.
+        TypeError: If ``image`` is not uint8, a label map not integer, or
+            ``panel_size`` not whole.
+        ValueError: If there is no label map, shapes differ, the number of
+            titles is not that of the label maps, or ``panel_size`` is less
+            than 16.
     """
     if not len(label_maps):
         raise ValueError('`label_maps` must hold at least one level, got none')
@@ -61,8 +65,7 @@ def hierarchy_sheet(image: np.ndarray,
     if len(titles) != len(label_maps):
         raise ValueError('`titles` must have one entry per level, '
                          f'{len(label_maps)}, got {len(titles)}')
-    if panel_size < 16:
-        raise ValueError(f'`panel_size` must be at least 16, got {panel_size}')
+    check_number('panel_size', panel_size, minimum=16, whole=True)
     # Means are taken over all pixels of the image, before it is scaled.
     means = [mean_colors(image, labels) for labels in label_maps]
     size = _panel_shape(image.shape[:2], panel_size)

@@ -135,6 +135,32 @@ def test_return_datasamples(inferencer):
         np.testing.assert_array_equal(hierarchy.label_map(level)[0], labels)
 
 
+def test_label_maps_need_not_be_kept(inferencer, photos, tmp_path):
+    kept = inferencer(photos)['predictions']
+    result = inferencer(
+        photos,
+        return_labels=False,
+        return_vis=False,
+        out_dir=tmp_path / 'out',
+        save_labels='npz')
+    assert result['visualization'] == []
+    for prediction, other in zip(result['predictions'], kept):
+        assert prediction['label_maps'] is None
+        assert prediction['num_segments'] == other['num_segments']
+        stored = np.load(prediction['files'][1])
+        _assert_same([[stored[f'level_{i}'] for i in range(LEVELS)]],
+                     [other['label_maps']])
+
+
+def test_long_strips(config, checkpoint):
+    """By the shorter side, 3 x 900 would become 64 x 19200."""
+    inferencer = HierarchyInferencer(config, checkpoint, 'cpu', img_size=64)
+    for shape in ((3, 900), (900, 3)):
+        maps, = _maps(inferencer(picture(*shape)))
+        assert all(m.shape == shape and (m >= 0).all() for m in maps)
+        assert np.unique(maps[0]).size <= 4 * (64 // 8)**2
+
+
 def test_sheets_are_returned_and_written(inferencer, photos, tmp_path):
     out = tmp_path / 'out' / 'sheets'
     result = inferencer(photos, out_dir=out, panel_size=64)
@@ -207,18 +233,38 @@ def test_leaves_the_config_alone(config, checkpoint):
     (dict(save_labels='npz'), '`save_labels` needs a folder'),
     (dict(save_labels='jpg', out_dir='x'), "'png', 'npz' or None, got 'jpg'"),
     (dict(panel_size=3), '`panel_size` must be at least 16, got 3'),
+    (dict(return_labels=False, return_datasamples=True),
+     '`return_datasamples` returns label maps'),
 ])
 def test_exceptions_of_a_call(inferencer, options, message):
     with pytest.raises(ValueError, match=message):
         inferencer(picture(40, 80), **options)
 
 
+@pytest.mark.parametrize('option', ['batch_size', 'panel_size'])
+@pytest.mark.parametrize('value', [64.5, '64', None])
+def test_whole_numbers_of_a_call(inferencer, option, value):
+    with pytest.raises(TypeError, match=f'`{option}` must be an integer'):
+        inferencer(picture(40, 80), **{option: value})
+
+
 @pytest.mark.parametrize('options, message', [
     (dict(img_size=4), '`img_size` must be None, .*got 4'),
     (dict(img_size='large'), "got 'large'"),
     (dict(img_size=(64, 64, 3)), r'got \(64, 64, 3\)'),
-    (dict(segment_size=0), '`segment_size` must be at least 1 pixel, got 0'),
+    (dict(segment_size=0), '`segment_size` must be at least 1, got 0'),
 ])
 def test_exceptions_of_the_constructor(config, checkpoint, options, message):
     with pytest.raises(ValueError, match=message):
         HierarchyInferencer(config, checkpoint, 'cpu', **options)
+
+
+def test_segment_size_is_a_number(config, checkpoint):
+    with pytest.raises(TypeError, match='`segment_size` must be a number'):
+        HierarchyInferencer(config, checkpoint, 'cpu', segment_size='a')
+
+
+@pytest.mark.parametrize('device', ['foo', 'meta', 'cuda:99'])
+def test_unknown_device(config, checkpoint, device):
+    with pytest.raises(ValueError, match=f"`device` must .*got '{device}'"):
+        HierarchyInferencer(config, checkpoint, device)

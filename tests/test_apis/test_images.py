@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmhierseg.apis.images import list_images, read_image
 
@@ -21,12 +21,91 @@ def test_reads_as_rgb(tmp_path):
     np.testing.assert_array_equal(read_image(image[..., ::-1]), image)
 
 
-@pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', 'CMYK', '1'])
+@pytest.mark.parametrize('mode', ['L', 'P', '1', 'CMYK', 'YCbCr', 'LAB'])
 def test_any_mode_becomes_rgb(tmp_path, mode):
     path = tmp_path / 'image.tif'
-    Image.fromarray(picture(5, 9)).convert(mode).save(path)
-    image = read_image(path)
-    assert image.shape == (5, 9, 3) and image.dtype == np.uint8
+    image = Image.new('RGB', (9, 5), 'white')
+    image.paste((0, 0, 0), (3, 1, 5, 2))
+    if mode == 'LAB':  # Pillow does not convert to it
+        neutral = Image.new('L', (9, 5), 128)
+        image = Image.merge(mode, [image.convert('L'), neutral, neutral])
+    image.convert(mode).save(path)
+    expected = np.full((5, 9, 3), 255, np.uint8)
+    expected[1, 3:5] = 0
+    np.testing.assert_allclose(read_image(path), expected, atol=1)
+
+
+@pytest.mark.parametrize('mode', ['L', 'P', 'CMYK'])
+def test_colors_survive(tmp_path, mode):
+    saved = Image.fromarray(picture(5, 9)).convert(mode)
+    saved.save(tmp_path / 'image.tif')
+    np.testing.assert_array_equal(
+        read_image(tmp_path / 'image.tif'), np.array(saved.convert('RGB')))
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif', 'pgm', 'jp2'])
+def test_16_bit_grey_is_scaled(tmp_path, suffix):
+    values = np.array([[0, 257, 128 * 257], [300, 65535, 32767]], np.uint16)
+    path = tmp_path / f'image.{suffix}'
+    Image.fromarray(values).save(path)
+    expected = np.array([[0, 1, 128], [1, 255, 127]], np.uint8)
+    np.testing.assert_array_equal(
+        read_image(path), np.stack([expected] * 3, axis=2))
+
+
+def test_16_bit_grey_of_older_pillow(tmp_path, monkeypatch):
+    """Not 'I;16' but 'I' is the mode of their PNGs."""
+    path = tmp_path / 'image.png'
+    Image.fromarray(np.array([[0, 257, 65535]], np.uint16)).save(path)
+    upright = ImageOps.exif_transpose
+    monkeypatch.setattr(ImageOps, 'exif_transpose',
+                        lambda image: upright(image).convert('I'))
+    np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 1, 255])
+
+
+@pytest.mark.parametrize('values, mode', [
+    (np.float32([[0, .5, 1]]), 'F'),
+    (np.int32([[0, 5, 70000]]), 'I'),
+])
+def test_values_of_unknown_range_are_refused(tmp_path, values, mode):
+    path = tmp_path / 'depth.tif'
+    Image.fromarray(values).save(path)
+    with pytest.raises(ValueError, match=f"depth.tif' has values of unknown "
+                       f"range .mode '{mode}'.*save them with 8 bits"):
+        read_image(path)
+
+
+@pytest.mark.parametrize('mode, suffix', [('RGBA', 'png'), ('RGBA', 'webp'),
+                                          ('LA', 'png'), ('PA', 'tif')])
+def test_transparent_is_white(tmp_path, mode, suffix):
+    image = Image.new('RGBA', (3, 1), (0, 0, 0, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    if mode != 'PA':  # a palette's own alpha is kept apart
+        image.putpixel((2, 0), (0, 0, 0, 51))
+    path = tmp_path / f'image.{suffix}'
+    options = dict(lossless=True, exact=True) if suffix == 'webp' else {}
+    image.convert(mode).save(path, **options)
+    grey = read_image(path)
+    assert (grey == grey[..., :1]).all()
+    expected = [0, 255, 0 if mode == 'PA' else 204]
+    np.testing.assert_array_equal(grey[0, :, 0], expected)
+
+
+@pytest.mark.parametrize('mode, transparency, suffix', [
+    ('P', b'\xff\x00\x33', 'png'),
+    ('P', 1, 'gif'),
+    ('L', 1, 'png'),
+    ('I;16', 1, 'png'),
+])
+def test_transparent_color_is_white(tmp_path, mode, transparency, suffix):
+    image = Image.new(mode, (3, 1))
+    image.putdata([0, 1, 2])
+    if mode == 'P':
+        image.putpalette([0] * 9)
+    path = tmp_path / f'image.{suffix}'
+    image.save(path, transparency=transparency)
+    third = {'L': 2, 'P': 204 if suffix == 'png' else 0}.get(mode, 0)
+    np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 255, third])
 
 
 def test_grey_array_is_repeated():

@@ -105,6 +105,35 @@ def test_unknown_configs(model, error, message):
         read_config(model)
 
 
+@pytest.mark.parametrize('name, content, message', [
+    ('text.txt', 'hello', 'OSError: Only py/yml/yaml/json'),
+    ('open.py', 'model = (', "SyntaxError: '.' was never closed"),
+    ('lazy.py', 'with read_base():\n    from .x import *\n',
+     'ConfigParsingError: .*x.py not found'),
+    ('base.py', "_base_ = 'none.py'", 'FileNotFoundError: .*none.py'),
+    ('name.py', 'model = backbone', "NameError: name 'backbone'"),
+    ('import.py', "custom_imports = dict(imports=['no_such_module'])",
+     'ImportError: .*no_such_module'),
+    ('open.json', '{', 'JSONDecodeError: '),
+    ('open.yaml', 'a: [1', 'ParserError: '),
+])
+def test_damaged_configs_are_named(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(
+            ValueError,
+            match=f"(?s)config '.*{name}' cannot be read: {message}.*; mend"):
+        read_config(path)
+
+
+@pytest.mark.parametrize('name', [
+    'mmhierseg::cast/none.py', 'no_such_package::cast/none.py', 'mmhierseg::x'
+])
+def test_unknown_configs_of_packages(name):
+    with pytest.raises(ValueError, match=f"config '{name}' cannot be read"):
+        read_config(name)
+
+
 def test_another_backbone():
     with pytest.raises(ValueError, match="'mmhierseg.CAST', got 'ResNet'"):
         _settings(dict(backbone=dict(type='ResNet', depth=18)))

@@ -46,3 +46,10 @@ def test_exceptions(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(ValueError, match='`out_dir` must be a folder'):
         OutputFolder(tmp_path / 'file')
+    below = OutputFolder(tmp_path / 'file' / 'below')
+    with pytest.raises(OSError, match="`out_dir` '.*below' cannot be written "
+                       'to: .*; give another'):
+        below.write('cat', None, MAPS)
+    (tmp_path / 'cat_hierarchy.png').mkdir()
+    with pytest.raises(OSError, match='cannot be written to: .*cat_hierarchy'):
+        OutputFolder(tmp_path).write('cat', np.zeros((4, 5, 3), np.uint8), [])

@@ -16,6 +16,13 @@ from mmhierseg.apis.scaling import (
     ((30, 60), (50, 20), (50, 20)),
     ((30, 60), 'original', (30, 60)),
     ((1000, 3 * MAX_ORIGINAL_SIDE), 'original', (333, MAX_ORIGINAL_SIDE)),
+    # Up to 4:1 the shorter side is what was asked for.
+    ((30, 120), 16, (16, 64)),
+    ((30, 150), 16, (13, 64)),
+    ((3, 512), 224, (5, 896)),
+    ((512, 3), 224, (896, 5)),
+    ((1, 5000), 16, (1, 64)),
+    ((1, 5000), (8, 8), (8, 8)),
 ])
 def test_scale_image(shape, img_size, expected):
     image = np.full((*shape, 3), 77, np.uint8)

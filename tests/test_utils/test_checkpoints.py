@@ -11,6 +11,7 @@ from torch import nn
 from mmhierseg.utils.checkpoints import (
     check_matches,
     check_resumable,
+    check_shares,
     read_checkpoint,
     read_safely,
 )
@@ -142,15 +143,50 @@ def test_no_dict(tmp_path):
         read_checkpoint(str(path))
 
 
+def linear(**weights):
+    defaults = dict(weight=torch.zeros(2, 2), bias=torch.zeros(2))
+    return {f'0.{k}': v for k, v in {**defaults, **weights}.items()}
+
+
 def test_matches():
     model = nn.Sequential(nn.Linear(2, 2))
-    weights = {'module.0.weight': torch.zeros(2, 2)}
+    check_matches(dict(state_dict=linear()), model, 'a.pth')
+    check_matches({f'module.{k}': v for k, v in linear().items()}, model,
+                  'a.pth')
+    assert (model[0].weight == 0).all()
+    check_matches(linear(extra=torch.zeros(1)), model, 'a.pth')
+
+
+@pytest.mark.parametrize('weights, message', [
+    ({'0.weight': torch.zeros(2, 2), 'head.bias': torch.zeros(3)},
+     r'nothing for 1 of the 2 tensors of this one \(0\.bias\), but head'),
+    ({}, r'nothing for 2 of the 2 tensors of this one \(0\.bias, 0\.weight\)'),
+    (linear(weight=torch.zeros(3, 2)), 'size mismatch for 0.weight'),
+])
+def test_another_model(weights, message):
+    with pytest.raises(CommandError, match=r"'a\.pth' is of another model.*" +
+                       message):
+        check_matches(dict(state_dict=weights),
+                      nn.Sequential(nn.Linear(2, 2)), 'a.pth')
+
+
+def test_parts_that_serve_training_only_may_be_missing():
+    model = nn.ModuleDict(
+        dict(auxiliary_head=nn.Linear(2, 2), norm=nn.BatchNorm1d(2)))
+    weights = {
+        k: v for k, v in model.state_dict().items()
+        if 'auxiliary' not in k and 'num_batches' not in k
+    }
     check_matches(dict(state_dict=weights), model, 'a.pth')
-    check_matches(weights, model, 'a.pth')
+
+
+def test_shares():
+    model = nn.Sequential(nn.Linear(2, 2))
+    check_shares({'module.0.weight': torch.zeros(2, 2)}, model, 'a.pth')
     with pytest.raises(CommandError, match=r"'a\.pth' is of another kind .*"
-                       r'\(decoder, \.\.\.\) has a name .*0\.bias, 0\.weight'):
-        check_matches(dict(state_dict=dict(decoder=torch.zeros(1))), model,
-                      'a.pth')
+                       r'\(decoder\) has a name .*0\.bias, 0\.weight'):
+        check_shares(dict(state_dict=dict(decoder=torch.zeros(1))), model,
+                     'a.pth')
 
 
 def test_resumable():

@@ -87,10 +87,52 @@ def test_work_dir():
 
 def test_resume():
     assert 'resume' not in train(config())
-    cfg = train(config(load_from='w.pth'), '--resume')
-    assert cfg.resume is True and cfg.load_from is None
     cfg = train(config(), '--resume', 'x.pth')
     assert cfg.resume is True and cfg.load_from == 'x.pth'
+
+
+def test_resume_of_a_run_that_has_not_begun(tmp_path):
+    cfg = train(config(load_from='w.pth'), '--resume', '--work-dir',
+                str(tmp_path))
+    assert cfg.resume is False and cfg.load_from == 'w.pth'
+    (tmp_path / 'last_checkpoint').write_text('epoch_2.pth')
+    cfg = train(config(load_from='w.pth'), '--resume', '--work-dir',
+                str(tmp_path))
+    assert cfg.resume is True and cfg.load_from == 'epoch_2.pth'
+
+
+@pytest.mark.parametrize('name, text, message', [
+    ('notes.txt', 'no config', 'notes.txt: '),
+    ('broken.py', 'model = dict(', r'broken\.py: '),
+    ('part.py', 'optim_wrapper = dict()', 'part.py has no `model`'),
+])
+def test_files_that_are_no_configs(name, text, message, tmp_path):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(CommandError, match=message):
+        read_config(str(path))
+
+
+def test_nothing_to_train_on():
+    with pytest.raises(CommandError, match='has no train_dataloader'):
+        train(config(train_dataloader=None))
+
+
+def test_tta_and_drawing_of_a_classifier():
+    cfg = config(default_hooks=dict(visualization=dict(type='V')))
+    with pytest.raises(CommandError, match='--tta does not go with --show'):
+        test(cfg, '--tta', '--show-dir', 'x')
+
+
+def test_tta_of_a_data_set_in_wrappers():
+    inner = config().test_dataloader.dataset
+    loader = dict(dataset=dict(type='RepeatDataset', dataset=inner))
+    cfg = test(config(test_dataloader=loader), '--tta')
+    pipeline = cfg.test_dataloader.dataset.dataset.pipeline
+    assert pipeline[-1].type == 'TestTimeAug'
+    loader = dict(dataset=dict(type='ConcatDataset', datasets=[inner]))
+    with pytest.raises(CommandError, match='ConcatDataset has none'):
+        test(config(test_dataloader=loader), '--tta')
 
 
 def test_amp():

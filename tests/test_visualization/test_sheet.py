@@ -99,6 +99,12 @@ def test_exceptions(kwargs, message):
         hierarchy_sheet(**{**arguments, **kwargs})
 
 
+@pytest.mark.parametrize('size', [40.5, '40', True])
+def test_panel_size_is_whole(size):
+    with pytest.raises(TypeError, match='`panel_size` must be an integer'):
+        hierarchy_sheet(_image(24, 40), _hierarchy(24, 40), panel_size=size)
+
+
 class TestDrawGrid:
 
     def test_narrow_pictures_get_room_for_their_titles(self):

@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Write crops of scikit-image's photographs as a small training set.
 
 scikit-image ships a few photographs inside its package; nothing is

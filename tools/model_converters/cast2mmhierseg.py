@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Convert a checkpoint of CAST's authors to an MMEngine checkpoint.
 
 Reads the MoCo v3 (``*.pth.tar``) and DeiT (``*.pth``) files, classification

@@ -1,0 +1,67 @@
+"""Random draws that give the same numbers on every platform.
+
+A scene is seeded by two numbers, so its bytes ought to depend on nothing
+else. Two things would break that, and are avoided in this whole package:
+
+* methods of :class:`numpy.random.Generator` other than ``random``: they may
+  change between NumPy's versions (NEP 19), and some are compiled with fused
+  multiply-adds on one processor and without on another;
+* sin, cos, exp, powers and other functions whose last bit depends on the
+  mathematics library. Additions, products, quotients and square roots are
+  exactly rounded everywhere (IEEE 754), so rotations come from a rational
+  parametrisation of the circle and waves are triangular.
+"""
+
+from typing import List, Sequence, Tuple, TypeVar
+
+import numpy as np
+
+__all__ = ['choose', 'integer', 'rotation', 'sample', 'uniform']
+
+T = TypeVar('T')
+
+
+def uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number in [low, high).
+
+    Example:
+        >>> 2 <= uniform(np.random.default_rng(0), 2, 3) < 3
+        True
+    """
+    return low + (high - low) * float(rng.random())
+
+
+def integer(rng: np.random.Generator, low: int, high: int) -> int:
+    """An integer in low, ..., high, both included."""
+    return low + int((high - low + 1) * float(rng.random()))
+
+
+def choose(rng: np.random.Generator, items: Sequence[T]) -> T:
+    """One of the items."""
+    return items[integer(rng, 0, len(items) - 1)]
+
+
+def sample(rng: np.random.Generator, items: Sequence[T],
+           count: int) -> List[T]:
+    """Different items, in random order; at most as many as there are."""
+    left = list(items)
+    return [
+        left.pop(integer(rng, 0,
+                         len(left) - 1)) for _ in range(min(count, len(left)))
+    ]
+
+
+def rotation(rng: np.random.Generator,
+             half_tangent: float) -> Tuple[float, float]:
+    """Cosine and sine of a random angle.
+
+    Args:
+        rng (np.random.Generator): Where the draw comes from.
+        half_tangent (float): Tangent of half the largest angle: 0.2 is
+            23 degrees to either side, 1 is 90 degrees.
+
+    Returns:
+        tuple[float, float]: A point of the unit circle.
+    """
+    t = uniform(rng, -half_tangent, half_tangent)
+    return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)

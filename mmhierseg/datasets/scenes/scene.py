@@ -1,0 +1,164 @@
+"""Part-whole scenes: textured objects made of parts, with all their labels.
+
+A scene depends on two numbers, its seed and its index, and on the options; it
+does not matter in which process, in which order, or on which platform it is
+made (see :mod:`.draws`).
+
+Legend: H x W pixels; a semantic region is made of the objects of a category,
+an object of its parts, so the three label maps nest.
+"""
+
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+
+from .categories import CATEGORIES, PARTS, POLE
+from .composition import compose, label_maps
+from .rendering import render
+
+__all__ = [
+    'FIRST_VAL_INDEX', 'GENERATOR_VERSION', 'Scene', 'SceneOptions',
+    'class_names',
+    'make_scene'
+]
+
+GENERATOR_VERSION = 1
+"""Grows whenever the same seed and index begin to give another scene."""
+
+FIRST_VAL_INDEX = 1_200_000_000
+"""Where validation begins: it stays the same however large training gets."""
+
+_NAMES = tuple(category.name for category in CATEGORIES)
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """What scenes are made of.
+
+    Args:
+        size (tuple[int, int]): (H, W) in pixels, each at least 8. From 32 on
+            all parts of the main object are visible, below as many as there
+            are pixels for. Defaults to (224, 224).
+        categories (tuple[str, ...]): Names of the categories to draw from.
+            Defaults to all twelve.
+        max_others (int): Most objects beside the main one, 0 to 50. Defaults
+            to 3.
+        num_poles (int): Number of poles, a thin structure with a category of
+            its own (id 13), in each scene, 0 to 50. Defaults to 0.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    size: Tuple[int, int] = (224, 224)
+    categories: Tuple[str, ...] = _NAMES
+    max_others: int = 3
+    num_poles: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or min(self.size) < 8:
+            raise ValueError('`size` must be (height, width), each at least '
+                             f'8, got {self.size}')
+        unknown = [name for name in self.categories if name not in _NAMES]
+        if unknown or not self.categories:
+            raise ValueError('`categories` must name some of '
+                             f'{", ".join(_NAMES)}; got {self.categories}')
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError('`categories` must name each one once, got '
+                             f'{self.categories}')
+        for name in ('max_others', 'num_poles'):
+            if not 0 <= getattr(self, name) <= 50:
+                raise ValueError(f'`{name}` must lie in 0..50, got '
+                                 f'{getattr(self, name)}')
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene with its labels."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8, RGB."""
+
+    semantic: np.ndarray
+    """(H, W) uint8, category id; 0 = background, 13 = pole."""
+
+    objects: np.ndarray
+    """(H, W) uint8, number of the object, the largest first, poles last; 0 =
+    background."""
+
+    parts: np.ndarray
+    """(H, W) uint8, part id, different for each category's parts: 1 + index
+    into ``PARTS``; 0 = background."""
+
+    label: int
+    """Category of the largest object that is no pole: index into the
+    categories of the options."""
+
+    @property
+    def part_instances(self) -> np.ndarray:
+        """Parts of different objects told apart.
+
+        Returns:
+            np.ndarray: (H, W) int64; 0 = background, the rest compact.
+        """
+        pairs = self.objects.astype(np.int64) * (len(PARTS) + 1) + self.parts
+        values, numbers = np.unique(pairs, return_inverse=True)
+        # Background has the smallest number, if there is any.
+        return numbers.reshape(pairs.shape) + int(values[0] != 0)
+
+
+def make_scene(seed: int,
+               index: int,
+               options: SceneOptions = SceneOptions()) -> Scene:
+    """Make one scene.
+
+    Categories take turns, so that any run of scenes is balanced: the label is
+    ``index`` modulo the number of categories.
+
+    Args:
+        seed (int): Seed of the data set, in [0, 2^64).
+        index (int): Index of the scene in it, in [0, 2^32). Scenes from
+            ``FIRST_VAL_INDEX`` on are for validation.
+        options (SceneOptions): What it is made of. Defaults to 224 x 224
+            pixels and all categories.
+
+    Returns:
+        Scene: The image and its labels.
+
+    Raises:
+        ValueError: If seed or index are out of their range.
+
+    Example:
+        >>> scene = make_scene(0, 3, SceneOptions(size=(64, 96)))
+        >>> scene.image.shape, scene.semantic.shape, scene.label
+        ((64, 96, 3), (64, 96), 3)
+        >>> CATEGORIES[scene.label].name
+        'boat'
+    """
+    for name, value, bits in (('seed', seed, 64), ('index', index, 32)):
+        if not 0 <= value < 2**bits:
+            raise ValueError(f'`{name}` must lie in [0, 2^{bits}), got '
+                             f'{value}')
+    # PCG64 by name: the default generator may change between NumPy's versions.
+    rng = np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index, ))))
+    ids = [1 + _NAMES.index(name) for name in options.categories]
+    label = index % len(ids)
+    composition = compose(rng, ids[label], tuple(options.size), ids,
+                          options.max_others, options.num_poles)
+    semantic, objects, parts = label_maps(composition)
+    return Scene(render(rng, composition), semantic, objects, parts, label)
+
+
+def class_names(num_poles: int = 0) -> Tuple[str, ...]:
+    """Names of the semantic classes, background first.
+
+    Args:
+        num_poles (int): Number of poles in a scene; with 0, the class is left
+            out. Defaults to 0.
+
+    Returns:
+        tuple[str, ...]: 13 or 14 names.
+    """
+    return ('background', *_NAMES) + ((POLE.name, ) if num_poles else ())

@@ -1,0 +1,153 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import DATASETS as ROOT
+from mmengine.runner import Runner
+from mmseg.datasets import PascalVOCDataset
+
+from mmhierseg.datasets import PartWholeScenes
+from mmhierseg.datasets.scenes import (
+    FIRST_VAL_INDEX,
+    SceneOptions,
+    make_scene,
+)
+
+
+def test_items_are_scenes():
+    data = PartWholeScenes(30, size=(32, 48), seed=4)
+    assert len(data) == 30
+    scene = make_scene(4, 13, SceneOptions(size=(32, 48)))
+    item = data[13]
+    np.testing.assert_array_equal(item['img'], scene.image[..., ::-1])
+    assert item['img'].flags.c_contiguous
+    assert item['img_shape'] == item['ori_shape'] == (32, 48)
+    assert item['gt_label'] == scene.label == 1
+    for key, field in dict(
+            gt_seg_map='semantic', gt_object_map='objects',
+            gt_part_map='parts').items():
+        np.testing.assert_array_equal(item[key], getattr(scene, field))
+    np.testing.assert_array_equal(data[13]['img'], item['img'])
+
+
+def test_splits_differ():
+    train, val = (PartWholeScenes(2, split=split, size=(32, 32))
+                  for split in ('train', 'val'))
+    expected = make_scene(0, FIRST_VAL_INDEX + 1, SceneOptions(size=(32, 32)))
+    np.testing.assert_array_equal(val[1]['gt_part_map'], expected.parts)
+    assert (train[1]['img'] != val[1]['img']).any()
+
+
+def test_labels_are_known_without_making_scenes():
+    data = PartWholeScenes(5, categories=('dog', 'boat'), size=(32, 32))
+    assert [data.get_cat_ids(i) for i in range(5)] == [[0], [1], [0], [1],
+                                                       [0]]
+    assert [data[i]['gt_label'] for i in range(5)] == [0, 1, 0, 1, 0]
+
+
+def test_lazy():
+    data = PartWholeScenes(5, size=(32, 32), lazy_init=True)
+    assert data.metainfo['classes'][0] == 'aeroplane'
+    data.full_init()
+    assert len(data) == 5
+
+
+def test_metainfo():
+    classes = PascalVOCDataset.METAINFO['classes']
+    meta = PartWholeScenes(1).metainfo
+    assert meta['classes'] == classes[1:13]
+    meta = PartWholeScenes(1, task='segmentation').metainfo
+    assert meta['classes'] == classes[:13]
+    assert meta['palette'] == PascalVOCDataset.METAINFO['palette'][:13]
+    meta = PartWholeScenes(1, task='segmentation', num_poles=1).metainfo
+    assert len(meta['classes']) == len(meta['palette']) == 14
+    meta = PartWholeScenes(
+        1, categories=('dog', ), metainfo=dict(note='x')).metainfo
+    assert meta['classes'] == ('dog', ) and meta['note'] == 'x'
+
+
+def test_in_a_config_of_mmpretrain():
+    data = ROOT.build(
+        dict(
+            type='mmhierseg.PartWholeScenes',
+            num_scenes=12,
+            size=(48, 64),
+            pipeline=[
+                dict(type='mmpretrain.RandomResizedCrop', scale=32),
+                dict(type='mmpretrain.RandomFlip', prob=0.5),
+                dict(type='mmpretrain.PackInputs')
+            ]))
+    item = data[5]
+    assert item['inputs'].shape == (3, 32, 32)
+    assert item['data_samples'].gt_label.tolist() == [5]
+
+
+def test_in_a_config_of_mmsegmentation():
+    """All three maps are cut and turned over with the image."""
+    data = ROOT.build(
+        dict(
+            type='mmhierseg.PartWholeScenes',
+            num_scenes=12,
+            task='segmentation',
+            size=(64, 96),
+            pipeline=[
+                dict(type='mmseg.RandomCrop', crop_size=(48, 40)),
+                dict(type='mmseg.RandomFlip', prob=1.),
+            ]))
+    scene = make_scene(0, 3, SceneOptions(size=(64, 96)))
+    item = data[3]
+    assert item['img'].shape == (48, 40, 3)
+    crops = np.lib.stride_tricks.sliding_window_view(
+        scene.image[..., ::-1], (48, 40, 3))[:, :, 0]
+    flipped = item['img'][:, ::-1]
+    top, left = np.argwhere((crops == flipped).all((2, 3, 4)))[0]
+    for key, field in dict(
+            gt_seg_map='semantic', gt_object_map='objects',
+            gt_part_map='parts').items():
+        np.testing.assert_array_equal(
+            item[key][:, ::-1],
+            getattr(scene, field)[top:top + 48, left:left + 40])
+
+
+def test_in_a_data_loader_with_workers():
+    config = dict(
+        type='mmhierseg.PartWholeScenes',
+        num_scenes=6,
+        task='segmentation',
+        size=(32, 40),
+        pipeline=[dict(type='mmseg.PackSegInputs')])
+    batches = []
+    for workers in (0, 2):
+        loader = Runner.build_dataloader(
+            dict(
+                dataset=config,
+                batch_size=3,
+                num_workers=workers,
+                collate_fn=dict(type='pseudo_collate'),
+                sampler=dict(type=DefaultSampler, shuffle=False)))
+        batches.append(list(loader))
+    for ours, theirs in zip(*batches):
+        assert torch.equal(
+            torch.stack(ours['inputs']), torch.stack(theirs['inputs']))
+        sample = ours['data_samples'][1].gt_sem_seg.data
+        assert sample.shape == (1, 32, 40) and sample.dtype == torch.int64
+
+
+def test_pickles():
+    data = PartWholeScenes(3, size=(32, 32))
+    again = pickle.loads(pickle.dumps(data))
+    np.testing.assert_array_equal(again[2]['img'], data[2]['img'])
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(num_scenes=0), '`num_scenes` must be at least 1, got 0'),
+    (dict(num_scenes=1, task='detection'), "`task` must be .*'detection'"),
+    (dict(num_scenes=1, split='test'), "`split` must be .*'test'"),
+    (dict(num_scenes=1, size=(4, 4)), '`size` must be'),
+    (dict(num_scenes=1, categories=['unicorn']), 'unicorn'),
+])
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        PartWholeScenes(**options)
