@@ -61,7 +61,7 @@ def _rank_by_table(flat: Tensor, num_labels: int) -> Tuple[Tensor, Tensor]:
     # The extra column takes the pixels without a label.
     column = torch.where(flat < 0, num_labels, flat)
     used = flat.new_zeros(flat.size(0), num_labels + 1, dtype=torch.bool)
-    used.scatter_(1, column, True)
+    used.scatter_(1, column, 1)
     used[:, num_labels:] = False
     rank = used.cumsum(1) - 1
     rank[:, num_labels:] = -1

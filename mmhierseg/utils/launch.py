@@ -22,6 +22,7 @@ from .cli import parse_test_args, parse_train_args
 from .data_check import check_data, check_pretrained
 from .device import cpu_process_group, for_cpu_processes, without_amp
 from .errors import CommandError
+from .initial_weights import check_initial_weights
 from .options import (
     DUMP_SUFFIXES,
     read_config,
@@ -56,6 +57,9 @@ def train(argv: Optional[List[str]] = None) -> None:
             check_resumable(checkpoint, cfg.load_from)
     with cpu_process_group(cfg.launcher):
         runner = _build_runner(cfg)
+        # Runners of several strategies build the model later.
+        if isinstance(runner.model, nn.Module):
+            check_initial_weights(_bare(runner.model))
         if checkpoint is not None:
             # To go on with a run takes all of its model.
             check = check_matches if cfg.get('resume') else check_shares

@@ -80,7 +80,9 @@ class CAST(CASTParameters):
             them interpolated. Defaults to 224.
         num_clusters (Sequence[int]): Segments after each stage. Defaults to
             (64, 32, 16, 8), for about 196 superpixels; the papers' choice for
-            about 1024 is (320, 160, 80, 40).
+            about 1024 is (320, 160, 80, 40). One less than there are stages
+            means no pooling after the last; with one stage, (), there is
+            none at all, for a plain transformer on superpixels.
         pos_embed (str): 'sincos', fixed, with MoCo v3's initialisation, or
             'learned', with that of DeiT. Defaults to 'sincos'.
         out_type (str): See above. Defaults to 'cls_token'.
@@ -115,7 +117,8 @@ class CAST(CASTParameters):
         norm_eval (bool): Whether BatchNorm stays in eval mode in training.
             Defaults to False.
         frozen_stages (int): Stages not to train: 0 freezes stem, class token
-            and positions, l > 0 also the first l stages. Defaults to -1.
+            and positions, l > 0 also the first l stages, and all of them
+            everything else (last norm, fusion) as well. Defaults to -1.
         with_cp (bool): Whether to recompute the blocks in the backward pass
             instead of keeping their activations. Defaults to False.
         init_cfg (dict, optional): Initialisation config, e.g.
@@ -247,15 +250,18 @@ table_sizes=[16, 8, 6, 4])
             CASTOutput: All levels, the one after the last pooling too. Its
             ``cls_token`` is the one that :meth:`forward` returns; where it
             returns none ('avg_segments', 'featmap'), the one that comes out
-            of the last pooling.
+            of the last pooling, or of the last stage if there is none.
         """
-        stages = self._encode(inputs, self.num_stages - 1, pool_last=True)
+        stages = self._encode(inputs, self.num_stages - 1,
+                              self.options.pools_last)
         if self.options.out_type == 'cls_token':
             cls_token = self.norm(stages.cls_token)
         elif self.options.out_type == 'segments':
             cls_token = self._fuse(stages)[:, 0]
-        else:
+        elif self.options.pools_last:
             cls_token = stages.pooled[-1].cls_token
+        else:
+            cls_token = stages.cls_token
         empty = [
             torch.zeros_like(tokens[..., 0], dtype=torch.bool)
             if mask is None else mask
@@ -299,8 +305,11 @@ table_sizes=[16, 8, 6, 4])
         """(B, 1 + N_0, C) fused class token and segment tokens."""
         pooled = stages.pooled[:self.num_stages - 1]
         cls_tokens = [output.cls_token for output in pooled]
-        # Of the last pooling only the class token's way enters.
-        cls_tokens.append(self.pools[-1].pool_cls_token(stages.cls_token))
+        cls_token = stages.cls_token
+        if self.options.pools_last:
+            # Of the last pooling only the class token's way enters.
+            cls_token = self.pools[-1].pool_cls_token(cls_token)
+        cls_tokens.append(cls_token)
         tokens = follow_parents(stages.tokens,
                                 [output.parents for output in pooled])
         return self.fusion(cls_tokens, tokens, self._left_out(stages))

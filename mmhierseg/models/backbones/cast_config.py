@@ -30,6 +30,7 @@ class CASTOptions:
         grid_size (Tuple[int, int]): (h, w) of the positional encodings.
         last_stage (int): Last stage whose tokens the output needs.
         fuses (bool): Whether the output needs fused tokens.
+        pools_last (bool): Whether there is a pooling after the last stage.
     """
 
     def __init__(self, arch: Union[str, dict],
@@ -41,10 +42,12 @@ class CASTOptions:
         self.embed_dims, self.depths, self.num_heads = _architecture(arch)
         num_stages = len(self.depths)
         self.num_clusters = _integers('num_clusters', num_clusters)
-        if len(self.num_clusters) != num_stages:
+        if len(self.num_clusters) not in (num_stages, num_stages - 1):
             raise ValueError(
                 f'`num_clusters` must have one entry for each of the '
-                f'{num_stages} stages, got {self.num_clusters}')
+                f'{num_stages} stages, or one less for no pooling after the '
+                f'last, got {self.num_clusters}')
+        self.pools_last = len(self.num_clusters) == num_stages
         if isinstance(img_size, Integral):
             img_size = (img_size, img_size)
         height, width = _integers('img_size', img_size, length=2)

@@ -54,7 +54,7 @@ class CASTParameters(BaseModule):
         unused = [*self.stages[last + 1:], *self.pools[last:]]
         if self.options.fuses:
             # Of the last pooling the class token's way is used.
-            unused = [self.pools[-1].grouping]
+            unused = [pool.grouping for pool in self.pools[last:]]
         for module in unused:
             module.requires_grad_(False)
 
@@ -62,8 +62,13 @@ class CASTParameters(BaseModule):
         if self.frozen_stages < 0:
             return
         self.cls_token.requires_grad = False
-        for module in (self.tokenizer, *self.stages[:self.frozen_stages],
-                       *self.pools[:self.frozen_stages]):
+        modules = [self.tokenizer, *self.stages[:self.frozen_stages],
+                   *self.pools[:self.frozen_stages]]
+        if self.frozen_stages == len(self.stages):
+            # What comes after the last stage.
+            modules += [getattr(self, name) for name in ('norm', 'fusion')
+                        if hasattr(self, name)]
+        for module in modules:
             module.eval()
             module.requires_grad_(False)
 

@@ -49,6 +49,43 @@ def test_architectures(arch, embed_dims, depths):
     assert options.num_heads == 12
 
 
+ONE_STAGE = dict(
+    arch=dict(embed_dims=48, depths=(3, ), num_heads=4), num_clusters=())
+
+
+@pytest.mark.parametrize('out_type', ['cls_token', 'avg_segments'])
+def test_one_stage_without_pooling_is_a_plain_transformer(out_type):
+    """Blocks on segment tokens and nothing else, the class token apart."""
+    model = tiny_cast(**ONE_STAGE, out_type=out_type)
+    assert not len(model.pools)
+    assert all(p.requires_grad for p in model.parameters())
+    inputs = random_inputs()
+    segments = model.tokenizer(inputs[:, :3], inputs[:, 3].long(), 24)
+    x = torch.cat([model.cls_token.expand(2, -1, -1), segments.tokens], dim=1)
+    for block in model.stages[0]:
+        x = block(x)
+    if out_type == 'cls_token':
+        expected = model.norm(x[:, 0])
+    else:
+        expected = model.fusion([x[:, 0]], [x[:, 1:]])[:, 1:].mean(dim=1)
+    torch.testing.assert_close(model(inputs)[0], expected)
+    output = model.forward_hierarchy(inputs)
+    assert output.hierarchy.num_levels == 1 and not output.logits
+    torch.testing.assert_close(output.tokens[0], x[:, 1:])
+
+
+def test_no_pooling_after_the_last_stage_of_several():
+    """The class token is the same: the last pooling is none of its parts."""
+    model, short = tiny_cast(), tiny_cast(num_clusters=(8, 6, 4))
+    short.load_state_dict(model.state_dict(), strict=False)
+    inputs = random_inputs()
+    torch.testing.assert_close(short(inputs), model(inputs))
+    whole, part = (m.forward_hierarchy(inputs).hierarchy
+                   for m in (model, short))
+    assert whole.num_levels == part.num_levels + 1
+    assert torch.equal(whole.label_map(3), part.label_map(3))
+
+
 def test_small_has_the_papers_size():
     with torch.device('meta'):
         model = CAST()

@@ -1,6 +1,7 @@
 """CAST in training: gradients, precision, freezing, initialisation, DDP."""
 
 import argparse
+import copy
 import math
 
 import pytest
@@ -195,6 +196,22 @@ def test_frozen_stages(frozen_stages):
         not torch.equal(a, b)
         for a, b in zip(before, tokenizer.stem.buffers()))
     assert moved != is_frozen
+
+
+@pytest.mark.parametrize('out_type', ['cls_token', 'avg_segments'])
+def test_freezing_all_stages_freezes_everything(out_type):
+    """As linear probing needs it: no gradient, no dropout, no statistics."""
+    model = tiny_cast(
+        out_type=out_type, frozen_stages=4, norm_eval=True, drop_rate=0.5,
+        drop_path_rate=0.5, pool_drop_rate=0.5)
+    inputs = random_inputs()
+    expected = model(inputs)[0]
+    model.train()
+    assert not any(p.requires_grad for p in model.parameters())
+    before = copy.deepcopy(model.state_dict())
+    torch.testing.assert_close(model(inputs)[0], expected, rtol=0, atol=0)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_norm_eval_keeps_statistics():

@@ -1,0 +1,22 @@
+"""ViT-S, pre-trained with MoCo v3 on ImageNet-1K.
+
+Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
+          linear probing 67.9 top-1 (CAST-S 68.1); 4.7 GFLOPs.
+Command:  bash tools/dist_train.sh configs/baselines/vit-s_in1k.py 8
+Hardware: 8 GPUs, 32 images each.
+Data:     data/imagenet/train/<class>/<image>.JPEG
+Status:   runs - trains on small generated data in ImageNet's layout; not yet
+          trained on ImageNet here.
+
+MMPretrain's own `MoCoV3ViT` with data, projector, loss and schedule of
+`../cast/cast-s_in1k.py`, whose header says what is different from the
+authors'. MMPretrain's config of this name trains longer on larger batches.
+"""
+
+_base_ = [
+    '../_base_/models/mocov3_vit-s.py',
+    '../_base_/datasets/imagenet_mocov3.py',
+    '../_base_/schedules/mocov3_adamw_100e.py',
+    '../_base_/default_runtime.py',
+]

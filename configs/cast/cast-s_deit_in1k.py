@@ -1,0 +1,44 @@
+"""CAST-S, trained with labels on ImageNet-1K as DeiT is.
+
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): 80.4 top-1; then 43.1
+          mIoU on ADE20K, 49.1 on Pascal Context.
+Command:  bash tools/dist_train.sh configs/cast/cast-s_deit_in1k.py 8
+          (with another total batch than 8 x 128, add --auto-scale-lr; with
+          one process, the three copies of an image that repeated
+          augmentation makes meet in one batch)
+Hardware: 8 GPUs, 128 images each.
+Data:     data/imagenet/{train,val}/<class>/<image>.JPEG, or images of val/
+          without folders and their labels in data/imagenet/meta/val.txt
+Status:   runs - trains, validates, saves, resumes and tests on small
+          generated data in ImageNet's layout; not yet trained on ImageNet
+          here.
+
+Mixup and CutMix mix images after their superpixels were made, as published:
+the segments are those of the unmixed image. `cast-s_deit_in1k_torchslic.py`
+makes them of what the model sees.
+
+What MMPretrain expresses differently, or this project changes on purpose:
+
+* Empty tokens are masked out: see the header of `cast-s_in1k.py`.
+* Learning rate. timm's changes once an epoch and its cosine counts from the
+  start of training; MMEngine's changes every iteration and its cosine counts
+  from the end of the warm-up.
+* Random erasing comes before the normalisation, so its noise is cut to
+  0..255.
+* Mixup and CutMix pair images at random; timm pairs the first of a batch with
+  the last. Area, ratio and labels are the same.
+* The moving average starts from the weights after the first iteration, timm's
+  from the weights before. Validation tests the moving average, and a
+  checkpoint holds both.
+* Repeated augmentation takes all images of its share; DeiT's sampler drops
+  what is over a multiple of 256 in all, the loader here what is over a
+  multiple of 128 in each process.
+"""
+
+_base_ = [
+    '../_base_/models/deit_cast-s.py',
+    '../_base_/datasets/imagenet_deit_seeds.py',
+    '../_base_/schedules/deit_adamw_300e.py',
+    '../_base_/default_runtime.py',
+]

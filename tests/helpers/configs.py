@@ -1,0 +1,218 @@
+"""Configs of the repository, shrunk until a CPU trains them in seconds.
+
+Model, images, batches and the length of training shrink; paths of data and
+weights stay as they are, relative to the folder that a tool is run in.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.optim import CosineAnnealingLR, LinearLR
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted(
+    path for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts)
+#: Side of a tiny image.
+SIDE = 64
+WIDTH = 48
+
+_TRANSFORMS = dict(
+    RandomResizedCrop=dict(scale=SIDE),
+    ResizeEdge=dict(scale=72),
+    CenterCrop=dict(crop_size=SIDE))
+
+
+def load_config(path):
+    """Config whose default scope is set."""
+    cfg = Config.fromfile(str(path))
+    init_default_scope(cfg.default_scope)
+    return cfg
+
+
+def is_pretraining(cfg):
+    return cfg.model.type == 'MoCoV3'
+
+
+def has_cast(cfg):
+    return cfg.model.backbone.type == 'mmhierseg.CAST'
+
+
+def run_tool(tool, *words, cwd, status=0):
+    """Run a tool where there is no GPU.
+
+    Args:
+        tool (str): Its name under tools/.
+        words: Its command line.
+        cwd (Path): Folder to run it in.
+        status (int): Exit status that it must have.
+
+    Returns:
+        str: What it prints.
+    """
+    result = subprocess.run(
+        [sys.executable, ROOT / 'tools' / tool, *words],
+        cwd=cwd,
+        env={
+            **os.environ, 'PYTHONPATH': str(ROOT),
+            'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': ''
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300)
+    assert result.returncode == status, result.stdout[-3000:]
+    return result.stdout
+
+
+def learning_rates(cfg, iterations):
+    """Learning rate in every iteration of a recipe.
+
+    Args:
+        cfg (Config): Of a runner that counts epochs.
+        iterations (int): Iterations in an epoch.
+
+    Returns:
+        list[float]: As many as iterations in all epochs.
+    """
+    kinds = dict(LinearLR=LinearLR, CosineAnnealingLR=CosineAnnealingLR)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))],
+                                lr=cfg.optim_wrapper.optimizer.lr)
+    every_iteration, every_epoch = [], []
+    for options in cfg.param_scheduler:
+        options = dict(options)
+        kind = kinds[options.pop('type')]
+        if options.pop('convert_to_iter_based', False):
+            every_iteration.append(
+                kind.build_iter_from_epoch(
+                    optimizer=optimizer, epoch_length=iterations, **options))
+        else:
+            every_epoch.append(kind(optimizer=optimizer, **options))
+    rates = []
+    for step in range(1, cfg.train_cfg.max_epochs * iterations + 1):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        at_end = every_epoch if step % iterations == 0 else []
+        for scheduler in [*every_iteration, *at_end]:
+            scheduler.step()
+    return rates
+
+
+def make_data(root):
+    """Ten images of noise per data set, in the layouts of the real ones.
+
+    Args:
+        root (Path): Folder that a tool is run in.
+    """
+    rng = np.random.default_rng(0)
+    folders = [Path('data/coco/train2017')] * 2
+    for name in ('imagenet', 'imagenet100', 'skimage_photos'):
+        for split in ('train', 'val'):
+            folders += [
+                Path('data', name, split, label)
+                for label in ('n01440764', 'n01443537')
+            ]
+    for i, folder in enumerate(folders):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for j in range(5):
+            noise = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(
+                root / folder / f'{i}_{j}.JPEG', format='JPEG')
+
+
+def shrink(cfg):
+    """Shrink a config in place.
+
+    Args:
+        cfg (Config): Of MoCo v3 or of a classifier with two classes' data.
+
+    Returns:
+        Config: The same.
+    """
+    _shrink_transforms(cfg._cfg_dict)
+    for field in ('train', 'val', 'test'):
+        loader = cfg.get(f'{field}_dataloader')
+        if loader is None:
+            continue
+        loader.update(
+            batch_size=4, num_workers=0, persistent_workers=False)
+        if loader.dataset.type == 'ImageNet':
+            loader.dataset.metainfo = dict(classes=('a', 'b'))
+    _shrink_backbone(cfg.model)
+    if is_pretraining(cfg):
+        cfg.model.neck.update(hid_channels=32, out_channels=16)
+        cfg.model.head.predictor.update(
+            in_channels=16, hid_channels=32, out_channels=16)
+    else:
+        cfg.model.data_preprocessor.num_classes = 2
+        cfg.model.head.num_classes = 2
+        for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+            evaluator.topk = (1, )
+    cfg.train_cfg.max_epochs = 1
+    cfg.default_hooks.logger.interval = 1
+    cfg.default_hooks.checkpoint.interval = 1
+    return cfg
+
+
+def save_pretrained(cfg, root):
+    """Draw the weights that a config starts from, if it does.
+
+    Returns:
+        dict: What was written, by name, or None.
+    """
+    init_cfg = cfg.model.backbone.get('init_cfg')
+    if init_cfg is None:
+        return None
+    torch.manual_seed(3)
+    backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
+    backbone.init_weights()
+    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
+    path = root / init_cfg.checkpoint
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(dict(state_dict=weights, meta={}), path)
+    return weights
+
+
+def _shrink_transforms(node):
+    if isinstance(node, dict):
+        node.update(_TRANSFORMS.get(node.get('type'), {}))
+        if node.get('type') == 'mmhierseg.GenerateSuperpixels':
+            node['superpixels'].pop('num_segments', None)
+            node['superpixels']['segment_size'] = 16
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            _shrink_transforms(child)
+
+
+def _shrink_backbone(model):
+    backbone = model.backbone
+    backbone.img_size = SIDE
+    width = WIDTH
+    if backbone.type == 'mmhierseg.CAST':
+        pools = bool(backbone.num_clusters)
+        backbone.arch = dict(
+            embed_dims=WIDTH, depths=(1, ) * (4 if pools else 1), num_heads=4)
+        backbone.num_clusters = (8, 6, 4, 2) if pools else ()
+    elif backbone.type == 'MoCoV3ViT':
+        backbone.arch = dict(
+            embed_dims=WIDTH, num_layers=2, num_heads=4,
+            feedforward_channels=96)
+        if 'frozen_stages' in backbone:
+            backbone.frozen_stages = 2
+    else:
+        backbone.arch = dict(
+            embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4])
+        backbone.window_size = 2
+        width = 64
+    where = model.neck if model.type == 'MoCoV3' else model.head
+    where.in_channels = width

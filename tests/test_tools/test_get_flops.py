@@ -1,0 +1,100 @@
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+ROOT = Path(__file__).parents[2]
+TOOL = 'analysis_tools/get_flops.py'
+
+
+def numbers(output):
+    """Operations in G and parameters in M."""
+    return tuple(
+        float(re.search(rf'{name}: *([\d.]+)', output)[1])
+        for name in ('operations', 'parameters'))
+
+
+@pytest.mark.parametrize('config, operations, parameters', [
+    # Published: 3.4, 4.7 and 4.5 G. See configs/cast/README.md.
+    ('cast/cast-s_in1k', 3.20, 27.65),
+    ('baselines/vit-s_in1k', 4.61, 21.67),
+    ('baselines/swin-t_in1k', 4.51, 27.52),
+])
+def test_cost_of_the_papers_models(tool, config, operations, parameters):
+    output = tool(TOOL, ROOT / f'configs/{config}.py').stdout
+    assert numbers(output) == (operations, parameters)
+    assert 'image:      224 x 224' in output
+
+
+def test_size_of_images_and_segments(tool):
+    output = tool(TOOL, ROOT / 'configs/cast/cast-s_in1k.py', '--shape', 96,
+                  128, '--segment-size', 8, '--cfg-options',
+                  'model.backbone.arch=base').stdout
+    assert 'image:      96 x 128' in output
+    # 12 x 16 segments and the class token: three blocks of 12 N C^2 products
+    # in linear layers and 2 N^2 C in attention, and two norms of 5 N C.
+    n, c = 193, 768
+    expected = 3 * (12 * n * c**2 + 2 * n**2 * c + 2 * 5 * n * c) / 1e9
+    stage = re.search(r'stages.0 +([\d.]+) G', output)[1]
+    assert float(stage) == pytest.approx(expected, abs=0.005)
+
+
+def test_classifier_is_counted_with_its_head(tool):
+    config = ROOT / 'configs/cast/cast-s_deit_in1k.py'
+    output = tool(TOOL, config).stdout
+    backbone = float(re.search(r'backbone +[\d.]+ G +([\d.]+) M', output)[1])
+    # 1000 classes, weights and biases.
+    assert numbers(output)[1] == pytest.approx(
+        backbone + 385e3 / 1e6, abs=0.01)
+
+
+def test_segmentor(tool, segmentor_config):
+    output = tool(TOOL, segmentor_config, '--shape', 64).stdout
+    assert 'backbone' in output and 'decode_head' in output
+    assert numbers(output)[1] > 0
+
+
+def test_attention_is_counted_as_its_products(tmp_path):
+    """What the fused function hides is what the two products cost."""
+    import importlib.util
+    spec = importlib.util.spec_from_file_location(
+        'get_flops', ROOT / 'tools' / TOOL)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    class Fused(nn.Module):
+
+        def forward(self, x):
+            return F.scaled_dot_product_attention(x, x[:, :, :5], x[:, :, :5])
+
+    class Products(nn.Module):
+
+        def forward(self, x):
+            keys = x[:, :, :5]
+            weights = (x @ keys.transpose(2, 3)).softmax(dim=-1)
+            return weights @ keys
+
+    inputs = torch.randn(2, 3, 7, 4)
+    flops = [
+        script.count(model.eval(), inputs)[0].total()
+        for model in (Fused(), Products())
+    ]
+    # 2 images x 3 heads x 7 queries x 5 keys x (4 + 4) channels.
+    assert flops == [2 * 3 * 7 * 5 * 8] * 2
+
+
+@pytest.mark.parametrize('words, message', [
+    (['missing.py'], 'there is no config file'),
+    ([ROOT / 'configs/_base_/default_runtime.py'], 'no `model` with a'),
+    ([ROOT / 'configs/cast/cast-s_in1k.py', '--shape', '0'],
+     '--shape must be at least 1'),
+    ([ROOT / 'configs/cast/cast-s_in1k.py', '--shape', '1', '2', '3'],
+     '--shape takes one or two numbers, got 3'),
+])
+def test_bad_arguments(tool, words, message):
+    result = tool(TOOL, *words, check=False)
+    assert result.returncode != 0 and 'Traceback' not in result.stdout
+    assert message in result.stdout

@@ -1,0 +1,147 @@
+"""From pre-training to a test result, with the tools, on tiny data."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from helpers.configs import ROOT, load_config, make_data, run_tool, shrink
+from mmengine.dataset import default_collate
+from mmpretrain.registry import DATASETS, MODELS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Folder to run tools in: tiny configs, and tiny data under data/."""
+    root = tmp_path_factory.mktemp('run')
+    make_data(root)
+    for name in ('cast-s_in1k', 'cast-s_linear_in1k', 'cast-s_deit_in1k',
+                 'cast-s_coco'):
+        cfg = shrink(load_config(ROOT / f'configs/cast/{name}.py'))
+        cfg.dump(root / f'{name}.py')
+    return root
+
+
+@pytest.fixture(scope='module')
+def pretrained(folder):
+    """Outputs of one epoch of MoCo v3, and of a second one, resumed."""
+    first = run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
+    second = run_tool('train.py', 'cast-s_in1k.py', '--resume',
+                      '--cfg-options', 'train_cfg.max_epochs=2', cwd=folder)
+    return first, second
+
+
+def load(path):
+    return torch.load(path, map_location='cpu', weights_only=False)
+
+
+def step_of(checkpoint):
+    return int(next(iter(checkpoint['optimizer']['state'].values()))['step'])
+
+
+def accuracy(output):
+    return float(output.split('accuracy/top1: ')[-1].split()[0])
+
+
+def test_pretraining_is_resumed(folder, pretrained):
+    first, second = pretrained
+    assert 'Epoch(train) [1][2/2]' in first
+    assert 'resumed epoch: 1, iter: 2' in second
+    assert 'Epoch(train) [1]' not in second
+    assert 'Epoch(train) [2][2/2]' in second
+    work = folder / 'work_dirs/cast-s_in1k'
+    before, after = (load(work / f'epoch_{i}.pth') for i in (1, 2))
+    assert (step_of(before), step_of(after)) == (2, 4)
+    # The momentum encoder goes on from where it was.
+    steps = [int(c['state_dict']['momentum_encoder.steps'])
+             for c in (before, after)]
+    assert steps == [2, 4]
+
+
+def test_linear_probing_of_what_was_pretrained(folder, pretrained):
+    config, weights = 'cast-s_linear_in1k.py', (
+        'model.backbone.init_cfg.checkpoint=work_dirs/cast-s_in1k/epoch_2.pth')
+    message = run_tool('train.py', config, cwd=folder, status=1)
+    assert ("there is no checkpoint 'work_dirs/cast-s_in1k/epoch_100.pth', "
+            'which model.backbone.init_cfg.checkpoint names' in message)
+    torch.save(dict(state_dict={'layer.weight': torch.ones(1)}),
+               folder / 'other.pth')
+    message = run_tool(
+        'train.py', config, '--cfg-options',
+        'model.backbone.init_cfg.checkpoint=other.pth', cwd=folder, status=1)
+    assert "'other.pth' cannot initialise backbone" in message
+    run_tool('train.py', config, '--cfg-options', weights, cwd=folder)
+    output = run_tool('train.py', config, '--resume', '--cfg-options',
+                      weights, 'train_cfg.max_epochs=2', cwd=folder)
+    assert 'resumed epoch: 1, iter: 3' in output
+    work = folder / 'work_dirs/cast-s_linear_in1k'
+    first, second = (load(work / f'epoch_{i}.pth')['state_dict']
+                     for i in (1, 2))
+    source = load(folder / 'work_dirs/cast-s_in1k/epoch_2.pth')['state_dict']
+    for name, value in second.items():
+        if name.startswith('backbone.'):
+            # Neither weights nor statistics have moved.
+            assert torch.equal(value, source[name]), name
+        else:
+            assert not torch.equal(value, first[name]), name
+    out = folder / 'metrics.json'
+    run_tool('test.py', config, work / 'epoch_2.pth', '--out', out,
+             '--out-item', 'metrics', cwd=folder)
+    assert json.loads(out.read_text())['accuracy/top1'] == pytest.approx(
+        accuracy(output), abs=1e-3)
+
+
+def test_deit_is_tested_with_its_moving_average(folder):
+    config = 'cast-s_deit_in1k.py'
+    run_tool('train.py', config, cwd=folder)
+    output = run_tool('train.py', config, '--resume', '--cfg-options',
+                      'train_cfg.max_epochs=2', cwd=folder)
+    assert 'resumed epoch: 1, iter: 2' in output
+    path = folder / 'work_dirs/cast-s_deit_in1k/epoch_2.pth'
+    checkpoint = load(path)
+    assert step_of(checkpoint) == 4
+    assert int(checkpoint['ema_state_dict']['steps']) == 4
+    # MMEngine saves the average as the model, the model as the average.
+    averaged = checkpoint['state_dict']
+    trained = {
+        name.removeprefix('module.'): value
+        for name, value in checkpoint['ema_state_dict'].items()
+    }
+    moved = [name for name, value in averaged.items()
+             if not torch.equal(value, trained[name])]
+    assert 'head.fc.weight' in moved
+    assert any(name.endswith('running_mean') for name in moved)
+    out = folder / 'deit.pkl'
+    tested = run_tool('test.py', config, path, '--out', out, cwd=folder)
+    assert accuracy(tested) == pytest.approx(accuracy(output), abs=1e-3)
+    scores = torch.stack([
+        sample['pred_score'] for sample in pickle.loads(out.read_bytes())])
+    torch.testing.assert_close(scores, predict(folder, config, averaged))
+
+
+def test_checkpoints_for_retrieval_stay(folder):
+    """Beside the latest ones, of which the older are removed."""
+    run_tool('train.py', 'cast-s_coco.py', '--cfg-options',
+             'train_cfg.max_epochs=5', 'custom_hooks.0.interval=2',
+             'default_hooks.checkpoint.max_keep_ckpts=2', cwd=folder)
+    work = folder / 'work_dirs/cast-s_coco'
+    assert {path.name for path in work.glob('*.pth')} == {
+        'kept_epoch_2.pth', 'kept_epoch_4.pth', 'epoch_4.pth', 'epoch_5.pth'
+    }
+    assert (work / 'last_checkpoint').read_text().endswith('epoch_5.pth')
+
+
+@torch.no_grad()
+def predict(folder, config, weights):
+    """Scores of the validation images, without a runner."""
+    cfg = load_config(folder / config)
+    dataset = cfg.val_dataloader.dataset
+    dataset.data_root = str(folder / dataset.data_root)
+    dataset = DATASETS.build(dataset)
+    model = MODELS.build(cfg.model).eval()
+    model.load_state_dict(weights)
+    batch = default_collate([dataset[i] for i in range(len(dataset))])
+    samples = model.val_step(batch)
+    return torch.stack([sample.pred_score for sample in samples])

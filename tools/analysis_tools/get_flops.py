@@ -1,0 +1,181 @@
+"""Count the floating-point operations and the parameters of a config's model.
+
+Works for classifiers, segmentors and self-supervised models, with CAST or any
+other backbone, on the CPU and without data::
+
+    python tools/analysis_tools/get_flops.py configs/cast/cast-s_in1k.py
+
+What is counted is one image in testing: a classifier or a segmentor as a
+whole, of a self-supervised model the backbone (projector, predictor and
+momentum encoder are thrown away after training).
+
+It is counted by the analyzer behind MMEngine's ``get_model_complexity_info``,
+with its rules: a multiplication with its addition is one operation; layer norm
+is five per value, batch norm two; activations, softmax and sums are free. To
+these, attention is added, which MMEngine does not see inside PyTorch's fused
+``scaled_dot_product_attention``.
+
+A backbone of superpixels is shown as many square segments as the image has
+room for (``--segment-size``): how many tokens there are is all that counts.
+"""
+
+import argparse
+import sys
+import warnings
+from typing import Any, Dict, List, Tuple
+
+import torch
+from mmengine.analysis import FlopAnalyzer, parameter_count
+from mmengine.analysis.jit_handles import get_shape
+from mmengine.config import Config, DictAction
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from torch import Tensor, nn
+
+import mmhierseg  # noqa: F401  (repairs the installed stack)
+from mmhierseg.superpixels import Grid
+from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg.utils.options import read_config
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description="Count the operations and the parameters of a config's "
+        'model, for one image in testing')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--shape',
+        type=int,
+        nargs='+',
+        metavar='SIDE',
+        help='side of the image, or its height and width (default: img_size '
+        'of the backbone, or 224)')
+    parser.add_argument(
+        '--segment-size',
+        type=int,
+        default=16,
+        help='side of a segment in pixels, for CAST (default: 16)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override settings of the config')
+    args = parser.parse_args()
+    if args.shape is not None and not 1 <= len(args.shape) <= 2:
+        parser.error('--shape takes one or two numbers, got '
+                     f'{len(args.shape)}')
+    for name in ('shape', 'segment_size'):
+        values = getattr(args, name) or [1]
+        if min(values if isinstance(values, list) else [values]) < 1:
+            parser.error(f'--{name.replace("_", "-")} must be at least 1, '
+                         f'got {values}')
+    return args
+
+
+def build(cfg: Config) -> nn.Module:
+    """Build what is counted, in eval mode.
+
+    Raises:
+        CommandError: If the config has no model with a backbone.
+    """
+    if not (cfg.get('model') or {}).get('backbone'):
+        raise CommandError('the config has no `model` with a `backbone`')
+    init_default_scope(cfg.get('default_scope') or 'mmpretrain')
+    settings = cfg.model
+    if 'data_preprocessor' in cfg and 'data_preprocessor' not in settings:
+        settings.data_preprocessor = cfg.data_preprocessor
+    model = MODELS.build(settings)
+    # A self-supervised model is one that has a head but no prediction.
+    if not hasattr(model, 'predict'):
+        model = model.backbone
+    model = revert_sync_batchnorm(model)
+    # Not chained: `eval` of MMPretrain's MoCoV3ViT returns nothing.
+    model.eval()
+    return model
+
+
+def make_inputs(cfg: Config, args: argparse.Namespace) -> Tensor:
+    """An image of noise, with square segments where the backbone is CAST."""
+    backbone = cfg.model.backbone
+    shape = args.shape or backbone.get('img_size', 224)
+    height, width = (shape, shape) if isinstance(shape, int) else (
+        shape if len(shape) == 2 else 2 * list(shape))
+    image = torch.randn(1, 3, height, width)
+    if str(backbone.type).split('.')[-1] != 'CAST':
+        return image
+    segments = Grid(segment_size=args.segment_size)(torch.zeros_like(image))
+    return torch.cat([image, segments[:, None].float()], dim=1)
+
+
+def attention_flops(inputs: List[Any], outputs: List[Any]) -> int:
+    """Products of ``scaled_dot_product_attention``.
+
+    Args:
+        inputs (List[Any]): Traced values; the first are query (..., M, D),
+            key (..., N, D) and value (..., N, E).
+        outputs (List[Any]): Not used.
+
+    Returns:
+        int: Those of query with key and of the weights with value.
+    """
+    query, key, value = (get_shape(x) for x in inputs[:3])
+    rows = 1
+    for size in query[:-1]:
+        rows *= size
+    return rows * key[-2] * (query[-1] + value[-1])
+
+
+def count(model: nn.Module,
+          inputs: Tensor) -> Tuple[FlopAnalyzer, Dict[str, int]]:
+    """Trace a model.
+
+    Args:
+        model (nn.Module): In eval mode.
+        inputs (Tensor): (1, 3 or 4, H, W).
+
+    Returns:
+        Tuple[FlopAnalyzer, Dict[str, int]]: Operations and parameters.
+    """
+    flops = FlopAnalyzer(model, (inputs, ))
+    flops.set_op_handle(
+        **{'aten::scaled_dot_product_attention': attention_flops})
+    flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    flops.tracer_warnings('none')
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        flops.total()
+    return flops, parameter_count(model)
+
+
+def report(flops: FlopAnalyzer, parameters: Dict[str, int],
+           shape: Tuple[int, ...]) -> None:
+    """Print the totals, and those of the larger parts and kinds."""
+    total = flops.total()
+    print(f'image:      {shape[2]} x {shape[3]}')
+    print(f'operations: {total / 1e9:.2f} G')
+    print(f'parameters: {parameters[""] / 1e6:.2f} M')
+    print('\nparts:')
+    for name, number in flops.by_module().items():
+        if name and name.count('.') < 2 and number >= 0.005 * total:
+            print(f'  {name:24s} {number / 1e9:6.2f} G '
+                  f'{parameters[name] / 1e6:7.2f} M')
+    print('\nkinds:')
+    for name, number in flops.by_operator().most_common():
+        print(f'  {name:32s} {number / 1e9:6.2f} G')
+
+
+def main() -> None:
+    """Count, or say in one message why not."""
+    args = parse_args()
+    cfg = read_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    model = build(cfg)
+    inputs = make_inputs(cfg, args)
+    report(*count(model, inputs), inputs.shape)
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(main))
