@@ -57,14 +57,10 @@ def train(argv: Optional[List[str]] = None) -> None:
             check_resumable(checkpoint, cfg.load_from)
     with cpu_process_group(cfg.launcher):
         runner = _build_runner(cfg)
-        # Runners of several strategies build the model later.
+        # Runners of several strategies build model and data later.
         if isinstance(runner.model, nn.Module):
-            check_initial_weights(_bare(runner.model))
-        if checkpoint is not None:
-            # To go on with a run takes all of its model.
-            check = check_matches if cfg.get('resume') else check_shares
-            check(checkpoint, _bare(runner.model), cfg.load_from)
-        _check_epoch(runner)
+            _check_weights(_bare(runner.model), cfg, checkpoint)
+            _check_epoch(runner)
         runner.train()
 
 
@@ -97,6 +93,16 @@ def test(argv: Optional[List[str]] = None) -> None:
         metrics = runner.test()
         if dump and args.out_item == 'metrics' and is_main_process():
             mmengine.dump(metrics, args.out)
+
+
+def _check_weights(model: nn.Module, cfg: Config,
+                   checkpoint: Optional[dict]) -> None:
+    """What the model starts from must be its own."""
+    check_initial_weights(model)
+    if checkpoint is not None:
+        # To go on with a run takes all of its model.
+        check = check_matches if cfg.get('resume') else check_shares
+        check(checkpoint, model, cfg.load_from)
 
 
 def _check_epoch(runner: Runner) -> None:

@@ -175,19 +175,7 @@ table_sizes=[16, 8, 6, 4])
         self.mask_empty = mask_empty
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        if superpixels is None:
-            superpixels = dict(type='TorchSLIC', segment_size=16)
-        if not isinstance(superpixels, BaseSuperpixels):
-            superpixels = SUPERPIXELS.build(superpixels)
-        self.superpixels = superpixels
-        for name, values in (('mean', mean), ('std', std)):
-            if len(values) != 3:
-                raise ValueError(f'`{name}` must have 3 values, for red, '
-                                 f'green and blue, got {values}')
-            self.register_buffer(
-                name,
-                torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
-                persistent=False)
+        self._set_superpixels(superpixels, mean, std)
 
         self.tokenizer = SegmentTokenizer(self.embed_dims, options.grid_size,
                                           pos_embed, options.segment_at,
@@ -212,6 +200,24 @@ table_sizes=[16, 8, 6, 4])
         self._freeze_unused()
         self._freeze_stages()
         self._register_load_state_dict_pre_hook(_refuse_authors_weights)
+
+    def _set_superpixels(self, superpixels: Union[dict, BaseSuperpixels,
+                                                  None],
+                         mean: Sequence[float], std: Sequence[float]) -> None:
+        """What makes superpixels of normalised images without any."""
+        if superpixels is None:
+            superpixels = dict(type='TorchSLIC', segment_size=16)
+        if not isinstance(superpixels, BaseSuperpixels):
+            superpixels = SUPERPIXELS.build(superpixels)
+        self.superpixels = superpixels
+        for name, values in (('mean', mean), ('std', std)):
+            if len(values) != 3:
+                raise ValueError(f'`{name}` must have 3 values, for red, '
+                                 f'green and blue, got {values}')
+            self.register_buffer(
+                name,
+                torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
+                persistent=False)
 
     # ---------------------------------------------------------------- outputs
 
