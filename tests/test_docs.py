@@ -25,10 +25,12 @@ TEXTS = [
 ]
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 
-# MMSegmentation's; and what comes with the recipes of ImageNet-100.
+# MMSegmentation's; what comes with the recipes of ImageNet-100; what Sphinx
+# writes.
 ELSEWHERE = {
+    'docs/_build',
     'tools/dataset_converters/voc_aug.py',
-    'tools/dataset_converters/imagenet_subset.py'
+    'tools/dataset_converters/imagenet_subset.py',
 }
 # Launchers hand options on to the tool.
 TOOL_OF = {

@@ -1,9 +1,9 @@
 """Linear probe of the quick start's checkpoint on part-whole scenes.
 
 Command:  python tools/train.py docs/examples/probe.py
-Data:     see docs/pretraining.md.
-Status:   runs. Two minutes of training on fourteen photographs do not make
-          features that tell drawings apart; it shows how to probe.
+Data:     data/scenes96; docs/pretraining.md has the command that makes it.
+Status:   runs; ends near chance (8%), for two minutes of training on fourteen
+          photographs do not make features that tell drawings apart.
 """
 
 _base_ = ['mmpretrain::_base_/default_runtime.py']

@@ -1,7 +1,7 @@
 """UPerNet of MMSegmentation on ADE20K with CAST-S for its backbone.
 
 Command:  python tools/train.py docs/examples/upernet_cast-s.py
-Data:     ADE20K as MMSegmentation expects it.
+Data:     data/ade/ADEChallengeData2016, as MMSegmentation has it.
 Status:   runs, forwards and backwards, on random images; not trained. Not a
           recipe of the paper.
 """
