@@ -28,5 +28,8 @@ napoleon_use_rtype = False
 copybutton_prompt_text = r'>>> |\.\.\. |\$ '
 copybutton_prompt_is_regexp = True
 
+# Quotes of values such as 'small' stay as they are typed.
+smartquotes = False
+
 html_theme = 'furo'
 html_title = f'{project} {version}'
