@@ -30,7 +30,6 @@ REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 ELSEWHERE = {
     'docs/_build',
     'tools/dataset_converters/voc_aug.py',
-    'tools/dataset_converters/imagenet_subset.py',
 }
 # Launchers hand options on to the tool.
 TOOL_OF = {
