@@ -130,8 +130,9 @@ def test_moco_accumulates():
     assert not torch.equal(seen[1][online], seen[2][online])
     assert torch.equal(seen[2][online], seen[3][online])
     distances = [(state[online] - state[momentum]).norm() for state in seen]
-    assert distances[0] == distances[1] == 0
-    assert distances[2] > distances[3] > 0
+    # Equal but for rounding, until the first step is taken.
+    assert max(distances[:2]) < 1e-5
+    assert distances[2] > distances[3] > 1e-4
 
 
 @pytest.mark.parametrize('norm_eval, cosine', [(True, 0.98), (False, 0.9)])
