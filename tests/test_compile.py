@@ -1,19 +1,16 @@
 """The switch `compile` of MMEngine's runner."""
 
-import os
-import shutil
-
 import pytest
 from helpers.pretraining import losses, train, write_config
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('backend', ['eager', 'inductor'])
+@pytest.mark.parametrize('backend', ['eager', 'aot_eager'])
 def test_compiled_training_is_training(backend, tmp_path):
-    """Graph breaks are allowed: sizes of segments are read as numbers."""
-    if backend == 'inductor' and shutil.which(os.environ.get('CXX',
-                                                             'g++')) is None:
-        pytest.skip('it needs a C++ compiler')
+    """Graph breaks are allowed: sizes of segments are read as numbers.
+
+    The default backend, inductor, takes many minutes to compile all graphs.
+    """
     config = write_config(tmp_path)
     options = ['--cfg-options', 'randomness.seed=0', 'train_cfg.max_epochs=1']
     expected = losses(train(config, tmp_path / 'plain', *options))

@@ -111,9 +111,9 @@ class RandomStateHook(Hook):
                 f'The checkpoint holds {reason}: this run goes on with other '
                 'random numbers than an uninterrupted one would')
             return
-        seed = self._loaded['sampler_seed']
-        if seed is not None:
-            _sampler(loader).seed = seed
+        if _sampler_seed(loader) is not None:
+            # Made before the checkpoint was read.
+            _sampler(loader).seed = self._loaded['sampler_seed']
         set_random_state(ranks[get_rank()])
         runner.logger.info('Random states are those of the checkpoint')
 
