@@ -9,6 +9,8 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Interrupted and resumed is the same as uninterrupted: docs/training.md.
+    random_state=dict(type='mmhierseg.RandomStateHook'),
     visualization=dict(type='VisualizationHook', enable=False))
 
 env_cfg = dict(

@@ -1,1 +1,5 @@
-"""Hooks and optimizer constructors; none is registered yet."""
+"""Hooks; optimizer constructors are not registered yet."""
+
+from .hooks import RandomStateHook
+
+__all__ = ['RandomStateHook']

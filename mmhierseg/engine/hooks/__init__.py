@@ -1,0 +1,5 @@
+"""Hooks of the runner."""
+
+from .random_state_hook import RandomStateHook
+
+__all__ = ['RandomStateHook']

@@ -1,0 +1,87 @@
+"""A tiny MoCo v3 with CAST, and a training step of it."""
+
+import torch
+import torch.distributed as dist
+from mmengine.logging import MessageHub
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .cast import TINY
+
+
+def tiny_moco(seed=0, norm_eval=True, **backbone):
+    """MoCo v3 as in the configs, but small.
+
+    Args:
+        seed (int): Of the weights.
+        norm_eval (bool): Whether BN uses running statistics, by which the
+            images of a batch do not depend on each other.
+        backbone: Options of CAST.
+    """
+    init_default_scope('mmpretrain')
+    # What the runner tells the schedule of the momentum.
+    MessageHub.get_current_instance().update_info('max_iters', 10)
+    neck = dict(
+        type='NonLinearNeck',
+        hid_channels=32,
+        out_channels=16,
+        num_layers=2,
+        with_bias=False,
+        with_last_bn=True,
+        with_last_bn_affine=False,
+        with_last_bias=False,
+        with_avg_pool=False,
+        norm_cfg=dict(type='BN1d'))
+    torch.manual_seed(seed)
+    model = MODELS.build(
+        dict(
+            type='MoCoV3',
+            base_momentum=0.01,
+            backbone=dict(type='mmhierseg.CAST', **{**TINY, **backbone}),
+            neck=dict(neck, in_channels=48),
+            head=dict(
+                type='MoCoV3Head',
+                predictor=dict(neck, in_channels=16),
+                loss=dict(type='CrossEntropyLoss', loss_weight=0.4),
+                temperature=0.2)))
+    model.train()
+    for module in model.modules():
+        if norm_eval and isinstance(module, _BatchNorm):
+            module.eval()
+    return model
+
+
+def moco_loss(model, views):
+    """The loss as the runner's `train_step` calls for it."""
+    return model(list(views), None, mode='loss')['loss']
+
+
+def save_moco_step(rank, port, views, out):
+    """Loss and gradients of a data-parallel step, for one of two shares."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    model = MMDistributedDataParallel(
+        tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double())
+    share = len(views[0]) // 2
+    views = [view[rank * share:(rank + 1) * share] for view in views]
+    # Twice: a parameter without a gradient is found out by the second pass.
+    for _ in range(2):
+        model.zero_grad()
+        loss = moco_loss(model, views)
+        loss.backward()
+    torch.save(
+        dict(
+            loss=loss.detach(),
+            gradients={
+                name: parameter.grad
+                for name, parameter in model.module.named_parameters()
+                if parameter.requires_grad
+            },
+            momentum_encoder=model.module.momentum_encoder.state_dict()),
+        out / f'{rank}.pth')
+    # Its reducer waits for the group when it goes, so it must go first.
+    del model
+    dist.destroy_process_group()

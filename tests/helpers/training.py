@@ -1,0 +1,123 @@
+"""A runner whose model keeps all the random numbers it was trained with."""
+
+import os
+import random
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+from mmhierseg.engine import RandomStateHook
+from mmhierseg.utils.checkpoints import read_safely
+from mmhierseg.utils.device import CPUDistributedDataParallel
+
+
+class Draws(torch.utils.data.Dataset):
+    """Each item is its index and a number from each generator."""
+
+    metainfo = {}
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return dict(
+            inputs=torch.tensor([
+                index, random.random(), np.random.rand(),
+                torch.rand(1).item()
+            ]))
+
+
+class Recorder(BaseModel):
+    """Draws a number of its own in each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.seen = []
+
+    def forward(self, inputs, mode):
+        own = torch.rand(1)
+        if mode == 'loss':
+            self.seen.append(torch.cat([inputs.flatten(), own]))
+            return dict(loss=self.weight.sum())
+        return [0]
+
+
+class Nothing(BaseMetric):
+    """Measures nothing."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        return {}
+
+
+def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
+                 own_init=False, hook=True, diff_rank_seed=False, **options):
+    """(iterations, 9) numbers: two items of a batch, the model's own."""
+    read_safely()
+    loader = dict(
+        batch_size=2,
+        dataset=Draws(),
+        collate_fn=dict(type='default_collate'),
+        sampler=dict(type='DefaultSampler', shuffle=True))
+    training = dict(
+        loader,
+        num_workers=workers,
+        persistent_workers=persistent and workers > 0)
+    if own_init:
+        training['worker_init_fn'] = dict(type=seed_by_seven)
+    if val:
+        options.update(
+            val_dataloader=dict(loader, num_workers=0),
+            val_cfg=dict(),
+            val_evaluator=Evaluator([Nothing()]))
+    options.setdefault('train_cfg', dict(by_epoch=True, max_epochs=epochs))
+    model = Recorder()
+    Runner(
+        model,
+        str(folder),
+        train_dataloader=training,
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
+        custom_hooks=[RandomStateHook()] if hook else None,
+        randomness=dict(seed=0, diff_rank_seed=diff_rank_seed),
+        # Of another run in the same second, MMEngine would take the log.
+        experiment_name=str(folder).replace('/', '_'),
+        **options).train()
+    return torch.stack(model.seen)
+
+
+def seed_by_seven(worker_id):
+    """Some way of one's own."""
+    for module in (random, np.random):
+        module.seed(7)
+    torch.manual_seed(7)
+
+
+def record_two_processes(rank, port, folder):
+    """An uninterrupted and a resumed run of one of two processes."""
+    torch.set_num_threads(1)
+    os.environ['LOCAL_RANK'] = str(rank)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    options = dict(
+        launcher='pytorch',
+        diff_rank_seed=True,
+        cfg=dict(
+            model_wrapper_cfg=dict(
+                type=CPUDistributedDataParallel.__name__, device_ids=None)))
+    runs = [recorded_run(folder / 'whole', **options)]
+    runs.append(
+        recorded_run(
+            folder / 'parts',
+            resume=True,
+            load_from=str(folder / 'whole' / 'epoch_1.pth'),
+            **options))
+    torch.save(runs, folder / f'{rank}.pth')
+    dist.destroy_process_group()

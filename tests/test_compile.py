@@ -1,0 +1,22 @@
+"""The switch `compile` of MMEngine's runner."""
+
+import pytest
+from helpers.pretraining import losses, train, write_config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('backend', ['eager', 'aot_eager'])
+def test_compiled_training_is_training(backend, tmp_path):
+    """Graph breaks are allowed: sizes of segments are read as numbers.
+
+    The default backend, inductor, takes many minutes to compile all graphs.
+    """
+    config = write_config(tmp_path)
+    options = ['--cfg-options', 'randomness.seed=0', 'train_cfg.max_epochs=1']
+    expected = losses(train(config, tmp_path / 'plain', *options))
+    output = train(config, tmp_path / 'compiled', *options,
+                   f'compile.backend={backend}')
+    assert 'Model has been "compiled"' in output
+    assert len(expected) == 2
+    assert list(map(float, losses(output))) == pytest.approx(
+        list(map(float, expected)), rel=0.02)

@@ -1,0 +1,163 @@
+"""MoCo v3 with CAST: several processes, accumulation, bfloat16."""
+
+import copy
+
+import pytest
+import torch
+from helpers.cast import random_inputs, tiny_cast
+from helpers.distributed import run_on_two_processes
+from helpers.moco import moco_loss, save_moco_step, tiny_moco
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+
+def two_views(batch, dtype=torch.float32):
+    """Two views of a batch of images, H != W."""
+    return [random_inputs(batch, seed=seed).to(dtype) for seed in (0, 1)]
+
+
+@pytest.mark.distributed
+def test_two_processes_are_one_with_both_batches(tmp_path):
+    """Loss: mean over the processes. Gradients: as DDP averages them."""
+    views = two_views(6, torch.float64)
+    run_on_two_processes(save_moco_step, views, tmp_path)
+    parts = [
+        torch.load(tmp_path / f'{rank}.pth', weights_only=True)
+        for rank in range(2)
+    ]
+    model = tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double()
+    for _ in range(2):
+        model.zero_grad()
+        loss = moco_loss(model, views)
+        loss.backward()
+    # Each process has a loss of its own: its queries, against all keys.
+    assert (parts[0]['loss'] - parts[1]['loss']).abs() > 1e-4
+    torch.testing.assert_close(
+        (parts[0]['loss'] + parts[1]['loss']) / 2, loss.detach(),
+        atol=1e-12, rtol=1e-12)
+    compared = 0
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            for part in parts:
+                torch.testing.assert_close(
+                    part['gradients'][name], parameter.grad,
+                    atol=1e-12, rtol=1e-9)
+            compared += parameter.grad.abs().max() > 1e-6
+    assert compared > 50
+    for name, value in model.momentum_encoder.state_dict().items():
+        assert torch.equal(parts[0]['momentum_encoder'][name], value), name
+
+
+def test_keys_of_other_processes_are_negatives(tmp_path):
+    """Not the same as two separate losses of half the batch."""
+    model = tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double()
+    views = two_views(6, torch.float64)
+    with torch.no_grad():
+        whole = moco_loss(model, views)
+        halves = [
+            moco_loss(model, [view[part] for view in views])
+            for part in (slice(0, 3), slice(3, 6))
+        ]
+    assert sum(halves) / 2 < whole - 0.1
+
+
+class Classifier(nn.Module):
+    """CAST and a linear layer; the loss of a batch is a mean over images."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = tiny_cast(
+            norm_eval=True, pool_drop_rate=0., fusion_drop_rate=0.)
+        self.fc = nn.Linear(48, 3)
+
+    def forward(self, images, labels):
+        return nn.functional.cross_entropy(
+            self.fc(self.backbone(images)[0]), labels)
+
+
+def steps(model, loss_of, batches, counts):
+    """Train by MMEngine's OptimWrapper, accumulating gradients."""
+    wrapper = OptimWrapper(
+        torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad], lr=1e-3),
+        accumulative_counts=counts)
+    wrapper.initialize_count_status(model, 0, len(batches))
+    for batch in batches:
+        with wrapper.optim_context(model):
+            loss = loss_of(model, batch)
+        wrapper.update_params(loss)
+    return model
+
+
+def test_accumulation_is_the_larger_batch():
+    """For losses that are means over images, as of a classifier."""
+    images = random_inputs(8).double()
+    labels = torch.tensor([0, 1, 2, 0, 1, 2, 2, 1])
+    torch.manual_seed(0)
+    start = Classifier().double().train()
+    results = []
+    for size, counts in ((4, 1), (2, 2)):
+        batches = list(zip(images.split(size), labels.split(size)))
+        results.append(
+            steps(copy.deepcopy(start), lambda model, batch: model(*batch),
+                  batches, counts).state_dict())
+    moved = 0
+    for name, value in results[0].items():
+        # Adam divides by the size of a gradient, rounding errors included.
+        torch.testing.assert_close(
+            results[1][name], value, atol=1e-6, rtol=1e-5)
+        moved += not torch.equal(value, start.state_dict()[name])
+    assert moved > 50
+
+
+def test_moco_accumulates():
+    """The weights rest in between; the momentum encoder follows all along."""
+    views = two_views(8)
+    batches = [[view[i:i + 2] for view in views] for i in (0, 2, 4, 6)]
+    seen = []
+
+    def loss_of(model, batch):
+        loss = moco_loss(model, batch)
+        seen.append(copy.deepcopy(model.state_dict()))
+        return loss
+
+    end = steps(tiny_moco(norm_eval=False), loss_of, batches, 2).state_dict()
+    assert all(value.isfinite().all() for value in end.values())
+    assert end['momentum_encoder.steps'] == 4
+    name = 'stages.0.0.attn.qkv.weight'
+    online, momentum = 'backbone.' + name, 'momentum_encoder.module.0.' + name
+    assert torch.equal(seen[0][online], seen[1][online])
+    assert not torch.equal(seen[1][online], seen[2][online])
+    assert torch.equal(seen[2][online], seen[3][online])
+    distances = [(state[online] - state[momentum]).norm() for state in seen]
+    # Equal but for rounding, until the first step is taken.
+    assert max(distances[:2]) < 1e-5
+    assert distances[2] > distances[3] > 1e-4
+
+
+@pytest.mark.parametrize('norm_eval, cosine', [(True, 0.98), (False, 0.9)])
+def test_bfloat16_autocast(norm_eval, cosine):
+    # Of images of different colours. Untrained features of images that are
+    # alike differ by less than bfloat16 resolves.
+    torch.manual_seed(5)
+    colours = torch.nn.functional.pad(
+        2 * torch.randn(16, 3, 1, 1), (0, 0, 0, 0, 0, 1))
+    views = [view + colours for view in two_views(16)]
+    results = []
+    for enabled in (False, True):
+        model = tiny_moco(
+            norm_eval=norm_eval, pool_drop_rate=0., fusion_drop_rate=0.)
+        torch.manual_seed(0)
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            loss = moco_loss(model, views)
+        loss.backward()
+        results.append((loss.detach(),
+                        torch.cat([
+                            p.grad.flatten() for p in model.parameters()
+                            if p.requires_grad
+                        ])))
+    (loss, gradient), (low_loss, low_gradient) = results
+    assert low_loss != loss
+    assert low_loss == pytest.approx(loss.item(), rel=0.03)
+    assert low_gradient.isfinite().all()
+    assert torch.cosine_similarity(low_gradient, gradient, dim=0) > cosine
