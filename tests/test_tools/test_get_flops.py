@@ -88,7 +88,7 @@ def test_attention_is_counted_as_its_products(tmp_path):
 
 @pytest.mark.parametrize('words, message', [
     (['missing.py'], 'there is no config file'),
-    ([ROOT / 'configs/_base_/default_runtime.py'], 'no `model` with a'),
+    ([ROOT / 'configs/_base_/default_runtime.py'], 'has no `model`'),
     ([ROOT / 'configs/cast/cast-s_in1k.py', '--shape', '0'],
      '--shape must be at least 1'),
     ([ROOT / 'configs/cast/cast-s_in1k.py', '--shape', '1', '2', '3'],

@@ -81,8 +81,8 @@ def build(cfg: Config) -> nn.Module:
     Raises:
         CommandError: If the config has no model with a backbone.
     """
-    if not (cfg.get('model') or {}).get('backbone'):
-        raise CommandError('the config has no `model` with a `backbone`')
+    if not cfg.model.get('backbone'):
+        raise CommandError('the `model` of the config has no `backbone`')
     init_default_scope(cfg.get('default_scope') or 'mmpretrain')
     settings = cfg.model
     if 'data_preprocessor' in cfg and 'data_preprocessor' not in settings:
