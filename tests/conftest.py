@@ -20,3 +20,13 @@ def own_default_scope():
     without a scope are looked up.
     """
     DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture(autouse=True)
+def own_checkpoint_reader(monkeypatch):
+    """Begin with torch's own reader of checkpoints.
+
+    What the tools do before anything else, by a variable of the environment,
+    stays for the whole process.
+    """
+    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)
