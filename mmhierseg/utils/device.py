@@ -6,6 +6,7 @@ talk through NCCL. Without a GPU the functions here exchange them for what the
 CPU can do; with a GPU they change nothing.
 """
 
+import gc
 import os
 import subprocess
 from contextlib import contextmanager
@@ -174,6 +175,9 @@ def cpu_process_group(launcher: str) -> Iterator[None]:
     try:
         yield
     finally:
+        # A data-parallel model that outlives the group aborts the process or
+        # waits for ever. Runners are in cycles, which only this frees.
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 

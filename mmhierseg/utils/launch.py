@@ -56,12 +56,7 @@ def train(argv: Optional[List[str]] = None) -> None:
         if cfg.get('resume'):
             check_resumable(checkpoint, cfg.load_from)
     with cpu_process_group(cfg.launcher):
-        runner = _build_runner(cfg)
-        # Runners of several strategies build model and data later.
-        if isinstance(runner.model, nn.Module):
-            _check_weights(_bare(runner.model), cfg, checkpoint)
-            _check_epoch(runner)
-        runner.train()
+        _train(cfg, checkpoint)
 
 
 def test(argv: Optional[List[str]] = None) -> None:
@@ -85,14 +80,32 @@ def test(argv: Optional[List[str]] = None) -> None:
     check_data(cfg, ['test_dataloader'])
     dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
     with cpu_process_group(cfg.launcher):
-        runner = _build_runner(cfg)
-        if checkpoint is not None:
-            check_matches(checkpoint, _bare(runner.model), args.checkpoint)
-        if dump and args.out_item != 'metrics':
-            runner.test_evaluator.metrics.append(DumpResults(args.out))
-        metrics = runner.test()
+        metrics = _test(cfg, checkpoint, args.checkpoint,
+                        args.out if dump and args.out_item != 'metrics' else
+                        None)
         if dump and args.out_item == 'metrics' and is_main_process():
             mmengine.dump(metrics, args.out)
+
+
+def _train(cfg: Config, checkpoint: Optional[dict]) -> None:
+    """Train; the runner ends with the call, before its process group."""
+    runner = _build_runner(cfg)
+    # Runners of several strategies build model and data later.
+    if isinstance(runner.model, nn.Module):
+        _check_weights(_bare(runner.model), cfg, checkpoint)
+        _check_epoch(runner)
+    runner.train()
+
+
+def _test(cfg: Config, checkpoint: Optional[dict], path: str,
+          predictions: Optional[str]) -> dict:
+    """Test, and write the predictions to a file if one is named."""
+    runner = _build_runner(cfg)
+    if checkpoint is not None:
+        check_matches(checkpoint, _bare(runner.model), path)
+    if predictions is not None:
+        runner.test_evaluator.metrics.append(DumpResults(predictions))
+    return runner.test()
 
 
 def _check_weights(model: nn.Module, cfg: Config,

@@ -1,5 +1,6 @@
 """A runner whose model keeps all the random numbers it was trained with."""
 
+import gc
 import os
 import random
 
@@ -120,4 +121,6 @@ def record_two_processes(rank, port, folder):
             load_from=str(folder / 'whole' / 'epoch_1.pth'),
             **options))
     torch.save(runs, folder / f'{rank}.pth')
+    # The runners' models must not outlive the group.
+    gc.collect()
     dist.destroy_process_group()
