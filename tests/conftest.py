@@ -23,10 +23,12 @@ def own_default_scope():
 
 
 @pytest.fixture(autouse=True)
-def own_checkpoint_reader(monkeypatch):
+def own_checkpoint_reader():
     """Begin with torch's own reader of checkpoints.
 
     What the tools do before anything else, by a variable of the environment,
     stays for the whole process.
     """
-    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)
+    os.environ.pop('TORCH_FORCE_WEIGHTS_ONLY_LOAD', None)
+    yield
+    os.environ.pop('TORCH_FORCE_WEIGHTS_ONLY_LOAD', None)
