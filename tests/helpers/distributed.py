@@ -11,7 +11,7 @@ from mmengine.model import MMDistributedDataParallel
 from .cast import tiny_cast
 
 
-def run_on_two_processes(work, *args, timeout=120):
+def run_on_two_processes(work, *args, timeout=300):
     """Call ``work(rank, port, *args)`` on two processes."""
     context = mp.spawn(work, (free_port(), *args), nprocs=2, join=False)
     deadline = time.monotonic() + timeout
