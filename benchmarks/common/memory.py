@@ -2,9 +2,10 @@
 
 Both are counts of PyTorch's allocator: how many bytes of tensors were alive
 at once, temporary ones inside operators included. On CUDA the allocator keeps
-that count itself. On the CPU the profiler is told of every allocation and
-every release, whose running sum is followed here; it is exact, and the same in
-every run.
+that count itself. On the CPU the profiler is told of every allocation and of
+its release, whose running sum is followed here; it is exact, and the same in
+every run. (The profiler is not told of the release of what was there before,
+so work that frees some of that, as no training step does, seems to need more.)
 
 The size of the process would be the other choice. It is not taken because it
 depends on what ran before: the C library keeps much of what is released, so a
@@ -46,8 +47,7 @@ def peak_bytes(call: Callable[[], object], device: str = 'cpu') -> int:
         call()
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
-    # Only the CPU's: an operator is recorded as an allocation of bytes, a
-    # release as one of a negative number.
+    # A release is recorded as an allocation of a negative number of bytes.
     with profile(
             activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         call()

@@ -136,7 +136,6 @@ def take_turns(calls: Dict[str, Callable[[], object]],
 
 def _time(call: Callable[[], object], number: int, device: str) -> float:
     """Seconds per call; no garbage is collected while the clock runs."""
-    gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:

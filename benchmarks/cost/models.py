@@ -6,17 +6,20 @@ no stochastic depth (of the ViT-S and CAST-S configs only one has it) and no
 synchronised batch norm (there is one process).
 """
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 
 from mmhierseg.utils.options import read_config
 
-__all__ = ['CONTENDERS', 'SUPERPIXELS', 'Contender', 'build_model']
+__all__ = [
+    'CONTENDERS', 'SUPERPIXELS', 'Contender', 'build_model', 'model_config'
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What makes superpixels, in advance or in the step: that of the configs
@@ -79,9 +82,9 @@ CONTENDERS = {
 }
 
 
-def build_model(contender: Contender, learner: bool, img_size: int,
-                make_superpixels: bool) -> BaseModel:
-    """Build a classifier, or MoCo v3, with random weights.
+def model_config(contender: Contender, learner: bool, img_size: int,
+                 make_superpixels: bool) -> ConfigDict:
+    """Config of a classifier, or of MoCo v3.
 
     Args:
         contender (Contender): The model.
@@ -92,18 +95,32 @@ def build_model(contender: Contender, learner: bool, img_size: int,
             expects them with the images.
 
     Returns:
-        BaseModel: The model, on the CPU.
+        ConfigDict: What MMPretrain builds the model from.
     """
     cfg = _read(contender.learner if learner else contender.classifier)
     cfg.merge_from_dict({'model.backbone.img_size': img_size})
     if not learner:
         cfg.merge_from_dict({'model.backbone.drop_path_rate': 0.})
-    cfg.merge_from_dict((contender.learner_options if learner else
-                         contender.classifier_options) or {})
+    options = (contender.learner_options if learner else
+               contender.classifier_options)
+    # Merging takes `_delete_` out of what it is given.
+    cfg.merge_from_dict(deepcopy(options or {}))
     settings = cfg.model
     settings.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
     if make_superpixels:
         settings.data_preprocessor.superpixels = SUPERPIXELS
+    return settings
+
+
+def build_model(settings: ConfigDict) -> BaseModel:
+    """Build a model with random weights, in one process.
+
+    Args:
+        settings (ConfigDict): Of :func:`model_config`.
+
+    Returns:
+        BaseModel: The model, on the CPU.
+    """
     init_default_scope('mmpretrain')
     model = revert_sync_batchnorm(MODELS.build(settings))
     model.init_weights()

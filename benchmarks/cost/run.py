@@ -20,24 +20,24 @@ from mmengine.logging import MMLogger
 # The benchmarks are not installed, and this file may be run from anywhere.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import mmhierseg  # noqa: F401, E402 - repairs the installed stack
-from benchmarks.common.machine import describe  # noqa: E402
-from benchmarks.common.memory import peak_bytes  # noqa: E402
-from benchmarks.common.report import (  # noqa: E402
+import mmhierseg  # noqa: F401 - repairs the installed stack
+from benchmarks.common.machine import describe
+from benchmarks.common.memory import peak_bytes
+from benchmarks.common.report import (
     README,
     read_section,
     replace_section,
     write_json,
 )
-from benchmarks.common.timing import take_turns  # noqa: E402
-from benchmarks.cost.models import CONTENDERS  # noqa: E402
-from benchmarks.cost.tables import (  # noqa: E402
+from benchmarks.common.timing import take_turns
+from benchmarks.cost.models import CONTENDERS
+from benchmarks.cost.tables import (
     Measurement,
     evaluate,
     to_markdown,
 )
-from benchmarks.cost.work import MODES, Step  # noqa: E402
-from mmhierseg.utils.errors import CommandError, run_command  # noqa: E402
+from benchmarks.cost.work import MODES, Step
+from mmhierseg.utils.errors import CommandError, run_command
 
 _QUICK = dict(models=['vit-s', 'cast-s', 'swin-t'], repeats=3, batch_size=4)
 _FULL = dict(models=list(CONTENDERS), repeats=10, batch_size=8)

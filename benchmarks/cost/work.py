@@ -18,7 +18,7 @@ from benchmarks.common.memory import held_bytes
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.datasets.transforms import GenerateSuperpixels
 
-from .models import SUPERPIXELS, Contender, build_model
+from .models import SUPERPIXELS, Contender, build_model, model_config
 
 __all__ = ['MODES', 'Mode', 'Step']
 
@@ -85,8 +85,9 @@ class Step:
         torch.manual_seed(0)
         self.mode, self.device = mode, device
         learner = mode.task == 'pretraining'
-        self.model = build_model(contender, learner, img_size,
-                                 make_superpixels).to(device)
+        self.model = build_model(
+            model_config(contender, learner, img_size,
+                         make_superpixels)).to(device)
         with_maps = contender.takes_superpixels and not make_superpixels
         self.views = [
             make_images(batch_size, img_size, first, with_maps).to(device)
@@ -101,16 +102,19 @@ class Step:
             # The schedule of the momentum asks for it: a runner would say.
             MessageHub.get_current_instance().update_info('max_iters', 10**6)
 
-    def __call__(self) -> None:
-        """Do one step."""
+    def __call__(self) -> object:
+        """Do one step.
+
+        Returns:
+            list[DataSample] | dict: What the model predicts, or its losses.
+        """
         data = self._batch()
         if self.optim_wrapper is not None:
-            self.model.train_step(data, self.optim_wrapper)
-            return
+            return self.model.train_step(data, self.optim_wrapper)
         bf16 = self.mode.precision == 'bf16'
         with torch.no_grad(), torch.autocast(
                 self.device, torch.bfloat16, enabled=bf16):
-            self.model.test_step(data)
+            return self.model.test_step(data)
 
     def held_bytes(self) -> int:
         """Memory of weights, buffers and the optimizer's state."""
