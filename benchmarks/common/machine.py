@@ -71,7 +71,7 @@ def in_words(record: Dict[str, object]) -> str:
     parts = [
         f'{record["cpu"]}, {record["cpu_cores"]} cores, '
         f'{record["cpu_capability"]}',
-        f'{record["threads"]} threads',
+        f'threads: {record["threads"]}',
         *([f'load {load} before'] if load is not None else []),
         *(f'{name} {version}'
           for name, version in record['versions'].items() if version),
