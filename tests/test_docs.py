@@ -21,7 +21,7 @@ PAGES = sorted((ROOT / 'docs').glob('*.md'))
 EXAMPLES = sorted((ROOT / 'docs/examples').glob('*.py'))
 TEXTS = [
     *PAGES, *EXAMPLES, ROOT / 'README.md', ROOT / 'CHANGELOG.md',
-    *sorted(ROOT.glob('configs/*/README.md'))
+    ROOT / 'benchmarks/README.md', *sorted(ROOT.glob('configs/*/README.md'))
 ]
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 
