@@ -142,8 +142,8 @@ def find_overlaps(segments: np.ndarray, regions: np.ndarray,
         Overlaps(segment=array([0, 0, 1, 1]), region=array([0, 5, 0, 5]), \
 count=array([1, 2, 1, 2]))
     """
-    segment, segment_ids = _number(segments[mask])
-    region, region_ids = _number(regions[mask])
+    segment, segment_ids = number_from_zero(segments[mask])
+    region, region_ids = number_from_zero(regions[mask])
     pair = segment * len(region_ids) + region
     num_pairs = len(segment_ids) * len(region_ids)
     if num_pairs <= 4 * mask.size:
@@ -170,8 +170,20 @@ def sizes_of(overlaps: Overlaps) -> np.ndarray:
     return np.diff(overlaps.count.cumsum()[ends], prepend=0)
 
 
-def _number(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Number values from 0 in their own order; also, which they were."""
+def number_from_zero(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Number values from 0, without gaps and in their own order.
+
+    Args:
+        values (np.ndarray): (n,) int64.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: The numbers, (n,) int64, and which
+        value has which number, (S,) int64.
+
+    Example:
+        >>> number_from_zero(np.array([7, -2, 7]))
+        (array([1, 0, 1]), array([-2,  7]))
+    """
     if not values.size:
         return values, values
     lowest, highest = int(values.min()), int(values.max())

@@ -20,6 +20,7 @@ from .label_maps import (
     as_label_maps,
     check_regions,
     find_overlaps,
+    number_from_zero,
     sizes_of,
 )
 
@@ -200,7 +201,7 @@ def explained_variation_sums(segments: LabelMap,
     # A constant image becomes exactly zero; its mean might be rounded.
     pixels -= pixels[0]
     pixels -= pixels.mean(axis=0)
-    _, segment = np.unique(segments[mask], return_inverse=True)
+    segment, _ = number_from_zero(segments[mask])
     sizes = np.bincount(segment)
     # Summed exactly, so that the order of the segments does not matter.
     between = math.fsum(

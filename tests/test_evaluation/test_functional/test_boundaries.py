@@ -106,8 +106,7 @@ class TestCounts:
         assert boundary_counts(pred, target, 2, 0.01).matched_pred[1] == 1
 
     def test_windows_end_at_the_border(self):
-        """The last pixel of a row is no neighbour of the next one's first,
-        nor the last row of a class of the next class's first."""
+        """The end of a row is far from the start of the next one."""
         pred, target = np.zeros((2, 12, 30), dtype=int)
         pred[5, 29] = target[6, 0] = 1
         pred[0, 15] = target[11, 15] = 2
@@ -209,12 +208,11 @@ class TestRecall:
     def test_hand_computed(self):
         """The window is a square: its corner counts."""
         target, segments = np.zeros((2, 20, 30), dtype=int)
-        # 1 pixel and its 4 neighbours are a boundary.
+        # A pixel and its 4 neighbours are the boundary, in both.
         target[9, 9] = 4
         segments[12, 12] = 4
-        # Of (9, 9): (12, 11) is (3, 2) away, (11, 12) is (2, 3). Of the
-        # neighbours below and right, (10, 9) and (9, 10): (11, 12) is 3 off,
-        # (12, 11) is (2, 2) off (10, 9), so both are met.
+        # (12, 11) is (3, 2) away from (9, 9) but (2, 2) from (10, 9), and
+        # (11, 12) is (2, 2) away from (9, 10). (8, 9) and (9, 8) are 3 off.
         assert boundary_recall_counts(segments, target) == (2, 5)
         assert boundary_recall_counts(segments, target, 3) == (5, 5)
 
