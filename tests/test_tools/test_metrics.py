@@ -58,6 +58,7 @@ def last_line(path):
     return json.loads(path.read_text().splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_validation_and_testing_on_two_processes(tool, tmp_path):
     config = tmp_path / 'config.py'
