@@ -10,6 +10,7 @@ Legend: H x W pixels, C classes, n boundary pixels.
 """
 
 import math
+from numbers import Real
 from typing import NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def boundary_counts(pred: LabelMap,
     Raises:
         TypeError: If a map is no array or tensor of integers.
         ValueError: If shapes differ, a label is no class, or the tolerance
-            is negative.
+            is negative or not finite.
 
     Example:
         >>> pred = np.array([[0, 0, 1, 1, 1, 1]])
@@ -92,9 +93,7 @@ def boundary_counts(pred: LabelMap,
         array([1, 1])
     """
     pred, target = as_label_maps(pred=pred, target=target)
-    if not 0 <= tolerance < math.inf:
-        raise ValueError('`tolerance` must be a share of the diagonal, at '
-                         f'least 0, got {tolerance}')
+    check_share('tolerance', tolerance)
     valid = target != ignore_index
     check_classes('pred', pred, valid, num_classes)
     check_classes('target', target, valid, num_classes)
@@ -198,12 +197,7 @@ def boundary_recall_counts(segments: LabelMap,
         ValueError: As there.
     """
     segments, target = as_label_maps(segments=segments, target=target)
-    if isinstance(tolerance, bool) or not isinstance(
-            tolerance, (int, np.integer)):
-        raise TypeError('`tolerance` must be a number of pixels, an integer, '
-                        f'got {tolerance!r}')
-    if tolerance < 0:
-        raise ValueError(f'`tolerance` must be at least 0, got {tolerance}')
+    check_pixels('tolerance', tolerance)
     valid = target != ignore_index
     check_regions(target, valid)
     # Whatever its label: all boundary pixels are of one class.
@@ -214,6 +208,42 @@ def boundary_recall_counts(segments: LabelMap,
     found = _is_near(true, made, target.shape,
                      [tolerance] * (tolerance + 1))
     return int(found.sum()), found.size
+
+
+def check_share(name: str, value: float) -> None:
+    """Check a tolerance that is a share of the diagonal.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value (float): To be at least 0.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is negative or not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f'`{name}` must be a number, got {value!r}')
+    if not 0 <= value < math.inf:
+        raise ValueError(f'`{name}` must be a share of the diagonal, at '
+                         f'least 0, got {value}')
+
+
+def check_pixels(name: str, value: int) -> None:
+    """Check a tolerance that is a number of pixels.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value (int): To be at least 0.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is negative.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f'`{name}` must be a number of pixels, an integer, '
+                        f'got {value!r}')
+    if value < 0:
+        raise ValueError(f'`{name}` must be at least 0, got {value}')
 
 
 def _is_boundary(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:

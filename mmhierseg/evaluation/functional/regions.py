@@ -27,9 +27,9 @@ def nf_covering(segments: LabelMap,
                 ignore_index: int = 255) -> float:
     """Normalised foreground covering of an image (HSG, CVPR 2022).
 
-    NFCovering(S' -> S_fg) = 1 / |S_fg| * sum over R in S_fg of the largest
-    |R n R'| / |R u R'| over R' in S', with S_fg the regions with positive id
-    and S' all segments. Ignored pixels are cut away from both.
+    For each true region with a positive id the largest IoU that a segment
+    has with it; the mean over these regions. Ignored pixels are cut away from
+    regions and segments.
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.

@@ -94,9 +94,10 @@ def undersegmentation_error(segments: LabelMap,
                             ignore_index: int = 255) -> float:
     """Share of pixels by which segments leak across region borders.
 
-    1 / N times the sum, over the regions T and the segments S that meet T,
-    of the smaller of |S n T| and |S without T| (Neubert and Protzel,
-    "Superpixel Benchmark and Comparison", 2012).
+    Of each segment and each region that it meets, the smaller of the segment's
+    parts inside and outside the region; the sum of these, over the number of
+    pixels that are not ignored (Neubert and Protzel, "Superpixel Benchmark
+    and Comparison", 2012).
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
@@ -147,8 +148,8 @@ def explained_variation(segments: LabelMap,
                         image: Union[np.ndarray, Tensor]) -> float:
     """Share of an image's variation that lies between its segments.
 
-    The sum over segments of |S_j| ||mean_j - mean||^2, over the sum over
-    pixels of ||x_n - mean||^2.
+    The squared distance from the mean colour, summed over pixels: that of the
+    mean colour of the pixel's segment, divided by that of the pixel itself.
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.

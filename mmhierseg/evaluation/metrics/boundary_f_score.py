@@ -9,6 +9,7 @@ from mmhierseg.evaluation.functional import (
     boundary_counts,
     boundary_f_score,
 )
+from mmhierseg.evaluation.functional.boundaries import check_share
 from mmhierseg.registry import METRICS
 
 from .per_image import PerImageMetric
@@ -41,6 +42,10 @@ class BoundaryFScore(PerImageMetric):
         collect_dir (str, optional): Folder that results are collected in.
             Defaults to None, a temporary one.
 
+    Raises:
+        TypeError: If ``tolerance`` is no number.
+        ValueError: If it is negative or not finite.
+
     Example:
         >>> metric = BoundaryFScore()
         >>> metric.dataset_meta = dict(classes=('road', 'car'))
@@ -64,6 +69,7 @@ class BoundaryFScore(PerImageMetric):
             collect_device=collect_device,
             prefix=prefix,
             collect_dir=collect_dir)
+        check_share('tolerance', tolerance)
         self.tolerance = tolerance
 
     def measure(self, sample: dict, data_batch: Optional[dict],

@@ -12,6 +12,7 @@ from mmhierseg.evaluation.functional import (
     explained_variation_sums,
     undersegmentation_counts,
 )
+from mmhierseg.evaluation.functional.boundaries import check_pixels
 from mmhierseg.registry import METRICS
 
 from .per_level import PerLevelMetric
@@ -56,9 +57,11 @@ class SuperpixelQuality(PerLevelMetric):
             Defaults to None, a temporary one.
 
     Raises:
-        TypeError: If ``levels`` is no list of integers.
-        ValueError: If it is empty, or names a level twice or a negative one,
-            or if a measure is unknown.
+        TypeError: If ``levels`` is no list of integers, or
+            ``boundary_tolerance`` no integer.
+        ValueError: If ``levels`` is empty, or names a level twice or a
+            negative one, if a measure is unknown, or if
+            ``boundary_tolerance`` is negative.
     """
 
     def __init__(self,
@@ -84,6 +87,7 @@ class SuperpixelQuality(PerLevelMetric):
             raise ValueError('`measures` must be a list of some of '
                              f'{_MEASURES}, got {measures!r}')
         self.measures = tuple(measures)
+        check_pixels('boundary_tolerance', boundary_tolerance)
         self.boundary_tolerance = boundary_tolerance
 
     def measure_level(self, segments: Tensor, target: Tensor,
@@ -147,12 +151,12 @@ class SuperpixelQuality(PerLevelMetric):
 def _image(data_batch: Optional[dict], index: int) -> Tensor:
     """(3, h, w) image as the pipeline gave it, without its segments."""
     inputs = (data_batch or {}).get('inputs')
-    image = None if inputs is None else inputs[index]
-    if not isinstance(image, Tensor):
+    # With test-time augmentation, a list of each augmentation's images.
+    if inputs is None or not isinstance(inputs[0], Tensor):
         raise ValueError('EV is measured on the image of the batch, but there '
                          "is none: leave 'EV' out of `measures` with "
                          'test-time augmentation and offline')
-    return image[:3]
+    return inputs[index][:3]
 
 
 def _resize(segments: Tensor, size: Sequence[int]) -> Tensor:

@@ -50,6 +50,12 @@ class TestBoundaryFScore:
         ]
         assert scores == sorted(scores) and len(set(scores)) == 4
 
+    def test_wrong_tolerance(self):
+        with pytest.raises(ValueError, match='`tolerance` .* got -0.1'):
+            BoundaryFScore(tolerance=-0.1)
+        with pytest.raises(TypeError, match="`tolerance` .* got '1'"):
+            BoundaryFScore(tolerance='1')
+
     def test_no_boundary(self):
         flat = torch.zeros(1, 30, 41, dtype=torch.long)
         for value in one(BoundaryFScore(), pred_sem_seg=flat,
@@ -216,6 +222,10 @@ class TestSuperpixelQuality:
             ['SuperpixelQuality/BR/level0'] for t in range(3)
         ]
         assert values == sorted(values) and len(set(values)) == 3
+
+    def test_wrong_boundary_tolerance(self):
+        with pytest.raises(TypeError, match='`boundary_tolerance` .* got 2.5'):
+            SuperpixelQuality(boundary_tolerance=2.5)
 
     def test_variation_of_an_image_of_another_size(self):
         """The image is as it entered the model, the maps as it was loaded."""
