@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.evaluation import METRICS, evaluate, make_sample
+from helpers.evaluation import CLASSES, METRICS, evaluate, make_sample
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.structures import PixelData
 
@@ -143,6 +143,21 @@ class TestLevels:
         results = one(metric(segments_field='superpixels', levels=None),
                       superpixels=labels)
         assert results == one(metric(levels=[0]))
+
+    def test_maps_of_other_axes(self, metric):
+        """(H, W) is one level; what has four axes, nobody knows."""
+        _, sample = make_sample(0)
+        fields = sample.to_dict()
+        levels = fields['pred_hierarchy']['data']
+        one_level = metric(levels=None, prefix='one')
+        fields['pred_hierarchy'] = dict(data=levels[0])
+        image = make_sample(0)[0]
+        one_level.dataset_meta = dict(classes=CLASSES)
+        one_level.process(dict(inputs=[image]), [fields])
+        assert set(one_level.results[0]) == {0}
+        fields['pred_hierarchy'] = dict(data=levels[None])
+        with pytest.raises(ValueError, match=r'got \(1, 3, 30, 41\)'):
+            one_level.process(dict(inputs=[image]), [fields])
 
     def test_images_of_different_levels(self, metric):
         image, sample = make_sample(1)
