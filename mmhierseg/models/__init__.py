@@ -1,4 +1,4 @@
-"""Models: backbones, necks and data preprocessors."""
+"""Models: backbones, necks, segmentors and data preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (
@@ -7,8 +7,10 @@ from .data_preprocessors import (
     SuperpixelSelfSupDataPreprocessor,
 )
 from .necks import GraphPooling
+from .segmentors import HierarchyEncoderDecoder
 
 __all__ = [
-    'CAST', 'GraphPooling', 'SuperpixelClsDataPreprocessor',
-    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+    'CAST', 'GraphPooling', 'HierarchyEncoderDecoder',
+    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
+    'SuperpixelSelfSupDataPreprocessor'
 ]

@@ -1,7 +1,10 @@
 """Structures that carry a hierarchy between backbones, heads and metrics."""
 
 from .cast_output import CASTOutput
+from .pred_hierarchy import add_hierarchy
 from .segment_hierarchy import SegmentHierarchy
 from .segment_tokens import SegmentTokens
 
-__all__ = ['CASTOutput', 'SegmentHierarchy', 'SegmentTokens']
+__all__ = [
+    'CASTOutput', 'SegmentHierarchy', 'SegmentTokens', 'add_hierarchy'
+]

@@ -1,0 +1,39 @@
+"""Functional core of the metrics: one image's label maps in, counts out.
+
+NumPy arrays or tensors, on any device; results are NumPy arrays and Python
+numbers. In ground truth, ``ignore_index`` leaves the pixel out of everything;
+segments below 0 are no segment. Nothing depends on how segments are numbered.
+"""
+
+from .boundaries import (
+    BoundaryCounts,
+    boundary_counts,
+    boundary_f_score,
+    boundary_recall,
+    boundary_recall_counts,
+)
+from .regions import (
+    class_areas,
+    covering_sums,
+    mean_iou,
+    mean_iou_of_areas,
+    nf_covering,
+    region_miou,
+)
+from .superpixel_quality import (
+    achievable_segmentation_accuracy,
+    achievable_segmentation_counts,
+    explained_variation,
+    explained_variation_sums,
+    undersegmentation_counts,
+    undersegmentation_error,
+)
+
+__all__ = [
+    'BoundaryCounts', 'achievable_segmentation_accuracy',
+    'achievable_segmentation_counts', 'boundary_counts', 'boundary_f_score',
+    'boundary_recall', 'boundary_recall_counts', 'class_areas',
+    'covering_sums', 'explained_variation', 'explained_variation_sums',
+    'mean_iou', 'mean_iou_of_areas', 'nf_covering', 'region_miou',
+    'undersegmentation_counts', 'undersegmentation_error'
+]

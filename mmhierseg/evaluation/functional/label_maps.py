@@ -1,0 +1,195 @@
+"""Label maps as the measures read them, and how two of them overlap.
+
+Legend: H x W pixels, S segments, T regions of the ground truth, K pairs of a
+segment and a region that have a pixel in common.
+"""
+
+from typing import NamedTuple, Tuple, Union
+
+import numpy as np
+from torch import Tensor
+
+LabelMap = Union[np.ndarray, Tensor]
+
+
+class Overlaps(NamedTuple):
+    """Pairs of a segment and a region that have pixels in common.
+
+    Segments are numbered from 0 without gaps, regions keep their ids.
+    """
+
+    segment: np.ndarray
+    """(K,) int64: number of the segment, in [0, S - 1], in rising order."""
+    region: np.ndarray
+    """(K,) int64: id of the region; rises where the segment is the same."""
+    count: np.ndarray
+    """(K,) int64: number of common pixels, at least 1."""
+
+
+def as_label_map(name: str, value: LabelMap) -> np.ndarray:
+    """Check a label map and bring it to NumPy.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value (np.ndarray | Tensor): To be (H, W) of an integer dtype.
+
+    Returns:
+        np.ndarray: (H, W) int64, in main memory.
+
+    Raises:
+        TypeError: If it is no array or tensor, or not of integers.
+        ValueError: If it has not two axes.
+    """
+    got = getattr(value, 'dtype', type(value).__name__)
+    # NumPy has no array for some of torch's dtypes, bfloat16 among them.
+    if isinstance(value, Tensor) and not value.dtype.is_floating_point:
+        value = value.detach().cpu().numpy()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in 'iu':
+        raise TypeError(f'`{name}` must be a NumPy array or a tensor of '
+                        f'integers, got {got}')
+    if value.ndim != 2:
+        raise ValueError(
+            f'`{name}` must have shape (H, W), got {value.shape}')
+    return value.astype(np.int64)
+
+
+def as_label_maps(**maps: LabelMap) -> Tuple[np.ndarray, ...]:
+    """Check label maps of one image.
+
+    Args:
+        **maps (np.ndarray | Tensor): By their names in messages; as in
+            :func:`as_label_map`.
+
+    Returns:
+        tuple[np.ndarray, ...]: The maps, (H, W) int64.
+
+    Raises:
+        TypeError: If one is no array or tensor of integers.
+        ValueError: If one has not two axes, or their shapes differ.
+    """
+    arrays = tuple(as_label_map(*item) for item in maps.items())
+    names = [f'`{name}`' for name in maps]
+    for name, array in zip(names[1:], arrays[1:]):
+        if array.shape != arrays[0].shape:
+            raise ValueError(
+                f'{names[0]} and {name} must have the same shape, got '
+                f'{arrays[0].shape} and {array.shape}')
+    return arrays
+
+
+def check_regions(regions: np.ndarray, valid: np.ndarray) -> None:
+    """Check that regions of the ground truth have ids.
+
+    Args:
+        regions (np.ndarray): (H, W) int64.
+        valid (np.ndarray): (H, W) bool, False where the pixel is ignored.
+
+    Raises:
+        ValueError: If an id is negative.
+    """
+    lowest = regions.min(where=valid, initial=0)
+    if lowest < 0:
+        raise ValueError('`target` must not be negative but where it is '
+                         f'`ignore_index`, got {lowest}')
+
+
+def check_classes(name: str, labels: np.ndarray, valid: np.ndarray,
+                  num_classes: int) -> None:
+    """Check that labels are classes.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        labels (np.ndarray): (H, W) int64.
+        valid (np.ndarray): (H, W) bool, False where the pixel is ignored.
+        num_classes (int): Number of classes.
+
+    Raises:
+        TypeError: If ``num_classes`` is no integer.
+        ValueError: If there is no class, or a label of a pixel that is not
+            ignored is none.
+    """
+    if not isinstance(num_classes, (int, np.integer)):
+        raise TypeError(
+            f'`num_classes` must be an integer, got {num_classes!r}')
+    if num_classes < 1:
+        raise ValueError(
+            f'`num_classes` must be at least 1, got {num_classes}')
+    lowest = labels.min(where=valid, initial=0)
+    highest = labels.max(where=valid, initial=0)
+    if lowest < 0 or highest >= num_classes:
+        raise ValueError(
+            f'`{name}` must be a class in [0, {num_classes - 1}], or ignored '
+            'by the ground truth; got '
+            f'{lowest if lowest < 0 else highest}')
+
+
+def find_overlaps(segments: np.ndarray, regions: np.ndarray,
+                  mask: np.ndarray) -> Overlaps:
+    """Count the common pixels of segments and regions.
+
+    Args:
+        segments (np.ndarray): (H, W) int64, any numbers.
+        regions (np.ndarray): (H, W) int64, any ids.
+        mask (np.ndarray): (H, W) bool: the pixels that count.
+
+    Returns:
+        Overlaps: One entry per pair that has a pixel in common.
+
+    Example:
+        >>> segments = np.array([[7, 7, 3], [7, 3, 3]])
+        >>> regions = np.array([[0, 5, 5], [5, 5, 0]])
+        >>> find_overlaps(segments, regions, segments > 0)
+        Overlaps(segment=array([0, 0, 1, 1]), region=array([0, 5, 0, 5]), \
+count=array([1, 2, 1, 2]))
+    """
+    segment, segment_ids = number_from_zero(segments[mask])
+    region, region_ids = number_from_zero(regions[mask])
+    pair = segment * len(region_ids) + region
+    num_pairs = len(segment_ids) * len(region_ids)
+    if num_pairs <= 4 * mask.size:
+        table = np.bincount(pair, minlength=num_pairs)
+        pair = np.flatnonzero(table)
+        count = table[pair]
+    else:
+        # A table of many segments and many regions would be all zeros.
+        pair, count = np.unique(pair, return_counts=True)
+    width = max(len(region_ids), 1)
+    return Overlaps(pair // width, region_ids[pair % width], count)
+
+
+def sizes_of(overlaps: Overlaps) -> np.ndarray:
+    """Number of pixels of each segment.
+
+    Args:
+        overlaps (Overlaps): Of all pixels of the segments.
+
+    Returns:
+        np.ndarray: (S,) int64.
+    """
+    ends = np.flatnonzero(np.diff(overlaps.segment, append=-1))
+    return np.diff(overlaps.count.cumsum()[ends], prepend=0)
+
+
+def number_from_zero(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Number values from 0, without gaps and in their own order.
+
+    Args:
+        values (np.ndarray): (n,) int64.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: The numbers, (n,) int64, and which
+        value has which number, (S,) int64.
+
+    Example:
+        >>> number_from_zero(np.array([7, -2, 7]))
+        (array([1, 0, 1]), array([-2,  7]))
+    """
+    if not values.size:
+        return values, values
+    lowest, highest = int(values.min()), int(values.max())
+    if highest - lowest > 4 * values.size:
+        ids, numbers = np.unique(values, return_inverse=True)
+        return numbers, ids
+    shifted = values - lowest
+    used = np.bincount(shifted) > 0
+    return (used.cumsum() - 1)[shifted], np.flatnonzero(used) + lowest

@@ -1,0 +1,184 @@
+"""How well segments fit regions: covering, and the mIoU that they allow.
+
+Legend: H x W pixels, S segments, R regions, C classes.
+"""
+
+import math
+from typing import Tuple
+
+import numpy as np
+
+from .label_maps import (
+    LabelMap,
+    as_label_maps,
+    check_classes,
+    find_overlaps,
+    sizes_of,
+)
+
+__all__ = [
+    'class_areas', 'covering_sums', 'mean_iou', 'mean_iou_of_areas',
+    'nf_covering', 'region_miou'
+]
+
+
+def nf_covering(segments: LabelMap,
+                regions: LabelMap,
+                ignore_index: int = 255) -> float:
+    """Normalised foreground covering of an image (HSG, CVPR 2022).
+
+    For each true region with a positive id the largest IoU that a segment
+    has with it; the mean over these regions. Ignored pixels are cut away from
+    regions and segments.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+        regions (np.ndarray | Tensor): Ids of the true regions, (H, W)
+            integer; the background is 0.
+        ignore_index (int): Id of pixels that are left out. Defaults to 255.
+
+    Returns:
+        float: In [0, 1]; NaN if there is no region with a positive id.
+
+    Raises:
+        TypeError: If a map is no array or tensor of integers.
+        ValueError: If a map has not two axes, or their shapes differ.
+
+    Example:
+        >>> regions = np.array([[0, 1, 1, 1], [0, 0, 2, 2]])
+        >>> segments = np.array([[0, 0, 1, 1], [0, 0, 2, 2]])
+        >>> nf_covering(segments, regions)  # (2/3 + 1) / 2
+        0.8333333333333333
+    """
+    total, number = covering_sums(segments, regions, ignore_index)
+    return total / number if number else math.nan
+
+
+def covering_sums(segments: LabelMap,
+                  regions: LabelMap,
+                  ignore_index: int = 255) -> Tuple[float, int]:
+    """Numerator and denominator of :func:`nf_covering`.
+
+    Args:
+        segments (np.ndarray | Tensor): As there.
+        regions (np.ndarray | Tensor): As there.
+        ignore_index (int): As there. Defaults to 255.
+
+    Returns:
+        tuple[float, int]: Sum of the best IoUs, and number of regions.
+
+    Raises:
+        TypeError: As there.
+        ValueError: As there.
+    """
+    segments, regions = as_label_maps(segments=segments, regions=regions)
+    valid = regions != ignore_index
+    # A region keeps the pixels that no segment has.
+    ids, sizes = np.unique(
+        regions[valid & (regions > 0)], return_counts=True)
+    overlaps = find_overlaps(segments, regions, valid & (segments >= 0))
+    segment_sizes = sizes_of(overlaps)
+    foreground = overlaps.region > 0
+    segment, region, count = (part[foreground] for part in overlaps)
+    region = np.searchsorted(ids, region)
+    iou = count / (segment_sizes[segment] + sizes[region] - count)
+    best = np.zeros(len(ids))
+    np.maximum.at(best, region, iou)
+    # Exact, so that the order of the regions does not matter.
+    return math.fsum(best), len(ids)
+
+
+def region_miou(segments: LabelMap,
+                target: LabelMap,
+                num_classes: int,
+                ignore_index: int = 255) -> np.ndarray:
+    """Confusion matrix if each segment takes its most frequent true class.
+
+    The smallest class is taken where several are most frequent. With
+    :func:`mean_iou` this is the best that a labelling by majority can reach.
+    Matrices of images add up to that of the data set.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+            Pixels without a segment take no class: they are in no column, so
+            they are left out.
+        target (np.ndarray | Tensor): True classes, (H, W) integer in
+            [0, C - 1] or ``ignore_index``.
+        num_classes (int): C.
+        ignore_index (int): Label of pixels that are left out.
+            Defaults to 255.
+
+    Returns:
+        np.ndarray: (C, C) int64, numbers of pixels; true classes in rows.
+
+    Raises:
+        TypeError: If a map is no array or tensor of integers.
+        ValueError: If shapes differ or a label is no class.
+
+    Example:
+        >>> segments = np.array([[0, 0, 0, 1, 1]])
+        >>> target = np.array([[0, 0, 1, 1, 1]])
+        >>> region_miou(segments, target, num_classes=2)
+        array([[2, 0],
+               [1, 2]])
+    """
+    segments, target = as_label_maps(segments=segments, target=target)
+    valid = target != ignore_index
+    check_classes('target', target, valid, num_classes)
+    segment, label, count = find_overlaps(segments, target,
+                                          valid & (segments >= 0))
+    # Of each segment, the largest overlap first, then the smallest class.
+    order = np.lexsort((label, -count, segment))
+    is_first = np.diff(segment, prepend=-1) > 0
+    majority = label[order[is_first]]
+    confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(confusion, (label, majority[segment]), count)
+    return confusion
+
+
+def mean_iou(confusion: np.ndarray) -> float:
+    """Mean IoU over the classes that occur in prediction or truth.
+
+    Args:
+        confusion (np.ndarray): (C, C) numbers of pixels, true classes in
+            rows.
+
+    Returns:
+        float: In [0, 1]; NaN if there is no pixel.
+
+    Example:
+        >>> mean_iou(np.array([[2, 0], [1, 2]]))  # 2/3 and 2/3
+        0.6666666666666666
+    """
+    return mean_iou_of_areas(class_areas(confusion))
+
+
+def class_areas(confusion: np.ndarray) -> np.ndarray:
+    """What the IoUs need of a confusion matrix; adds up as matrices do.
+
+    Args:
+        confusion (np.ndarray): (C, C) numbers of pixels, true classes in
+            rows.
+
+    Returns:
+        np.ndarray: (3, C): pixels of each class that are right, that are
+        predicted to be of it, and that are of it.
+    """
+    return np.stack(
+        [confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)])
+
+
+def mean_iou_of_areas(areas: np.ndarray) -> float:
+    """Mean IoU over the classes that occur in prediction or truth.
+
+    Args:
+        areas (np.ndarray): (3, C), from :func:`class_areas`.
+
+    Returns:
+        float: In [0, 1]; NaN if there is no pixel.
+    """
+    hits, predicted, true = areas
+    union = predicted + true - hits
+    if not union.any():
+        return math.nan
+    return float((hits[union > 0] / union[union > 0]).mean())

@@ -1,0 +1,249 @@
+"""Quality of superpixels: what they cost whatever is made of them later.
+
+Each measure is a quotient. The functions that end in ``_counts`` or ``_sums``
+give both its parts, which those of a data set are the sums of. How well
+boundaries are met: :func:`~.boundaries.boundary_recall`.
+
+Legend: H x W pixels, N of them counted, C channels, S segments.
+"""
+
+import math
+from typing import Tuple, Union
+
+import numpy as np
+from torch import Tensor
+
+from .label_maps import (
+    LabelMap,
+    Overlaps,
+    as_label_map,
+    as_label_maps,
+    check_regions,
+    find_overlaps,
+    number_from_zero,
+    sizes_of,
+)
+
+__all__ = [
+    'achievable_segmentation_accuracy', 'achievable_segmentation_counts',
+    'explained_variation', 'explained_variation_sums',
+    'undersegmentation_counts', 'undersegmentation_error'
+]
+
+
+def achievable_segmentation_accuracy(segments: LabelMap,
+                                     target: LabelMap,
+                                     ignore_index: int = 255) -> float:
+    """Share of pixels that are right if each segment takes its best region.
+
+    The sum over segments of the largest overlap with one region, over the
+    number of pixels that are not ignored.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+            Pixels without a segment are never right.
+        target (np.ndarray | Tensor): Ids of the true regions, (H, W)
+            integer, at least 0 or ``ignore_index``.
+        ignore_index (int): Id of pixels that are left out. Defaults to 255.
+
+    Returns:
+        float: In [0, 1]; NaN if every pixel is ignored.
+
+    Raises:
+        TypeError: If a map is no array or tensor of integers.
+        ValueError: If shapes differ or an id is negative.
+
+    Example:
+        >>> segments = np.array([[0, 0, 0, 1, 1]])
+        >>> target = np.array([[0, 0, 1, 1, 1]])
+        >>> achievable_segmentation_accuracy(segments, target)
+        0.8
+    """
+    right, number = achievable_segmentation_counts(segments, target,
+                                                   ignore_index)
+    return right / number if number else math.nan
+
+
+def achievable_segmentation_counts(segments: LabelMap,
+                                   target: LabelMap,
+                                   ignore_index: int = 255
+                                   ) -> Tuple[int, int]:
+    """Both parts of :func:`achievable_segmentation_accuracy`.
+
+    Args:
+        segments (np.ndarray | Tensor): As there.
+        target (np.ndarray | Tensor): As there.
+        ignore_index (int): As there. Defaults to 255.
+
+    Returns:
+        tuple[int, int]: Pixels that can be right, and all.
+
+    Raises:
+        TypeError: As there.
+        ValueError: As there.
+    """
+    overlaps, number = _overlaps(segments, target, ignore_index)
+    starts = np.flatnonzero(np.diff(overlaps.segment, prepend=-1))
+    if not starts.size:
+        return 0, number
+    return int(np.maximum.reduceat(overlaps.count, starts).sum()), number
+
+
+def undersegmentation_error(segments: LabelMap,
+                            target: LabelMap,
+                            ignore_index: int = 255) -> float:
+    """Share of pixels by which segments leak across region borders.
+
+    Of each segment and each region that it meets, the smaller of the segment's
+    parts inside and outside the region; the sum of these, over the number of
+    pixels that are not ignored (Neubert and Protzel, "Superpixel Benchmark
+    and Comparison", 2012).
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+        target (np.ndarray | Tensor): Ids of the true regions, (H, W)
+            integer, at least 0 or ``ignore_index``.
+        ignore_index (int): Id of pixels that are left out. Defaults to 255.
+
+    Returns:
+        float: In [0, 1], 0 is best; NaN if every pixel is ignored.
+
+    Raises:
+        TypeError: If a map is no array or tensor of integers.
+        ValueError: If shapes differ or an id is negative.
+
+    Example:
+        >>> segments = np.array([[0, 0, 0, 1, 1]])
+        >>> target = np.array([[0, 0, 1, 1, 1]])
+        >>> undersegmentation_error(segments, target)  # (1 + 1 + 0) / 5
+        0.4
+    """
+    leak, number = undersegmentation_counts(segments, target, ignore_index)
+    return leak / number if number else math.nan
+
+
+def undersegmentation_counts(segments: LabelMap,
+                             target: LabelMap,
+                             ignore_index: int = 255) -> Tuple[int, int]:
+    """Both parts of :func:`undersegmentation_error`.
+
+    Args:
+        segments (np.ndarray | Tensor): As there.
+        target (np.ndarray | Tensor): As there.
+        ignore_index (int): As there. Defaults to 255.
+
+    Returns:
+        tuple[int, int]: Pixels that leak, and all.
+
+    Raises:
+        TypeError: As there.
+        ValueError: As there.
+    """
+    overlaps, number = _overlaps(segments, target, ignore_index)
+    outside = sizes_of(overlaps)[overlaps.segment] - overlaps.count
+    return int(np.minimum(overlaps.count, outside).sum()), number
+
+
+def explained_variation(segments: LabelMap,
+                        image: Union[np.ndarray, Tensor]) -> float:
+    """Share of an image's variation that lies between its segments.
+
+    The squared distance from the mean colour, summed over pixels: that of the
+    mean colour of the pixel's segment, divided by that of the pixel itself.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+            Pixels without a segment are left out.
+        image (np.ndarray | Tensor): (H, W), (H, W, C) or (C, H, W), numbers.
+            If it could be both of the latter, an array is the former.
+
+    Returns:
+        float: In [0, 1]; 1 for a constant image; NaN without segments.
+
+    Raises:
+        TypeError: If ``segments`` is no array or tensor of integers, or
+            ``image`` none of numbers.
+        ValueError: If shapes do not fit.
+
+    Example:
+        >>> segments = np.array([[0, 0, 1, 1]])
+        >>> explained_variation(segments, np.array([[1., 3., 5., 7.]]))
+        0.8
+    """
+    between, total = explained_variation_sums(segments, image)
+    if total == 0:
+        segments = as_label_map('segments', segments)
+        return 1. if (segments >= 0).any() else math.nan
+    return between / total
+
+
+def explained_variation_sums(segments: LabelMap,
+                             image: Union[np.ndarray, Tensor]
+                             ) -> Tuple[float, float]:
+    """Both parts of :func:`explained_variation`.
+
+    Args:
+        segments (np.ndarray | Tensor): As there.
+        image (np.ndarray | Tensor): As there.
+
+    Returns:
+        tuple[float, float]: Variation between segments, at most that of all,
+        and variation of all pixels; both 0 for a constant image.
+
+    Raises:
+        TypeError: As there.
+        ValueError: As there.
+    """
+    segments = as_label_map('segments', segments)
+    mask = segments >= 0
+    if not mask.any():
+        return 0., 0.
+    pixels = _channels_last(image, segments.shape)[mask].astype(np.float64)
+    # A constant image becomes exactly zero; its mean might be rounded.
+    pixels -= pixels[0]
+    pixels -= pixels.mean(axis=0)
+    segment, _ = number_from_zero(segments[mask])
+    sizes = np.bincount(segment)
+    # Summed exactly, so that the order of the segments does not matter.
+    between = math.fsum(
+        np.concatenate([
+            np.bincount(segment, values)**2 / sizes for values in pixels.T
+        ]))
+    total = float((pixels**2).sum())
+    return min(between, total), total
+
+
+def _overlaps(segments: LabelMap, target: LabelMap,
+              ignore_index: int) -> Tuple[Overlaps, int]:
+    """Overlaps of segments and regions, and the number of pixels."""
+    segments, target = as_label_maps(segments=segments, target=target)
+    valid = target != ignore_index
+    check_regions(target, valid)
+    overlaps = find_overlaps(segments, target, valid & (segments >= 0))
+    return overlaps, int(valid.sum())
+
+
+def _channels_last(image: Union[np.ndarray, Tensor],
+                   size: Tuple[int, int]) -> np.ndarray:
+    """Check an image and bring it to (H, W, C)."""
+    is_tensor = isinstance(image, Tensor)
+    if is_tensor:
+        # NumPy has no array for some of torch's dtypes.
+        image = image.detach().cpu()
+        image = (image.double() if image.is_floating_point() else image
+                 ).numpy()
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in 'iuf':
+        got = getattr(image, 'dtype', type(image).__name__)
+        raise TypeError('`image` must be a NumPy array or a tensor of '
+                        f'numbers, got {got}')
+    if image.shape == size:
+        return image[..., None]
+    is_last = image.ndim == 3 and image.shape[:2] == size
+    is_first = image.ndim == 3 and image.shape[1:] == size
+    if is_first and (is_tensor or not is_last):
+        return np.moveaxis(image, 0, -1)
+    if not is_last:
+        raise ValueError(
+            f'`image` must have the size of `segments`, {size}, with or '
+            f'without an axis of channels, got {image.shape}')
+    return image

@@ -1,0 +1,5 @@
+"""Segmentors."""
+
+from .hierarchy_encoder_decoder import HierarchyEncoderDecoder
+
+__all__ = ['HierarchyEncoderDecoder']

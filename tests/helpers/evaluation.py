@@ -1,0 +1,80 @@
+"""Data samples of segmentors, and evaluators over them."""
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from mmengine.evaluator import Evaluator
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from scipy.ndimage import gaussian_filter
+
+from mmhierseg.structures import SegmentHierarchy, add_hierarchy
+
+CLASSES = ('background', 'a', 'b', 'c', 'd')
+METRICS = [
+    dict(type='mmhierseg.BoundaryFScore'),
+    dict(type='mmhierseg.NFCovering'),
+    dict(type='mmhierseg.RegionMIoU'),
+    dict(type='mmhierseg.SuperpixelQuality', levels=None),
+]
+
+
+def blobs(rng, num_labels, sigma, shape):
+    """(H, W) int64 labels in connected shapes."""
+    noise = rng.standard_normal((num_labels, *shape))
+    smooth = gaussian_filter(noise, (0, sigma, sigma))
+    return torch.from_numpy(smooth.argmax(0))
+
+
+def make_sample(seed):
+    """Image and data sample: prediction, truth and a hierarchy of 3 levels.
+
+    Images differ in size, and one in five has no foreground.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (30 + seed % 3, 41 + seed % 4)
+    target = blobs(rng, 5, 4, shape)
+    pred = torch.where(blobs(rng, 4, 4, shape) == 0, target.roll(2, 1),
+                       target)
+    if seed % 5 == 4:
+        target = torch.zeros_like(target)
+    target[blobs(rng, 7, 4, shape) == 0] = 255
+    pred[pred == 255] = 0
+    sample = SegDataSample(metainfo=dict(img_path=f'{seed}.png'))
+    sample.gt_sem_seg = PixelData(data=target[None])
+    sample.pred_sem_seg = PixelData(data=pred[None])
+    labels = blobs(rng, 30, 2, shape)
+    labels[blobs(rng, 9, 3, shape) == 0] = -1
+    parents = [
+        torch.from_numpy(rng.integers(0, n, (1, m)))
+        for m, n in ((30, 10), (10, 4))
+    ]
+    add_hierarchy([sample], SegmentHierarchy(labels[None], parents))
+    image = torch.from_numpy(rng.integers(0, 256, (3, *shape), np.uint8))
+    return image, sample
+
+
+def evaluate(indices, size=None, metrics=METRICS, samples=None):
+    """What MMEngine's evaluator makes of some images, two to a batch."""
+    evaluator = Evaluator(metrics)
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    indices = list(indices)
+    for start in range(0, len(indices), 2):
+        pairs = [
+            samples[i] if samples else make_sample(i)
+            for i in indices[start:start + 2]
+        ]
+        images, batch = map(list, zip(*pairs))
+        evaluator.process(batch, dict(inputs=images))
+    return evaluator.evaluate(size or len(indices))
+
+
+def save_evaluation(rank, port, number, out):
+    """Evaluate every other image; the sampler repeats the first at the end."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    indices = [i % number for i in range(rank, number + number % 2, 2)]
+    results = evaluate(indices, number)
+    torch.save(results, f'{out}{rank}')
+    dist.destroy_process_group()
