@@ -2,6 +2,7 @@
 
 import errno
 import os
+from uuid import uuid4
 
 import pytest
 import torch
@@ -58,7 +59,7 @@ def train(folder, epochs=4, hook='mmhierseg.AtomicCheckpointHook', best=None,
         resume=load_from is not None,
         load_from=load_from,
         # Of another run in the same second, MMEngine would take the log.
-        experiment_name=str(folder).replace('/', '_') + str(load_from))
+        experiment_name=uuid4().hex)
     runner.train()
     return runner
 
