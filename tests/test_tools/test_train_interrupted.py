@@ -135,6 +135,11 @@ def test_full_disk_takes_nothing(classifier_config, work_dir):
     (work_dir / 'epoch_2.pth').unlink()
     first, pointer = (work_dir / f for f in ('epoch_1.pth', 'last_checkpoint'))
     pointer.write_text(str(first))
+    # Due to be deleted when the second one is saved.
+    checkpoint = torch.load(first, weights_only=False)
+    checkpoint['message_hub']['runtime_info']['keep_ckpt_ids'] = [1]
+    checkpoint['message_hub']['resumed_keys']['keep_ckpt_ids'] = True
+    torch.save(checkpoint, first)
     before = first.read_bytes(), pointer.read_text()
     options = classifier_config, work_dir, 'train_cfg.max_epochs=2'
     process = start(
@@ -168,7 +173,7 @@ def test_stopped_by_a_signal(number, classifier_config, tmp_path):
         if 'Saving checkpoint at 3 epochs' in line:
             break
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode not in (None, 0), output
     read_safely()
     latest = find_latest(str(tmp_path))
