@@ -7,7 +7,9 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    # A full disk or a killed process damages no checkpoint: docs/training.md.
+    checkpoint=dict(
+        type='mmhierseg.AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Interrupted and resumed is the same as uninterrupted: docs/training.md.
     random_state=dict(type='mmhierseg.RandomStateHook'),

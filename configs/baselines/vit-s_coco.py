@@ -24,7 +24,7 @@ _base_ = [
 default_hooks = dict(checkpoint=dict(interval=10))
 custom_hooks = [
     dict(
-        type='CheckpointHook',
+        type='mmhierseg.AtomicCheckpointHook',
         interval=150,
         save_last=False,
         filename_tmpl='kept_epoch_{}.pth')

@@ -32,7 +32,7 @@ default_hooks = dict(checkpoint=dict(interval=10))
 # Beside the last three checkpoints.
 custom_hooks = [
     dict(
-        type='CheckpointHook',
+        type='mmhierseg.AtomicCheckpointHook',
         interval=150,
         save_last=False,
         filename_tmpl='kept_epoch_{}.pth')

@@ -1,5 +1,5 @@
 """Hooks; optimizer constructors are not registered yet."""
 
-from .hooks import RandomStateHook
+from .hooks import AtomicCheckpointHook, RandomStateHook
 
-__all__ = ['RandomStateHook']
+__all__ = ['AtomicCheckpointHook', 'RandomStateHook']

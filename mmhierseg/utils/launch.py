@@ -1,5 +1,6 @@
 """Train and test: what ``tools/train.py`` and ``tools/test.py`` do."""
 
+import os.path as osp
 from typing import List, Optional
 
 import mmengine
@@ -13,7 +14,6 @@ from torch import nn
 
 from .checkpoints import (
     check_matches,
-    check_resumable,
     check_shares,
     read_checkpoint,
     read_safely,
@@ -29,6 +29,8 @@ from .options import (
     with_test_options,
     with_train_options,
 )
+from .resume import Latest, check_agreement, find_latest, read_resumable
+from .saving import telling_full_disk, with_atomic_checkpoints
 
 __all__ = ['test', 'train']
 
@@ -47,16 +49,12 @@ def train(argv: Optional[List[str]] = None) -> None:
     args = parse_train_args(argv)
     read_safely()
     cfg = with_train_options(read_config(args.config), args)
-    cfg = for_cpu_processes(without_amp(cfg))
+    cfg = with_atomic_checkpoints(for_cpu_processes(without_amp(cfg)))
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
-    checkpoint = None
-    if _is_local(cfg.get('load_from')):
-        checkpoint = read_checkpoint(cfg.load_from)
-        if cfg.get('resume'):
-            check_resumable(checkpoint, cfg.load_from)
-    with cpu_process_group(cfg.launcher):
-        _train(cfg, checkpoint)
+    start = _start(cfg)
+    with cpu_process_group(cfg.launcher), telling_full_disk(cfg.work_dir):
+        _train(cfg, start)
 
 
 def test(argv: Optional[List[str]] = None) -> None:
@@ -87,12 +85,34 @@ def test(argv: Optional[List[str]] = None) -> None:
             mmengine.dump(metrics, args.out)
 
 
-def _train(cfg: Config, checkpoint: Optional[dict]) -> None:
+def _start(cfg: Config) -> Optional[Latest]:
+    """Read what training starts from, and name it in the config."""
+    path = cfg.get('load_from')
+    # MMEngine looks for the latest one, too, if none is named.
+    if cfg.get('resume') == 'auto' or (cfg.get('resume') is True
+                                       and path is None):
+        latest = find_latest(cfg.work_dir)
+        cfg.resume = latest is not None
+        if latest is not None:
+            cfg.load_from = latest.path
+            return latest
+    if not _is_local(path) or osp.isdir(path):
+        return None
+    read = read_resumable if cfg.get('resume') else read_checkpoint
+    return Latest(path, read(path))
+
+
+def _train(cfg: Config, start: Optional[Latest]) -> None:
     """Train; the runner ends with the call, before its process group."""
     runner = _build_runner(cfg)
+    check_agreement(cfg.load_from if cfg.get('resume') else None)
+    if start is not None and start.note is not None:
+        # In the log of the run, and once for all processes.
+        runner.logger.warning(start.note)
     # Runners of several strategies build model and data later.
     if isinstance(runner.model, nn.Module):
-        _check_weights(_bare(runner.model), cfg, checkpoint)
+        _check_weights(
+            _bare(runner.model), cfg, start and start.checkpoint)
         _check_epoch(runner)
     runner.train()
 

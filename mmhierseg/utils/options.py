@@ -14,7 +14,6 @@ from copy import deepcopy
 
 from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import ConfigParsingError
-from mmengine.runner import find_latest_checkpoint
 
 from .device import has_accelerator
 from .errors import CommandError
@@ -176,15 +175,14 @@ def _with_common_options(cfg: Config, args: argparse.Namespace) -> Config:
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:
-    """Go on from a checkpoint, or from the run's latest, if it has one.
+    """Go on from a checkpoint, or from the run's latest: 'auto'.
 
-    A run that has none yet starts as its config says, ``load_from`` included:
-    the same command line then serves its first start and every other.
+    Which one that is, and whether it can be read, is looked up later. A run
+    that has none yet starts as its config says, ``load_from`` included: the
+    same command line then serves its first start and every other.
     """
     if checkpoint == 'auto':
-        checkpoint = find_latest_checkpoint(cfg.work_dir)
-    if checkpoint is None:
-        cfg.resume = False
+        cfg.resume = 'auto'
         return
     cfg.resume = True
     cfg.load_from = checkpoint

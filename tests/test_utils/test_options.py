@@ -91,14 +91,10 @@ def test_resume():
     assert cfg.resume is True and cfg.load_from == 'x.pth'
 
 
-def test_resume_of_a_run_that_has_not_begun(tmp_path):
-    cfg = train(config(load_from='w.pth'), '--resume', '--work-dir',
-                str(tmp_path))
-    assert cfg.resume is False and cfg.load_from == 'w.pth'
-    (tmp_path / 'last_checkpoint').write_text('epoch_2.pth')
-    cfg = train(config(load_from='w.pth'), '--resume', '--work-dir',
-                str(tmp_path))
-    assert cfg.resume is True and cfg.load_from == 'epoch_2.pth'
+def test_resume_of_the_latest():
+    """Which one it is, is looked up later: `test_resume.py`."""
+    cfg = train(config(load_from='w.pth'), '--resume')
+    assert cfg.resume == 'auto' and cfg.load_from == 'w.pth'
 
 
 @pytest.mark.parametrize('name, text, message', [

@@ -1,0 +1,177 @@
+"""A run that ends at any moment leaves a checkpoint to go on from."""
+
+import errno
+import os
+from uuid import uuid4
+
+import pytest
+import torch
+from helpers.training import Draws, Recorder
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.runner import Runner
+
+from mmhierseg.utils.checkpoints import read_safely
+from mmhierseg.utils.resume import find_latest
+
+
+class Rises(BaseMetric):
+    """Better in each of the first three epochs, then worse."""
+
+    def __init__(self):
+        super().__init__()
+        self.values = iter([1., 2., 3., 0., 0.])
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        return dict(acc=next(self.values))
+
+
+def train(folder, epochs=4, hook='mmhierseg.AtomicCheckpointHook', best=None,
+          iterations=False, load_from=None, **options):
+    """Two iterations an epoch, a checkpoint after each epoch."""
+    read_safely()
+    loader = dict(
+        batch_size=2,
+        num_workers=0,
+        dataset=Draws(),
+        collate_fn=dict(type='default_collate'))
+    samplers = [
+        dict(type='InfiniteSampler' if endless else 'DefaultSampler')
+        for endless in (iterations, False)
+    ]
+    training = dict(by_epoch=True, max_epochs=epochs)
+    if iterations:
+        training = dict(by_epoch=False, max_iters=2 * epochs, val_interval=2)
+        options.update(by_epoch=False, interval=2)
+    checkpoint = dict(type=hook, interval=1, save_best=best)
+    runner = Runner(
+        Recorder(),
+        str(folder),
+        train_cfg=training,
+        train_dataloader=dict(loader, sampler=samplers[0]),
+        val_dataloader=dict(loader, sampler=samplers[1]),
+        val_cfg=dict(),
+        val_evaluator=Evaluator([Rises()]),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        default_hooks=dict(checkpoint={**checkpoint, **options}),
+        resume=load_from is not None,
+        load_from=load_from,
+        # Of another run in the same second, MMEngine would take the log.
+        experiment_name=uuid4().hex)
+    runner.train()
+    return runner
+
+
+def checkpoints(folder):
+    return {path.name for path in folder.glob('*.pth')}
+
+
+@pytest.mark.parametrize('options', [
+    dict(),
+    dict(max_keep_ckpts=1),
+    dict(max_keep_ckpts=2, best='acc'),
+    dict(max_keep_ckpts=1, best=['acc'], published_keys=['state_dict']),
+    dict(max_keep_ckpts=1, iterations=True, best='auto'),
+    dict(interval=3, save_last=False),
+], ids=str)
+def test_leaves_what_the_base_class_leaves(options, tmp_path):
+    ours, theirs = tmp_path / 'ours', tmp_path / 'theirs'
+    hubs = []
+    for folder, options['hook'] in ((ours, 'mmhierseg.AtomicCheckpointHook'),
+                                    (theirs, 'CheckpointHook')):
+        hub = train(folder, **options).message_hub.runtime_info
+        hubs.append({
+            key: str(value).replace(str(folder), '')
+            for key, value in hub.items() if 'ckpt' in key or 'best' in key
+        })
+        for path in folder.glob('*-*.pth'):  # published, with a hash
+            path.rename(folder / path.name.split('-')[0])
+    assert checkpoints(ours) == checkpoints(theirs)
+    assert hubs[0] == hubs[1] and 'last_ckpt' in hubs[0]
+    latest = [(d / 'last_checkpoint').read_text() for d in (ours, theirs)]
+    assert latest[0] == latest[1].replace(str(theirs), str(ours))
+
+
+class Interrupts:
+    """Ends the run at the n-th change of the file system.
+
+    The changes are the steps at which a file is written, takes its name and
+    is deleted; the checkpoint hook is what makes them.
+    """
+
+    def __init__(self, monkeypatch, error, n=None):
+        self.changes = []
+        self.error, self.n = error, n
+        for name in ('fsync', 'replace', 'remove'):
+            monkeypatch.setattr(os, name, self.watched(getattr(os, name)))
+
+    def watched(self, change):
+
+        def watch(*args):
+            if str(args[0]).endswith('.log'):
+                return change(*args)
+            self.changes.append((change.__name__, *args))
+            if len(self.changes) == self.n:
+                raise self.error
+            return change(*args)
+
+        return watch
+
+
+OPTIONS = dict(max_keep_ckpts=1, best='acc', epochs=2)
+# Twice (checkpoint and last_checkpoint are written, best is written, both
+# again with its name), and the first epoch's two are deleted.
+CHANGES = 2 * 10 + 2
+
+
+def test_what_can_be_interrupted(tmp_path, monkeypatch):
+    watch = Interrupts(monkeypatch, None)
+    train(tmp_path, **OPTIONS)
+    assert len(watch.changes) == CHANGES
+    assert checkpoints(tmp_path) == {'epoch_2.pth', 'best_acc_epoch_2.pth'}
+
+
+FULL = OSError(errno.ENOSPC, 'No space left on device')
+
+
+@pytest.mark.parametrize('error, n', [
+    *[(FULL, n) for n in range(1, CHANGES + 1)],
+    *[(KeyboardInterrupt(), n) for n in (1, 4, 9)],
+])
+def test_interrupted_at_any_change(error, n, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        watch = Interrupts(patch, error, n)
+        with pytest.raises(type(error)):
+            train(tmp_path, **OPTIONS)
+    assert len(watch.changes) >= n
+    for path in tmp_path.glob('*.pth'):  # no file is there in part
+        assert torch.load(path)['meta']['iter'] in (2, 4)
+    assert not list(tmp_path.glob('*.part'))
+    latest = find_latest(str(tmp_path))
+    if n > 4:  # the first checkpoint and last_checkpoint are there
+        assert latest.note is None
+        # Its best one is there, too.
+        hub = latest.checkpoint['message_hub']['runtime_info']
+        best = hub.get('best_ckpt')
+        assert best is None or os.path.isfile(best)
+    epoch = latest.checkpoint['meta']['epoch'] if latest else 0
+    runner = train(tmp_path, load_from=latest and latest.path, **OPTIONS)
+    assert runner.epoch == 2
+    assert len(runner.model.seen) == 2 * (2 - epoch)
+    assert 'epoch_2.pth' in checkpoints(tmp_path)
+
+
+def test_checkpoint_is_read_back(tmp_path):
+    model = train(tmp_path, max_keep_ckpts=2).model
+    assert checkpoints(tmp_path) == {'epoch_3.pth', 'epoch_4.pth'}
+    checkpoint = find_latest(str(tmp_path)).checkpoint
+    assert torch.equal(checkpoint['state_dict']['weight'], model.weight)
+    assert checkpoint['optimizer']['param_groups'][0]['lr'] == 0.1
+
+
+def test_sharded_checkpoints_are_deleted_too(tmp_path):
+    (tmp_path / 'epoch_1.pth').mkdir()
+    train(tmp_path, epochs=3, max_keep_ckpts=1, save_begin=2)
+    assert checkpoints(tmp_path) == {'epoch_1.pth', 'epoch_3.pth'}

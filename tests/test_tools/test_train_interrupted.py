@@ -1,0 +1,182 @@
+"""What was trained is there after an interruption, whatever ended it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+from helpers.full_disk import limit_file_size
+from helpers.pretraining import ROOT
+
+from mmhierseg.utils.checkpoints import read_safely
+from mmhierseg.utils.resume import find_latest
+
+
+@pytest.fixture
+def work_dir(trained_classifier, tmp_path):
+    """A run whose second checkpoint, the latest, is half there."""
+    folder = tmp_path / 'work'
+    folder.mkdir()
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        shutil.copy(trained_classifier[1] / 'epoch_1.pth', folder / name)
+    truncate(folder / 'epoch_2.pth')
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+    return folder
+
+
+@pytest.fixture
+def resume(tool, classifier_config, work_dir):
+    """Go on to the end of epoch 2; the output."""
+
+    def go_on(epochs=2, status=0):
+        result = tool('train.py', classifier_config, '--work-dir', work_dir,
+                      '--no-validate', '--resume', '--cfg-options',
+                      f'train_cfg.max_epochs={epochs}', check=False)
+        assert result.returncode == status, result.stdout[-3000:]
+        assert 'Traceback' not in result.stdout
+        return result.stdout
+
+    return go_on
+
+
+def contents(folder):
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob('*') if path.is_file()
+    }
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def test_damaged_checkpoint_gives_way_to_the_one_before(resume, work_dir):
+    output = resume()
+    note = re.search(
+        r"WARNING - the latest checkpoint cannot be used: '.*/epoch_2\.pth' is"
+        r" no checkpoint of torch\.save, or is damaged\. Training goes on "
+        r"from '.*/epoch_1\.pth', epoch 1, iteration 4\n", output)
+    assert 'resumed epoch: 1, iter: 4' in output
+    assert 'Epoch(train) [1]' not in output
+    assert 'Epoch(train) [2][4/4]' in output
+    logs = ''.join(path.read_text() for path in work_dir.rglob('*.log'))
+    assert note.group() in logs
+    # The epoch was trained again, and its file is whole.
+    assert torch.load(work_dir / 'epoch_2.pth',
+                      weights_only=False)['meta']['iter'] == 8
+
+
+def test_last_checkpoint_is_empty(resume, work_dir):
+    (work_dir / 'last_checkpoint').write_text('')
+    output = resume(epochs=1)  # which is trained already
+    assert "last_checkpoint' is empty; '" in output
+    assert 'resumed epoch: 1, iter: 4' in output
+
+
+def test_none_can_be_read(resume, work_dir):
+    (work_dir / 'epoch_1.pth').write_bytes(b'')
+    before = contents(work_dir)
+    output = resume(status=1)
+    assert re.search(
+        r"train\.py: error: .*epoch_2\.pth' .*epoch_1\.pth' .*there is no "
+        r'checkpoint to go on from .*Nothing was changed', output)
+    assert contents(work_dir) == before
+
+
+def test_damaged_one_that_was_asked_for_is_an_error(tool, classifier_config,
+                                                    work_dir):
+    before = contents(work_dir)
+    result = tool('train.py', classifier_config, '--work-dir', work_dir,
+                  '--resume', work_dir / 'epoch_2.pth', check=False)
+    assert result.returncode == 1
+    assert result.stdout.strip().splitlines()[-1] == (
+        f"train.py: error: '{work_dir}/epoch_2.pth' is no checkpoint of "
+        'torch.save, or is damaged')
+    assert 'Traceback' not in result.stdout
+    assert contents(work_dir) == before
+
+
+@pytest.mark.distributed
+def test_two_processes_pass_over_a_damaged_one(tool, classifier_config,
+                                               work_dir):
+    result = tool('dist_train.sh', classifier_config, 2, '--work-dir',
+                  work_dir, '--no-validate', '--resume', '--cfg-options',
+                  'train_cfg.max_epochs=2')
+    assert result.stdout.count('Training goes on from') == 1
+    assert 'resumed epoch: 1, iter: 4' in result.stdout
+    assert 'Epoch(train) [2][2/2]' in result.stdout
+
+
+def start(config, folder, *options, **kwargs):
+    return subprocess.Popen(
+        [
+            sys.executable, ROOT / 'tools/train.py', config, '--work-dir',
+            folder, '--no-validate', '--resume', '--cfg-options',
+            'default_hooks.checkpoint.max_keep_ckpts=1', *options
+        ],
+        env={
+            **os.environ, 'PYTHONPATH': str(ROOT),
+            'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': ''
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **kwargs)
+
+
+def test_full_disk_takes_nothing(classifier_config, work_dir):
+    """The kernel ends the writing of a checkpoint in its middle."""
+    (work_dir / 'epoch_2.pth').unlink()
+    first, pointer = (work_dir / f for f in ('epoch_1.pth', 'last_checkpoint'))
+    pointer.write_text(str(first))
+    # Due to be deleted when the second one is saved.
+    checkpoint = torch.load(first, weights_only=False)
+    checkpoint['message_hub']['runtime_info']['keep_ckpt_ids'] = [1]
+    checkpoint['message_hub']['resumed_keys']['keep_ckpt_ids'] = True
+    torch.save(checkpoint, first)
+    before = first.read_bytes(), pointer.read_text()
+    options = classifier_config, work_dir, 'train_cfg.max_epochs=2'
+    process = start(
+        *options, preexec_fn=partial(limit_file_size, len(before[0]) // 2))
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1 and 'Traceback' not in output, output
+    assert re.search(
+        r"train\.py: error: cannot write '.*/epoch_2\.pth': File too large "
+        r'\(it needs \d\.\d MiB, \d+\.\d MiB are free\).*--resume', output)
+    assert (first.read_bytes(), pointer.read_text()) == before
+    assert {path.name for path in work_dir.glob('*.pth*')} == {first.name}
+    # With room again.
+    process = start(*options)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0 and 'WARNING - the' not in output, output
+    assert 'resumed epoch: 1, iter: 4' in output
+    assert {path.name for path in work_dir.glob('*.pth*')} == {'epoch_2.pth'}
+
+
+def test_configs_of_other_packages_profit(trained_segmentor):
+    """Theirs names MMEngine's CheckpointHook."""
+    output, _ = trained_segmentor
+    assert ') AtomicCheckpointHook' in output
+    assert ') CheckpointHook' not in output
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal(number, classifier_config, tmp_path):
+    process = start(classifier_config, tmp_path, 'train_cfg.max_epochs=1000')
+    for line in process.stdout:
+        if 'Saving checkpoint at 3 epochs' in line:
+            break
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode not in (None, 0), output
+    read_safely()
+    latest = find_latest(str(tmp_path))
+    assert latest.note is None
+    meta = latest.checkpoint['meta']
+    assert meta['epoch'] >= 2 and meta['iter'] == 4 * meta['epoch']
