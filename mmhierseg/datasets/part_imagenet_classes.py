@@ -9,7 +9,7 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from .scenes.files import voc_palette
+from .scenes.palette import voc_palette
 
 __all__ = [
     'LABELS', 'OBJECTS', 'OBJECT_OF_PART', 'PARTS', 'class_names',

@@ -36,7 +36,8 @@ from mmhierseg.datasets.part_imagenet_file import (
     image_paths,
     parse_annotations,
 )
-from mmhierseg.datasets.scenes.files import voc_palette, write_file
+from mmhierseg.datasets.scenes.files import write_file
+from mmhierseg.datasets.scenes.palette import voc_palette
 from mmhierseg.datasets.transforms.load_part_map import draw_part_map
 from mmhierseg.utils.conversion import convert_all, default_workers
 from mmhierseg.utils.errors import CommandError, run_command
