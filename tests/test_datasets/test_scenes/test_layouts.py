@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mmseg.datasets import (
@@ -57,6 +59,14 @@ def test_ids_are_those_of_the_data_set(layout):
         name = other_names.get(name, name)
         # Whatever has a class of its name is of that class.
         assert (name == classes[i]) == (name in classes) or layout == 'voc'
+
+
+@pytest.mark.parametrize('layout', DATA_SETS)
+def test_documentation_lists_the_ids(layout):
+    text = (Path(__file__).parents[3] / 'docs/data.md').read_text()
+    rows = [row for row in text.splitlines() if row.startswith('| `')]
+    ids = ' '.join(map(str, semantic_ids(layout)))
+    assert any(f'`{layout}`' in row and f'| {ids} |' in row for row in rows)
 
 
 @pytest.mark.parametrize('call', [
