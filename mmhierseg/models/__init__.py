@@ -1,4 +1,4 @@
-"""Models: backbones, necks and data preprocessors."""
+"""Models: backbones, necks, heads and data preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (
@@ -6,9 +6,15 @@ from .data_preprocessors import (
     SuperpixelSegDataPreProcessor,
     SuperpixelSelfSupDataPreprocessor,
 )
+from .heads import (
+    SegmentEmbedder,
+    SegmentFCNHead,
+    SegmentMaskTransformerHead,
+)
 from .necks import GraphPooling
 
 __all__ = [
-    'CAST', 'GraphPooling', 'SuperpixelClsDataPreprocessor',
+    'CAST', 'GraphPooling', 'SegmentEmbedder', 'SegmentFCNHead',
+    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
     'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
 ]
