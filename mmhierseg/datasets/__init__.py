@@ -1,5 +1,19 @@
 """Data sets and their transforms."""
 
+from importlib.util import find_spec
+
+from mmhierseg.registry import DATASETS
+from mmhierseg.utils.placeholder import register_placeholder
+
 from .part_whole_scenes import PartWholeScenes
 
-__all__ = ['PartWholeScenes']
+if find_spec('mmseg') is not None:
+    from .kitti_step import KITTISTEPDataset
+    from .part_imagenet import PartImageNetDataset
+else:
+    KITTISTEPDataset = register_placeholder('KITTISTEPDataset', 'mmseg',
+                                            DATASETS)
+    PartImageNetDataset = register_placeholder('PartImageNetDataset', 'mmseg',
+                                               DATASETS)
+
+__all__ = ['KITTISTEPDataset', 'PartImageNetDataset', 'PartWholeScenes']

@@ -8,7 +8,8 @@ from mmengine.dataset import BaseDataset
 from mmhierseg.registry import DATASETS
 
 from .scenes import SceneOptions, class_names, make_scene
-from .scenes.files import scene_index, voc_palette
+from .scenes.layouts import scene_index
+from .scenes.palette import voc_palette
 
 __all__ = ['PartWholeScenes']
 

@@ -1,7 +1,8 @@
 """Make a data set of part-whole scenes.
 
 Scenes are generated images of textured objects that consist of parts, with
-image label, semantic map, object map and part map. Two layouts::
+image label, semantic map, object map and part map. In the layouts of ImageNet,
+Pascal VOC, Cityscapes, KITTI-STEP, ADE20K, Pascal Context and PartImageNet::
 
     python tools/dataset_converters/make_part_whole_scenes.py \
         data/scenes --layout imagenet --train 12000 --val 1200
@@ -40,12 +41,14 @@ from mmhierseg.datasets.scenes import (
     class_names,
     make_scene,
 )
-from mmhierseg.datasets.scenes.files import (
+from mmhierseg.datasets.scenes.files import write_file, write_scene
+from mmhierseg.datasets.scenes.layouts import (
     LAYOUTS,
+    scene_paths,
+    semantic_ids,
     voc_image_set,
-    write_file,
-    write_scene,
 )
+from mmhierseg.datasets.scenes.part_layout import FOLDERS, annotations
 from mmhierseg.utils.errors import CommandError, run_command
 from mmhierseg.visualization.scene_sheet import draw_scene_sheet
 
@@ -81,9 +84,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--categories',
         nargs='+',
-        default=[category.name for category in CATEGORIES],
         metavar='NAME',
-        help='categories to draw from (default: all twelve)')
+        help='categories to draw from (default: all twelve; in the layout of '
+        'PartImageNet, the ten that it has)')
     parser.add_argument(
         '--max-others',
         type=int,
@@ -120,17 +123,27 @@ def make_options(args: argparse.Namespace) -> SceneOptions:
     """What scenes are made of, checked.
 
     Raises:
-        CommandError: If a value is out of its range.
+        CommandError: If a value is out of its range, or the layout cannot
+            hold such scenes.
     """
+    limited = args.sheet is None and args.layout == 'part_imagenet'
+    known = tuple(FOLDERS) if limited else tuple(
+        category.name for category in CATEGORIES)
     try:
         options = SceneOptions(
             size=tuple(args.size),
-            categories=tuple(args.categories),
+            categories=known if args.categories is None else tuple(
+                args.categories),
             max_others=args.max_others,
             num_poles=args.num_poles)
         make_scene(args.seed, 0, options)
     except ValueError as error:
         raise CommandError(str(error)) from error
+    unknown = [name for name in options.categories if name not in known]
+    if limited and (unknown or args.num_poles):
+        raise CommandError(
+            f'PartImageNet has no {", ".join(unknown) or "poles"}: its layout '
+            f'takes the categories {", ".join(known)}, and no poles')
     return options
 
 
@@ -173,6 +186,8 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
         **settings,
         **counts,
         semantic_classes=class_names(options.num_poles),
+        semantic_ids=semantic_ids(
+            args.layout)[:len(class_names(options.num_poles))].tolist(),
         parts=('background', *PARTS))
     write_file(path, (json.dumps(described, indent=2) + '\n').encode())
 
@@ -217,8 +232,28 @@ def run_chunks(work: partial, chunks: List[List[Job]],
         executor.shutdown(cancel_futures=True)
 
 
+def write_lists(args: argparse.Namespace, options: SceneOptions) -> None:
+    """Write what names the scenes, once all that it names is there."""
+    if args.layout == 'voc':
+        write_image_sets(args, options)
+    elif args.layout == 'pascal_context':
+        folder = args.out / 'ImageSets' / 'SegmentationContext'
+        for split in ('train', 'val'):
+            lines = [f'{split}_{i:08d}\n' for i in range(getattr(args, split))]
+            write_file(folder / f'{split}.txt', ''.join(lines).encode())
+    elif args.layout == 'part_imagenet':
+        for split in ('train', 'val'):
+            names = [
+                scene_paths(args.layout, split, i, options)['image'][-1]
+                [len('images/'):-len('.JPEG')]
+                for i in range(getattr(args, split))
+            ]
+            write_file(args.out / 'annotations' / f'{split}.json',
+                       annotations(args.out, names))
+
+
 def write_image_sets(args: argparse.Namespace, options: SceneOptions) -> None:
-    """Write VOC's lists of names, once all that they name is there."""
+    """Write VOC's lists of names."""
     sets = dict(train=[], aug=[], val=[f'val_{i:08d}'
                                        for i in range(args.val)])
     for i in range(args.train):
@@ -251,8 +286,7 @@ def write_data_set(args: argparse.Namespace, options: SceneOptions) -> None:
         for done, written in results:
             new += written
             progress.advance(bar, done)
-    if args.layout == 'voc':
-        write_image_sets(args, options)
+    write_lists(args, options)
     print(f'{args.out}: {args.train} training and {args.val} validation '
           f'scenes ({new} new)')
 

@@ -1,10 +1,13 @@
-"""Transforms for data pipelines: images, superpixels and segment maps."""
+"""Transforms for data pipelines: images, label maps, superpixels."""
 
 from .attach import AttachSegmentMap
 from .generate_superpixels import GenerateSuperpixels
 from .load_image import LoadImage
+from .load_panoptic_map import LoadPanopticMap
+from .load_part_map import LoadPartMap
 from .load_segment_map import LoadSegmentMap
 
 __all__ = [
-    'AttachSegmentMap', 'GenerateSuperpixels', 'LoadImage', 'LoadSegmentMap'
+    'AttachSegmentMap', 'GenerateSuperpixels', 'LoadImage', 'LoadPanopticMap',
+    'LoadPartMap', 'LoadSegmentMap'
 ]

@@ -6,8 +6,9 @@ the packages does not need the other.
 
 from importlib.util import find_spec
 
+from mmhierseg.utils.placeholder import register_placeholder
+
 from .mixin import SuperpixelMixin
-from .placeholder import register_placeholder
 
 if find_spec('mmpretrain') is not None:
     from .cls_data_preprocessor import SuperpixelClsDataPreprocessor

@@ -11,13 +11,12 @@ from mmhierseg.datasets.scenes import (
     files,
     make_scene,
 )
-from mmhierseg.datasets.scenes.files import (
+from mmhierseg.datasets.scenes.files import label_map, write_file, write_scene
+from mmhierseg.datasets.scenes.layouts import (
+    LAYOUTS,
     scene_index,
     scene_paths,
     voc_image_set,
-    voc_palette,
-    write_file,
-    write_scene,
 )
 
 OPTIONS = SceneOptions(size=(32, 48))

@@ -5,10 +5,8 @@ import sys
 
 import pytest
 
-from mmhierseg.models.data_preprocessors.placeholder import (
-    register_placeholder,
-)
 from mmhierseg.registry import MODELS
+from mmhierseg.utils.placeholder import register_placeholder
 
 
 def test_placeholder_says_what_is_missing():

@@ -2,6 +2,8 @@
 
 from typing import Any, Type
 
+from mmengine.registry import Registry
+
 from mmhierseg.registry import MODELS
 
 #: Distributions that provide the package, the maintained one first.
@@ -11,8 +13,10 @@ _DISTRIBUTIONS = {
 }
 
 
-def register_placeholder(name: str, package: str) -> Type:
-    """Register a class in MODELS that says what is missing when built.
+def register_placeholder(name: str,
+                         package: str,
+                         registry: Registry = MODELS) -> Type:
+    """Register a class that says what is missing when built.
 
     Without it, a config that names the class would fail with the message that
     the registry does not know it.
@@ -21,6 +25,7 @@ def register_placeholder(name: str, package: str) -> Type:
         name (str): Name of the class.
         package (str): Import name of the package that it builds on,
             'mmpretrain' or 'mmseg'.
+        registry (Registry): Where to register it. Defaults to MODELS.
 
     Returns:
         Type: The class; constructing it is an ImportError.
@@ -31,5 +36,5 @@ def register_placeholder(name: str, package: str) -> Type:
                           f'pip install {_DISTRIBUTIONS[package]}')
 
     placeholder = type(name, (), {'__init__': __init__, '__doc__': __doc__})
-    MODELS.register_module(name=name, module=placeholder)
+    registry.register_module(name=name, module=placeholder)
     return placeholder

@@ -1,0 +1,118 @@
+"""The objects of PartImageNet and the parts that they consist of.
+
+He et al., "PartImageNet: A Large, High-Quality Dataset of Parts", ECCV 2022
+(arXiv 2112.00933). Ids of label maps: 0 is the background; parts count from 1
+through all objects in their order, objects from 1.
+"""
+
+from typing import Dict, List, Tuple
+
+import numpy as np
+
+from .scenes.palette import voc_palette
+
+__all__ = [
+    'LABELS', 'OBJECTS', 'OBJECT_OF_PART', 'PARTS', 'class_names',
+    'class_palette', 'part_id'
+]
+
+#: What a label map may hold.
+LABELS = ('part', 'object')
+
+#: 'Tier' is how the data set spells it.
+PARTS_OF: Dict[str, Tuple[str, ...]] = {
+    'Quadruped': ('Head', 'Body', 'Foot', 'Tail'),
+    'Biped': ('Head', 'Body', 'Hand', 'Foot', 'Tail'),
+    'Fish': ('Head', 'Body', 'Fin', 'Tail'),
+    'Bird': ('Head', 'Body', 'Wing', 'Foot', 'Tail'),
+    'Snake': ('Head', 'Body'),
+    'Reptile': ('Head', 'Body', 'Foot', 'Tail'),
+    'Car': ('Body', 'Tier', 'Side Mirror'),
+    'Bicycle': ('Body', 'Head', 'Seat', 'Tier'),
+    'Boat': ('Body', 'Sail'),
+    'Aeroplane': ('Head', 'Body', 'Engine', 'Wing', 'Tail'),
+    'Bottle': ('Mouth', 'Body'),
+}
+OBJECTS: Tuple[str, ...] = tuple(PARTS_OF)
+PARTS: Tuple[str, ...] = tuple(f'{name} {part}'
+                               for name, parts in PARTS_OF.items()
+                               for part in parts)
+#: Object id of each part id, the background's first.
+OBJECT_OF_PART = np.array(
+    [0] + [i for i, name in enumerate(OBJECTS, 1) for _ in PARTS_OF[name]],
+    dtype=np.uint8)
+
+
+def class_names(labels: str) -> Tuple[str, ...]:
+    """Names of the classes of a label map, background first.
+
+    Args:
+        labels (str): 'part' or 'object'.
+
+    Returns:
+        tuple[str, ...]: 41 or 12 names.
+
+    Raises:
+        ValueError: If ``labels`` is something else.
+
+    Example:
+        >>> class_names('object')[:3], class_names('part')[:3]
+        (('background', 'Quadruped', 'Biped'), ('background', \
+'Quadruped Head', 'Quadruped Body'))
+    """
+    if labels not in LABELS:
+        raise ValueError(f"`labels` must be 'part' or 'object', got "
+                         f'{labels!r}')
+    return ('background', *(PARTS if labels == 'part' else OBJECTS))
+
+
+def class_palette(labels: str) -> List[List[int]]:
+    """Colours of the classes of a label map.
+
+    Args:
+        labels (str): 'part' or 'object'.
+
+    Returns:
+        list[list[int]]: RGB, 41 or 12 times, all different.
+    """
+    return voc_palette()[:len(class_names(labels))].tolist()
+
+
+def part_id(name: str, supercategory: str) -> int:
+    """Id of a part by its names in a file of annotations.
+
+    Capitals, blanks, hyphens and underscores do not matter, and the name may
+    be the part's alone or begin with the object's.
+
+    Args:
+        name (str): Name of the category.
+        supercategory (str): Name of its super-category.
+
+    Returns:
+        int: 1 to 40.
+
+    Raises:
+        ValueError: If there is no such part.
+
+    Example:
+        >>> part_id('Car Tier', 'Car'), part_id('side_mirror', 'car')
+        (26, 27)
+    """
+    found = _IDS.get(_plain(name)) or _IDS.get(
+        _plain(supercategory) + _plain(name))
+    if found is None:
+        raise ValueError(
+            f'PartImageNet has no part {name!r} of {supercategory!r}; its '
+            f'parts are {", ".join(PARTS)}')
+    if _plain(OBJECTS[OBJECT_OF_PART[found] - 1]) != _plain(supercategory):
+        raise ValueError(f'{name!r} is no part of {supercategory!r}')
+    return found
+
+
+def _plain(name: str) -> str:
+    """A name without what spellings differ in."""
+    return ''.join(c for c in name.lower() if c.isalnum()).replace(
+        'tire', 'tier')
+
+
+_IDS = {_plain(name): i for i, name in enumerate(PARTS, 1)}

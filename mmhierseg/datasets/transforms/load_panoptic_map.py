@@ -1,0 +1,114 @@
+"""Semantic labels out of KITTI-STEP's panoptic maps."""
+
+import io
+from typing import Optional
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from PIL import Image
+
+from mmhierseg.registry import TRANSFORMS
+
+from .load_image import read_file, unreadable
+from .seg_map import add_seg_map
+
+#: Classes of Cityscapes, and what is no class.
+NUM_CLASSES, IGNORED = 19, 255
+
+
+@TRANSFORMS.register_module()
+class LoadPanopticMap(BaseTransform):
+    """Load the semantic labels of a panoptic map as KITTI-STEP has them.
+
+    The map is an RGB image of 8 bits: R is the class or 255, and 256 G + B
+    the number of the instance. Takes the place of ``LoadAnnotations``.
+
+    Required Keys:
+
+    - seg_map_path
+    - ori_shape (optional): if there, the map must have this size.
+    - label_map (optional)
+
+    Added Keys:
+
+    - gt_seg_map: (H, W) uint8.
+
+    Modified Keys:
+
+    - seg_fields
+
+    Args:
+        num_classes (int): Number of classes that R may name.
+            Defaults to 19.
+        backend_args (dict, optional): Arguments of MMEngine's file backend.
+            Defaults to None.
+    """
+
+    def __init__(self,
+                 num_classes: int = NUM_CLASSES,
+                 backend_args: Optional[dict] = None) -> None:
+        self.num_classes = num_classes
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Load ``results['seg_map_path']``.
+
+        Args:
+            results (dict): Result dict of the pipeline.
+
+        Returns:
+            dict: The updated result dict.
+
+        Raises:
+            FileNotFoundError: If there is no map.
+            ValueError: If it is no panoptic map, or not of the image's size.
+        """
+        path = results['seg_map_path']
+        labels = decode_panoptic_map(
+            read_file(path, 'panoptic map', self.backend_args), path,
+            self.num_classes)
+        return add_seg_map(results, labels, f"panoptic map '{path}'")
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(num_classes={self.num_classes}, '
+                f'backend_args={self.backend_args})')
+
+
+def decode_panoptic_map(content: bytes,
+                        path: str,
+                        num_classes: int = NUM_CLASSES) -> np.ndarray:
+    """Semantic labels of a panoptic map.
+
+    Args:
+        content (bytes): The file.
+        path (str): Where it comes from, for the messages.
+        num_classes (int): Number of classes that R may name.
+            Defaults to 19.
+
+    Returns:
+        np.ndarray: (H, W) uint8, a class or 255.
+
+    Raises:
+        ValueError: If the file is unreadable or truncated, no PNG of RGB, or
+            names a class that does not exist.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            mode, kind = image.mode, image.format
+            pixels = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(unreadable(path, 'panoptic map', error)) from error
+    if kind != 'PNG' or mode != 'RGB':
+        raise ValueError(
+            f"panoptic map '{path}' must be a PNG of mode RGB (R = class, "
+            f'256 G + B = instance), got {kind} of mode {mode}; label PNGs, '
+            'which hold classes only, are read by LoadAnnotations')
+    labels = np.ascontiguousarray(pixels[..., 0])
+    wrong = np.unique(labels[(labels >= num_classes) & (labels != IGNORED)])
+    if wrong.size:
+        raise ValueError(
+            f"panoptic map '{path}' has {wrong[:5].tolist()} in R, where the "
+            f'class is expected: 0 to {num_classes - 1}, or {IGNORED}. It '
+            'may be coded in another way')
+    return labels

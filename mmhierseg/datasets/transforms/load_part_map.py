@@ -1,0 +1,162 @@
+"""Label maps drawn from the masks of parts."""
+
+from typing import List, Tuple, Union
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmhierseg.datasets.part_imagenet_classes import OBJECT_OF_PART
+from mmhierseg.registry import TRANSFORMS
+
+from .seg_map import add_seg_map
+
+__all__ = ['LoadPartMap', 'decode_mask', 'draw_part_map']
+
+
+@TRANSFORMS.register_module()
+class LoadPartMap(BaseTransform):
+    """Draw the label map of an image of ``PartImageNetDataset``.
+
+    Takes the place of ``LoadAnnotations``. Where masks overlap, the later one
+    of the annotations is on top.
+
+    Required Keys:
+
+    - part_annotations, part_size, part_labels: see
+      :class:`~mmhierseg.datasets.PartImageNetDataset`.
+    - img_path
+    - ori_shape (optional): if there, the masks must be of this size.
+    - label_map (optional)
+
+    Added Keys:
+
+    - gt_seg_map: (H, W) uint8.
+
+    Modified Keys:
+
+    - seg_fields
+
+    Deleted Keys:
+
+    - part_annotations
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Draw the map.
+
+        Args:
+            results (dict): Result dict of the pipeline.
+
+        Returns:
+            dict: The updated result dict.
+
+        Raises:
+            KeyError: If the data set gives no masks.
+            ValueError: If a mask cannot be decoded, or is not of the image's
+                size.
+        """
+        if 'part_annotations' not in results:
+            raise KeyError("`results` has no 'part_annotations': LoadPartMap "
+                           'needs PartImageNetDataset with `ann_file`, a '
+                           'JSON; label PNGs are read by LoadAnnotations')
+        name = f"part map of '{results.get('img_path')}'"
+        labels = draw_part_map(
+            results.pop('part_annotations'), results['part_size'], name)
+        if results['part_labels'] == 'object':
+            labels = OBJECT_OF_PART[labels]
+        return add_seg_map(results, labels, name)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def draw_part_map(parts: List[dict], size: Tuple[int, int],
+                  name: str) -> np.ndarray:
+    """Draw the masks of parts into one map.
+
+    Args:
+        parts (list[dict]): Each with ``part_id`` and ``segmentation``.
+        size (tuple[int, int]): (H, W) of the image.
+        name (str): What the map is, for the messages.
+
+    Returns:
+        np.ndarray: (H, W) uint8 part ids, 0 = background.
+
+    Raises:
+        ValueError: If a mask cannot be decoded.
+    """
+    labels = np.zeros(size, dtype=np.uint8)
+    for part in parts:
+        try:
+            mask = decode_mask(part['segmentation'], size)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f'{name}: the mask of part {part["part_id"]} cannot be '
+                f'decoded ({error})') from error
+        labels[mask] = part['part_id']
+    return labels
+
+
+def decode_mask(segmentation: Union[list, dict],
+                size: Tuple[int, int]) -> np.ndarray:
+    """Decode a mask as COCO stores them.
+
+    Args:
+        segmentation (list | dict): Polygons, each [x0, y0, x1, y1, ...], or a
+            run-length code with ``counts``, a list or a string, and ``size``.
+        size (tuple[int, int]): (H, W) of the image.
+
+    Returns:
+        np.ndarray: (H, W) bool.
+
+    Raises:
+        ValueError: If it is neither, or does not fit the image.
+        ImportError: If pycocotools is missing.
+
+    Example:
+        >>> decode_mask(dict(counts=[1, 2, 3], size=[2, 3]), (2, 3))
+        array([[False,  True, False],
+               [ True, False, False]])
+    """
+    try:
+        from pycocotools import mask as coco
+    except ImportError as error:
+        raise ImportError('masks of PartImageNet need pycocotools: '
+                          'pip install pycocotools') from error
+    codes = segmentation if isinstance(segmentation, dict) else None
+    if codes is None:
+        _check_polygons(segmentation)
+        codes = coco.merge(coco.frPyObjects(segmentation, *size))
+    else:
+        _check_runs(codes, size)
+        if isinstance(codes['counts'], list):
+            codes = coco.frPyObjects(codes, *size)
+    return coco.decode(codes).astype(bool)
+
+
+def _check_polygons(polygons: object) -> None:
+    if not isinstance(polygons, list) or not polygons:
+        raise ValueError('expected polygons or a run-length code, got '
+                         f'{polygons!r:.60}')
+    for polygon in polygons:
+        if (not isinstance(polygon, list) or len(polygon) < 6
+                or len(polygon) % 2):
+            raise ValueError('a polygon needs x and y of at least 3 points, '
+                             f'got {polygon!r:.60}')
+        if not np.isfinite(np.asarray(polygon, dtype=np.float64)).all():
+            raise ValueError('a polygon has NaN or infinity in it')
+
+
+def _check_runs(code: dict, size: Tuple[int, int]) -> None:
+    if tuple(code.get('size', ())) != tuple(size):
+        raise ValueError(f'its run-length code is of size {code.get("size")}, '
+                         f'the image {tuple(size)}')
+    counts = code.get('counts')
+    if not isinstance(counts, (list, str, bytes)) or not counts:
+        raise ValueError("a run-length code needs 'counts', a list or a "
+                         f'string that is not empty, got {counts!r:.60}')
+    # The library does not look at the runs of a list.
+    if isinstance(counts, list) and (min(counts) < 0
+                                     or sum(counts) != size[0] * size[1]):
+        raise ValueError(f'its runs have {sum(counts)} pixels, the image '
+                         f'{size[0] * size[1]}')
