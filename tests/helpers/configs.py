@@ -5,6 +5,7 @@ weights stay as they are, relative to the folder that a tool is run in.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,14 @@ from mmpretrain.registry import MODELS
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = sorted(
+ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
+#: Those of segmentors have the size of their images in the name: helpers.dense.
+DENSE_CONFIGS = [
+    path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
+]
+CONFIGS = [path for path in ALL_CONFIGS if path not in DENSE_CONFIGS]
 #: Side of a tiny image.
 SIDE = 64
 WIDTH = 48

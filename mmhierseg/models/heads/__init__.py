@@ -2,7 +2,8 @@
 
 from importlib.util import find_spec
 
-from ..data_preprocessors.placeholder import register_placeholder
+from mmhierseg.utils.placeholder import register_placeholder
+
 from .segment_embedder import SegmentEmbedder, SegmentEmbeddings
 from .segmenter_weights import load_segmenter_weights
 
