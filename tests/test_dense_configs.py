@@ -5,7 +5,6 @@ import re
 
 import pytest
 import torch
-from helpers.configs import run_tool
 from helpers.dense import (
     CROP,
     DENSE_PATHS,
@@ -16,6 +15,7 @@ from helpers.dense import (
 from mmengine.runner import Runner
 
 from mmhierseg.utils import launch
+from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
 #: Another width is all that is different, so that they shrink to the same.
 WIDER = {
@@ -40,13 +40,14 @@ def test_trains_validates_and_tests(name, folder, tmp_path, monkeypatch):
     save_dense_pretrained(cfg, folder)
     config = str(tmp_path / 'config.py')
     cfg.dump(config)
-    launch.train([config, '--work-dir', str(tmp_path)])
-    log, = (path.read_text() for path in tmp_path.rglob('*.log'))
+    work = tmp_path / 'work'
+    launch.train([config, '--work-dir', str(work)])
+    log, = (path.read_text() for path in work.rglob('*.log'))
     assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
     score = re.search(r'Iter\(val\) \[2/2\] .* mIoU: ([\d.]+)', log)[1]
     metrics = tmp_path / 'metrics.json'
     launch.test([
-        config, str(tmp_path / 'iter_2.pth'), '--work-dir',
+        config, str(work / 'iter_2.pth'), '--work-dir',
         str(tmp_path / 'test'), '--out', str(metrics), '--out-item', 'metrics'
     ])
     # What validation measured, of the same weights.
@@ -63,17 +64,25 @@ def test_wider_configs_are_the_same_otherwise(name):
     assert first.to_dict() == second.to_dict()
 
 
-def test_resumes_by_the_tool(folder, tmp_path):
+def test_resumes(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
     cfg = shrink_dense(DENSE_PATHS['cast/cast-s_voc12aug-512x512'])
     save_dense_pretrained(cfg, folder)
-    config = tmp_path / 'config.py'
+    config = str(tmp_path / 'config.py')
     cfg.dump(config)
-    words = (config, '--work-dir', tmp_path, '--no-validate')
-    run_tool('train.py', *words, '--cfg-options', 'train_cfg.max_iters=1',
-             cwd=folder)
-    output = run_tool('train.py', *words, '--resume', cwd=folder)
-    assert 'resumed epoch: 0, iter: 1' in output
-    assert 'Iter(train) [2/2]' in output
+    # A run writes its config into its folder, under the same name.
+    work = tmp_path / 'work'
+    words = [config, '--work-dir', str(work), '--no-validate']
+    launch.train([*words, '--cfg-options', 'train_cfg.max_iters=1'])
+    launch.train([*words, '--resume'])
+    # MMEngine's own reader has taken back what it allowed.
+    read_safely()
+    checkpoint = read_checkpoint(str(work / 'iter_2.pth'))
+    assert checkpoint['meta']['iter'] == 2
+    # The warm-up has counted both steps.
+    assert checkpoint['param_schedulers'][0]['last_step'] == 2
+    log = max(work.rglob('*.log')).read_text()
+    assert 'iter: 1' in log and 'Iter(train) [1/2]' not in log
 
 
 @pytest.mark.parametrize('name', [

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
-#: Those of segmentors have the size of their images in the name: helpers.dense.
+#: Those of segmentors have their crop in the name; see helpers.dense.
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
 ]
