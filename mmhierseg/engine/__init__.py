@@ -1,5 +1,5 @@
 """Hooks; optimizer constructors are not registered yet."""
 
-from .hooks import AtomicCheckpointHook, RandomStateHook
+from .hooks import AtomicCheckpointHook, MemoryBankHook, RandomStateHook
 
-__all__ = ['AtomicCheckpointHook', 'RandomStateHook']
+__all__ = ['AtomicCheckpointHook', 'MemoryBankHook', 'RandomStateHook']

@@ -7,16 +7,17 @@ from .data_preprocessors import (
     SuperpixelSelfSupDataPreprocessor,
 )
 from .heads import (
+    FeatureMapEmbedder,
     SegmentEmbedder,
     SegmentFCNHead,
     SegmentMaskTransformerHead,
 )
 from .necks import GraphPooling
-from .segmentors import HierarchyEncoderDecoder
+from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
-    'CAST', 'GraphPooling', 'HierarchyEncoderDecoder', 'SegmentEmbedder',
-    'SegmentFCNHead', 'SegmentMaskTransformerHead',
-    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
-    'SuperpixelSelfSupDataPreprocessor'
+    'CAST', 'FeatureMapEmbedder', 'GraphPooling', 'HierarchyEncoderDecoder',
+    'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
+    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
+    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
 ]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .segment_hierarchy import SegmentHierarchy
 
-__all__ = ['add_hierarchy']
+__all__ = ['add_hierarchy', 'restore_maps']
 
 
 def add_hierarchy(data_samples: Sequence[BaseDataElement],
@@ -59,13 +59,31 @@ def add_hierarchy(data_samples: Sequence[BaseDataElement],
     maps = torch.stack(levels, dim=1)
     for sample, image_maps in zip(data_samples, maps):
         # A copy: a view would keep the maps of the whole batch alive.
-        image_maps = _as_original(image_maps, sample.metainfo).clone()
+        image_maps = restore_maps(image_maps, sample.metainfo).clone()
         sample.set_field(
             PixelData(data=image_maps), 'pred_hierarchy', dtype=PixelData)
 
 
-def _as_original(maps: Tensor, metainfo: dict) -> Tensor:
-    """Bring maps of the padded input to the image as it was loaded."""
+def restore_maps(maps: Tensor, metainfo: dict) -> Tensor:
+    """Bring label maps of the padded input to the image as it was loaded.
+
+    Args:
+        maps (Tensor): (L, H, W), of the input of a model.
+        metainfo (dict): Meta information of the image's data sample: padding,
+            flip and original size. What is not there is not undone.
+
+    Returns:
+        Tensor: (L, *ori_shape), by nearest neighbour.
+
+    Raises:
+        ValueError: If the meta information names an unknown flip.
+
+    Example:
+        >>> maps = torch.tensor([[[0, 1, -1]]])
+        >>> restore_maps(maps, dict(
+        ...     img_padding_size=(0, 1, 0, 0), ori_shape=(1, 4)))
+        tensor([[[0, 0, 1, 1]]])
+    """
     padding = metainfo.get('img_padding_size',
                            metainfo.get('padding_size', (0, 0, 0, 0)))
     left, right, top, bottom = padding

@@ -1,6 +1,7 @@
 """Hooks of the runner."""
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .memory_bank_hook import MemoryBankHook
 from .random_state_hook import RandomStateHook
 
-__all__ = ['AtomicCheckpointHook', 'RandomStateHook']
+__all__ = ['AtomicCheckpointHook', 'MemoryBankHook', 'RandomStateHook']

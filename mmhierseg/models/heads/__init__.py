@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 from mmhierseg.utils.placeholder import register_placeholder
 
+from .feature_map_embedder import FeatureMapEmbedder
 from .segment_embedder import SegmentEmbedder, SegmentEmbeddings
 from .segmenter_weights import load_segmenter_weights
 
@@ -16,6 +17,6 @@ else:
         'SegmentMaskTransformerHead', 'mmseg')
 
 __all__ = [
-    'SegmentEmbedder', 'SegmentEmbeddings', 'SegmentFCNHead',
-    'SegmentMaskTransformerHead', 'load_segmenter_weights'
+    'FeatureMapEmbedder', 'SegmentEmbedder', 'SegmentEmbeddings',
+    'SegmentFCNHead', 'SegmentMaskTransformerHead', 'load_segmenter_weights'
 ]

@@ -1,0 +1,175 @@
+"""Classes of the nearest neighbours in a memory bank.
+
+Before any tuning, a segment is given the class that most of its k nearest
+neighbours have among the segments of a training set (HSG, Ke et al., CVPR
+2022, Sec. 4; CAST, Ke et al., ICLR 2024).
+
+The Q x M similarities are never all there: both sides go in blocks, and of
+each block only the k best of every query are kept. Memory beside the bank
+itself is a block of similarities and a block of the bank, whatever Q and M.
+
+Legend: Q queries, M entries of the bank, C channels, K classes.
+"""
+
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+#: Similarities of a block, 64 MiB in float32.
+_QUERIES, _ENTRIES = 1024, 16384
+
+
+@torch.no_grad()
+def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
+                 num_classes: int) -> Tensor:
+    """Majority class of the k nearest neighbours, by cosine.
+
+    Where neighbours are equally similar, those of smaller classes are nearer;
+    where classes have equally many, the smallest one wins. So the order of
+    the bank is of no matter.
+
+    Args:
+        queries (Tensor): (Q, C) float, of any length. Zero vectors are
+            equally far from everything.
+        bank (Tensor): (M, C) float. Half precision, of either side, is
+            compared in float32.
+        bank_labels (Tensor): (M,) int64 in [0, K - 1].
+        k (int): Number of neighbours, at least 1, at most M.
+        num_classes (int): K.
+
+    Returns:
+        Tensor: (Q,) int64 in [0, K - 1].
+
+    Raises:
+        TypeError: If features are no floating-point tensors, or the labels
+            not int64.
+        ValueError: If the bank is empty or has fewer than ``k`` entries,
+            shapes do not fit, a label is no class, or a feature is NaN.
+
+    Example:
+        >>> bank = torch.tensor([[1., 0.], [1., .1], [0., 1.]])
+        >>> labels = torch.tensor([2, 0, 1])
+        >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 1, 3)
+        tensor([2])
+        >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 2, 3)
+        tensor([0])
+    """
+    _check(queries, bank, bank_labels, k, num_classes)
+    # The first of equally similar entries is then of the smallest class.
+    if bool((bank_labels[1:] < bank_labels[:-1]).any()):
+        order = bank_labels.argsort(stable=True)
+        bank_labels = bank_labels[order]
+    else:
+        order = None
+    dtype = torch.promote_types(queries.dtype, bank.dtype)
+    dtype = torch.promote_types(dtype, torch.float32)
+    result = bank_labels.new_empty(queries.size(0))
+    with torch.autocast(queries.device.type, enabled=False):
+        for start in range(0, queries.size(0), _QUERIES):
+            block = queries[start:start + _QUERIES].to(dtype)
+            neighbours = _neighbours(
+                F.normalize(block, dim=1), bank, order, k)
+            result[start:start + _QUERIES] = _majority(
+                bank_labels[neighbours], num_classes)
+    return result
+
+
+def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
+                k: int) -> Tensor:
+    """(q, k) positions in the order of the bank of the k most similar."""
+    best = queries.new_empty(queries.size(0), 0)
+    index = torch.empty_like(best, dtype=torch.int64)
+    for start in range(0, bank.size(0), _ENTRIES):
+        if order is None:
+            block = bank[start:start + _ENTRIES]
+        else:
+            block = bank[order[start:start + _ENTRIES]]
+        block = F.normalize(block.to(queries.dtype), dim=1)
+        values, columns = _largest(queries @ block.t(), k)
+        # Of equal ones the earlier, from the blocks before, stay in front.
+        best, places = _largest(torch.cat([best, values], dim=1), k)
+        index = torch.cat([index, columns + start], dim=1).gather(1, places)
+    # A NaN is the largest of all, so none is lost on the way.
+    if bool(best.isnan().any()):
+        raise ValueError('`queries` and `bank` must be finite, got NaN or '
+                         'infinity')
+    return index
+
+
+def _largest(values: Tensor, k: int) -> Tuple[Tensor, Tensor]:
+    """The k largest of each row, falling; the first of equal ones first."""
+    k = min(k, values.size(1))
+    top, columns = values.topk(k, dim=1)
+    # Which of several equal ones it takes, `topk` does not promise.
+    cut = (values >= top[:, -1:]).sum(dim=1) > k
+    if bool(cut.any()):
+        ordered, places = values[cut].sort(
+            dim=1, descending=True, stable=True)
+        top[cut], columns[cut] = ordered[:, :k], places[:, :k]
+    columns, places = columns.sort(dim=1)
+    top, order = top.gather(1, places).sort(
+        dim=1, descending=True, stable=True)
+    return top, columns.gather(1, order)
+
+
+def _majority(labels: Tensor, num_classes: int) -> Tensor:
+    """Most frequent label of each row, the smallest one on ties."""
+    votes = labels.new_zeros(labels.size(0), num_classes)
+    votes.scatter_add_(1, labels, torch.ones_like(labels))
+    return first_of_largest(votes)
+
+
+def first_of_largest(values: Tensor) -> Tensor:
+    """Index of the largest entry along the last axis, the first of equal ones.
+
+    What ``argmax`` gives on the CPU, but promises nowhere.
+
+    Args:
+        values (Tensor): (..., K), K at least 1; no NaN.
+
+    Returns:
+        Tensor: (...) int64.
+
+    Example:
+        >>> first_of_largest(torch.tensor([[1, 3, 3], [0, 0, 0]]))
+        tensor([1, 0])
+    """
+    order = torch.arange(values.size(-1), device=values.device)
+    is_largest = values == values.amax(dim=-1, keepdim=True)
+    return torch.where(is_largest, order, values.size(-1)).amin(dim=-1)
+
+
+def _check(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
+           num_classes: int) -> None:
+    for name, features in (('queries', queries), ('bank', bank)):
+        if not features.is_floating_point():
+            raise TypeError(f'`{name}` must be floating-point, got '
+                            f'{features.dtype}')
+        if features.dim() != 2:
+            raise ValueError(f'`{name}` must have two axes, one row per '
+                             f'feature, got {tuple(features.shape)}')
+    if bank_labels.dtype != torch.int64:
+        raise TypeError(f'`bank_labels` must be int64, got '
+                        f'{bank_labels.dtype}')
+    if queries.size(1) != bank.size(1):
+        raise ValueError(
+            f'`queries` and `bank` must have the same number of channels, '
+            f'got {queries.size(1)} and {bank.size(1)}: they are features of '
+            'different models')
+    if bank_labels.shape != bank.shape[:1]:
+        raise ValueError(
+            f'`bank_labels` must have shape ({bank.size(0)},), a class for '
+            f'each entry of `bank`, got {tuple(bank_labels.shape)}')
+    if bank.size(0) == 0:
+        raise ValueError('`bank` is empty: there are no neighbours')
+    if not 1 <= k <= bank.size(0):
+        raise ValueError(
+            f'`k` must lie between 1 and the number of entries of `bank`, '
+            f'{bank.size(0)}, got {k}')
+    smallest, largest = bank_labels.aminmax()
+    if int(smallest) < 0 or int(largest) >= num_classes:
+        raise ValueError(
+            f'`bank_labels` must lie in [0, {num_classes - 1}], got '
+            f'{int(smallest)} to {int(largest)}')
