@@ -1,5 +1,6 @@
-"""Hooks; optimizer constructors are not registered yet."""
+"""Hooks and strategies; optimizer constructors are not registered yet."""
 
 from .hooks import RandomStateHook
+from .strategies import ShardedStrategy, wrap_by_class_name
 
-__all__ = ['RandomStateHook']
+__all__ = ['RandomStateHook', 'ShardedStrategy', 'wrap_by_class_name']

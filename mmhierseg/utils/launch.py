@@ -9,6 +9,7 @@ from mmengine.evaluator import DumpResults
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from mmengine.runner._flexible_runner import FlexibleRunner
 from torch import nn
 
 from .checkpoints import (
@@ -29,6 +30,7 @@ from .options import (
     with_test_options,
     with_train_options,
 )
+from .strategy import for_strategy, without_strategy
 
 __all__ = ['test', 'train']
 
@@ -47,7 +49,7 @@ def train(argv: Optional[List[str]] = None) -> None:
     args = parse_train_args(argv)
     read_safely()
     cfg = with_train_options(read_config(args.config), args)
-    cfg = for_cpu_processes(without_amp(cfg))
+    cfg = for_cpu_processes(without_amp(for_strategy(cfg)))
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
     checkpoint = None
@@ -72,8 +74,8 @@ def test(argv: Optional[List[str]] = None) -> None:
     """
     args = parse_test_args(argv)
     read_safely()
-    cfg = for_cpu_processes(
-        with_test_options(read_config(args.config), args))
+    cfg = with_test_options(read_config(args.config), args)
+    cfg = for_cpu_processes(without_strategy(cfg))
     checkpoint = None
     if _is_local(args.checkpoint):
         checkpoint = read_checkpoint(args.checkpoint)
@@ -90,10 +92,11 @@ def test(argv: Optional[List[str]] = None) -> None:
 def _train(cfg: Config, checkpoint: Optional[dict]) -> None:
     """Train; the runner ends with the call, before its process group."""
     runner = _build_runner(cfg)
-    # Runners of several strategies build model and data later.
-    if isinstance(runner.model, nn.Module):
-        _check_weights(_bare(runner.model), cfg, checkpoint)
-        _check_epoch(runner)
+    if isinstance(runner, FlexibleRunner):
+        # Which would build it, and wrap it, only as it starts.
+        runner.model = runner.strategy.build_model(runner.model)
+    _check_weights(_bare(runner.model), cfg, checkpoint)
+    _check_epoch(runner)
     runner.train()
 
 
