@@ -402,6 +402,6 @@ def test_metafile_and_readme_tell_of_every_config(folder, configs):
 
 
 def test_every_pretraining_config_is_asserted(configs):
-    assert len(PRETRAINING) == 13
+    assert len(PRETRAINING) == 14
     assert all(is_pretraining(configs[name]) for name in PRETRAINING)
     assert len(LINEAR) == 6 and len(DEIT) == 3

@@ -33,7 +33,6 @@ strategy = dict(
     type='mmhierseg.ShardedStrategy',
     sync_bn='torch',
     model_wrapper=dict(
-        sharding_strategy='FULL_SHARD',
         auto_wrap_policy=dict(
             type='wrap_by_class_name',
             class_names=['TransformerBlock', 'CAST', 'NonLinearNeck'])))

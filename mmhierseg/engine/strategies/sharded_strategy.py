@@ -28,8 +28,8 @@ class ShardedStrategy(FSDPStrategy):
     of processes, with or without FSDP. What differs from MMEngine's:
 
     * A momentum encoder (MoCo, BYOL) follows the encoder share by share. Both
-      must consist of the same units, and nothing of them may be left to the
-      outermost one; FULL_SHARD is the only way of sharding.
+      must consist of the same units, nothing of them may be left to the
+      outermost one, and FULL_SHARD, the default, is the way of sharding.
     * ``sync_bn`` is heeded.
     * The states of the optimizer load with PyTorch 2.1 and later, whose
       function has its arguments in another order than MMEngine passes them,
@@ -51,9 +51,6 @@ class ShardedStrategy(FSDPStrategy):
         work_dir (str): Folder of the run. Defaults to 'work_dirs'.
         experiment_name (str, optional): Name of the run.
         auto_scale_lr (dict, optional): The config's.
-
-    Raises:
-        ValueError: If ``model_wrapper`` asks for another way of sharding.
     """
 
     def __init__(self,
@@ -68,12 +65,6 @@ class ShardedStrategy(FSDPStrategy):
                  auto_scale_lr: Union[dict, None] = None) -> None:
         wrapper = dict(model_wrapper or {})
         wrapper.setdefault('type', 'MMFullyShardedDataParallel')
-        sharding = wrapper.setdefault('sharding_strategy', 'FULL_SHARD')
-        if sharding != 'FULL_SHARD':
-            raise ValueError(
-                'model_wrapper.sharding_strategy must be FULL_SHARD, got '
-                f'{sharding!r}: with others a momentum encoder would find no '
-                'shares to follow')
         if not has_accelerator():
             wrapper['device_id'] = torch.device('cpu')
         # On the CPU nothing is to be moved there (and PyTorch 2.13 crashes).
@@ -160,17 +151,45 @@ class ShardedStrategy(FSDPStrategy):
         """Take this process's share of what :meth:`optim_state_dict` gave.
 
         Args:
-            state_dict (dict): The states.
+            state_dict (dict): The states; those of an unsharded run will do.
+
+        Raises:
+            ValueError: If they are of another number of parameters.
         """
         shares = FSDP.optim_state_dict_to_load(
             model=self.model,
             optim=self.optim_wrapper.optimizer,
-            optim_state_dict={
-                key: state_dict[key] for key in ('state', 'param_groups')
-            })
+            optim_state_dict=self._by_name(state_dict))
         self.optim_wrapper.load_state_dict({
             **_without_states(state_dict), **shares
         })
+
+    def _by_name(self, state_dict: Dict[str, Any]) -> Dict[str, Any]:
+        """States by names of parameters, where an unsharded run counts."""
+        names = {
+            id(parameter): name
+            for name, parameter in _Shares(self.model).named_parameters()
+        }
+        own = [
+            names[id(parameter)]
+            for group in self.optim_wrapper.optimizer.param_groups
+            for parameter in group['params']
+        ]
+        groups = state_dict['param_groups']
+        saved = [key for group in groups for key in group['params']]
+        if len(saved) != len(own):
+            raise ValueError(
+                f'the states are of {len(saved)} parameters, but the '
+                f'optimizer has {len(own)}: it is of another model')
+        if any(isinstance(key, str) for key in saved):
+            return dict(state=state_dict['state'], param_groups=groups)
+        name_of = dict(zip(saved, own))
+        return dict(
+            state={name_of[k]: v for k, v in state_dict['state'].items()},
+            param_groups=[
+                dict(group, params=[name_of[key] for key in group['params']])
+                for group in groups
+            ])
 
 
 def _without_states(state_dict: Dict[str, Any]) -> Dict[str, Any]:
@@ -204,12 +223,16 @@ def _update_shares(averaged: BaseAveragedModel, model: nn.Module) -> None:
         raise ValueError('a sharded model cannot have its buffers averaged: '
                          'update_buffers must be False')
     shares = _Shares(model)
-    missing = averaged.avg_parameters.keys() - dict(
-        shares.named_parameters()).keys()
-    if missing:
+    sources = dict(shares.named_parameters())
+    wrong = [
+        name for name, share in averaged.avg_parameters.items()
+        if name not in sources or sources[name].shape != share.shape
+    ]
+    if wrong:
         raise ValueError(
-            f'{len(missing)} parameters of the encoder ({min(missing)}, ...) '
-            'are in no unit of FSDP but the outermost, where a momentum '
-            'encoder cannot follow them: have model_wrapper.auto_wrap_policy '
-            'name the class of a module around them')
+            f'{len(wrong)} parameters of the encoder ({wrong[0]}, ...) are '
+            'whole where those of its momentum encoder are shares. Either '
+            'they are in no unit but the outermost: have '
+            'model_wrapper.auto_wrap_policy name the class of a module around '
+            'them; or model_wrapper.sharding_strategy is not FULL_SHARD')
     type(averaged).update_parameters(averaged, shares)
