@@ -108,7 +108,7 @@ def _check_sharded(cfg: Config) -> None:
     wrapper = cfg.get('optim_wrapper') or {}
     if wrapper.get('clip_grad'):
         raise CommandError(
-            'optim_wrapper.clip_grad would clip by the norm of a process\'s '
+            "optim_wrapper.clip_grad would clip by the norm of a process's "
             'own share of the gradient: sharded training goes without')
     paramwise = wrapper.get('paramwise_cfg') or {}
     constructor = _name(wrapper.get('constructor')) or ''

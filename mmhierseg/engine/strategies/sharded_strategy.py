@@ -1,13 +1,13 @@
 """Training with parameters, gradients and optimizer sharded by FSDP."""
 
 from types import MethodType
-from typing import Any, Callable, Dict, Iterator, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, Sequence, Tuple, Union
 
 import torch
 from mmengine._strategy import FSDPStrategy
 from mmengine.model import BaseAveragedModel, revert_sync_batchnorm
 from torch import Tensor, nn
-from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmhierseg.registry import STRATEGIES
 from mmhierseg.utils.device import has_accelerator
@@ -110,7 +110,7 @@ class ShardedStrategy(FSDPStrategy):
                         *,
                         map_location: Union[str, Callable] = 'cpu',
                         strict: bool = False,
-                        revise_keys: list = [(r'^module.', '')],
+                        revise_keys: Sequence[Tuple[str, str]] = (),
                         callback: Union[Callable, None] = None) -> dict:
         """Load a checkpoint of the whole model.
 
@@ -119,7 +119,7 @@ class ShardedStrategy(FSDPStrategy):
             map_location (str | Callable): Where to; 'default', which stands
                 for the GPU, is taken for 'cpu': the whole would have to fit.
             strict (bool): Whether names must be the same. Defaults to False.
-            revise_keys (list): Not used by MMEngine.
+            revise_keys (Sequence[Tuple[str, str]]): Not used when sharding.
             callback (Callable, optional): Called with what was read.
 
         Returns:
@@ -131,7 +131,7 @@ class ShardedStrategy(FSDPStrategy):
             filename,
             map_location=map_location,
             strict=strict,
-            revise_keys=revise_keys,
+            revise_keys=list(revise_keys),
             callback=callback)
 
     def optim_state_dict(self) -> Dict[str, Any]:
@@ -142,8 +142,8 @@ class ShardedStrategy(FSDPStrategy):
             what the optimizer's wrapper has of its own, such as the state of
             a gradient scaler.
         """
-        states = FSDP.optim_state_dict(self.model,
-                                       self.optim_wrapper.optimizer)
+        states = FullyShardedDataParallel.optim_state_dict(
+            self.model, self.optim_wrapper.optimizer)
         own = self.optim_wrapper.state_dict()
         return {**_without_states(own), **states}
 
@@ -156,7 +156,7 @@ class ShardedStrategy(FSDPStrategy):
         Raises:
             ValueError: If they are of another number of parameters.
         """
-        shares = FSDP.optim_state_dict_to_load(
+        shares = FullyShardedDataParallel.optim_state_dict_to_load(
             model=self.model,
             optim=self.optim_wrapper.optimizer,
             optim_state_dict=self._by_name(state_dict))
