@@ -22,7 +22,7 @@ VIEWS = [random_inputs(4, 64, 64, 16, seed).double() for seed in (0, 1)]
 def both(tmp_path_factory):
     """What two processes have, sharded and not, after some steps."""
     folder = tmp_path_factory.mktemp('both')
-    run_on_two_processes(train_both, VIEWS, folder)
+    run_on_two_processes(train_both, VIEWS, folder, timeout=400)
     return [
         torch.load(folder / f'{rank}.pth', weights_only=False)
         for rank in (0, 1)
