@@ -77,7 +77,8 @@ def train_both(rank, port, views, out):
     # What an unsharded run has saved, into another sharded one.
     other = shard(out / 'run')
     other.load_model_state_dict(states[0]['model'], strict=True)
-    other.load_optim_state_dict(states[0]['optimizer'])
+    # A copy: the numbers of steps are taken over as they are, and counted on.
+    other.load_optim_state_dict(deepcopy(states[0]['optimizer']))
     losses.append((step(whole, wrapper, views, STEPS),
                    step(other.model, other.optim_wrapper, views, STEPS)))
     own = sum(parameter.numel() for parameter in sharded.model.parameters())

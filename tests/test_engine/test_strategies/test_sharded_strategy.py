@@ -89,7 +89,7 @@ def test_encoder_that_cannot_be_followed():
     """Whole, where the momentum encoder is a share: in no unit of its own."""
     averaged = ExponentialMovingAverage(torch.nn.Linear(4, 3))
     averaged.module.weight.data = torch.zeros(6)
-    with pytest.raises(ValueError, match='1 parameters.* auto_wrap_policy'):
+    with pytest.raises(ValueError, match='1 parameters.*auto_wrap_policy'):
         _update_shares(averaged, torch.nn.Linear(4, 3))
 
 
