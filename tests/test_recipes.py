@@ -82,7 +82,8 @@ def test_pretraining(name, configs):
     neck.update(in_channels=cfg.model.neck.in_channels,
                 with_avg_pool='swin' in name)
     assert cfg.model.neck == neck
-    assert cfg.model.base_momentum == 0.01 and cfg.get('strategy', cfg).sync_bn == 'torch'
+    assert cfg.model.base_momentum == 0.01
+    assert cfg.get('strategy', cfg).sync_bn == 'torch'
 
 
 @pytest.mark.parametrize('name', PRETRAINING)
