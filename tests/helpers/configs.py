@@ -18,6 +18,8 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 from PIL import Image
 
+from .segmentation_data import make_segmentation_data
+
 ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
@@ -116,6 +118,8 @@ def learning_rates(cfg, iterations):
 def make_data(root):
     """Ten images of noise per data set, in the layouts of the real ones.
 
+    Those of segmentation are scenes; see :mod:`.segmentation_data`.
+
     Args:
         root (Path): Folder that a tool is run in.
     """
@@ -133,6 +137,7 @@ def make_data(root):
             noise = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
             Image.fromarray(noise).save(
                 root / folder / f'{i}_{j}.JPEG', format='JPEG')
+    make_segmentation_data(root)
 
 
 def shrink(cfg):

@@ -14,7 +14,10 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmpretrain.datasets import CustomDataset, ImageNet
 from PIL import Image
 
+from mmhierseg.datasets.part_imagenet_classes import OBJECTS
 from mmhierseg.datasets.scenes import CATEGORIES, files
+from mmhierseg.datasets.scenes.layouts import LAYOUTS, semantic_ids
+from mmhierseg.datasets.scenes.part_layout import FOLDERS
 from mmhierseg.utils.errors import CommandError
 
 NAMES = tuple(category.name for category in CATEGORIES)
@@ -134,7 +137,130 @@ def test_mmsegmentations_own_config_reads_it(make, tmp_path):
         assert set(truth.unique().tolist()) <= {*range(13), 255}
 
 
-@pytest.mark.parametrize('layout', files.LAYOUTS)
+SEMANTIC = dict(
+    cityscapes=('mmseg.CityscapesDataset', 'leftImg8bit/{}', 'gtFine/{}'),
+    kitti_step=('mmhierseg.KITTISTEPDataset', 'images/{}',
+                'panoptic_maps/{}'),
+    ade20k=('mmseg.ADE20KDataset', 'images/{}', 'annotations/{}'),
+    pascal_context=('mmseg.PascalContextDataset', 'JPEGImages',
+                    'SegmentationClassContext'))
+
+
+def read_truth(root, split, kind, images, maps, **options):
+    """Label maps that a data set class gives, by the path of the image."""
+    folder = dict(train='training', val='validation')[split]
+    split = folder if kind == 'mmseg.ADE20KDataset' else split
+    load = ('mmhierseg.LoadPanopticMap' if 'KITTI' in kind else
+            'mmhierseg.LoadPartMap' if maps is None else
+            'mmseg.LoadAnnotations')
+    data = DATASETS.build(
+        dict(
+            type=kind,
+            data_root=str(root),
+            data_prefix={
+                name: path.format(split)
+                for name, path in (('img_path', images),
+                                   ('seg_map_path', maps)) if path
+            },
+            pipeline=[
+                dict(type='mmhierseg.LoadImage'),
+                dict(type=load),
+                dict(type='mmseg.PackSegInputs')
+            ],
+            **options))
+    samples = [data[i]['data_samples'] for i in range(len(data))]
+    return {
+        sample.img_path: sample.gt_sem_seg.data[0].numpy()
+        for sample in samples
+    }
+
+
+def map_of(root, path, kind):
+    """Object or part map of an image, in the scene's own ids."""
+    name = Path(path).relative_to(root).with_suffix('').as_posix()
+    name = name.partition('/')[2].replace('_leftImg8bit', '')
+    return np.asarray(Image.open(root / 'maps' / kind / f'{name}.png'))
+
+
+@pytest.mark.parametrize('split, count', [('train', 24), ('val', 12)])
+@pytest.mark.parametrize('layout', SEMANTIC)
+def test_data_set_class_reads_its_layout(make, tmp_path, layout, split,
+                                         count):
+    make(tmp_path, '--layout', layout, '--num-poles', '1')
+    options = dict(
+        ann_file=f'ImageSets/SegmentationContext/{split}.txt'
+    ) if layout == 'pascal_context' else {}
+    truth = read_truth(tmp_path, split, *SEMANTIC[layout], **options)
+    assert len(truth) == count
+    # ADE20K's files count from 1, its classes from 0.
+    ids = semantic_ids(layout) - (layout == 'ade20k')
+    main = set()
+    for path, labels in truth.items():
+        assert labels.shape == (32, 40)
+        assert set(np.unique(labels)) <= set(ids)
+        objects = map_of(tmp_path, path, 'object')
+        np.testing.assert_array_equal(labels == ids[0], objects == 0)
+        main |= set(labels[objects == 1])
+    # Categories take turns.
+    assert main == set(ids[1:13])
+
+
+def test_pascal_context_without_background(make, tmp_path):
+    make(tmp_path, '--layout', 'pascal_context')
+    truth = read_truth(
+        tmp_path,
+        'val',
+        'mmseg.PascalContextDataset59',
+        'JPEGImages',
+        'SegmentationClassContext',
+        ann_file='ImageSets/SegmentationContext/val.txt')
+    for path, labels in truth.items():
+        np.testing.assert_array_equal(labels == 255,
+                                      map_of(tmp_path, path, 'object') == 0)
+
+
+@pytest.mark.parametrize('split, count', [('train', 24), ('val', 12)])
+def test_part_imagenet_layout(make, tmp_path, split, count):
+    make(tmp_path, '--layout', 'part_imagenet')
+    truth = {
+        labels: read_truth(
+            tmp_path,
+            split,
+            'mmhierseg.PartImageNetDataset',
+            'images/{}',
+            None,
+            labels=labels,
+            ann_file=f'annotations/{split}.json')
+        for labels in ('part', 'object')
+    }
+    assert len(truth['part']) == count
+    wnids = list(FOLDERS.values())
+    for path, labels in truth['part'].items():
+        foreground = map_of(tmp_path, path, 'part') > 0
+        np.testing.assert_array_equal(labels > 0, foreground)
+        whole = truth['object'][path]
+        np.testing.assert_array_equal(whole > 0, foreground)
+        # The main object is what the folder says.
+        category = list(FOLDERS)[wnids.index(Path(path).parent.name)]
+        found = set(whole[map_of(tmp_path, path, 'object') == 1])
+        assert len(found) == 1
+        name = OBJECTS[found.pop() - 1]
+        assert name == dict(
+            bus='Car', cat='Quadruped', cow='Quadruped',
+            dog='Quadruped').get(category, category.capitalize())
+
+
+@pytest.mark.parametrize('options, message', [
+    (('--categories', 'cat', 'chair'), 'PartImageNet has no chair: its lay'),
+    (('--num-poles', '1'), 'PartImageNet has no poles'),
+])
+def test_what_part_imagenet_cannot_hold(make, tmp_path, options, message):
+    with pytest.raises(CommandError, match=message):
+        make(tmp_path / 'out', '--layout', 'part_imagenet', *options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
 def test_workers_write_the_same_files(layout, make, script, tmp_path,
                                       monkeypatch):
     monkeypatch.setattr(script, 'CHUNK', 5)
@@ -146,18 +272,24 @@ def test_workers_write_the_same_files(layout, make, script, tmp_path,
     assert one == two
     assert one.keys() == other.keys()
     assert all(one[name] != other[name] for name in one
-               if name.endswith(('.jpg', '.JPEG')))
+               if name.endswith(('.jpg', '.JPEG', '_leftImg8bit.png'))
+               or name.startswith('images/') and layout == 'kitti_step')
 
 
-def test_takes_up_and_grows(make, tmp_path, capsys):
+@pytest.mark.parametrize('layout, image', [
+    ('voc', 'JPEGImages/train_00000003.jpg'),
+    ('kitti_step', 'images/train/0004/000000.png'),
+    ('part_imagenet', 'images/train/n04612504/n04612504_3.JPEG'),
+])
+def test_takes_up_and_grows(make, tmp_path, capsys, layout, image):
     whole, grown = tmp_path / 'whole', tmp_path / 'grown'
-    make(whole, '--layout', 'voc')
-    make(grown, '--layout', 'voc', '--train', '5', '--val', '1')
-    lost = grown / 'JPEGImages' / 'train_00000003.jpg'
+    make(whole, '--layout', layout)
+    make(grown, '--layout', layout, '--train', '5', '--val', '1')
+    lost = grown / image
     lost.unlink()
-    lost.with_name('train_00000003.jpg.part').write_bytes(b'half a file')
+    lost.with_name(f'{lost.name}.part').write_bytes(b'half a file')
     capsys.readouterr()
-    make(grown, '--layout', 'voc')
+    make(grown, '--layout', layout)
     assert '(31 new)' in capsys.readouterr().out
     assert contents(grown) == contents(whole)
 
@@ -193,6 +325,7 @@ def test_manifest_names_the_ids(make, tmp_path):
     make(tmp_path, '--num-poles', '1')
     described = json.loads((tmp_path / 'part_whole_scenes.json').read_text())
     assert described['semantic_classes'][13] == 'pole'
+    assert described['semantic_ids'] == list(range(14))
     assert described['parts'][1] == 'aeroplane wing'
     assert (described['train'], described['val']) == (24, 12)
 

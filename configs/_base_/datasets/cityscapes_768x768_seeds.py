@@ -1,5 +1,5 @@
-# Cityscapes, 19 classes, crops of 768 x 768, with SEEDS superpixels made in the
-# loader: h * w / 256 of a crop of h x w.
+# Cityscapes, 19 classes, crops of 768 x 768, with SEEDS superpixels made in
+# the loader: h * w / 256 of a crop of h x w.
 _base_ = ['mmseg::_base_/datasets/cityscapes_768x768.py']
 
 superpixels = dict(

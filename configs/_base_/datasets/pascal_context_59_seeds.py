@@ -1,6 +1,6 @@
-# Pascal Context, 59 classes, crops of 480 x 480, with SEEDS superpixels made in
-# the loader: h * w / 256 of a crop of h x w. pascal_context_seeds.py has the
-# background as a class, too.
+# Pascal Context, 59 classes, crops of 480 x 480, with SEEDS superpixels made
+# in the loader: h * w / 256 of a crop of h x w. pascal_context_seeds.py has
+# the background as a class, too.
 _base_ = ['mmseg::_base_/datasets/pascal_context_59.py']
 
 superpixels = dict(
