@@ -1,4 +1,4 @@
-"""Models: backbones, necks, heads, segmentors, data preprocessors."""
+"""Models: backbones, necks, heads, segmentors and data preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (

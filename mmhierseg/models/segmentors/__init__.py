@@ -1,6 +1,15 @@
 """Segmentors."""
 
-from .hierarchy_encoder_decoder import HierarchyEncoderDecoder
-from .retrieval_segmentor import RetrievalSegmentor
+from importlib.util import find_spec
+
+from mmhierseg.utils.placeholder import register_placeholder
+
+if find_spec('mmseg') is not None:
+    from .hierarchy_encoder_decoder import HierarchyEncoderDecoder
+    from .retrieval_segmentor import RetrievalSegmentor
+else:
+    HierarchyEncoderDecoder = register_placeholder('HierarchyEncoderDecoder',
+                                                   'mmseg')
+    RetrievalSegmentor = register_placeholder('RetrievalSegmentor', 'mmseg')
 
 __all__ = ['HierarchyEncoderDecoder', 'RetrievalSegmentor']
