@@ -24,11 +24,19 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
+#: Those of retrieval train nothing; see helpers.retrieval.
+RETRIEVAL_CONFIGS = [
+    path for path in ALL_CONFIGS if '_retrieval_' in path.stem
+]
 #: Those of segmentors have their crop in the name; see helpers.dense.
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
+    and path not in RETRIEVAL_CONFIGS
 ]
-CONFIGS = [path for path in ALL_CONFIGS if path not in DENSE_CONFIGS]
+CONFIGS = [
+    path for path in ALL_CONFIGS
+    if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS
+]
 #: Side of a tiny image.
 SIDE = 64
 WIDTH = 48

@@ -1,0 +1,30 @@
+"""Retrieval on Pascal VOC 2012 by CAST-S as pre-trained on COCO: no tuning.
+
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): 38.4 mIoU, 27.0
+          boundary F-score (ViT-S 30.9, 16.1).
+Command:  bash tools/dist_test.sh configs/cast/cast-s_retrieval_voc12-512.py \
+              work_dirs/cast-s_coco/kept_epoch_150.pth 8
+Hardware: any number of GPUs; the result is the same.
+Data:     data/VOCdevkit/VOC2012 with SegmentationClassAug, as MMSegmentation
+          prepares it: 10582 images in the memory bank, 1449 tested.
+Weights:  epoch 150 of `cast-s_coco.py`, as it is; or the authors' MoCo
+          checkpoint on COCO converted by
+          tools/model_converters/cast2mmhierseg.py, with
+          --cfg-options model.embedder.backbone.mask_empty=False
+Status:   runs - fills the bank and tests on small generated data in VOC's
+          layout; not yet run on VOC here.
+
+Every segment of the coarsest level (at most 40 an image) is represented by
+the normalised mean, over its pixels, of the 256 values that MoCo's projector
+makes of its superpixels' fused tokens. It takes the class that most of its 20
+nearest neighbours (cosine) have in the bank, the smallest one on ties.
+
+To keep the bank: --cfg-options custom_hooks.0.save_to=work_dirs/bank.pth
+"""
+
+_base_ = [
+    '../_base_/models/retrieval_cast-s.py',
+    '../_base_/datasets/pascal_voc12_retrieval_seeds.py',
+    '../_base_/default_runtime_seg.py',
+]
