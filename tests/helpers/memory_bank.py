@@ -1,0 +1,172 @@
+"""Retrieval by colours, and runs of it on one and on two processes."""
+
+import gc
+import os
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from mmseg.models import SegDataPreProcessor
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from mmhierseg.engine import MemoryBankHook
+from mmhierseg.models import RetrievalSegmentor
+from mmhierseg.models.heads import SegmentEmbeddings
+from mmhierseg.structures import SegmentHierarchy
+from mmhierseg.utils.device import CPUDistributedDataParallel
+from mmhierseg.utils.gathering import gather_rows
+
+CLASSES = ('a', 'b', 'c', 'd')
+
+
+class Colours(nn.Module):
+    """Blocks of 2 x 2 pixels by their mean colour; pairs of them above."""
+
+    def __init__(self, empty=False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.empty = empty
+
+    def forward(self, inputs):
+        batch, _, height, width = inputs.shape
+        rows, columns = torch.arange(height) // 2, torch.arange(width) // 2
+        labels = rows[:, None] * (width // 2) + columns
+        features = F.avg_pool2d(inputs[:, :3], 2).flatten(2).transpose(1, 2)
+        number = features.size(1)
+        parents = (torch.arange(number) // 2).expand(batch, -1)
+        empty = None
+        if self.empty:
+            empty = torch.zeros(batch, number, dtype=torch.bool)
+            empty[:, :2] = True
+        return SegmentEmbeddings(
+            F.normalize(features * self.weight, dim=2),
+            SegmentHierarchy(labels.expand(batch, -1, -1), [parents]), empty)
+
+
+def segmentor(embedder=None, **options):
+    """Of four classes; the nearest neighbour decides."""
+    options = {'num_classes': 4, 'num_neighbors': 1, **options}
+    return RetrievalSegmentor(embedder or Colours(), **options).eval()
+
+
+def painted(height=4, width=8, batch=2, seed=0):
+    """Images of three noisy colours, samples with them as classes, classes."""
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randint(0, 3, (batch, height // 2, width // 4),
+                           generator=generator)
+    target = target.repeat_interleave(2, 1).repeat_interleave(4, 2)
+    inputs = F.one_hot(target, 3).permute(0, 3, 1, 2).float()
+    inputs = inputs + 0.05 * torch.randn(inputs.shape, generator=generator)
+    samples = [
+        SegDataSample(
+            gt_sem_seg=PixelData(data=classes[None]),
+            metainfo=dict(ori_shape=(height, width))) for classes in target
+    ]
+    return inputs, samples, target
+
+
+class Painted(torch.utils.data.Dataset):
+    """Noisy images of blocks of colours; some pixels are ignored.
+
+    Args:
+        seeds (Iterable[int]): One per image.
+        classes (tuple): Names of the classes.
+    """
+
+    def __init__(self, seeds, classes=CLASSES):
+        self.seeds = list(seeds)
+        self.metainfo = dict(classes=classes)
+
+    def __len__(self):
+        return len(self.seeds)
+
+    def __getitem__(self, index):
+        seed = self.seeds[index]
+        inputs, samples, _ = painted(8, 16, batch=1, seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        # Far from clear, so that the number of neighbours matters.
+        inputs = inputs[0] + torch.randn(3, 8, 16, generator=generator)
+        ignored = torch.rand(8, 16, generator=generator) < 0.2
+        samples[0].gt_sem_seg.data[0, ignored] = 255
+        return dict(inputs=inputs, data_samples=samples[0])
+
+
+def loader(seeds, batch_size=2, **options):
+    """Config of a loader but for its sampler."""
+    return dict(
+        batch_size=batch_size,
+        num_workers=0,
+        dataset=Painted(seeds, **options))
+
+
+def retrieval_runner(folder, hook, test_seeds=range(100, 107), model=None,
+                     **options):
+    """A runner that tests retrieval with a hook that fills the bank."""
+    if model is None:
+        model = segmentor(num_neighbors=3, kmeans=dict(num_clusters=4))
+    model.data_preprocessor = SegDataPreProcessor()
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
+    # Of another run in the same second, MMEngine would take the log.
+    name = str(folder).replace('/', '_')
+    splits = {}
+    for split in ('val', 'test'):
+        splits[f'{split}_dataloader'] = dict(
+            loader(test_seeds), sampler=sampler)
+        splits[f'{split}_evaluator'] = evaluator
+        splits[f'{split}_cfg'] = dict()
+    return Runner(
+        model,
+        str(folder),
+        custom_hooks=[hook],
+        default_scope='mmseg',
+        experiment_name=name,
+        **splits,
+        **options)
+
+
+def retrieve_on_two(rank, port, folder, bank_sizes):
+    """Test with banks of some sizes; keep metrics and banks of each."""
+    torch.set_num_threads(1)
+    os.environ['LOCAL_RANK'] = str(rank)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    results = {}
+    for size in bank_sizes:
+        hook = MemoryBankHook(
+            loader(range(size)), save_to=str(folder / f'{size}.pth'))
+        runner = retrieval_runner(
+            folder / f'two{size}',
+            hook,
+            launcher='pytorch',
+            cfg=dict(
+                model_wrapper_cfg=dict(
+                    type=CPUDistributedDataParallel.__name__,
+                    device_ids=None)))
+        metrics = runner.test()
+        bank = runner.model.module.bank
+        results[size] = (metrics, bank.features, bank.labels)
+        del runner
+    torch.save(results, folder / f'{rank}.pth')
+    # The runners' models must not outlive the group.
+    gc.collect()
+    dist.destroy_process_group()
+
+
+def gather_on_two(rank, port, folder):
+    """Gather rows of which one process has more, or the only ones."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    both = gather_rows(torch.full((1 + 2 * rank, 2), rank, dtype=torch.long))
+    one = gather_rows(
+        torch.ones(3, 4).half() if rank else torch.zeros(0, 0).half())
+    none = gather_rows(torch.zeros(0, 5))
+    with pytest.raises(ValueError, match=r'got \[\[3\], \[4\]\]'):
+        gather_rows(torch.ones(1, 3 + rank))
+    torch.save((both, one, none), folder / f'{rank}')
+    dist.destroy_process_group()

@@ -1,0 +1,295 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.cast import TINY, random_inputs
+from helpers.memory_bank import Colours, painted, segmentor
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from mmhierseg.models import RetrievalSegmentor, SegmentEmbedder
+from mmhierseg.structures import MemoryBank, SegmentHierarchy
+
+NECK = dict(
+    type='mmpretrain.NonLinearNeck',
+    in_channels=48,
+    hid_channels=32,
+    out_channels=16,
+    num_layers=3,
+    with_bias=False,
+    with_last_bn_affine=False,
+    with_avg_pool=False,
+    norm_cfg=dict(type='BN1d'))
+CAST_EMBEDDER = dict(
+    type='mmhierseg.SegmentEmbedder',
+    backbone=dict(type='mmhierseg.CAST', out_type='segments', **TINY),
+    neck=NECK)
+
+
+def filled(model, inputs, samples):
+    features, labels, _ = model.bank_entries(inputs, samples)
+    model.set_bank(MemoryBank(features, labels))
+    return model
+
+
+@pytest.mark.parametrize('level', [0, 1, -1])
+def test_retrieves_what_is_like_it(level):
+    """Colours of another image have the classes that they had there."""
+    model = segmentor(level=level)
+    filled(model, *painted(8, 16, seed=1)[:2])
+    inputs, samples, target = painted()
+    predictions = model(inputs, samples, 'predict')
+    for sample, wanted in zip(predictions, target):
+        assert sample.pred_sem_seg.data.dtype == torch.int64
+        assert torch.equal(sample.pred_sem_seg.data[0], wanted)
+        assert sample.pred_hierarchy.data.shape == (2, 4, 8)
+        assert 'seg_logits' not in sample
+
+
+def test_kmeans_makes_the_level():
+    model = segmentor(kmeans=dict(num_clusters=3))
+    filled(model, *painted(8, 16, seed=1)[:2])
+    inputs, samples, target = painted()
+    for sample, wanted in zip(model.predict(inputs, samples), target):
+        assert torch.equal(sample.pred_sem_seg.data[0], wanted)
+        coarse = sample.pred_hierarchy.data[1]
+        assert coarse.unique().numel() <= 3
+        # k-means has made a segment of each colour.
+        together = torch.stack([coarse, wanted]).flatten(1).unique(dim=1)
+        assert together.size(1) >= wanted.unique().numel()
+
+
+class TestBank:
+
+    def test_entries(self):
+        """One per segment that has a class; the majority of its pixels."""
+        inputs, samples, target = painted()
+        samples[0].gt_sem_seg.data = target[:1].clone()
+        samples[0].gt_sem_seg.data[0, :2, :4] = 255
+        samples[0].gt_sem_seg.data[0, 2, :3] = 3
+        samples[0].gt_sem_seg.data[0, 3, :4] = 255
+        features, labels, image = segmentor(level=-1).bank_entries(
+            inputs, samples)
+        # Of four pairs of blocks an image, one is of no class.
+        assert image.tolist() == [0] * 3 + [1] * 4
+        wanted = target[:, ::2, ::4].flatten(1)
+        assert labels[:3].tolist() == [wanted[0, 1], 3, wanted[0, 3]]
+        assert labels[3:].tolist() == wanted[1].tolist()
+        torch.testing.assert_close(features.norm(dim=1), torch.ones(7))
+
+    def test_ties_go_to_the_smallest_class(self):
+        inputs, samples, _ = painted(batch=1)
+        samples[0].gt_sem_seg.data = torch.tensor([2, 2, 1, 1]).repeat(
+            1, 4, 2)
+        labels = segmentor().bank_entries(inputs, samples)[1]
+        assert labels.tolist() == [1] * 4
+
+    def test_truth_in_the_original_size(self):
+        """Three times as large as the image that the model sees."""
+        inputs, samples, target = painted()
+        model = segmentor()
+        wanted = model.bank_entries(inputs, samples)
+        for sample in samples:
+            data = sample.gt_sem_seg.data
+            sample.gt_sem_seg = PixelData(
+                data=data.repeat_interleave(3, 1).repeat_interleave(3, 2))
+            sample.set_metainfo(dict(ori_shape=(12, 24)))
+        for got, other in zip(model.bank_entries(inputs, samples), wanted):
+            torch.testing.assert_close(got, other)
+
+    def test_truth_of_another_size(self):
+        inputs, samples, _ = painted()
+        samples[1].set_metainfo(dict(ori_shape=(8, 16)))
+        with pytest.raises(
+                ValueError,
+                match=r'\(8, 16\), got \(4, 8\): put LoadAnnotations behind'):
+            segmentor().bank_entries(inputs, samples)
+
+    def test_truth_of_other_classes(self):
+        inputs, samples, _ = painted()
+        samples[1].gt_sem_seg.data[0, 0, 0] = 4
+        with pytest.raises(ValueError, match=r'0 to 3 .* got \[4\]'):
+            segmentor().bank_entries(inputs, samples)
+
+    def test_no_truth(self):
+        inputs, samples, _ = painted()
+        del samples[0].gt_sem_seg
+        with pytest.raises(ValueError, match='no `gt_sem_seg`'):
+            segmentor().bank_entries(inputs, samples)
+
+    def test_segments_without_embedding_are_left_out(self):
+        inputs, samples, _ = painted()
+        model = segmentor(Colours(empty=True), level=0)
+        assert len(model.bank_entries(inputs, samples)[0]) == 2 * (8 - 2)
+
+    def test_unfit(self):
+        model = segmentor(num_neighbors=5)
+        for number, match in ((0, 'memory bank is empty'),
+                              (4, '`num_neighbors` is 5, .* only 4 entries')):
+            with pytest.raises(ValueError, match=match):
+                model.set_bank(
+                    MemoryBank(torch.ones(number, 3),
+                               torch.zeros(number).long()))
+        with pytest.raises(ValueError, match='class 4, beyond'):
+            model.set_bank(
+                MemoryBank(torch.ones(9, 3), torch.full((9, ), 4)))
+        assert model.bank is None
+
+    def test_of_another_width(self):
+        model = segmentor()
+        model.set_bank(MemoryBank(torch.ones(5, 7), torch.zeros(5).long()))
+        with pytest.raises(ValueError, match='7 channels, the model of 3'):
+            model.predict(*painted()[:2])
+
+    def test_none(self):
+        with pytest.raises(RuntimeError, match='MemoryBankHook'):
+            segmentor().predict(*painted()[:2])
+
+    def test_is_no_part_of_the_weights(self):
+        model = filled(segmentor(), *painted()[:2])
+        assert list(model.state_dict()) == ['embedder.weight']
+
+    def test_meta_tells_models_apart(self):
+        models = [
+            segmentor(), segmentor(level=0), segmentor(Colours()),
+            segmentor(kmeans=dict(num_clusters=3)),
+            segmentor(kmeans=dict(num_clusters=4))
+        ]
+        metas = [model.bank_meta() for model in models]
+        assert metas[0] == metas[2]
+        assert len({str(meta) for meta in metas}) == 4
+        models[2].embedder.weight.data += 1
+        assert models[2].bank_meta() != metas[0]
+
+
+@pytest.mark.parametrize('level', [2, -3])
+def test_level_that_does_not_exist(level):
+    model = segmentor(level=level)
+    with pytest.raises(
+            ValueError,
+            match=fr'`level` is {level}, .* 2 levels, 0 \(fine\) to 1'):
+        model.bank_entries(*painted()[:2])
+
+
+def test_padding_takes_no_part():
+    """Neither in prototypes and classes nor in k-means and predictions."""
+    for options in (dict(), dict(kmeans=dict(num_clusters=3))):
+        model = segmentor(**options)
+        inputs, samples, target = painted()
+        wanted = model.bank_entries(inputs, samples)
+        padded = F.pad(inputs, (0, 4, 0, 2), value=9.)
+        for sample in samples:
+            sample.set_metainfo(dict(img_padding_size=(0, 4, 0, 2)))
+        got = model.bank_entries(padded, samples)
+        # The names of segments, and so their order, are others.
+        def as_set(entries):
+            return sorted(zip(entries[2].tolist(), entries[1].tolist()))
+        assert as_set(got) == as_set(wanted)
+        model.set_bank(MemoryBank(*got[:2]))
+        for sample, classes in zip(model.predict(padded, samples), target):
+            assert torch.equal(sample.pred_sem_seg.data[0], classes)
+
+
+def test_pixels_without_a_segment():
+    """They are predicted as what is ignored."""
+    model = filled(segmentor(), *painted(8, 16, seed=1)[:2])
+    inputs, samples, target = painted()
+
+    class Gaps(Colours):
+
+        def forward(self, inputs):
+            output = super().forward(inputs)
+            labels = output.hierarchy.labels.clone()
+            labels[:, :, 3] = -1
+            return output._replace(hierarchy=SegmentHierarchy(
+                labels, output.hierarchy.parents))
+
+    model.embedder = Gaps()
+    for sample, wanted in zip(model.predict(inputs, samples), target):
+        pred = sample.pred_sem_seg.data[0]
+        assert (pred[:, 3] == 255).all()
+        pred[:, 3] = wanted[:, 3]
+        assert torch.equal(pred, wanted)
+
+
+def test_without_data_samples():
+    model = filled(segmentor(), *painted()[:2])
+    inputs, _, target = painted(seed=0)
+    predictions = model(inputs, mode='predict')
+    assert torch.equal(predictions[1].pred_sem_seg.data[0], target[1])
+
+
+def test_images_do_not_matter_to_each_other():
+    model = segmentor(kmeans=dict(num_clusters=3))
+    filled(model, *painted(8, 16, seed=1)[:2])
+    inputs, samples, _ = painted()
+    both = model.predict(inputs, samples)[1].pred_sem_seg.data
+    alone = model.predict(inputs[1:], samples[1:])[0].pred_sem_seg.data
+    assert torch.equal(both, alone)
+
+
+@torch.no_grad()
+def test_cast_at_every_level():
+    """Prototypes are means over the pixels of the level's segments."""
+    model = MODELS.build(
+        dict(
+            type='mmhierseg.RetrievalSegmentor',
+            embedder=CAST_EMBEDDER,
+            num_classes=4)).eval()
+    inputs = random_inputs()
+    target = torch.randint(0, 4, (2, 1, 64, 96))
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=t)) for t in target]
+    output = model(inputs)
+    pixels = output.hierarchy.scatter(output.embeddings, 0)
+    counts = []
+    for level in range(5):
+        model.level = level
+        features, labels, image = model.bank_entries(inputs, samples)
+        assert features.shape == (len(labels), 16)
+        maps = output.hierarchy.label_map(level)
+        names = [(i, n) for i in (0, 1) for n in maps[i].unique().tolist()]
+        assert image.tolist() == [i for i, _ in names]
+        for feature, label, (i, n) in zip(features, labels, names):
+            mask = maps[i] == n
+            torch.testing.assert_close(
+                feature, F.normalize(pixels[i, :, mask].mean(1), dim=0))
+            votes = target[i, 0][mask].bincount(minlength=4)
+            assert label == votes.tolist().index(votes.max())
+        counts.append(len(features))
+    assert counts[0] == 48 and counts == sorted(counts, reverse=True)
+    assert counts[-1] <= 4
+
+
+def test_takes_checkpoints_of_pretraining():
+    """MoCo's `backbone.*` and `neck.*`, and its own."""
+    torch.manual_seed(0)
+    first, second = (
+        RetrievalSegmentor(CAST_EMBEDDER, num_classes=4) for _ in range(2))
+    weights = {
+        name.removeprefix('embedder.'): value
+        for name, value in first.state_dict().items()
+    }
+    assert {name.split('.')[0] for name in weights} == {'backbone', 'neck'}
+    kept = dict(weights)
+    second.load_state_dict(weights)
+    assert weights == kept
+    assert second.bank_meta() == first.bank_meta()
+    first.init_weights()
+    second.load_state_dict(first.state_dict())
+    assert second.bank_meta() == first.bank_meta()
+    # Behind a wrapper for several processes, too.
+    wrapped = nn.ModuleDict(dict(module=second))
+    wrapped.load_state_dict({f'module.{k}': v for k, v in weights.items()})
+    assert isinstance(second.embedder, SegmentEmbedder)
+
+
+def test_is_not_trained():
+    with pytest.raises(NotImplementedError, match='tools/test.py'):
+        segmentor()(*painted()[:2], mode='loss')
+
+
+@pytest.mark.parametrize('name', ['num_classes', 'num_neighbors'])
+def test_bad_options(name):
+    with pytest.raises(ValueError, match=f'`{name}` must be at least 1'):
+        RetrievalSegmentor(Colours(), **{'num_classes': 4, name: 0})

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmhierseg.models.utils import SegmentKMeans, segment_kmeans
+
+DATA = Path(__file__).parents[2] / 'data/hsg_segments.npz'
+
+
+def cells(height, width, batch=2):
+    """(B, H, W): every pixel is a segment."""
+    return torch.arange(height * width).view(1, height, width).expand(
+        batch, -1, -1)
+
+
+def no_mask(labels, number):
+    return torch.zeros(len(labels), number, dtype=torch.bool)
+
+
+def test_segments_of_hsgs_authors():
+    """Their k-means, 3 x 3 and 5 iterations, cut by regions: all agree."""
+    values = {k: torch.from_numpy(v) for k, v in np.load(DATA).items()}
+    embedding, left_out = values['embedding'], values['ignore'].flatten(1)
+    features = F.normalize(embedding.flatten(2).transpose(1, 2), dim=2)
+    kmeans = SegmentKMeans((3, 3), num_iterations=5, location=True)
+    clusters = kmeans(features, cells(*embedding.shape[2:]), left_out)
+    assert torch.equal(clusters < 0, left_out)
+    regions = values['over_segmentation'].flatten(1).long()
+    view = torch.arange(2)[:, None].expand_as(regions)
+    segments = torch.stack([view, clusters, regions])[:, ~left_out]
+    wanted = values['pixel_cluster_index'].long()
+    # A partition is the other if pairs of names are as many as names.
+    together = torch.cat([segments, wanted[None]])
+    number = len(wanted.unique())
+    assert number > 2 * 9
+    assert segments.unique(dim=1).size(1) == number
+    assert together.unique(dim=1).size(1) == number
+
+
+@pytest.mark.parametrize('num_clusters', [3, (1, 3)])
+def test_finds_stripes(num_clusters):
+    """Three upright stripes of noise around three directions."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.eye(4)[:3][torch.arange(12) // 4]
+    features = directions.expand(2, 5, 12, 4).flatten(1, 2)
+    features = features + 0.1 * torch.randn(2, 60, 4, generator=generator)
+    labels = cells(5, 12)
+    groups = SegmentKMeans(num_clusters)(
+        F.normalize(features, dim=2), labels, no_mask(labels, 60))
+    groups = groups.view(2, 5, 3, 4)
+    for i in range(2):
+        names = [groups[i, :, j].unique().tolist() for j in range(3)]
+        assert sorted(names) == [[0], [1], [2]]
+
+
+def test_images_do_not_matter_to_each_other():
+    generator = torch.Generator().manual_seed(0)
+    features = F.normalize(torch.randn(2, 35, 6, generator=generator), dim=2)
+    labels = cells(5, 7)
+    for kmeans in (SegmentKMeans(4), SegmentKMeans((2, 3), location=True)):
+        both = kmeans(features, labels, no_mask(labels, 35))
+        second = kmeans(features[1:], labels[1:], no_mask(labels[1:], 35))
+        assert torch.equal(both[1:], second)
+        assert both.unique().numel() > 1
+
+
+def test_more_clusters_than_segments():
+    features = torch.eye(3)[None]
+    labels = torch.tensor([[[0, 1, 2]]])
+    got = SegmentKMeans(5)(features, labels, no_mask(labels, 3))
+    assert got.unique().numel() == 3
+    left_out = torch.tensor([[False, True, False]])
+    got = SegmentKMeans(5)(features, labels, left_out)
+    assert got[0, 1] == -1 and got.unique().numel() == 3
+
+
+def test_positions_are_means_over_pixels():
+    labels = torch.tensor([[[0, 0, 2, 2, -1], [0, 1, 2, 2, -1]]])
+    got = segment_kmeans._mean_positions(labels, 4)
+    wanted = [[1 / 3, 1 / 3 / 4], [1, 1 / 4], [1 / 2, 2.5 / 4], [0, 0]]
+    torch.testing.assert_close(got[0], torch.tensor(wanted).double())
+    single = segment_kmeans._mean_positions(torch.zeros(1, 1, 1).long(), 1)
+    assert single.tolist() == [[[0, 0]]]
+
+
+def test_too_many_segments_for_the_farthest(monkeypatch):
+    monkeypatch.setattr(segment_kmeans, '_MOST', 10)
+    labels = cells(3, 4, 1)
+    features = torch.ones(1, 12, 2)
+    with pytest.raises(ValueError, match=r'12 segments .*\(K_h, K_w\)'):
+        SegmentKMeans(2)(features, labels, no_mask(labels, 12))
+    SegmentKMeans((1, 2))(features, labels, no_mask(labels, 12))
+
+
+@pytest.mark.parametrize('options, error', [
+    (dict(num_clusters=0), ValueError),
+    (dict(num_clusters=(3, 0)), ValueError),
+    (dict(num_clusters=3, num_iterations=0), ValueError),
+    (dict(num_clusters='36'), TypeError),
+    (dict(num_clusters=(2, 2, 2)), TypeError),
+    (dict(num_clusters=2.5), TypeError),
+])
+def test_bad_options(options, error):
+    with pytest.raises(error, match='`num_clusters`'):
+        SegmentKMeans(**options)
+
+
+def test_says_what_it_is():
+    assert repr(SegmentKMeans([6, 7], 3)) == (
+        'SegmentKMeans(num_clusters=(6, 7), num_iterations=3, '
+        'location=False)')

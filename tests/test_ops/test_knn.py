@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmhierseg.ops import first_of_largest, knn, knn_retrieve
+
+GOLDEN = Path(__file__).parents[1] / 'data/retrieval_knn.npz'
+
+
+@pytest.fixture
+def golden():
+    values = np.load(GOLDEN)
+    return {name: torch.from_numpy(values[name]) for name in values}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """So small that queries and bank come in several blocks each."""
+    monkeypatch.setattr(knn, '_QUERIES', 7)
+    monkeypatch.setattr(knn, '_ENTRIES', 11)
+
+
+def slow(queries, bank, labels, k, num_classes):
+    """A loop over queries, in Python."""
+    result = []
+    for query in queries.double():
+        cosines = torch.cosine_similarity(query[None], bank.double()).tolist()
+        order = sorted(
+            range(len(bank)), key=lambda i: (-cosines[i], int(labels[i])))
+        votes = [int(labels[i]) for i in order[:k]]
+        result.append(max(range(num_classes), key=votes.count))
+    return torch.tensor(result)
+
+
+def data(num_queries=15, num_entries=40, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.randn(num_queries, 6, generator=generator),
+            torch.randn(num_entries, 6, generator=generator),
+            torch.randint(0, 5, (num_entries, ), generator=generator))
+
+
+def test_golden(golden):
+    got = knn_retrieve(golden['queries'], golden['bank'],
+                       golden['bank_labels'], int(golden['k']),
+                       int(golden['bank_labels'].max()) + 1)
+    assert torch.equal(got, golden['prediction'])
+
+
+def test_golden_in_blocks(golden, small_blocks):
+    test_golden(golden)
+
+
+@pytest.mark.parametrize('k', [1, 2, 20, 40])
+def test_slow_reference(k, small_blocks):
+    queries, bank, labels = data()
+    got = knn_retrieve(queries, bank, labels, k, 5)
+    assert torch.equal(got, slow(queries, bank, labels, k, 5))
+
+
+def test_lengths_and_order_do_not_matter(small_blocks):
+    queries, bank, labels = data()
+    wanted = knn_retrieve(queries, bank, labels, 5, 5)
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+    lengths = torch.rand(40, 1) + 0.5
+    got = knn_retrieve(3 * queries, (bank * lengths)[order], labels[order], 5,
+                       5)
+    assert torch.equal(got, wanted)
+
+
+def test_non_contiguous():
+    queries, bank, labels = data()
+    got = knn_retrieve(queries.t().contiguous().t(),
+                       bank.t().contiguous().t(), labels, 5, 5)
+    assert torch.equal(got, knn_retrieve(queries, bank, labels, 5, 5))
+
+
+def test_equally_near_neighbours_of_smaller_classes_are_nearer(small_blocks):
+    """Thirty times the same: two neighbours are of the smallest class."""
+    bank = torch.ones(30, 2)
+    labels = torch.arange(30) % 3 + 1
+    labels[17] = labels[29] = 0
+    for order in (torch.arange(30), torch.arange(29, -1, -1)):
+        got = knn_retrieve(
+            torch.ones(9, 2), bank[order], labels[order], 2, 4)
+        assert got.tolist() == [0] * 9
+
+
+def test_ties_of_votes_go_to_the_smallest_class():
+    # Similarities 1 and 0.99..; a neighbour of 2, one of 1.
+    bank = torch.tensor([[1., 0.], [1., .1], [-1., 0.]])
+    got = knn_retrieve(
+        torch.tensor([[1., 0.]]), bank, torch.tensor([2, 1, 0]), 2, 3)
+    assert got.tolist() == [1]
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float64])
+def test_precisions(dtype):
+    queries, bank, labels = data()
+    queries, bank = queries.to(dtype), bank.to(dtype)
+    got = knn_retrieve(queries, bank, labels, 5, 5)
+    assert torch.equal(got, slow(queries, bank, labels, 5, 5))
+
+
+def test_no_queries():
+    _, bank, labels = data()
+    assert knn_retrieve(torch.zeros(0, 6), bank, labels, 5, 5).shape == (0, )
+
+
+def test_memory_is_that_of_blocks(monkeypatch):
+    """No matrix larger than a block, nor a copy of a large bank, is made."""
+    largest = 0
+    matmul = torch.Tensor.__matmul__
+
+    def watched(first, second):
+        nonlocal largest
+        result = matmul(first, second)
+        largest = max(largest, result.numel())
+        return result
+
+    monkeypatch.setattr(torch.Tensor, '__matmul__', watched)
+    queries, bank, labels = data(2100, 40000)
+    got = knn_retrieve(queries, bank, labels, 20, 5)
+    assert got.shape == (2100, )
+    assert largest == knn._QUERIES * knn._ENTRIES
+
+
+@pytest.mark.parametrize('change, error, match', [
+    (dict(bank=torch.zeros(0, 6), bank_labels=torch.zeros(0).long()),
+     ValueError, '`bank` is empty'),
+    (dict(k=41), ValueError, 'number of entries of `bank`, 40, got 41'),
+    (dict(k=0), ValueError, '`k` must lie between 1 .* got 0'),
+    (dict(bank=torch.zeros(40, 7)), ValueError, 'got 6 and 7'),
+    (dict(bank=torch.zeros(40, 6, 1)), ValueError, r'`bank`.*\(40, 6, 1\)'),
+    (dict(queries=torch.zeros(6)), ValueError, r'`queries`.*\(6,\)'),
+    (dict(queries=torch.zeros(2, 6).long()), TypeError, '`queries`.*int64'),
+    (dict(bank_labels=torch.zeros(39).long()), ValueError,
+     r'\(40,\).*got \(39,\)'),
+    (dict(bank_labels=torch.zeros(40)), TypeError, 'int64, got torch.float'),
+    (dict(bank_labels=torch.full((40, ), 5)), ValueError,
+     r'\[0, 4\], got 5 to 5'),
+    (dict(bank_labels=torch.full((40, ), -1)), ValueError, 'got -1 to -1'),
+    (dict(queries=torch.full((2, 6), torch.nan)), ValueError, 'NaN'),
+    (dict(bank=torch.full((40, 6), torch.inf)), ValueError, 'infinity'),
+])
+def test_bad_input(change, error, match):
+    queries, bank, labels = data()
+    options = dict(
+        queries=queries, bank=bank, bank_labels=labels, k=5, num_classes=5)
+    with pytest.raises(error, match=match):
+        knn_retrieve(**{**options, **change})
+
+
+def test_first_of_largest():
+    values = torch.tensor([[[1, 7, 7], [2, 2, 2]], [[0, 1, 2], [3, -1, 3]]])
+    assert first_of_largest(values).tolist() == [[1, 0], [2, 0]]
