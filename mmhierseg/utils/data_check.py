@@ -18,7 +18,9 @@ _ADVICE = ('Put or link the data there, or name another place with '
 def check_data(cfg: Config, fields: List[str]) -> None:
     """Check that the folders and lists of the data sets are there.
 
-    Data that is not in local files is left to its data set.
+    Hooks may have loaders of their own (``custom_hooks``), as the one that
+    fills the memory bank of retrieval; these are looked at, too. Data that is
+    not in local files is left to its data set.
 
     Args:
         cfg (Config): Config of a runner.
@@ -29,8 +31,11 @@ def check_data(cfg: Config, fields: List[str]) -> None:
         CommandError: If something is missing; the message names the path and
             the setting.
     """
-    for field in fields:
-        loader = cfg.get(field)
+    loaders = [(field, cfg.get(field)) for field in fields]
+    for i, hook in enumerate(cfg.get('custom_hooks') or ()):
+        if isinstance(hook, dict) and isinstance(hook.get('dataloader'), dict):
+            loaders.append((f'custom_hooks.{i}.dataloader', hook.dataloader))
+    for field, loader in loaders:
         if loader is None or not isinstance(loader.get('dataset'), dict):
             continue
         for key, dataset in _datasets(loader.dataset, f'{field}.dataset'):

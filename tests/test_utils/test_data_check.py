@@ -30,6 +30,20 @@ def test_data_that_is_there(root):
     check(dict(type='A'))
 
 
+def test_loader_of_a_hook(root):
+    hooks = [
+        dict(type='Other'),
+        dict(type='MemoryBankHook', dataloader=dict(
+            dataset=dict(type='A', data_root='gone')))
+    ]
+    with pytest.raises(
+            CommandError,
+            match=r"'gone'.*custom_hooks\.1\.dataloader\.dataset\.data_root"):
+        check_data(Config(dict(custom_hooks=hooks)), [])
+    hooks[1]['dataloader']['dataset']['data_root'] = root
+    check_data(Config(dict(custom_hooks=hooks)), [])
+
+
 def test_beginnings_of_file_names(root):
     check(dict(type='A', data_root=root, data_prefix='ima'))
 
