@@ -15,6 +15,7 @@ from helpers.retrieval import (
     shrink_retrieval,
 )
 from helpers.segmentation_data import COUNTS, make_segmentation_data
+from mmengine.runner import Runner
 
 from mmhierseg.structures import MemoryBank
 from mmhierseg.utils import launch
@@ -141,6 +142,7 @@ def test_bank_without_data(folder, tmp_path, monkeypatch):
         metrics_of([*words, '--cfg-options', f'{key}=gone'], tmp_path / '0')
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes_are_one(folder, tmp_path, monkeypatch):
     """Five images for the bank, three to test: neither is even."""
@@ -181,3 +183,14 @@ def test_two_processes_are_one(folder, tmp_path, monkeypatch):
         sizes.add(re.search(r'Memory bank of (\d+) segments of 5 images',
                             log)[1])
     assert len(sizes) == 1
+
+
+def test_another_backbone_in_validation(folder, tmp_path, monkeypatch):
+    """As in the documentation, with a small ResNet; the bank is filled."""
+    monkeypatch.chdir(folder)
+    cfg = shrink_retrieval(
+        RETRIEVAL_PATHS['baselines/vit-s_retrieval_voc12-512'], 1)
+    cfg.model.embedder.backbone = dict(type='mmpretrain.ResNet', depth=18)
+    cfg.work_dir = str(tmp_path)
+    metrics = Runner.from_cfg(cfg).val()
+    assert set(metrics) >= METRICS and metrics['aAcc'] > 0

@@ -20,6 +20,7 @@ def small_blocks(monkeypatch):
     """So small that queries and bank come in several blocks each."""
     monkeypatch.setattr(knn, '_QUERIES', 7)
     monkeypatch.setattr(knn, '_ENTRIES', 11)
+    monkeypatch.setattr(knn, '_GROUP', 3)
 
 
 def slow(queries, bank, labels, k, num_classes):
@@ -57,6 +58,20 @@ def test_slow_reference(k, small_blocks):
     queries, bank, labels = data()
     got = knn_retrieve(queries, bank, labels, k, 5)
     assert torch.equal(got, slow(queries, bank, labels, k, 5))
+
+
+@pytest.mark.parametrize('num_values', [3, 1000])
+@pytest.mark.parametrize('width', [31, 32, 33, 500])
+@pytest.mark.parametrize('k', [1, 7, 20])
+def test_largest_are_those_of_a_stable_sort(k, width, num_values):
+    """With few different values nearly all of them are equal."""
+    generator = torch.Generator().manual_seed(width)
+    values = torch.randint(
+        num_values, (9, width), generator=generator).float()
+    top, columns = knn._largest(values, k)
+    wanted, order = values.sort(dim=1, descending=True, stable=True)
+    assert torch.equal(top, wanted[:, :k])
+    assert torch.equal(columns, order[:, :k])
 
 
 def test_lengths_and_order_do_not_matter(small_blocks):

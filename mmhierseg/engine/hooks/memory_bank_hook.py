@@ -130,7 +130,7 @@ class MemoryBankHook(Hook):
                 features, labels, image = model.bank_entries(**data)
             # The sampler deals images out like cards.
             number = rank + world_size * (done + image)
-            parts.append((features, labels, number))
+            parts.append((features.float(), labels, number))
             done += len(data['data_samples'])
             if i % self.interval == 0 or i == len(loader):
                 left = (time.monotonic() - start) * (len(loader) - i) / i
