@@ -22,8 +22,10 @@ def test_placeholder_says_what_is_missing():
 
 
 @pytest.mark.parametrize('package, missing, kept', [
-    ('mmseg', ['SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead'],
-     ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
+    ('mmseg', [
+        'SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead',
+        'HierarchyEncoderDecoder', 'RetrievalSegmentor'
+    ], ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
     ('mmpretrain',
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],
      ['SuperpixelSegDataPreProcessor']),
