@@ -9,6 +9,8 @@ Status:   its results stand in benchmarks/README.md.
 
 _base_ = ['mocov3_base.py']
 
+grid = dict(type='Grid', segment_size=8)
 model = dict(
-    data_preprocessor=dict(superpixels=dict(type='Grid', segment_size=8)))
+    data_preprocessor=dict(superpixels=grid),
+    backbone=dict(superpixels=dict(_delete_=True, **grid)))
 train_dataloader = dict(dataset=dict(with_maps=False))

@@ -12,14 +12,18 @@ num_iters, warmup_iters = 640, 80
 model = dict(
     # Some hundred iterations do not leave the time to trail far behind.
     base_momentum=0.02,
-    # Views come with their superpixels.
-    data_preprocessor=dict(superpixels=None),
     backbone=dict(
-        arch=dict(embed_dims=embed_dims, depths=(1, 1, 1, 1), num_heads=4),
+        arch=dict(
+            _delete_=True,
+            embed_dims=embed_dims,
+            depths=(1, 1, 1, 1),
+            num_heads=4),
         img_size=64,
         num_clusters=(32, 16, 8, 4),
         # A superpixel is as small as a cell of the stem.
         segment_at='pixel',
+        # Of images without any, when it is measured; views come with theirs.
+        superpixels=dict(type='TorchSLIC', segment_size=8),
         pool_drop_rate=0.),
     neck=dict(
         in_channels=embed_dims,

@@ -10,8 +10,7 @@ Status:   its results stand in benchmarks/README.md.
 _base_ = ['mocov3_base.py']
 
 model = dict(
-    data_preprocessor=dict(
-        type='SelfSupDataPreprocessor', superpixels=dict(_delete_=True)),
+    data_preprocessor=dict(type='SelfSupDataPreprocessor'),
     backbone=dict(
         _delete_=True,
         type='MoCoV3ViT',
