@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
-from mmengine.utils import track_iter_progress
+from rich.progress import track
 
 from mmhierseg.datasets import PartWholeScenes
 from mmhierseg.datasets.transforms.attach import attach_segment_map
@@ -85,7 +85,7 @@ def make_views(folder: Path, num_pairs: int, scenes: dict) -> None:
         folder / _VIEWS, 'w+', np.uint8, (*shape, 3))
     maps = np.lib.format.open_memmap(folder / _MAPS, 'w+', np.uint8, shape)
     superpixels = TorchSLIC(segment_size=8)
-    for i in track_iter_progress(range(num_pairs)):
+    for i in track(range(num_pairs), 'Drawing views'):
         views[i] = np.stack(dataset[i]['img'])
         rgb = torch.from_numpy(views[i, ..., ::-1].copy())
         maps[i] = superpixels(rgb.permute(0, 3, 1, 2).float()).numpy()

@@ -28,15 +28,12 @@ model = dict(
     neck=dict(
         in_channels=embed_dims,
         hid_channels=512,
-        out_channels=128,
-        norm_cfg=dict(type='BN')),
+        out_channels=128),
     head=dict(
         predictor=dict(
             in_channels=128,
             hid_channels=512,
-            out_channels=128,
-            norm_cfg=dict(type='BN'))))
-sync_bn = None
+            out_channels=128)))
 
 train_dataloader = dict(
     batch_size=64,
