@@ -127,7 +127,7 @@ def measure(backbone: nn.Module, normalise: Callable[[Tensor], Tensor],
 
 def measure_colours(test: Scenes, sizes: Sequence[int]) -> Dict[str, float]:
     """The same for clusters of superpixels' colours, without the probe."""
-    superpixels = TorchSLIC(segment_size=8)
+    superpixels = TorchSLIC(segment_size=16)
     maps = [
         segment_by_colour(images, superpixels(images), sizes)
         for images in test.images.split(_BATCH_SIZE)

@@ -42,7 +42,7 @@ from mmhierseg.utils.errors import CommandError, run_command
 CONFIGS = Path(__file__).parent / 'configs'
 MODELS = ('cast', 'vit', 'vit-superpixel', 'cast-grid')
 SIZES = (32, 16, 8, 4)
-SCENES = dict(size=(64, 64), max_others=1, typical_colors=0.75)
+SCENES = dict(size=(128, 128), max_others=1, typical_colors=0.75)
 _SECTION = 'learning'
 
 
@@ -55,7 +55,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--pairs', type=int, default=8192,
                         help='pairs of views to train on')
-    parser.add_argument('--iters', type=int, default=640,
+    parser.add_argument('--iters', type=int, default=512,
                         help='iterations of training')
     parser.add_argument('--scenes', nargs=2, type=int, default=[3000, 600],
                         metavar=('PROBE', 'TEST'),

@@ -38,7 +38,7 @@ def view_pipeline(size: int) -> List[dict]:
         brightness=0.4,
         contrast=0.4,
         saturation=0.2,
-        hue=0.1)
+        hue=0.)
     return [
         dict(
             type='RandomResizedCrop',
@@ -47,11 +47,6 @@ def view_pipeline(size: int) -> List[dict]:
             backend='cv2'),
         dict(type='RandomFlip', prob=0.5),
         dict(type='RandomApply', transforms=[jitter], prob=0.8),
-        dict(
-            type='RandomGrayscale',
-            prob=0.2,
-            keep_channels=True,
-            channel_weights=(0.114, 0.587, 0.2989)),
     ]
 
 
@@ -63,7 +58,7 @@ def make_views(folder: Path, num_pairs: int, scenes: dict) -> None:
         num_pairs (int): Number of scenes, of each of which two views.
         scenes (dict): Arguments of ``PartWholeScenes``.
     """
-    record = dict(num_pairs=num_pairs, scenes=scenes, version=1)
+    record = dict(num_pairs=num_pairs, scenes=scenes, version=2)
     if _is_there(folder, record):
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +79,7 @@ def make_views(folder: Path, num_pairs: int, scenes: dict) -> None:
     views = np.lib.format.open_memmap(
         folder / _VIEWS, 'w+', np.uint8, (*shape, 3))
     maps = np.lib.format.open_memmap(folder / _MAPS, 'w+', np.uint8, shape)
-    superpixels = TorchSLIC(segment_size=8)
+    superpixels = TorchSLIC(segment_size=16)
     for i in track(range(num_pairs), 'Drawing views'):
         views[i] = np.stack(dataset[i]['img'])
         rgb = torch.from_numpy(views[i, ..., ::-1].copy())

@@ -1,4 +1,4 @@
-"""The ablation "patch tokens, pooling": CAST on squares of 8 pixels.
+"""The ablation "patch tokens, pooling": CAST on squares of 16 pixels.
 
 Paper:    see cast.py.
 Command:  python benchmarks/learning/run.py --models cast-grid, which trains
@@ -9,7 +9,7 @@ Status:   its results stand in benchmarks/README.md.
 
 _base_ = ['mocov3_base.py']
 
-grid = dict(type='Grid', segment_size=8)
+grid = dict(type='Grid', segment_size=16)
 model = dict(
     data_preprocessor=dict(superpixels=grid),
     backbone=dict(superpixels=dict(_delete_=True, **grid)))

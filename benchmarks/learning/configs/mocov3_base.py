@@ -7,7 +7,7 @@ _base_ = [
 custom_imports = dict(imports=['mmhierseg', 'benchmarks.learning.views'])
 
 embed_dims = 64
-num_iters, warmup_iters = 640, 80
+num_iters, warmup_iters = 512, 64
 
 model = dict(
     # Some hundred iterations do not leave the time to trail far behind.
@@ -18,12 +18,10 @@ model = dict(
             embed_dims=embed_dims,
             depths=(1, 1, 1, 1),
             num_heads=4),
-        img_size=64,
+        img_size=128,
         num_clusters=(32, 16, 8, 4),
-        # A superpixel is as small as a cell of the stem.
-        segment_at='pixel',
         # Of images without any, when it is measured; views come with theirs.
-        superpixels=dict(type='TorchSLIC', segment_size=8),
+        superpixels=dict(type='TorchSLIC', segment_size=16),
         pool_drop_rate=0.),
     neck=dict(
         in_channels=embed_dims,

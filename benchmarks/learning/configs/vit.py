@@ -19,7 +19,7 @@ model = dict(
             num_layers=4,
             num_heads=4,
             feedforward_channels=256),
-        img_size=64,
-        patch_size=8,
+        img_size=128,
+        patch_size=16,
         stop_grad_conv1=True))
 train_dataloader = dict(dataset=dict(with_maps=False))
