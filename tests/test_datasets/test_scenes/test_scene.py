@@ -251,3 +251,17 @@ def test_bad_options(options, message):
 def test_bad_numbers(seed, index, message):
     with pytest.raises(ValueError, match=message):
         make_scene(seed, index)
+
+
+def test_typical_colours_change_nothing_but_the_image():
+    plain, = scenes((64, 64), 1)
+    typical, = scenes((64, 64), 1, typical_colors=1.)
+    for field in FIELDS[1:]:
+        np.testing.assert_array_equal(
+            getattr(plain, field), getattr(typical, field))
+    assert (plain.image != typical.image).any()
+
+
+def test_typical_colours_are_a_probability():
+    with pytest.raises(ValueError, match=r'`typical_colors` must lie in 0..1'):
+        SceneOptions(typical_colors=1.5)
