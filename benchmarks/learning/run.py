@@ -18,12 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, Optional
 
-# The benchmarks are not installed, and this file may be run from anywhere.
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
 import torch
 from mmengine.config import Config
+
+# The benchmarks are not installed, and this file may be run from anywhere.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
@@ -39,7 +38,8 @@ from benchmarks.learning.tables import to_markdown
 from benchmarks.learning.views import make_views
 from mmhierseg.utils.errors import CommandError, run_command
 
-CONFIGS = Path(__file__).parent / 'configs'
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('cast', 'vit', 'vit-superpixel', 'cast-grid')
 SIZES = (32, 16, 8, 4)
 SCENES = dict(size=(128, 128), max_others=1, typical_colors=0.75)
@@ -122,7 +122,8 @@ def train(model: str, seed: int, args: argparse.Namespace) -> None:
         str(ROOT / 'tools/train.py'),
         str(CONFIGS / f'{model}.py'), '--resume', '--work-dir',
         str(folder), '--cfg-options', f'randomness.seed={seed}',
-        f'train_cfg.max_iters={args.iters}', f'param_scheduler.0.end={warm_up}',
+        f'train_cfg.max_iters={args.iters}',
+        f'param_scheduler.0.end={warm_up}',
         f'param_scheduler.1.begin={warm_up}',
         f'param_scheduler.1.end={args.iters}',
         f'param_scheduler.1.T_max={args.iters - warm_up}',

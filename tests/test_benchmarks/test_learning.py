@@ -163,4 +163,4 @@ def test_failed_training_names_its_log(tmp_path):
     with pytest.raises(CommandError, match=r'cast failed: see .*log\.txt'):
         run.train('cast', 0, args)
     log = Path(tmp_path / 'cast_seed0/log.txt').read_text()
-    assert 'views.npy' in log
+    assert 'there is no data root' in log

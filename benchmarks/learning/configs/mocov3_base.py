@@ -1,5 +1,5 @@
-# What all models of this comparison share: MoCo v3 for some minutes on pairs of
-# views that were drawn once (`views.py`), so that nothing but the model differs.
+# What all models of this comparison share: MoCo v3 for some minutes on pairs
+# of views that were drawn once (`views.py`), so that only the model differs.
 _base_ = [
     '../../../configs/_base_/models/mocov3_cast-s.py',
     '../../../configs/_base_/default_runtime.py',

@@ -155,8 +155,8 @@ def make_scene(seed: int,
     composition = compose(rng, ids[label], tuple(options.size), ids,
                           options.max_others, options.num_poles)
     semantic, objects, parts = label_maps(composition)
-    return Scene(
-        render(rng, composition, options.typical_colors), semantic, objects, parts, label)
+    image = render(rng, composition, options.typical_colors)
+    return Scene(image, semantic, objects, parts, label)
 
 
 def class_names(num_poles: int = 0) -> Tuple[str, ...]:

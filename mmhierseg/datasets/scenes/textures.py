@@ -4,7 +4,7 @@ Legend: (u, v) are coordinates in periods of the pattern, (h, w) float32; a
 pattern is (h, w) float32 in [0, 1], the share of the second colour.
 """
 
-from functools import lru_cache
+from functools import cache
 from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -89,7 +89,7 @@ def draw_palette(rng: np.random.Generator) -> Palette:
     return tuple(palette)
 
 
-@lru_cache(maxsize=None)
+@cache
 def typical_palette(part_id: int) -> Palette:
     """Colours that are typical of a kind of part, always the same.
 
