@@ -25,7 +25,8 @@ def test_placeholder_says_what_is_missing():
     ('mmseg', [
         'SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead',
         'HierarchyEncoderDecoder', 'RetrievalSegmentor'
-    ], ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
+    ],
+     ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
     ('mmpretrain',
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],
      ['SuperpixelSegDataPreProcessor']),
