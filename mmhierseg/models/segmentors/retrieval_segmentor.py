@@ -4,11 +4,10 @@ CAST (Ke et al., ICLR 2024) and HSG (Ke et al., CVPR 2022) test what was
 learned without labels so: every segment of a test image takes the class that
 most of its k nearest neighbours have among the segments of a training set.
 
-Legend: B images, N segments that have embeddings, M segments of a level, D
-channels, K classes, H x W pixels.
+Legend: B images, M segments of a level, D channels, K classes, H x W pixels.
 """
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmengine.structures import PixelData
@@ -20,38 +19,19 @@ from mmhierseg.ops import (
     look_up_parents,
     majority_class,
     segment_class_counts,
-    segment_prototypes,
-    segment_sizes,
 )
 from mmhierseg.registry import MODELS
-from mmhierseg.structures import (
-    MemoryBank,
-    SegmentHierarchy,
-    add_hierarchy,
-    restore_maps,
-)
+from mmhierseg.structures import MemoryBank, add_hierarchy, restore_maps
 from mmhierseg.utils.fingerprint import fingerprint
 
 from ..heads.segment_embedder import SegmentEmbeddings
 from ..utils import SegmentKMeans
+from .level_segments import LevelSegments, segments_of_level
 
 __all__ = ['RetrievalSegmentor']
 
 #: Parts of pre-trained models and of segmentors that embedders have, too.
 _PARTS = ('backbone.', 'neck.')
-
-
-class _Segments(NamedTuple):
-    """Segments of a level in a batch of images."""
-
-    maps: Tensor
-    """(B, H, W) int64, -1 = none."""
-    prototypes: Tensor
-    """(B, M, D), of unit length."""
-    known: Tensor
-    """(B, M) bool: segments that have a prototype."""
-    hierarchy: SegmentHierarchy
-    """All levels; padding has no segment."""
 
 
 @MODELS.register_module()
@@ -281,59 +261,19 @@ class RetrievalSegmentor(BaseSegmentor):
                  data_samples: Optional[list] = None) -> SegmentEmbeddings:
         return self.extract_feat(inputs)
 
-    # --------------------------------------------------------------- segments
-
     def _segments(self, inputs: Tensor,
-                  data_samples: List[SegDataSample]) -> _Segments:
-        """Segments of the chosen level, with their prototypes."""
-        output = self.extract_feat(inputs)
-        embeddings, parents = output.embeddings, output.hierarchy.parents
-        labels = _without_padding(output.hierarchy.labels, data_samples)
-        sizes = segment_sizes(labels, embeddings.size(1))
-        empty = sizes == 0
-        if output.empty is not None:
-            empty = empty | output.empty
-        if self.kmeans is not None:
-            parents = [self.kmeans(embeddings, labels, empty)]
-        hierarchy = SegmentHierarchy(labels, parents)
-        num_levels = hierarchy.num_levels
-        if not -num_levels <= self.level < num_levels:
-            raise ValueError(
-                f'`level` is {self.level}, but the hierarchy has {num_levels}'
-                f' levels, 0 (fine) to {num_levels - 1} (coarse)')
-        if self.level % num_levels == 0:
-            assignment = torch.arange(
-                embeddings.size(1), device=labels.device).expand_as(sizes)
-        else:
-            assignment = hierarchy.assignment(self.level)
-        num_segments = max(int(assignment.max()) + 1, 1)
-        prototypes = segment_prototypes(embeddings, sizes, assignment,
-                                        num_segments, empty)
-        return _Segments(
-            look_up_parents(assignment, labels), prototypes,
-            prototypes.abs().amax(dim=2) > 0, hierarchy)
+                  data_samples: List[SegDataSample]) -> LevelSegments:
+        return segments_of_level(
+            self.extract_feat(inputs), data_samples, self.level, self.kmeans)
 
-    def _target(self, sample: SegDataSample) -> Tensor:
+    @staticmethod
+    def _target(sample: SegDataSample) -> Tensor:
         """Ground truth of an image, (1, H, W)."""
         if 'gt_sem_seg' not in sample:
             raise ValueError(
                 'the data samples have no `gt_sem_seg`: put LoadAnnotations '
                 'into the pipeline of the memory bank')
         return sample.gt_sem_seg.data
-
-
-def _without_padding(labels: Tensor,
-                     data_samples: List[SegDataSample]) -> Tensor:
-    """Take the segments off pixels that the preprocessor has added."""
-    labels = labels.clone()
-    height, width = labels.shape[1:]
-    for image, sample in zip(labels, data_samples):
-        metainfo = sample.metainfo
-        left, right, top, bottom = metainfo.get(
-            'img_padding_size', metainfo.get('padding_size', (0, 0, 0, 0)))
-        image[:top] = image[height - bottom:] = -1
-        image[:, :left] = image[:, width - right:] = -1
-    return labels
 
 
 def _into_embedder(state_dict: dict, prefix: str, *_) -> None:
