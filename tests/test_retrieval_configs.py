@@ -142,6 +142,13 @@ def test_bank_without_data(folder, tmp_path, monkeypatch):
         metrics_of([*words, '--cfg-options', f'{key}=gone'], tmp_path / '0')
 
 
+def test_trains_nothing(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    config, _ = write(CAST, folder, tmp_path / 'c.py')
+    with pytest.raises(CommandError, match=r'nothing to train.*tools/test'):
+        launch.train([config, '--work-dir', str(tmp_path / 'work')])
+
+
 @pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes_are_one(folder, tmp_path, monkeypatch):

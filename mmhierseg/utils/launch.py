@@ -50,7 +50,12 @@ def train(argv: Optional[List[str]] = None) -> None:
     """
     args = parse_train_args(argv)
     read_safely()
-    cfg = with_train_options(read_config(args.config), args)
+    cfg = read_config(args.config)
+    if cfg.get('train_dataloader') is None and 'runner_type' not in cfg:
+        raise CommandError(
+            f'{args.config!r} has no train_dataloader: there is nothing to '
+            'train. Test it: python tools/test.py CONFIG CHECKPOINT')
+    cfg = with_train_options(cfg, args)
     cfg = with_atomic_checkpoints(
         for_cpu_processes(without_amp(for_strategy(cfg))))
     check_data(cfg, ['train_dataloader', 'val_dataloader'])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from helpers.distributed import run_on_two_processes
-from helpers.memory_bank import gather_on_two
+from helpers.gathering import gather_on_two
 
 from mmhierseg.utils.gathering import gather_rows
 
