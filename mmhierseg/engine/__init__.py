@@ -1,5 +1,11 @@
 """Hooks; optimizer constructors are not registered yet."""
 
-from .hooks import AtomicCheckpointHook, RandomStateHook
+from .hooks import (
+    AtomicCheckpointHook,
+    HierarchyVisualizationHook,
+    RandomStateHook,
+)
 
-__all__ = ['AtomicCheckpointHook', 'RandomStateHook']
+__all__ = [
+    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'RandomStateHook'
+]
