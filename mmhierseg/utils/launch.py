@@ -146,11 +146,7 @@ def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
         dict(tta=args.tta, amp=args.amp, cfg_options=args.cfg_options),
         get_world_size())
     path = record_path(cfg.work_dir, args.config, runner.timestamp)
-    try:
-        write_record(path, record)
-    except OSError as error:
-        raise CommandError(f'cannot write {path!r}: {error.strerror}. The '
-                           'results are in the log above') from None
+    write_record(path, record)
     runner.logger.info(f'Results, with what they were measured on: {path}')
     return metrics
 

@@ -18,6 +18,7 @@ import torch
 from mmengine.config import Config
 
 from .atomic import write_atomically
+from .errors import CommandError
 from .machine import describe
 
 __all__ = [
@@ -145,11 +146,15 @@ def write_record(path: str, record: Dict[str, Any]) -> None:
         record (Dict[str, Any]): Of :func:`make_record`.
 
     Raises:
-        OSError: If it cannot be written.
+        CommandError: If it cannot be written.
     """
-    os.makedirs(osp.dirname(path) or '.', exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, text.encode() + b'\n')
+    try:
+        os.makedirs(osp.dirname(path) or '.', exist_ok=True)
+        write_atomically(path, text.encode() + b'\n')
+    except OSError as error:
+        raise CommandError(f'cannot write {path!r}: {error.strerror}. The '
+                           'results are in the log') from None
 
 
 def _plain(value: Any) -> Any:

@@ -4,8 +4,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from helpers.full_disk import file_size_limit
 from mmengine.config import Config
 
+from mmhierseg.utils.errors import CommandError
 from mmhierseg.utils.records import (
     describe_checkpoint,
     make_record,
@@ -37,6 +39,15 @@ def test_record_says_what_was_measured_with_what(tmp_path):
     assert read['processes'] == 2 and read['options'] == {'tta': True}
     # No part of a file is left.
     assert [file.name for file in path.parent.iterdir()] == ['a.json']
+
+
+def test_full_disk(tmp_path):
+    path = tmp_path / 'a.json'
+    made = record({'mIoU': 12.5})
+    with file_size_limit(100), pytest.raises(
+            CommandError, match='cannot write .*a.json.*are in the log'):
+        write_record(str(path), made)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_json_cannot_hold():
