@@ -171,7 +171,7 @@ def _other(records: List[Record], metrics: Optional[Sequence[str]]) -> str:
         for record in records for name, value in record.metrics.items()
         if isinstance(value, (int, float)) and _wanted(name, metrics)
     ]
-    return ('### Other results\n\nNo paper reports these.\n\n' +
+    return ('### Other results\n\nThe tables have no place for these.\n\n' +
             _markdown(['config', 'data', 'metric', 'here'], rows, 3))
 
 
@@ -206,7 +206,10 @@ def _sources(records: List[Record]) -> str:
             f'{record.processes} process' + 'es' * (record.processes > 1),
             in_words(record.machine),
         ]
-        lines.append(f'* `{record.config}`: {"; ".join(parts)}')
+        name = f'`{record.config}`'
+        if record.tested != record.config:
+            name += f' (by `{record.tested}`)'
+        lines.append(f'* {name}: {"; ".join(parts)}')
     return '\n'.join(lines)
 
 

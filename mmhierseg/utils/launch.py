@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import List, Optional
 
 import mmengine
+import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import DumpResults
@@ -25,6 +26,7 @@ from .data_check import check_data, check_pretrained
 from .device import cpu_process_group, for_cpu_processes, without_amp
 from .errors import CommandError
 from .initial_weights import check_initial_weights
+from .machine import describe
 from .options import (
     DUMP_SUFFIXES,
     read_config,
@@ -137,6 +139,7 @@ def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
         return runner.test()
     # Before the test: the file may be overwritten while it runs.
     source = describe_checkpoint(args.checkpoint, checkpoint)
+    machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
     start = time.perf_counter()
     metrics = runner.test()
     seconds = time.perf_counter() - start
@@ -144,7 +147,7 @@ def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
         cfg, args.config, source, metrics,
         len(runner.test_dataloader.dataset), seconds,
         dict(tta=args.tta, amp=args.amp, cfg_options=args.cfg_options),
-        get_world_size())
+        get_world_size(), machine)
     path = record_path(cfg.work_dir, args.config, runner.timestamp)
     write_record(path, record)
     runner.logger.info(f'Results, with what they were measured on: {path}')

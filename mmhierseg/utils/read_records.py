@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 from .errors import CommandError
+from .machine import in_words
 from .records import FORMAT
 
 __all__ = ['Record', 'read_records']
@@ -25,6 +26,9 @@ class Record(NamedTuple):
 
     path: str
     config: str
+    """Name of the config, or the one that an alias gives it."""
+
+    tested: str
     """Name of the config."""
 
     settings: str
@@ -96,10 +100,16 @@ def _read(path: Path) -> Record:
             raise CommandError(
                 f'{path}: `{name}` must be {kind.__name__}, got '
                 f'{type(content.get(name)).__name__}: the file is damaged')
+    try:
+        in_words(content['machine'])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CommandError(f'{path}: `machine` is incomplete ({error}): the '
+                           'file is damaged') from None
     config = content['config']
     return Record(
         path=str(path),
         config=str(config.get('name')),
+        tested=str(config.get('name')),
         settings=str(config.get('content')),
         date=str(content['machine'].get('date')),
         **{name: content[name] for name in _PARTS if name != 'config'})

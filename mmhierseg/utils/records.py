@@ -19,7 +19,6 @@ from mmengine.config import Config
 
 from .atomic import write_atomically
 from .errors import CommandError
-from .machine import describe
 
 __all__ = [
     'describe_checkpoint', 'file_sha256', 'make_record', 'record_path',
@@ -33,7 +32,8 @@ _BLOCK = 2**20
 
 def make_record(cfg: Config, config_path: str, checkpoint: Dict[str, Any],
                 metrics: Dict[str, Any], images: Optional[int], seconds: float,
-                options: Dict[str, Any], processes: int) -> Dict[str, Any]:
+                options: Dict[str, Any], processes: int,
+                machine: Dict[str, Any]) -> Dict[str, Any]:
     """Put the record of a test together.
 
     Args:
@@ -48,6 +48,8 @@ def make_record(cfg: Config, config_path: str, checkpoint: Dict[str, Any],
         options (Dict[str, Any]): What the command line said beside the
             config and the checkpoint.
         processes (int): How many took part.
+        machine (Dict[str, Any]): Of
+            :func:`~mmhierseg.utils.machine.describe`, before the test.
 
     Returns:
         Dict[str, Any]: Can be written as JSON.
@@ -71,7 +73,7 @@ def make_record(cfg: Config, config_path: str, checkpoint: Dict[str, Any],
         seconds=round(seconds, 3),
         options=_plain(options),
         processes=processes,
-        machine=describe('cuda' if torch.cuda.is_available() else 'cpu'))
+        machine=machine)
 
 
 def describe_checkpoint(path: str,

@@ -130,6 +130,8 @@ def test_alias(tmp_path):
     save_record(tmp_path, 'mine', VOC)
     text = tables_of(tmp_path, aliases={'mine': AFTER})
     assert row(text, 'CAST-S')[-1] == '66.0 / 45.2'
+    # Whose result it is stays to be seen.
+    assert f'* `{AFTER}` (by `mine`): ' in text
 
 
 def test_prefix_of_a_metric(tmp_path):
@@ -170,6 +172,12 @@ def test_no_file(tmp_path):
         tables_of(tmp_path / 'a.json')
     with pytest.raises(CommandError, match='has no test_'):
         tables_of(tmp_path)
+
+
+def test_damaged_machine(tmp_path):
+    path = save_record(tmp_path, 'mine', VOC, machine=dict(cpu='x', date=''))
+    with pytest.raises(CommandError, match='`machine` is incomplete'):
+        tables_of(path)
 
 
 @pytest.mark.parametrize('content, message', [

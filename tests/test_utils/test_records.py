@@ -8,6 +8,7 @@ from helpers.full_disk import file_size_limit
 from mmengine.config import Config
 
 from mmhierseg.utils.errors import CommandError
+from mmhierseg.utils.machine import describe
 from mmhierseg.utils.records import (
     describe_checkpoint,
     make_record,
@@ -21,7 +22,7 @@ def record(metrics, **options):
     cfg = Config(dict(test_dataloader=dict(
         dataset=dict(type='RepeatDataset', dataset=dataset)), seed=7))
     return make_record(cfg, 'configs/cast.py', dict(path='a.pth'), metrics,
-                       5, 1.23456, options, 2)
+                       5, 1.23456, options, 2, describe('cpu'))
 
 
 def test_record_says_what_was_measured_with_what(tmp_path):
