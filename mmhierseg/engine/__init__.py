@@ -1,9 +1,14 @@
 """Hooks and strategies; optimizer constructors are not registered yet."""
 
-from .hooks import AtomicCheckpointHook, MemoryBankHook, RandomStateHook
+from .hooks import (
+    AtomicCheckpointHook,
+    HierarchyVisualizationHook,
+    MemoryBankHook,
+    RandomStateHook,
+)
 from .strategies import ShardedStrategy, wrap_by_class_name
 
 __all__ = [
-    'AtomicCheckpointHook', 'MemoryBankHook', 'RandomStateHook',
-    'ShardedStrategy', 'wrap_by_class_name'
+    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'MemoryBankHook',
+    'RandomStateHook', 'ShardedStrategy', 'wrap_by_class_name'
 ]
