@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.cast import random_inputs
 from helpers.configs import (
+    ALL_CONFIGS,
     CONFIGS,
     ROOT,
     has_cast,
@@ -387,11 +388,12 @@ def test_metafile_and_readme_tell_of_every_config(folder, configs):
         entry['Config']: entry
         for entry in mmengine.load(root / 'metafile.yml')['Models']
     }
-    for name in PATHS:
-        if not name.startswith(f'{folder}/'):
+    for path in ALL_CONFIGS:
+        if path.parent != root:
             continue
+        name = f'{folder}/{path.stem}'
         entry = entries.pop(f'configs/{name}.py')
-        assert entry['Name'] == name.split('/')[1]
+        assert entry['Name'] == path.stem
         assert f'`{entry["Name"]}.py`' in readme
         if 'Epochs' in entry['Metadata']:
             cfg = configs[name]

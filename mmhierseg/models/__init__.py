@@ -1,4 +1,4 @@
-"""Models: backbones, necks, segmentors and data preprocessors."""
+"""Models: backbones, necks, heads, segmentors and data preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (
@@ -6,11 +6,17 @@ from .data_preprocessors import (
     SuperpixelSegDataPreProcessor,
     SuperpixelSelfSupDataPreprocessor,
 )
+from .heads import (
+    SegmentEmbedder,
+    SegmentFCNHead,
+    SegmentMaskTransformerHead,
+)
 from .necks import GraphPooling
 from .segmentors import HierarchyEncoderDecoder
 
 __all__ = [
-    'CAST', 'GraphPooling', 'HierarchyEncoderDecoder',
+    'CAST', 'GraphPooling', 'HierarchyEncoderDecoder', 'SegmentEmbedder',
+    'SegmentFCNHead', 'SegmentMaskTransformerHead',
     'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
     'SuperpixelSelfSupDataPreprocessor'
 ]

@@ -1,10 +1,11 @@
 """Everything that one pass of CAST through an image computes."""
 
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 from torch import Tensor
 
 from .segment_hierarchy import SegmentHierarchy
+from .segment_tokens import SegmentTokens
 
 
 class CASTOutput(NamedTuple):
@@ -36,3 +37,6 @@ class CASTOutput(NamedTuple):
 
     hierarchy: SegmentHierarchy
     """Superpixels and the segments after each of the four poolings."""
+
+    segments: Optional[SegmentTokens] = None
+    """What ``forward`` returns for ``out_type='segments'``, else None."""

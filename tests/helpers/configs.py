@@ -5,6 +5,7 @@ weights stay as they are, relative to the folder that a tool is run in.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,14 @@ from PIL import Image
 from .segmentation_data import make_segmentation_data
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = sorted(
+ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
+#: Those of segmentors have their crop in the name; see helpers.dense.
+DENSE_CONFIGS = [
+    path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
+]
+CONFIGS = [path for path in ALL_CONFIGS if path not in DENSE_CONFIGS]
 #: Side of a tiny image.
 SIDE = 64
 WIDTH = 48

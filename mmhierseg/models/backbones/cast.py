@@ -260,10 +260,12 @@ table_sizes=[16, 8, 6, 4])
         """
         stages = self._encode(inputs, self.num_stages - 1,
                               self.options.pools_last)
+        segments = None
         if self.options.out_type == 'cls_token':
             cls_token = self.norm(stages.cls_token)
         elif self.options.out_type == 'segments':
-            cls_token = self._fuse(stages)[:, 0]
+            segments = self._segment_tokens(stages, self._fuse(stages))
+            cls_token = segments.cls_token
         elif self.options.pools_last:
             cls_token = stages.pooled[-1].cls_token
         else:
@@ -281,7 +283,8 @@ table_sizes=[16, 8, 6, 4])
             centroids=[pooled.tokens for pooled in stages.pooled],
             empty=empty,
             hierarchy=SegmentHierarchy(
-                stages.labels, [pooled.parents for pooled in stages.pooled]))
+                stages.labels, [pooled.parents for pooled in stages.pooled]),
+            segments=segments)
 
     def _feature_maps(self, stages: _Stages) -> Tuple[Tensor]:
         labels = [stages.labels]

@@ -19,6 +19,8 @@ class MaskedSelfAttention(nn.Module):
         qkv_bias (bool): Whether queries, keys and values have a bias.
             Defaults to True.
         proj_drop_rate (float): Dropout after the projection. Defaults to 0.
+        attn_drop_rate (float): Dropout of the attention weights.
+            Defaults to 0.
 
     Raises:
         ValueError: If ``num_heads`` does not divide ``embed_dims``.
@@ -28,12 +30,14 @@ class MaskedSelfAttention(nn.Module):
                  embed_dims: int,
                  num_heads: int,
                  qkv_bias: bool = True,
-                 proj_drop_rate: float = 0.) -> None:
+                 proj_drop_rate: float = 0.,
+                 attn_drop_rate: float = 0.) -> None:
         super().__init__()
         if embed_dims % num_heads:
             raise ValueError(f'`num_heads` must divide `embed_dims` '
                              f'({embed_dims}), got {num_heads}')
         self.num_heads = num_heads
+        self.attn_drop_rate = attn_drop_rate
         self.qkv = nn.Linear(embed_dims, 3 * embed_dims, bias=qkv_bias)
         self.proj = nn.Linear(embed_dims, embed_dims)
         self.proj_drop = nn.Dropout(proj_drop_rate)
@@ -54,7 +58,9 @@ class MaskedSelfAttention(nn.Module):
         qkv = self.qkv(x).view(batch, num_tokens, 3, self.num_heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mask = None if empty is None else ~empty[:, None, None, :]
-        out = F.scaled_dot_product_attention(query, key, value, mask)
+        drop_rate = self.attn_drop_rate if self.training else 0.
+        out = F.scaled_dot_product_attention(query, key, value, mask,
+                                             drop_rate)
         out = out.transpose(1, 2).reshape(batch, num_tokens, channels)
         return self.proj_drop(self.proj(out))
 

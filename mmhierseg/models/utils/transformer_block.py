@@ -1,4 +1,4 @@
-"""The pre-norm transformer block of CAST's stages."""
+"""The pre-norm transformer block of CAST's stages and of its mask decoder."""
 
 from typing import Optional
 
@@ -22,6 +22,9 @@ class TransformerBlock(nn.Module):
         drop_path_rate (float): Stochastic depth rate. Defaults to 0.
         with_cp (bool): Whether to recompute the block in the backward pass
             instead of keeping its activations. Defaults to False.
+        attn_drop_rate (float): Dropout of the attention weights.
+            Defaults to 0.
+        norm_eps (float): Of the two LayerNorms. Defaults to 1e-6.
     """
 
     def __init__(self,
@@ -30,13 +33,18 @@ class TransformerBlock(nn.Module):
                  mlp_ratio: float = 4.,
                  drop_rate: float = 0.,
                  drop_path_rate: float = 0.,
-                 with_cp: bool = False) -> None:
+                 with_cp: bool = False,
+                 attn_drop_rate: float = 0.,
+                 norm_eps: float = 1e-6) -> None:
         super().__init__()
         self.with_cp = with_cp
-        self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.norm1 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.attn = MaskedSelfAttention(
-            embed_dims, num_heads, proj_drop_rate=drop_rate)
-        self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)
+            embed_dims,
+            num_heads,
+            proj_drop_rate=drop_rate,
+            attn_drop_rate=attn_drop_rate)
+        self.norm2 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.mlp = FFN(
             embed_dims,
             int(embed_dims * mlp_ratio),

@@ -22,7 +22,7 @@ def test_placeholder_says_what_is_missing():
 
 
 @pytest.mark.parametrize('package, missing, kept', [
-    ('mmseg', ['SuperpixelSegDataPreProcessor'],
+    ('mmseg', ['SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead'],
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
     ('mmpretrain',
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],

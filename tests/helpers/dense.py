@@ -1,0 +1,135 @@
+"""Configs of segmentors, and data for them, shrunk as in helpers.configs.
+
+Crops and images are not square.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+from unittest import mock
+
+import torch
+from mmengine.config import Config
+
+from mmhierseg.registry import MODELS
+
+from .configs import DENSE_CONFIGS, ROOT, load_config
+
+#: (height, width) of a tiny crop, and of the images that it is cut from.
+CROP = (48, 64)
+WIDTH = 48
+DENSE_PATHS = {
+    f'{path.parent.name}/{path.stem}': path for path in DENSE_CONFIGS
+}
+#: Layout of part-whole scenes -> where configs look for the real data set.
+ROOTS = dict(
+    voc='data/VOCdevkit/VOC2012',
+    ade20k='data/ade/ADEChallengeData2016',
+    pascal_context='data/VOCdevkit/VOC2010',
+    cityscapes='data/cityscapes',
+    kitti_step='data/kitti_step')
+_TRANSFORMS = dict(
+    RandomResize=dict(scale=(96, 64)),
+    RandomCrop=dict(crop_size=CROP),
+    Resize=dict(scale=(96, 64)))
+
+
+def make_dense_data(root, layouts=tuple(ROOTS)):
+    """Four training and two validation scenes, in the real layouts.
+
+    Args:
+        root (Path): Folder that a tool is run in.
+        layouts (Sequence[str]): Which of them.
+    """
+    path = ROOT / 'tools/dataset_converters/make_part_whole_scenes.py'
+    spec = importlib.util.spec_from_file_location('make_scenes', path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for layout in layouts:
+        words = (root / ROOTS[layout], '--layout', layout, '--size', 60, 88,
+                 '--train', 4, '--val', 2, '--workers', 1, '--categories',
+                 'bird', 'car')
+        with mock.patch.object(sys, 'argv', [str(path), *map(str, words)]):
+            script.main()
+
+
+def shrink_dense(path):
+    """Read a config and shrink it.
+
+    Args:
+        path (Path): Of the config.
+
+    Returns:
+        Config: Two iterations of two images, then validation.
+    """
+    cfg = load_config(path)
+    _shrink_transforms(cfg._cfg_dict)
+    for field in ('train', 'val', 'test'):
+        cfg[f'{field}_dataloader'].update(
+            num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.batch_size = 2
+    model = cfg.model
+    model.data_preprocessor.size = CROP
+    model.backbone.update(
+        arch=dict(embed_dims=WIDTH, depths=(1, ) * 4, num_heads=4),
+        img_size=CROP,
+        num_clusters=(8, 6, 4, 2))
+    model.decode_head.in_channels = WIDTH
+    for key, value in (('channels', WIDTH), ('num_heads', 4)):
+        if key in model.decode_head:
+            model.decode_head[key] = value
+    if model.test_cfg.mode == 'slide':
+        model.test_cfg.update(crop_size=CROP, stride=(32, 48))
+    cfg.param_scheduler[-1].end = cfg.train_cfg.max_iters = 2
+    cfg.train_cfg.val_interval = 2
+    cfg.default_hooks.logger.interval = 1
+    cfg.default_hooks.checkpoint.interval = 1
+    return cfg
+
+
+def save_dense_pretrained(cfg, root):
+    """Draw the weights that a shrunk config starts from.
+
+    They are those of pre-training: of other images' positions, and without
+    what the recipe of pre-training does not have.
+
+    Args:
+        cfg (Config): The shrunk config.
+        root (Path): Folder that the tool is run in.
+
+    Returns:
+        dict: What was written, by name in the backbone.
+    """
+    init_cfg = cfg.model.backbone.init_cfg
+    options = dict(
+        cfg.model.backbone,
+        init_cfg=None,
+        img_size=32,
+        out_type='cls_token' if 'deit' in init_cfg.checkpoint else
+        'avg_segments')
+    torch.manual_seed(3)
+    backbone = MODELS.build(options)
+    weights = backbone.state_dict()
+    path = Path(root) / init_cfg.checkpoint
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(
+        dict(
+            state_dict={f'backbone.{k}': v for k, v in weights.items()},
+            meta={}), path)
+    return weights
+
+
+def load_all():
+    """Every dense config, by name."""
+    return {name: load_config(path) for name, path in DENSE_PATHS.items()}
+
+
+def _shrink_transforms(node):
+    if isinstance(node, (dict, Config)):
+        scales = _TRANSFORMS.get(node.get('type'), {})
+        # Test-time augmentation has a factor instead.
+        node.update({k: v for k, v in scales.items() if k in node})
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            _shrink_transforms(child)

@@ -1,0 +1,131 @@
+import pytest
+import torch
+from helpers.cast import (
+    DATA,
+    golden,
+    golden_model,
+    random_inputs,
+    tiny_cast,
+)
+from helpers.moco import tiny_moco
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from mmhierseg.models import SegmentEmbedder
+from mmhierseg.registry import MODELS
+from mmhierseg.utils.cast_checkpoint import convert_cast_checkpoint
+from mmhierseg.utils.safe_load import load_plain_checkpoint
+
+NECK = dict(
+    type='mmpretrain.NonLinearNeck', in_channels=48, hid_channels=32,
+    out_channels=16, num_layers=2, with_bias=False, with_last_bn=True,
+    with_last_bn_affine=False, with_last_bias=False, with_avg_pool=False,
+    norm_cfg=dict(type='BN1d'))
+
+
+def make_embedder(seed=0, **backbone):
+    torch.manual_seed(seed)
+    return SegmentEmbedder(
+        tiny_cast(out_type='segments', **backbone), NECK).eval()
+
+
+def test_embeddings_are_the_projected_tokens_at_unit_length():
+    model = make_embedder()
+    inputs = random_inputs()
+    result = model(inputs)
+    segments, = model.backbone(inputs)
+    assert result.embeddings.shape == (*segments.tokens.shape[:2], 16)
+    for b in range(2):
+        rows, = model.neck((segments.tokens[b], ))
+        torch.testing.assert_close(
+            result.embeddings[b], rows / rows.norm(dim=1, keepdim=True))
+    assert torch.equal(result.hierarchy.labels, segments.labels)
+    assert result.hierarchy.num_levels == 5
+    assert torch.equal(result.empty, segments.empty)
+
+
+def test_empty_segments_are_zero():
+    model = make_embedder()
+    inputs = random_inputs()
+    # The first image has fewer segments than the second.
+    inputs[0, 3].clamp_(max=5)
+    result = model(inputs)
+    lengths = result.embeddings.norm(dim=2)
+    assert result.empty.any()
+    torch.testing.assert_close(lengths, (~result.empty).float())
+    torch.testing.assert_close(
+        model(inputs[:1]).embeddings[0], result.embeddings[0, :6],
+        rtol=1e-4, atol=1e-5)
+
+
+def test_takes_a_checkpoint_of_pretraining(tmp_path):
+    moco = tiny_moco(out_type='avg_segments')
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=moco.state_dict(), meta={}), path)
+    embedder = make_embedder(seed=1)
+    embedder.init_cfg = dict(type='Pretrained', checkpoint=str(path))
+    embedder.init_weights()
+    for part in ('backbone', 'neck'):
+        expected = getattr(moco, part).state_dict()
+        for name, value in getattr(embedder, part).state_dict().items():
+            assert torch.equal(value, expected[name]), name
+
+
+def test_takes_the_momentum_encoder(tmp_path):
+    moco = tiny_moco(out_type='avg_segments')
+    with torch.no_grad():
+        for parameter in moco.momentum_encoder.parameters():
+            parameter.add_(1)
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=moco.state_dict(), meta={}), path)
+    embedder = make_embedder(seed=1)
+    for i, part in enumerate((embedder.backbone, embedder.neck)):
+        part.init_cfg = dict(
+            type='Pretrained', checkpoint=str(path),
+            prefix=f'momentum_encoder.module.{i}.')
+    embedder.init_weights()
+    for part, own in zip((embedder.backbone, embedder.neck),
+                         moco.momentum_encoder.module):
+        expected = own.state_dict()
+        for name, value in part.state_dict().items():
+            assert torch.equal(value, expected[name]), name
+
+
+def test_takes_the_authors_checkpoint_converted():
+    """Their features, through their projector."""
+    values, inputs = golden('cast_moco_seg')
+    name = 'cast_moco_seg.pth.tar'
+    backbone = golden_model(name, out_type='segments')
+    state = convert_cast_checkpoint(
+        load_plain_checkpoint(DATA / name)).state_dict
+    weights = {k[len('neck.'):]: v for k, v in state.items()
+               if k.startswith('neck.')}
+    widths = [weights[f'fc{i}.weight'].shape for i in range(3)]
+    neck = MODELS.build(
+        dict(NECK, in_channels=widths[0][1], hid_channels=widths[0][0],
+             out_channels=widths[2][0], num_layers=3))
+    neck.load_state_dict(weights)
+    embedder = SegmentEmbedder(backbone, neck).eval()
+    tokens = torch.from_numpy(values['feature'])
+    expected = nn.functional.normalize(
+        neck((tokens.flatten(0, 1), ))[0], dim=1).view(*tokens.shape[:2], -1)
+    torch.testing.assert_close(
+        embedder(inputs).embeddings, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_built_by_name():
+    init_default_scope('mmseg')
+    embedder = MODELS.build(
+        dict(
+            type='mmhierseg.SegmentEmbedder',
+            backbone=dict(
+                type='mmhierseg.CAST', out_type='segments', img_size=64,
+                arch=dict(embed_dims=48, depths=(1, 1), num_heads=4),
+                num_clusters=(4, 2)),
+            neck=NECK))
+    assert embedder.eval()(random_inputs()).embeddings.shape[2] == 16
+
+
+def test_other_outputs_are_refused():
+    with pytest.raises(ValueError, match="out_type='segments', got 'featmap'"):
+        SegmentEmbedder(tiny_cast(out_type='featmap'), NECK)
