@@ -24,11 +24,16 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
+#: CAST in configs of MMSegmentation; see helpers.swap.
+SWAP_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'swap']
 #: Those of segmentors have their crop in the name; see helpers.dense.
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
+    and path not in SWAP_CONFIGS
 ]
-CONFIGS = [path for path in ALL_CONFIGS if path not in DENSE_CONFIGS]
+CONFIGS = [
+    path for path in ALL_CONFIGS if path not in DENSE_CONFIGS + SWAP_CONFIGS
+]
 #: Side of a tiny image.
 SIDE = 64
 WIDTH = 48
