@@ -70,7 +70,7 @@ def built():
     return get
 
 
-# -------------------------------------------------------------- what is swapped
+# ------------------------------------------------------------- what is swapped
 
 
 def test_heads():
@@ -158,7 +158,7 @@ def test_superpixels_and_clusters_fit_the_crop(name):
                    else [head.in_channels]) or cfg.model.get('neck')
 
 
-# ---------------------------------------------------------- training and testing
+# -------------------------------------------------------- training and testing
 
 
 def _run(name, folder, tmp_path):
@@ -224,7 +224,7 @@ def test_starts_from_pretrained_weights(folder, tmp_path, monkeypatch):
     assert torch.equal(state['backbone.stages.0.0.attn.qkv.weight'], value)
 
 
-# ------------------------------------------------------------ sizes and windows
+# ----------------------------------------------------------- sizes and windows
 
 
 @pytest.mark.parametrize('name', SWAPS)

@@ -140,6 +140,11 @@ def _shrink_model(model):
     for key in ('decode_head', 'auxiliary_head'):
         if 'channels' in model.get(key, {}):
             model[key].channels = 16
+    head = model.decode_head
+    if head.type == 'Mask2FormerHead':
+        head.num_queries = 8
+        head.pixel_decoder.encoder.num_layers = 1
+        head.transformer_decoder.num_layers = 3
     if model.test_cfg.mode == 'slide':
         model.test_cfg.update(crop_size=CROP, stride=STRIDE)
 
