@@ -9,7 +9,8 @@ from helpers.pretraining import losses, train, write_config
 def test_compiled_training_is_training(backend, tmp_path):
     """Graph breaks are allowed: sizes of segments are read as numbers.
 
-    The default backend, inductor, takes many minutes to compile all graphs.
+    The default backend, inductor, takes minutes to compile all graphs: what
+    it computes was compared once, see docs/training.md.
     """
     config = write_config(tmp_path)
     options = ['--cfg-options', 'randomness.seed=0', 'train_cfg.max_epochs=1']

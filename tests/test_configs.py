@@ -33,6 +33,7 @@ RECIPE = ROOT / 'configs/cast/cast-s_in1k.py'
 NAMES = (
     'cast/cast-s_in1k', 'cast/cast-s_in1k_torchslic', 'cast/cast-t_photos',
     'cast/cast-t_photos_seeds', 'cast/cast-sd_in1k', 'cast/cast-b_in1k',
+    'cast/cast-b_in1k_fsdp',
     'cast/cast-s_in100', 'cast/cast-s_coco', 'cast/cast-s_linear_in1k',
     'cast/cast-s_linear_in100', 'cast/cast-s_deit_in1k',
     'cast/cast-s_deit_in1k_torchslic', 'cast/cast-b_deit_in1k',

@@ -8,10 +8,10 @@ import torch
 from helpers.dense import (
     CROP,
     DENSE_PATHS,
-    make_dense_data,
     save_dense_pretrained,
     shrink_dense,
 )
+from helpers.segmentation_data import make_segmentation_data
 from mmengine.runner import Runner
 
 from mmhierseg.utils import launch
@@ -28,7 +28,7 @@ WIDER = {
 def folder(tmp_path_factory):
     """Folder to run tools in: tiny data under data/, in the real layouts."""
     root = tmp_path_factory.mktemp('dense')
-    make_dense_data(root)
+    make_segmentation_data(root)
     return root
 
 
@@ -44,7 +44,7 @@ def test_trains_validates_and_tests(name, folder, tmp_path, monkeypatch):
     launch.train([config, '--work-dir', str(work)])
     log, = (path.read_text() for path in work.rglob('*.log'))
     assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
-    score = re.search(r'Iter\(val\) \[2/2\] .* mIoU: ([\d.]+)', log)[1]
+    score = re.search(r'Iter\(val\) \[4/4\] .* mIoU: ([\d.]+)', log)[1]
     metrics = tmp_path / 'metrics.json'
     launch.test([
         config, str(work / 'iter_2.pth'), '--work-dir',

@@ -11,6 +11,7 @@ from mmengine.optim import LinearLR, PolyLR, build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmhierseg.registry import MODELS
 
@@ -252,6 +253,35 @@ def test_all_that_is_trained_gets_a_gradient(name):
     without = {n for n, p in model.named_parameters()
                if p.requires_grad and p.grad is None}
     assert not without
+
+
+@pytest.mark.parametrize('name', [VOC, SEGMENTERS[-1]])
+def test_no_tensor_of_pixels_and_channels(name):
+    """A training step holds nothing of H x W x C numbers, nor H x W x K."""
+    cfg = shrink_dense(DENSE_PATHS[name])
+    cfg.model.backbone.init_cfg = None
+    model = revert_sync_batchnorm(MODELS.build(cfg.model)).train()
+    height, width, side = 96, 128, 16
+    inputs = torch.randn(1, 4, height, width)
+    inputs[:, 3] = torch.arange(height)[:, None] // side * (
+        width // side) + torch.arange(width) // side
+    target = torch.randint(0, 19, (1, height, width))
+    sizes = []
+
+    class Watch(TorchDispatchMode):
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.is_floating_point():
+                sizes.append(out.numel())
+            return out
+
+    with Watch():
+        losses = model.loss(
+            inputs, [SegDataSample(gt_sem_seg=PixelData(data=target))])
+        losses['decode.loss_ce'].backward()
+    # The largest is an image; the fewest channels or classes are 19.
+    assert max(sizes) <= 4 * height * width
 
 
 def test_metafile_tells_iterations_and_batch(configs):

@@ -83,7 +83,8 @@ def test_pretraining(name, configs):
     neck.update(in_channels=cfg.model.neck.in_channels,
                 with_avg_pool='swin' in name)
     assert cfg.model.neck == neck
-    assert cfg.model.base_momentum == 0.01 and cfg.sync_bn == 'torch'
+    assert cfg.model.base_momentum == 0.01
+    assert cfg.get('strategy', cfg).sync_bn == 'torch'
 
 
 @pytest.mark.parametrize('name', PRETRAINING)
@@ -404,6 +405,6 @@ def test_metafile_and_readme_tell_of_every_config(folder, configs):
 
 
 def test_every_pretraining_config_is_asserted(configs):
-    assert len(PRETRAINING) == 13
+    assert len(PRETRAINING) == 14
     assert all(is_pretraining(configs[name]) for name in PRETRAINING)
     assert len(LINEAR) == 6 and len(DEIT) == 3

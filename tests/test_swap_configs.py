@@ -7,7 +7,8 @@ import re
 import pytest
 import torch
 from helpers.configs import ROOT
-from helpers.dense import CROP, WIDTH, make_dense_data
+from helpers.dense import CROP, WIDTH
+from helpers.segmentation_data import COUNTS, make_segmentation_data
 from helpers.swap import (
     MASK2FORMER,
     STRIDE,
@@ -46,7 +47,7 @@ needs_mmdet = pytest.mark.skipif(
 def folder(tmp_path_factory):
     """Folder to run tools in: tiny data under data/, in the real layouts."""
     root = tmp_path_factory.mktemp('swap')
-    make_dense_data(root, ('voc', 'ade20k', 'cityscapes'))
+    make_segmentation_data(root, ('voc', 'ade20k', 'cityscapes'))
     return root
 
 
@@ -169,7 +170,9 @@ def _run(name, folder, tmp_path):
     launch.train([config, '--work-dir', str(work)])
     log, = (path.read_text() for path in work.rglob('*.log'))
     assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
-    score = float(re.search(r'Iter\(val\) \[2/2\] .* mIoU: ([\d.]+)', log)[1])
+    score = float(
+        re.search(rf'Iter\(val\) \[{COUNTS[1]}/.*\] .* mIoU: ([\d.]+)',
+                  log)[1])
     metrics = tmp_path / 'metrics.json'
     words = [
         config, str(work / 'iter_2.pth'), '--work-dir',

@@ -44,6 +44,8 @@ class PartWholeScenes(BaseDataset):
             from; semantic ids stay the same. Defaults to None, all twelve.
         max_others (int): Most objects beside the main one. Defaults to 3.
         num_poles (int): Number of poles in each scene. Defaults to 0.
+        typical_colors (float): How likely a part has the colours typical of
+            its kind, 0 to 1. Defaults to 0.
         pipeline (Sequence): Transforms. Defaults to ().
         metainfo (dict, optional): Meta information that overrides the data
             set's own. Defaults to None.
@@ -70,6 +72,7 @@ class PartWholeScenes(BaseDataset):
                  categories: Optional[Sequence[str]] = None,
                  max_others: int = 3,
                  num_poles: int = 0,
+                 typical_colors: float = 0.,
                  pipeline: Sequence[Union[dict, Callable]] = (),
                  metainfo: Optional[dict] = None,
                  test_mode: bool = False,
@@ -86,6 +89,7 @@ class PartWholeScenes(BaseDataset):
             size=tuple(size),
             max_others=max_others,
             num_poles=num_poles,
+            typical_colors=typical_colors,
             **chosen)
         self.num_scenes = num_scenes
         self.first_index = scene_index(split, 0)

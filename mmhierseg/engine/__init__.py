@@ -1,5 +1,9 @@
-"""Hooks; optimizer constructors are not registered yet."""
+"""Hooks and strategies; optimizer constructors are not registered yet."""
 
 from .hooks import AtomicCheckpointHook, RandomStateHook
+from .strategies import ShardedStrategy, wrap_by_class_name
 
-__all__ = ['AtomicCheckpointHook', 'RandomStateHook']
+__all__ = [
+    'AtomicCheckpointHook', 'RandomStateHook', 'ShardedStrategy',
+    'wrap_by_class_name'
+]

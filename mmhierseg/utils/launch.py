@@ -10,6 +10,7 @@ from mmengine.evaluator import DumpResults
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from mmengine.runner._flexible_runner import FlexibleRunner
 from torch import nn
 
 from .checkpoints import (
@@ -31,6 +32,7 @@ from .options import (
 )
 from .resume import Latest, check_agreement, find_latest, read_resumable
 from .saving import telling_full_disk, with_atomic_checkpoints
+from .strategy import for_strategy, without_strategy
 
 __all__ = ['test', 'train']
 
@@ -49,7 +51,8 @@ def train(argv: Optional[List[str]] = None) -> None:
     args = parse_train_args(argv)
     read_safely()
     cfg = with_train_options(read_config(args.config), args)
-    cfg = with_atomic_checkpoints(for_cpu_processes(without_amp(cfg)))
+    cfg = with_atomic_checkpoints(
+        for_cpu_processes(without_amp(for_strategy(cfg))))
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
     start = _start(cfg)
@@ -70,8 +73,8 @@ def test(argv: Optional[List[str]] = None) -> None:
     """
     args = parse_test_args(argv)
     read_safely()
-    cfg = for_cpu_processes(
-        with_test_options(read_config(args.config), args))
+    cfg = with_test_options(read_config(args.config), args)
+    cfg = for_cpu_processes(without_strategy(cfg))
     checkpoint = None
     if _is_local(args.checkpoint):
         checkpoint = read_checkpoint(args.checkpoint)
@@ -109,11 +112,11 @@ def _train(cfg: Config, start: Optional[Latest]) -> None:
     if start is not None and start.note is not None:
         # In the log of the run, and once for all processes.
         runner.logger.warning(start.note)
-    # Runners of several strategies build model and data later.
-    if isinstance(runner.model, nn.Module):
-        _check_weights(
-            _bare(runner.model), cfg, start and start.checkpoint)
-        _check_epoch(runner)
+    if isinstance(runner, FlexibleRunner):
+        # Which would build it, and wrap it, only as it starts.
+        runner.model = runner.strategy.build_model(runner.model)
+    _check_weights(_bare(runner.model), cfg, start and start.checkpoint)
+    _check_epoch(runner)
     runner.train()
 
 

@@ -71,11 +71,13 @@ def run_tool(tool, *words, cwd, status=0):
     Returns:
         str: What it prints.
     """
+    program = 'bash' if tool.endswith('.sh') else sys.executable
     result = subprocess.run(
-        [sys.executable, ROOT / 'tools' / tool, *words],
+        [program, ROOT / 'tools' / tool, *words],
         cwd=cwd,
         env={
-            **os.environ, 'PYTHONPATH': str(ROOT),
+            **os.environ, 'PYTHON': sys.executable,
+            'PYTHONPATH': str(ROOT),
             'OMP_NUM_THREADS': '1',
             'CUDA_VISIBLE_DEVICES': ''
         },

@@ -1,19 +1,16 @@
-"""Configs of segmentors, and data for them, shrunk as in helpers.configs.
+"""Configs of segmentors, shrunk for the data of helpers.segmentation_data.
 
 Crops and images are not square.
 """
 
-import importlib.util
-import sys
 from pathlib import Path
-from unittest import mock
 
 import torch
 from mmengine.config import Config
 
 from mmhierseg.registry import MODELS
 
-from .configs import DENSE_CONFIGS, ROOT, load_config
+from .configs import DENSE_CONFIGS, load_config
 
 #: (height, width) of a tiny crop, and of the images that it is cut from.
 CROP = (48, 64)
@@ -21,37 +18,11 @@ WIDTH = 48
 DENSE_PATHS = {
     f'{path.parent.name}/{path.stem}': path for path in DENSE_CONFIGS
 }
-#: Layout of part-whole scenes -> where configs look for the real data set.
-ROOTS = dict(
-    voc='data/VOCdevkit/VOC2012',
-    ade20k='data/ade/ADEChallengeData2016',
-    pascal_context='data/VOCdevkit/VOC2010',
-    cityscapes='data/cityscapes',
-    kitti_step='data/kitti_step')
 _TRANSFORMS = dict(
     RandomResize=dict(scale=(96, 64)),
     RandomChoiceResize=dict(scales=[48, 64], max_size=128),
     RandomCrop=dict(crop_size=CROP),
     Resize=dict(scale=(96, 64)))
-
-
-def make_dense_data(root, layouts=tuple(ROOTS)):
-    """Four training and two validation scenes, in the real layouts.
-
-    Args:
-        root (Path): Folder that a tool is run in.
-        layouts (Sequence[str]): Which of them.
-    """
-    path = ROOT / 'tools/dataset_converters/make_part_whole_scenes.py'
-    spec = importlib.util.spec_from_file_location('make_scenes', path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    for layout in layouts:
-        words = (root / ROOTS[layout], '--layout', layout, '--size', 60, 88,
-                 '--train', 4, '--val', 2, '--workers', 1, '--categories',
-                 'bird', 'car')
-        with mock.patch.object(sys, 'argv', [str(path), *map(str, words)]):
-            script.main()
 
 
 def shrink_dense(path):

@@ -299,6 +299,7 @@ def test_takes_up_and_grows(make, tmp_path, capsys, layout, image):
     (('--size', '48', '48'), r'size \[32, 40\], asked for \[48, 48\]'),
     (('--layout', 'voc'), "layout 'imagenet', asked for 'voc'"),
     (('--train', '4'), '24 train scenes, asked for 4'),
+    (('--typical-colors', '0.5'), 'typical_colors None, asked for 0.5'),
 ])
 def test_refuses_to_mix_settings(make, tmp_path, options, message):
     make(tmp_path)
@@ -306,6 +307,12 @@ def test_refuses_to_mix_settings(make, tmp_path, options, message):
     with pytest.raises(CommandError, match=message):
         make(tmp_path, *options)
     assert contents(tmp_path) == before
+
+
+def test_refuses_to_mix_colours(make, tmp_path):
+    make(tmp_path, '--typical-colors', '1')
+    with pytest.raises(CommandError, match='typical_colors 1.0, asked for n'):
+        make(tmp_path)
 
 
 def test_leaves_a_real_data_set_alone(make, tmp_path):

@@ -98,6 +98,13 @@ def parse_args() -> argparse.Namespace:
         default=0,
         help='number of poles, a thin structure, in a scene (default: 0)')
     parser.add_argument(
+        '--typical-colors',
+        type=float,
+        default=0.,
+        metavar='P',
+        help='how likely a part has the colours typical of its kind, 0 to 1 '
+        '(default: 0, colours say nothing)')
+    parser.add_argument(
         '--seed', type=int, default=0, help='random seed (default: 0)')
     parser.add_argument(
         '--workers',
@@ -135,7 +142,8 @@ def make_options(args: argparse.Namespace) -> SceneOptions:
             categories=known if args.categories is None else tuple(
                 args.categories),
             max_others=args.max_others,
-            num_poles=args.num_poles)
+            num_poles=args.num_poles,
+            typical_colors=args.typical_colors)
         make_scene(args.seed, 0, options)
     except ValueError as error:
         raise CommandError(str(error)) from error
@@ -162,6 +170,9 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
         categories=list(options.categories),
         max_others=options.max_others,
         num_poles=options.num_poles)
+    if options.typical_colors:
+        # Not there in what was written before there was the option.
+        settings['typical_colors'] = options.typical_colors
     counts = dict(train=args.train, val=args.val)
     path = args.out / MANIFEST
     before = read_manifest(path)
@@ -169,6 +180,10 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
         differing = [
             f'{key} {before.get(key)!r}, asked for {value!r}'
             for key, value in settings.items() if before.get(key) != value
+        ] + [
+            f'{key} {before[key]!r}, asked for none'
+            for key in ('typical_colors', )
+            if key in before and key not in settings
         ] + [
             f'{before[key]} {key} scenes, asked for {count}'
             for key, count in counts.items() if before.get(key, 0) > count

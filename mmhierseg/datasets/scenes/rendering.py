@@ -12,6 +12,7 @@ from .textures import (
     draw_palette,
     draw_texture,
     paint,
+    typical_palette,
 )
 
 __all__ = ['render']
@@ -22,12 +23,16 @@ _LIGHT = 0.35
 _NOISE = (8., 30.)
 
 
-def render(rng: np.random.Generator, composition: Composition) -> np.ndarray:
+def render(rng: np.random.Generator,
+           composition: Composition,
+           typical_colors: float = 0.) -> np.ndarray:
     """Paint a scene.
 
     Args:
         rng (np.random.Generator): Where the draws come from.
         composition (Composition): The scene's objects.
+        typical_colors (float): Probability that a part has its kind's typical
+            colours. Defaults to 0.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
@@ -42,7 +47,10 @@ def render(rng: np.random.Generator, composition: Composition) -> np.ndarray:
     for thing in composition.placed:
         for silhouette in thing.silhouettes:
             patterns = MATERIALS[silhouette.material]
-            _draw(rng, image, silhouette, patterns, palette, used)
+            colors = palette
+            if typical_colors and uniform(rng, 0, 1) < typical_colors:
+                colors = typical_palette(silhouette.part_id)
+            _draw(rng, image, silhouette, patterns, colors, used)
     image *= _light(rng, size)
     # The sum of two uniform numbers is near enough to a normal one.
     noise = rng.random((2, *image.shape), dtype=np.float32)

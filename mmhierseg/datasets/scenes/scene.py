@@ -46,6 +46,9 @@ class SceneOptions:
             to 3.
         num_poles (int): Number of poles, a thin structure with a category of
             its own (id 13), in each scene, 0 to 50. Defaults to 0.
+        typical_colors (float): How likely a part has the colours that are
+            typical of its kind, as tyres are black, 0 to 1. Defaults to 0:
+            colours are drawn anew in every scene and say nothing.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -55,6 +58,7 @@ class SceneOptions:
     categories: Tuple[str, ...] = _NAMES
     max_others: int = 3
     num_poles: int = 0
+    typical_colors: float = 0.
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or min(self.size) < 8:
@@ -71,6 +75,9 @@ class SceneOptions:
             if not 0 <= getattr(self, name) <= 50:
                 raise ValueError(f'`{name}` must lie in 0..50, got '
                                  f'{getattr(self, name)}')
+        if not 0 <= self.typical_colors <= 1:
+            raise ValueError('`typical_colors` must lie in 0..1, got '
+                             f'{self.typical_colors}')
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,8 @@ def make_scene(seed: int,
     composition = compose(rng, ids[label], tuple(options.size), ids,
                           options.max_others, options.num_poles)
     semantic, objects, parts = label_maps(composition)
-    return Scene(render(rng, composition), semantic, objects, parts, label)
+    image = render(rng, composition, options.typical_colors)
+    return Scene(image, semantic, objects, parts, label)
 
 
 def class_names(num_poles: int = 0) -> Tuple[str, ...]:

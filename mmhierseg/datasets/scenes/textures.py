@@ -4,6 +4,7 @@ Legend: (u, v) are coordinates in periods of the pattern, (h, w) float32; a
 pattern is (h, w) float32 in [0, 1], the share of the second colour.
 """
 
+from functools import cache
 from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from .draws import choose, rotation, sample, uniform
 
 __all__ = [
     'MATERIALS', 'PATTERNS', 'Palette', 'Texture', 'draw_palette',
-    'draw_texture', 'paint'
+    'draw_texture', 'paint', 'typical_palette'
 ]
 
 Color = Tuple[float, float, float]
@@ -86,6 +87,27 @@ def draw_palette(rng: np.random.Generator) -> Palette:
         if all(_contrast(color, other) > _LEAST_CONTRAST for other in palette):
             palette.append(color)
     return tuple(palette)
+
+
+@cache
+def typical_palette(part_id: int) -> Palette:
+    """Colours that are typical of a kind of part, always the same.
+
+    Args:
+        part_id (int): Id of the kind of part, from 1.
+
+    Returns:
+        Palette: Two colours, RGB in 0..255, far from each other.
+
+    Example:
+        >>> typical_palette(3) == typical_palette(3)
+        True
+        >>> typical_palette(3) == typical_palette(4)
+        False
+    """
+    # As in scenes: the same on every platform and with every NumPy.
+    seed = np.random.SeedSequence(part_id)
+    return draw_palette(np.random.Generator(np.random.PCG64(seed)))[:2]
 
 
 def draw_texture(rng: np.random.Generator, patterns: Sequence[str],

@@ -22,7 +22,10 @@ def test_placeholder_says_what_is_missing():
 
 
 @pytest.mark.parametrize('package, missing, kept', [
-    ('mmseg', ['SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead'],
+    ('mmseg', [
+        'SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead',
+        'HierarchyEncoderDecoder'
+    ],
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
     ('mmpretrain',
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],

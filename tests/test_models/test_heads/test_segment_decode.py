@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers.segments import random_segments, samples_of
 from mmseg.models.losses import CrossEntropyLoss
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmhierseg.models import SegmentFCNHead, SegmentMaskTransformerHead
 
@@ -162,7 +163,7 @@ def test_no_logits_at_pixels_while_training():
     head = make_head().float()
     largest = []
 
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+    class Watch(TorchDispatchMode):
 
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
             out = function(*args, **(kwargs or {}))

@@ -165,6 +165,22 @@ def test_every_parameter_gets_a_gradient():
     assert all(p.grad is not None for p in head.parameters())
 
 
+def test_learns_the_classes_of_segments():
+    head = small_head(dropout_ratio=0.).train()
+    segments = random_segments()
+    classes = torch.tensor([[0, 1, 2, 3, 4, 0], [4, 4, 1, 2, 3, 3]])
+    samples = samples_of(segments)
+    for b, sample in enumerate(samples):
+        sample.gt_sem_seg.data[0] = classes[b][segments.labels[b].clamp(0)]
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(150):
+        losses = head.loss((segments, ), samples, {})
+        optimizer.zero_grad()
+        losses['loss_ce'].backward()
+        optimizer.step()
+    assert head.eval().loss((segments, ), samples, {})['acc_seg'] > 99.9
+
+
 def test_dropout_in_training_only():
     head = small_head(dropout_ratio=0.5)
     segments = random_segments()

@@ -1,0 +1,1 @@
+"""What CAST learns in minutes, against its rivals."""

@@ -1,0 +1,25 @@
+"""A ViT of MMPretrain that takes as many operations as cast.py.
+
+Paper:    the rival "patch tokens, no pooling" of cast.py's.
+Command:  python benchmarks/learning/run.py --models vit, which trains vit.py
+          and measures what it has learned.
+Hardware: 1 CPU core, minutes.
+Status:   its results stand in benchmarks/README.md.
+"""
+
+_base_ = ['mocov3_base.py']
+
+model = dict(
+    data_preprocessor=dict(type='SelfSupDataPreprocessor'),
+    backbone=dict(
+        _delete_=True,
+        type='MoCoV3ViT',
+        arch=dict(
+            embed_dims=64,
+            num_layers=4,
+            num_heads=4,
+            feedforward_channels=256),
+        img_size=128,
+        patch_size=16,
+        stop_grad_conv1=True))
+train_dataloader = dict(dataset=dict(with_maps=False))

@@ -1,0 +1,174 @@
+"""What CAST learns without labels in minutes, against its rivals.
+
+Pre-trains small models with MoCo v3 on part-whole scenes, on the same views,
+and measures what they have learned; prints one table::
+
+    python benchmarks/learning/run.py
+
+What the numbers mean and what they were last: ``benchmarks/README.md``. What
+was trained or measured already is not done again.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.config import Config
+
+# The benchmarks are not installed, and this file may be run from anywhere.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import mmhierseg  # noqa: F401 - repairs the installed stack
+from benchmarks.common.machine import describe, in_words
+from benchmarks.common.report import README, replace_section, write_json
+from benchmarks.learning.measure import (
+    Scenes,
+    load_backbone,
+    make_scenes,
+    measure,
+    measure_colours,
+)
+from benchmarks.learning.tables import to_markdown
+from benchmarks.learning.views import make_views
+from mmhierseg.utils.errors import CommandError, run_command
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = Path(__file__).resolve().parent / 'configs'
+MODELS = ('cast', 'vit', 'vit-superpixel', 'cast-grid')
+SIZES = (32, 16, 8, 4)
+SCENES = dict(size=(128, 128), max_others=1, typical_colors=0.75)
+_SECTION = 'learning'
+
+
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition('\n')[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('--models', nargs='+', choices=MODELS, default=MODELS)
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--pairs', type=int, default=8192,
+                        help='pairs of views to train on')
+    parser.add_argument('--iters', type=int, default=512,
+                        help='iterations of training')
+    parser.add_argument('--scenes', nargs=2, type=int, default=[3000, 600],
+                        metavar=('PROBE', 'TEST'),
+                        help='labelled scenes to learn the probe and to test')
+    parser.add_argument('--work-dir', type=Path,
+                        default=Path('work_dirs/learning'))
+    parser.add_argument('--jobs', type=int, default=1,
+                        help='models that are trained at a time')
+    parser.add_argument('--update-readme', action='store_true',
+                        help='put the table into benchmarks/README.md')
+    args = parser.parse_args(argv)
+    for name, least in (('pairs', 64), ('iters', 8), ('jobs', 1)):
+        if getattr(args, name) < least:
+            raise CommandError(f'--{name} must be at least {least}, got '
+                               f'{getattr(args, name)}')
+    if min(args.scenes) < 48:
+        raise CommandError('--scenes must be at least 48 each, four of every '
+                           f'category, got {args.scenes}')
+    return args
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Train and measure all models, and print the table."""
+    args = parse_args(argv)
+    make_views(args.work_dir / 'views', args.pairs, SCENES)
+    runs = [(model, seed) for seed in args.seeds for model in args.models]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(lambda run: train(*run, args), runs))
+    training, test = (
+        make_scenes(num, test, SCENES)
+        for num, test in zip(args.scenes, (False, True)))
+    results: Dict[str, list] = dict(colours=[measure_colours(test, SIZES)])
+    for model, seed in runs:
+        for stage in ('initialised', 'trained'):
+            results.setdefault(f'{model}/{stage}', []).append(
+                measured(model, seed, stage, args, training, test))
+    machine = describe('cpu')
+    text = f'{in_words(machine)}\n\n{to_markdown(results, SIZES)}'
+    write_json(args.work_dir / 'learning.json',
+               dict(machine=machine, results=results))
+    print(text)
+    if args.update_readme:
+        replace_section(README, _SECTION, text)
+
+
+def train(model: str, seed: int, args: argparse.Namespace) -> None:
+    """Train a model by ``tools/train.py``, if it is not trained already.
+
+    Args:
+        model (str): Name of a config.
+        seed (int): Its seed.
+        args (argparse.Namespace): The command line.
+
+    Raises:
+        CommandError: If the training fails.
+    """
+    if _checkpoint(model, seed, args).exists():
+        return
+    folder = _folder(model, seed, args)
+    folder.mkdir(parents=True, exist_ok=True)
+    warm_up = args.iters // 8
+    command = [
+        sys.executable,
+        str(ROOT / 'tools/train.py'),
+        str(CONFIGS / f'{model}.py'), '--resume', '--work-dir',
+        str(folder), '--cfg-options', f'randomness.seed={seed}',
+        f'train_cfg.max_iters={args.iters}',
+        f'param_scheduler.0.end={warm_up}',
+        f'param_scheduler.1.begin={warm_up}',
+        f'param_scheduler.1.end={args.iters}',
+        f'param_scheduler.1.T_max={args.iters - warm_up}',
+        f'default_hooks.checkpoint.interval={-(-args.iters // 4)}',
+        f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
+    ]
+    path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
+    print(f'{model}, seed {seed}: training; its log is {folder}/log.txt')
+    with open(folder / 'log.txt', 'w', encoding='utf-8') as log:
+        done = subprocess.run(
+            command,
+            env=dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1'),
+            stdout=log,
+            stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise CommandError(f'training {model} failed: see {folder}/log.txt')
+
+
+def measured(model: str, seed: int, stage: str, args: argparse.Namespace,
+             training: Scenes, test: Scenes) -> Dict[str, float]:
+    """Measure a model, if it was not measured already."""
+    path = _folder(model, seed, args) / f'{stage}.json'
+    if path.exists():
+        return json.loads(path.read_text())
+    print(f'{model}, seed {seed}, {stage}: measuring')
+    cfg = Config.fromfile(CONFIGS / f'{model}.py')
+    checkpoint = _checkpoint(model, seed, args)
+    backbone = load_backbone(
+        cfg, seed, str(checkpoint) if stage == 'trained' else None)
+    mean, std = (
+        torch.tensor(cfg.model.data_preprocessor[key]).view(-1, 1, 1)
+        for key in ('mean', 'std'))
+    result = measure(backbone, lambda images: (images - mean) / std, training,
+                     test, SIZES)
+    write_json(path, result)
+    return result
+
+
+def _folder(model: str, seed: int, args: argparse.Namespace) -> Path:
+    return args.work_dir / f'{model}_seed{seed}'
+
+
+def _checkpoint(model: str, seed: int, args: argparse.Namespace) -> Path:
+    return _folder(model, seed, args) / f'iter_{args.iters}.pth'
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(main))

@@ -1,0 +1,139 @@
+"""Pairs of augmented views, drawn once and shared by all models.
+
+So models differ in nothing but themselves, and minutes of training are not
+spent on drawing scenes.
+"""
+
+import json
+from pathlib import Path
+from typing import Callable, List, Sequence, Union
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from rich.progress import track
+
+from mmhierseg.datasets import PartWholeScenes
+from mmhierseg.datasets.transforms.attach import attach_segment_map
+from mmhierseg.registry import DATASETS
+from mmhierseg.superpixels import TorchSLIC
+
+__all__ = ['PairedViews', 'make_views']
+
+_VIEWS, _MAPS, _RECORD = 'views.npy', 'maps.npy', 'views.json'
+
+
+def view_pipeline(size: int) -> List[dict]:
+    """MoCo v3's augmentation, but for what small views do not survive.
+
+    Args:
+        size (int): Side of a view in pixels.
+
+    Returns:
+        List[dict]: Transforms of MMPretrain.
+    """
+    jitter = dict(
+        type='ColorJitter',
+        brightness=0.4,
+        contrast=0.4,
+        saturation=0.2,
+        hue=0.)
+    return [
+        dict(
+            type='RandomResizedCrop',
+            scale=size,
+            crop_ratio_range=(0.3, 1.),
+            backend='cv2'),
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='RandomApply', transforms=[jitter], prob=0.8),
+    ]
+
+
+def make_views(folder: Path, num_pairs: int, scenes: dict) -> None:
+    """Draw pairs of views with superpixels, unless they are there already.
+
+    Args:
+        folder (Path): Where to, some 130 bytes a pixel of a scene.
+        num_pairs (int): Number of scenes, of each of which two views.
+        scenes (dict): Arguments of ``PartWholeScenes``.
+    """
+    record = dict(num_pairs=num_pairs, scenes=scenes, version=2)
+    if _is_there(folder, record):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _RECORD).unlink(missing_ok=True)
+    height, width = scenes['size']
+    init_default_scope('mmpretrain')
+    np.random.seed(0)
+    dataset = PartWholeScenes(
+        num_scenes=num_pairs,
+        pipeline=[
+            dict(
+                type='MultiView',
+                num_views=[2],
+                transforms=[view_pipeline(height)])
+        ],
+        **scenes)
+    shape = (num_pairs, 2, height, width)
+    views = np.lib.format.open_memmap(
+        folder / _VIEWS, 'w+', np.uint8, (*shape, 3))
+    maps = np.lib.format.open_memmap(folder / _MAPS, 'w+', np.uint8, shape)
+    superpixels = TorchSLIC(segment_size=16)
+    for i in track(range(num_pairs), 'Drawing views'):
+        views[i] = np.stack(dataset[i]['img'])
+        rgb = torch.from_numpy(views[i, ..., ::-1].copy())
+        maps[i] = superpixels(rgb.permute(0, 3, 1, 2).float()).numpy()
+    views.flush(), maps.flush()
+    # Last, so that what was interrupted is drawn anew.
+    (folder / _RECORD).write_text(json.dumps(record))
+
+
+def _is_there(folder: Path, record: dict) -> bool:
+    path = folder / _RECORD
+    return path.exists() and json.loads(path.read_text()) == json.loads(
+        json.dumps(record))
+
+
+@DATASETS.register_module()
+class PairedViews(BaseDataset):
+    """Pairs of views from :func:`make_views`.
+
+    Args:
+        data_root (str): Folder of :func:`make_views`.
+        with_maps (bool): Whether views come with their superpixels, as
+            fourth channel. Defaults to True.
+        pipeline (Sequence): Transforms. Defaults to ().
+    """
+
+    def __init__(self,
+                 data_root: str,
+                 with_maps: bool = True,
+                 pipeline: Sequence[Union[dict, Callable]] = ()) -> None:
+        self.with_maps = with_maps
+        folder = Path(data_root)
+        self.views = np.load(folder / _VIEWS, mmap_mode='r')
+        self.maps = np.load(folder / _MAPS, mmap_mode='r')
+        super().__init__(
+            data_root=data_root, pipeline=list(pipeline), serialize_data=False)
+
+    def load_data_list(self) -> List[dict]:
+        """List the pairs, without reading them."""
+        return [dict(pair=i) for i in range(len(self.views))]
+
+    def prepare_data(self, idx: int) -> dict:
+        """Read a pair and take it through the pipeline.
+
+        Args:
+            idx (int): Index of the pair.
+
+        Returns:
+            dict: What the pipeline returns.
+        """
+        views = list(np.array(self.views[idx]))
+        if self.with_maps:
+            views = [
+                attach_segment_map(view, labels)
+                for view, labels in zip(views, self.maps[idx])
+            ]
+        return self.pipeline(dict(img=views))

@@ -1,0 +1,166 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from benchmarks.learning import run
+from benchmarks.learning.measure import load_backbone, make_scenes, measure
+from benchmarks.learning.probe import probe
+from benchmarks.learning.segment import cluster, segment, segment_by_colour
+from benchmarks.learning.tables import to_markdown
+from benchmarks.learning.views import PairedViews, make_views
+from mmhierseg.utils.errors import CommandError
+
+SCENES = dict(size=(64, 64), max_others=0, typical_colors=1.)
+SIZES = (8, 4)
+
+
+@pytest.fixture(scope='module')
+def scenes():
+    return make_scenes(48, False, SCENES), make_scenes(24, True, SCENES)
+
+
+@pytest.fixture(params=run.MODELS)
+def backbone(request):
+    """Smaller than measured, so that clustering it is quick."""
+    cfg = Config.fromfile(run.CONFIGS / f'{request.param}.py')
+    cfg.model.backbone.img_size = 64
+    if request.param in ('cast', 'cast-grid'):
+        cfg.model.backbone.num_clusters = (*SIZES, 2, 1)
+    return load_backbone(cfg, 0)
+
+
+def normalise(images):
+    return (images - 120) / 58
+
+
+def test_views_are_drawn_once(tmp_path):
+    make_views(tmp_path, 2, SCENES)
+    before = (tmp_path / 'views.npy').stat().st_mtime_ns
+    make_views(tmp_path, 2, SCENES)
+    assert (tmp_path / 'views.npy').stat().st_mtime_ns == before
+    make_views(tmp_path, 3, SCENES)
+    views = PairedViews(str(tmp_path))
+    assert len(views) == 3
+    first, second = views[0]['img']
+    assert first.shape == (64, 64, 4) and first.dtype == np.int32
+    assert first[..., 3].max() == 15 and (first != second).any()
+    plain = PairedViews(str(tmp_path), with_maps=False)[0]['img'][0]
+    np.testing.assert_array_equal(plain, first[..., :3])
+
+
+def test_interrupted_views_are_drawn_anew(tmp_path):
+    make_views(tmp_path, 2, SCENES)
+    whole = np.load(tmp_path / 'views.npy')
+    (tmp_path / 'views.json').unlink()
+    np.save(tmp_path / 'views.npy', whole[:1])
+    make_views(tmp_path, 2, SCENES)
+    np.testing.assert_array_equal(np.load(tmp_path / 'views.npy'), whole)
+
+
+def test_cluster_finds_clusters():
+    rng = np.random.default_rng(0)
+    truth = np.array([[0., 0], [5, 0], [0, 5]])
+    points = (truth + 0.1 * rng.standard_normal((20, 3, 2))).reshape(-1, 2)
+    centers = cluster(points, 3)
+    distances = abs(centers[:, None] - truth).sum(-1)
+    assert sorted(distances.argmin(0)) == [0, 1, 2]
+    assert distances.min(0).max() < 0.2
+    assert len(cluster(points[:2], 3)) == 2
+
+
+def test_probe_is_as_good_as_its_features():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(400) % 4
+    noise = torch.randn(400, 8, generator=generator)
+    signal = torch.nn.functional.one_hot(labels, 4).float()
+    good = torch.cat([noise[:, :4], signal], dim=1)
+    assert probe(good[:300], labels[:300], good[300:], labels[300:]) == 1
+    chance = probe(noise[:300], labels[:300], noise[300:], labels[300:])
+    assert chance < 0.45
+
+
+def test_segments_cover_the_image(backbone, scenes):
+    images = scenes[1].images[:2, :, :, :48]
+    for size, labels in zip(SIZES, segment(backbone, normalise(images),
+                                           SIZES)):
+        assert labels.shape == (2, 64, 48) and labels.dtype == torch.int64
+        assert all(1 < len(m.unique()) <= size for m in labels)
+        assert labels.min() >= 0
+
+
+def test_segments_by_colour():
+    """Where colour tells all, so do they."""
+    maps = torch.arange(4).view(1, 2, 2)
+    maps = maps.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    images = torch.tensor([0., 200, 0, 200])[maps][:, None].expand(
+        -1, 3, -1, -1)
+    labels, = segment_by_colour(images, maps, [2])
+    assert (labels[:, :4] == labels[:, 4:]).all()
+    assert len(labels.unique()) == 2
+
+
+def test_measures(backbone, scenes):
+    result = measure(backbone, normalise, *scenes, SIZES)
+    assert set(result) == {
+        'accuracy', 'part/8', 'part/4', 'object/8', 'object/4'
+    }
+    assert all(0 <= value <= 1 for value in result.values())
+    # More segments can be labelled better.
+    assert result['object/8'] > result['object/4'] > 0
+
+
+def test_table():
+    results = {
+        'colours': [{'part/4': 0.5, 'object/4': 0.25}],
+        'cast/trained': [
+            dict(accuracy=0.1 * i, **{'part/4': 0.5, 'object/4': 0.25})
+            for i in (1, 2, 3)
+        ]
+    }
+    lines = to_markdown(results, [4]).splitlines()
+    assert lines[2].endswith('|  | 50.0 | 25.0 |')
+    assert lines[3] == ('| CAST, pre-trained | 20.0 ± 10.0 | 50.0 ± 0.0 | '
+                        '25.0 ± 0.0 |')
+
+
+@pytest.mark.slow
+def test_whole_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, 'SCENES', SCENES)
+    argv = [
+        '--models', 'cast', '--seeds', '0', '--pairs', '64', '--iters', '8',
+        '--scenes', '48', '48', '--work-dir',
+        str(tmp_path)
+    ]
+    run.main(argv)
+    assert '| CAST, pre-trained |' in capsys.readouterr().out
+    content = json.loads((tmp_path / 'learning.json').read_text())
+    initialised, = content['results']['cast/initialised']
+    trained, = content['results']['cast/trained']
+    assert initialised != trained
+    assert content['machine']['cpu_cores'] >= 1
+    # What is there is not made again.
+    monkeypatch.setattr(run, 'subprocess', None)
+    monkeypatch.setattr(run, 'measure', None)
+    run.main(argv)
+
+
+@pytest.mark.parametrize('option, message', [
+    (['--iters', '2'], '--iters must be at least 8, got 2'),
+    (['--pairs', '0'], '--pairs must be at least 64, got 0'),
+    (['--scenes', '12', '600'], 'at least 48 each'),
+])
+def test_bad_options(option, message):
+    with pytest.raises(CommandError, match=message):
+        run.parse_args(option)
+
+
+def test_failed_training_names_its_log(tmp_path):
+    args = run.parse_args(['--work-dir', str(tmp_path)])
+    with pytest.raises(CommandError, match=r'cast failed: see .*log\.txt'):
+        run.train('cast', 0, args)
+    log = Path(tmp_path / 'cast_seed0/log.txt').read_text()
+    assert 'there is no data root' in log
