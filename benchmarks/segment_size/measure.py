@@ -52,6 +52,8 @@ class Achievable(NamedTuple):
     miou: float
     pole_iou: float
     pole_recall: float
+    post_recall: float
+    """Of the thin parts of the poles, without their signs."""
 
 
 def make_scenes(count: int, size: Tuple[int, int],
@@ -149,11 +151,16 @@ def measure(scenes: Sequence[Scene], method: str,
     ], axis=0)
     areas = class_areas(confusion)
     hits, predicted, true = areas[:, POLE]
+    posts = [scene.parts == _POST for scene in scenes]
+    kept = sum(
+        (best_labelling(labels, scene.semantic)[post] == POLE).sum()
+        for labels, scene, post in zip(segments, scenes, posts))
     return Achievable(
         method, segment_size,
         float(np.mean([labels.max() + 1 for labels in segments])),
         float(right / number), mean_iou_of_areas(areas),
-        float(hits / (predicted + true - hits)), float(hits / true))
+        float(hits / (predicted + true - hits)), float(hits / true),
+        float(kept / np.sum(posts)))
 
 
 def to_markdown(results: Sequence[Achievable]) -> str:
@@ -169,7 +176,7 @@ def to_markdown(results: Sequence[Achievable]) -> str:
     for result in results:
         by_size.setdefault(result.segment_size, []).append(result)
     header = ['`segment_size`', 'segments', 'ASA', 'mIoU', 'pole IoU',
-              'pole recall']
+              'pole recall', 'of posts']
     rows = []
     for size, row in by_size.items():
         shares = zip(*(result[3:] for result in row))

@@ -28,12 +28,14 @@ from benchmarks.segment_size.measure import (
     post_width,
     to_markdown,
 )
+from benchmarks.segment_size.memory import memory_table
 from benchmarks.segment_size.picture import draw
 from mmhierseg.datasets.scenes import GENERATOR_VERSION
 from mmhierseg.utils.errors import run_command
 
 PAGE = README.parents[1] / 'docs/swap.md'
 SECTION = 'segment size'
+MEMORY_SECTION = 'memory by segment size'
 
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -58,6 +60,10 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, help='JSON file to write')
     parser.add_argument(
         '--picture', type=Path, help='PNG to draw, of the smallest scene')
+    parser.add_argument(
+        '--memory', action='store_true',
+        help='measure the peak memory of training, too: one more minute, and '
+        '2 GiB')
     parser.add_argument(
         '--update-docs', action='store_true',
         help='put the tables into docs/swap.md')
@@ -126,6 +132,11 @@ def main() -> None:
         write_json(args.out, report)
     if args.update_docs:
         replace_section(PAGE, SECTION, text)
+    if args.memory:
+        table = memory_table()
+        print(table)
+        if args.update_docs:
+            replace_section(PAGE, MEMORY_SECTION, table)
 
 
 if __name__ == '__main__':

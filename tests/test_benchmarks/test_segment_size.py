@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.common.report import read_section, replace_section
-from benchmarks.segment_size import run
+from benchmarks.segment_size import memory, run
 from benchmarks.segment_size.measure import (
     POLE,
     best_labelling,
@@ -15,7 +15,9 @@ from benchmarks.segment_size.measure import (
     segments_of,
     to_markdown,
 )
+from benchmarks.segment_size.memory import memory_table, training_bytes
 from benchmarks.segment_size.picture import draw
+from mmhierseg.datasets.scenes import PARTS
 from mmhierseg.evaluation.functional import region_miou
 
 
@@ -39,7 +41,7 @@ def test_best_labelling_is_what_the_metrics_count(scenes):
 
 def test_single_pixels_leave_everything_possible(scenes):
     result = measure(scenes, 'Grid', 1)
-    assert result == ('Grid', 1, 96 * 128, 1, 1, 1, 1)
+    assert result == ('Grid', 1, 96 * 128, 1, 1, 1, 1, 1)
 
 
 def test_by_hand(scenes):
@@ -52,6 +54,8 @@ def test_by_hand(scenes):
     assert result.segments == len(np.unique(segments))
     assert result.pole_iou == (found & true).sum() / (found | true).sum()
     assert result.pole_recall == (found & true).sum() / true.sum()
+    post = scene.parts == 1 + PARTS.index('pole post')
+    assert result.post_recall == (found & post).sum() / post.sum()
     assert result.accuracy == np.mean(
         best_labelling(segments, scene.semantic) == scene.semantic)
 
@@ -81,7 +85,7 @@ def test_table_and_picture(scenes):
     ]
     lines = to_markdown(results).splitlines()
     assert len(lines) == 4
-    assert lines[2].startswith('| 8 |') and lines[2].count(' / ') == 4
+    assert lines[2].startswith('| 8 |') and lines[2].count(' / ') == 5
     picture = draw(scenes[0], ['SEEDS', 'Grid'], [8, 16])
     # Four rows of three.
     assert picture.shape[0] > 4 * 96 and picture.shape[1] > 3 * 128
@@ -105,10 +109,26 @@ def test_program(tmp_path, monkeypatch, capsys):
     assert (tmp_path / 'x.png').stat().st_size > 0
 
 
+def test_memory(monkeypatch):
+    arch = dict(embed_dims=48, depths=(2, 1, 1, 1), num_heads=4)
+    found = [
+        training_bytes(size, stride, False, arch, img_size=128)
+        for size, stride in ((16, 8), (16, 4), (8, 8))
+    ]
+    # Four maps of 48 channels, with four times the cells.
+    assert found[1] - found[0] > 4 * 4 * 48 * 3 * 16**2
+    assert found[2] > found[0]
+    monkeypatch.setattr(memory, 'training_bytes', lambda *variant: 3 * 2**20)
+    assert memory_table([(16, 8, True)]).endswith(
+        '| 16 | 1024 | 8 | yes | 3 MiB |')
+
+
 def test_page_has_the_answer():
     """In the section that the program writes."""
     text = read_section(run.PAGE, run.SECTION)
     assert text.count('SEEDS / TorchSLIC / Grid') == 2
+    assert read_section(run.PAGE, run.MEMORY_SECTION).count(' MiB |') == len(
+        memory.VARIANTS)
     with pytest.raises(ValueError, match='must have the line'):
         replace_section(run.PAGE, 'nothing', '')
 

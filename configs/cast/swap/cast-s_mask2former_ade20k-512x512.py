@@ -9,9 +9,10 @@ Needs:    MMDetection (onedl-mmdetection), which MMSegmentation's head is
           made of, and an MMCV with compiled operators.
 Weights:  none, see `docs/swap.md`.
 Status:   runs - trained, validated and tested (also with --tta) on small
-          generated data in ADE20K's layout, on the CPU, where MMCV has no
-          use for the operators, with onedl-mmdetection 3.5.1; not trained on
-          ADE20K here. The tests leave it out where MMDetection is missing.
+          generated data in ADE20K's layout with onedl-mmdetection 3.5.1, on
+          the CPU, where MMCV's operators are not called; not tried on a GPU,
+          not trained on ADE20K here. The tests leave it out where MMDetection
+          is missing.
 
 The pixel decoder is made for maps of strides 4, 8, 16 and 32:
 `Feature2Pyramid` makes them of CAST's, which have stride 8.
