@@ -81,7 +81,12 @@ def test_reference_has_what_configs_can_name(site):
     documented = {name.rpartition('.')[2] for name in inventory['py:class']}
     for kind in REGISTRIES:
         kind.import_from_location()
-        assert set(kind.module_dict) <= documented
+        # Projects, whose tests run in the same process, register theirs.
+        own = {
+            name for name, registered in kind.module_dict.items()
+            if registered.__module__.startswith('mmhierseg.')
+        }
+        assert own <= documented
 
 
 def test_pins_are_those_of_the_environment():

@@ -1,11 +1,14 @@
 """Train and test: what ``tools/train.py`` and ``tools/test.py`` do."""
 
 import os.path as osp
+import time
+from argparse import Namespace
 from typing import List, Optional
 
 import mmengine
+import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
@@ -24,11 +27,18 @@ from .data_check import check_data, check_pretrained
 from .device import cpu_process_group, for_cpu_processes, without_amp
 from .errors import CommandError
 from .initial_weights import check_initial_weights
+from .machine import describe
 from .options import (
     DUMP_SUFFIXES,
     read_config,
     with_test_options,
     with_train_options,
+)
+from .records import (
+    describe_checkpoint,
+    make_record,
+    record_path,
+    write_record,
 )
 from .resume import Latest, check_agreement, find_latest, read_resumable
 from .saving import telling_full_disk, with_atomic_checkpoints
@@ -81,7 +91,7 @@ def test(argv: Optional[List[str]] = None) -> None:
     check_data(cfg, ['test_dataloader'])
     dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
     with cpu_process_group(cfg.launcher):
-        metrics = _test(cfg, checkpoint, args.checkpoint,
+        metrics = _test(cfg, checkpoint, args,
                         args.out if dump and args.out_item != 'metrics' else
                         None)
         if dump and args.out_item == 'metrics' and is_main_process():
@@ -120,15 +130,31 @@ def _train(cfg: Config, start: Optional[Latest]) -> None:
     runner.train()
 
 
-def _test(cfg: Config, checkpoint: Optional[dict], path: str,
+def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
           predictions: Optional[str]) -> dict:
     """Test, and write the predictions to a file if one is named."""
     runner = _build_runner(cfg)
     if checkpoint is not None:
-        check_matches(checkpoint, _bare(runner.model), path)
+        check_matches(checkpoint, _bare(runner.model), args.checkpoint)
     if predictions is not None:
         runner.test_evaluator.metrics.append(DumpResults(predictions))
-    return runner.test()
+    if not is_main_process():
+        return runner.test()
+    # Before the test: the file may be overwritten while it runs.
+    source = describe_checkpoint(args.checkpoint, checkpoint)
+    machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
+    start = time.perf_counter()
+    metrics = runner.test()
+    seconds = time.perf_counter() - start
+    record = make_record(
+        cfg, args.config, source, metrics,
+        len(runner.test_dataloader.dataset), seconds,
+        dict(tta=args.tta, amp=args.amp, cfg_options=args.cfg_options),
+        get_world_size(), machine)
+    path = record_path(cfg.work_dir, args.config, runner.timestamp)
+    write_record(path, record)
+    runner.logger.info(f'Results, with what they were measured on: {path}')
+    return metrics
 
 
 def _check_weights(model: nn.Module, cfg: Config,

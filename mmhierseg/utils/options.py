@@ -235,7 +235,9 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
             "MMPretrain's, 'SegVisualizationHook' for MMSegmentation's")
     hook.update(
         show=args.show, wait_time=args.wait_time, interval=args.interval)
-    if is_segmentation(cfg):
+    # This package's own hook serves both.
+    name = str(getattr(hook.type, '__name__', hook.type))
+    if is_segmentation(cfg) or name.endswith('HierarchyVisualizationHook'):
         hook.draw = True
         if args.show_dir is not None:
             cfg.visualizer.save_dir = args.show_dir

@@ -1,5 +1,7 @@
 """Pictures of segments and hierarchies, as functions on NumPy arrays."""
 
+from .prediction_sheet import prediction_sheet
+from .sample_sheet import map_shape, sample_sheet
 from .segments import (
     boundary_mask,
     count_segments,
@@ -10,5 +12,6 @@ from .sheet import draw_nested_boundaries, hierarchy_sheet, level_titles
 
 __all__ = [
     'boundary_mask', 'count_segments', 'draw_boundaries',
-    'draw_nested_boundaries', 'hierarchy_sheet', 'level_titles', 'mean_colors'
+    'draw_nested_boundaries', 'hierarchy_sheet', 'level_titles', 'map_shape',
+    'mean_colors', 'prediction_sheet', 'sample_sheet'
 ]

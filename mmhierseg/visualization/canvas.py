@@ -9,7 +9,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ['Panel', 'draw_grid']
+__all__ = ['Panel', 'draw_grid', 'draw_key']
 
 _BACKGROUND = (255, 255, 255)
 _TITLE_COLOR = (24, 24, 27)
@@ -59,26 +59,72 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
     height, width = sizes.pop()
     gap = font_size
     top = gap + (2 * font_size + gap // 2 if header else 0)
-    caption = _caption_height(panels, width, font_size)
-    row_height = caption + height + gap
+    # Rows without any text come closer.
+    captions = [_caption_height(row, width, font_size) for row in rows]
     column = gap + max(width, _text_width(panels, font_size))
     canvas = Image.new(
         'RGB', (gap + max(column * max(map(len, rows)), gap +
                           _length(header, font_size + 5)),
-                top + row_height * len(rows)), _BACKGROUND)
+                top + sum(captions) + (height + gap) * len(rows)), _BACKGROUND)
     pen = ImageDraw.Draw(canvas)
     _write(pen, (gap, gap), header, font_size + 5, _TITLE_COLOR)
-    for y, row in enumerate(rows):
+    for caption, row in zip(captions, rows):
         for x, panel in enumerate(row):
-            corner = (gap + x * column, top + y * row_height)
+            corner = (gap + x * column, top)
             _draw_caption(pen, corner, panel, width, font_size)
             canvas.paste(
                 Image.fromarray(panel.picture),
-                (corner[0], corner[1] + caption))
+                (corner[0], top + caption))
+        top += caption + height + gap
     return np.array(canvas)
 
 
-def _caption_height(panels: List[Panel], width: int, font_size: int) -> int:
+def draw_key(entries: Sequence[Tuple[str, Tuple[int, ...]]],
+             size: Tuple[int, int],
+             font_size: int = 15) -> np.ndarray:
+    """Draw what colours mean, as a picture among others.
+
+    Args:
+        entries (Sequence[Tuple[str, Tuple[int, ...]]]): Names and colours,
+            RGB in 0..255, the important ones first.
+        size (Tuple[int, int]): Height and width of the picture. Names that
+            are too long end in dots; entries that find no place are counted
+            in the last line.
+        font_size (int): Height of the letters in pixels. Defaults to 15.
+
+    Returns:
+        np.ndarray: (height, width, 3) uint8, RGB.
+    """
+    height, width = size
+    line = font_size + font_size // 2
+    room = max(height // line, 1)
+    canvas = Image.new('RGB', (width, height), _BACKGROUND)
+    pen = ImageDraw.Draw(canvas)
+    left = line + font_size // 4
+    hidden = len(entries) - room + 1 if len(entries) > room else 0
+    for i, (name, color) in enumerate(entries[:len(entries) - hidden]):
+        top = i * line
+        pen.rectangle((0, top, font_size, top + font_size), tuple(color),
+                      _NOTE_COLOR)
+        _write(pen, (left, top), _shorten(name, width - left, font_size),
+               font_size, _TITLE_COLOR)
+    if hidden:
+        text = _shorten(f'and {hidden} more', width - left, font_size)
+        _write(pen, (left, (room - 1) * line), text, font_size, _NOTE_COLOR)
+    return np.array(canvas)
+
+
+def _shorten(text: str, width: int, size: int) -> str:
+    """The text, or as much of its beginning as fits."""
+    if _length(text, size) <= width:
+        return text
+    while text and _length(text + '…', size) > width:
+        text = text[:-1]
+    return text + '…'
+
+
+def _caption_height(panels: Sequence[Panel], width: int,
+                    font_size: int) -> int:
     """Height above the pictures: none, one, or two lines of text."""
     if not any(panel.title or panel.note for panel in panels):
         return 0

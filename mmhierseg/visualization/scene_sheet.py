@@ -1,6 +1,5 @@
 """One picture of some part-whole scenes with their label maps."""
 
-import colorsys
 from typing import List
 
 import numpy as np
@@ -12,11 +11,9 @@ from mmhierseg.datasets.scenes import (
 )
 
 from .canvas import Panel, draw_grid
+from .colors import distinct_colors
 
 __all__ = ['draw_label_map', 'draw_scene_sheet']
-
-_BACKGROUND = (38, 38, 43)
-_GOLDEN_RATIO = 0.618034
 
 
 def draw_scene_sheet(seed: int,
@@ -51,13 +48,7 @@ def draw_label_map(labels: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
     """
-    colors = [_BACKGROUND]
-    for i in range(1, int(labels.max()) + 1):
-        hue = i * _GOLDEN_RATIO % 1
-        value = (1., 0.78)[i // 2 % 2]
-        color = colorsys.hsv_to_rgb(hue, 0.62, value)
-        colors.append(tuple(round(255 * c) for c in color))
-    return np.array(colors, dtype=np.uint8)[labels]
+    return distinct_colors(int(labels.max()) + 1)[labels]
 
 
 def _block(scenes: List[Scene], options: SceneOptions) -> List[List[Panel]]:

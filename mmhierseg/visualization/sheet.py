@@ -66,20 +66,44 @@ def hierarchy_sheet(image: np.ndarray,
         raise ValueError('`titles` must have one entry per level, '
                          f'{len(label_maps)}, got {len(titles)}')
     check_number('panel_size', panel_size, minimum=16, whole=True)
+    size = panel_shape(image.shape[:2], panel_size)
+    small = resize(image, size)
+    maps = [resize_nearest(labels, size) for labels in label_maps]
+    upper, lower = level_columns(image, label_maps, titles, size)
+    upper.insert(
+        0, Panel(small, 'Image', '{1} x {0}'.format(*image.shape[:2])))
+    lower.insert(0, Panel(draw_nested_boundaries(small, maps), 'All levels'))
+    return draw_grid([upper, lower], header, font_size=font_size_for(size))
+
+
+def level_columns(image: np.ndarray, label_maps: Sequence[np.ndarray],
+                  titles: Sequence[str],
+                  size: Tuple[int, int]) -> Tuple[List[Panel], List[Panel]]:
+    """Two rows of panels: boundaries over the image, and mean colours.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, RGB.
+        label_maps (Sequence[np.ndarray]): (H, W) integer label map per level,
+            fine to coarse, negative = none.
+        titles (Sequence[str]): Title per level.
+        size (Tuple[int, int]): Height and width of a panel.
+
+    Returns:
+        Tuple[List[Panel], List[Panel]]: The upper and the lower row, a panel
+        per level in each.
+    """
     # Means are taken over all pixels of the image, before it is scaled.
     means = [mean_colors(image, labels) for labels in label_maps]
-    size = _panel_shape(image.shape[:2], panel_size)
-    small = _resize(image, size)
-    maps = [_resize_nearest(labels, size) for labels in label_maps]
-    upper = [Panel(small, 'Image', '{1} x {0}'.format(*image.shape[:2]))]
-    lower = [Panel(draw_nested_boundaries(small, maps), 'All levels')]
-    colors = level_colors(len(maps))
-    for i, labels in enumerate(maps):
-        note = _count_note(count_segments(label_maps[i]))
-        bounds = draw_boundaries(small, labels, colors[i], width=1 + (i > 0))
+    small = resize(image, size)
+    upper, lower = [], []
+    colors = level_colors(len(label_maps))
+    for i, labels in enumerate(label_maps):
+        note = _count_note(count_segments(labels))
+        bounds = draw_boundaries(
+            small, resize_nearest(labels, size), colors[i], width=1 + (i > 0))
         upper.append(Panel(bounds, titles[i], note))
-        lower.append(Panel(_resize_nearest(means[i], size)))
-    return draw_grid([upper, lower], header, font_size=_font_size(size))
+        lower.append(Panel(resize_nearest(means[i], size)))
+    return upper, lower
 
 
 def draw_nested_boundaries(image: np.ndarray,
@@ -127,22 +151,24 @@ def _count_note(count: int) -> str:
     return f'{count} segment' + ('' if count == 1 else 's')
 
 
-def _font_size(size: Tuple[int, int]) -> int:
-    """Letters that stay legible when the sheet is shown small."""
+def font_size_for(size: Tuple[int, int]) -> int:
+    """Height of letters that stay legible when the sheet is shown small."""
     return int(np.clip(size[1] / 16, 11, 40))
 
 
-def _panel_shape(shape: Tuple[int, int], longer: int) -> Tuple[int, int]:
+def panel_shape(shape: Tuple[int, int], longer: int) -> Tuple[int, int]:
+    """Height and width of a panel whose longer side is given."""
     scale = longer / max(shape)
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def _resize(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+def resize(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """Bring an image to a height and width."""
     pil = Image.fromarray(image).resize(size[::-1], Image.Resampling.LANCZOS)
     return np.asarray(pil)
 
 
-def _resize_nearest(array: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+def resize_nearest(array: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
     """Nearest neighbour at pixel centres, for label maps and flat colours."""
     rows, cols = (((np.arange(n) + 0.5) * old / n).astype(int)
                   for n, old in zip(size, array.shape))

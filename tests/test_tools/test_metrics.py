@@ -73,11 +73,16 @@ def test_validation_and_testing_on_two_processes(tool, tmp_path):
          '--work-dir', tmp_path / 'test')
     logged, = (tmp_path / 'test').glob('*/*.json')
     tested = last_line(logged)
+    # One process writes the record.
+    record, = (tmp_path / 'test').glob('*.json')
+    record = json.loads(record.read_text())
+    assert record['processes'] == 2 and record['data']['images'] == 5
     names = {'mIoU', 'BoundaryFScore/mFscore'} | {
         f'{metric}/level{level}'
         for metric in ('NFCovering', 'RegionMIoU') for level in range(5)
     } | {f'SuperpixelQuality/{m}/level0' for m in ('ASA', 'UE', 'BR', 'EV')}
     for name in names:
         assert tested[name] == validated[name], name
+        assert record['metrics'][name] == tested[name], name
     assert tested['RegionMIoU/level0'] > tested['RegionMIoU/level4'] > 0
     assert tested['SuperpixelQuality/ASA/level0'] > 80

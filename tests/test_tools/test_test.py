@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pickle
@@ -22,6 +23,18 @@ def test_classifier_writes_metrics(tool, classifier_config,
     metrics = json.loads(out.read_text())
     # What validation found at the end of training.
     assert metrics['accuracy/top1'] == value_of('accuracy/top1', trained)
+    # The same and all that belongs to it is left in the work directory.
+    record, = tmp_path.glob('test_classifier_*.json')
+    record = json.loads(record.read_text())
+    assert record['metrics'] == metrics
+    weights = (folder / 'epoch_1.pth').read_bytes()
+    checkpoint = record['checkpoint']
+    assert checkpoint['sha256'] == hashlib.sha256(weights).hexdigest()
+    assert checkpoint['epoch'] == 1
+    assert record['data']['images'] == 4
+    assert record['data']['dataset'] == 'ImageNet'
+    assert record['processes'] == 1 and record['seconds'] > 0
+    assert "type='ImageClassifier'" in record['config']['content']
 
 
 def test_classifier_tta_is_the_mean_of_both_directions(

@@ -6,7 +6,7 @@ import mmengine
 import pytest
 import torch
 
-from benchmarks.common.machine import describe, git_commit, in_words
+from mmhierseg.utils.machine import describe, git_commit, in_words
 
 
 def test_record():
@@ -45,5 +45,9 @@ def test_commit(tmp_path):
     git('commit', '-m', 'first')
     commit = git('rev-parse', 'HEAD')[:10]
     assert git_commit(tmp_path) == commit
+    # An installation within somebody else's repository is not that.
+    inside = tmp_path / 'site-packages'
+    inside.mkdir()
+    assert git_commit(inside) is None
     file.write_text('b')
     assert git_commit(tmp_path) == f'{commit} + changes'

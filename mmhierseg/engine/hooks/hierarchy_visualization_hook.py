@@ -1,0 +1,177 @@
+"""Pictures of predictions and hierarchies while a model is validated."""
+
+import os.path as osp
+from typing import Optional, Sequence
+
+import mmcv
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.fileio import exists, get
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmhierseg.registry import HOOKS
+from mmhierseg.structures import add_hierarchy
+from mmhierseg.visualization import map_shape, sample_sheet
+from mmhierseg.visualization.sheet import resize
+
+__all__ = ['HierarchyVisualizationHook']
+
+
+@HOOKS.register_module()
+class HierarchyVisualizationHook(Hook):
+    """Draws image, truth, prediction and hierarchy in one picture.
+
+    It takes the place of ``SegVisualizationHook`` or ``VisualizationHook``
+    in ``default_hooks.visualization``. Pictures go to the backends of the
+    runner's visualizer, whichever it is: local files, TensorBoard, ...
+    They are of every ``interval``-th image of the data set, so that the same
+    ones come in each validation, and are drawn by the first process, which
+    sees its share of the images.
+
+    The hierarchy is the field ``pred_hierarchy`` of a data sample, as
+    ``HierarchyEncoderDecoder`` puts it there. Without it, a backbone with
+    ``forward_hierarchy`` is asked for it, also that of a classifier; of other
+    models, there is none to draw.
+
+    Args:
+        draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
+            for ``--show`` and ``--show-dir``. Defaults to False.
+        interval (int): Of the images to draw; 1 is all. Defaults to 50.
+        show (bool): Whether to show pictures in a window, instead of giving
+            them to the backends. Defaults to False.
+        wait_time (float): Seconds that a window is shown; 0 is until a key
+            is pressed. Defaults to 0.
+        panel_size (int): Longer side in pixels of each image of the picture.
+            Defaults to 320.
+        backend_args (dict, optional): Of the file backend that images are
+            read by. Defaults to None.
+
+    Raises:
+        ValueError: If ``interval`` is below 1.
+    """
+
+    def __init__(self,
+                 draw: bool = False,
+                 interval: int = 50,
+                 show: bool = False,
+                 wait_time: float = 0.,
+                 panel_size: int = 320,
+                 backend_args: Optional[dict] = None) -> None:
+        if interval < 1:
+            raise ValueError(f'`interval` must be at least 1, got {interval}')
+        self.draw = draw
+        self.interval = interval
+        self.show = show
+        self.wait_time = wait_time
+        self.panel_size = panel_size
+        self.backend_args = backend_args
+        self._seen = 0
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Count images from the first one."""
+        self._seen = 0
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Count images from the first one."""
+        self._seen = 0
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
+                       outputs: Sequence[BaseDataElement]) -> None:
+        """Draw those of a validation batch whose turn it is."""
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        step = runner.epoch if by_epoch else runner.iter
+        self._draw_batch(runner, 'val', step, data_batch, outputs)
+
+    def after_test_iter(self, runner: Runner, batch_idx: int,
+                        data_batch: dict,
+                        outputs: Sequence[BaseDataElement]) -> None:
+        """Draw those of a test batch whose turn it is."""
+        self._draw_batch(runner, 'test', 0, data_batch, outputs)
+
+    def _draw_batch(self, runner: Runner, mode: str, step: int,
+                    data_batch: dict,
+                    outputs: Sequence[BaseDataElement]) -> None:
+        first, self._seen = self._seen, self._seen + len(outputs)
+        turns = [
+            i for i in range(len(outputs)) if (first + i) % self.interval == 0
+        ]
+        if not (self.draw and turns and is_main_process()):
+            return
+        if not any('pred_hierarchy' in outputs[i] for i in turns):
+            _compute_hierarchy(runner.model, data_batch, outputs)
+        for i in turns:
+            sample = outputs[i]
+            path = sample.get('img_path')
+            name = osp.basename(path) if path else str(first + i)
+            image = self._image(sample, _input_image(data_batch, i))
+            sheet = sample_sheet(image, sample, runner.visualizer.dataset_meta,
+                                 name, self.panel_size)
+            if self.show:
+                runner.visualizer.show(
+                    sheet, win_name=name, wait_time=self.wait_time)
+            else:
+                runner.visualizer.add_image(f'{mode}_{name}', sheet, step)
+
+    def _image(self, sample: BaseDataElement,
+               loaded: Optional[np.ndarray]) -> np.ndarray:
+        """The image that the maps are of, RGB.
+
+        It is what the model was given if that has their size: a classifier's
+        maps are of a crop. Else predictions are of the size of the file.
+        """
+        shape = map_shape(sample)
+        if loaded is not None and shape in (None, loaded.shape[:2]):
+            return loaded
+        path = sample.get('img_path')
+        if path and exists(path, backend_args=self.backend_args):
+            content = get(path, backend_args=self.backend_args)
+            image = mmcv.imfrombytes(content, channel_order='rgb')
+        elif loaded is not None:
+            image = loaded
+        else:
+            raise ValueError(
+                'HierarchyVisualizationHook finds no image to draw: there is '
+                f'no file {path!r}, and the batch holds none')
+        return image if shape is None else resize(image, shape)
+
+
+def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,
+                       outputs: Sequence[BaseDataElement]) -> None:
+    """Ask the backbone, if it knows hierarchies; outputs get the field."""
+    if is_model_wrapper(model):
+        model = model.module
+    backbone = getattr(model, 'backbone', None)
+    # With test-time augmentation the model wraps another, which goes unasked.
+    if not hasattr(backbone, 'forward_hierarchy'):
+        return
+    with torch.no_grad():
+        data = model.data_preprocessor(data_batch, False)
+        hierarchy = backbone.forward_hierarchy(data['inputs']).hierarchy
+    if 'pred_sem_seg' in outputs[0]:
+        add_hierarchy(outputs, hierarchy)
+        return
+    # A classifier's maps stay those of its input, whatever was cut off.
+    bare = [BaseDataElement() for _ in outputs]
+    add_hierarchy(bare, hierarchy)
+    for output, element in zip(outputs, bare):
+        output.set_field(element.pred_hierarchy, 'pred_hierarchy')
+
+
+def _input_image(data_batch: dict, index: int) -> Optional[np.ndarray]:
+    """What the pipeline made of an image, as RGB; None if there are several.
+
+    Images of the ecosystem's pipelines are BGR.
+    """
+    inputs = data_batch.get('inputs')
+    if inputs is None or index >= len(inputs):
+        return None
+    image = inputs[index]
+    if not isinstance(image, Tensor) or image.dim() != 3:
+        return None
+    pixels = image[:3].flip(0).permute(1, 2, 0).cpu().numpy()
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

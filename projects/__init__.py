@@ -1,0 +1,1 @@
+"""Work that builds on MMHierSeg; see README.md."""

@@ -1,0 +1,1 @@
+"""Token merging in place of graph pooling; see README.md."""

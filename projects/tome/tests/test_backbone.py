@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.cast import block_labels, random_inputs
+from helpers.configs import load_config, run_tool
+from mmpretrain.registry import MODELS
+from PIL import Image
+
+from mmhierseg.models import CAST
+from projects.tome.tome import SuperpixelToMe
+
+CONFIG = Path(__file__).parents[1] / 'configs/tome-s_in100.py'
+TINY = dict(
+    arch=dict(embed_dims=16, depths=(2, 1), num_heads=2), img_size=64)
+
+
+def tiny(num_merged=4, seed=0, **options):
+    torch.manual_seed(seed)
+    return SuperpixelToMe(**{**TINY, **options}, num_merged=num_merged).eval()
+
+
+def test_without_merging_it_is_cast_without_pooling():
+    """The weights fit, too."""
+    model = tiny(num_merged=0)
+    cast = CAST(
+        dict(embed_dims=16, depths=(3, ), num_heads=2), img_size=64,
+        num_clusters=()).eval()
+    cast.load_state_dict(model.state_dict())
+    inputs = random_inputs()
+    torch.testing.assert_close(model(inputs)[0], cast(inputs)[0])
+    assert not torch.allclose(tiny()(inputs)[0], cast(inputs)[0])
+
+
+def test_hierarchy_is_nested_and_has_16_tokens_less_after_each_block():
+    model = SuperpixelToMe(
+        dict(embed_dims=24, depths=(3, 3, 3, 2), num_heads=2)).eval()
+    output = model.forward_hierarchy(random_inputs(2, 224, 224))
+    hierarchy = output.hierarchy
+    maps = [hierarchy.label_map(level) for level in range(5)]
+    for image in range(2):
+        assert [level[image].unique().numel() for level in maps] == [
+            196, 148, 100, 52, 20]
+        for fine, coarse in zip(maps, maps[1:]):
+            pairs = torch.stack([fine[image], coarse[image]]).flatten(1)
+            assert pairs.unique(dim=1).size(1) == fine[image].max() + 1
+    assert [tokens.size(1) for tokens in output.centroids] == [
+        148, 100, 52, 20]
+    torch.testing.assert_close(output.cls_token, model(
+        random_inputs(2, 224, 224))[0])
+
+
+def uneven_inputs():
+    """24 segments, and 6 with one that no cell of the stem sees."""
+    inputs = random_inputs(2, 64, 96)
+    inputs[1, 3] = block_labels(64, 96, 32) + 1
+    # Off the sampled pixels, and numbered before the others.
+    inputs[1, 3, 1:4, 1:4] = 0
+    return inputs
+
+
+def test_image_does_not_depend_on_its_batch():
+    model, inputs = tiny(), uneven_inputs()
+    both = model.forward_hierarchy(inputs)
+    for i in range(2):
+        alone = model.forward_hierarchy(inputs[i:i + 1])
+        torch.testing.assert_close(alone.cls_token[0], both.cls_token[i])
+        for level in range(3):
+            np.testing.assert_array_equal(
+                alone.hierarchy.label_map(level)[0],
+                both.hierarchy.label_map(level)[i])
+
+
+def test_segment_without_a_cell_has_ancestors():
+    """Only pixels without a label in S lack one at the higher levels."""
+    inputs = uneven_inputs()
+    inputs[1, 3, -8:] = -1
+    hierarchy = tiny().forward_hierarchy(inputs).hierarchy
+    for level in range(hierarchy.num_levels):
+        none = hierarchy.label_map(level) < 0
+        assert torch.equal(none, inputs[:, 3] < 0)
+
+
+def test_image_without_segments():
+    inputs = random_inputs()
+    inputs[1, 3] = -1
+    output = tiny().forward_hierarchy(inputs)
+    assert output.cls_token.isfinite().all()
+    assert (output.hierarchy.label_map(-1)[1] == -1).all()
+
+
+def test_makes_superpixels_itself():
+    assert tiny()(random_inputs()[:, :3])[0].shape == (2, 16)
+
+
+def test_every_parameter_is_trained():
+    model = tiny().train()
+    model(random_inputs())[0].square().sum().backward()
+    assert all(p.requires_grad for p in model.parameters())
+    assert not [n for n, p in model.named_parameters() if p.grad is None]
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(num_merged=-1), '`num_merged`'),
+    (dict(arch='large'), "`arch` must be one of .*got 'large'"),
+    (dict(arch=dict(embed_dims=16, depths=(1, ))), '`arch` must have the'),
+])
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        SuperpixelToMe(**options)
+
+
+# ---------------------------------------------------------------- the config
+
+
+def test_config_differs_from_casts_in_the_backbone_only():
+    cfg = load_config(CONFIG)
+    cast = load_config(CONFIG.parents[3] / 'configs/cast/cast-s_in100.py')
+    backbone = cfg.model.pop('backbone')
+    cast.model.pop('backbone')
+    cfg.pop('custom_imports'), cast.pop('custom_imports')
+    assert cfg.to_dict() == cast.to_dict()
+    model = MODELS.build(backbone)
+    assert type(model) is SuperpixelToMe
+    assert model.num_merged == 16 and sum(model.depths) == 11
+
+
+def test_trains_by_the_tool(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / 'data/imagenet100/train/n01440764'
+    folder.mkdir(parents=True)
+    for i in range(8):
+        noise = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f'{i}.JPEG')
+    config = tmp_path / 'tiny.py'
+    config.write_text(f"""
+_base_ = [{str(CONFIG)!r}]
+model = dict(
+    backbone=dict(
+        arch=dict(
+            _delete_=True, embed_dims=16, depths=(1, 1, 1, 1),
+            num_heads=2)),
+    neck=dict(in_channels=16, hid_channels=32, out_channels=16),
+    head=dict(predictor=dict(
+        in_channels=16, hid_channels=32, out_channels=16)))
+train_dataloader = dict(
+    batch_size=4, num_workers=0, persistent_workers=False)
+train_cfg = dict(max_epochs=1)
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1))
+""")
+    output = run_tool(
+        'train.py', config, '--work-dir', tmp_path / 'run', cwd=tmp_path)
+    assert 'Epoch(train) [1][2/2]' in output
+    assert 'loss: nan' not in output
+    assert (tmp_path / 'run/epoch_1.pth').is_file()

@@ -1,0 +1,144 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from projects.tome.tome import (
+    MergingBlock,
+    ProportionalAttention,
+    match_tokens,
+    merge_tokens,
+)
+
+
+def tokens_of(batch, num_tokens, channels=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, num_tokens, channels, generator=generator)
+
+
+def sizes_of(counts, num_tokens):
+    """Sizes 1, 2, 3, 1, ... of as many tokens as each image has."""
+    index = torch.arange(num_tokens).expand(len(counts), -1)
+    return torch.where(index < torch.tensor(counts)[:, None],
+                       index % 3 + 1., 0.)
+
+
+def slow_merging(metric, tokens, sizes, num_merged):
+    """The paper's procedure for one image, in loops, without empty tokens.
+
+    Returns:
+        tuple: Members of each new token, in order; tokens; sizes.
+    """
+    count = len(tokens)
+    set_a, set_b = list(range(1, count, 2)), list(range(0, count, 2))
+    pairs = []
+    for a in set_a:
+        cosines = [
+            float(F.cosine_similarity(metric[a], metric[b], dim=0))
+            for b in set_b
+        ]
+        pairs.append((max(cosines), a, set_b[cosines.index(max(cosines))]))
+    pairs = sorted(pairs, key=lambda pair: -pair[0])[:num_merged]
+    gone = {a for _, a, _ in pairs}
+    members = [[a] for a in set_a if a not in gone]
+    members += [[b] + [a for _, a, into in pairs if into == b] for b in set_b]
+    new_tokens, new_sizes = [], []
+    for group in members:
+        total = sum(sizes[i] for i in group)
+        new_tokens.append(sum(sizes[i] * tokens[i] for i in group) / total)
+        new_sizes.append(total)
+    return members, torch.stack(new_tokens), torch.stack(new_sizes)
+
+
+@pytest.mark.parametrize('num_merged', [0, 1, 3, 16])
+@pytest.mark.parametrize('num_tokens', [1, 2, 9, 14])
+def test_equals_slow_reference(num_tokens, num_merged):
+    """The second image has fewer tokens, and merges as if it were alone."""
+    counts = [num_tokens, (num_tokens + 1) // 2]
+    metric, tokens = (tokens_of(2, num_tokens, seed=seed) for seed in (0, 1))
+    sizes = sizes_of(counts, num_tokens)
+    parents, left = match_tokens(metric, sizes, num_merged)
+    assert left == num_tokens - min(num_merged, num_tokens // 2)
+    merged, new_sizes = merge_tokens(tokens, sizes, parents, left)
+    assert merged.shape == (2, left, 6) and new_sizes.shape == (2, left)
+    for i, count in enumerate(counts):
+        members, expected, expected_sizes = slow_merging(
+            metric[i, :count], tokens[i, :count], sizes[i, :count],
+            num_merged)
+        kept = len(members)
+        for new, group in enumerate(members):
+            assert all(parents[i, old] == new for old in group)
+        torch.testing.assert_close(merged[i, :kept], expected)
+        torch.testing.assert_close(new_sizes[i, :kept], expected_sizes)
+        # Empty ones stand last again.
+        assert not new_sizes[i, kept:].any() and not merged[i, kept:].any()
+
+
+def test_sums_are_conserved():
+    tokens, sizes = tokens_of(3, 15), sizes_of([15, 8, 0], 15)
+    total = (tokens * sizes[..., None]).sum(dim=1)
+    count = sizes.sum(dim=1)
+    for _ in range(5):
+        parents, left = match_tokens(tokens, sizes, 4)
+        assert 0 <= parents.min() and parents.max() < left
+        tokens, sizes = merge_tokens(tokens, sizes, parents, left)
+        torch.testing.assert_close(sizes.sum(dim=1), count)
+        torch.testing.assert_close((tokens * sizes[..., None]).sum(dim=1),
+                                   total)
+    assert tokens.size(1) == 1
+
+
+def test_empty_tokens_follow_one_that_is_not():
+    metric, sizes = tokens_of(1, 8), sizes_of([5], 8)
+    parents, _ = match_tokens(metric, sizes, 1)
+    assert set(parents[0, 5:].tolist()) <= set(parents[0, :5:2].tolist())
+
+
+def test_half_precision_sums_in_float32():
+    tokens = torch.full((1, 4, 1), 1., dtype=torch.float16)
+    sizes = torch.full((1, 4), 30000.)
+    merged, _ = merge_tokens(tokens, sizes, torch.zeros(1, 4).long(), 1)
+    assert merged.dtype == torch.float16 and merged.item() == 1
+
+
+def test_gradient_reaches_every_token():
+    tokens = tokens_of(1, 6).double().requires_grad_()
+    sizes, parents = sizes_of([6], 6).double(), torch.tensor([[0, 0, 1, 1, 1,
+                                                                2]])
+    assert torch.autograd.gradcheck(
+        lambda x: merge_tokens(x, sizes, parents, 3)[0].double(), tokens,
+        eps=1e-2, atol=1e-4)
+
+
+# ------------------------------------------------------------------ attention
+
+
+def test_token_of_size_s_counts_s_times():
+    torch.manual_seed(0)
+    attention = ProportionalAttention(8, 2)
+    tokens = tokens_of(1, 3, 8)
+    copies = tokens.repeat_interleave(torch.tensor([1, 3, 2]), dim=1)
+    out, keys = attention(tokens, torch.tensor([[1., 3., 2.]]))
+    expected, _ = attention(copies, torch.ones(1, 6))
+    torch.testing.assert_close(out, expected[:, [0, 1, 4]])
+    assert keys.shape == (1, 3, 4)
+
+
+def test_empty_token_is_no_key():
+    torch.manual_seed(0)
+    attention = ProportionalAttention(8, 2)
+    tokens = tokens_of(1, 4, 8)
+    out, _ = attention(tokens, torch.tensor([[1., 2., 1., 0.]]))
+    expected, _ = attention(tokens[:, :3], torch.tensor([[1., 2., 1.]]))
+    torch.testing.assert_close(out[:, :3], expected)
+
+
+def test_block_compares_by_keys():
+    """Tokens differ only in what keys do not see, so all are alike."""
+    torch.manual_seed(0)
+    block = MergingBlock(8, 2, num_merged=2).eval()
+    with torch.no_grad():
+        block.attn.qkv.weight[8:16] = 0
+    x, sizes, parents = block(tokens_of(1, 7, 8), torch.ones(1, 6))
+    # Every pair's similarity is 1: the first two of A go to the first of B.
+    assert parents.tolist() == [[1, 1, 2, 1, 3, 0]]
+    assert x.shape == (1, 5, 8) and sizes.tolist() == [[1, 3, 1, 1]]

@@ -1,0 +1,89 @@
+"""A transformer block that merges tokens between attention and MLP.
+
+ToMe (arXiv 2210.09461), Sec. 3: tokens are compared by the mean of their keys
+over the heads; a token of size s counts s times in the attention.
+"""
+
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmhierseg.models.utils import MaskedSelfAttention, TransformerBlock
+
+from .token_merging import match_tokens, merge_tokens
+
+
+class ProportionalAttention(MaskedSelfAttention):
+    """Self-attention with the logarithms of sizes added to its logits."""
+
+    def forward(self, x: Tensor, sizes: Tensor) -> Tuple[Tensor, Tensor]:
+        """Attend.
+
+        Args:
+            x (Tensor): (B, N, C).
+            sizes (Tensor): (B, N) float; tokens of size 0 are no keys. Every
+                image needs one that is.
+
+        Returns:
+            Tuple[Tensor, Tensor]: (B, N, C), and the keys' mean over the
+            heads, (B, N, C / heads).
+        """
+        batch, num_tokens, channels = x.shape
+        qkv = self.qkv(x).view(batch, num_tokens, 3, self.num_heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        # log 0 = -inf: what is empty is masked.
+        bias = sizes.log().to(query.dtype)[:, None, None, :]
+        out = F.scaled_dot_product_attention(query, key, value, bias)
+        out = out.transpose(1, 2).reshape(batch, num_tokens, channels)
+        return self.proj_drop(self.proj(out)), key.mean(dim=1)
+
+
+class MergingBlock(TransformerBlock):
+    """Pre-norm ViT block after whose attention there are fewer tokens.
+
+    Its parameters are those of :class:`TransformerBlock`.
+
+    Args:
+        embed_dims (int): Width C.
+        num_heads (int): Number of heads.
+        num_merged (int): r, tokens that are merged into others.
+        mlp_ratio (float): Width of the MLP over C. Defaults to 4.
+        drop_rate (float): Dropout after projection and MLP. Defaults to 0.
+        drop_path_rate (float): Stochastic depth rate. Defaults to 0.
+    """
+
+    def __init__(self,
+                 embed_dims: int,
+                 num_heads: int,
+                 num_merged: int,
+                 mlp_ratio: float = 4.,
+                 drop_rate: float = 0.,
+                 drop_path_rate: float = 0.) -> None:
+        super().__init__(embed_dims, num_heads, mlp_ratio, drop_rate,
+                         drop_path_rate)
+        self.attn = ProportionalAttention(
+            embed_dims, num_heads, proj_drop_rate=drop_rate)
+        self.num_merged = num_merged
+
+    def forward(self, x: Tensor,
+                sizes: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """Run the block.
+
+        Args:
+            x (Tensor): (B, 1 + N, C), the class token first.
+            sizes (Tensor): (B, N) float32 of the others, 0 = empty; empty
+                ones stand last.
+
+        Returns:
+            Tuple[Tensor, Tensor, Tensor]: (B, 1 + M, C); sizes (B, M); and
+            parents (B, N) int64 in [0, M - 1].
+        """
+        attended, keys = self.attn(
+            self.norm1(x), F.pad(sizes, (1, 0), value=1.))
+        x = x + self.drop_path(attended)
+        parents, count = match_tokens(keys[:, 1:], sizes, self.num_merged)
+        tokens, sizes = merge_tokens(x[:, 1:], sizes, parents, count)
+        x = torch.cat([x[:, :1], tokens], dim=1)
+        return x + self.drop_path(self.mlp(self.norm2(x))), sizes, parents

@@ -1,0 +1,97 @@
+"""Bipartite soft matching and size-weighted merging of tokens.
+
+Bolya et al., "Token Merging: Your ViT But Faster", ICLR 2023 (arXiv
+2210.09461), Sec. 3: tokens are split by turns into two sets, A and B; each
+token of A finds the most similar one of B; the r pairs that are most similar
+are merged. What is left of A comes before B, so that the next block splits
+anew. Here as there, the class token is kept apart.
+
+Different from the paper: images have different numbers of superpixels, so
+some tokens of a batch are empty. They have size 0 and stand last, merge with
+nobody and count for nothing, so that an image's result does not depend on its
+batch.
+
+Legend: B images, N tokens before and M after, C channels.
+"""
+
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ['match_tokens', 'merge_tokens']
+
+
+@torch.no_grad()
+def match_tokens(metric: Tensor, sizes: Tensor,
+                 num_merged: int) -> Tuple[Tensor, int]:
+    """Choose which tokens are merged, and number what is left.
+
+    Args:
+        metric (Tensor): (B, N, C), by whose cosine tokens are compared.
+        sizes (Tensor): (B, N) float, 0 = empty; in each image, empty tokens
+            stand last.
+        num_merged (int): r; at most half of the tokens are.
+
+    Returns:
+        Tuple[Tensor, int]: Parents (B, N) int64 in [0, M - 1], and
+        M = N - min(r, N // 2). Empty tokens go where the one of B that they
+        resemble most goes; the empty tokens that are left stand last again.
+
+    Example:
+        >>> metric = torch.tensor([[[1., 0.], [0., 1.], [1., 1.], [1., .1]]])
+        >>> match_tokens(metric, torch.ones(1, 4), num_merged=1)
+        (tensor([[1, 0, 2, 1]]), 3)
+    """
+    batch, num_tokens = sizes.shape
+    count = num_tokens - min(num_merged, num_tokens // 2)
+    index = torch.arange(num_tokens, device=sizes.device).expand(batch, -1)
+    empty = sizes == 0
+    in_a = (index % 2 == 1) & ~empty
+    with torch.autocast(metric.device.type, enabled=False):
+        metric = F.normalize(metric.float(), dim=-1)
+        cosine = metric @ metric[:, ::2].transpose(1, 2)
+    cosine = cosine.masked_fill(empty[:, None, ::2], -torch.inf)
+    similarity, nearest = cosine.max(dim=-1)
+    similarity = similarity.masked_fill(~in_a, -torch.inf)
+    chosen = similarity.sort(dim=1, descending=True, stable=True)[1]
+    merged = torch.zeros_like(empty).scatter_(
+        1, chosen[:, :num_tokens - count], True) & in_a
+    # Rest of A, then B, then the empty; what is merged gets no number.
+    rank = torch.where(in_a, 0, 1).masked_fill(empty | merged, 2)
+    order = rank.sort(dim=1, stable=True)[1]
+    position = torch.empty_like(order).scatter_(1, order, index)
+    into = torch.where(merged | empty, 2 * nearest, index)
+    return position.gather(1, into), count
+
+
+def merge_tokens(tokens: Tensor, sizes: Tensor, parents: Tensor,
+                 count: int) -> Tuple[Tensor, Tensor]:
+    """Average tokens, each with the weight of its size.
+
+    Args:
+        tokens (Tensor): (B, N, C). Half precision is summed in float32.
+        sizes (Tensor): (B, N) float32, 0 = empty.
+        parents (Tensor): (B, N) int64 in [0, M - 1].
+        count (int): M.
+
+    Returns:
+        Tuple[Tensor, Tensor]: Tokens (B, M, C) of the dtype of ``tokens``,
+        zero where a token is empty, and their sizes (B, M), sums of those
+        that they are made of.
+
+    Example:
+        >>> tokens = torch.tensor([[[2.], [8.], [5.]]])
+        >>> parents = torch.tensor([[0, 0, 1]])
+        >>> merge_tokens(tokens, torch.tensor([[1., 2., 1.]]), parents, 2)
+        (tensor([[[6.],
+                 [5.]]]), tensor([[3., 1.]]))
+    """
+    new_sizes = sizes.new_zeros(len(sizes), count).scatter_add(
+        1, parents, sizes)
+    weighted = tokens.float() * sizes[..., None]
+    sums = weighted.new_zeros(len(tokens), count, tokens.size(2)).scatter_add(
+        1, parents[..., None].expand_as(tokens), weighted)
+    return (sums / new_sizes.clamp(min=1)[..., None]).to(
+        tokens.dtype), new_sizes
