@@ -20,6 +20,7 @@ DENSE_PATHS = {
 }
 _TRANSFORMS = dict(
     RandomResize=dict(scale=(96, 64)),
+    RandomChoiceResize=dict(scales=[48, 64], max_size=128),
     RandomCrop=dict(crop_size=CROP),
     Resize=dict(scale=(96, 64)))
 
@@ -34,7 +35,7 @@ def shrink_dense(path):
         Config: Two iterations of two images, then validation.
     """
     cfg = load_config(path)
-    _shrink_transforms(cfg._cfg_dict)
+    shrink_transforms(cfg._cfg_dict)
     for field in ('train', 'val', 'test'):
         cfg[f'{field}_dataloader'].update(
             num_workers=0, persistent_workers=False)
@@ -95,7 +96,7 @@ def load_all():
     return {name: load_config(path) for name, path in DENSE_PATHS.items()}
 
 
-def _shrink_transforms(node):
+def shrink_transforms(node):
     if isinstance(node, (dict, Config)):
         scales = _TRANSFORMS.get(node.get('type'), {})
         # Test-time augmentation has a factor instead.
@@ -103,4 +104,4 @@ def _shrink_transforms(node):
         node = list(node.values())
     if isinstance(node, (list, tuple)):
         for child in node:
-            _shrink_transforms(child)
+            shrink_transforms(child)

@@ -1,0 +1,1 @@
+"""What superpixels of some size leave possible where things are thin."""

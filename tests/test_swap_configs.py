@@ -1,0 +1,344 @@
+"""CAST in the place of the backbone of MMSegmentation's configs."""
+
+import copy
+import json
+import re
+
+import pytest
+import torch
+from helpers.configs import ROOT
+from helpers.dense import CROP, WIDTH
+from helpers.segmentation_data import COUNTS, make_segmentation_data
+from helpers.swap import (
+    MASK2FORMER,
+    STRIDE,
+    SWAP_PATHS,
+    SWAPS,
+    batch_for,
+    build_swap,
+    has_mmdet,
+    original,
+    shrink_swap,
+    without_scopes,
+)
+from mmengine.config import Config
+from torch import nn
+
+from mmhierseg.registry import MODELS
+from mmhierseg.utils import launch
+from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
+
+#: Heads and where they are trained: every data set of the issue once or more.
+HEADS = {
+    'cast-s_upernet_ade20k-512x512': 'UPerHead',
+    'cast-s_fcn_voc12aug-512x512': 'FCNHead',
+    'cast-s_fpn_cityscapes-512x1024': 'FPNHead',
+    'cast-s_segformer_ade20k-512x512': 'SegformerHead',
+    'cast-s_deeplabv3plus_cityscapes-512x1024': 'DepthwiseSeparableASPPHead',
+    'cast-s_segmenter_ade20k-512x512': 'SegmenterMaskTransformerHead',
+    MASK2FORMER: 'Mask2FormerHead',
+}
+SIZES = [CROP, (40, 64), (48, 33)]
+needs_mmdet = pytest.mark.skipif(
+    not has_mmdet(), reason='MMDetection, or an operator of MMCV, is missing')
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Folder to run tools in: tiny data under data/, in the real layouts."""
+    root = tmp_path_factory.mktemp('swap')
+    make_segmentation_data(root, ('voc', 'ade20k', 'cityscapes'))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def unformatted(monkeypatch):
+    """MMEngine has yapf format each config, which takes half of the time."""
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode',
+                        lambda text, **options: (text, False))
+
+
+@pytest.fixture(scope='module')
+def built():
+    """Tiny models by name, each built once; tests leave them as they are."""
+    models = {}
+
+    def get(name):
+        if name not in models:
+            models[name] = build_swap(name)
+        return models[name]
+
+    return get
+
+
+# ------------------------------------------------------------- what is swapped
+
+
+def test_heads():
+    assert set(HEADS) == set(SWAP_PATHS)
+    for name, head in HEADS.items():
+        assert original(SWAP_PATHS[name]).model.decode_head.type == head
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_nothing_else_is_changed(name):
+    own, theirs = _both(name)
+    changed = {key for key in own if own[key] != theirs.get(key)}
+    assert changed <= {
+        'custom_imports', 'model', 'superpixels', 'train_pipeline',
+        'test_pipeline', 'tta_pipeline', 'train_dataloader', 'val_dataloader',
+        'test_dataloader'
+    }
+    assert set(theirs) <= set(own)
+    own, theirs = own['model'], theirs['model']
+    parts = {key for key in own if own[key] != theirs.get(key)}
+    assert parts <= {
+        'data_preprocessor', 'pretrained', 'backbone', 'neck', 'decode_head',
+        'auxiliary_head', 'test_cfg'
+    }
+    for part in parts & {'decode_head', 'auxiliary_head'}:
+        assert {
+            key for key in own[part]
+            if own[part][key] != theirs[part].get(key)
+        } <= {'in_channels', 'in_index', 'c1_in_channels'}
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_pipelines_are_the_same_but_for_superpixels(name):
+    own, theirs = _both(name)
+    in_loader = 'superpixels' not in own['model']['data_preprocessor']
+    made = ['mmhierseg.GenerateSuperpixels'] * in_loader
+    for field in ('train', 'val', 'test'):
+        ours, base = (cfg[f'{field}_dataloader']['dataset']
+                      for cfg in (own, theirs))
+        for one, other in zip(
+                ours.get('datasets', [ours]), base.get('datasets', [base])):
+            steps = one['pipeline']
+            types = [step['type'] for step in steps]
+            # Of the image alone, right before packing.
+            assert types[len(steps) - 1 - len(made):-1] == made
+            assert [step for step in steps if step['type'] not in made] == [
+                step for step in other['pipeline'] if step['type'] != 'Pad'
+            ]
+    branch = own['tta_pipeline'][1]['transforms'][-2]
+    assert (branch[0]['type'] in made) == in_loader
+
+
+def _both(name):
+    """A config and the one that it inherits from."""
+    path = SWAP_PATHS[name]
+    return (without_scopes(Config.fromfile(str(path))),
+            without_scopes(original(path)))
+
+
+def test_the_first_one_is_the_example():
+    own = Config.fromfile(
+        str(SWAP_PATHS['cast-s_upernet_ade20k-512x512'])).to_dict()
+    shown = Config.fromfile(str(ROOT / 'docs/examples/upernet_cast-s.py'))
+    assert own == shown.to_dict()
+
+
+@pytest.mark.parametrize('name', sorted(SWAP_PATHS))
+def test_superpixels_and_clusters_fit_the_crop(name):
+    """A third of the papers' 16 x 16 pixels, then half, half and half."""
+    cfg = Config.fromfile(
+        str(SWAP_PATHS[name]), import_custom_modules=False)
+    backbone, head = cfg.model.backbone, cfg.model.decode_head
+    size = backbone.img_size
+    height, width = size if isinstance(size, (list, tuple)) else (size, ) * 2
+    assert cfg.crop_size == (height, width)
+    scale = height * width // 512**2
+    assert tuple(backbone.num_clusters) == tuple(
+        scale * n for n in (320, 160, 80, 40))
+    # Windows where the test images are larger than crops.
+    if 'cityscapes' in name:
+        assert cfg.model.test_cfg.mode == 'slide'
+        assert tuple(cfg.model.test_cfg.crop_size) == cfg.crop_size
+    assert cfg.model.data_preprocessor.mean == [123.675, 116.28, 103.53]
+    assert 384 in (head.in_channels if isinstance(head.in_channels, list)
+                   else [head.in_channels]) or cfg.model.get('neck')
+
+
+# -------------------------------------------------------- training and testing
+
+
+def _run(name, folder, tmp_path):
+    """Train, validate and test by the tools; config, log and metrics."""
+    config = str(tmp_path / 'config.py')
+    shrink_swap(SWAP_PATHS[name]).dump(config)
+    work = tmp_path / 'work'
+    launch.train([config, '--work-dir', str(work)])
+    log, = (path.read_text() for path in work.rglob('*.log'))
+    assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
+    score = float(
+        re.search(rf'Iter\(val\) \[{COUNTS[1]}/.*\] .* mIoU: ([\d.]+)',
+                  log)[1])
+    metrics = tmp_path / 'metrics.json'
+    words = [
+        config, str(work / 'iter_2.pth'), '--work-dir',
+        str(tmp_path / 'test'), '--out', str(metrics), '--out-item', 'metrics'
+    ]
+    launch.test(words)
+    # What validation measured, of the same weights.
+    assert json.loads(metrics.read_text())['mIoU'] == pytest.approx(
+        score, abs=1e-4)
+    # Twelve views of each image, each with superpixels of its own.
+    launch.test([*words, '--tta'])
+    assert 0 <= json.loads(metrics.read_text())['mIoU'] <= 100
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_trains_validates_and_tests(name, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    _run(name, folder, tmp_path)
+
+
+@needs_mmdet
+def test_mask2former(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    _run(MASK2FORMER, folder, tmp_path)
+
+
+def test_starts_from_pretrained_weights(folder, tmp_path, monkeypatch):
+    """As docs/swap.md gives them on the command line."""
+    monkeypatch.chdir(folder)
+    name = 'cast-s_upernet_ade20k-512x512'
+    cfg = shrink_swap(SWAP_PATHS[name])
+    config = str(tmp_path / 'config.py')
+    cfg.dump(config)
+    options = dict(cfg.model.backbone, out_type='cls_token', img_size=32)
+    weights = MODELS.build(options).state_dict()
+    torch.save(
+        dict(
+            state_dict={f'backbone.{k}': v for k, v in weights.items()},
+            meta={}), tmp_path / 'pretrained.pth')
+    path = 'model.backbone.init_cfg'
+    launch.train([
+        config, '--work-dir', str(tmp_path / 'work'), '--no-validate',
+        '--cfg-options', f'{path}.type=Pretrained',
+        f'{path}.checkpoint={tmp_path / "pretrained.pth"}',
+        f'{path}.prefix=backbone.', 'optim_wrapper.optimizer.lr=0.',
+        'param_scheduler.0.eta_min=0.'
+    ])
+    read_safely()
+    state = read_checkpoint(str(tmp_path / 'work/iter_2.pth'))['state_dict']
+    # Nothing was trained, so they are what was loaded.
+    value = weights['stages.0.0.attn.qkv.weight']
+    assert torch.equal(state['backbone.stages.0.0.attn.qkv.weight'], value)
+
+
+# ----------------------------------------------------------- sizes and windows
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_images_of_different_sizes_in_a_batch(name, built):
+    """Padding has no superpixel, no label, and everything a gradient."""
+    model = copy.deepcopy(built(name)).train()
+    data = model.data_preprocessor(batch_for(model, SIZES), training=True)
+    assert data['inputs'].shape == (3, 4, *CROP)
+    for labels, (height, width) in zip(data['inputs'][:, 3], SIZES):
+        assert (labels[:height, :width] >= 0).all()
+        inside = torch.zeros(CROP, dtype=torch.bool)
+        inside[:height, :width] = True
+        assert (labels[~inside] == -1).all()
+    losses = model.loss(**data)
+    loss, _ = model.parse_losses(losses)
+    loss.backward()
+    assert loss.isfinite()
+    for key, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, key
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_batch_mates_do_not_matter(name, built):
+    model = built(name)
+    # MMSegmentation pads images of different sizes in training only.
+    inputs = model.data_preprocessor(
+        batch_for(model, SIZES), training=True)['inputs']
+    with torch.no_grad():
+        together = model(inputs, mode='tensor')
+        for i in range(len(SIZES)):
+            torch.testing.assert_close(
+                model(inputs[i:i + 1], mode='tensor'), together[i:i + 1],
+                rtol=1e-3, atol=1e-4)
+    assert together.isfinite().all()
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_predicts_a_batch(name, built):
+    """Of more than one image, of another size than the crop."""
+    model = built(name)
+    first, second = model.test_step(batch_for(model, [(50, 70)] * 2))
+    for sample in (first, second):
+        assert sample.seg_logits.shape == (50, 70)
+        assert sample.pred_sem_seg.data.max() < model.num_classes
+    assert not torch.equal(first.seg_logits.data, second.seg_logits.data)
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_windows(name, built):
+    """Where there is one window only, its map is what the window gives."""
+    model = built(name)
+    batch = batch_for(model, [(64, 96)] * 2)
+    inputs = model.data_preprocessor(batch)['inputs']
+    before = model.test_cfg
+    try:
+        model.test_cfg = Config(
+            dict(mode='slide', crop_size=CROP, stride=STRIDE))
+        with torch.no_grad():
+            slid = model.inference(inputs, _metas(64, 96))
+            model.test_cfg = Config(dict(mode='whole'))
+            whole = model.inference(inputs, _metas(64, 96))
+            corner = model.inference(inputs[..., :48, :64], _metas(*CROP))
+    finally:
+        model.test_cfg = before
+    assert slid.shape == whole.shape == (2, model.num_classes, 64, 96)
+    # The next windows begin 16 rows down and 32 columns to the right.
+    torch.testing.assert_close(
+        slid[..., :16, :32], corner[..., :16, :32], rtol=1e-3, atol=1e-4)
+
+
+# ------------------------------------------------------------- mixed precision
+
+
+@pytest.mark.parametrize('name', SWAPS)
+def test_bfloat16(name, built):
+    """Losses, gradients and predictions are those of float32, nearly."""
+    results = []
+    for enabled in (False, True):
+        model = copy.deepcopy(built(name))
+        data = model.data_preprocessor(
+            batch_for(model, SIZES[:2]), training=True)
+        # Labels are exact in float32 only, and stay in it.
+        assert data['inputs'].dtype == torch.float32
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            loss, _ = model.parse_losses(model.loss(**data))
+            with torch.no_grad():
+                logits = model(data['inputs'], mode='tensor').float()
+        loss.backward()
+        gradients = torch.cat([
+            p.grad.flatten() for p in model.backbone.parameters()
+            if p.grad is not None
+        ])
+        assert all(p.grad is None or p.grad.dtype == torch.float32
+                   for p in model.parameters())
+        results.append((loss.item(), logits, gradients))
+    (loss, logits, gradient), (half_loss, half_logits, half) = results
+    assert half_loss == pytest.approx(loss, rel=0.02)
+    scale = logits.std()
+    assert (half_logits - logits).abs().mean() < 0.1 * scale
+    assert nn.functional.cosine_similarity(gradient, half, dim=0) > 0.9
+
+
+def _metas(height, width):
+    return [
+        dict(img_shape=(height, width), ori_shape=(height, width))
+        for _ in range(2)
+    ]
+
+
+def test_features_have_the_width_of_the_tiny_backbone(built):
+    """So that a width that is not the backbone's cannot go unnoticed."""
+    model = built('cast-s_upernet_ade20k-512x512')
+    assert model.backbone.embed_dims == WIDTH != 384
+    assert set(model.decode_head.in_channels) == {WIDTH}
