@@ -24,30 +24,20 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
-<<<<<<< HEAD
 #: Those of retrieval train nothing; see helpers.retrieval.
 RETRIEVAL_CONFIGS = [
     path for path in ALL_CONFIGS if '_retrieval_' in path.stem
 ]
-#: Those of segmentors have their crop in the name; see helpers.dense.
-DENSE_CONFIGS = [
-    path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
-    and path not in RETRIEVAL_CONFIGS
-]
-CONFIGS = [
-    path for path in ALL_CONFIGS
-    if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS
-=======
 #: CAST in configs of MMSegmentation; see helpers.swap.
 SWAP_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'swap']
 #: Those of segmentors have their crop in the name; see helpers.dense.
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
-    and path not in SWAP_CONFIGS
+    and path not in RETRIEVAL_CONFIGS + SWAP_CONFIGS
 ]
 CONFIGS = [
-    path for path in ALL_CONFIGS if path not in DENSE_CONFIGS + SWAP_CONFIGS
->>>>>>> swap
+    path for path in ALL_CONFIGS
+    if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS + SWAP_CONFIGS
 ]
 #: Side of a tiny image.
 SIDE = 64
