@@ -16,16 +16,22 @@ from mmhierseg.datasets.scenes import (
     class_names,
     make_scene,
 )
-from mmhierseg.evaluation.functional import mean_iou, region_miou
+from mmhierseg.evaluation.functional import (
+    explained_variation,
+    mean_iou,
+    region_miou,
+)
 from mmhierseg.registry import MODELS
 from mmhierseg.superpixels import TorchSLIC
 from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
+from .photographs import PHOTOGRAPHS, make_crop
 from .probe import probe
 from .segment import segment, segment_by_colour
 
 __all__ = [
-    'Scenes', 'load_backbone', 'make_scenes', 'measure', 'measure_colours'
+    'Images', 'load_backbone', 'make_photographs', 'make_scenes', 'measure',
+    'measure_colours'
 ]
 
 _BATCH_SIZE = 64
@@ -33,8 +39,8 @@ _BATCH_SIZE = 64
 _FIRST_PROBE_INDEX = 1_000_000
 
 
-class Scenes(NamedTuple):
-    """Scenes with their labels."""
+class Images(NamedTuple):
+    """Images with their labels."""
 
     images: Tensor
     """(N, 3, H, W) float32, RGB in 0..255."""
@@ -42,10 +48,10 @@ class Scenes(NamedTuple):
     """(N,) int64, categories."""
     truth: Dict[str, np.ndarray]
     """(N, H, W) uint8 each: 'part' and 'object' (its category), 0 =
-    background."""
+    background. Photographs have none."""
 
 
-def make_scenes(num: int, test: bool, options: dict) -> Scenes:
+def make_scenes(num: int, test: bool, options: dict) -> Images:
     """Make scenes that no model is trained on.
 
     Args:
@@ -54,19 +60,37 @@ def make_scenes(num: int, test: bool, options: dict) -> Scenes:
         options (dict): Arguments of ``SceneOptions``.
 
     Returns:
-        Scenes: The scenes.
+        Images: The scenes.
     """
     first = FIRST_VAL_INDEX if test else _FIRST_PROBE_INDEX
     scenes = [
         make_scene(0, first + i, SceneOptions(**options)) for i in range(num)
     ]
     images = torch.from_numpy(np.stack([scene.image for scene in scenes]))
-    return Scenes(
+    return Images(
         images.permute(0, 3, 1, 2).float(),
         torch.tensor([scene.label for scene in scenes]),
         dict(
             part=np.stack([scene.parts for scene in scenes]),
             object=np.stack([scene.semantic for scene in scenes])))
+
+
+def make_photographs(num: int, test: bool, size: int) -> Images:
+    """Cut crops out of photographs that no model is trained on.
+
+    Args:
+        num (int): N.
+        test (bool): Whether to test, or to learn the probe from.
+        size (int): Side of a crop in pixels.
+
+    Returns:
+        Images: Crops; a label is a photograph.
+    """
+    indices = range(_FIRST_PROBE_INDEX, _FIRST_PROBE_INDEX + num)
+    crops = np.stack([make_crop(i, size, test) for i in indices])
+    labels = torch.tensor([i % len(PHOTOGRAPHS) for i in indices])
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
+    return Images(images, labels, {})
 
 
 def load_backbone(cfg: Config, seed: int,
@@ -99,7 +123,7 @@ def load_backbone(cfg: Config, seed: int,
 
 @torch.no_grad()
 def measure(backbone: nn.Module, normalise: Callable[[Tensor], Tensor],
-            training: Scenes, test: Scenes,
+            training: Images, test: Images,
             sizes: Sequence[int]) -> Dict[str, float]:
     """Linear probing, and what its segments could be labelled to at best.
 
@@ -107,13 +131,14 @@ def measure(backbone: nn.Module, normalise: Callable[[Tensor], Tensor],
         backbone (nn.Module): CAST or a ViT of MMPretrain.
         normalise (Callable): Takes (B, 3, H, W) RGB in 0..255 to what the
             backbone takes.
-        training (Scenes): What the probe learns from.
-        test (Scenes): What is recognised and segmented.
+        training (Images): What the probe learns from.
+        test (Images): What is recognised and segmented.
         sizes (Sequence[int]): Numbers of segments, those of CAST's levels.
 
     Returns:
-        Dict[str, float]: 'accuracy', 'part/K' and 'object/K' for each number
-        K of segments (mean IoU), all from 0 to 1.
+        Dict[str, float]: 'accuracy' and, for each number K of segments,
+        'part/K' and 'object/K' (mean IoU) or, without ground truth,
+        'explained/K' (explained variation); all from 0 to 1.
     """
     accuracy = probe(
         _features(backbone, normalise(training.images)), training.labels,
@@ -122,17 +147,17 @@ def measure(backbone: nn.Module, normalise: Callable[[Tensor], Tensor],
         segment(backbone, normalise(images), sizes)
         for images in test.images.split(_BATCH_SIZE)
     ]
-    return dict(accuracy=accuracy, **_region_miou(maps, test, sizes))
+    return dict(accuracy=accuracy, **_quality(maps, test, sizes))
 
 
-def measure_colours(test: Scenes, sizes: Sequence[int]) -> Dict[str, float]:
+def measure_colours(test: Images, sizes: Sequence[int]) -> Dict[str, float]:
     """The same for clusters of superpixels' colours, without the probe."""
     superpixels = TorchSLIC(segment_size=16)
     maps = [
         segment_by_colour(images, superpixels(images), sizes)
         for images in test.images.split(_BATCH_SIZE)
     ]
-    return _region_miou(maps, test, sizes)
+    return _quality(maps, test, sizes)
 
 
 def _features(backbone: nn.Module, images: Tensor) -> Tensor:
@@ -143,18 +168,31 @@ def _features(backbone: nn.Module, images: Tensor) -> Tensor:
     return torch.cat(features)
 
 
-def _region_miou(maps: List[List[Tensor]], test: Scenes,
+def _quality(maps: List[List[Tensor]], test: Images,
+             sizes: Sequence[int]) -> Dict[str, float]:
+    maps = [torch.cat(level).numpy() for level in zip(*maps)]
+    if test.truth:
+        return _region_miou(maps, test.truth, sizes)
+    images = test.images.permute(0, 2, 3, 1).numpy()
+    return {
+        f'explained/{size}': float(
+            np.mean([
+                explained_variation(segments, image)
+                for segments, image in zip(level, images)
+            ]))
+        for size, level in zip(sizes, maps)
+    }
+
+
+def _region_miou(maps: List[np.ndarray], truth: Dict[str, np.ndarray],
                  sizes: Sequence[int]) -> Dict[str, float]:
     num_classes = dict(part=1 + len(PARTS), object=1 + len(class_names()))
     result = {}
-    for kind, truth in test.truth.items():
-        for level, size in enumerate(sizes):
-            labels = torch.cat([batch[level] for batch in maps]).numpy()
+    for kind, targets in truth.items():
+        for size, level in zip(sizes, maps):
             confusion = sum(
                 region_miou(segments, target.astype(np.int64),
                             num_classes[kind])
-                for segments, target in zip(labels, truth))
+                for segments, target in zip(level, targets))
             result[f'{kind}/{size}'] = mean_iou(confusion)
     return result
-
-

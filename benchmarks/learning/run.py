@@ -28,8 +28,9 @@ import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
 from benchmarks.common.report import README, replace_section, write_json
 from benchmarks.learning.measure import (
-    Scenes,
+    Images,
     load_backbone,
+    make_photographs,
     make_scenes,
     measure,
     measure_colours,
@@ -42,8 +43,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('cast', 'vit', 'vit-superpixel', 'cast-grid')
 SIZES = (32, 16, 8, 4)
-SCENES = dict(size=(128, 128), max_others=1, typical_colors=0.75)
-_SECTION = 'learning'
+SIDE = 128
+SCENES = dict(size=(SIDE, SIDE), max_others=1, typical_colors=0.75)
+DATA = dict(
+    scenes=dict(type='mmhierseg.PartWholeScenes', **SCENES),
+    photographs=dict(type='mmhierseg.PhotographCrops', size=(SIDE, SIDE)))
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
@@ -52,16 +56,18 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         description=__doc__.partition('\n')[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('--models', nargs='+', choices=MODELS, default=MODELS)
+    parser.add_argument('--data', choices=DATA, default='scenes',
+                        help='what to learn from and to be tested on')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--pairs', type=int, default=8192,
                         help='pairs of views to train on')
     parser.add_argument('--iters', type=int, default=512,
                         help='iterations of training')
-    parser.add_argument('--scenes', nargs=2, type=int, default=[3000, 600],
+    parser.add_argument('--images', nargs=2, type=int, default=[3000, 600],
                         metavar=('PROBE', 'TEST'),
-                        help='labelled scenes to learn the probe and to test')
+                        help='labelled images to learn the probe and to test')
     parser.add_argument('--work-dir', type=Path,
-                        default=Path('work_dirs/learning'))
+                        help='folder (default: work_dirs/learning_DATA)')
     parser.add_argument('--jobs', type=int, default=1,
                         help='models that are trained at a time')
     parser.add_argument('--update-readme', action='store_true',
@@ -71,22 +77,24 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         if getattr(args, name) < least:
             raise CommandError(f'--{name} must be at least {least}, got '
                                f'{getattr(args, name)}')
-    if min(args.scenes) < 48:
-        raise CommandError('--scenes must be at least 48 each, four of every '
-                           f'category, got {args.scenes}')
+    if min(args.images) < 56:
+        raise CommandError('--images must be at least 56 each, four of every '
+                           f'category, got {args.images}')
+    if args.work_dir is None:
+        args.work_dir = Path('work_dirs') / f'learning_{args.data}'
     return args
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Train and measure all models, and print the table."""
     args = parse_args(argv)
-    make_views(args.work_dir / 'views', args.pairs, SCENES)
+    make_views(args.work_dir / 'views', args.pairs, DATA[args.data])
     runs = [(model, seed) for seed in args.seeds for model in args.models]
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda run: train(*run, args), runs))
     training, test = (
-        make_scenes(num, test, SCENES)
-        for num, test in zip(args.scenes, (False, True)))
+        make_images(args.data, num, test)
+        for num, test in zip(args.images, (False, True)))
     results: Dict[str, list] = dict(colours=[measure_colours(test, SIZES)])
     for model, seed in runs:
         for stage in ('initialised', 'trained'):
@@ -98,7 +106,14 @@ def main(argv: Optional[List[str]] = None) -> None:
                dict(machine=machine, results=results))
     print(text)
     if args.update_readme:
-        replace_section(README, _SECTION, text)
+        replace_section(README, f'learning from {args.data}', text)
+
+
+def make_images(data: str, num: int, test: bool) -> Images:
+    """Make images with labels, to learn the probe from or to test."""
+    if data == 'scenes':
+        return make_scenes(num, test, SCENES)
+    return make_photographs(num, test, SIDE)
 
 
 def train(model: str, seed: int, args: argparse.Namespace) -> None:
@@ -143,7 +158,7 @@ def train(model: str, seed: int, args: argparse.Namespace) -> None:
 
 
 def measured(model: str, seed: int, stage: str, args: argparse.Namespace,
-             training: Scenes, test: Scenes) -> Dict[str, float]:
+             training: Images, test: Images) -> Dict[str, float]:
     """Measure a model, if it was not measured already."""
     path = _folder(model, seed, args) / f'{stage}.json'
     if path.exists():

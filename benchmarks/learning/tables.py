@@ -17,6 +17,7 @@ _NAMES = {
     'initialised': 'as initialised',
     'trained': 'pre-trained',
 }
+_KINDS = ('part', 'object', 'explained')
 
 
 def to_markdown(results: Dict[str, List[Dict[str, float]]],
@@ -32,7 +33,10 @@ def to_markdown(results: Dict[str, List[Dict[str, float]]],
         str: Means and, with several seeds, standard deviations over them, in
         per cent.
     """
-    keys = ['accuracy'] + [f'{kind}/{size}' for kind in ('part', 'object')
+    measured = {key.split('/')[0] for runs in results.values()
+                for key in runs[0]}
+    kinds = [kind for kind in _KINDS if kind in measured]
+    keys = ['accuracy'] + [f'{kind}/{size}' for kind in kinds
                            for size in sizes]
     header = ['model', 'probe'] + [key.replace('/', ' ') for key in keys[1:]]
     rows = []

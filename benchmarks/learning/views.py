@@ -1,7 +1,7 @@
 """Pairs of augmented views, drawn once and shared by all models.
 
 So models differ in nothing but themselves, and minutes of training are not
-spent on drawing scenes.
+spent on drawing images.
 """
 
 import json
@@ -14,7 +14,6 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from mmhierseg.datasets import PartWholeScenes
 from mmhierseg.datasets.transforms.attach import attach_segment_map
 from mmhierseg.registry import DATASETS
 from mmhierseg.superpixels import TorchSLIC
@@ -50,31 +49,30 @@ def view_pipeline(size: int) -> List[dict]:
     ]
 
 
-def make_views(folder: Path, num_pairs: int, scenes: dict) -> None:
+def make_views(folder: Path, num_pairs: int, images: dict) -> None:
     """Draw pairs of views with superpixels, unless they are there already.
 
     Args:
-        folder (Path): Where to, some 130 bytes a pixel of a scene.
-        num_pairs (int): Number of scenes, of each of which two views.
-        scenes (dict): Arguments of ``PartWholeScenes``.
+        folder (Path): Where to; a pair takes 8 bytes a pixel.
+        num_pairs (int): Number of images, of each of which two views.
+        images (dict): Config of a data set with ``num_scenes`` and ``size``.
     """
-    record = dict(num_pairs=num_pairs, scenes=scenes, version=2)
+    record = dict(num_pairs=num_pairs, images=images, version=3)
     if _is_there(folder, record):
         return
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _RECORD).unlink(missing_ok=True)
-    height, width = scenes['size']
+    height, width = images['size']
     init_default_scope('mmpretrain')
     np.random.seed(0)
-    dataset = PartWholeScenes(
-        num_scenes=num_pairs,
-        pipeline=[
-            dict(
-                type='MultiView',
-                num_views=[2],
-                transforms=[view_pipeline(height)])
-        ],
-        **scenes)
+    pipeline = [
+        dict(
+            type='MultiView',
+            num_views=[2],
+            transforms=[view_pipeline(height)])
+    ]
+    dataset = DATASETS.build(
+        dict(images, num_scenes=num_pairs, pipeline=pipeline))
     shape = (num_pairs, 2, height, width)
     views = np.lib.format.open_memmap(
         folder / _VIEWS, 'w+', np.uint8, (*shape, 3))

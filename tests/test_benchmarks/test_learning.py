@@ -7,7 +7,13 @@ import torch
 from mmengine.config import Config
 
 from benchmarks.learning import run
-from benchmarks.learning.measure import load_backbone, make_scenes, measure
+from benchmarks.learning.measure import (
+    load_backbone,
+    make_photographs,
+    make_scenes,
+    measure,
+)
+from benchmarks.learning.photographs import PHOTOGRAPHS, _half
 from benchmarks.learning.probe import probe
 from benchmarks.learning.segment import cluster, segment, segment_by_colour
 from benchmarks.learning.tables import to_markdown
@@ -15,6 +21,7 @@ from benchmarks.learning.views import PairedViews, make_views
 from mmhierseg.utils.errors import CommandError
 
 SCENES = dict(size=(64, 64), max_others=0, typical_colors=1.)
+SOURCE = dict(type='mmhierseg.PartWholeScenes', **SCENES)
 SIZES = (8, 4)
 
 
@@ -38,11 +45,11 @@ def normalise(images):
 
 
 def test_views_are_drawn_once(tmp_path):
-    make_views(tmp_path, 2, SCENES)
+    make_views(tmp_path, 2, SOURCE)
     before = (tmp_path / 'views.npy').stat().st_mtime_ns
-    make_views(tmp_path, 2, SCENES)
+    make_views(tmp_path, 2, SOURCE)
     assert (tmp_path / 'views.npy').stat().st_mtime_ns == before
-    make_views(tmp_path, 3, SCENES)
+    make_views(tmp_path, 3, SOURCE)
     views = PairedViews(str(tmp_path))
     assert len(views) == 3
     first, second = views[0]['img']
@@ -53,11 +60,11 @@ def test_views_are_drawn_once(tmp_path):
 
 
 def test_interrupted_views_are_drawn_anew(tmp_path):
-    make_views(tmp_path, 2, SCENES)
+    make_views(tmp_path, 2, SOURCE)
     whole = np.load(tmp_path / 'views.npy')
     (tmp_path / 'views.json').unlink()
     np.save(tmp_path / 'views.npy', whole[:1])
-    make_views(tmp_path, 2, SCENES)
+    make_views(tmp_path, 2, SOURCE)
     np.testing.assert_array_equal(np.load(tmp_path / 'views.npy'), whole)
 
 
@@ -113,6 +120,29 @@ def test_measures(backbone, scenes):
     assert result['object/8'] > result['object/4'] > 0
 
 
+def test_photographs(backbone):
+    training, test = (make_photographs(56, test, 64) for test in (False, True))
+    assert training.labels.tolist() == [*range(8, 14), *range(14)] + [
+        *range(14)] * 2 + [*range(8)]
+    assert (training.images != test.images).any()
+    result = measure(backbone, normalise, training, test, SIZES)
+    assert set(result) == {'accuracy', 'explained/8', 'explained/4'}
+    assert 0 < result['explained/4'] < result['explained/8'] < 1
+
+
+def test_sides_of_a_photograph_do_not_meet():
+    for label in range(len(PHOTOGRAPHS)):
+        left, right = (_half(label, test) for test in (False, True))
+        assert left.shape[0] == right.shape[0]
+        assert left.shape[1] == pytest.approx(1.5 * right.shape[1], abs=2)
+
+
+def test_views_of_photographs(tmp_path):
+    make_views(tmp_path, 2,
+               dict(type='mmhierseg.PhotographCrops', size=(64, 64)))
+    assert PairedViews(str(tmp_path))[1]['img'][0].shape == (64, 64, 4)
+
+
 def test_table():
     results = {
         'colours': [{'part/4': 0.5, 'object/4': 0.25}],
@@ -130,9 +160,10 @@ def test_table():
 @pytest.mark.slow
 def test_whole_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, 'SCENES', SCENES)
+    monkeypatch.setitem(run.DATA, 'scenes', SOURCE)
     argv = [
         '--models', 'cast', '--seeds', '0', '--pairs', '64', '--iters', '8',
-        '--scenes', '48', '48', '--work-dir',
+        '--images', '56', '56', '--work-dir',
         str(tmp_path)
     ]
     run.main(argv)
@@ -151,7 +182,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize('option, message', [
     (['--iters', '2'], '--iters must be at least 8, got 2'),
     (['--pairs', '0'], '--pairs must be at least 64, got 0'),
-    (['--scenes', '12', '600'], 'at least 48 each'),
+    (['--images', '12', '600'], 'at least 56 each'),
 ])
 def test_bad_options(option, message):
     with pytest.raises(CommandError, match=message):

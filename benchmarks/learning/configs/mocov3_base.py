@@ -41,7 +41,7 @@ train_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     dataset=dict(
         type='mmhierseg.PairedViews',
-        data_root='data/learning',
+        data_root='work_dirs/learning_scenes/views',
         pipeline=[dict(type='PackInputs')]))
 
 optim_wrapper = dict(
