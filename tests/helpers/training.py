@@ -60,7 +60,8 @@ class Nothing(BaseMetric):
 
 def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
                  own_init=False, hook=True, diff_rank_seed=False, seed=0,
-                 sampler='DefaultSampler', checkpoint=None, **options):
+                 sampler='DefaultSampler', checkpoint=None, other_hooks=(),
+                 **options):
     """(iterations, 9) numbers: two items of a batch, the model's own."""
     read_safely()
     loader = dict(
@@ -90,7 +91,7 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         default_hooks=dict(
             checkpoint=dict(
                 dict(type='CheckpointHook', interval=1), **checkpoint or {})),
-        custom_hooks=[RandomStateHook()] if hook else None,
+        custom_hooks=[RandomStateHook()] * hook + list(other_hooks),
         randomness=dict(seed=seed, diff_rank_seed=diff_rank_seed),
         # Of another run in the same second, MMEngine would take the log.
         experiment_name=str(folder).replace('/', '_'),

@@ -9,6 +9,7 @@ from helpers.training import (
     recorded_iterations,
     recorded_run,
 )
+from mmengine.hooks import Hook
 
 
 def test_validation_does_not_disturb(tmp_path):
@@ -121,6 +122,36 @@ def test_best_checkpoint_holds_the_states(tmp_path):
     best = str(tmp_path / 'a/best_score_iter_2.pth')
     resumed = recorded_iterations(tmp_path / 'b', resume=True, load_from=best)
     assert torch.equal(resumed, whole[2:])
+
+
+def test_seed_of_workers_comes_from_the_checkpoint(tmp_path):
+    """It does not take that the resumed run has drawn what the other had."""
+    options = dict(workers=1, iterations=3)
+    whole = recorded_iterations(tmp_path / 'a', **options)
+    path = tmp_path / 'a/iter_1.pth'
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint['meta']['seed'] = 99
+    torch.save(checkpoint, path)
+    resumed = recorded_iterations(
+        tmp_path / 'b', resume=True, load_from=str(path), **options)
+    assert torch.equal(resumed, whole[1:])
+
+
+class SavesInBetween(Hook):
+    """Before those who act at the end of an iteration have done so."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch, outputs):
+        runner.save_checkpoint(
+            runner.work_dir, f'{batch_idx}.pth', by_epoch=False)
+
+
+def test_no_states_of_another_iteration(tmp_path):
+    recorded_iterations(
+        tmp_path, iterations=2, val=True, other_hooks=[SavesInBetween()])
+    for name, states in [('0.pth', False), ('1.pth', False),
+                         ('iter_1.pth', True), ('iter_2.pth', True)]:
+        checkpoint = torch.load(tmp_path / name, weights_only=True)
+        assert ('random_states' in checkpoint) == states
 
 
 def test_own_worker_seeds_are_kept_and_said(tmp_path):
