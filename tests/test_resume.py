@@ -2,10 +2,14 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
+from helpers.dense import DENSE_PATHS, save_dense_pretrained, shrink_dense
 from helpers.pretraining import losses, train, write_config
+from helpers.segmentation_data import make_segmentation_data
 
+from mmhierseg.utils import launch
 from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
 pytestmark = pytest.mark.slow
@@ -73,5 +77,76 @@ def test_it_takes_the_hook(tmp_path):
         tmp_path,
         *SEED,
         hooks=", random_state=dict(_delete_=True, type='EmptyCacheHook')")
+    assert 'random_states' not in whole
+    assert differences(whole['state_dict'], parts['state_dict'])
+
+
+# ------------------------------------------------------ training by iterations
+
+
+def tune(folder, name, workers, **overrides):
+    """Fine-tune as tools/train.py does: five iterations, of them one resumes.
+
+    Four iterations see the data set once. Two are between checkpoints, and
+    between validations three.
+
+    Returns:
+        Last checkpoints, uninterrupted and resumed, and the log of the latter.
+    """
+    cfg = shrink_dense(DENSE_PATHS[name])
+    save_dense_pretrained(cfg, folder)
+    cfg.model.backbone.drop_path_rate = 0.3
+    cfg.train_dataloader.update(
+        num_workers=workers, persistent_workers=workers > 0)
+    cfg.param_scheduler[-1].end = cfg.train_cfg.max_iters = 5
+    cfg.train_cfg.val_interval = 3
+    cfg.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=-1)
+    cfg.default_hooks.update(overrides)
+    config = str(folder / 'config.py')
+    cfg.dump(config)
+    whole, parts = folder / 'whole', folder / 'parts'
+    np.random.seed(0)
+    launch.train([config, '--work-dir', str(whole)])
+    # Of an open seed, this makes another one.
+    np.random.seed(1)
+    words = ['--resume', str(whole / 'iter_2.pth')]
+    launch.train([config, '--work-dir', str(parts), *words])
+    read_safely()
+    log, = (path.read_text() for path in parts.rglob('*.log'))
+    return [read_checkpoint(str(d / 'iter_5.pth')) for d in (whole, parts)
+            ], log
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Folder to run the tool in, with VOC and ADE20K of scenes."""
+    make_segmentation_data(tmp_path, ('voc', 'ade20k'))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize('name, workers', [
+    ('cast/cast-s_segmenter_ade20k-512x512', 0),
+    ('cast/cast-s_voc12aug-512x512', 2),
+])
+def test_fine_tuning_goes_on(name, workers, folder):
+    """With SGD's momentum, a polynomial, dropout and an open seed."""
+    (whole, parts), log = tune(folder, name, workers)
+    assert whole['meta']['iter'] == parts['meta']['iter'] == 5
+    assert whole['meta']['seed'] == parts['meta']['seed']
+    for key in ('state_dict', 'optimizer', 'param_schedulers',
+                'random_states'):
+        assert not differences(whole[key], parts[key]), key
+    assert 'Random states are those of the checkpoint' in log
+    assert 'Iter(train) [3/5]' in log and 'Iter(train) [2/5]' not in log
+    assert 'Iter(val) [4/4]' in log
+
+
+def test_fine_tuning_takes_the_hook(folder):
+    (whole, parts), _ = tune(
+        folder,
+        'cast/cast-s_voc12aug-512x512',
+        workers=0,
+        random_state=dict(type='EmptyCacheHook'))
     assert 'random_states' not in whole
     assert differences(whole['state_dict'], parts['state_dict'])

@@ -6,7 +6,7 @@ from typing import Any, Dict
 import numpy as np
 import torch
 
-__all__ = ['get_random_state', 'seed_worker', 'set_random_state']
+__all__ = ['get_random_state', 'seed_all', 'seed_worker', 'set_random_state']
 
 
 def get_random_state() -> Dict[str, Any]:
@@ -72,7 +72,16 @@ def seed_worker(worker_id: int, num_workers: int, rank: int) -> None:
         num_workers (int): Number of workers of each rank.
         rank (int): Rank of the process that the worker loads for.
     """
-    seed = (torch.initial_seed() + num_workers * rank) % 2**63
+    seed_all((torch.initial_seed() + num_workers * rank) % 2**63)
+
+
+def seed_all(seed: int) -> None:
+    """Seed ``random``, NumPy and PyTorch.
+
+    Args:
+        seed (int): From 0 to 2 ** 64 - 1; ``numpy.random.seed`` alone would
+            take 32 bits only.
+    """
     random.seed(seed)
     np.random.seed(np.random.SeedSequence(seed).generate_state(4))
     torch.manual_seed(seed)

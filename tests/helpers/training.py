@@ -49,17 +49,19 @@ class Recorder(BaseModel):
 
 
 class Nothing(BaseMetric):
-    """Measures nothing."""
+    """Every model is as good as any other."""
 
     def process(self, data_batch, data_samples):
         self.results.append(0)
 
     def compute_metrics(self, results):
-        return {}
+        return dict(score=1.)
 
 
 def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
-                 own_init=False, hook=True, diff_rank_seed=False, **options):
+                 own_init=False, hook=True, diff_rank_seed=False, seed=0,
+                 sampler='DefaultSampler', checkpoint=None, other_hooks=(),
+                 **options):
     """(iterations, 9) numbers: two items of a batch, the model's own."""
     read_safely()
     loader = dict(
@@ -69,6 +71,7 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         sampler=dict(type='DefaultSampler', shuffle=True))
     training = dict(
         loader,
+        sampler=dict(type=sampler, shuffle=True),
         num_workers=workers,
         persistent_workers=persistent and workers > 0)
     if own_init:
@@ -85,13 +88,27 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         str(folder),
         train_dataloader=training,
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
-        custom_hooks=[RandomStateHook()] if hook else None,
-        randomness=dict(seed=0, diff_rank_seed=diff_rank_seed),
+        default_hooks=dict(
+            checkpoint=dict(
+                dict(type='CheckpointHook', interval=1), **checkpoint or {})),
+        custom_hooks=[RandomStateHook()] * hook + list(other_hooks),
+        randomness=dict(seed=seed, diff_rank_seed=diff_rank_seed),
         # Of another run in the same second, MMEngine would take the log.
         experiment_name=str(folder).replace('/', '_'),
         **options).train()
     return torch.stack(model.seen)
+
+
+def recorded_iterations(folder, iterations=7, sampler='InfiniteSampler',
+                        checkpoint=None, **options):
+    """As :func:`recorded_run`; two iterations see the data set once."""
+    return recorded_run(
+        folder,
+        sampler=sampler,
+        checkpoint=dict(checkpoint or {}, by_epoch=False),
+        train_cfg=dict(
+            by_epoch=False, max_iters=iterations, val_interval=2),
+        **options)
 
 
 def seed_by_seven(worker_id):
@@ -102,7 +119,7 @@ def seed_by_seven(worker_id):
 
 
 def record_two_processes(rank, port, folder):
-    """An uninterrupted and a resumed run of one of two processes."""
+    """Uninterrupted and resumed runs of one of two processes."""
     torch.set_num_threads(1)
     os.environ['LOCAL_RANK'] = str(rank)
     dist.init_process_group(
@@ -113,14 +130,22 @@ def record_two_processes(rank, port, folder):
         cfg=dict(
             model_wrapper_cfg=dict(
                 type=CPUDistributedDataParallel.__name__, device_ids=None)))
-    runs = [recorded_run(folder / 'whole', **options)]
-    runs.append(
-        recorded_run(
-            folder / 'parts',
-            resume=True,
-            load_from=str(folder / 'whole' / 'epoch_1.pth'),
-            **options))
+    by_iterations = dict(options, workers=1, iterations=3, val=True)
+    runs = [
+        *_whole_and_resumed(recorded_run, folder / 'epoch', 'epoch_1.pth',
+                            options),
+        *_whole_and_resumed(recorded_iterations, folder / 'iter', 'iter_1.pth',
+                            by_iterations)
+    ]
     torch.save(runs, folder / f'{rank}.pth')
     # The runners' models must not outlive the group.
     gc.collect()
     dist.destroy_process_group()
+
+
+def _whole_and_resumed(run, folder, checkpoint, options):
+    return run(folder / 'whole', **options), run(
+        folder / 'parts',
+        resume=True,
+        load_from=str(folder / 'whole' / checkpoint),
+        **options)

@@ -1,9 +1,15 @@
 """What `tests/test_resume.py` cannot show of it."""
 
+import numpy as np
 import pytest
 import torch
 from helpers.distributed import run_on_two_processes
-from helpers.training import record_two_processes, recorded_run
+from helpers.training import (
+    record_two_processes,
+    recorded_iterations,
+    recorded_run,
+)
+from mmengine.hooks import Hook
 
 
 def test_validation_does_not_disturb(tmp_path):
@@ -50,16 +56,117 @@ def test_fine_tuning_draws_its_own_numbers(tmp_path):
     assert torch.equal(tuned, expected)
 
 
-def test_training_by_iterations_is_left_alone(tmp_path):
-    runs = [
-        recorded_run(
-            tmp_path / str(hook),
-            hook=hook,
-            workers=1,
-            train_cfg=dict(by_epoch=False, max_iters=3))
-        for hook in (True, False)
-    ]
-    assert torch.equal(*runs)
+@pytest.mark.parametrize('start', [3, 4])
+@pytest.mark.parametrize('options', [
+    dict(val=True),
+    dict(val=True, workers=2),
+    dict(sampler='DefaultSampler'),
+    dict(sampler='DefaultSampler', workers=2),
+    dict(sampler='DefaultSampler', workers=3, persistent=False),
+], ids=str)
+def test_iterations_go_on(options, start, whole_iterations, tmp_path):
+    """In the middle of a later round of the data set, and at its end."""
+    whole, folder = whole_iterations(options)
+    # The open seed of the resumed run is another one at first.
+    np.random.seed(start)
+    resumed = recorded_iterations(
+        tmp_path,
+        seed=None,
+        resume=True,
+        load_from=str(folder / f'iter_{start}.pth'),
+        **options)
+    assert torch.equal(resumed, whole[start:])
+
+
+@pytest.fixture(scope='module')
+def whole_iterations(tmp_path_factory):
+    """Numbers of an uninterrupted run, and its folder."""
+    runs = {}
+
+    def run(options):
+        if str(options) not in runs:
+            folder = tmp_path_factory.mktemp('whole')
+            runs[str(options)] = (recorded_iterations(
+                folder, seed=None, **options), folder)
+        return runs[str(options)]
+
+    return run
+
+
+@pytest.mark.parametrize('workers', [0, 1, 2])
+def test_every_iteration_draws_its_own(workers, whole_iterations):
+    whole, _ = whole_iterations(dict(val=True, workers=workers))
+    assert whole.shape == (7, 9)
+    items = whole[:, :8].reshape(-1, 4)
+    assert sorted(items[:4, 0]) == sorted(items[4:8, 0]) == [0, 1, 2, 3]
+    assert items[:, 1:].unique().numel() == 7 * 2 * 3
+
+
+def test_another_number_of_workers_makes_the_same(whole_iterations, tmp_path):
+    """By iterations, the random numbers of a batch are its own."""
+    whole, folder = whole_iterations(dict(val=True, workers=2))
+    resumed = recorded_iterations(
+        tmp_path,
+        workers=1,
+        resume=True,
+        load_from=str(folder / 'iter_3.pth'))
+    assert torch.equal(resumed, whole[3:])
+
+
+def test_best_checkpoint_holds_the_states(tmp_path):
+    """It is saved after the validation, where no other is saved."""
+    whole = recorded_iterations(
+        tmp_path / 'a',
+        val=True,
+        checkpoint=dict(interval=100, save_best='score', rule='greater'))
+    best = str(tmp_path / 'a/best_score_iter_2.pth')
+    resumed = recorded_iterations(tmp_path / 'b', resume=True, load_from=best)
+    assert torch.equal(resumed, whole[2:])
+
+
+def test_seed_of_workers_comes_from_the_checkpoint(tmp_path):
+    """It does not take that the resumed run has drawn what the other had."""
+    options = dict(workers=1, iterations=3)
+    whole = recorded_iterations(tmp_path / 'a', **options)
+    path = tmp_path / 'a/iter_1.pth'
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint['meta']['seed'] = 99
+    torch.save(checkpoint, path)
+    resumed = recorded_iterations(
+        tmp_path / 'b', resume=True, load_from=str(path), **options)
+    assert torch.equal(resumed, whole[1:])
+
+
+class SavesInBetween(Hook):
+    """Before those who act at the end of an iteration have done so."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch, outputs):
+        runner.save_checkpoint(
+            runner.work_dir, f'{batch_idx}.pth', by_epoch=False)
+
+
+def test_no_states_of_another_iteration(tmp_path):
+    recorded_iterations(
+        tmp_path, iterations=2, val=True, other_hooks=[SavesInBetween()])
+    for name, states in [('0.pth', False), ('1.pth', False),
+                         ('iter_1.pth', True), ('iter_2.pth', True)]:
+        checkpoint = torch.load(tmp_path / name, weights_only=True)
+        assert ('random_states' in checkpoint) == states
+
+
+def test_own_worker_seeds_are_kept_and_said(tmp_path):
+    options = dict(workers=1, own_init=True, iterations=3)
+    whole = recorded_iterations(tmp_path / 'a', **options)
+    resumed = recorded_iterations(
+        tmp_path / 'b',
+        resume=True,
+        load_from=str(tmp_path / 'a/iter_1.pth'),
+        **options)
+    # The order of images, but not the worker's draws, which begin again.
+    assert torch.equal(resumed[:, [0, 4, 8]], whole[1:, [0, 4, 8]])
+    assert torch.equal(resumed[0, 1:4], whole[0, 1:4])
+    log, = (tmp_path / 'b').rglob('*.log')
+    assert 'worker_init_fn of its own' in log.read_text()
 
 
 @pytest.mark.parametrize('change, words', [
@@ -81,8 +188,11 @@ def test_missing_states_are_said(change, words, tmp_path):
 @pytest.mark.distributed
 def test_each_process_goes_on_with_its_own_states(tmp_path):
     run_on_two_processes(record_two_processes, tmp_path)
-    runs = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
-    for whole, resumed in runs:
-        assert len(whole) == 3 and torch.equal(resumed, whole[1:])
-    # Drop path, for example, is drawn by each process for itself.
-    assert not (runs[0][0][:, -1] == runs[1][0][:, -1]).any()
+    ranks = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
+    for runs in ranks:
+        for whole, resumed in zip(runs[::2], runs[1::2]):
+            assert len(whole) == 3 and torch.equal(resumed, whole[1:])
+    # Augmentation and drop path, for example, are drawn by each process for
+    # itself.
+    draws = torch.stack([torch.stack(runs[::2]) for runs in ranks])
+    assert not (draws[0] == draws[1])[..., [1, 2, 3, 5, 6, 7, 8]].any()
