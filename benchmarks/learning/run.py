@@ -10,6 +10,7 @@ was trained or measured already is not done again.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -37,6 +38,7 @@ from benchmarks.learning.measure import (
 )
 from benchmarks.learning.tables import to_markdown
 from benchmarks.learning.views import make_views
+from mmhierseg.datasets.scenes import GENERATOR_VERSION
 from mmhierseg.utils.errors import CommandError, run_command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +90,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 def main(argv: Optional[List[str]] = None) -> None:
     """Train and measure all models, and print the table."""
     args = parse_args(argv)
+    check_settings(args)
     make_views(args.work_dir / 'views', args.pairs, DATA[args.data])
     runs = [(model, seed) for seed in args.seeds for model in args.models]
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -107,6 +110,42 @@ def main(argv: Optional[List[str]] = None) -> None:
     print(text)
     if args.update_readme:
         replace_section(README, f'learning from {args.data}', text)
+
+
+def check_settings(args: argparse.Namespace) -> None:
+    """Refuse to mix the results of two settings in one folder.
+
+    Args:
+        args (argparse.Namespace): The command line.
+
+    Raises:
+        CommandError: If the folder holds results of other settings.
+    """
+    configs = {
+        model: hashlib.sha256(
+            json.dumps(
+                Config.fromfile(CONFIGS / f'{model}.py').to_dict(),
+                sort_keys=True,
+                default=str).encode()).hexdigest()[:16]
+        for model in MODELS
+    }
+    settings = dict(
+        data=DATA[args.data],
+        pairs=args.pairs,
+        iters=args.iters,
+        images=args.images,
+        generator_version=GENERATOR_VERSION,
+        configs=configs)
+    # As it is read again: tuples are lists.
+    settings = json.loads(json.dumps(settings))
+    path = args.work_dir / 'settings.json'
+    before = json.loads(path.read_text()) if path.exists() else settings
+    differing = [key for key in settings if before.get(key) != settings[key]]
+    if differing:
+        raise CommandError(
+            f'{args.work_dir} holds results of another setting of '
+            f'{", ".join(differing)}: name another --work-dir or remove it')
+    write_json(path, settings)
 
 
 def make_images(data: str, num: int, test: bool) -> Images:

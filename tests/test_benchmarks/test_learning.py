@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.scripts import load_script
 from mmengine.config import Config
 
 from benchmarks.learning import run
@@ -38,6 +39,12 @@ def backbone(request):
     if request.param in ('cast', 'cast-grid'):
         cfg.model.backbone.num_clusters = (*SIZES, 2, 1)
     return load_backbone(cfg, 0)
+
+
+def count_operations(backbone, image):
+    """As tools/analysis_tools/get_flops.py does, attention included."""
+    get_flops = load_script('analysis_tools/get_flops.py')
+    return get_flops.count(backbone, image)[0].total()
 
 
 def normalise(images):
@@ -177,6 +184,30 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, 'subprocess', None)
     monkeypatch.setattr(run, 'measure', None)
     run.main(argv)
+
+
+def test_refuses_to_mix_settings(tmp_path):
+    argv = ['--work-dir', str(tmp_path), '--iters']
+    run.check_settings(run.parse_args([*argv, '8']))
+    run.check_settings(run.parse_args([*argv, '8', '--models', 'vit']))
+    with pytest.raises(CommandError, match='another setting of iters: name'):
+        run.check_settings(run.parse_args([*argv, '16']))
+
+
+def test_rivals_take_no_fewer_operations():
+    """Up to a tenth more; what makes superpixels is not counted."""
+    operations = {}
+    for name in run.MODELS:
+        cfg = Config.fromfile(run.CONFIGS / f'{name}.py')
+        backbone = load_backbone(cfg, 0)
+        image = torch.zeros(1, 3, run.SIDE, run.SIDE)
+        if name != 'vit':
+            maps = backbone.superpixels(image)[:, None].float()
+            image = torch.cat([image, maps], dim=1)
+        operations[name] = count_operations(backbone, image)
+    ratios = {n: operations[n] / operations['cast'] for n in operations}
+    # 23.8 million for CAST.
+    assert all(0.99 < ratio < 1.12 for ratio in ratios.values()), ratios
 
 
 @pytest.mark.parametrize('option, message', [
