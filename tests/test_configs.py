@@ -35,11 +35,13 @@ NAMES = (
     'cast/cast-t_photos_seeds', 'cast/cast-sd_in1k', 'cast/cast-b_in1k',
     'cast/cast-b_in1k_fsdp',
     'cast/cast-s_in100', 'cast/cast-s_coco', 'cast/cast-s_linear_in1k',
-    'cast/cast-s_linear_in100', 'cast/cast-s_deit_in1k',
+    'cast/cast-s_linear_in100', 'cast/cast-sd_linear_in1k',
+    'cast/cast-b_linear_in1k', 'cast/cast-s_deit_in1k',
     'cast/cast-s_deit_in1k_torchslic', 'cast/cast-b_deit_in1k',
     'baselines/vit-s_in1k', 'baselines/vit-s_in100', 'baselines/vit-s_coco',
     'baselines/vit-s-superpixel_coco', 'baselines/cast-s-grid_coco',
     'baselines/swin-t_in1k', 'baselines/swin-t_in100',
+    'baselines/vit-b_in1k', 'baselines/vit-b_linear_in1k',
     'baselines/vit-s_linear_in1k', 'baselines/vit-s_linear_in100',
     'baselines/swin-t_linear_in1k', 'baselines/swin-t_linear_in100')
 

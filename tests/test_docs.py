@@ -25,8 +25,7 @@ TEXTS = [
 ]
 REGISTRIES = [getattr(registry, name) for name in registry.__all__]
 
-# MMSegmentation's; what comes with the recipes of ImageNet-100; what Sphinx
-# writes.
+# What Sphinx writes; MMSegmentation's.
 ELSEWHERE = {
     'docs/_build',
     'tools/dataset_converters/voc_aug.py',

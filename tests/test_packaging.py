@@ -49,8 +49,9 @@ def wheel(source, tmp_path_factory) -> Path:
 def test_wheel_has_what_configs_are_looked_up_in(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for name in ('configs/cast/cast-s_in1k.py', 'configs/cast/metafile.yml',
-                 'configs/_base_/default_runtime.py', 'tools/train.py',
-                 'tools/dist_train.sh', 'model-index.yml'):
+                 'configs/_base_/default_runtime.py',
+                 'configs/cast/swap/cast-s_fcn_voc12aug-512x512.py',
+                 'tools/train.py', 'tools/dist_train.sh', 'model-index.yml'):
         assert f'mmhierseg/.mim/{name}' in names
     assert not [name for name in names if name.endswith('.pyc')]
     assert not [

@@ -115,7 +115,9 @@ def test_views(name, configs):
     ('cast/cast-s_in1k', 'small'), ('cast/cast-sd_in1k', 'small-deep'),
     ('cast/cast-b_in1k', 'base'), ('cast/cast-s_in100', 'small'),
     ('cast/cast-s_coco', 'small'), ('baselines/cast-s-grid_coco', 'small'),
-    ('cast/cast-s_linear_in1k', 'small'), ('cast/cast-s_deit_in1k', 'small'),
+    ('cast/cast-s_linear_in1k', 'small'),
+    ('cast/cast-sd_linear_in1k', 'small-deep'),
+    ('cast/cast-b_linear_in1k', 'base'), ('cast/cast-s_deit_in1k', 'small'),
     ('cast/cast-b_deit_in1k', 'base')])
 def test_architecture(name, arch, configs):
     backbone = configs[name].model.backbone
@@ -152,7 +154,8 @@ def test_checkpoint_of_epoch_150_is_kept(name, configs):
 
 
 @pytest.mark.parametrize('name, millions', [
-    ('baselines/vit-s_in1k', 21.7), ('baselines/swin-t_in1k', 27.5),
+    ('baselines/vit-s_in1k', 21.7), ('baselines/vit-b_in1k', 85.8),
+    ('baselines/swin-t_in1k', 27.5),
     ('baselines/vit-s-superpixel_coco', 20.7)])
 def test_rivals_have_their_size(name, millions, configs):
     backbone = MODELS.build(configs[name].model.backbone)
@@ -405,6 +408,6 @@ def test_metafile_and_readme_tell_of_every_config(folder, configs):
 
 
 def test_every_pretraining_config_is_asserted(configs):
-    assert len(PRETRAINING) == 14
+    assert len(PRETRAINING) == 15
     assert all(is_pretraining(configs[name]) for name in PRETRAINING)
-    assert len(LINEAR) == 6 and len(DEIT) == 3
+    assert len(LINEAR) == 9 and len(DEIT) == 3

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Train a model, in MMPretrain's or in MMSegmentation's form.
 
-python tools/train.py configs/cast/cast-s_in1k.py --work-dir work_dirs/cast
+python tools/train.py configs/cast/cast-s_in1k.py [--work-dir DIR]
 
 On several GPUs: tools/dist_train.sh, tools/slurm_train.sh. All options:
 python tools/train.py --help

@@ -7,10 +7,12 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # A full disk or a killed process damages no checkpoint: docs/training.md.
     checkpoint=dict(
-        type='CheckpointHook', by_epoch=False, interval=2000,
+        type='mmhierseg.AtomicCheckpointHook', by_epoch=False, interval=2000,
         max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Interrupted and resumed is the same as uninterrupted: docs/training.md.
     random_state=dict(type='mmhierseg.RandomStateHook'),
     visualization=dict(type='SegVisualizationHook'))
 

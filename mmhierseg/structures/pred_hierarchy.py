@@ -73,7 +73,7 @@ def restore_maps(maps: Tensor, metainfo: dict) -> Tensor:
             flip and original size. What is not there is not undone.
 
     Returns:
-        Tensor: (L, *ori_shape), by nearest neighbour.
+        Tensor: ``(L, *ori_shape)``, by nearest neighbour.
 
     Raises:
         ValueError: If the meta information names an unknown flip.

@@ -21,6 +21,8 @@ _base_ = [
     'mmseg::deeplabv3plus/deeplabv3plus_r50-d8_4xb2-80k_cityscapes-512x1024.py'
 ]
 custom_imports = dict(imports=['mmhierseg'])
+# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(
     # Maps come with the images.

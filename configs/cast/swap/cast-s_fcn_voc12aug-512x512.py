@@ -21,6 +21,8 @@ and the data preprocessor pads: then there are no superpixels in the padding.
 
 _base_ = ['mmseg::fcn/fcn_r50-d8_4xb4-20k_voc12aug-512x512.py']
 custom_imports = dict(imports=['mmhierseg'])
+# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(
     data_preprocessor=dict(

@@ -21,6 +21,8 @@ windows of the crop's size.
 
 _base_ = ['mmseg::sem_fpn/fpn_r50_4xb2-80k_cityscapes-512x1024.py']
 custom_imports = dict(imports=['mmhierseg'])
+# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(
     data_preprocessor=dict(

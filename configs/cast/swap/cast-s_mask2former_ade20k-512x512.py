@@ -21,6 +21,8 @@ The pixel decoder is made for maps of strides 4, 8, 16 and 32:
 _base_ = ['mmseg::mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py']
 custom_imports = dict(
     imports=['mmhierseg', 'mmdet.models'], allow_failed_imports=False)
+# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(
     data_preprocessor=dict(

@@ -16,6 +16,8 @@ take a quarter of the memory.
 
 _base_ = ['mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py']
 custom_imports = dict(imports=['mmhierseg'])
+# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(
     data_preprocessor=dict(

@@ -21,6 +21,8 @@ standard deviation, not by 127.5.
 
 _base_ = ['mmseg::segmenter/segmenter_vit-s_mask_8xb1-160k_ade20k-512x512.py']
 custom_imports = dict(imports=['mmhierseg'])
+# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(
     data_preprocessor=dict(

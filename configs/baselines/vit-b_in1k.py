@@ -1,0 +1,18 @@
+"""ViT-B, pre-trained with MoCo v3 on ImageNet-1K.
+
+Paper:    the rival of CAST-B in "Learning Hierarchical Image Segmentation For
+          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
+          linear probing 72.5 top-1 (CAST-B 72.4).
+Command:  bash tools/dist_train.sh configs/baselines/vit-b_in1k.py 8
+Hardware: 8 GPUs, 32 images each.
+Data:     data/imagenet/train/<class>/<image>.JPEG
+Status:   runs - trains on small generated data in ImageNet's layout; not yet
+          trained on ImageNet here.
+
+As `vit-s_in1k.py` at twice the width: data, projector, loss and schedule are
+those of `../cast/cast-b_in1k.py`.
+"""
+
+_base_ = ['vit-s_in1k.py']
+
+model = dict(backbone=dict(arch='base'), neck=dict(in_channels=768))

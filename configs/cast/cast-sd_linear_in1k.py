@@ -1,0 +1,23 @@
+"""Linear probing of CAST-SD on ImageNet-1K.
+
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): 69.1 top-1
+          (CAST-S 68.1).
+Command:  bash tools/dist_train.sh configs/cast/cast-sd_linear_in1k.py 8
+Hardware: 8 GPUs, 128 images each.
+Data:     data/imagenet/{train,val}/<class>/<image>.JPEG
+Weights:  those of `cast-sd_in1k.py`. Others:
+          --cfg-options model.backbone.init_cfg.checkpoint=PATH
+Status:   runs - trains and validates on small generated data in ImageNet's
+          layout; not yet trained on ImageNet here.
+
+As `cast-s_linear_in1k.py`, whose header says what is different from the
+authors', with 6, 3, 3, 3 blocks instead of 3, 3, 3, 2.
+"""
+
+_base_ = ['cast-s_linear_in1k.py']
+
+model = dict(
+    backbone=dict(
+        arch='small-deep',
+        init_cfg=dict(checkpoint='work_dirs/cast-sd_in1k/epoch_100.pth')))
