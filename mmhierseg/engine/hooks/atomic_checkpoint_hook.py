@@ -68,6 +68,9 @@ class AtomicCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner: Runner,
                               metrics: Dict[str, Any]) -> None:
         """Delete the best checkpoint before only when the new one is there."""
+        # A validation alone saves nothing, and there is no folder to save to.
+        if not self.save_best or not hasattr(self, 'file_backend'):
+            return
         with self._removing_last(), saving_atomically():
             super()._save_best_checkpoint(runner, metrics)
 

@@ -175,3 +175,23 @@ def test_sharded_checkpoints_are_deleted_too(tmp_path):
     (tmp_path / 'epoch_1.pth').mkdir()
     train(tmp_path, epochs=3, max_keep_ckpts=1, save_begin=2)
     assert checkpoints(tmp_path) == {'epoch_1.pth', 'epoch_3.pth'}
+
+
+def test_validation_alone_saves_nothing(tmp_path):
+    loader = dict(
+        batch_size=2,
+        sampler=dict(type='DefaultSampler'),
+        dataset=Draws(),
+        collate_fn=dict(type='default_collate'))
+    runner = Runner(
+        Recorder(),
+        str(tmp_path),
+        val_dataloader=loader,
+        val_cfg=dict(),
+        val_evaluator=Evaluator([Rises()]),
+        default_hooks=dict(
+            checkpoint=dict(
+                type='mmhierseg.AtomicCheckpointHook', save_best='acc')),
+        experiment_name=uuid4().hex)
+    assert runner.val() == dict(acc=1.)
+    assert checkpoints(tmp_path) == set()
