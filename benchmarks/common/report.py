@@ -1,9 +1,10 @@
 """Results as tables of Markdown, in JSON, and in `benchmarks/README.md`."""
 
 import json
-import os
 from pathlib import Path
 from typing import Sequence
+
+from mmhierseg.utils.atomic import write_atomically
 
 __all__ = [
     'README', 'markdown_table', 'read_section', 'replace_section',
@@ -51,7 +52,7 @@ def write_json(path: Path, content: object) -> None:
         content (object): What JSON can hold.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, json.dumps(content, indent=1) + '\n')
+    write_atomically(path, (json.dumps(content, indent=1) + '\n').encode())
 
 
 def read_section(path: Path, name: str) -> str:
@@ -85,7 +86,8 @@ def replace_section(path: Path, name: str, text: str) -> None:
         ValueError: If the file does not have both markers once, in order.
     """
     before, _, after = _split(path, name)
-    _write(path, f'{before}\n\n{text.strip()}\n\n{after}')
+    text = f'{before}\n\n{text.strip()}\n\n{after}'
+    write_atomically(path, text.encode())
 
 
 def _split(path: Path, name: str) -> Sequence[str]:
@@ -99,12 +101,3 @@ def _split(path: Path, name: str) -> Sequence[str]:
     before, rest = content.split(begin)
     between, after = rest.split(end)
     return before + begin, between, end + after
-
-
-def _write(path: Path, content: str) -> None:
-    whole = path.with_name(path.name + '.new')
-    try:
-        whole.write_text(content, encoding='utf-8')
-        os.replace(whole, path)
-    finally:
-        whole.unlink(missing_ok=True)

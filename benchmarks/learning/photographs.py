@@ -6,22 +6,19 @@ of thing but not the place.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Callable, List, Sequence, Union
 
 import numpy as np
-import skimage
 from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from mmhierseg.registry import DATASETS
+from tools.dataset_converters.skimage_photos import find_photographs
 
 __all__ = ['PHOTOGRAPHS', 'PhotographCrops', 'make_crop']
 
-PHOTOGRAPHS = ('astronaut.png', 'brick.png', 'camera.png', 'chelsea.png',
-               'clock_motion.png', 'coffee.png', 'coins.png', 'grass.png',
-               'gravel.png', 'hubble_deep_field.jpg', 'moon.png',
-               'motorcycle_left.png', 'retina.jpg', 'rocket.jpg')
+#: Files in scikit-image's package; a label is an index.
+PHOTOGRAPHS = find_photographs()
 #: Share of a photograph's width that is for training.
 _TRAINING = 0.6
 _LEAST_SIDE = 96
@@ -30,8 +27,7 @@ _LEAST_SIDE = 96
 @cache
 def _half(label: int, test: bool) -> np.ndarray:
     """One side of a photograph, (H, W, 3) uint8, RGB."""
-    path = Path(skimage.__file__).parent / 'data' / PHOTOGRAPHS[label]
-    with Image.open(path) as photo:
+    with Image.open(PHOTOGRAPHS[label]) as photo:
         photo = np.asarray(photo.convert('RGB'))
     border = round(_TRAINING * photo.shape[1])
     return photo[:, border:] if test else photo[:, :border]
