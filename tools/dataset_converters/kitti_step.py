@@ -16,7 +16,6 @@ is taken up where it stopped: what is complete is left alone.
 """
 
 import argparse
-import io
 import sys
 from functools import partial
 from pathlib import Path
@@ -31,7 +30,7 @@ from mmhierseg.datasets.kitti_step_split import (
     missing_sequences,
 )
 from mmhierseg.datasets.pairs import check_pairs, some
-from mmhierseg.datasets.scenes.files import write_file
+from mmhierseg.datasets.scenes.files import encode_label_map, write_file
 from mmhierseg.datasets.transforms.load_panoptic_map import (
     decode_panoptic_map,
 )
@@ -123,7 +122,7 @@ def check_split(root: Path, split: str) -> List[Job]:
 
 
 def convert_frame(job: Job, root: Path, out: Path,
-                  palette: bytes) -> bool:
+                  palette: np.ndarray) -> bool:
     """Convert a map, unless it is there.
 
     Raises:
@@ -137,11 +136,7 @@ def convert_frame(job: Job, root: Path, out: Path,
     source = root / 'panoptic_maps' / split / f'{name}.png'
     labels = decode_panoptic_map(source.read_bytes(), str(source))
     check_size(labels, source, root / 'images' / split / f'{name}.png')
-    image = Image.fromarray(labels)
-    image.putpalette(palette)
-    buffer = io.BytesIO()
-    image.save(buffer, format='PNG')
-    write_file(target, buffer.getvalue())
+    write_file(target, encode_label_map(labels, palette))
     return True
 
 
@@ -160,13 +155,13 @@ def check_size(labels: np.ndarray, source: Path, image_path: Path) -> None:
             f'{width}: the two do not belong together')
 
 
-def label_palette() -> bytes:
+def label_palette() -> np.ndarray:
     """Colours of Cityscapes; what is ignored is black."""
     from mmseg.datasets import CityscapesDataset
     colors = np.zeros((256, 3), dtype=np.uint8)
     classes = np.array(CityscapesDataset.METAINFO['palette'], dtype=np.uint8)
     colors[:len(classes)] = classes
-    return colors.tobytes()
+    return colors
 
 
 def main(argv: List[str]) -> None:

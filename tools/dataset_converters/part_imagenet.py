@@ -15,14 +15,12 @@ taken up where it stopped: what is complete is left alone.
 """
 
 import argparse
-import io
 import json
 import sys
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import List, NamedTuple
 
-import numpy as np
 from PIL import Image
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
@@ -36,7 +34,7 @@ from mmhierseg.datasets.part_imagenet_file import (
     image_paths,
     parse_annotations,
 )
-from mmhierseg.datasets.scenes.files import write_file
+from mmhierseg.datasets.scenes.files import encode_label_map, write_file
 from mmhierseg.datasets.scenes.palette import voc_palette
 from mmhierseg.datasets.transforms.load_part_map import draw_part_map
 from mmhierseg.utils.conversion import convert_all, default_workers
@@ -143,17 +141,8 @@ def convert_image(job: Job, out: Path) -> bool:
                           f"part map of '{job.image_path}'")
     maps = dict(part=parts, object=OBJECT_OF_PART[parts])
     for kind, target in targets.items():
-        write_file(target, encode(maps[kind]))
+        write_file(target, encode_label_map(maps[kind], voc_palette()))
     return True
-
-
-def encode(labels: np.ndarray) -> bytes:
-    """A label map as PNG with a palette."""
-    image = Image.fromarray(labels)
-    image.putpalette(voc_palette().tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, format='PNG')
-    return buffer.getvalue()
 
 
 def main(argv: List[str]) -> None:

@@ -16,7 +16,7 @@ from .layouts import scene_index, scene_paths, semantic_ids
 from .palette import voc_palette
 from .scene import Scene, SceneOptions, make_scene
 
-__all__ = ['label_map', 'write_file', 'write_scene']
+__all__ = ['encode_label_map', 'label_map', 'write_file', 'write_scene']
 
 _JPEG_QUALITY = 95
 
@@ -89,18 +89,33 @@ def label_map(scene: Scene, field: str, layout: str) -> np.ndarray:
     return np.stack((classes, np.zeros_like(classes), scene.objects), axis=2)
 
 
+def encode_label_map(labels: np.ndarray, palette: np.ndarray) -> bytes:
+    """Encode a label map as PNG.
+
+    Args:
+        labels (np.ndarray): (H, W) uint8, which gets the palette, or
+            (H, W, 3) uint8.
+        palette (np.ndarray): (256, 3) uint8, RGB.
+
+    Returns:
+        bytes: Content of the file.
+    """
+    image = Image.fromarray(labels)
+    if image.mode == 'L':
+        image.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format='PNG')
+    return buffer.getvalue()
+
+
 def _encode(scene: Scene, field: str, layout: str, target: str) -> bytes:
     """An image as its name says, a label map as PNG with a palette."""
-    buffer = io.BytesIO()
     if field == 'image':
+        buffer = io.BytesIO()
         image = Image.fromarray(scene.image)
         if target.endswith('.png'):
             image.save(buffer, format='PNG')
         else:
             image.save(buffer, format='JPEG', quality=_JPEG_QUALITY)
         return buffer.getvalue()
-    image = Image.fromarray(label_map(scene, field, layout))
-    if image.mode == 'L':
-        image.putpalette(voc_palette().tobytes())
-    image.save(buffer, format='PNG')
-    return buffer.getvalue()
+    return encode_label_map(label_map(scene, field, layout), voc_palette())
