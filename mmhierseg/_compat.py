@@ -1,7 +1,7 @@
 """Repairs of the installed stack; each does nothing where it is not needed.
 
-Two packages that the project builds on need help in combinations that people
-do have installed:
+What the project builds on needs help in combinations that people do have
+installed:
 
 * **torchvision beside a CPU-only torch.** The wheel on PyPI is compiled for
   CUDA. Where its operators do not load, ``import torchvision`` dies with
@@ -13,8 +13,11 @@ do have installed:
   it takes MMSegmentation for ``mmsegmentation``, which is not the name of the
   distribution in OneDL's builds. And what is inherited from ``mmhierseg::``
   keeps the scope that the config names.
+* **The metrics that a test logs.** Every process writes the same JSON file,
+  at the same time; where they differ, if only in how long they took, the file
+  can end with the rest of a longer one.
 
-Neither package is imported here. Each repair is tied to a module and runs
+No package is imported here. Each repair is tied to a module and runs
 right after that module is first executed, or at once where that has happened
 already, so ``import mmhierseg`` costs no import of torch or MMEngine.
 
@@ -102,6 +105,17 @@ def keep_default_scope(config: ModuleType) -> None:
     config.Config._get_cfg_path = staticmethod(find_without_scope)
 
 
+def log_test_on_one_process(logger_hook: ModuleType) -> None:
+    """Let the main process alone write the metrics of a test.
+
+    Args:
+        logger_hook (ModuleType): ``mmengine.hooks.logger_hook``, executed.
+    """
+    from mmengine.dist import master_only
+    if not hasattr(logger_hook.dump, '__wrapped__'):
+        logger_hook.dump = master_only(logger_hook.dump)
+
+
 def _has_only_module(module: str, distribution: str) -> bool:
     """Tell whether a module is there, but not as the named distribution."""
     # Here, because it is most of what importing this package would cost.
@@ -117,6 +131,7 @@ _REPAIRS: Dict[str, Callable[[ModuleType], None]] = {
     'torchvision.extension': declare_torchvision_operators,
     'mmengine.config.utils': register_config_packages,
     'mmengine.config.config': keep_default_scope,
+    'mmengine.hooks.logger_hook': log_test_on_one_process,
 }
 
 

@@ -154,3 +154,12 @@ def test_config_inherits_from_mmsegmentation(tmp_path):
     path.write_text("_base_ = 'mmseg::upernet/"
                     "upernet_r50_4xb4-80k_ade20k-512x512.py'")
     assert Config.fromfile(path).model.decode_head.type == 'UPerHead'
+
+
+def test_one_process_writes_the_metrics_of_a_test(tmp_path, monkeypatch):
+    from mmengine.hooks import logger_hook
+    for rank in (1, 0):
+        monkeypatch.setattr('mmengine.dist.utils.is_main_process',
+                            lambda rank=rank: rank == 0)
+        logger_hook.dump({'rank': rank}, tmp_path / f'{rank}.json')
+    assert [path.name for path in tmp_path.iterdir()] == ['0.json']
