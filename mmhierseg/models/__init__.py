@@ -12,12 +12,13 @@ from .heads import (
     SegmentFCNHead,
     SegmentMaskTransformerHead,
 )
-from .necks import GraphPooling
+from .necks import ClusteringTransformer, GraphPooling
 from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
-    'CAST', 'FeatureMapEmbedder', 'GraphPooling', 'HierarchyEncoderDecoder',
-    'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
-    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
-    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+    'CAST', 'ClusteringTransformer', 'FeatureMapEmbedder', 'GraphPooling',
+    'HierarchyEncoderDecoder', 'RetrievalSegmentor', 'SegmentEmbedder',
+    'SegmentFCNHead', 'SegmentMaskTransformerHead',
+    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
+    'SuperpixelSelfSupDataPreprocessor'
 ]

@@ -1,0 +1,189 @@
+"""From the checkpoints that HSG's authors publish to MMEngine's.
+
+They hold ``embedding_model`` and ``prediction_model``. In the first are a
+ResNet, the layers that make embeddings of its features, and, where levels
+above the segments are learned, the clustering transformers.
+"""
+
+import re
+from typing import Dict, Iterable, List, NamedTuple, Optional
+
+from torch import Tensor
+
+StateDict = Dict[str, Tensor]
+
+CONVERTER = 'tools/model_converters/hsg2mmhierseg.py'
+
+#: Parts that only the authors' models name so.
+_OWN_PARTS = ('resnet_backbone.', 'fine_hrchy_transformer.',
+              'coarse_hrchy_transformer.')
+
+# Authors' name -> ours, in this order, all that fit; inside a transformer
+# before the parts.
+_NECK_RULES = [
+    (r'^conv_out\.0\.', r'neck.hidden.conv.'),
+    (r'^conv_out\.1\.', r'neck.hidden.bn.'),
+    (r'^conv_out\.3\.', r'neck.out.'),
+]
+_HEAD_RULES = [
+    (r'^pos_embed\.(row|col)_embed\.', r'head.positions.\1_embed.'),
+    (r'^(fine|coarse)_query_embed\._query_embedding\.',
+     r'head.\1_transformer.query_embed.'),
+    (r'^(fine|coarse)_hrchy_transformer\._transformer\.',
+     r'head.\1_transformer.'),
+    (r'^(fine|coarse)_hrchy_transformer\.', r'head.\1_transformer.'),
+    (r'\.(encoder|decoder)\.layers\.', r'.\1.'),
+    (r'\.decoder\.norm\.', r'.decoder_norm.'),
+    (r'\.tgt_fc\.1\.', r'.target.1.norm.'),
+    (r'\.tgt_fc\.', r'.target.'),
+    (r'\.(centroid_fc|centroid_feat_fc)\.2\.', r'.\1.2.norm.'),
+    (r'\.centroid_fc\.', r'.centroid.'),
+    (r'\.centroid_feat_fc\.', r'.centroid_feature.'),
+]
+# Detectron2 puts a norm into its convolution and calls the projection of the
+# residual a shortcut; torchvision, and so the ecosystem, does neither.
+_BACKBONE_RULES = [
+    (r'^resnet_backbone\.', r'backbone.'),
+    (r'^backbone\.conv1\.(?:conv1?\.|0\.)', r'backbone.conv1.'),
+    (r'^backbone\.conv1\.(?:norm|bn1?|1)\.', r'backbone.bn1.'),
+    (r'^backbone\.res(\d+)\.',
+     lambda match: f'backbone.layer{int(match[1]) - 1}.'),
+    (r'\.conv(\d)\.norm\.', r'.bn\1.'),
+    (r'\.shortcut\.norm\.', r'.downsample.1.'),
+    (r'\.shortcut\.', r'.downsample.0.'),
+]
+
+
+class ConvertedHSG(NamedTuple):
+    """Result of a conversion."""
+
+    state_dict: StateDict
+    """Keys of the HSG model: ``backbone.*``, ``neck.*``, ``head.*``."""
+
+    kind: str
+    """'hsg' with clustering transformers, 'hsg_embedding' without."""
+
+    unconverted: List[str]
+    """Keys of the source that have no counterpart."""
+
+    head: dict
+    """Options of ``mmhierseg.HSGHead`` that follow from the weights."""
+
+
+def is_authors_hsg(names: Iterable[str]) -> bool:
+    """Tell the weights of an authors' model by their names.
+
+    Args:
+        names (Iterable[str]): Names of the tensors of ``embedding_model``.
+
+    Returns:
+        bool: Whether there is a part that only the authors' models name so.
+
+    Example:
+        >>> is_authors_hsg(['resnet_backbone.res2.0.conv1.weight'])
+        True
+        >>> is_authors_hsg(['backbone.layer1.0.conv1.weight'])
+        False
+    """
+    return any(str(name).startswith(_OWN_PARTS) for name in names)
+
+
+def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
+    """Rename the weights of an authors' checkpoint.
+
+    Args:
+        checkpoint (dict): What the file holds.
+
+    Returns:
+        ConvertedHSG: Weights in float32 and what became of the rest.
+
+    Raises:
+        ValueError: If it is no checkpoint of HSG, or a part of the model is
+            not whole.
+    """
+    source = _embedding_model(checkpoint)
+    state_dict: StateDict = {}
+    unconverted = [key for key in checkpoint if key != 'embedding_model'
+                   and not _is_empty(checkpoint[key])]
+    for key, value in source.items():
+        name = rename_hsg_key(key)
+        if name is None:
+            unconverted.append(f'embedding_model.{key}')
+        else:
+            state_dict[name] = (
+                value.float() if value.is_floating_point() else value)
+    head = _head_options(state_dict)
+    unknown = _check_parts(state_dict, head)
+    # What a rule renamed by its beginning, but no model of ours has.
+    for name in unknown:
+        del state_dict[name]
+    unconverted += [
+        f'embedding_model.{key}' for key in source
+        if rename_hsg_key(key) in unknown
+    ]
+    kind = 'hsg' if 'fine_clusters' in head else 'hsg_embedding'
+    return ConvertedHSG(state_dict, kind, sorted(map(str, unconverted)), head)
+
+
+def rename_hsg_key(key: str) -> Optional[str]:
+    """Name in the project's HSG model.
+
+    Args:
+        key (str): Key inside the authors' ``embedding_model``.
+
+    Returns:
+        str | None: The new name; None = the part has no counterpart.
+
+    Example:
+        >>> rename_hsg_key('resnet_backbone.res5.0.shortcut.norm.weight')
+        'backbone.layer4.0.downsample.1.weight'
+        >>> rename_hsg_key('fine_query_embed._query_embedding.weight')
+        'head.fine_transformer.query_embed.weight'
+    """
+    for prefix, rules in (('backbone.', _BACKBONE_RULES),
+                          ('neck.', _NECK_RULES), ('head.', _HEAD_RULES)):
+        name = key
+        for pattern, replacement in rules:
+            name = re.sub(pattern, replacement, name)
+        if name.startswith(prefix) and name != key:
+            return name
+    return None
+
+
+def _embedding_model(checkpoint: dict) -> StateDict:
+    weights = checkpoint.get('embedding_model') if isinstance(
+        checkpoint, dict) else None
+    if not isinstance(weights, dict) or not is_authors_hsg(weights):
+        found = sorted(map(str, checkpoint))[:8] if isinstance(
+            checkpoint, dict) else type(checkpoint).__name__
+        raise ValueError(
+            'not a checkpoint of the authors of HSG: expected an '
+            '`embedding_model` with `resnet_backbone.*` or '
+            f'`fine_hrchy_transformer.*`, got {found}')
+    strange = [key for key, value in weights.items()
+               if not isinstance(value, Tensor)]
+    if strange:
+        raise ValueError('`embedding_model` must hold tensors only, got '
+                         f'something else at {strange[:4]}')
+    return weights
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, dict) and not value
+
+
+def _head_options(state_dict: StateDict) -> dict:
+    """What the weights tell of the head; attention's heads they do not."""
+    options = {}
+    out = state_dict.get('neck.out.weight')
+    if out is not None:
+        options['in_channels'] = options['embed_dims'] = out.size(0)
+    for level in ('fine', 'coarse'):
+        queries = state_dict.get(f'head.{level}_transformer.query_embed.weight')
+        if queries is not None:
+            options[f'{level}_clusters'] = queries.size(0)
+            options['in_channels'] = options['embed_dims'] = queries.size(1)
+    hidden = state_dict.get('head.fine_transformer.encoder.0.linear1.weight')
+    if hidden is not None:
+        options['feedforward_channels'] = hidden.size(0)
+    return options
