@@ -6,7 +6,7 @@ above the segments are learned, the clustering transformers.
 """
 
 import re
-from typing import Dict, Iterable, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set
 
 from torch import Tensor
 
@@ -98,31 +98,37 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
         ConvertedHSG: Weights in float32 and what became of the rest.
 
     Raises:
-        ValueError: If it is no checkpoint of HSG, or a part of the model is
-            not whole.
+        ValueError: If it is no checkpoint of HSG, or one of the parts that
+            it has (ResNet, embedding, transformers) is not whole.
     """
     source = _embedding_model(checkpoint)
-    state_dict: StateDict = {}
-    unconverted = [key for key in checkpoint if key != 'embedding_model'
-                   and not _is_empty(checkpoint[key])]
-    for key, value in source.items():
-        name = rename_hsg_key(key)
-        if name is None:
-            unconverted.append(f'embedding_model.{key}')
-        else:
-            state_dict[name] = (
-                value.float() if value.is_floating_point() else value)
-    head = _head_options(state_dict)
-    unknown = _check_parts(state_dict, head)
-    # What a rule renamed by its beginning, but no model of ours has.
-    for name in unknown:
-        del state_dict[name]
-    unconverted += [
-        f'embedding_model.{key}' for key in source
-        if rename_hsg_key(key) in unknown
+    names = {key: rename_hsg_key(key) for key in source}
+    expected = _expected(names, source)
+    found = {name for name in names.values() if name in expected}
+    missing = sorted(
+        name for name in expected - found
+        # It came with PyTorch 0.4.1, and nothing depends on it.
+        if not name.endswith('.num_batches_tracked'))
+    unconverted = [
+        f'embedding_model.{key}' for key, name in names.items()
+        if name not in expected
     ]
+    if missing:
+        raise ValueError(
+            'the weights do not make a whole model of HSG\n'
+            f'  missing: {missing}\n  left over: {sorted(unconverted)}')
+    unconverted += [
+        str(key) for key, value in checkpoint.items()
+        if key != 'embedding_model' and value != {}
+    ]
+    state_dict = {
+        name: source[key].float()
+        if source[key].is_floating_point() else source[key]
+        for key, name in names.items() if name in expected
+    }
+    head = _head_options(state_dict)
     kind = 'hsg' if 'fine_clusters' in head else 'hsg_embedding'
-    return ConvertedHSG(state_dict, kind, sorted(map(str, unconverted)), head)
+    return ConvertedHSG(state_dict, kind, sorted(unconverted), head)
 
 
 def rename_hsg_key(key: str) -> Optional[str]:
@@ -168,8 +174,72 @@ def _embedding_model(checkpoint: dict) -> StateDict:
     return weights
 
 
-def _is_empty(value: object) -> bool:
-    return isinstance(value, dict) and not value
+def _expected(names: Dict[str, Optional[str]],
+              source: StateDict) -> Set[str]:
+    """Names of all tensors of the parts of which there is anything."""
+    found = {name for name in names.values() if name is not None}
+    expected = set()
+    if any(name.startswith('backbone.') for name in found):
+        expected |= _resnet_names(found)
+    if any(name.startswith('neck.') for name in found):
+        expected |= _conv_norm('neck.hidden.conv', 'neck.hidden.bn')
+        expected |= {'neck.out.weight', 'neck.out.bias'}
+    if any(name.startswith('head.') for name in found):
+        expected |= _head_names(source)
+    return expected
+
+
+def _resnet_names(found: Set[str]) -> Set[str]:
+    """A ResNet with the blocks that there are, each of them whole."""
+    convolutions = 3 if 'backbone.layer1.0.conv3.weight' in found else 2
+    blocks = {
+        match[1]: match[2] for match in (
+            re.match(r'(backbone\.layer[1-4]\.\d+)\.(.*)', name)
+            for name in sorted(found)) if match
+    }
+    expected = _conv_norm('backbone.conv1', 'backbone.bn1')
+    for stage in range(1, 5):
+        prefix = f'backbone.layer{stage}.'
+        numbers = [
+            int(block[len(prefix):]) for block in blocks
+            if block.startswith(prefix)
+        ]
+        for number in range(max(numbers, default=0) + 1):
+            block = f'{prefix}{number}'
+            for index in range(1, convolutions + 1):
+                expected |= _conv_norm(f'{block}.conv{index}',
+                                       f'{block}.bn{index}')
+        # The first of basic blocks of the first stage needs no projection.
+        if stage > 1 or convolutions == 3:
+            expected |= _conv_norm(f'{prefix}0.downsample.0',
+                                   f'{prefix}0.downsample.1')
+    return expected
+
+
+def _conv_norm(conv: str, norm: str) -> Set[str]:
+    """A convolution without bias, and the batch normalisation behind it."""
+    parts = ('weight', 'bias', 'running_mean', 'running_var',
+             'num_batches_tracked')
+    return {f'{conv}.weight'} | {f'{norm}.{part}' for part in parts}
+
+
+def _head_names(source: StateDict) -> Set[str]:
+    """Two transformers of as many layers as there are, and positions."""
+    from mmhierseg.models import ClusteringTransformer
+    layers = len({
+        key.split('.')[4]
+        for key in source
+        if key.startswith('fine_hrchy_transformer._transformer.encoder.layers')
+    })
+    transformer = ClusteringTransformer(
+        embed_dims=4, num_clusters=1, num_layers=max(layers, 1))
+    names = {
+        f'head.{level}_transformer.{name}'
+        for level in ('fine', 'coarse') for name in transformer.state_dict()
+    }
+    return names | {
+        f'head.positions.{side}_embed.weight' for side in ('row', 'col')
+    }
 
 
 def _head_options(state_dict: StateDict) -> dict:
@@ -179,7 +249,8 @@ def _head_options(state_dict: StateDict) -> dict:
     if out is not None:
         options['in_channels'] = options['embed_dims'] = out.size(0)
     for level in ('fine', 'coarse'):
-        queries = state_dict.get(f'head.{level}_transformer.query_embed.weight')
+        queries = state_dict.get(
+            f'head.{level}_transformer.query_embed.weight')
         if queries is not None:
             options[f'{level}_clusters'] = queries.size(0)
             options['in_channels'] = options['embed_dims'] = queries.size(1)

@@ -1,9 +1,11 @@
 """HSG: the authors' values, and heads with the authors' weights."""
 
 import json
+import re
 
 import numpy as np
 import torch
+from mmengine.registry import MODELS
 
 from mmhierseg.models import ClusteringTransformer
 from mmhierseg.models.utils import LearnedPositions
@@ -72,3 +74,58 @@ def golden_positions(recipe):
         for number, name in enumerate(segment[of_image].unique()):
             result[image, number] = encoding[segment == name].mean(0)
     return result
+
+
+def with_resnet(checkpoint, depth, style):
+    """A checkpoint of the authors with a ResNet and embedding layers.
+
+    Args:
+        checkpoint (dict): What gets the further weights.
+        depth (int): Of the ResNet, which is 4 channels wide.
+        style (str): How a norm is called: 'detectron2', within its
+            convolution; 'torchvision', beside it; 'wrapped', torchvision's
+            with the stem as a module of its own.
+
+    Returns:
+        tuple: The checkpoint; and the ResNet's weights by the names that
+        MMSegmentation has for them.
+    """
+    generator = torch.Generator().manual_seed(depth)
+    resnet = MODELS.build(
+        dict(
+            type='mmseg.ResNet', depth=depth, base_channels=4,
+            stem_channels=4, norm_cfg=dict(type='BN')))
+    weights = {
+        key: torch.randn(value.shape, generator=generator)
+        if value.is_floating_point() else value
+        for key, value in resnet.state_dict().items()
+    }
+    renamed = {
+        'resnet_backbone.' + _authors_name(key, style): value
+        for key, value in weights.items()
+    }
+    width = 4 * (8 if depth < 50 else 32)
+    out = torch.nn.Sequential(
+        torch.nn.Conv2d(width, width, 1, bias=False),
+        torch.nn.BatchNorm2d(width), torch.nn.ReLU(),
+        torch.nn.Conv2d(width, 8, 1))
+    renamed.update({
+        f'conv_out.{key}': value for key, value in out.state_dict().items()
+    })
+    # The embedding of the fixture's transformers is 32 wide, not 8.
+    if checkpoint['embedding_model']:
+        renamed['conv_out.3.weight'] = torch.zeros(32, width, 1, 1)
+        renamed['conv_out.3.bias'] = torch.zeros(32)
+    renamed.update(checkpoint['embedding_model'])
+    return dict(checkpoint, embedding_model=renamed), weights
+
+
+def _authors_name(key, style):
+    key = re.sub(r'^layer(\d)', lambda m: f'res{int(m[1]) + 1}', key)
+    if style == 'detectron2':
+        key = re.sub(r'\bbn(\d)\.', r'conv\1.norm.', key)
+        key = key.replace('downsample.1.', 'shortcut.norm.')
+        return key.replace('downsample.0.', 'shortcut.')
+    if style == 'wrapped':
+        key = re.sub(r'^(conv1|bn1)', r'conv1.\1', key)
+    return key
