@@ -1,4 +1,4 @@
-"""Models: backbones, necks, heads, segmentors and data preprocessors."""
+"""Models: backbones, necks, heads, losses, segmentors, preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (
@@ -12,11 +12,17 @@ from .heads import (
     SegmentFCNHead,
     SegmentMaskTransformerHead,
 )
+from .losses import (
+    CentroidContrastLoss,
+    DMoNLoss,
+    PixelSegmentContrastLoss,
+)
 from .necks import GraphPooling
 from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
-    'CAST', 'FeatureMapEmbedder', 'GraphPooling', 'HierarchyEncoderDecoder',
+    'CAST', 'CentroidContrastLoss', 'DMoNLoss', 'FeatureMapEmbedder',
+    'GraphPooling', 'HierarchyEncoderDecoder', 'PixelSegmentContrastLoss',
     'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
     'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
     'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'

@@ -87,9 +87,10 @@ def cut_clusters(clusters: Tensor,
     labels = torch.full_like(clusters, -1)
     labels[valid] = index
     # All pixels of a segment write the same.
-    return BatchSegments(
-        labels, *(members[0].new_empty(number).index_put((index, ), member)
-                  for member in members))
+    of_segments = (
+        index.new_empty(number).index_put((index, ), member)
+        for member in members)
+    return BatchSegments(labels, *of_segments)
 
 
 def select_pixels(embeddings: Tensor,

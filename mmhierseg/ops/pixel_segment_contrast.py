@@ -75,7 +75,8 @@ def pixel_segment_contrast(pixels: Tensor,
         num_pixels = max(len(pixels), 1)
     sums = _Contrast.apply(
         pixels.to(dtype), prototypes.to(dtype), segments,
-        labels.view(-1, len(prototypes)), concentration, block_size)
+        labels[None] if labels.dim() == 1 else labels, concentration,
+        block_size)
     return (sums / num_pixels).view(labels.shape[:-1])
 
 
