@@ -1,4 +1,4 @@
-"""Models: backbones, necks, heads, segmentors and data preprocessors."""
+"""Models: backbones, necks, heads, losses, segmentors, preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (
@@ -8,17 +8,24 @@ from .data_preprocessors import (
 )
 from .heads import (
     FeatureMapEmbedder,
+    HSGHead,
     SegmentEmbedder,
     SegmentFCNHead,
     SegmentMaskTransformerHead,
+)
+from .losses import (
+    CentroidContrastLoss,
+    DMoNLoss,
+    PixelSegmentContrastLoss,
 )
 from .necks import ClusteringTransformer, GraphPooling
 from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
-    'CAST', 'ClusteringTransformer', 'FeatureMapEmbedder', 'GraphPooling',
-    'HierarchyEncoderDecoder', 'RetrievalSegmentor', 'SegmentEmbedder',
-    'SegmentFCNHead', 'SegmentMaskTransformerHead',
-    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
-    'SuperpixelSelfSupDataPreprocessor'
+    'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
+    'FeatureMapEmbedder', 'GraphPooling', 'HSGHead',
+    'HierarchyEncoderDecoder', 'PixelSegmentContrastLoss',
+    'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
+    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
+    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
 ]

@@ -64,8 +64,7 @@ def golden_positions(recipe):
     module.load_state_dict(hsg_weights(recipe, 'head.positions.'))
     views, _, height, width = values['embedding'].shape
     view, row, column = (~values['ignore']).nonzero(as_tuple=True)
-    rows, columns = module.double()(height, width)
-    encoding = torch.cat([columns[column], rows[row]], dim=1)
+    encoding = module.double()(height, width)[row, column]
     segment = values['pixel_cluster_index']
     padding = values['nd_padding']
     result = encoding.new_zeros(*padding.shape, meta['embed_dims'])

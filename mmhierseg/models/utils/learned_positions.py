@@ -2,6 +2,7 @@
 
 from typing import Optional
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,9 +26,9 @@ class LearnedPositions(nn.Module):
         >>> positions = LearnedPositions(4, max_positions=3)
         >>> _ = positions.row_embed.weight.data.copy_(
         ...     torch.tensor([[0., 5.], [1., 5.], [2., 5.]]))
-        >>> rows, columns = positions(5, 2)
-        >>> rows[:, 0].tolist(), tuple(columns.shape)
-        ([0.0, 0.5, 1.0, 1.5, 2.0], (2, 2))
+        >>> encoding = positions(5, 2)
+        >>> encoding[:, 0, 2].tolist(), tuple(encoding.shape)
+        ([0.0, 0.5, 1.0, 1.5, 2.0], (5, 2, 4))
     """
 
     def __init__(self,
@@ -50,21 +51,22 @@ class LearnedPositions(nn.Module):
         nn.init.uniform_(self.row_embed.weight)
         nn.init.uniform_(self.col_embed.weight)
 
-    def forward(self, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Embeddings of the rows and of the columns of a map.
-
-        The encoding of a pixel is that of its column followed by that of its
-        row.
+    def forward(self, height: int, width: int) -> Tensor:
+        """Encoding of each pixel of a map: of its column, then of its row.
 
         Args:
             height (int): Number of rows.
             width (int): Number of columns.
 
         Returns:
-            Tuple[Tensor, Tensor]: (height, C / 2) and (width, C / 2).
+            Tensor: (height, width, C).
         """
-        return (self._table(self.row_embed.weight, height),
-                self._table(self.col_embed.weight, width))
+        rows = self._table(self.row_embed.weight, height)
+        columns = self._table(self.col_embed.weight, width)
+        return torch.cat([
+            columns.expand(height, -1, -1),
+            rows[:, None].expand(-1, width, -1)
+        ], dim=2)
 
     def _table(self, table: Tensor, size: int) -> Tensor:
         if size <= self.position_size:

@@ -4,22 +4,23 @@ import torch
 from mmhierseg.models.utils import LearnedPositions
 
 
-def test_rows_and_columns_of_a_map():
+def test_columns_come_before_rows():
     positions = LearnedPositions(6)
-    rows, columns = positions(7, 50)
-    assert torch.equal(rows, positions.row_embed.weight[:7])
-    assert torch.equal(columns, positions.col_embed.weight)
-    assert rows.shape == (7, 3) and ((rows >= 0) & (rows < 1)).all()
+    encoding = positions(7, 50)
+    rows, columns = positions.row_embed.weight, positions.col_embed.weight
+    assert encoding.shape == (7, 50, 6)
+    assert torch.equal(encoding[3, 20], torch.cat([columns[20], rows[3]]))
+    assert ((encoding >= 0) & (encoding < 1)).all()
 
 
 @pytest.mark.parametrize('size, last', [(50, 49), (28, 27)])
 def test_larger_maps_lie_between_the_trained_ones(size, last):
     positions = LearnedPositions(4, position_size=size)
     table = positions.row_embed.weight
-    rows, columns = positions(2 * last + 1, size)
-    torch.testing.assert_close(rows[::2], table[:size])
-    torch.testing.assert_close(rows[1], table[:2].mean(0))
-    assert torch.equal(columns, positions.col_embed.weight[:size])
+    columns, rows = positions(2 * last + 1, size).split(2, dim=2)
+    torch.testing.assert_close(rows[::2, 0], table[:size])
+    torch.testing.assert_close(rows[1, 0], table[:2].mean(0))
+    assert torch.equal(columns[5], positions.col_embed.weight[:size])
     rows.sum().backward()
     assert (table.grad[:size] > 0).all() and (table.grad[size:] == 0).all()
 

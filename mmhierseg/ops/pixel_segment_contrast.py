@@ -1,0 +1,185 @@
+"""Contrast of pixels with the segments of a whole batch.
+
+SegSort (Hwang et al., ICCV 2019) and HSG (Ke et al., CVPR 2022, Eq. 1): with
+s_ij = exp(kappa v_i . p_j), the loss of pixel i is -log(pos / (pos + neg)).
+Positives are the prototypes with its label except that of its own segment,
+which is the positive only if there is no other; negatives are those with
+another label.
+
+The P x N similarities are never all there. They are computed in blocks of
+rows, of which log-sum-exps are kept, and computed again for the gradients:
+memory grows with P + N. The own segment is left out of the sums, not
+subtracted from them: the difference of two large numbers would lose a small
+positive in float32 (which the authors' code does).
+
+Legend: P pixels, N prototypes, D channels, L sets of labels, kappa the
+concentration.
+"""
+
+from typing import Any, Iterator, Optional, Tuple, Union
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+#: Similarities of a block, 16 MiB in float32.
+BLOCK_SIZE = 2**22
+
+
+def pixel_segment_contrast(pixels: Tensor,
+                           segments: Tensor,
+                           prototypes: Tensor,
+                           labels: Tensor,
+                           concentration: float = 16.,
+                           num_pixels: Union[float, Tensor, None] = None,
+                           block_size: int = BLOCK_SIZE) -> Tensor:
+    """Mean contrast of pixels with all prototypes, for one or more labels.
+
+    Several sets of labels share the similarities, most of the cost.
+
+    Args:
+        pixels (Tensor): (P, D) float, of unit length. Half precision is taken
+            to float32.
+        segments (Tensor): (P,) int64 in [0, N - 1], own segment of each
+            pixel, whose label is the pixel's.
+        prototypes (Tensor): (N, D) float, of unit length.
+        labels (Tensor): (N,) int64, label of each prototype, of any numbers;
+            or (L, N), several sets of them.
+        concentration (float): kappa. Defaults to 16.
+        num_pixels (float | Tensor, optional): What the sum over pixels is
+            divided by. Defaults to None: P, or 1 where there is no pixel.
+        block_size (int): Similarities that are there at once, at least (one
+            row of them always is).
+
+    Returns:
+        Tensor: Loss, a scalar, or (L,) of them, at least 0; zero where there
+        is no pixel or all labels are the same. Gradients flow to ``pixels``
+        and ``prototypes``, once.
+
+    Raises:
+        TypeError: If ``segments`` or ``labels`` is not int64.
+        ValueError: If shapes do not fit, or a segment is N or above (looked
+            at on the CPU only).
+
+    Example:
+        >>> pixels = torch.tensor([[1., 0.]])
+        >>> prototypes = torch.tensor([[1., 0.], [.6, .8], [0., 1.]])
+        >>> pixel_segment_contrast(pixels, torch.tensor([0]), prototypes,
+        ...                        torch.tensor([4, 4, 2]), concentration=1.)
+        tensor(0.4375)
+    """
+    _check(pixels, segments, prototypes, labels)
+    dtype = torch.promote_types(pixels.dtype, prototypes.dtype)
+    dtype = torch.promote_types(dtype, torch.float32)
+    if num_pixels is None:
+        num_pixels = max(len(pixels), 1)
+    sums = _Contrast.apply(
+        pixels.to(dtype), prototypes.to(dtype), segments,
+        labels[None] if labels.dim() == 1 else labels, concentration,
+        block_size)
+    return (sums / num_pixels).view(labels.shape[:-1])
+
+
+class _Contrast(torch.autograd.Function):
+    """(L,) sums over the pixels, with gradients by a second computation."""
+
+    @staticmethod
+    def forward(ctx: Any, pixels: Tensor, prototypes: Tensor, own: Tensor,
+                labels: Tensor, concentration: float,
+                block_size: int) -> Tensor:
+        others = pixels.new_empty(len(pixels))
+        positives = pixels.new_empty(len(labels), len(pixels))
+        alone = torch.empty_like(positives, dtype=torch.bool)
+        sums = pixels.new_zeros(len(labels))
+        ctx.settings = (concentration, block_size)
+        for rows, similarity, own_similarity in _blocks(
+                pixels, prototypes, own, *ctx.settings):
+            others[rows] = similarity.logsumexp(dim=1)
+            for level, names in enumerate(labels):
+                same = names == names[own[rows], None]
+                positive = torch.where(same, similarity,
+                                       -torch.inf).logsumexp(dim=1)
+                only = positive == -torch.inf
+                positive = torch.where(only, own_similarity, positive)
+                total = _total(others[rows], own_similarity, only)
+                sums[level] += (total - positive).sum()
+                positives[level, rows], alone[level, rows] = positive, only
+        ctx.save_for_backward(pixels, prototypes, own, labels, others,
+                              positives, alone)
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+        (pixels, prototypes, own, labels, others, positives,
+         alone) = ctx.saved_tensors
+        concentration, block_size = ctx.settings
+        grad_pixels = torch.zeros_like(pixels)
+        grad_prototypes = torch.zeros_like(prototypes)
+        for rows, similarity, own_similarity in _blocks(
+                pixels, prototypes, own, *ctx.settings):
+            # Of pos + neg: softmax over all but the own segment, times what
+            # share of the sum they have where that one is the positive.
+            rest = torch.where(others[rows] == -torch.inf, own_similarity,
+                               others[rows])
+            total = _total(others[rows], own_similarity, alone[:, rows])
+            share = grad @ (rest - total).exp()
+            slope = (similarity - rest[:, None]).exp_().mul_(share[:, None])
+            for level, names in enumerate(labels):
+                same = names == names[own[rows], None]
+                same &= ~alone[level, rows, None]
+                positive = (similarity - positives[level, rows, None]).exp_()
+                slope.sub_(torch.where(same, positive, 0).mul_(grad[level]))
+            at_own = (own_similarity - total).exp() - 1
+            at_own = grad @ at_own.where(alone[:, rows], at_own.new_zeros(()))
+            slope.scatter_(1, own[rows, None], at_own[:, None])
+            slope.mul_(concentration)
+            grad_pixels[rows] = slope @ prototypes
+            grad_prototypes.addmm_(slope.t(), pixels[rows])
+        return grad_pixels, grad_prototypes, None, None, None, None
+
+
+def _blocks(pixels: Tensor, prototypes: Tensor, own: Tensor,
+            concentration: float,
+            block_size: int) -> Iterator[Tuple[slice, Tensor, Tensor]]:
+    """Rows, their similarities without the own ones, and those, (r,)."""
+    step = max(1, block_size // max(len(prototypes), 1))
+    for start in range(0, len(pixels), step):
+        rows = slice(start, start + step)
+        with torch.autocast(pixels.device.type, enabled=False):
+            similarity = (concentration * pixels[rows]) @ prototypes.t()
+        column = own[rows, None]
+        own_similarity = similarity.gather(1, column).squeeze(1)
+        yield rows, similarity.scatter_(1, column,
+                                        -torch.inf), own_similarity
+
+
+def _total(others: Tensor, own: Tensor, alone: Tensor) -> Tensor:
+    """log(pos + neg); the own segment is in it where nothing else is."""
+    return torch.where(alone, torch.logaddexp(others, own), others)
+
+
+def _check(pixels: Tensor, segments: Tensor, prototypes: Tensor,
+           labels: Tensor) -> None:
+    for name, values in (('segments', segments), ('labels', labels)):
+        if values.dtype != torch.int64:
+            raise TypeError(f'`{name}` must be int64, got {values.dtype}')
+    if (pixels.dim() != 2 or prototypes.dim() != 2
+            or pixels.size(1) != prototypes.size(1)):
+        raise ValueError(
+            '`pixels` and `prototypes` must have shapes (P, D) and (N, D), '
+            f'got {tuple(pixels.shape)} and {tuple(prototypes.shape)}')
+    if segments.shape != pixels.shape[:1]:
+        raise ValueError(f'`segments` must have shape ({len(pixels)},), the '
+                         f'own one of each pixel, got {tuple(segments.shape)}')
+    if labels.dim() not in (1, 2) or labels.size(-1) != len(prototypes):
+        raise ValueError(
+            f'`labels` must have shape ({len(prototypes)},) or (L, '
+            f'{len(prototypes)}), one for each prototype, got '
+            f'{tuple(labels.shape)}')
+    if segments.device.type == 'cpu' and len(segments):
+        smallest, largest = (int(end) for end in segments.aminmax())
+        if smallest < 0 or largest >= len(prototypes):
+            raise ValueError(
+                f'`segments` must lie in [0, {len(prototypes) - 1}], a '
+                f'prototype for each pixel, got {smallest} to {largest}')
