@@ -18,12 +18,12 @@ from .losses import (
     DMoNLoss,
     PixelSegmentContrastLoss,
 )
-from .necks import ClusteringTransformer, GraphPooling
+from .necks import ClusteringTransformer, EmbeddingNeck, GraphPooling
 from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
-    'FeatureMapEmbedder', 'GraphPooling', 'HSGHead',
+    'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSGHead',
     'HierarchyEncoderDecoder', 'PixelSegmentContrastLoss',
     'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
     'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',

@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Tuple
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmhierseg.ops import (
     SegmentSequences,
@@ -27,7 +27,7 @@ from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.utils.gathering import largest_of_all
 
 from ..losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
-from ..necks import ClusteringTransformer
+from ..necks import ClusteringTransformer, EmbeddingNeck
 from ..utils import LearnedPositions
 from .segment_groups import (
     SegmentGroups,
@@ -46,8 +46,10 @@ class HSGHead(BaseModule):
     hierarchy is that of the segments alone.
 
     Args:
-        in_channels (int): Channels of the embeddings.
-        embed_dims (int): Width D of the transformers, the same.
+        in_channels (int): Channels of the features that :meth:`forward`
+            takes. If not ``embed_dims``, an :class:`EmbeddingNeck` makes
+            embeddings of them; else they are embeddings already.
+        embed_dims (int): Channels D of embeddings, and of the transformers.
         kmeans_clusters (Tuple[int, int]): (K_h, K_w), grid that the k-means
             of a view starts from. Defaults to (4, 4).
         kmeans_iterations (int): Defaults to 15.
@@ -84,8 +86,7 @@ class HSGHead(BaseModule):
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: If ``in_channels`` is not ``embed_dims``, a weight is
-            negative, or a number is below 1.
+        ValueError: If a weight is negative or a number below 1.
     """
 
     def __init__(self,
@@ -125,11 +126,8 @@ class HSGHead(BaseModule):
             kmeans_iterations=kmeans_iterations,
             graph_knn=graph_knn,
             pad_length=1 if pad_length is None else pad_length)
-        if in_channels != embed_dims:
-            raise ValueError(
-                '`in_channels` must be `embed_dims`, for the head takes '
-                f'embeddings, got {in_channels} and {embed_dims}: put an '
-                'EmbeddingNeck before it')
+        self.embedding = nn.Identity() if in_channels == embed_dims else (
+            EmbeddingNeck(in_channels, embed_dims))
         self.embed_dims = embed_dims
         self.kmeans_clusters = tuple(kmeans_clusters)
         self.kmeans_iterations = kmeans_iterations
@@ -154,7 +152,20 @@ class HSGHead(BaseModule):
         # No level above would take them. Nor does a hard label have a slope.
         self.coarse_transformer.centroid_feature.requires_grad_(False)
         if not learned:
-            self.requires_grad_(False)
+            for part in (self.positions, self.fine_transformer,
+                         self.coarse_transformer):
+                part.requires_grad_(False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Embeddings, what the other methods take.
+
+        Args:
+            features (Tensor): (V, in_channels, h, w).
+
+        Returns:
+            Tensor: (V, D, h, w), before normalisation.
+        """
+        return self.embedding(features)
 
     # ----------------------------------------------------------------- losses
 
