@@ -10,7 +10,9 @@ The P x N similarities are never all there. They are computed in blocks of
 rows, of which log-sum-exps are kept, and computed again for the gradients:
 memory grows with P + N. The own segment is left out of the sums, not
 subtracted from them: the difference of two large numbers would lose a small
-positive in float32 (which the authors' code does).
+positive in float32 (which the authors' code does). Positives are looked for
+only among the prototypes that share a label with some pixel of the block: few,
+where pixels of an image follow each other.
 
 Legend: P pixels, N prototypes, D channels, L sets of labels, kappa the
 concentration.
@@ -22,8 +24,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-#: Similarities of a block, 16 MiB in float32.
-BLOCK_SIZE = 2**22
+from .relabel import joint_labels
+
+#: Similarities of a block in float32: 1 MiB, which caches of CPUs hold, or
+#: 64 MiB, which keep a GPU busy.
+CPU_BLOCK, GPU_BLOCK = 2**18, 2**24
 
 
 def pixel_segment_contrast(pixels: Tensor,
@@ -32,7 +37,7 @@ def pixel_segment_contrast(pixels: Tensor,
                            labels: Tensor,
                            concentration: float = 16.,
                            num_pixels: Union[float, Tensor, None] = None,
-                           block_size: int = BLOCK_SIZE) -> Tensor:
+                           block_size: Optional[int] = None) -> Tensor:
     """Mean contrast of pixels with all prototypes, for one or more labels.
 
     Several sets of labels share the similarities, most of the cost.
@@ -48,8 +53,9 @@ def pixel_segment_contrast(pixels: Tensor,
         concentration (float): kappa. Defaults to 16.
         num_pixels (float | Tensor, optional): What the sum over pixels is
             divided by. Defaults to None: P, or 1 where there is no pixel.
-        block_size (int): Similarities that are there at once, at least (one
-            row of them always is).
+        block_size (int, optional): Similarities that are in memory at once
+            (one row of them always is). Defaults to None: 2**18 on a CPU,
+            2**24 elsewhere.
 
     Returns:
         Tensor: Loss, a scalar, or (L,) of them, at least 0; zero where there
@@ -73,10 +79,16 @@ def pixel_segment_contrast(pixels: Tensor,
     dtype = torch.promote_types(dtype, torch.float32)
     if num_pixels is None:
         num_pixels = max(len(pixels), 1)
+    if block_size is None:
+        block_size = CPU_BLOCK if pixels.device.type == 'cpu' else GPU_BLOCK
+    sets = labels if labels.dim() == 2 else labels[None]
+    # Below N, which a table of labels needs.
+    ranks = torch.empty_like(sets)
+    for rank, names in zip(ranks, sets):
+        rank.copy_(joint_labels(names)[0])
     sums = _Contrast.apply(
-        pixels.to(dtype), prototypes.to(dtype), segments,
-        labels[None] if labels.dim() == 1 else labels, concentration,
-        block_size)
+        pixels.to(dtype), prototypes.to(dtype), segments, ranks,
+        concentration, block_size)
     return (sums / num_pixels).view(labels.shape[:-1])
 
 
@@ -96,8 +108,8 @@ class _Contrast(torch.autograd.Function):
                 pixels, prototypes, own, *ctx.settings):
             others[rows] = similarity.logsumexp(dim=1)
             for level, names in enumerate(labels):
-                same = names == names[own[rows], None]
-                positive = torch.where(same, similarity,
+                columns, same = _same_label(names, own[rows])
+                positive = torch.where(same, similarity[:, columns],
                                        -torch.inf).logsumexp(dim=1)
                 only = positive == -torch.inf
                 positive = torch.where(only, own_similarity, positive)
@@ -126,10 +138,12 @@ class _Contrast(torch.autograd.Function):
             share = grad @ (rest - total).exp()
             slope = (similarity - rest[:, None]).exp_().mul_(share[:, None])
             for level, names in enumerate(labels):
-                same = names == names[own[rows], None]
+                columns, same = _same_label(names, own[rows])
                 same &= ~alone[level, rows, None]
-                positive = (similarity - positives[level, rows, None]).exp_()
-                slope.sub_(torch.where(same, positive, 0).mul_(grad[level]))
+                positive = similarity[:, columns]
+                positive = (positive - positives[level, rows, None]).exp_()
+                positive = torch.where(same, positive, 0).mul_(grad[level])
+                slope.index_add_(1, columns, positive, alpha=-1)
             at_own = (own_similarity - total).exp() - 1
             at_own = grad @ at_own.where(alone[:, rows], at_own.new_zeros(()))
             slope.scatter_(1, own[rows, None], at_own[:, None])
@@ -152,6 +166,14 @@ def _blocks(pixels: Tensor, prototypes: Tensor, own: Tensor,
         own_similarity = similarity.gather(1, column).squeeze(1)
         yield rows, similarity.scatter_(1, column,
                                         -torch.inf), own_similarity
+
+
+def _same_label(names: Tensor, own: Tensor) -> Tuple[Tensor, Tensor]:
+    """Prototypes with the label of some row, (n,), and of which, (r, n)."""
+    wanted = torch.zeros_like(names, dtype=torch.bool)
+    wanted[names[own]] = True
+    columns = wanted[names].nonzero().squeeze(1)
+    return columns, names[columns] == names[own, None]
 
 
 def _total(others: Tensor, own: Tensor, alone: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Contrast of pixels with the segments of all processes."""
 
+from typing import Optional
+
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Tensor, nn
@@ -27,8 +29,9 @@ class PixelSegmentContrastLoss(nn.Module):
         concentration (float): kappa, by which cosines are multiplied.
             Defaults to 16.
         loss_weight (float): Defaults to 1.
-        block_size (int): Similarities that are in memory at once. Defaults to
-            2**22, 16 MiB in float32.
+        block_size (int, optional): Similarities that are in memory at once.
+            Defaults to None: 2**18 on a CPU (1 MiB in float32), 2**24
+            elsewhere.
 
     Raises:
         ValueError: If ``concentration`` is not above 0 or ``block_size``
@@ -38,12 +41,12 @@ class PixelSegmentContrastLoss(nn.Module):
     def __init__(self,
                  concentration: float = 16.,
                  loss_weight: float = 1.,
-                 block_size: int = 2**22) -> None:
+                 block_size: Optional[int] = None) -> None:
         super().__init__()
         if not concentration > 0:
             raise ValueError(
                 f'`concentration` must be above 0, got {concentration}')
-        if block_size < 1:
+        if block_size is not None and block_size < 1:
             raise ValueError(
                 f'`block_size` must be at least 1, got {block_size}')
         self.concentration = concentration
