@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.registry import MODELS
 
-from mmhierseg.models import ClusteringTransformer
+from mmhierseg.models import ClusteringTransformer, HSGHead
 from mmhierseg.models.utils import LearnedPositions
 from mmhierseg.utils.hsg_checkpoint import rename_hsg_key
 from mmhierseg.utils.safe_load import load_plain_checkpoint
@@ -128,3 +128,75 @@ def _authors_name(key, style):
     if style == 'wrapped':
         key = re.sub(r'^(conv1|bn1)', r'conv1.\1', key)
     return key
+
+
+def golden_head(recipe, **options):
+    """The fixture's head in float64 and training mode, weights loaded."""
+    _, meta = hsg_golden(recipe)
+    weights, transformer = meta['weights'], meta['transformer']
+    coco = recipe == 'coco'
+    settings = dict(
+        kmeans_clusters=tuple(meta['kmeans_num_clusters']),
+        kmeans_iterations=meta['kmeans_iterations'],
+        fine_clusters=meta['fine_clusters'],
+        coarse_clusters=meta['coarse_clusters'],
+        graph_knn=meta['dmon_knn'],
+        graph_within_view=coco,
+        pad_length=256 if coco else None,
+        img_sim_weight=weights['img_sim'],
+        fine_weight=weights['fine'],
+        coarse_weight=weights['coarse'],
+        grouping_weight=weights['dmon'],
+        centroid_weight=weights['centroid'],
+        concentration=meta['concentration'],
+        dropout=transformer['dropout'],
+        num_heads=transformer['num_heads'],
+        num_layers=transformer['encoder_layers'],
+        feedforward_channels=transformer['ffn'])
+    dims = meta['embed_dims']
+    head = HSGHead(dims, dims, **{**settings, **options})
+    if head.with_groups:
+        head.load_state_dict(hsg_weights(recipe, 'head.'))
+    return head.double().train()
+
+
+def golden_inputs(recipe):
+    """Embeddings, segments with -1 where ignored, image index."""
+    values, _ = hsg_golden(recipe)
+    segments = values['over_segmentation'].long()
+    return (values['embedding'].requires_grad_(),
+            segments.masked_fill(values['ignore'], -1), values['image_index'])
+
+
+def tiny_head(seed=0, **options):
+    """A small head in float64 with used batch statistics, no dropout."""
+    torch.manual_seed(seed)
+    settings = dict(
+        in_channels=8, embed_dims=8, kmeans_clusters=(2, 2),
+        kmeans_iterations=3, fine_clusters=3, coarse_clusters=2,
+        pad_length=20, dropout=0., num_heads=2, num_layers=1)
+    head = HSGHead(**{**settings, **options}).double()
+    for norm in head.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            norm.running_mean.normal_(std=0.1)
+            norm.running_var.uniform_(0.5, 1.5)
+    return head.train()
+
+
+def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):
+    """Noise, regions that views of an image share, and the image index.
+
+    A corner of every second view is ignored.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    views = len(image_index)
+    embeddings = torch.randn(
+        views, 8, height, width, generator=generator, dtype=torch.float64)
+    # Two rows of regions, an image with one column of them more than another.
+    rows, columns = torch.arange(height), torch.arange(width)
+    segments = torch.stack([
+        7 * (2 * rows // height)[:, None] + 3 *
+        ((2 + index) * columns // width) for index in image_index
+    ])
+    segments[1::2, :2, :3] = -1
+    return embeddings.requires_grad_(), segments, torch.tensor(image_index)
