@@ -86,9 +86,10 @@ def pixel_segment_contrast(pixels: Tensor,
     ranks = torch.empty_like(sets)
     for rank, names in zip(ranks, sets):
         rank.copy_(joint_labels(names)[0])
-    sums = _Contrast.apply(
-        pixels.to(dtype), prototypes.to(dtype), segments, ranks,
-        concentration, block_size)
+    with torch.autocast(pixels.device.type, enabled=False):
+        sums = _Contrast.apply(
+            pixels.to(dtype), prototypes.to(dtype), segments, ranks,
+            concentration, block_size)
     return (sums / num_pixels).view(labels.shape[:-1])
 
 
@@ -125,32 +126,40 @@ class _Contrast(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         (pixels, prototypes, own, labels, others, positives,
          alone) = ctx.saved_tensors
-        concentration, block_size = ctx.settings
         grad_pixels = torch.zeros_like(pixels)
         grad_prototypes = torch.zeros_like(prototypes)
-        for rows, similarity, own_similarity in _blocks(
-                pixels, prototypes, own, *ctx.settings):
-            # Of pos + neg: softmax over all but the own segment, times what
-            # share of the sum they have where that one is the positive.
-            rest = torch.where(others[rows] == -torch.inf, own_similarity,
-                               others[rows])
-            total = _total(others[rows], own_similarity, alone[:, rows])
-            share = grad @ (rest - total).exp()
-            slope = (similarity - rest[:, None]).exp_().mul_(share[:, None])
-            for level, names in enumerate(labels):
-                columns, same = _same_label(names, own[rows])
-                same &= ~alone[level, rows, None]
-                positive = similarity[:, columns]
-                positive = (positive - positives[level, rows, None]).exp_()
-                positive = torch.where(same, positive, 0).mul_(grad[level])
-                slope.index_add_(1, columns, positive, alpha=-1)
-            at_own = (own_similarity - total).exp() - 1
-            at_own = grad @ at_own.where(alone[:, rows], at_own.new_zeros(()))
-            slope.scatter_(1, own[rows, None], at_own[:, None])
-            slope.mul_(concentration)
-            grad_pixels[rows] = slope @ prototypes
-            grad_prototypes.addmm_(slope.t(), pixels[rows])
+        # Autocast is that of whoever calls `backward`.
+        with torch.autocast(pixels.device.type, enabled=False):
+            for rows, similarity, own_similarity in _blocks(
+                    pixels, prototypes, own, *ctx.settings):
+                slope = _slope(similarity, own_similarity, own[rows], labels,
+                               others[rows], positives[:, rows],
+                               alone[:, rows], grad)
+                slope.mul_(ctx.settings[0])
+                grad_pixels[rows] = slope @ prototypes
+                grad_prototypes.addmm_(slope.t(), pixels[rows])
         return grad_pixels, grad_prototypes, None, None, None, None
+
+
+def _slope(similarity: Tensor, own_similarity: Tensor, own: Tensor,
+           labels: Tensor, others: Tensor, positives: Tensor, alone: Tensor,
+           grad: Tensor) -> Tensor:
+    """Gradients of the sums by the similarities of a block, (r, N)."""
+    # Of log(pos + neg): the softmax over all but the own segment, times the
+    # share of the sum that these have where the own one is the positive.
+    rest = torch.where(others == -torch.inf, own_similarity, others)
+    total = _total(others, own_similarity, alone)
+    share = grad @ (rest - total).exp()
+    slope = (similarity - rest[:, None]).exp_().mul_(share[:, None])
+    for level, names in enumerate(labels):
+        # Of log(pos): the softmax over the positives, or 1 at the own one.
+        columns, same = _same_label(names, own)
+        same &= ~alone[level, :, None]
+        positive = (similarity[:, columns] - positives[level, :, None]).exp_()
+        positive = torch.where(same, positive, 0).mul_(grad[level])
+        slope.index_add_(1, columns, positive, alpha=-1)
+    at_own = ((own_similarity - total).exp() - 1).masked_fill(~alone, 0)
+    return slope.scatter_(1, own[:, None], (grad @ at_own)[:, None])
 
 
 def _blocks(pixels: Tensor, prototypes: Tensor, own: Tensor,
@@ -160,8 +169,7 @@ def _blocks(pixels: Tensor, prototypes: Tensor, own: Tensor,
     step = max(1, block_size // max(len(prototypes), 1))
     for start in range(0, len(pixels), step):
         rows = slice(start, start + step)
-        with torch.autocast(pixels.device.type, enabled=False):
-            similarity = (concentration * pixels[rows]) @ prototypes.t()
+        similarity = (concentration * pixels[rows]) @ prototypes.t()
         column = own[rows, None]
         own_similarity = similarity.gather(1, column).squeeze(1)
         yield rows, similarity.scatter_(1, column,
