@@ -120,9 +120,11 @@ class HSGHead(BaseModule):
             coarse_weight=coarse_weight,
             grouping_weight=grouping_weight,
             centroid_weight=centroid_weight)
+        if len(kmeans_clusters) != 2 or min(kmeans_clusters) < 1:
+            raise ValueError('`kmeans_clusters` must be two numbers of at '
+                             f'least 1, (K_h, K_w), got {kmeans_clusters}')
         _check_options(
             weights,
-            kmeans_clusters=min(kmeans_clusters),
             kmeans_iterations=kmeans_iterations,
             graph_knn=graph_knn,
             pad_length=1 if pad_length is None else pad_length)
