@@ -6,7 +6,7 @@ above the segments are learned, the clustering transformers.
 """
 
 import re
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set
+from typing import Dict, List, NamedTuple, Optional, Set
 
 from torch import Tensor
 
@@ -70,22 +70,26 @@ class ConvertedHSG(NamedTuple):
     """Options of ``mmhierseg.HSGHead`` that follow from the weights."""
 
 
-def is_authors_hsg(names: Iterable[str]) -> bool:
-    """Tell the weights of an authors' model by their names.
+def is_authors_hsg(checkpoint: object) -> bool:
+    """Tell a checkpoint of the authors by the names in it.
 
     Args:
-        names (Iterable[str]): Names of the tensors of ``embedding_model``.
+        checkpoint (object): What the file holds.
 
     Returns:
         bool: Whether there is a part that only the authors' models name so.
 
     Example:
-        >>> is_authors_hsg(['resnet_backbone.res2.0.conv1.weight'])
+        >>> name = 'resnet_backbone.res2.0.conv1.weight'
+        >>> is_authors_hsg(dict(embedding_model={name: None}))
         True
-        >>> is_authors_hsg(['backbone.layer1.0.conv1.weight'])
+        >>> is_authors_hsg(dict(state_dict={name: None}))
         False
     """
-    return any(str(name).startswith(_OWN_PARTS) for name in names)
+    weights = checkpoint.get('embedding_model') if isinstance(
+        checkpoint, dict) else None
+    return isinstance(weights, dict) and any(
+        str(name).startswith(_OWN_PARTS) for name in weights)
 
 
 def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
@@ -157,15 +161,14 @@ def rename_hsg_key(key: str) -> Optional[str]:
 
 
 def _embedding_model(checkpoint: dict) -> StateDict:
-    weights = checkpoint.get('embedding_model') if isinstance(
-        checkpoint, dict) else None
-    if not isinstance(weights, dict) or not is_authors_hsg(weights):
+    if not is_authors_hsg(checkpoint):
         found = sorted(map(str, checkpoint))[:8] if isinstance(
             checkpoint, dict) else type(checkpoint).__name__
         raise ValueError(
             'not a checkpoint of the authors of HSG: expected an '
             '`embedding_model` with `resnet_backbone.*` or '
             f'`fine_hrchy_transformer.*`, got {found}')
+    weights = checkpoint['embedding_model']
     strange = [key for key, value in weights.items()
                if not isinstance(value, Tensor)]
     if strange:
