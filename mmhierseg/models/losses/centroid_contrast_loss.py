@@ -54,7 +54,7 @@ class CentroidContrastLoss(nn.Module):
         everything, first = gather_rows_with_grad(centroids)
         loss = centroid_contrast(centroids, everything, first,
                                  self.concentration).sum()
-        divisor = divisor_of_mean(len(centroids), loss.device)
+        divisor = divisor_of_mean(len(centroids))
         return self.loss_weight * loss / divisor
 
     def extra_repr(self) -> str:

@@ -53,7 +53,7 @@ class DMoNLoss(nn.Module):
         loss = modularity_loss(assignment, adjacency, padding)
         collapse = collapse_loss(assignment, padding)
         loss = (loss + self.collapse_weight * collapse).sum()
-        divisor = divisor_of_mean(len(assignment), loss.device)
+        divisor = divisor_of_mean(len(assignment))
         return self.loss_weight * loss / divisor
 
     def extra_repr(self) -> str:
