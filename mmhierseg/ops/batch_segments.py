@@ -201,7 +201,10 @@ def segment_positions(encoding: Tensor, labels: Tensor,
 
 
 def _sums(values: Tensor, segments: Tensor, num_segments: int) -> Tensor:
-    """(N, C) sums; a matrix of zeros and ones would be pixels x segments."""
+    """(N, C) sums; a matrix of zeros and ones would be pixels x segments.
+
+    On a GPU their last bits vary, unless torch is asked to be deterministic.
+    """
     dtype = torch.promote_types(values.dtype, torch.float32)
     sums = values.new_zeros(num_segments, values.size(1), dtype=dtype)
     return sums.index_add(0, segments, values.to(dtype))

@@ -115,7 +115,8 @@ class _Contrast(torch.autograd.Function):
                 only = positive == -torch.inf
                 positive = torch.where(only, own_similarity, positive)
                 total = _total(others[rows], own_similarity, only)
-                sums[level] += (total - positive).sum()
+                # Rounding alone could make it negative.
+                sums[level] += (total - positive).clamp_(min=0).sum()
                 positives[level, rows], alone[level, rows] = positive, only
         ctx.save_for_backward(pixels, prototypes, own, labels, others,
                               positives, alone)

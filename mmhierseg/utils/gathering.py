@@ -85,7 +85,7 @@ def gather_rows_with_grad(rows: Tensor) -> Tuple[Tensor, int]:
     return _GatherRows.apply(rows, first), first
 
 
-def divisor_of_mean(count: int, device: torch.device) -> Tensor:
+def divisor_of_mean(count: int) -> float:
     """What a sum is divided by, for the mean of processes to be that of all.
 
     Processes that have different numbers of things would count each of them
@@ -93,16 +93,17 @@ def divisor_of_mean(count: int, device: torch.device) -> Tensor:
 
     Args:
         count (int): How many this process has.
-        device (torch.device): Of the result.
 
     Returns:
-        Tensor: Mean of the counts, a float64 scalar; 1 if all are 0.
+        float: Mean of the counts; 1 if all are 0.
+
+    Example:
+        >>> divisor_of_mean(3), divisor_of_mean(0)
+        (3.0, 1.0)
     """
-    total = torch.tensor(count, dtype=torch.float64)
+    total = torch.tensor([count])
     all_reduce(total)
-    if total == 0:
-        total = total + get_world_size()
-    return (total / get_world_size()).to(device)
+    return int(total) / get_world_size() or 1.
 
 
 def largest_of_all(number: int) -> int:

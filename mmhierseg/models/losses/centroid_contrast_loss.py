@@ -53,10 +53,9 @@ class CentroidContrastLoss(nn.Module):
         centroids = centroids.flatten(0, 1)
         everything, first = gather_rows_with_grad(centroids)
         loss = centroid_contrast(centroids, everything, first,
-                                 self.concentration)
-        # Before the sum: one number by another would be of float64.
-        loss = loss / divisor_of_mean(len(centroids), loss.device)
-        return self.loss_weight * loss.sum()
+                                 self.concentration).sum()
+        divisor = divisor_of_mean(len(centroids))
+        return self.loss_weight * loss / divisor
 
     def extra_repr(self) -> str:
         """Options, for the print of a model."""

@@ -52,10 +52,9 @@ class DMoNLoss(nn.Module):
         """
         loss = modularity_loss(assignment, adjacency, padding)
         collapse = collapse_loss(assignment, padding)
-        loss = loss + self.collapse_weight * collapse
-        # Before the sum: one number by another would be of float64.
-        loss = loss / divisor_of_mean(len(assignment), loss.device)
-        return self.loss_weight * loss.sum()
+        loss = (loss + self.collapse_weight * collapse).sum()
+        divisor = divisor_of_mean(len(assignment))
+        return self.loss_weight * loss / divisor
 
     def extra_repr(self) -> str:
         """Options, for the print of a model."""

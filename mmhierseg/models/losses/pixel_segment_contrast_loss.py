@@ -80,7 +80,7 @@ class PixelSegmentContrastLoss(nn.Module):
         return self.loss_weight * pixel_segment_contrast(
             pixels, segments + first, everything, _of_all(labels),
             self.concentration,
-            divisor_of_mean(len(pixels), pixels.device), self.block_size)
+            divisor_of_mean(len(pixels)), self.block_size)
 
     def extra_repr(self) -> str:
         """Options, for the print of a model."""
