@@ -2,6 +2,7 @@
 
 from .backbones import CAST
 from .data_preprocessors import (
+    MultiViewSegDataPreProcessor,
     SuperpixelClsDataPreprocessor,
     SuperpixelSegDataPreProcessor,
     SuperpixelSelfSupDataPreprocessor,
@@ -17,7 +18,8 @@ from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
     'CAST', 'FeatureMapEmbedder', 'GraphPooling', 'HierarchyEncoderDecoder',
-    'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
-    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
-    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+    'MultiViewSegDataPreProcessor', 'RetrievalSegmentor', 'SegmentEmbedder',
+    'SegmentFCNHead', 'SegmentMaskTransformerHead',
+    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
+    'SuperpixelSelfSupDataPreprocessor'
 ]
