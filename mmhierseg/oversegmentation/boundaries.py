@@ -59,8 +59,10 @@ def oriented_watershed(contours: ContourMap) -> RegionGraph:
         >>> strength[:, 3] = 0.5
         >>> up = np.full_like(strength, np.pi / 2)
         >>> graph = oriented_watershed(ContourMap(strength, up))
-        >>> graph.labels[0], graph.strengths / graph.lengths
-        (array([0, 0, 0, 0, 1, 1, 1], dtype=int32), array([0.5]))
+        >>> graph.labels[0, [0, 1, 2, 4, 5, 6]], graph.arcs
+        (array([0, 0, 0, 1, 1, 1], dtype=int32), array([[0, 1]]))
+        >>> (graph.strengths / graph.lengths).round(1)
+        array([0.5])
     """
     labels = _catchment_basins(contours.strength)
     arcs, arc_of, points, first, second = _elements(labels)
