@@ -15,29 +15,34 @@ from .ultrametric import UltrametricContourMap
 
 __all__ = ['OverSegmenter']
 
+#: What HSG's authors take for VOC and COCO, with Structured Edges.
+THRESHOLD, NUM_REGIONS = 0.25, 48
+
 
 class OverSegmenter:
     """Divides images into the regions between their contours.
 
     The over-segmentation of HSG (Ke et al., CVPR 2022), whose authors make it
     in MATLAB: contours, oriented watershed, ultrametric contour map (Arbelaez
-    et al., TPAMI 2011). Regions are merged until ``threshold`` and
-    ``num_regions`` both hold. The result for an image depends on nothing but
-    that image.
+    et al., TPAMI 2011). The result for an image depends on nothing but that
+    image.
+
+    With ``threshold`` and ``num_regions``, regions are merged until both
+    hold; with one of them, until that one does; with none of them, they are
+    those of HSG on VOC and COCO, 0.25 and 48.
 
     Args:
         threshold (float, optional): Contours that are not stronger, from 0 to
-            1, do not separate regions. Defaults to 0.25.
+            1, do not separate regions. Defaults to None.
         num_regions (int, optional): The most regions of an image.
-            Defaults to 48.
+            Defaults to None.
         edge_model (str, optional): File of OpenCV's model of Structured
             Edges, the authors' detector on VOC and COCO. Defaults to None:
             contours are made of gradients.
 
     Raises:
         TypeError: If an argument is no number.
-        ValueError: If it is out of range, or both are None, or the file is no
-            model.
+        ValueError: If it is out of range, or the file is no model.
         FileNotFoundError: If there is no such file.
 
     Example:
@@ -48,10 +53,12 @@ class OverSegmenter:
     """
 
     def __init__(self,
-                 threshold: Optional[float] = 0.25,
-                 num_regions: Optional[int] = 48,
+                 threshold: Optional[float] = None,
+                 num_regions: Optional[int] = None,
                  edge_model: Optional[str] = None) -> None:
         _check(threshold, num_regions)
+        if threshold is None and num_regions is None:
+            threshold, num_regions = THRESHOLD, NUM_REGIONS
         self.threshold = threshold
         self.num_regions = num_regions
         self.edge_model = edge_model
@@ -117,9 +124,6 @@ def _check(threshold: Optional[float], num_regions: Optional[int]) -> None:
                                   or not isinstance(value, kind)):
             noun = 'an integer' if kind is Integral else 'a number'
             raise TypeError(f'`{name}` must be {noun} or None, got {value!r}')
-    if threshold is None and num_regions is None:
-        raise ValueError('`threshold` and `num_regions` are both None: at '
-                         'least one must say when to stop merging')
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f'`threshold` must be from 0 to 1, got {threshold}')
     if num_regions is not None and num_regions < 1:

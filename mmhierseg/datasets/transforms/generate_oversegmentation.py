@@ -37,9 +37,9 @@ class GenerateOverSegmentation(BaseTransform):
 
     Args:
         threshold (float, optional): Contours that are not stronger, from 0 to
-            1, do not separate regions. Defaults to 0.25.
-        num_regions (int, optional): The most regions of an image.
-            Defaults to 48.
+            1, do not separate regions. Defaults to None.
+        num_regions (int, optional): The most regions of an image. Defaults to
+            None. If both are, they are those of HSG, 0.25 and 48.
         edge_model (str, optional): File of OpenCV's model of Structured
             Edges. Defaults to None: contours are made of gradients.
         to_rgb (bool): Whether images are BGR, as ``LoadImageFromFile`` loads
@@ -62,8 +62,8 @@ class GenerateOverSegmentation(BaseTransform):
     """
 
     def __init__(self,
-                 threshold: Optional[float] = 0.25,
-                 num_regions: Optional[int] = 48,
+                 threshold: Optional[float] = None,
+                 num_regions: Optional[int] = None,
                  edge_model: Optional[str] = None,
                  to_rgb: bool = True,
                  attach: bool = False) -> None:

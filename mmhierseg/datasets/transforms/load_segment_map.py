@@ -17,8 +17,9 @@ class LoadSegmentMap(BaseTransform):
     """Load the over-segmentation of an image from a PNG.
 
     ``tools/dataset_converters/generate_oversegmentation.py`` writes such
-    PNGs; those that HSG's authors publish are read as they are. Three kinds of file are understood: grey values of 8 or 16 bits, palette
-    indices, and colours that stand for the number R + 256 G + 65536 B.
+    PNGs; those that HSG's authors publish are read as they are. Understood
+    are grey values of 8 or 16 bits, palette indices, and colours that stand
+    for the number R + 256 G + 65536 B.
 
     The map goes into ``results['segment_map']`` and is carried along by the
     transforms that treat ``seg_fields``: MMSegmentation's Resize,
@@ -96,8 +97,7 @@ class LoadSegmentMap(BaseTransform):
                 place is not known.
         """
         path = self._find(results)
-        labels = decode_segment_map(
-            read_file(path, 'segment map', self.backend_args), path)
+        labels = decode_segment_map(self._read(path, results), path)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
             if (labels < 0).all():
@@ -114,6 +114,18 @@ class LoadSegmentMap(BaseTransform):
                 'make the map from this image, and load it before any '
                 'transform that changes the size')
         return add_segment_map(results, labels, self.attach)
+
+    def _read(self, path: str, results: dict) -> bytes:
+        """Content of a file."""
+        try:
+            return read_file(path, 'segment map', self.backend_args)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"segment map '{path}' of image '{results.get('img_path')}' "
+                'does not exist: check `map_prefix` and `img_prefix`; '
+                'tools/dataset_converters/generate_oversegmentation.py makes '
+                'the maps of a folder of images, and those that are missing '
+                'with --resume') from error
 
     def _find(self, results: dict) -> str:
         """Path of the map."""
