@@ -75,6 +75,9 @@ def gradient_contours(image: np.ndarray,
     """
     check_rgb(image)
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    # Without an offset that filters would have to cancel: what has one colour
+    # has no gradient at all, not one of the size of rounding errors.
+    lab -= lab[0, 0]
     # Entries xx, xy, yy of the tensor.
     tensor = np.zeros((3, *image.shape[:2]), dtype=np.float32)
     for sigma in scales:
@@ -143,11 +146,8 @@ def load_structured_edges(
             f'the installed cv2 {cv2.__version__} has no '
             '`cv2.ximgproc.createStructuredEdgeDetection`: install '
             'opencv-contrib-python-headless')
-    try:
-        return make(os.fspath(path))
-    except cv2.error as error:
-        raise ValueError(f"'{path}' is no model of Structured Edges: "
-                         f'{error}') from error
+    _check_model(path)
+    return make(os.fspath(path))
 
 
 def ridge_directions(strength: np.ndarray, sigma: float = 1.5) -> np.ndarray:
@@ -195,6 +195,25 @@ def check_rgb(image: np.ndarray) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError('`image` must have shape (H, W, 3) with at least one '
                          f'pixel, got {image.shape}')
+
+
+def _check_model(path: str) -> None:
+    """Look for what OpenCV divides by: it would end the whole process."""
+    needed = ('stride', 'shrinkNumber', 'patchSize', 'patchInnerSize',
+              'numberOfTrees', 'numberOfTreesToEvaluate')
+    message = f"'{path}' is no model of Structured Edges"
+    try:
+        file = cv2.FileStorage(os.fspath(path), cv2.FILE_STORAGE_READ)
+        options = file.getNode('options')
+        lacking = [
+            name for name in needed
+            if not options.isMap() or options.getNode(name).real() < 1
+        ]
+        file.release()
+    except (SystemError, cv2.error) as error:
+        raise ValueError(f'{message}: {error}') from error
+    if lacking:
+        raise ValueError(f'{message}: it lacks {", ".join(lacking)}')
 
 
 def _derivatives(image: np.ndarray, sigma: float) -> Sequence[np.ndarray]:
