@@ -2,6 +2,7 @@
 
 from .backbones import CAST
 from .data_preprocessors import (
+    MultiViewSegDataPreProcessor,
     SuperpixelClsDataPreprocessor,
     SuperpixelSegDataPreProcessor,
     SuperpixelSelfSupDataPreprocessor,
@@ -24,8 +25,9 @@ from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
 __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
     'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSGHead',
-    'HierarchyEncoderDecoder', 'PixelSegmentContrastLoss',
-    'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
-    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
-    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+    'HierarchyEncoderDecoder', 'MultiViewSegDataPreProcessor',
+    'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
+    'SegmentFCNHead', 'SegmentMaskTransformerHead',
+    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
+    'SuperpixelSelfSupDataPreprocessor'
 ]

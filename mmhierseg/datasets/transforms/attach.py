@@ -60,6 +60,37 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         (image.astype(dtype), labels[..., None].astype(dtype)), axis=2)
 
 
+def add_segment_map(results: dict, labels: np.ndarray,
+                    attach: bool) -> dict:
+    """Put a segment map where geometric transforms find it, or on the image.
+
+    Args:
+        results (dict): Result dict of the pipeline.
+        labels (np.ndarray): (H, W) integer; negative = none.
+        attach (bool): Whether to make the map a part of the image at once.
+
+    Returns:
+        dict: ``results``, with another ``img``, or with ``segment_map`` and
+        another ``seg_fields``.
+
+    Raises:
+        TypeError: If ``attach`` and image or map have a wrong type.
+        ValueError: If ``attach`` and they do not fit.
+
+    Example:
+        >>> add_segment_map({}, np.array([[0, 1]]), attach=False)
+        {'segment_map': array([[0, 1]]), 'seg_fields': ['segment_map']}
+    """
+    if attach:
+        results['img'] = attach_segment_map(results['img'], labels)
+    else:
+        results['segment_map'] = labels
+        # Not in place: the list may belong to the data set.
+        results['seg_fields'] = [*results.get('seg_fields', ()),
+                                 'segment_map']
+    return results
+
+
 def check_image(image: np.ndarray) -> None:
     """Check that an image can take a segment map.
 

@@ -7,7 +7,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmhierseg.datasets.transforms import AttachSegmentMap, LoadSegmentMap
-from mmhierseg.datasets.transforms.load_segment_map import decode_segment_map
+from mmhierseg.datasets.transforms.segment_map_png import decode_segment_map
 
 LABELS = np.arange(12 * 20).reshape(12, 20)
 
