@@ -20,11 +20,11 @@ from .losses import (
     PixelSegmentContrastLoss,
 )
 from .necks import ClusteringTransformer, EmbeddingNeck, GraphPooling
-from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
+from .segmentors import HSG, HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
-    'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSGHead',
+    'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
     'HierarchyEncoderDecoder', 'MultiViewSegDataPreProcessor',
     'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',

@@ -268,7 +268,9 @@ class HSGHead(BaseModule):
             self,
             embeddings: Tensor,
             segments: Optional[Tensor] = None,
-            image_index: Optional[Tensor] = None) -> SegmentHierarchy:
+            image_index: Optional[Tensor] = None,
+            kmeans_clusters: Optional[Tuple[int, int]] = None,
+            kmeans_iterations: Optional[int] = None) -> SegmentHierarchy:
         """Nested segmentations: segments, fine groups, coarse groups.
 
         The coarse group of a segment is that of its fine group, argmax C.
@@ -281,6 +283,10 @@ class HSGHead(BaseModule):
                 or ignored.
             image_index (Tensor, optional): (V,) integers, image of each view.
                 Defaults to None: each is an image of its own.
+            kmeans_clusters (Tuple[int, int], optional): (K_h, K_w) in place
+                of the head's, as larger images of a test need. Defaults to
+                None.
+            kmeans_iterations (int, optional): Likewise. Defaults to None.
 
         Returns:
             SegmentHierarchy: An entry for each view; with the level of
@@ -292,11 +298,13 @@ class HSGHead(BaseModule):
         """
         if self.with_groups:
             groups = self.group_probabilities(embeddings, segments,
-                                              image_index)
+                                              image_index, kmeans_clusters,
+                                              kmeans_iterations)
             return groups.hierarchy()
         segments, image_index = self._check(embeddings, segments, image_index)
-        views = segment_views(embeddings, segments, self.kmeans_clusters,
-                              self.kmeans_iterations)
+        views = segment_views(embeddings, segments,
+                              kmeans_clusters or self.kmeans_clusters,
+                              kmeans_iterations or self.kmeans_iterations)
         sequences = segment_sequences(views.views, image_index)
         return SegmentHierarchy(
             labels_in_images(views.labels, sequences), [])
@@ -305,13 +313,18 @@ class HSGHead(BaseModule):
             self,
             embeddings: Tensor,
             segments: Optional[Tensor] = None,
-            image_index: Optional[Tensor] = None) -> SegmentGroups:
+            image_index: Optional[Tensor] = None,
+            kmeans_clusters: Optional[Tuple[int, int]] = None,
+            kmeans_iterations: Optional[int] = None) -> SegmentGroups:
         """Soft groups of the segments of each image: P_1, C and P_2.
 
         Args:
             embeddings (Tensor): As in :meth:`hierarchy_from_embeddings`.
             segments (Tensor, optional): As there. Defaults to None.
             image_index (Tensor, optional): As there. Defaults to None.
+            kmeans_clusters (Tuple[int, int], optional): As there. Defaults to
+                None.
+            kmeans_iterations (int, optional): As there. Defaults to None.
 
         Returns:
             SegmentGroups: See there.
@@ -327,8 +340,9 @@ class HSGHead(BaseModule):
                 'segments are 0')
         segments, image_index = self._check(embeddings, segments, image_index)
         with torch.autocast(embeddings.device.type, enabled=False):
-            views = segment_views(embeddings, segments, self.kmeans_clusters,
-                                  self.kmeans_iterations)
+            views = segment_views(
+                embeddings, segments, kmeans_clusters or self.kmeans_clusters,
+                kmeans_iterations or self.kmeans_iterations)
             sequences = segment_sequences(views.views, image_index,
                                           self.pad_length)
             groups = self._group(views, sequences)
