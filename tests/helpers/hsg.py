@@ -82,8 +82,8 @@ def with_resnet(checkpoint, depth, style):
         checkpoint (dict): What gets the further weights.
         depth (int): Of the ResNet, which is 4 channels wide.
         style (str): How a norm is called: 'detectron2', within its
-            convolution; 'torchvision', beside it; 'wrapped', torchvision's
-            with the stem as a module of its own.
+            convolution; 'torchvision', beside it; 'wrapped' and
+            'sequential', torchvision's with the stem as a module of its own.
 
     Returns:
         tuple: The checkpoint; and the ResNet's weights by the names that
@@ -126,7 +126,10 @@ def _authors_name(key, style):
         key = key.replace('downsample.1.', 'shortcut.norm.')
         return key.replace('downsample.0.', 'shortcut.')
     if style == 'wrapped':
-        key = re.sub(r'^(conv1|bn1)', r'conv1.\1', key)
+        return re.sub(r'^(conv1|bn1)', r'conv1.\1', key)
+    if style == 'sequential':
+        key = re.sub(r'^conv1', 'conv1.0', key)
+        return re.sub(r'^bn1', 'conv1.1', key)
     return key
 
 

@@ -30,8 +30,11 @@ def test_transformers_and_positions(recipe):
         checkpoint['embedding_model'][theirs])
 
 
-@pytest.mark.parametrize('style', ['detectron2', 'torchvision', 'wrapped'])
-@pytest.mark.parametrize('depth', [18, 50])
+@pytest.mark.parametrize('style, depth', [('detectron2', 50),
+                                          ('detectron2', 18),
+                                          ('torchvision', 50),
+                                          ('wrapped', 18),
+                                          ('sequential', 18)])
 def test_resnet_fits_the_ecosystems(style, depth):
     checkpoint, expected = with_resnet(source(), depth, style)
     converted = convert_hsg_checkpoint(checkpoint)

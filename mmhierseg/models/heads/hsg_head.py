@@ -8,7 +8,7 @@ Legend: V views, B images, N segments of the batch, L segments of an image
 (padded), D channels, h x w pixels of the embedding.
 """
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from mmhierseg.ops import (
     SegmentSequences,
     joint_labels,
-    knn_adjacency,
     segment_positions,
     segment_sequences,
 )
@@ -26,9 +25,9 @@ from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.utils.gathering import largest_of_all
 
-from ..losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
 from ..necks import ClusteringTransformer, EmbeddingNeck
 from ..utils import LearnedPositions
+from .hsg_losses import HSGLosses
 from .segment_groups import (
     SegmentGroups,
     ViewSegments,
@@ -114,46 +113,45 @@ class HSGHead(BaseModule):
                  mask_padding: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        weights = dict(
+        _check_grid(kmeans_clusters)
+        _check_at_least(
+            0,
             img_sim_weight=img_sim_weight,
             fine_weight=fine_weight,
             coarse_weight=coarse_weight,
             grouping_weight=grouping_weight,
             centroid_weight=centroid_weight)
-        if len(kmeans_clusters) != 2 or min(kmeans_clusters) < 1:
-            raise ValueError('`kmeans_clusters` must be two numbers of at '
-                             f'least 1, (K_h, K_w), got {kmeans_clusters}')
-        _check_options(
-            weights,
+        _check_at_least(
+            1,
             kmeans_iterations=kmeans_iterations,
             graph_knn=graph_knn,
             pad_length=1 if pad_length is None else pad_length)
-        self.embedding = nn.Identity() if in_channels == embed_dims else (
-            EmbeddingNeck(in_channels, embed_dims))
         self.embed_dims = embed_dims
         self.kmeans_clusters = tuple(kmeans_clusters)
         self.kmeans_iterations = kmeans_iterations
-        self.graph_knn = graph_knn
-        self.graph_within_view = graph_within_view
         self.pad_length = pad_length
-        self.contrast_weights = (img_sim_weight, fine_weight, coarse_weight)
-        self.contrast = PixelSegmentContrastLoss(concentration)
-        self.dmon = DMoNLoss(grouping_weight)
-        self.centroid_contrast = CentroidContrastLoss(concentration,
-                                                      centroid_weight)
-        learned = bool(grouping_weight or centroid_weight)
-        self.with_groups = learned or bool(fine_weight or coarse_weight)
-        if not self.with_groups:
-            return
-        self.positions = LearnedPositions(embed_dims, max_positions,
-                                          position_size)
-        self.fine_transformer, self.coarse_transformer = (
-            ClusteringTransformer(embed_dims, clusters, num_heads, num_layers,
-                                  feedforward_channels, dropout, mask_padding)
-            for clusters in (fine_clusters, coarse_clusters))
-        # No level above would take them. Nor does a hard label have a slope.
+        self.embedding = nn.Identity() if in_channels == embed_dims else (
+            EmbeddingNeck(in_channels, embed_dims))
+        self.losses = HSGLosses((img_sim_weight, fine_weight, coarse_weight),
+                                grouping_weight, centroid_weight,
+                                concentration, graph_knn, graph_within_view)
+        self.with_groups = self.losses.needs_groups
+        if self.with_groups:
+            self.positions = LearnedPositions(embed_dims, max_positions,
+                                              position_size)
+            self.fine_transformer, self.coarse_transformer = (
+                ClusteringTransformer(embed_dims, clusters, num_heads,
+                                      num_layers, feedforward_channels,
+                                      dropout, mask_padding)
+                for clusters in (fine_clusters, coarse_clusters))
+            self._freeze_unused()
+
+    def _freeze_unused(self) -> None:
+        """Have no gradients where no loss has a slope."""
+        # No level above the coarse one would take these.
         self.coarse_transformer.centroid_feature.requires_grad_(False)
-        if not learned:
+        # Of soft groups, contrasts of pixels see the largest only.
+        if not self.losses.trains_groups:
             for part in (self.positions, self.fine_transformer,
                          self.coarse_transformer):
                 part.requires_grad_(False)
@@ -194,62 +192,13 @@ class HSGHead(BaseModule):
         """
         segments, image_index = self._check(embeddings, segments, image_index)
         with torch.autocast(embeddings.device.type, enabled=False):
-            views = segment_views(embeddings, segments, self.kmeans_clusters,
-                                  self.kmeans_iterations)
-            names = [views.regions]
-            images = image_index[views.views]
-            clustering = views.pixels.new_zeros(())
+            views = self._segment(embeddings, segments)
+            groups = sequences = None
             if self.with_groups:
                 sequences = self._common_sequences(views.views, image_index)
                 groups = self._group(views, sequences)
-                clustering = self._clustering_loss(views, sequences, groups)
-                names += [
-                    sequences.unpad(probability.argmax(dim=1))
-                    for probability in (groups.fine, groups.coarse)
-                ]
-            contrasts = self._contrasts(
-                views, [joint_labels(name, images)[0] for name in names])
-        return dict(
-            loss_img_sim=contrasts[0],
-            loss_hierarchy=contrasts[1] + contrasts[2],
-            loss_clustering=clustering)
-
-    def _contrasts(self, views: ViewSegments, labels: List[Tensor]) -> Tensor:
-        """(3,) weighted contrasts by regions, fine and coarse groups."""
-        losses = views.pixels.new_zeros(3)
-        used = [
-            level for level, weight in enumerate(self.contrast_weights)
-            if weight
-        ]
-        if not used:
-            return losses
-        values = self.contrast(views.pixels, views.own, views.prototypes,
-                               torch.stack([labels[level] for level in used]))
-        weights = values.new_tensor(
-            [self.contrast_weights[level] for level in used])
-        used = torch.tensor(used, device=values.device)
-        return losses.index_copy(0, used, weights * values)
-
-    def _clustering_loss(self, views: ViewSegments,
-                         sequences: SegmentSequences,
-                         groups: SegmentGroups) -> Tensor:
-        """Modularity, collapse and contrast of centroids at both levels."""
-        adjacency = knn_adjacency(
-            sequences.pad(views.prototypes), self.graph_knn, groups.padding,
-            sequences.views if self.graph_within_view else None)
-        # Images of which everything is ignored do not count.
-        kept = ~groups.padding.all(dim=1)
-        loss = views.pixels.new_zeros(())
-        for probability, centroids in (
-            (groups.coarse, groups.coarse_centroids),
-            (groups.fine, groups.fine_centroids)):
-            if self.dmon.loss_weight:
-                loss = loss + self.dmon(
-                    probability[kept].transpose(1, 2), adjacency[kept],
-                    groups.padding[kept])
-            if self.centroid_contrast.loss_weight:
-                loss = loss + self.centroid_contrast(centroids[kept])
-        return loss
+            return self.losses(views, image_index[views.views], groups,
+                               sequences)
 
     def _common_sequences(self, views: Tensor,
                           image_index: Tensor) -> SegmentSequences:
@@ -302,9 +251,8 @@ class HSGHead(BaseModule):
                                               kmeans_iterations)
             return groups.hierarchy()
         segments, image_index = self._check(embeddings, segments, image_index)
-        views = segment_views(embeddings, segments,
-                              kmeans_clusters or self.kmeans_clusters,
-                              kmeans_iterations or self.kmeans_iterations)
+        views = self._segment(embeddings, segments, kmeans_clusters,
+                              kmeans_iterations)
         sequences = segment_sequences(views.views, image_index)
         return SegmentHierarchy(
             labels_in_images(views.labels, sequences), [])
@@ -340,13 +288,21 @@ class HSGHead(BaseModule):
                 'segments are 0')
         segments, image_index = self._check(embeddings, segments, image_index)
         with torch.autocast(embeddings.device.type, enabled=False):
-            views = segment_views(
-                embeddings, segments, kmeans_clusters or self.kmeans_clusters,
-                kmeans_iterations or self.kmeans_iterations)
+            views = self._segment(embeddings, segments, kmeans_clusters,
+                                  kmeans_iterations)
             sequences = segment_sequences(views.views, image_index,
                                           self.pad_length)
             groups = self._group(views, sequences)
         return groups._replace(images=joint_labels(image_index)[0])
+
+    def _segment(self,
+                 embeddings: Tensor,
+                 segments: Optional[Tensor],
+                 kmeans_clusters: Optional[Tuple[int, int]] = None,
+                 kmeans_iterations: Optional[int] = None) -> ViewSegments:
+        return segment_views(embeddings, segments,
+                             kmeans_clusters or self.kmeans_clusters,
+                             kmeans_iterations or self.kmeans_iterations)
 
     def _group(self, views: ViewSegments,
                sequences: SegmentSequences) -> SegmentGroups:
@@ -413,10 +369,14 @@ def _integers(name: str, labels: Tensor, shape: Tuple[int, ...]) -> Tensor:
     return labels.long()
 
 
-def _check_options(weights: Dict[str, float], **numbers: int) -> None:
-    for name, value in weights.items():
-        if not value >= 0:
-            raise ValueError(f'`{name}` must be at least 0, got {value}')
+def _check_grid(sides: Tuple[int, int]) -> None:
+    if not isinstance(sides, Sequence) or len(sides) != 2 or min(sides) < 1:
+        raise ValueError('`kmeans_clusters` must be two numbers of at least '
+                         f'1, (K_h, K_w), got {sides!r}')
+
+
+def _check_at_least(least: int, **numbers: float) -> None:
     for name, value in numbers.items():
-        if value < 1:
-            raise ValueError(f'`{name}` must be at least 1, got {value}')
+        if not value >= least:
+            raise ValueError(
+                f'`{name}` must be at least {least}, got {value}')

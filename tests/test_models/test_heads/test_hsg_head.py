@@ -415,6 +415,7 @@ def test_registered_with_the_papers_settings():
 @pytest.mark.parametrize('options, message', [
     (dict(kmeans_clusters=(0, 2)), '`kmeans_clusters` must be'),
     (dict(kmeans_clusters=(2, )), '`kmeans_clusters` must be'),
+    (dict(kmeans_clusters=4), '`kmeans_clusters` must be two numbers'),
     (dict(kmeans_iterations=0), '`kmeans_iterations` must be at least 1'),
     (dict(graph_knn=0), '`graph_knn` must be at least 1, got 0'),
     (dict(pad_length=0), '`pad_length` must be at least 1, got 0'),
