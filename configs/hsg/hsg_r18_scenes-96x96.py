@@ -17,7 +17,7 @@ A quarter of the channels, half the stride (8): views of 96 x 96 pixels have
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/part_whole_scenes_hsg.py',
-    '../_base_/schedules/hsg_sgd_20k.py',
+    '../_base_/schedules/hsg_sgd_38k.py',
     '../_base_/default_runtime_seg.py',
 ]
 
@@ -30,7 +30,8 @@ model = dict(
         multi_grid=(1, 2)),
     neck=dict(in_channels=128, out_channels=32),
     head=dict(
-        in_channels=32, embed_dims=32, pad_length=None, position_size=12),
+        in_channels=32, embed_dims=32, pad_length=None, position_size=12,
+        grouping_weight=1., centroid_weight=1.),
     num_classes=13,
     kmeans_clusters=(4, 4))
 optim_wrapper = dict(optimizer=dict(lr=0.05))

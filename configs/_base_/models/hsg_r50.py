@@ -1,5 +1,5 @@
 # HSG with ResNet-50 of output stride 16: the third stage is the last that
-# strides, the fourth is dilated. All losses, for crops of 448 x 448.
+# strides, the fourth is dilated. For crops of 448 x 448, with all losses.
 model = dict(
     type='mmhierseg.HSG',
     data_preprocessor=dict(
@@ -15,7 +15,7 @@ model = dict(
         multi_grid=(1, 4, 8),
         out_indices=(3, ),
         norm_cfg=dict(type='BN'),
-        # Stride in the 3x3 convolution.
+        # Strides in 3 x 3 convolutions.
         style='pytorch'),
     neck=dict(
         type='mmhierseg.EmbeddingNeck', in_channels=2048, out_channels=128),
@@ -32,13 +32,11 @@ model = dict(
         coarse_weight=0.1,
         concentration=16.,
         dropout=0.1,
-        # Of crops of 448; larger maps get positions between these.
+        # Larger maps than those of crops get positions between these.
         position_size=28),
-    # Of the evaluation. Settings of the k-means that training does not use.
-    num_classes=21,
+    # Evaluation; its k-means is of whole images.
     num_neighbors=20,
-    kmeans_clusters=(6, 6),
     kmeans_iterations=15)
 
-# BN of the neck and of the transformers, too.
+# Of the backbone, the neck and the transformers.
 sync_bn = 'torch'
