@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmhierseg.registry import MODELS
 from mmhierseg.utils.fingerprint import fingerprint
+from mmhierseg.utils.resnet_names import resnet_names
 
 from ..heads.segment_embedder import SegmentEmbeddings
 from ..utils import SegmentKMeans
@@ -36,7 +37,8 @@ class RetrievalSegmentor(SegmentRetriever):
     of segmentations, and ``pred_hierarchy``, for those of hierarchies.
 
     It has nothing to train. Checkpoints of MMPretrain's and MMSegmentation's
-    models (``backbone.*``, ``neck.*``) load into its embedder as they are.
+    models (``backbone.*``, ``neck.*``) load into its embedder as they are; so
+    do those of others that hold a ResNet, such as torchvision's and MoCo's.
 
     Args:
         embedder (dict | nn.Module): What makes segments and their
@@ -134,8 +136,19 @@ class RetrievalSegmentor(SegmentRetriever):
 
 
 def _into_embedder(state_dict: dict, prefix: str, *_) -> None:
-    """Rename what a model of MMPretrain or MMSegmentation calls its parts."""
-    for name in list(state_dict):
-        part = name[len(prefix):]
-        if name.startswith(prefix) and part.startswith(_PARTS):
-            state_dict[f'{prefix}embedder.{part}'] = state_dict.pop(name)
+    """Rename what a model of MMPretrain or MMSegmentation calls its parts.
+
+    Where nothing is called so, a ResNet under any other name is the backbone.
+    """
+    own = [name for name in state_dict if name.startswith(prefix)]
+    renamed = {
+        name: name[len(prefix):] for name in own
+        if name[len(prefix):].startswith(_PARTS)
+    }
+    if not any(part.startswith('backbone.') for part in renamed.values()) and (
+            not any(name.startswith(f'{prefix}embedder.') for name in own)):
+        parts = resnet_names(name[len(prefix):] for name in own)
+        renamed.update((prefix + name, f'backbone.{part}')
+                       for name, part in parts.items())
+    for name, part in renamed.items():
+        state_dict[f'{prefix}embedder.{part}'] = state_dict.pop(name)

@@ -1,0 +1,29 @@
+r"""SegSort with ResNet-50 on the frames of KITTI-STEP: HSG's loss of a single level.
+
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432):
+          19.2 mIoU, 69.8 pixel accuracy by retrieval. The loss is that
+          of SegSort (Hwang et al., ICCV 2019, arXiv 1910.06962).
+Command:  bash tools/dist_train.sh \
+              configs/baselines/segsort_r50_kitti-step-448x448.py 8
+          bash tools/dist_test.sh configs/baselines/segsort_r50_kitti-step-448x448.py \
+              work_dirs/segsort_r50_kitti-step-448x448/iter_38000.pth 8
+Hardware: 8 GPUs, 4 images of two views each.
+Data:     as in `../hsg/hsg_r50_kitti-step-448x448.py`.
+Status:   runs - trains, validates and tests on small generated data in
+          KITTI-STEP's layout; not yet trained on KITTI-STEP here.
+
+The data, budget, segments and evaluation are those of HSG; what is left of its
+losses is the contrast of pixels with segments by regions of the
+over-segmentation. Both views of an image take part, as in HSG.
+"""
+
+_base_ = ['../hsg/hsg_r50_kitti-step-448x448.py']
+
+model = dict(
+    head=dict(
+        fine_weight=0.,
+        coarse_weight=0.,
+        grouping_weight=0.,
+        centroid_weight=0.))
