@@ -1,13 +1,14 @@
-"""DenseCL with ResNet-50 on the images of Cityscapes.
+r"""DenseCL with ResNet-50 on the images of Cityscapes.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432);
-          by retrieval on its validation images 12.7 mIoU, 64.2 pixel accuracy.
-Command:  bash tools/dist_train.sh configs/baselines/densecl_r50_cityscapes.py 8
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432); by retrieval on its validation images 12.7 mIoU,
+          64.2 pixel accuracy.
+Command:  bash tools/dist_train.sh \
+              configs/baselines/densecl_r50_cityscapes.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/cityscapes/leftImg8bit/train; no annotation is read.
-Status:   runs - trains on small generated data in Cityscapes's layout; not yet
+Status:   runs - trains on small generated data in Cityscapes' layout; not yet
           trained on Cityscapes here.
 
 `densecl_r50_coco.py` with 400 epochs, in which as many images are seen as HSG
@@ -34,5 +35,3 @@ param_scheduler = [
 ]
 train_cfg = dict(max_epochs=max_epochs)
 default_hooks = dict(checkpoint=dict(interval=10))
-# Its neck has a branch that only keys go through.
-find_unused_parameters = True

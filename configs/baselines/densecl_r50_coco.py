@@ -1,9 +1,8 @@
 """DenseCL with ResNet-50 on COCO's images.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432);
-          by retrieval on VOC 35.1 mIoU.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432); by retrieval on VOC 35.1 mIoU.
 Command:  bash tools/dist_train.sh configs/baselines/densecl_r50_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.
@@ -22,5 +21,3 @@ _base_ = [
 ]
 
 default_hooks = dict(checkpoint=dict(interval=10))
-# Its neck has a branch that only keys go through.
-find_unused_parameters = True

@@ -1,10 +1,11 @@
-"""DenseCL with ResNet-50 on the frames of KITTI-STEP.
+r"""DenseCL with ResNet-50 on the frames of KITTI-STEP.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432);
-          by retrieval on its validation images 9.3 mIoU, 47.6 pixel accuracy.
-Command:  bash tools/dist_train.sh configs/baselines/densecl_r50_kitti-step.py 8
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432); by retrieval on its validation images 9.3 mIoU,
+          47.6 pixel accuracy.
+Command:  bash tools/dist_train.sh \
+              configs/baselines/densecl_r50_kitti-step.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/kitti_step/images/train; no annotation is read.
 Status:   runs - trains on small generated data in KITTI-STEP's layout; not yet
@@ -34,5 +35,3 @@ param_scheduler = [
 ]
 train_cfg = dict(max_epochs=max_epochs)
 default_hooks = dict(checkpoint=dict(interval=10))
-# Its neck has a branch that only keys go through.
-find_unused_parameters = True

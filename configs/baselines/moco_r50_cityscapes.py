@@ -1,13 +1,13 @@
 """MoCo v2 with ResNet-50 on the images of Cityscapes.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432);
-          by retrieval on its validation images 15.3 mIoU, 69.5 pixel accuracy.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432); by retrieval on its validation images 15.3 mIoU,
+          69.5 pixel accuracy.
 Command:  bash tools/dist_train.sh configs/baselines/moco_r50_cityscapes.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/cityscapes/leftImg8bit/train; no annotation is read.
-Status:   runs - trains on small generated data in Cityscapes's layout; not yet
+Status:   runs - trains on small generated data in Cityscapes' layout; not yet
           trained on Cityscapes here.
 
 `moco_r50_coco.py` with 400 epochs, in which as many images are seen as HSG

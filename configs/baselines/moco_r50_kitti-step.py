@@ -1,9 +1,9 @@
 """MoCo v2 with ResNet-50 on the frames of KITTI-STEP.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432);
-          by retrieval on its validation images 13.7 mIoU, 60.3 pixel accuracy.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432); by retrieval on its validation images 13.7 mIoU,
+          60.3 pixel accuracy.
 Command:  bash tools/dist_train.sh configs/baselines/moco_r50_kitti-step.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/kitti_step/images/train; no annotation is read.

@@ -1,20 +1,19 @@
 r"""Retrieval on Cityscapes by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432):
-          15.3 mIoU, 69.5 pixel accuracy.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432): 15.3 mIoU, 69.5 pixel accuracy.
 Command:  bash tools/dist_test.sh \
               configs/baselines/moco_r50_retrieval_cityscapes-1024x2048.py \
               work_dirs/moco_r50_cityscapes/epoch_400.pth 8
 Hardware: any number of GPUs; the result is the same.
 Data:     data/cityscapes, as MMSegmentation prepares it: 2975 images in the
           memory bank, 500 tested.
-Weights:  epoch 400 of `moco_r50_cityscapes.py`, or any that MMPretrain publishes,
-          such as mocov2_resnet50_8xb32-coslr-200e_in1k (ImageNet), as it
-          is.
-Status:   runs - fills the bank and tests on small generated data in Cityscapes's
-          layout; not yet run on Cityscapes here.
+Weights:  epoch 400 of `moco_r50_cityscapes.py`, or any that MMPretrain
+          publishes, such as mocov2_resnet50_8xb32-coslr-200e_in1k (ImageNet),
+          as it is.
+Status:   runs - fills the bank and tests on small generated data in
+          Cityscapes' layout; not yet run on Cityscapes here.
 
 As `moco_r50_retrieval_voc12-512.py`, with clusters from a grid of 12 x 24.
 """

@@ -1,9 +1,8 @@
 r"""Retrieval on Pascal VOC 2012 by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432):
-          28.1 mIoU.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432): 28.1 mIoU.
 Command:  bash tools/dist_test.sh \
               configs/baselines/moco_r50_retrieval_voc12-512.py \
               work_dirs/moco_r50_coco/epoch_200.pth 8
@@ -11,14 +10,13 @@ Hardware: any number of GPUs; the result is the same.
 Data:     data/VOCdevkit/VOC2012 with SegmentationClassAug, as MMSegmentation
           prepares it: 10582 images in the memory bank, 1449 tested.
 Weights:  epoch 200 of `moco_r50_coco.py`, or any that MMPretrain publishes,
-          such as mocov2_resnet50_8xb32-coslr-200e_in1k (ImageNet), as it
-          is.
+          such as mocov2_resnet50_8xb32-coslr-200e_in1k (ImageNet), as it is.
 Status:   runs - fills the bank and tests on small generated data in VOC's
           layout; not yet run on VOC here.
 
 A segment is a cluster of the cells of the last feature map, at stride 16, by
-k-means as in HSG: by feature and location, from a grid of 6 x 6. The paper does
-not say how it makes segments of its rivals. (Of pixels instead of cells:
+k-means as in HSG: by feature and location, from a grid of 6 x 6. The paper
+does not say how it makes segments of its rivals. (Of pixels instead of cells:
 --cfg-options model.embedder.at=pixel, which takes 2 GB an image.)
 """
 

@@ -1,9 +1,8 @@
 r"""Retrieval on Cityscapes by "Revisit" with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432):
-          17.1 mIoU, 71.7 pixel accuracy.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432): 17.1 mIoU, 71.7 pixel accuracy.
 Command:  bash tools/dist_test.sh \
               configs/baselines/revisit_r50_retrieval_cityscapes-1024x2048.py \
               CHECKPOINT 8
@@ -13,12 +12,12 @@ Data:     data/cityscapes, as MMSegmentation prepares it: 2975 images in the
 Weights:  a ResNet-50 that the authors of "Revisiting Contrastive Methods for
           Unsupervised Learning of Visual Representations" (Van Gansbeke et
           al., NeurIPS 2021, arXiv 2106.05967) publish, as it is.
-Status:   runs - fills the bank and tests on small generated data in Cityscapes's
-          layout; not yet run on Cityscapes here.
+Status:   runs - fills the bank and tests on small generated data in
+          Cityscapes' layout; not yet run on Cityscapes here.
 
 The file is read without executing what is in it, and the ResNet is found in it
-under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All else
-is that of `moco_r50_retrieval_cityscapes-1024x2048.py`.
+under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All
+else is that of `moco_r50_retrieval_cityscapes-1024x2048.py`.
 """
 
 _base_ = ['moco_r50_retrieval_cityscapes-1024x2048.py']

@@ -1,9 +1,8 @@
 r"""Retrieval on KITTI-STEP by "Revisit" with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432):
-          17.0 mIoU, 65.0 pixel accuracy.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432): 17.0 mIoU, 65.0 pixel accuracy.
 Command:  bash tools/dist_test.sh \
               configs/baselines/revisit_r50_retrieval_kitti-step-376x1242.py \
               CHECKPOINT 8
@@ -13,12 +12,12 @@ Data:     data/kitti_step in the layout of the release; the memory bank from
 Weights:  a ResNet-50 that the authors of "Revisiting Contrastive Methods for
           Unsupervised Learning of Visual Representations" (Van Gansbeke et
           al., NeurIPS 2021, arXiv 2106.05967) publish, as it is.
-Status:   runs - fills the bank and tests on small generated data in KITTI-STEP's
-          layout; not yet run on KITTI-STEP here.
+Status:   runs - fills the bank and tests on small generated data in
+          KITTI-STEP's layout; not yet run on KITTI-STEP here.
 
 The file is read without executing what is in it, and the ResNet is found in it
-under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All else
-is that of `moco_r50_retrieval_kitti-step-376x1242.py`.
+under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All
+else is that of `moco_r50_retrieval_kitti-step-376x1242.py`.
 """
 
 _base_ = ['moco_r50_retrieval_kitti-step-376x1242.py']

@@ -1,9 +1,8 @@
 r"""Retrieval on Pascal VOC 2012 by "Revisit" with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432):
-          35.1 mIoU.
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432): 35.1 mIoU.
 Command:  bash tools/dist_test.sh \
               configs/baselines/revisit_r50_retrieval_voc12-512.py \
               CHECKPOINT 8
@@ -17,8 +16,8 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
           layout; not yet run on VOC here.
 
 The file is read without executing what is in it, and the ResNet is found in it
-under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All else
-is that of `moco_r50_retrieval_voc12-512.py`.
+under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All
+else is that of `moco_r50_retrieval_voc12-512.py`.
 """
 
 _base_ = ['moco_r50_retrieval_voc12-512.py']

@@ -1,13 +1,13 @@
-r"""SegSort with ResNet-50 on the frames of KITTI-STEP: HSG's loss of a single level.
+r"""SegSort with ResNet-50 on KITTI-STEP's frames: HSG's loss of one level.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432):
-          19.2 mIoU, 69.8 pixel accuracy by retrieval. The loss is that
-          of SegSort (Hwang et al., ICCV 2019, arXiv 1910.06962).
+Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432): 19.2 mIoU, 69.8 pixel accuracy by retrieval. The
+          loss is that of SegSort (Hwang et al., ICCV 2019, arXiv 1910.06962).
 Command:  bash tools/dist_train.sh \
               configs/baselines/segsort_r50_kitti-step-448x448.py 8
-          bash tools/dist_test.sh configs/baselines/segsort_r50_kitti-step-448x448.py \
+          bash tools/dist_test.sh \
+              configs/baselines/segsort_r50_kitti-step-448x448.py \
               work_dirs/segsort_r50_kitti-step-448x448/iter_38000.pth 8
 Hardware: 8 GPUs, 4 images of two views each.
 Data:     as in `../hsg/hsg_r50_kitti-step-448x448.py`.

@@ -91,9 +91,16 @@ def _parts(model: str, config: Optional[str], trained_on: str, gflops: str,
                tuple(Cell(paper, config) for paper in papers))
 
 
-def _retrieval(method: str, *papers: str,
-               configs: Tuple[Optional[str], ...] = (None, ) * 3) -> Row:
+def _retrieval(method: str, *papers: str, configs: Tuple[str, ...]) -> Row:
     return Row((method, ), tuple(map(Cell, papers, configs)))
+
+
+def _resnet(method: str, *papers: str) -> Row:
+    name = f'{method.lower()}_r50_retrieval'
+    return _retrieval(
+        method, *papers,
+        configs=(f'{name}_voc12-512', f'{name}_cityscapes-1024x2048',
+                 f'{name}_kitti-step-376x1242'))
 
 
 _VOC = Table(
@@ -150,10 +157,13 @@ _HSG_RETRIEVAL = Table(
     tuple(
         Column(place, (MIOU, ACCURACY))
         for place in ('COCO → VOC', 'Cityscapes', 'KITTI-STEP')),
-    (_retrieval('MoCo', '28.1 / –', '15.3 / 69.5', '13.7 / 60.3'),
-     _retrieval('DenseCL', '35.1 / –', '12.7 / 64.2', '9.3 / 47.6'),
-     _retrieval('Revisit', '35.1 / –', '17.1 / 71.7', '17.0 / 65.0'),
-     _retrieval('SegSort', '11.7 / 75.1', '24.6 / 81.9', '19.2 / 69.8'),
+    (_resnet('MoCo', '28.1 / –', '15.3 / 69.5', '13.7 / 60.3'),
+     _resnet('DenseCL', '35.1 / –', '12.7 / 64.2', '9.3 / 47.6'),
+     _resnet('Revisit', '35.1 / –', '17.1 / 71.7', '17.0 / 65.0'),
+     _retrieval(
+         'SegSort', '11.7 / 75.1', '24.6 / 81.9', '19.2 / 69.8',
+         configs=('segsort_r50_coco-224x224', 'segsort_r50_cityscapes-448x448',
+                  'segsort_r50_kitti-step-448x448')),
      _retrieval(
          'HSG', '41.9 / 85.7', '32.5 / 86.0', '21.7 / 73.8',
          configs=('hsg_r50_stage2_coco-448x448', 'hsg_r50_cityscapes-448x448',
