@@ -8,21 +8,23 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
+from mmengine.structures import BaseDataElement
 from PIL import Image
 from rich.progress import track
 from torch import Tensor, nn
 
-from mmhierseg.registry import MODELS, SUPERPIXELS
+from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
 from mmhierseg.visualization import count_segments, hierarchy_sheet
 
 from .devices import find_device
 from .images import ImageInput, image_name, list_images, read_image
+from .inputs import InputMaker
 from .model_settings import read_config, read_settings
 from .outputs import OutputFolder
 from .scaling import ImageSize, resize_labels, scale_image
-from .weights import load_backbone_weights
+from .weights import load_backbone_weights, load_model_weights
 
 __all__ = ['HierarchyInferencer']
 
@@ -39,11 +41,13 @@ class _Prepared(NamedTuple):
 
 
 class HierarchyInferencer(BaseInferencer):
-    """Segments images at all levels of a CAST, from fine to coarse.
+    """Segments images at all levels of a CAST or HSG, from fine to coarse.
 
-    Of the config only the backbone is built, and of the checkpoint only its
-    weights are read, so models of MMPretrain (MoCoV3, ImageClassifier) and of
-    MMSegmentation (EncoderDecoder) will do alike.
+    Of a config of CAST only the backbone is built, and of the checkpoint only
+    its weights are read, so models of MMPretrain (MoCoV3, ImageClassifier) and
+    of MMSegmentation (EncoderDecoder) will do alike. HSG is built whole; its
+    levels are the segments by k-means and, where it has learned any, fine and
+    coarse groups of them.
 
     Args:
         model (str | Path | Config | dict): Path of a config,
@@ -55,8 +59,8 @@ class HierarchyInferencer(BaseInferencer):
         device (str, optional): Defaults to None, a GPU if there is one.
         img_size (int | Tuple[int, int] | str, optional): Size that images are
             scaled to. None: what the config's ``hierarchy_inferencer`` says,
-            else the backbone's for the shorter side, keeping the aspect
-            ratio. An int: another shorter side; that of an image longer
+            else the backbone's for the shorter side (384 for HSG), keeping
+            the aspect ratio. An int: another shorter side; that of an image longer
             than 4:1 is less, so that the longer is four times this. (H, W):
             exactly this. 'original': not scaled, up to 1024 pixels on the
             longer side. Label maps always have the image's own size. Defaults
@@ -64,7 +68,7 @@ class HierarchyInferencer(BaseInferencer):
         segment_size (float, optional): Side in pixels, *of the scaled image*,
             of the average superpixel: the smaller, the thinner the structures
             that are kept. Defaults to None: what the config's
-            ``hierarchy_inferencer`` says, else as in training.
+            ``hierarchy_inferencer`` says, else as in training. Not for HSG.
         show_progress (bool): Whether to show a progress bar when there is
             more than one batch. Defaults to True.
 
@@ -72,9 +76,9 @@ class HierarchyInferencer(BaseInferencer):
         FileNotFoundError: If config or checkpoint do not exist.
         TypeError: If ``model`` is neither path, name nor config, or
             ``segment_size`` is no number.
-        ValueError: If the config cannot be read or its backbone is no CAST,
-            the checkpoint does not fit, there is no such device, or an
-            option is out of range.
+        ValueError: If the config cannot be read or is neither of HSG nor of
+            a CAST backbone, the checkpoint does not fit, there is no such
+            device, or an option is out of range.
 
     Example:
         >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
@@ -104,8 +108,8 @@ class HierarchyInferencer(BaseInferencer):
                  show_progress: bool = True) -> None:
         cfg = read_config(model)
         self.settings = read_settings(cfg, img_size, segment_size)
-        self.superpixels = SUPERPIXELS.build(dict(self.settings.superpixels))
         self.device = find_device(device)
+        self.make_inputs = InputMaker(self.settings, self.device)
         super().__init__(
             model=cfg,
             weights=weights,
@@ -236,9 +240,8 @@ class HierarchyInferencer(BaseInferencer):
             image's own size.
         """
         pixels = np.stack([item.scaled for item in inputs])
-        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device)
-        hierarchy = self.model.forward_hierarchy(
-            self._rgbs(images)).hierarchy.cpu()
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        hierarchy = self._hierarchy(self.make_inputs(images)).cpu()
         return [
             SegmentHierarchy(
                 resize_labels(hierarchy.labels[i:i + 1], item.image.shape[:2]),
@@ -267,6 +270,7 @@ class HierarchyInferencer(BaseInferencer):
             hierarchy_sheet(
                 item.image,
                 _label_maps(pred),
+                self._titles(pred.num_levels),
                 header=item.name,
                 panel_size=panel_size) for item, pred in zip(inputs, preds)
         ]
@@ -319,18 +323,20 @@ class HierarchyInferencer(BaseInferencer):
                     cfg: Config,
                     weights: Optional[str],
                     device: Union[str, torch.device] = 'cpu') -> nn.Module:
-        """Build the backbone and load its weights."""
-        backbone = MODELS.build(self.settings.backbone)
+        """Build the backbone, or HSG, and load its weights."""
+        model = MODELS.build(self.settings.model)
+        load = load_model_weights if self._is_whole else load_backbone_weights
         if weights is not None:
-            load_backbone_weights(backbone, weights)
-        elif backbone.init_cfg is not None:
-            backbone.init_weights()
+            load(model, weights)
+        elif model.init_cfg is not None:
+            model.init_weights()
         else:
             warnings.warn(
                 'no `weights` were given: the model is random, and so is the '
-                'way it groups superpixels',
+                'way it groups ' +
+                ('pixels' if self._is_whole else 'superpixels'),
                 stacklevel=2)
-        return backbone.to(device).eval()
+        return model.to(device).eval()
 
     def _init_pipeline(self, cfg: Config) -> Callable:
         """What prepares one image."""
@@ -349,15 +355,23 @@ class HierarchyInferencer(BaseInferencer):
     def _init_visualizer(self, cfg: Config) -> None:
         """Sheets are drawn by functions."""
 
-    def _rgbs(self, images: Tensor) -> Tensor:
-        """(B, 4, h, w) model input of (B, 3, h, w) uint8 RGB."""
-        labels = self.superpixels(images)[:, None]
-        if not self.settings.rgb:
-            images = images.flip(1)
-        mean, std = (
-            torch.tensor(values, device=images.device).view(-1, 1, 1)
-            for values in (self.settings.mean, self.settings.std))
-        return torch.cat([(images.float() - mean) / std, labels.float()], 1)
+    @property
+    def _is_whole(self) -> bool:
+        """Whether it is HSG, not a backbone."""
+        return self.settings.model.type == 'mmhierseg.HSG'
+
+    def _hierarchy(self, inputs: Tensor) -> SegmentHierarchy:
+        if not self._is_whole:
+            return self.model.forward_hierarchy(inputs).hierarchy
+        # No image is padded: there is nothing to tell of them.
+        samples = [BaseDataElement() for _ in inputs]
+        return self.model.segments(inputs, samples).hierarchy
+
+    def _titles(self, num_levels: int) -> Optional[List[str]]:
+        """Titles of the levels on a sheet."""
+        if not self._is_whole:
+            return None
+        return ['Segments', 'Fine groups', 'Coarse groups'][:num_levels]
 
 
 def _label_maps(hierarchy: SegmentHierarchy) -> List[np.ndarray]:

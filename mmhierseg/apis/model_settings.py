@@ -1,4 +1,4 @@
-"""What has to be known of a config to show the hierarchy of an image."""
+"""What has to be known of a config to segment images of a user."""
 
 import copy
 import math
@@ -22,20 +22,25 @@ from mmhierseg.superpixels.base import check_number
 
 from .scaling import ImageSize, check_image_size
 
-__all__ = ['ModelSettings', 'read_config', 'read_settings']
+__all__ = [
+    'ModelSettings', 'read_config', 'read_retrieval_settings', 'read_settings'
+]
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
+# Shorter side of an image of 4:3 whose longer one is 512, as in retrieval on
+# VOC.
+_RETRIEVAL_SIZE = 384
 
 
 class ModelSettings(NamedTuple):
-    """Settings of a model that an image is prepared with."""
+    """Settings of a model, and of how an image is prepared for it."""
 
-    backbone: ConfigDict
-    """Config of the CAST backbone."""
+    model: ConfigDict
+    """Config of what is built: a CAST backbone, or a whole model."""
 
-    superpixels: dict
-    """Config of what makes its superpixels."""
+    superpixels: Optional[dict]
+    """Config of what makes its superpixels; None = it takes none."""
 
     mean: Tuple[float, ...]
     """Mean that the image is normalised with, in 0..255."""
@@ -88,7 +93,10 @@ def read_config(model: Union[str, Path, Config, ConfigDict, dict]) -> Config:
 def read_settings(cfg: Config,
                   img_size: Optional[ImageSize] = None,
                   segment_size: Optional[float] = None) -> ModelSettings:
-    """Read what a config says about its CAST backbone and its inputs.
+    """Read what a config says about a model of hierarchies and its inputs.
+
+    Of a model with a CAST backbone, only that is built; HSG is built whole,
+    and takes no superpixels.
 
     Superpixels are made as the config's data preprocessor says; else as its
     pipelines' ``GenerateSuperpixels``; else as its backbone's; else by
@@ -97,11 +105,12 @@ def read_settings(cfg: Config,
     of other sizes are cut equally fine.
 
     Args:
-        cfg (Config): Config of an MMPretrain classifier or MoCoV3, or of an
-            MMSegmentation segmentor. An entry ``hierarchy_inferencer``, a
-            dict, gives its own defaults for the arguments below.
+        cfg (Config): Config of an MMPretrain classifier or MoCoV3, of an
+            MMSegmentation segmentor, or of HSG. An entry
+            ``hierarchy_inferencer``, a dict, gives its own defaults for the
+            arguments below.
         img_size (ImageSize, optional): Size to scale images to. Defaults to
-            None, the backbone's for the shorter side.
+            None, the backbone's for the shorter side (384 for HSG).
         segment_size (float, optional): Side in pixels of the average
             superpixel. Defaults to None, that of training.
 
@@ -110,32 +119,101 @@ def read_settings(cfg: Config,
 
     Raises:
         TypeError: If ``segment_size`` is no number.
-        ValueError: If the config's backbone is no CAST, or ``segment_size``
-            is less than 1.
+        ValueError: If the config is not of HSG and its backbone is no CAST,
+            or ``segment_size`` is less than 1 or there are no superpixels.
     """
+    if _kind(cfg.get('model', {})) == 'HSG':
+        return read_retrieval_settings(cfg, img_size, segment_size)
     backbone = cfg.get('model', {}).get('backbone', {})
-    if str(backbone.get('type')).split('.')[-1] != 'CAST':
-        raise ValueError('the config must have `model.backbone` of type '
-                         f"'mmhierseg.CAST', got {backbone.get('type')!r}")
-    backbone = copy.deepcopy(backbone)
-    backbone.type = 'mmhierseg.CAST'
-    size = backbone.get('img_size', 224)
-    size = (size, size) if isinstance(size, int) else tuple(size)
+    if _kind(backbone) != 'CAST':
+        raise ValueError(
+            "the config must be of 'mmhierseg.HSG', or have `model.backbone` "
+            f"of type 'mmhierseg.CAST', got {backbone.get('type')!r}")
+    model = copy.deepcopy(backbone)
+    model.type = 'mmhierseg.CAST'
+    return _settings(cfg, model, backbone, min(_image_size(backbone)),
+                     img_size, segment_size)
+
+
+def read_retrieval_settings(
+        cfg: Config,
+        img_size: Optional[ImageSize] = None,
+        segment_size: Optional[float] = None) -> ModelSettings:
+    """Read what a config says about a model of retrieval and its inputs.
+
+    The model is built whole. Superpixels are those of :func:`read_settings`,
+    if the model takes any.
+
+    Args:
+        cfg (Config): Config of ``HSG`` or ``RetrievalSegmentor``.
+        img_size (ImageSize, optional): Size to scale images to. Defaults to
+            None: what ``hierarchy_inferencer`` of the config says, else 384
+            for the shorter side.
+        segment_size (float, optional): As in :func:`read_settings`.
+
+    Returns:
+        ModelSettings: The settings.
+
+    Raises:
+        TypeError: If ``segment_size`` is no number.
+        ValueError: If the config is of another model, or ``segment_size`` is
+            less than 1 or there are no superpixels.
+    """
+    model = copy.deepcopy(cfg.get('model', {}))
+    if _kind(model) not in ('HSG', 'RetrievalSegmentor'):
+        raise ValueError(
+            "the config must be of 'mmhierseg.HSG' or "
+            f"'mmhierseg.RetrievalSegmentor', got {model.get('type')!r}")
+    model.type = f'mmhierseg.{_kind(model)}'
+    embedder = model.get('embedder', model)
+    return _settings(cfg, model, embedder.get('backbone', {}),
+                     _RETRIEVAL_SIZE, img_size, segment_size)
+
+
+def _settings(cfg: Config, model: ConfigDict, backbone: dict,
+              default_size: int, img_size: Optional[ImageSize],
+              segment_size: Optional[float]) -> ModelSettings:
+    """Settings of a model with some backbone."""
     defaults = cfg.get('hierarchy_inferencer', {})
     if img_size is None:
-        img_size = defaults.get('img_size', min(size))
+        img_size = defaults.get('img_size', default_size)
     if segment_size is None:
         segment_size = defaults.get('segment_size')
     preprocessor = cfg.model.get('data_preprocessor') or cfg.get(
         'data_preprocessor') or {}
-    superpixels = (
-        preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
-        or backbone.get('superpixels') or dict(type='TorchSLIC'))
+    superpixels = _superpixels(cfg, preprocessor, backbone)
+    if superpixels is not None:
+        superpixels = _with_segment_size(superpixels, segment_size,
+                                         _image_size(backbone))
+    elif segment_size is not None:
+        raise ValueError(
+            '`segment_size` is the side of superpixels, and this model takes '
+            'none: leave it out; k-means in the config says how many segments '
+            'there are')
     return ModelSettings(
-        backbone=backbone,
-        superpixels=_with_segment_size(superpixels, segment_size, size),
+        model=model,
+        superpixels=superpixels,
         img_size=check_image_size(img_size),
         **_normalisation(preprocessor))
+
+
+def _kind(part: dict) -> str:
+    """Name of the class, without its scope."""
+    return str(part.get('type')).split('.')[-1]
+
+
+def _image_size(backbone: dict) -> Tuple[int, int]:
+    size = backbone.get('img_size', 224)
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _superpixels(cfg: Config, preprocessor: dict,
+                 backbone: dict) -> Optional[dict]:
+    """What makes superpixels for a model; None if it is not for them."""
+    found = preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
+    if found or _kind(backbone) != 'CAST':
+        return found
+    return backbone.get('superpixels') or dict(type='TorchSLIC')
 
 
 def _read(name: str, reader: Callable[[str], Config]) -> Config:

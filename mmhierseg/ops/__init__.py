@@ -18,7 +18,7 @@ from .kmeans import (
     spherical_kmeans,
     sum_by_label,
 )
-from .knn import first_of_largest, knn_retrieve
+from .knn import first_of_largest, knn_retrieve, knn_search
 from .knn_adjacency import knn_adjacency
 from .masked_mean import masked_mean
 from .modularity import collapse_loss, modularity_loss
@@ -44,8 +44,8 @@ __all__ = [
     'batch_prototypes', 'centroid_contrast', 'cluster_views', 'collapse_loss',
     'compact_labels', 'cut_clusters', 'farthest_point_sampling',
     'first_of_largest', 'grid_clusters', 'interpolation_taps', 'joint_labels',
-    'knn_adjacency', 'knn_retrieve', 'location_features', 'look_up_parents',
-    'majority_class', 'masked_mean', 'mean_over_segments', 'modularity_loss',
+    'knn_adjacency', 'knn_retrieve', 'knn_search', 'location_features',
+    'look_up_parents', 'majority_class', 'masked_mean', 'mean_over_segments', 'modularity_loss',
     'nearest_prototype', 'pixel_segment_contrast', 'pool_tokens',
     'resize_position_encoding', 'segment_class_counts',
     'segment_cross_entropy', 'segment_matrix', 'segment_mean',

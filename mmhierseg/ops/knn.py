@@ -58,46 +58,84 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
         >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 2, 3)
         tensor([0])
     """
-    _check(queries, bank, bank_labels, k, num_classes)
+    _check(queries, bank, k)
+    _check_labels(bank, bank_labels, num_classes)
     # The first of equally similar entries is then of the smallest class.
     if bool((bank_labels[1:] < bank_labels[:-1]).any()):
         order = bank_labels.argsort(stable=True)
         bank_labels = bank_labels[order]
     else:
         order = None
-    dtype = torch.promote_types(queries.dtype, bank.dtype)
-    dtype = torch.promote_types(dtype, torch.float32)
     result = bank_labels.new_empty(queries.size(0))
-    with torch.autocast(queries.device.type, enabled=False):
-        for start in range(0, queries.size(0), _QUERIES):
-            block = queries[start:start + _QUERIES].to(dtype)
-            neighbours = _neighbours(
-                F.normalize(block, dim=1), bank, order, k)
-            result[start:start + _QUERIES] = _majority(
-                bank_labels[neighbours], num_classes)
+    for start in range(0, queries.size(0), _QUERIES):
+        rows = slice(start, start + _QUERIES)
+        _, neighbours = _neighbours(queries[rows], bank, order, k)
+        result[rows] = _majority(bank_labels[neighbours], num_classes)
     return result
 
 
+@torch.no_grad()
+def knn_search(queries: Tensor, bank: Tensor,
+               k: int) -> Tuple[Tensor, Tensor]:
+    """Find the k nearest neighbours, by cosine.
+
+    Args:
+        queries (Tensor): (Q, C) float, as for :func:`knn_retrieve`.
+        bank (Tensor): (M, C) float.
+        k (int): Number of neighbours, at least 1, at most M.
+
+    Returns:
+        Tuple[Tensor, Tensor]: Cosines (Q, k) in [-1, 1], falling, and the
+        rows of ``bank`` that they are of, (Q, k) int64; the first of equally
+        similar ones first.
+
+    Raises:
+        TypeError: If features are no floating-point tensors.
+        ValueError: If the bank is empty or has fewer than ``k`` entries,
+            shapes do not fit, or a feature is NaN.
+
+    Example:
+        >>> bank = torch.tensor([[0., 1.], [3., 4.]])
+        >>> knn_search(torch.tensor([[2., 0.]]), bank, 2)
+        (tensor([[0.6000, 0.0000]]), tensor([[1, 0]]))
+    """
+    _check(queries, bank, k)
+    found = [
+        _neighbours(block, bank, None, k) for block in queries.split(_QUERIES)
+    ]
+    cosines, rows = (torch.cat(parts) for parts in zip(*found))
+    return cosines, rows
+
+
 def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
-                k: int) -> Tensor:
-    """(q, k) positions in the order of the bank of the k most similar."""
-    best = queries.new_empty(queries.size(0), 0)
-    index = torch.empty_like(best, dtype=torch.int64)
-    for start in range(0, bank.size(0), _ENTRIES):
-        if order is None:
-            block = bank[start:start + _ENTRIES]
-        else:
-            block = bank[order[start:start + _ENTRIES]]
-        block = F.normalize(block.to(queries.dtype), dim=1)
-        values, columns = _largest(queries @ block.t(), k)
-        # Of equal ones the earlier, from the blocks before, stay in front.
-        best, places = _largest(torch.cat([best, values], dim=1), k)
-        index = torch.cat([index, columns + start], dim=1).gather(1, places)
+                k: int) -> Tuple[Tensor, Tensor]:
+    """Cosines of the k most similar, and their places in the bank's order.
+
+    Of few queries at a time: (q, C) gives (q, k), in float32 or wider.
+    """
+    dtype = torch.promote_types(queries.dtype, bank.dtype)
+    dtype = torch.promote_types(dtype, torch.float32)
+    with torch.autocast(queries.device.type, enabled=False):
+        queries = F.normalize(queries.to(dtype), dim=1)
+        best = queries.new_empty(queries.size(0), 0)
+        index = torch.empty_like(best, dtype=torch.int64)
+        for start in range(0, bank.size(0), _ENTRIES):
+            if order is None:
+                block = bank[start:start + _ENTRIES]
+            else:
+                block = bank[order[start:start + _ENTRIES]]
+            block = F.normalize(block.to(dtype), dim=1)
+            values, columns = _largest(queries @ block.t(), k)
+            # Of equal ones the earlier, from the blocks before, stay in
+            # front.
+            best, places = _largest(torch.cat([best, values], dim=1), k)
+            index = torch.cat([index, columns + start], dim=1).gather(
+                1, places)
     # A NaN is the largest of all, so none is lost on the way.
     if bool(best.isnan().any()):
         raise ValueError('`queries` and `bank` must be finite, got NaN or '
                          'infinity')
-    return index
+    return best, index
 
 
 def _largest(values: Tensor, k: int) -> Tuple[Tensor, Tensor]:
@@ -170,8 +208,7 @@ def first_of_largest(values: Tensor) -> Tensor:
     return first.long()
 
 
-def _check(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
-           num_classes: int) -> None:
+def _check(queries: Tensor, bank: Tensor, k: int) -> None:
     for name, features in (('queries', queries), ('bank', bank)):
         if not features.is_floating_point():
             raise TypeError(f'`{name}` must be floating-point, got '
@@ -179,24 +216,27 @@ def _check(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
         if features.dim() != 2:
             raise ValueError(f'`{name}` must have two axes, one row per '
                              f'feature, got {tuple(features.shape)}')
-    if bank_labels.dtype != torch.int64:
-        raise TypeError(f'`bank_labels` must be int64, got '
-                        f'{bank_labels.dtype}')
     if queries.size(1) != bank.size(1):
         raise ValueError(
             f'`queries` and `bank` must have the same number of channels, '
             f'got {queries.size(1)} and {bank.size(1)}: they are features of '
             'different models')
-    if bank_labels.shape != bank.shape[:1]:
-        raise ValueError(
-            f'`bank_labels` must have shape ({bank.size(0)},), a class for '
-            f'each entry of `bank`, got {tuple(bank_labels.shape)}')
     if bank.size(0) == 0:
         raise ValueError('`bank` is empty: there are no neighbours')
     if not 1 <= k <= bank.size(0):
         raise ValueError(
             f'`k` must lie between 1 and the number of entries of `bank`, '
             f'{bank.size(0)}, got {k}')
+
+
+def _check_labels(bank: Tensor, bank_labels: Tensor, num_classes: int) -> None:
+    if bank_labels.dtype != torch.int64:
+        raise TypeError(f'`bank_labels` must be int64, got '
+                        f'{bank_labels.dtype}')
+    if bank_labels.shape != bank.shape[:1]:
+        raise ValueError(
+            f'`bank_labels` must have shape ({bank.size(0)},), a class for '
+            f'each entry of `bank`, got {tuple(bank_labels.shape)}')
     smallest, largest = bank_labels.aminmax()
     if int(smallest) < 0 or int(largest) >= num_classes:
         raise ValueError(
