@@ -1,21 +1,24 @@
 #!/usr/bin/env python
-"""Show the hierarchy of segments that a CAST sees in images, fine to coarse.
+"""Show the hierarchy of segments that a CAST or HSG sees, fine to coarse.
 
     python demo/hierarchy_demo.py IMAGE... --checkpoint CHECKPOINT
+        [--config CONFIG]
 
-Writes one PNG per image: superpixels and every level, as boundaries over the
-image and as regions in their mean colours. IMAGE may also be a folder.
+Writes one PNG per image: superpixels (for HSG segments by k-means) and every
+level, as boundaries over the image and as regions in their mean colours. IMAGE
+may also be a folder.
 """
 
 import argparse
 import sys
 import warnings
 from pathlib import Path
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.apis.images import list_images
+from mmhierseg.apis.scaling import parse_image_size
 from mmhierseg.utils.errors import CommandError, run_command
 
 DEFAULT_CONFIG = (
@@ -25,8 +28,8 @@ DEFAULT_CONFIG = (
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description='Show the hierarchy of segments that a CAST sees in '
-        'images.')
+        description='Show the hierarchy of segments that a CAST or HSG sees '
+        'in images.')
     parser.add_argument(
         'images', nargs='+', metavar='IMAGE', help='image file or folder')
     parser.add_argument(
@@ -55,7 +58,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         type=float,
         metavar='PIXELS',
         help='side of the average superpixel in the scaled image; smaller '
-        "ones keep thinner structures (default: the config's)")
+        "ones keep thinner structures (default: the config's; not for HSG)")
     parser.add_argument(
         '--save-labels',
         choices=['png', 'npz'],
@@ -76,27 +79,11 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         '--show', action='store_true', help='open the sheets in windows')
     args = parser.parse_args(argv)
     try:
-        args.img_size = parse_size(args.img_size)
+        args.img_size = parse_image_size(args.img_size)
     except ValueError:
         parser.error("--img-size must be like 224, 224x320 or 'original', "
                      f'got {args.img_size!r}')
     return args
-
-
-def parse_size(
-        text: Optional[str]) -> Union[None, str, int, Tuple[int, int]]:
-    """What ``--img-size`` means.
-
-    Example:
-        >>> parse_size('224'), parse_size('200x300'), parse_size('original')
-        (224, (200, 300), 'original')
-    """
-    if text is None or text == 'original':
-        return text
-    sides = tuple(int(side) for side in text.split('x'))
-    if len(sides) > 2:
-        raise ValueError('at most two numbers')
-    return sides if len(sides) == 2 else sides[0]
 
 
 def main(argv: Optional[List[str]] = None) -> None:

@@ -45,3 +45,5 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=1000, val_interval=500)
 default_hooks = dict(checkpoint=dict(interval=500))
+# Shorter side of an image in the demos.
+hierarchy_inferencer = dict(img_size=128)

@@ -37,3 +37,5 @@ model = dict(
         centroid_weight=0.2),
     num_classes=19,
     kmeans_clusters=(12, 24))
+# Shorter side of an image in the demos.
+hierarchy_inferencer = dict(img_size=376)

@@ -60,11 +60,11 @@ class HierarchyInferencer(BaseInferencer):
         img_size (int | Tuple[int, int] | str, optional): Size that images are
             scaled to. None: what the config's ``hierarchy_inferencer`` says,
             else the backbone's for the shorter side (384 for HSG), keeping
-            the aspect ratio. An int: another shorter side; that of an image longer
-            than 4:1 is less, so that the longer is four times this. (H, W):
-            exactly this. 'original': not scaled, up to 1024 pixels on the
-            longer side. Label maps always have the image's own size. Defaults
-            to None.
+            the aspect ratio. An int: another shorter side; that of an image
+            longer than 4:1 is less, so that the longer is four times this.
+            (H, W): exactly this. 'original': not scaled, up to 1024 pixels on
+            the longer side. Label maps always have the image's own size.
+            Defaults to None.
         segment_size (float, optional): Side in pixels, *of the scaled image*,
             of the average superpixel: the smaller, the thinner the structures
             that are kept. Defaults to None: what the config's

@@ -1,12 +1,13 @@
 """Writes the pictures and label maps of an image's hierarchy."""
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import List, Optional, Sequence, Set, Union
+from typing import Iterator, List, Optional, Sequence, Set, Union
 
 import numpy as np
 from PIL import Image
 
-__all__ = ['OutputFolder', 'save_label_maps']
+__all__ = ['OutputFolder', 'save_label_maps', 'save_sheet']
 
 LABEL_FORMATS = ('png', 'npz')
 
@@ -62,13 +63,8 @@ class OutputFolder:
             number += 1
             unique = f'{name}_{number}'
         self._names.add(unique)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
+        with _telling_where(self.path):
             return self._write(unique, sheet, label_maps)
-        except OSError as error:
-            raise OSError(
-                f'`out_dir` {str(self.path)!r} cannot be written to: {error}; '
-                'give another folder') from error
 
     def _write(self, unique: str, sheet: Optional[np.ndarray],
                label_maps: Sequence[np.ndarray]) -> List[str]:
@@ -80,6 +76,38 @@ class OutputFolder:
             files += save_label_maps(self.path / unique, label_maps,
                                      self.label_format)
         return files
+
+
+def save_sheet(folder: Union[str, Path], name: str, sheet: np.ndarray) -> str:
+    """Write one picture into a folder.
+
+    Args:
+        folder (str | Path): The folder; it is made.
+        name (str): Name of the file, ending in '.png'.
+        sheet (np.ndarray): Picture, (H, W, 3) uint8, RGB.
+
+    Returns:
+        str: Path of the file.
+
+    Raises:
+        OSError: If the folder cannot be written to.
+    """
+    path = Path(folder)
+    with _telling_where(path):
+        Image.fromarray(sheet).save(path / name)
+    return str(path / name)
+
+
+@contextmanager
+def _telling_where(folder: Path) -> Iterator[None]:
+    """Make a folder; name it if that, or writing into it, fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise OSError(
+            f'`out_dir` {str(folder)!r} cannot be written to: {error}; '
+            'give another folder') from error
 
 
 def save_label_maps(stem: Union[str, Path],

@@ -1,13 +1,16 @@
 """From an image's size to the one a model sees, and back."""
 
-from typing import Tuple, Union
+from typing import Optional, Tuple, Union
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ['ImageSize', 'check_image_size', 'resize_labels', 'scale_image']
+__all__ = [
+    'ImageSize', 'check_image_size', 'parse_image_size', 'resize_labels',
+    'scale_image'
+]
 
 # 'original', the shorter side, or height and width.
 ImageSize = Union[str, int, Tuple[int, int]]
@@ -44,6 +47,30 @@ def check_image_size(img_size: ImageSize) -> ImageSize:
             "`img_size` must be None, 'original', the shorter side or (height,"
             f' width), at least {MIN_SIDE} pixels, got {img_size!r}')
     return sides if pair else img_size
+
+
+def parse_image_size(text: Optional[str]) -> Optional[ImageSize]:
+    """What the option of a command line means.
+
+    Args:
+        text (str, optional): Such as '224', '200x300' or 'original'.
+
+    Returns:
+        int | Tuple[int, int] | str | None: For :func:`check_image_size`.
+
+    Raises:
+        ValueError: If it is something else.
+
+    Example:
+        >>> parse_image_size('224'), parse_image_size('200x300')
+        (224, (200, 300))
+    """
+    if text is None or text == 'original':
+        return text
+    sides = tuple(int(side) for side in text.split('x'))
+    if len(sides) > 2:
+        raise ValueError('at most two numbers')
+    return sides if len(sides) == 2 else sides[0]
 
 
 def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Finds a ResNet in a checkpoint, whatever its authors call it.
 
-Inside, all ResNets have torchvision's names, which are those of MMPretrain and
-MMSegmentation, too: ``conv1``, ``bn1``, ``layer1`` to ``layer4``. They differ
-in what stands before: nothing (torchvision, DenseCL), ``encoder_q.`` (MoCo, and
-what is built on it, as by Van Gansbeke et al., NeurIPS 2021), ``backbone.``.
+Inside, all ResNets have torchvision's names, which are those of MMPretrain
+and MMSegmentation, too: ``conv1``, ``bn1``, ``layer1`` to ``layer4``. They
+differ in what stands before: nothing (torchvision, DenseCL), ``backbone.``,
+or ``encoder_q.`` (MoCo, and what is built on it, as by Van Gansbeke et al.,
+NeurIPS 2021).
 """
 
 import re

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmhierseg.ops import first_of_largest, knn, knn_retrieve
+from mmhierseg.ops import first_of_largest, knn, knn_retrieve, knn_search
 
 GOLDEN = Path(__file__).parents[1] / 'data/retrieval_knn.npz'
 
@@ -170,3 +170,38 @@ def test_bad_input(change, error, match):
 def test_first_of_largest():
     values = torch.tensor([[[1, 7, 7], [2, 2, 2]], [[0, 1, 2], [3, -1, 3]]])
     assert first_of_largest(values).tolist() == [[1, 0], [2, 0]]
+
+
+@pytest.mark.parametrize('k', [1, 5, 40])
+def test_search_gives_cosines_and_rows(k, small_blocks):
+    queries, bank, _ = data()
+    cosines, rows = knn_search(queries, bank, k)
+    every = torch.cosine_similarity(queries[:, None], bank[None], dim=2)
+    expected = every.sort(dim=1, descending=True)
+    torch.testing.assert_close(cosines, expected.values[:, :k])
+    assert torch.equal(rows, expected.indices[:, :k])
+
+
+def test_search_takes_the_first_of_equal_ones(small_blocks):
+    bank = torch.tensor([[0., 1.], [1., 0.], [2., 0.], [1., 0.]]).repeat(5, 1)
+    cosines, rows = knn_search(torch.tensor([[3., 0.]]), bank, 4)
+    assert rows.tolist() == [[1, 2, 3, 5]] and cosines.tolist() == [[1] * 4]
+
+
+def test_search_without_a_query():
+    cosines, rows = knn_search(torch.zeros(0, 3), torch.ones(4, 3), 2)
+    assert cosines.shape == rows.shape == (0, 2)
+    assert rows.dtype == torch.int64
+
+
+@pytest.mark.parametrize('queries, bank, k, error, message', [
+    (torch.ones(1, 2), torch.ones(0, 2), 1, ValueError, '`bank` is empty'),
+    (torch.ones(1, 2), torch.ones(3, 2), 4, ValueError, '`k` must .*3, got 4'),
+    (torch.ones(1, 2), torch.ones(3, 1), 1, ValueError, 'got 2 and 1'),
+    (torch.ones(1, 2).long(), torch.ones(3, 2), 1, TypeError, '`queries`'),
+    (torch.tensor([[1., torch.nan]]), torch.ones(3, 2), 1, ValueError,
+     'must be finite'),
+])
+def test_exceptions_of_searching(queries, bank, k, error, message):
+    with pytest.raises(error, match=message):
+        knn_search(queries, bank, k)

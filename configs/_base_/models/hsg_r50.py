@@ -40,3 +40,7 @@ model = dict(
 
 # Of the backbone, the neck and the transformers.
 sync_bn = 'torch'
+
+# What the demos do with an image unless told otherwise: the shorter side, of
+# one of 4:3 that is 512 pixels wide, as in the evaluation on VOC.
+hierarchy_inferencer = dict(img_size=384)

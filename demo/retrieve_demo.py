@@ -1,0 +1,183 @@
+#!/usr/bin/env python
+"""Show the segments of other images that are like one of an image.
+
+    python demo/retrieve_demo.py IMAGE --point X Y --bank FOLDER
+        --config CONFIG --checkpoint CHECKPOINT [--level LEVEL]
+
+The pixel (X, Y) names a segment of IMAGE; those of the images in FOLDER whose
+features are the nearest are drawn beside it, as one PNG. CONFIG is one of HSG
+or of a test by retrieval, configs/*/*_retrieval_*.py.
+"""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+from PIL import Image
+
+import mmhierseg  # noqa: F401  (first: repairs the installed stack)
+from mmhierseg.apis import ContextRetriever, Retrieval
+from mmhierseg.apis.images import image_name, read_image
+from mmhierseg.apis.outputs import save_sheet
+from mmhierseg.apis.scaling import parse_image_size
+from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg.visualization import SegmentView, retrieval_sheet
+
+DEFAULT_CONFIG = (
+    Path(__file__).resolve().parents[1] / 'configs/hsg/hsg_r18_scenes-96x96.py'
+)
+
+
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Show the segments of other images that are like one of '
+        'an image.')
+    parser.add_argument('image', metavar='IMAGE', help='image file')
+    parser.add_argument(
+        '--point',
+        nargs=2,
+        type=int,
+        required=True,
+        metavar=('X', 'Y'),
+        help='column and row of a pixel of the segment, from the upper left '
+        'corner')
+    parser.add_argument(
+        '--bank',
+        nargs='+',
+        required=True,
+        metavar='PATH',
+        help='where to look: folders and image files, or one file that '
+        '--save-bank has written')
+    parser.add_argument(
+        '--save-bank',
+        metavar='FILE',
+        help='keep the features of these images in a file, for other points '
+        'and images')
+    parser.add_argument(
+        '--config',
+        default=str(DEFAULT_CONFIG),
+        help='config of HSG or of a test by retrieval (default: the small '
+        'HSG, hsg_r18_scenes-96x96)')
+    parser.add_argument(
+        '--checkpoint',
+        help='checkpoint that fits the config (default: none, a random '
+        'model)')
+    parser.add_argument(
+        '--level',
+        type=int,
+        help="level of the segments: 0 is the finest, -1 the coarsest "
+        "(default: the config's)")
+    parser.add_argument(
+        '--num-neighbors',
+        type=int,
+        default=5,
+        metavar='K',
+        help='segments to find (default: 5)')
+    parser.add_argument(
+        '--out',
+        default='outputs/retrieval',
+        help='folder to write to (default: %(default)s)')
+    parser.add_argument(
+        '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
+    parser.add_argument(
+        '--img-size',
+        metavar='SIZE',
+        help="what images are scaled to: the shorter side in pixels, e.g. "
+        "384, height and width, e.g. 384x512, or 'original' (default: the "
+        "config's)")
+    parser.add_argument(
+        '--segment-size',
+        type=float,
+        metavar='PIXELS',
+        help='side of the average superpixel in the scaled image, of models '
+        "that take superpixels (default: the config's)")
+    parser.add_argument(
+        '--panel-size',
+        type=int,
+        default=240,
+        metavar='PIXELS',
+        help='side of the pictures on the sheet (default: 240)')
+    parser.add_argument(
+        '--show', action='store_true', help='open the sheet in a window')
+    args = parser.parse_args(argv)
+    try:
+        args.img_size = parse_image_size(args.img_size)
+    except ValueError:
+        parser.error("--img-size must be like 384, 384x512 or 'original', "
+                     f'got {args.img_size!r}')
+    return args
+
+
+def check_point(args: argparse.Namespace) -> None:
+    """Look whether the pixel is there before the bank is filled."""
+    height, width = read_image(args.image).shape[:2]
+    x, y = args.point
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(
+            f'--point must lie inside {args.image!r}, which has {width} x '
+            f'{height} pixels, numbered from 0: got {x} {y}')
+
+
+def make_retriever(args: argparse.Namespace) -> ContextRetriever:
+    """Build the model, and fill or read its bank."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter('always', UserWarning)
+        retriever = ContextRetriever(
+            args.config,
+            args.checkpoint,
+            level=args.level,
+            device=args.device,
+            img_size=args.img_size,
+            segment_size=args.segment_size)
+    if args.checkpoint is None:
+        print(f'Note: {notes[-1].message}. Give --checkpoint.')
+    if len(args.bank) == 1 and args.bank[0].endswith('.pth'):
+        retriever.load(args.bank[0])
+    else:
+        retriever.fill(args.bank)
+    bank = retriever.bank
+    print(f'{len(bank)} segments of {len(bank.meta["images"])} images')
+    if args.save_bank is not None:
+        bank.save(args.save_bank)
+        print(f'  {args.save_bank}')
+    return retriever
+
+
+def draw(found: Retrieval, name: str, panel_size: int) -> np.ndarray:
+    """Draw the sheet of what was found."""
+    matches = [
+        SegmentView(match.image, match.mask, Path(match.path).stem,
+                    f'{match.similarity:.2f}') for match in found.matches
+    ]
+    query = SegmentView(found.image, found.mask, name, point=found.point)
+    return retrieval_sheet(query, matches, f'{name}, level {found.level}',
+                           panel_size)
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Write the sheet and say where it is."""
+    args = parse_args(argv)
+    try:
+        check_point(args)
+        found = make_retriever(args)(args.image, tuple(args.point),
+                                     args.num_neighbors)
+        name = image_name(args.image, 0)
+        sheet = draw(found, name, args.panel_size)
+        x, y = found.point
+        path = save_sheet(args.out, f'{name}_{x}_{y}_level{found.level}.png',
+                          sheet)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        raise CommandError(error) from error
+    if args.show:
+        Image.fromarray(sheet).show()
+    for match in found.matches:
+        print(f'{match.similarity:.3f}  {match.path}')
+    print(f'  {path}')
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(main))

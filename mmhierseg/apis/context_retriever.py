@@ -1,0 +1,354 @@
+"""Visual context retrieval: what looks like a segment of a user's image.
+
+Where the test by retrieval takes the classes of the nearest neighbours of a
+segment (HSG, Ke et al., CVPR 2022), this shows the neighbours themselves. No
+class is needed: the memory bank is of any folder of images.
+
+Legend: H x W pixels of an image, M segments of a level, D channels.
+"""
+
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.structures import BaseDataElement
+from rich.progress import track
+from torch import Tensor, nn
+
+from mmhierseg.ops import knn_search
+from mmhierseg.registry import MODELS
+from mmhierseg.structures import MemoryBank
+from mmhierseg.superpixels.base import check_number
+
+from .devices import find_device
+from .images import ImageInput, list_images, read_image
+from .inputs import InputMaker
+from .model_settings import read_config, read_retrieval_settings
+from .scaling import ImageSize, resize_labels, scale_image
+from .weights import load_model_weights
+
+__all__ = ['ContextRetriever', 'Match', 'Retrieval']
+
+
+class Match(NamedTuple):
+    """A segment of the bank that is like the one that was looked for."""
+
+    path: str
+    """Path of its image."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8, RGB."""
+
+    mask: np.ndarray
+    """(H, W) bool: pixels of the segment."""
+
+    similarity: float
+    """Cosine of the two prototypes, in [-1, 1]."""
+
+
+class Retrieval(NamedTuple):
+    """A segment, and those that are like it."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8, RGB."""
+
+    mask: np.ndarray
+    """(H, W) bool: pixels of the segment that was looked for."""
+
+    point: Tuple[int, int]
+    """(x, y), the pixel that named it."""
+
+    level: int
+    """Level of the segments; 0 is the finest."""
+
+    matches: List[Match]
+    """The nearest ones, in falling order of similarity."""
+
+
+class _Segments(NamedTuple):
+    """Segments of an image."""
+
+    image: np.ndarray
+    labels: np.ndarray
+    """(H, W) int64 in the image's own size, -1 = none."""
+    prototypes: Tensor
+    """(M, D), of unit length."""
+    known: Tensor
+    """(M,) bool."""
+    num_levels: int
+
+
+class ContextRetriever:
+    """Finds the segments of a set of images that are like a given one.
+
+    Args:
+        model (str | Path | Config | dict): Config of ``HSG`` or
+            ``RetrievalSegmentor``: a path, 'mmhierseg::hsg/...', or a config.
+        weights (str, optional): Checkpoint that fits it, as for
+            tools/test.py. Defaults to None: random weights, with a warning.
+        level (int, optional): Level of the segments; 0 is the finest, -1 the
+            coarsest. Defaults to None, that of the config.
+        device (str, optional): Defaults to None, a GPU if there is one.
+        img_size (int | Tuple[int, int] | str, optional): Size that images are
+            scaled to, see :class:`HierarchyInferencer`. Defaults to None:
+            what the config's ``hierarchy_inferencer`` says, else 384 for the
+            shorter side.
+        segment_size (float, optional): Side of the average superpixel, for
+            models that take superpixels. Defaults to None, as in training.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint do not exist.
+        TypeError: If ``model`` or a number is of another type.
+        ValueError: If the config cannot be read or is of another model, the
+            checkpoint does not fit, there is no such device, or an option is
+            out of range.
+
+    Example:
+        >>> backbone = dict(type='mmseg.ResNet', depth=18, base_channels=4,
+        ...                 stem_channels=4)
+        >>> cfg = dict(model=dict(
+        ...     type='mmhierseg.RetrievalSegmentor', num_classes=2,
+        ...     embedder=dict(type='mmhierseg.FeatureMapEmbedder',
+        ...                   backbone=backbone),
+        ...     kmeans=dict(num_clusters=(2, 2))))
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter('ignore')  # random weights
+        ...     retriever = ContextRetriever(cfg, device='cpu', img_size=64)
+        >>> image = np.random.default_rng(0).integers(
+        ...     0, 256, (64, 96, 3), dtype=np.uint8)
+        >>> retriever.segments(image)[0].shape
+        (64, 96)
+    """
+
+    def __init__(self,
+                 model: Union[str, Path, Config, dict],
+                 weights: Optional[str] = None,
+                 level: Optional[int] = None,
+                 device: Optional[str] = None,
+                 img_size: Optional[ImageSize] = None,
+                 segment_size: Optional[float] = None) -> None:
+        if level is not None:
+            check_number('level', level, -math.inf, whole=True)
+        self.settings = read_retrieval_settings(
+            read_config(model), img_size, segment_size)
+        self.device = find_device(device)
+        self.model = self._build(weights)
+        if level is not None:
+            self.model.level = level
+        self.make_inputs = InputMaker(self.settings, self.device)
+        self.bank: Optional[MemoryBank] = None
+
+    # --------------------------------------------------------------- the bank
+
+    def fill(self,
+             images: Union[ImageInput, List[ImageInput]],
+             show_progress: bool = True) -> MemoryBank:
+        """Fill the memory bank with all segments of images.
+
+        Args:
+            images (str | Path | list): A folder, a file, or a list of these.
+                Only their paths are kept beside the segments, so they must
+                stay where they are.
+            show_progress (bool): Whether to show a progress bar. Defaults to
+                True.
+
+        Returns:
+            MemoryBank: An entry per segment; ``labels`` are the numbers of
+            the images.
+
+        Raises:
+            FileNotFoundError: If an image does not exist.
+            TypeError: If something is no path.
+            ValueError: If there is no image, one cannot be read, or there is
+                no such level.
+        """
+        paths = list_images(images)
+        if any(isinstance(path, np.ndarray) for path in paths):
+            raise TypeError('`images` must be files or folders, since what is '
+                            'found is read from them again, got an array')
+        features, numbers, segments = [], [], []
+        for i, path in enumerate(
+                track(paths, 'Memory bank') if show_progress else paths):
+            found = self._segment(path)
+            rows, = found.known.nonzero(as_tuple=True)
+            features.append(found.prototypes[rows].float())
+            numbers.append(torch.full_like(rows, i))
+            segments += rows.tolist()
+        self.bank = MemoryBank(
+            torch.cat(features), torch.cat(numbers),
+            dict(
+                self._meta(),
+                images=[os.path.abspath(path) for path in paths],
+                segments=segments))
+        return self.bank
+
+    def load(self, path: Union[str, os.PathLike]) -> MemoryBank:
+        """Take the memory bank that another retriever has saved.
+
+        Args:
+            path (str | os.PathLike): What ``bank.save`` has written.
+
+        Returns:
+            MemoryBank: The bank.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it holds no memory bank of images, or one of
+                another model, level or image size.
+        """
+        bank = MemoryBank.load(path)
+        lists = [bank.meta.get(key) for key in ('images', 'segments')]
+        if not all(isinstance(value, list) for value in lists):
+            raise ValueError(
+                f'the memory bank in {os.fspath(path)!r} does not say which '
+                'images it is of: it is one of a test; make one here from '
+                'images')
+        for name, value in self._meta().items():
+            if bank.meta.get(name) != value:
+                raise ValueError(
+                    f'the memory bank in {os.fspath(path)!r} was filled '
+                    f'otherwise: its `{name}` is {bank.meta.get(name)!r}, '
+                    f'here it is {value!r}. Fill it anew')
+        self.bank = bank
+        return bank
+
+    # -------------------------------------------------------------- searching
+
+    def segments(self, image: ImageInput) -> Tuple[np.ndarray, np.ndarray]:
+        """Segments of an image, and what they are compared by.
+
+        Args:
+            image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
+                uint8 in BGR order.
+
+        Returns:
+            Tuple[np.ndarray, np.ndarray]: Label map (H, W) int64, -1 = none,
+            and prototypes (M, D), of unit length.
+
+        Raises:
+            FileNotFoundError, TypeError, ValueError: If it cannot be read.
+        """
+        found = self._segment(image)
+        return found.labels, found.prototypes.cpu().numpy()
+
+    def __call__(self,
+                 image: ImageInput,
+                 point: Tuple[int, int],
+                 num_neighbors: int = 5) -> Retrieval:
+        """Find what is like the segment at a pixel.
+
+        Segments of the same file are left out.
+
+        Args:
+            image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
+                uint8 in BGR order.
+            point (Tuple[int, int]): (x, y): column and row of the pixel, from
+                the upper left corner.
+            num_neighbors (int): How many to find. Defaults to 5.
+
+        Returns:
+            Retrieval: The segment and the nearest ones in the bank.
+
+        Raises:
+            FileNotFoundError: If an image does not exist.
+            RuntimeError: If there is no bank.
+            TypeError: If a number is not whole.
+            ValueError: If the pixel lies outside the image or has no segment,
+                an image cannot be read, or the bank has not as many segments.
+        """
+        check_number('num_neighbors', num_neighbors, minimum=1, whole=True)
+        for name, value in zip('xy', point):
+            check_number(name, value, -math.inf, whole=True)
+        if self.bank is None:
+            raise RuntimeError('there is no memory bank to look in: call '
+                               '`fill` or `load` before')
+        query = self._segment(image)
+        segment = _segment_at(query, point)
+        rows = self._rows_of_others(image, num_neighbors)
+        cosines, places = knn_search(
+            query.prototypes[segment][None].float(),
+            self.bank.to(self.device).features[rows], num_neighbors)
+        level = self.model.level % query.num_levels
+        return Retrieval(
+            query.image, query.labels == segment, tuple(point), level,
+            self._matches(rows[places[0]].tolist(), cosines[0].tolist()))
+
+    def _rows_of_others(self, image: ImageInput, least: int) -> Tensor:
+        """Rows of the bank that are not of this image, (m,) int64."""
+        own = -1
+        if not isinstance(image, np.ndarray):
+            paths = self.bank.meta['images']
+            path = os.path.abspath(image)
+            own = paths.index(path) if path in paths else -1
+        rows, = (self.bank.labels != own).nonzero(as_tuple=True)
+        if len(rows) < least:
+            raise ValueError(
+                f'`num_neighbors` is {least}, but the memory bank has only '
+                f'{len(rows)} segments of other images: ask for fewer, or '
+                'fill it from more images')
+        return rows.to(self.device)
+
+    def _matches(self, rows: List[int], cosines: List[float]) -> List[Match]:
+        """Images and masks of rows of the bank; each image is read once."""
+        seen: Dict[str, _Segments] = {}
+        matches = []
+        for row, cosine in zip(rows, cosines):
+            path = self.bank.meta['images'][int(self.bank.labels[row])]
+            if path not in seen:
+                seen[path] = self._segment(path)
+            found = seen[path]
+            mask = found.labels == self.bank.meta['segments'][row]
+            matches.append(Match(path, found.image, mask, cosine))
+        return matches
+
+    # --------------------------------------------------------------- the model
+
+    def _build(self, weights: Optional[str]) -> nn.Module:
+        model = MODELS.build(self.settings.model)
+        if weights is not None:
+            load_model_weights(model, weights)
+        else:
+            warnings.warn(
+                'no `weights` were given: the model is random, and so is what '
+                'it takes for alike',
+                stacklevel=3)
+        return model.to(self.device).eval()
+
+    def _meta(self) -> Dict[str, Any]:
+        """What a bank must have been filled with to be this model's."""
+        return dict(
+            self.model.bank_meta(),
+            img_size=repr(self.settings.img_size),
+            superpixels=repr(self.settings.superpixels))
+
+    @torch.no_grad()
+    def _segment(self, source: ImageInput) -> _Segments:
+        """Segments of one image, at its own size."""
+        image = read_image(source)
+        scaled = scale_image(image, self.settings.img_size)
+        pixels = torch.from_numpy(scaled).permute(2, 0, 1)[None]
+        found = self.model.segments(
+            self.make_inputs(pixels), [BaseDataElement()])
+        labels = resize_labels(found.maps, image.shape[:2])
+        return _Segments(image, labels[0].cpu().numpy(), found.prototypes[0],
+                         found.known[0], found.hierarchy.num_levels)
+
+
+def _segment_at(segments: _Segments, point: Tuple[int, int]) -> int:
+    """Segment that a pixel lies in."""
+    x, y = point
+    height, width = segments.labels.shape
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(
+            f'`point` must lie inside the image, 0 <= x < {width} and '
+            f'0 <= y < {height}, got x = {x}, y = {y}')
+    segment = int(segments.labels[y, x])
+    if segment < 0 or not bool(segments.known[segment]):
+        raise ValueError(f'there is no segment at x = {x}, y = {y}: name '
+                         'another pixel')
+    return segment

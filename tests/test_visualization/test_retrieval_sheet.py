@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from mmhierseg.visualization import (
+    SegmentView,
+    highlight_segment,
+    retrieval_sheet,
+)
+
+from .test_prediction_sheet import contains, image_of
+
+
+def view(height, width, seed=0, **options):
+    image = np.roll(image_of(height, width), seed, axis=2)
+    mask = np.zeros((height, width), bool)
+    mask[height // 3:, width // 2:] = True
+    return SegmentView(image, mask, **options)
+
+
+def test_segment_keeps_its_colours_and_context_is_grey():
+    image, mask = view(24, 40)[:2]
+    drawn = highlight_segment(image, mask, line_width=1)
+    inside = mask.copy()
+    inside[8], inside[:, 20] = False, False  # the line
+    np.testing.assert_array_equal(drawn[inside], image[inside])
+    outside = ~mask
+    outside[7], outside[:, 19] = False, False
+    grey = np.rint(0.5 * image.mean(axis=2)[outside])
+    for channel in range(3):
+        np.testing.assert_array_equal(drawn[outside][:, channel], grey)
+    assert (drawn[8, 21:] == (255, 214, 10)).all()
+
+
+def test_stands_first_and_all_that_was_found_follows():
+    views = [view(24, 40, i, title=f'{i}') for i in range(5)]
+    sheet = retrieval_sheet(views[0], views[1:], panel_size=40, columns=4)
+    places = []
+    for image, mask, *_ in views:
+        drawn = highlight_segment(image, mask)
+        assert contains(sheet, drawn)
+        rows, columns = np.nonzero((sheet == drawn[0, 0]).all(axis=2))
+        places.append(next(
+            (int(y), int(x)) for y, x in zip(rows, columns)
+            if np.array_equal(sheet[y:y + 24, x:x + 40], drawn)))
+    tops, lefts = zip(*places)
+    # Three beside it; the fourth below them, not below the query.
+    assert tops[0] == tops[1] == tops[2] == tops[3] < tops[4]
+    assert lefts[0] < lefts[1] < lefts[2] < lefts[3]
+    assert lefts[4] == lefts[1]
+
+
+def test_images_of_any_shape():
+    tall, wide = view(40, 20), view(20, 40)
+    sheet = retrieval_sheet(tall, [wide], panel_size=40)
+    for image, mask, *_ in (tall, wide):
+        assert contains(sheet, highlight_segment(image, mask))
+    # Alone, what is wide takes no more height than it needs.
+    assert len(retrieval_sheet(wide, [wide], panel_size=40)) == (
+        len(sheet) - 20)
+
+
+def test_marks_the_pixel():
+    plain = view(30, 60)
+    for x, y in ((0, 0), (59, 29), (40, 10)):
+        sheet = retrieval_sheet(
+            plain._replace(point=(x, y)), [], panel_size=60)
+        red = (sheet == (230, 57, 70)).all(axis=2)
+        rows, columns = np.nonzero(red)
+        top, left = np.argwhere((sheet != 255).any(axis=2)).min(axis=0)
+        assert red.any()
+        if (x, y) == (40, 10):
+            assert abs(columns.mean() - left - 40) < 3
+            assert abs(rows.mean() - top - 10) < 3
+
+
+@pytest.mark.parametrize('query, options, error, message', [
+    (view(8, 9)._replace(mask=np.ones((9, 8), bool)), {}, ValueError,
+     r'`mask` must be as large as `image`, \(8, 9\), got \(9, 8\)'),
+    (view(8, 9), dict(panel_size=4), ValueError, '`panel_size` must be at'),
+    (view(8, 9), dict(columns=1), ValueError, '`columns` must be at least 2'),
+    (view(8, 9), dict(columns=2.5), TypeError, '`columns` must be an integer'),
+])
+def test_exceptions(query, options, error, message):
+    with pytest.raises(error, match=message):
+        retrieval_sheet(query, [], **options)
+
+
+@pytest.mark.parametrize('image, mask, error, message', [
+    (np.zeros((2, 3, 3)), np.zeros((2, 3), bool), TypeError, '`image` must be'
+     ' uint8, got dtype float64'),
+    (np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3), int), TypeError,
+     '`mask` must be bool, got dtype int64'),
+    (np.zeros((2, 3, 3), np.uint8), np.zeros((3, 2), bool), ValueError,
+     r'got \(2, 3, 3\) and \(3, 2\)'),
+    (np.zeros((2, 3), np.uint8), np.zeros((2, 3), bool), ValueError,
+     r'got \(2, 3\) and \(2, 3\)'),
+])
+def test_exceptions_of_highlighting(image, mask, error, message):
+    with pytest.raises(error, match=message):
+        highlight_segment(image, mask)
