@@ -11,7 +11,7 @@ from .test_prediction_sheet import contains, image_of
 
 
 def view(height, width, seed=0, **options):
-    image = np.roll(image_of(height, width), seed, axis=2)
+    image = np.roll(image_of(height, width), seed, axis=0)
     mask = np.zeros((height, width), bool)
     mask[height // 3:, width // 2:] = True
     return SegmentView(image, mask, **options)

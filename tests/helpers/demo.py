@@ -1,0 +1,66 @@
+"""Models, checkpoints and photographs that inference is shown with."""
+
+import torch
+from mmengine.registry import init_default_scope
+
+from mmhierseg.registry import MODELS
+
+from .cast import TINY
+from .hsg_configs import HSG_PATHS, shrink_hsg
+
+#: Of a tiny CAST, as a test by retrieval has it.
+CAST_RETRIEVAL = dict(
+    type='mmhierseg.RetrievalSegmentor',
+    data_preprocessor=dict(
+        type='mmhierseg.SuperpixelSegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        superpixels=dict(type='Grid', segment_size=8)),
+    embedder=dict(
+        type='mmhierseg.SegmentEmbedder',
+        backbone=dict(type='mmhierseg.CAST', out_type='segments', **TINY),
+        neck=dict(
+            type='mmpretrain.NonLinearNeck', in_channels=48, hid_channels=32,
+            out_channels=16, num_layers=2, with_avg_pool=False,
+            norm_cfg=dict(type='BN1d'))),
+    num_classes=3)
+
+
+def hsg_config(name='hsg_r18_scenes-96x96'):
+    """Config of a tiny HSG, of images whose shorter side is 64 pixels.
+
+    Args:
+        name (str): Of the config that is shrunk.
+
+    Returns:
+        Config: With the evaluation's k-means from 2 x 3 clusters.
+    """
+    cfg = shrink_hsg(HSG_PATHS[name])
+    cfg.model.kmeans_clusters = (2, 3)
+    cfg.hierarchy_inferencer = dict(img_size=64)
+    return cfg
+
+
+def save_weights(model, path, seed=3):
+    """Draw the weights of a model's config.
+
+    Statistics of batch normalisation are those of long training.
+
+    Args:
+        model (dict): Config of the model.
+        path (Path): File to write.
+        seed (int): Of the draw.
+
+    Returns:
+        nn.Module: The model, in evaluation mode.
+    """
+    init_default_scope('mmseg')
+    torch.manual_seed(seed)
+    built = MODELS.build(model)
+    for module in built.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    torch.save(dict(state_dict=built.state_dict(), meta={}), path)
+    return built.eval()

@@ -1,0 +1,248 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from helpers.demo import CAST_RETRIEVAL, hsg_config, save_weights
+from PIL import Image
+
+from mmhierseg.apis import ContextRetriever
+from mmhierseg.structures import MemoryBank
+
+from .conftest import picture
+
+
+@pytest.fixture(scope='module')
+def models(tmp_path_factory):
+    """Config and checkpoint of each kind of model."""
+    root = tmp_path_factory.mktemp('models')
+    configs = dict(
+        hsg=hsg_config(),
+        cast=dict(
+            model=CAST_RETRIEVAL, hierarchy_inferencer=dict(img_size=64)))
+    for name, cfg in configs.items():
+        save_weights(cfg['model'], root / f'{name}.pth')
+    return {name: (cfg, str(root / f'{name}.pth'))
+            for name, cfg in configs.items()}
+
+
+@pytest.fixture
+def filled(models, photos):
+    """A retriever with HSG whose bank is of three photographs."""
+    retriever = ContextRetriever(*models['hsg'], device='cpu')
+    retriever.fill(str(photos), show_progress=False)
+    return retriever
+
+
+@pytest.mark.parametrize('name, level, least, most', [
+    ('hsg', 0, 2, 6), ('hsg', 2, 1, 4), ('hsg', None, 2, 6),
+    ('cast', 1, 2, 8), ('cast', -1, 1, 2)
+])
+def test_bank_has_all_segments_of_a_level(models, photos, name, level, least,
+                                          most):
+    retriever = ContextRetriever(*models[name], level=level, device='cpu')
+    bank = retriever.fill(photos, show_progress=False)
+    names = [os.path.basename(path) for path in bank.meta['images']]
+    assert names == ['a.png', 'b.png', 'c.bmp']
+    for i, path in enumerate(bank.meta['images']):
+        labels, prototypes = retriever.segments(path)
+        own = bank.labels == i
+        number = np.unique(labels).size
+        assert int(own.sum()) == number and least <= number <= most
+        rows = np.array(bank.meta['segments'])[own.numpy()]
+        assert sorted(rows) == list(np.unique(labels))
+        np.testing.assert_allclose(bank.features[own], prototypes[rows],
+                                   atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['hsg', 'cast'])
+def test_finds_the_same_segment_in_a_copy(models, photos, tmp_path, name):
+    """A copy of the image is the nearest that there can be."""
+    shutil.copy(photos / 'b.png', tmp_path / 'query.png')
+    retriever = ContextRetriever(*models[name], level=1, device='cpu')
+    retriever.fill(photos, show_progress=False)
+    found = retriever(tmp_path / 'query.png', (70, 5), 2)
+    assert found.mask.shape == (48, 80) and found.mask[5, 70]
+    assert (found.point, found.level) == ((70, 5), 1)
+    best, second = found.matches
+    assert best.path == str(photos / 'b.png')
+    assert best.similarity == pytest.approx(1, abs=1e-5)
+    np.testing.assert_array_equal(best.mask, found.mask)
+    np.testing.assert_array_equal(best.image, found.image)
+    assert second.similarity <= best.similarity
+
+
+def test_nearest_by_cosine(filled, photos):
+    """Compared with all segments of the others, one by one."""
+    image = picture(30, 50, seed=7)[..., ::-1]
+    labels, prototypes = filled.segments(image)
+    found = filled(image, (3, 20), 4)
+    query = prototypes[labels[20, 3]]
+    expected = []
+    for path in sorted(photos.glob('*.[pb][nm][gp]')):
+        others, rows = filled.segments(path)
+        expected += [(float(query @ rows[i]), str(path), i, others)
+                     for i in np.unique(others)]
+    expected.sort(key=lambda entry: -entry[0])
+    for match, (cosine, path, i, others) in zip(found.matches, expected):
+        assert match.similarity == pytest.approx(cosine, abs=1e-5)
+        assert match.path == path
+        np.testing.assert_array_equal(match.mask, others == i)
+
+
+def test_own_segments_are_left_out(filled, photos):
+    """However the file is named."""
+    path = os.path.relpath(photos / 'a.png')
+    others = len(filled.bank) - int((filled.bank.labels == 0).sum())
+    found = filled(path, (0, 0), others)
+    assert {os.path.basename(match.path) for match in found.matches
+            } == {'b.png', 'c.bmp'}
+    with pytest.raises(ValueError, match=f'only {others} segments of other'):
+        filled(path, (0, 0), others + 1)
+
+
+def test_bank_in_a_file(filled, models, photos, tmp_path):
+    path = tmp_path / 'bank.pth'
+    filled.bank.save(path)
+    other = ContextRetriever(*models['hsg'], device='cpu')
+    other.load(path)
+    results = [retriever(photos / 'a.png', (9, 9), 3)
+               for retriever in (filled, other)]
+    first, second = (
+        [(match.path, match.similarity) for match in found.matches]
+        for found in results)
+    assert first == second
+    for options, name in ((dict(level=1), 'level'),
+                          (dict(img_size=32), 'img_size')):
+        retriever = ContextRetriever(*models['hsg'], device='cpu', **options)
+        with pytest.raises(ValueError, match=f'`{name}` is .* Fill it anew'):
+            retriever.load(path)
+    with pytest.warns(UserWarning, match='is random, and so is what'):
+        random = ContextRetriever(models['hsg'][0], device='cpu')
+    with pytest.raises(ValueError, match='`weights` is .* Fill it anew'):
+        random.load(path)
+
+
+def test_bank_of_a_test_is_not_of_images(filled, tmp_path):
+    MemoryBank(torch.eye(2), torch.tensor([0, 1])).save(tmp_path / 'b.pth')
+    with pytest.raises(ValueError, match='does not say which images'):
+        filled.load(tmp_path / 'b.pth')
+
+
+def test_image_of_the_bank_that_is_gone(filled, photos):
+    image = picture(40, 60)
+    os.remove(photos / 'c.bmp')
+    with pytest.raises(FileNotFoundError, match="c.bmp' does not exist"):
+        filled(image, (0, 0), len(filled.bank))
+
+
+@pytest.mark.parametrize('point', [(80, 0), (0, 48), (-1, 3), (3, -1)])
+def test_pixel_outside(filled, photos, point):
+    with pytest.raises(ValueError, match=(
+            r'0 <= x < 80 and 0 <= y < 48, got x = -?\d+, y = -?\d+')):
+        filled(photos / 'a.png', point)
+
+
+def test_pixel_without_a_segment(filled, photos, monkeypatch):
+    segment = filled._segment
+
+    def with_a_hole(source):
+        found = segment(source)
+        found.labels[2, 1] = -1
+        return found
+
+    monkeypatch.setattr(filled, '_segment', with_a_hole)
+    with pytest.raises(ValueError, match='no segment at x = 1, y = 2'):
+        filled(photos / 'a.png', (1, 2))
+
+
+@pytest.mark.parametrize('kind, level', [('hsg', 3), ('cast', 5),
+                                         ('hsg', -4)])
+def test_no_such_level(models, photos, kind, level):
+    retriever = ContextRetriever(*models[kind], level=level, device='cpu')
+    with pytest.raises(ValueError, match=f'`level` is {level}, .* 0 .fine. to'
+                       ):
+        retriever.fill(photos, show_progress=False)
+
+
+@pytest.mark.parametrize('images, error, message', [
+    ([np.zeros((4, 4, 3), np.uint8)], TypeError, 'must be files or folders'),
+    ('nowhere', FileNotFoundError, "'nowhere' does not exist"),
+    ([], ValueError, 'at least one image, got none'),
+])
+def test_nothing_to_fill_with(models, images, error, message):
+    retriever = ContextRetriever(*models['hsg'], device='cpu')
+    with pytest.raises(error, match=message):
+        retriever.fill(images)
+
+
+def test_empty_folder_and_no_bank(models, tmp_path):
+    retriever = ContextRetriever(*models['hsg'], device='cpu')
+    with pytest.raises(ValueError, match='holds no images'):
+        retriever.fill(tmp_path)
+    with pytest.raises(RuntimeError, match='call `fill` or `load` before'):
+        retriever(picture(8, 8), (0, 0))
+
+
+@pytest.mark.parametrize('arguments, error, message', [
+    (((0.5, 0), 1), TypeError, '`x` must be an integer'),
+    (((0, 0), 0), ValueError, '`num_neighbors` must be at least 1'),
+    (((0, 0), 99), ValueError, '`num_neighbors` is 99, .* fill it from more'),
+])
+def test_exceptions_of_a_call(filled, arguments, error, message):
+    with pytest.raises(error, match=message):
+        filled(picture(40, 60), *arguments)
+
+
+@pytest.mark.parametrize('options, error, message', [
+    (dict(level='fine'), TypeError, '`level` must be an integer'),
+    (dict(segment_size=8), ValueError, '`segment_size` .* takes none'),
+    (dict(img_size=2), ValueError, '`img_size` must be None'),
+])
+def test_exceptions_of_the_constructor(models, options, error, message):
+    with pytest.raises(error, match=message):
+        ContextRetriever(*models['hsg'], device='cpu', **options)
+
+
+def test_another_model():
+    with pytest.raises(ValueError, match="'mmhierseg.RetrievalSegmentor', got "
+                       "'MoCoV3'"):
+        ContextRetriever(dict(model=dict(type='MoCoV3')))
+
+
+def test_superpixels_of_the_config_and_their_size(models):
+    """As in testing, unless told otherwise."""
+    image = picture(64, 64)
+    counts = [
+        np.unique(ContextRetriever(
+            *models['cast'], level=0, device='cpu', **options).segments(
+                image)[0]).size
+        for options in ({}, dict(segment_size=16))
+    ]
+    assert counts == [64, 16]
+
+
+def test_any_backbone_by_kmeans(photos):
+    backbone = dict(type='mmseg.ResNet', depth=18, base_channels=4,
+                    stem_channels=4)
+    model = dict(
+        type='mmhierseg.RetrievalSegmentor', num_classes=2,
+        embedder=dict(type='mmhierseg.FeatureMapEmbedder', backbone=backbone),
+        kmeans=dict(num_clusters=(2, 2), location=True))
+    with pytest.warns(UserWarning, match='random'):
+        retriever = ContextRetriever(
+            dict(model=model), device='cpu', img_size=96)
+    bank = retriever.fill(photos, show_progress=False)
+    assert len(bank) <= 12
+    found = retriever(photos / 'a.png', (1, 1), 2)
+    assert len(found.matches) == 2 and found.level == 1
+
+
+def test_picture_of_an_image_at_another_size(models, tmp_path):
+    """Masks have the image's own size, whatever the model sees."""
+    Image.fromarray(picture(90, 130)).save(tmp_path / 'large.png')
+    retriever = ContextRetriever(*models['hsg'], device='cpu')
+    retriever.fill(tmp_path, show_progress=False)
+    match, = retriever(picture(20, 20), (0, 0), 1).matches
+    assert match.mask.shape == (90, 130) and match.image.shape == (90, 130, 3)
