@@ -3,7 +3,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmhierseg.apis.model_settings import read_config, read_settings
+from mmhierseg.apis.model_settings import (
+    read_config,
+    read_retrieval_settings,
+    read_settings,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CAST = dict(type='mmhierseg.CAST', arch='small')
@@ -139,3 +143,45 @@ def test_another_backbone():
         _settings(dict(backbone=dict(type='ResNet', depth=18)))
     with pytest.raises(ValueError, match="'mmhierseg.CAST', got None"):
         read_settings(Config(dict()))
+
+
+def test_hsg_is_built_whole():
+    cfg = read_config(ROOT / 'configs/hsg/hsg_r50_stage2_coco-448x448.py')
+    settings = read_settings(cfg)
+    assert settings == read_retrieval_settings(cfg)
+    assert settings.model == dict(cfg.model, type='mmhierseg.HSG')
+    assert settings.superpixels is None and settings.rgb
+    assert settings.img_size == 384
+    assert read_settings(cfg, 'original').img_size == 'original'
+    with pytest.raises(ValueError, match='this model takes none: leave it'):
+        read_settings(cfg, segment_size=16)
+
+
+@pytest.mark.parametrize('name, superpixels', [
+    ('cast/cast-s_retrieval_voc12-512', 'SEEDS'),  # of the pipeline
+    ('baselines/cast-s-grid_retrieval_voc12-512', 'Grid'),
+    ('baselines/vit-s_retrieval_voc12-512', None),
+    ('baselines/moco_r50_retrieval_voc12-512', None),
+])
+def test_models_of_retrieval(name, superpixels):
+    cfg = read_config(ROOT / f'configs/{name}.py')
+    settings = read_retrieval_settings(cfg)
+    found = settings.superpixels
+    assert (found and found['type']) == superpixels
+    assert superpixels is None or found['segment_size'] == 16
+    assert settings.model == dict(
+        cfg.model, type='mmhierseg.RetrievalSegmentor')
+    assert settings.img_size == 384
+    with pytest.raises(ValueError, match="'mmhierseg.CAST', got None"):
+        read_settings(cfg)
+
+
+def test_cast_of_retrieval_without_superpixels_of_its_own():
+    model = dict(type='RetrievalSegmentor', embedder=dict(backbone=CAST))
+    settings = read_retrieval_settings(Config(dict(model=model)))
+    assert settings.superpixels == dict(type='TorchSLIC', segment_size=16)
+
+
+def test_models_without_retrieval():
+    with pytest.raises(ValueError, match="RetrievalSegmentor', got 'MoCoV3'"):
+        read_retrieval_settings(Config(dict(model=dict(type='MoCoV3'))))
