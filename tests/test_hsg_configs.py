@@ -32,6 +32,13 @@ def folder(tmp_path_factory):
     return root
 
 
+@pytest.fixture(autouse=True)
+def unformatted(monkeypatch):
+    """MMEngine has yapf format each config, which takes half of the time."""
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode',
+                        lambda text, **options: (text, False))
+
+
 def save_first_stage(path):
     """Draw a checkpoint as the first stage leaves it."""
     torch.manual_seed(3)
