@@ -75,3 +75,8 @@ def test_processes_that_fail(job, message):
             CommandError, match=f'{message}.*; make again goes on from'):
         convert_all(its_process, [1, 2, job], 2, 'Numbers', processes=True,
                     again='make again')
+
+
+def test_what_cannot_be_sent():
+    with pytest.raises(Exception, match="[Cc]an't pickle|get local object"):
+        convert_all(lambda job: True, [1], 2, 'Numbers', processes=True)
