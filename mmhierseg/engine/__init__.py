@@ -3,12 +3,14 @@
 from .hooks import (
     AtomicCheckpointHook,
     HierarchyVisualizationHook,
+    LabelCheckHook,
     MemoryBankHook,
     RandomStateHook,
 )
 from .strategies import ShardedStrategy, wrap_by_class_name
 
 __all__ = [
-    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'MemoryBankHook',
-    'RandomStateHook', 'ShardedStrategy', 'wrap_by_class_name'
+    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
+    'MemoryBankHook', 'RandomStateHook', 'ShardedStrategy',
+    'wrap_by_class_name'
 ]

@@ -16,6 +16,8 @@ from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 from torch import nn
 
+from mmhierseg.engine import LabelCheckHook
+
 from .checkpoints import (
     check_matches,
     check_shares,
@@ -189,8 +191,12 @@ def _is_local(path: Optional[str]) -> bool:
 
 def _build_runner(cfg: Config) -> Runner:
     if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg)
+    else:
+        runner = Runner.from_cfg(cfg)
+    if not any(isinstance(hook, LabelCheckHook) for hook in runner.hooks):
+        runner.register_hook(LabelCheckHook())
+    return runner
 
 
 def _bare(model: nn.Module) -> nn.Module:
