@@ -4,6 +4,7 @@ import copy
 import json
 import re
 
+import mmengine
 import pytest
 import torch
 from helpers.configs import ROOT
@@ -38,6 +39,7 @@ HEADS = {
     'cast-s_segmenter_ade20k-512x512': 'SegmenterMaskTransformerHead',
     MASK2FORMER: 'Mask2FormerHead',
 }
+METAFILE = ROOT / 'configs/cast/metafile.yml'
 SIZES = [CROP, (40, 64), (48, 33)]
 needs_mmdet = pytest.mark.skipif(
     not has_mmdet(), reason='MMDetection, or an operator of MMCV, is missing')
@@ -139,6 +141,21 @@ def test_the_first_one_is_the_example():
         str(SWAP_PATHS['cast-s_upernet_ade20k-512x512'])).to_dict()
     shown = Config.fromfile(str(ROOT / 'docs/examples/upernet_cast-s.py'))
     assert own == shown.to_dict()
+
+
+def test_metafile_tells_iterations_and_batch():
+    entries = {
+        entry['Config']: entry['Metadata']
+        for entry in mmengine.load(METAFILE)['Models']
+    }
+    for path in SWAP_PATHS.values():
+        cfg = Config.fromfile(str(path), import_custom_modules=False)
+        metadata = entries[str(path.relative_to(ROOT))]
+        assert metadata['Iterations'] == cfg.train_cfg.max_iters
+        # As the name of what is inherited tells: 4xb2 is 4 GPUs of 2 images.
+        gpus, batch = re.search(r'_(\d)xb(\d)-', path.read_text()).groups()
+        assert cfg.train_dataloader.batch_size == int(batch)
+        assert metadata['Batch Size'] == int(gpus) * int(batch)
 
 
 @pytest.mark.parametrize('name', sorted(SWAP_PATHS))
