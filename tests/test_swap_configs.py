@@ -8,7 +8,7 @@ import mmengine
 import pytest
 import torch
 from helpers.configs import ROOT
-from helpers.dense import CROP, WIDTH
+from helpers.dense import CROP, WIDTH, train_in_two_parts
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from helpers.swap import (
     MASK2FORMER,
@@ -187,9 +187,7 @@ def _run(name, folder, tmp_path):
     config = str(tmp_path / 'config.py')
     shrink_swap(SWAP_PATHS[name]).dump(config)
     work = tmp_path / 'work'
-    launch.train([config, '--work-dir', str(work)])
-    log, = (path.read_text() for path in work.rglob('*.log'))
-    assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
+    log = train_in_two_parts(config, work)
     score = float(
         re.search(rf'Iter\(val\) \[{COUNTS[1]}/.*\] .* mIoU: ([\d.]+)',
                   log)[1])

@@ -1,4 +1,4 @@
-"""Hooks and strategies; optimizer constructors are not registered yet."""
+"""Hooks, constructors of optimizers, and strategies."""
 
 from .hooks import (
     AtomicCheckpointHook,
@@ -7,10 +7,11 @@ from .hooks import (
     MemoryBankHook,
     RandomStateHook,
 )
+from .optimizers import LayerDecayOptimWrapperConstructor
 from .strategies import ShardedStrategy, wrap_by_class_name
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
-    'MemoryBankHook', 'RandomStateHook', 'ShardedStrategy',
-    'wrap_by_class_name'
+    'LayerDecayOptimWrapperConstructor', 'MemoryBankHook', 'RandomStateHook',
+    'ShardedStrategy', 'wrap_by_class_name'
 ]

@@ -92,6 +92,7 @@ def test(argv: Optional[List[str]] = None) -> None:
     read_safely()
     cfg = with_test_options(read_config(args.config), args)
     cfg = for_cpu_processes(without_strategy(cfg))
+    _keep_config_of_training(cfg, args.config)
     checkpoint = None
     if _is_local(args.checkpoint):
         checkpoint = read_checkpoint(args.checkpoint)
@@ -162,6 +163,17 @@ def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
     write_record(path, record)
     runner.logger.info(f'Results, with what they were measured on: {path}')
     return metrics
+
+
+def _keep_config_of_training(cfg: Config, path: str) -> None:
+    """Have the runner write the config of a test under another name.
+
+    In the work directory of training it would overwrite that of training, by
+    one whose model, with ``--tta``, is wrapped.
+    """
+    name = f'test_{osp.basename(path)}'
+    # A Config takes every other attribute for a field.
+    object.__setattr__(cfg, '_filename', osp.join(osp.dirname(path), name))
 
 
 def _check_weights(model: nn.Module, cfg: Config,
