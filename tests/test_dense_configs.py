@@ -45,10 +45,14 @@ def test_trains_validates_and_tests(name, folder, tmp_path, monkeypatch):
     log = train_in_two_parts(config, work)
     score = re.search(r'Iter\(val\) \[4/4\] .* mIoU: ([\d.]+)', log)[1]
     metrics = tmp_path / 'metrics.json'
+    written = (work / 'config.py').read_text()
     launch.test([
-        config, str(work / 'iter_2.pth'), '--work-dir',
-        str(tmp_path / 'test'), '--out', str(metrics), '--out-item', 'metrics'
+        config, str(work / 'iter_2.pth'), '--work-dir', str(work), '--out',
+        str(metrics), '--out-item', 'metrics'
     ])
+    # Beside the config of training, which stays.
+    assert (work / 'test_config.py').is_file()
+    assert (work / 'config.py').read_text() == written
     # What validation measured, of the same weights.
     assert json.loads(metrics.read_text())['mIoU'] == pytest.approx(
         float(score), abs=1e-4)
