@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 import torch
+from helpers.cast import DATA
 from helpers.configs import load_config
+from helpers.hsg import with_resnet
 from helpers.hsg_configs import HSG_PATHS, shrink_hsg
 from helpers.oversegmentation_data import make_oversegmentation_data
 from helpers.segmentation_data import COUNTS
@@ -16,6 +18,8 @@ from mmengine.runner import Runner
 from mmhierseg.registry import MODELS
 from mmhierseg.utils import launch
 from mmhierseg.utils.errors import CommandError
+from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint
+from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 FIRST, SECOND = (
     'hsg_r50_stage1_coco-224x224', 'hsg_r50_stage2_coco-448x448')
@@ -30,6 +34,13 @@ def folder(tmp_path_factory):
     make_oversegmentation_data(root)
     save_first_stage(root / load_config(HSG_PATHS[SECOND]).stage1)
     return root
+
+
+@pytest.fixture(autouse=True)
+def unformatted(monkeypatch):
+    """MMEngine has yapf format each config, which takes half of the time."""
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode',
+                        lambda text, **options: (text, False))
 
 
 def save_first_stage(path):
@@ -116,6 +127,20 @@ def test_second_stage_without_the_first(folder, tmp_path, monkeypatch):
     config = write(cfg, tmp_path)
     with pytest.raises(CommandError, match='iter_350000.pth'):
         launch.train([config, '--work-dir', str(tmp_path / 'work')])
+
+
+def test_converted_checkpoint_fits():
+    """What the converter makes of the authors' file fills the model."""
+    source, _ = with_resnet(
+        load_plain_checkpoint(DATA / 'hsg_coco.pth'), 18, 'detectron2')
+    converted = convert_hsg_checkpoint(source)
+    cfg = shrink_hsg(HSG_PATHS[SECOND])
+    cfg.model.neck.out_channels = converted.head['embed_dims']
+    cfg.model.head.update(converted.head)
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(converted.state_dict)
+    hierarchy = model.eval().segments(torch.rand(1, 3, 64, 96)).hierarchy
+    assert hierarchy.num_levels == 3
 
 
 def test_other_level(folder, tmp_path, monkeypatch):

@@ -30,20 +30,29 @@ model = dict(
         multi_grid=(1, 2)),
     neck=dict(in_channels=128, out_channels=32),
     head=dict(
-        in_channels=32, embed_dims=32, pad_length=None, position_size=12,
-        grouping_weight=1., centroid_weight=1.),
+        in_channels=32,
+        embed_dims=32,
+        pad_length=None,
+        grouping_weight=0.2,
+        centroid_weight=0.2,
+        position_size=12),
     num_classes=13,
     kmeans_clusters=(4, 4))
-optim_wrapper = dict(optimizer=dict(lr=0.05))
+
+max_iters = 400
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
     dict(
         type='MultiStepLR',
-        milestones=[320, 560, 750],
+        milestones=[128, 224, 300],
         gamma=0.1,
         by_epoch=False),
 ]
-train_cfg = dict(max_iters=1000, val_interval=500)
-default_hooks = dict(checkpoint=dict(interval=500))
+train_cfg = dict(max_iters=max_iters, val_interval=200)
+train_dataloader = dict(batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)
+default_hooks = dict(
+    logger=dict(interval=20), checkpoint=dict(interval=200))
+randomness = dict(seed=0)
 # Shorter side of an image in the demos.
 hierarchy_inferencer = dict(img_size=128)

@@ -16,7 +16,6 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.structures import BaseDataElement
 from rich.progress import track
 from torch import Tensor, nn
 
@@ -332,8 +331,7 @@ class ContextRetriever:
         image = read_image(source)
         scaled = scale_image(image, self.settings.img_size)
         pixels = torch.from_numpy(scaled).permute(2, 0, 1)[None]
-        found = self.model.segments(
-            self.make_inputs(pixels), [BaseDataElement()])
+        found = self.model.segments(self.make_inputs(pixels))
         labels = resize_labels(found.maps, image.shape[:2])
         return _Segments(image, labels[0].cpu().numpy(), found.prototypes[0],
                          found.known[0], found.hierarchy.num_levels)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
-from mmengine.structures import BaseDataElement
 from PIL import Image
 from rich.progress import track
 from torch import Tensor, nn
@@ -363,9 +362,7 @@ class HierarchyInferencer(BaseInferencer):
     def _hierarchy(self, inputs: Tensor) -> SegmentHierarchy:
         if not self._is_whole:
             return self.model.forward_hierarchy(inputs).hierarchy
-        # No image is padded: there is nothing to tell of them.
-        samples = [BaseDataElement() for _ in inputs]
-        return self.model.segments(inputs, samples).hierarchy
+        return self.model.segments(inputs).hierarchy
 
     def _titles(self, num_levels: int) -> Optional[List[str]]:
         """Titles of the levels on a sheet."""

@@ -103,7 +103,7 @@ class TestRetrieval:
         model = tiny_hsg().eval()
         inputs, samples = labelled()
         with torch.no_grad():
-            found = model.segments(inputs, samples)
+            found = model.segments(inputs)
             pixels = F.normalize(
                 F.interpolate(model(inputs), (32, 48), mode='bilinear'),
                 dim=1)
