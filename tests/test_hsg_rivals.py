@@ -104,6 +104,20 @@ def test_segsort(name, folder, tmp_path, monkeypatch):
     assert {key.split('.')[0] for key in state} == {'backbone', 'neck'}
 
 
+def test_segsort_of_one_view(folder, tmp_path, monkeypatch):
+    """By the option that the README names."""
+    monkeypatch.chdir(folder)
+    cfg = shrink_hsg(RIVAL_PATHS[SEGSORT[1]])
+    work = tmp_path / 'work'
+    launch.train([
+        write(cfg, tmp_path), '--work-dir', str(work), '--no-validate',
+        '--cfg-options', 'train_dataloader.dataset.pipeline.2.num_views=1'
+    ])
+    log, = (path.read_text() for path in work.rglob('*.log'))
+    losses = re.findall(r' loss_img_sim: ([\d.]+)', log)
+    assert len(losses) == 2 and all(0 < float(v) < 10 for v in losses)
+
+
 @pytest.mark.parametrize('name', SEGSORT)
 def test_segsort_is_hsg_but_for_its_losses(name):
     cfg = load_config(RIVAL_PATHS[name])
@@ -198,6 +212,17 @@ def test_revisit_is_loaded_as_it_is(data, prefix, folder, tmp_path,
                checkpoint)
     metrics = metrics_of(config, checkpoint, tmp_path / 'test')
     assert set(metrics) == METRICS | {'NFCovering/level1'}
+    assert 0 < metrics['aAcc'] < 100
+
+
+def test_clusters_of_pixels(folder, tmp_path, monkeypatch):
+    """By the option that the README names."""
+    monkeypatch.chdir(folder)
+    cfg = shrink_rival_test(RIVAL_PATHS['moco_r50_retrieval_voc12-512'])
+    torch.save(dict(state_dict=draw_resnet()), tmp_path / 'resnet.pth')
+    metrics = metrics_of(
+        write(cfg, tmp_path), tmp_path / 'resnet.pth', tmp_path / 'test',
+        '--cfg-options', 'model.embedder.at=pixel')
     assert 0 < metrics['aAcc'] < 100
 
 

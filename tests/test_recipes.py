@@ -386,7 +386,7 @@ def test_all_that_is_trained_gets_a_gradient(name):
 
 
 @pytest.mark.parametrize('folder', ['cast', 'baselines', 'hsg'])
-def test_metafile_and_readme_tell_of_every_config(folder, configs):
+def test_metafile_and_readme_tell_of_every_config(folder):
     root = ROOT / 'configs' / folder
     readme = (root / 'README.md').read_text()
     entries = {
@@ -404,7 +404,7 @@ def test_metafile_and_readme_tell_of_every_config(folder, configs):
         assert entry['Name'] == path.stem
         assert f'`{entry["Name"]}.py`' in readme
         if 'Epochs' in entry['Metadata']:
-            cfg = configs[name]
+            cfg = load_config(path)
             assert entry['Metadata']['Epochs'] == cfg.train_cfg.max_epochs
             assert (entry['Metadata']['Batch Size'] ==
                     cfg.train_dataloader.batch_size * 8)
