@@ -5,10 +5,13 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           (arXiv 2204.11432); it has no such data.
 Command:  python tools/train.py configs/hsg/hsg_r18_scenes-96x96.py
           python tools/test.py configs/hsg/hsg_r18_scenes-96x96.py \
-              work_dirs/hsg_r18_scenes-96x96/iter_1000.pth
-Hardware: a CPU or any GPU.
+              work_dirs/hsg_r18_scenes-96x96/iter_400.pth
+Hardware: a CPU, one to two seconds an iteration, or any GPU.
 Data:     none.
-Status:   runs.
+Status:   runs - the machinery in minutes, not what the method can do: in a
+          trial of 120 iterations the loss by regions fell from 2.4 to 1.8, but
+          retrieval still took everything for background (5.8 mIoU), as before
+          training.
 
 A quarter of the channels, half the stride (8): views of 96 x 96 pixels have
 12 x 12 embeddings. Evaluated by retrieval on other scenes, of 128 x 128.
