@@ -1,7 +1,7 @@
 # Tuning for some minutes: all models on the same images in the same order.
 _base_ = ['../scenes.py']
 
-num_iters, warmup_iters = 256, 32
+num_iters, warmup_iters = 160, 20
 embed_dims = 64
 
 model = dict(

@@ -39,6 +39,6 @@ model = dict(
         kernel_size=1,
         concat_input=False,
         dropout_ratio=0.,
-        num_classes=13,
+        num_classes=5,
         norm_cfg=dict(type='BN'),
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True)))

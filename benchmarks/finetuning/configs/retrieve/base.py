@@ -1,5 +1,5 @@
 # Retrieval: each of an image's ten segments takes the class of its neighbours
-# among the segments of a thousand other images.
+# among the segments of 600 other images.
 _base_ = [
     '../scenes.py',
     '../../../../configs/_base_/models/retrieval_cast-s.py',
@@ -23,7 +23,7 @@ model = dict(
 bank_dataloader = dict(
     batch_size=1,
     num_workers=0,
-    dataset=dict(_base_.scenes, num_scenes=1000))
+    dataset=dict(_base_.scenes, num_scenes=600))
 custom_hooks = [
     dict(type='mmhierseg.MemoryBankHook', dataloader=bank_dataloader)
 ]
