@@ -52,10 +52,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--pairs', type=int, default=8192,
                         help='pairs of views to pre-train on')
-    parser.add_argument('--iters', nargs=2, type=int, default=[512, 160],
+    parser.add_argument('--iters', nargs=2, type=int, default=[512, 256],
                         metavar=('PRETRAIN', 'FINETUNE'),
-                        help='iterations of 64 pairs, and of 16 images')
-    parser.add_argument('--images', nargs=2, type=int, default=[600, 240],
+                        help='iterations of 64 pairs, and of 32 images')
+    parser.add_argument('--images', nargs=2, type=int, default=[1000, 400],
                         metavar=('BANK', 'TEST'),
                         help='images to look segments up in, and to test')
     parser.add_argument('--work-dir', type=Path,

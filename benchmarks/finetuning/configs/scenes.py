@@ -1,12 +1,12 @@
-# What tuning and retrieval share: part-whole scenes of 256 x 256, so that
-# 256 segments of 16 pixels a side make an image, and what is measured. As in
-# the papers, images are larger than the views of pre-training, and classes
-# fewer than what those show. Parts always have the colours of their kind: what
-# minutes of pre-training leave unrecognised would all be background.
+# What tuning and retrieval share: part-whole scenes of 128 x 128, so that 64
+# segments of 16 pixels a side make an image, and what is measured. As in the
+# papers, classes are fewer than what pre-training shows. Parts always have the
+# colours of their kind: what minutes of training leave unrecognised would all
+# be background.
 _base_ = ['../../../configs/_base_/default_runtime_seg.py']
 custom_imports = dict(imports=['mmhierseg', 'benchmarks.finetuning'])
 
-size = (256, 256)
+size = (128, 128)
 classes = ('background', 'aeroplane', 'bicycle', 'bird', 'boat')
 num_classes = len(classes)
 normalisation = dict(
@@ -33,7 +33,7 @@ test_dataloader = dict(
     batch_size=1,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(scenes, split='val', num_scenes=240))
+    dataset=dict(scenes, split='val', num_scenes=400))
 test_evaluator = [
     dict(type='IoUMetric', iou_metrics=['mIoU']),
     dict(type='mmhierseg.BoundaryFScore'),

@@ -1,7 +1,7 @@
 # Tuning for some minutes: all models on the same images in the same order.
 _base_ = ['../scenes.py']
 
-num_iters, warmup_iters = 160, 20
+num_iters, warmup_iters = 256, 32
 embed_dims = 64
 
 model = dict(
@@ -14,8 +14,8 @@ model = dict(
     backbone=dict(
         type='mmhierseg.CAST',
         arch=dict(embed_dims=embed_dims, depths=(1, 1, 1, 1), num_heads=4),
-        img_size=256,
-        num_clusters=(80, 40, 20, 10),
+        img_size=128,
+        num_clusters=(32, 16, 8, 4),
         out_type='segments'),
     decode_head=dict(
         type='mmhierseg.SegmentFCNHead',
@@ -30,14 +30,14 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=32,
     num_workers=0,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(_base_.scenes, pipeline=train_pipeline))
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05),
     paramwise_cfg=dict(
         norm_decay_mult=0.,
         bias_decay_mult=0.,

@@ -1,5 +1,5 @@
-# Retrieval: each of an image's ten segments takes the class of its neighbours
-# among the segments of 600 other images.
+# Retrieval: each of an image's eight segments takes the class of its neighbours
+# among the segments of 1000 other images.
 _base_ = [
     '../scenes.py',
     '../../../../configs/_base_/models/retrieval_cast-s.py',
@@ -16,14 +16,16 @@ model = dict(
                 depths=(1, 1, 1, 1),
                 num_heads=4),
             img_size=128,
-            num_clusters=(80, 40, 20, 10)),
+            num_clusters=(32, 16, 8, 4)),
         neck=dict(
             in_channels=embed_dims, hid_channels=512, out_channels=128)),
-    num_classes=_base_.num_classes)
+    num_classes=_base_.num_classes,
+    # Those after the third pooling; the fourth leaves four.
+    level=3)
 bank_dataloader = dict(
     batch_size=1,
     num_workers=0,
-    dataset=dict(_base_.scenes, num_scenes=600))
+    dataset=dict(_base_.scenes, num_scenes=1000))
 custom_hooks = [
     dict(type='mmhierseg.MemoryBankHook', dataloader=bank_dataloader)
 ]

@@ -11,4 +11,5 @@ _base_ = ['base.py']
 model = dict(
     embedder=dict(
         backbone=dict(arch=dict(depths=(4, )), num_clusters=())),
-    kmeans=dict(num_clusters=10))
+    kmeans=dict(num_clusters=8),
+    level=-1)

@@ -28,4 +28,5 @@ model = dict(
             img_size=128,
             patch_size=16,
             out_type='featmap')),
-    kmeans=dict(num_clusters=10))
+    kmeans=dict(num_clusters=8),
+    level=-1)
