@@ -385,7 +385,7 @@ def test_all_that_is_trained_gets_a_gradient(name):
 # -------------------------------------------------------------- descriptions
 
 
-@pytest.mark.parametrize('folder', ['cast', 'baselines'])
+@pytest.mark.parametrize('folder', ['cast', 'baselines', 'hsg'])
 def test_metafile_and_readme_tell_of_every_config(folder, configs):
     root = ROOT / 'configs' / folder
     readme = (root / 'README.md').read_text()

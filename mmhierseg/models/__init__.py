@@ -1,23 +1,33 @@
-"""Models: backbones, necks, heads, segmentors and data preprocessors."""
+"""Models: backbones, necks, heads, losses, segmentors, preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (
+    MultiViewSegDataPreProcessor,
     SuperpixelClsDataPreprocessor,
     SuperpixelSegDataPreProcessor,
     SuperpixelSelfSupDataPreprocessor,
 )
 from .heads import (
     FeatureMapEmbedder,
+    HSGHead,
     SegmentEmbedder,
     SegmentFCNHead,
     SegmentMaskTransformerHead,
 )
-from .necks import GraphPooling
-from .segmentors import HierarchyEncoderDecoder, RetrievalSegmentor
+from .losses import (
+    CentroidContrastLoss,
+    DMoNLoss,
+    PixelSegmentContrastLoss,
+)
+from .necks import ClusteringTransformer, EmbeddingNeck, GraphPooling
+from .segmentors import HSG, HierarchyEncoderDecoder, RetrievalSegmentor
 
 __all__ = [
-    'CAST', 'FeatureMapEmbedder', 'GraphPooling', 'HierarchyEncoderDecoder',
-    'RetrievalSegmentor', 'SegmentEmbedder', 'SegmentFCNHead',
-    'SegmentMaskTransformerHead', 'SuperpixelClsDataPreprocessor',
-    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+    'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
+    'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
+    'HierarchyEncoderDecoder', 'MultiViewSegDataPreProcessor',
+    'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
+    'SegmentFCNHead', 'SegmentMaskTransformerHead',
+    'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
+    'SuperpixelSelfSupDataPreprocessor'
 ]

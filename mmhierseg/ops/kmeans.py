@@ -2,8 +2,10 @@
 
 HSG (Ke et al., CVPR 2022, Sec. 3) makes its segments by it, and it makes
 segments of the features of any network, to compare hierarchies with. Given
-where it starts it is deterministic, also on a GPU: sums are products with
-matrices of zeros and ones, not atomic additions.
+where it starts it is deterministic: sums are products with matrices of zeros
+and ones on a GPU, where additions by index would be atomic, and additions by
+index on a CPU, where they are in order and 2 to 30 times faster (16 to 288
+clusters of 130 channels).
 
 Legend: B images, N points, K clusters, C channels. Labels are int64, -1 =
 none.
@@ -65,7 +67,7 @@ def spherical_kmeans(features: Tensor,
                          f'{num_iterations}')
     dtype = torch.promote_types(features.dtype, torch.float32)
     with torch.autocast(features.device.type, enabled=False):
-        unit = F.normalize(features.to(dtype), dim=2)
+        unit = F.normalize(features.to(dtype), dim=2).contiguous()
         if empty is not None:
             labels = labels.masked_fill(empty, -1)
             # Whatever is there, even NaN: sums are products with zeros.
@@ -134,6 +136,29 @@ def sum_by_label(features: Tensor, labels: Tensor,
         (tensor([[[0.],
                  [5.]]]), tensor([[0, 2]]))
     """
+    if features.device.type == 'cpu':
+        return _add_by_index(features, labels, num_labels)
+    return _multiply_by_membership(features, labels, num_labels)
+
+
+def _add_by_index(features: Tensor, labels: Tensor,
+                  num_labels: int) -> Tuple[Tensor, Tensor]:
+    """:func:`sum_by_label` by one pass over the points."""
+    batch, _, channels = features.shape
+    # The extra row of each image takes the points without a label.
+    rows = num_labels + 1
+    first = torch.arange(0, batch * rows, rows, device=labels.device)
+    index = torch.where(labels < 0, num_labels, labels) + first[:, None]
+    sums = features.new_zeros(batch * rows, channels)
+    sums = sums.index_add(0, index.flatten(), features.flatten(0, 1))
+    sizes = torch.bincount(index.flatten(), minlength=batch * rows)
+    return (sums.view(batch, rows, -1)[:, :-1],
+            sizes.view(batch, rows)[:, :-1])
+
+
+def _multiply_by_membership(features: Tensor, labels: Tensor,
+                            num_labels: int) -> Tuple[Tensor, Tensor]:
+    """:func:`sum_by_label` by products with matrices of zeros and ones."""
     batch, _, channels = features.shape
     sums = features.new_zeros(batch, num_labels, channels)
     sizes = labels.new_zeros(batch, num_labels)

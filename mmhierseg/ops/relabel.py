@@ -56,6 +56,48 @@ def compact_labels(labels: Tensor,
     return compact.view_as(labels), counts
 
 
+def joint_labels(*columns: Tensor) -> Tuple[Tensor, int]:
+    """Number the different tuples 0..n-1, in their lexicographic order.
+
+    "Region 7 of view 3" or "group 1 of image 90" become labels of one tensor,
+    however large the numbers are that they are made of.
+
+    Args:
+        columns (Tensor): Each (n,) of integers, one member of every tuple;
+            at least one column.
+
+    Returns:
+        Tuple[Tensor, int]: (n,) int64, equal where all members are; and how
+        many different tuples there are.
+
+    Raises:
+        TypeError: If a column holds no integers.
+        ValueError: If there is no column, or they differ in shape.
+
+    Example:
+        >>> joint_labels(torch.tensor([5, 5, 2]), torch.tensor([-1, 9, 9]))
+        (tensor([1, 2, 0]), 3)
+    """
+    if not columns:
+        raise ValueError('`columns` must be at least one tensor, got none')
+    labels, number = None, 0
+    for column in columns:
+        if column.is_floating_point() or column.is_complex():
+            raise TypeError(f'`columns` must hold integers, got '
+                            f'{column.dtype}')
+        if column.dim() != 1 or column.shape != columns[0].shape:
+            shapes = [tuple(column.shape) for column in columns]
+            raise ValueError('`columns` must be of one axis and of the same '
+                             f'length, got {shapes}')
+        values, column = column.unique(return_inverse=True)
+        if labels is not None:
+            # Both are below n now: their product is no too large number.
+            values, column = (labels * len(values) + column).unique(
+                return_inverse=True)
+        labels, number = column, len(values)
+    return labels, number
+
+
 def _rank_by_table(flat: Tensor, num_labels: int) -> Tuple[Tensor, Tensor]:
     """Rank of each label among those in use, by marking them in a table."""
     # The extra column takes the pixels without a label.

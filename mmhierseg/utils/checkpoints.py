@@ -21,6 +21,8 @@ from torch.serialization import add_safe_globals
 
 from .cast_checkpoint import CONVERTER, is_authors_state_dict
 from .errors import CommandError
+from .hsg_checkpoint import CONVERTER as HSG_CONVERTER
+from .hsg_checkpoint import is_authors_hsg
 from .safe_load import load_plain_checkpoint
 
 __all__ = [
@@ -90,7 +92,7 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
         dict: Its content.
 
     Raises:
-        CommandError: If it is missing, is no checkpoint, is one of the CAST
+        CommandError: If it is missing, is no checkpoint, is one of the
             authors' files, or holds what would have to be executed.
     """
     try:
@@ -100,10 +102,14 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise CommandError(f'{path!r} is no checkpoint: it holds a '
                            f'{type(checkpoint).__name__}')
-    if is_authors_state_dict(_weights(checkpoint)):
-        raise CommandError(
-            f'{path!r} is a checkpoint in the format of the authors of '
-            f'CAST. Convert it first: python {CONVERTER} {path} DST.pth')
+    for method, converter, found in (
+        ('CAST', CONVERTER, is_authors_state_dict(_weights(checkpoint))),
+        ('HSG', HSG_CONVERTER, is_authors_hsg(checkpoint))):
+        if found:
+            raise CommandError(
+                f'{path!r} is a checkpoint in the format of the authors of '
+                f'{method}. Convert it first: python {converter} {path} '
+                'DST.pth')
     return checkpoint
 
 

@@ -1,9 +1,17 @@
 """Converts many files: in parallel, with a progress bar, to be interrupted."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Sequence, TypeVar
+import pickle
+import signal
+from concurrent.futures import (
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from concurrent.futures.process import BrokenProcessPool
+from typing import Callable, Optional, Sequence, TypeVar
 
+import cv2
 from rich.console import Console
 from rich.progress import Progress
 
@@ -19,19 +27,29 @@ def default_workers() -> int:
     return os.cpu_count() or 1
 
 
-def convert_all(convert: Callable[[Job], bool], jobs: Sequence[Job],
-                workers: int, title: str) -> int:
-    """Convert files, each in a thread.
+def convert_all(convert: Callable[[Job], bool],
+                jobs: Sequence[Job],
+                workers: int,
+                title: str,
+                processes: bool = False,
+                again: str = 'the same command') -> int:
+    """Convert files, several at a time, and show the progress.
 
-    Decoding and encoding images, which is most of the work, runs in parallel
-    in threads.
+    Decoding and encoding images, which is most of the work of many
+    converters, runs in parallel in threads. What computes in Python needs
+    processes.
 
     Args:
         convert (Callable): Takes a job and returns whether there was
             something to do. It writes a file whole or not at all.
         jobs (Sequence): The jobs.
-        workers (int): Number of threads.
+        workers (int): Number of threads or processes.
         title (str): What the progress bar says.
+        processes (bool): Whether workers are processes. ``convert`` and the
+            jobs are sent to them then; a single one stays a thread.
+            Defaults to False.
+        again (str): What goes on after an error, for the message.
+            Defaults to 'the same command'.
 
     Returns:
         int: For how many jobs there was something to do.
@@ -46,17 +64,34 @@ def convert_all(convert: Callable[[Job], bool], jobs: Sequence[Job],
         2
     """
     new = 0
-    executor = ThreadPoolExecutor(workers)
+    executor = _executor(workers, convert if processes else None)
     try:
+        # Before the bar, whose thread processes must not be forked with.
+        results = executor.map(convert, jobs)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(title, total=len(jobs))
-            for written in executor.map(convert, jobs):
+            for written in results:
                 new += written
                 progress.advance(bar)
-    except (OSError, ValueError) as error:
-        raise CommandError(f'stopped: {error}. What was finished stays; the '
-                           'same command goes on from there') from error
+    except (OSError, ValueError, BrokenProcessPool) as error:
+        raise CommandError(f'stopped: {error}. What was finished stays; '
+                           f'{again} goes on from there') from error
     finally:
         # What has begun is finished, what has not is left out.
         executor.shutdown(cancel_futures=True)
     return new
+
+
+def _executor(workers: int, sent: Optional[Callable]) -> Executor:
+    """Threads, or processes that something is sent to."""
+    if sent is not None and workers > 1:
+        # What cannot be sent is an error now; the pool would wait for ever.
+        pickle.dumps(sent)
+        return ProcessPoolExecutor(workers, initializer=_start_worker)
+    return ThreadPoolExecutor(workers)
+
+
+def _start_worker() -> None:
+    """One thread each; the main process decides what an interrupt means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)

@@ -82,6 +82,16 @@ def _check_dataset(dataset: dict, key: str) -> None:
         path = osp.join(root, dataset['split'])
         if not _exists(path):
             raise _missing('image folder', path, f'{key}.data_root')
+    for i, step in enumerate(dataset.get('pipeline') or ()):
+        if str(step.get('type')).split('.')[-1] != 'LoadSegmentMap':
+            continue
+        folder = step.get('map_prefix')
+        if folder and not _exists(folder):
+            raise CommandError(
+                f'there is no folder of segment maps {folder!r} (in '
+                f'{osp.abspath(".")}): tools/dataset_converters/'
+                'generate_oversegmentation.py makes them. They may also be '
+                f'elsewhere: --cfg-options {key}.pipeline.{i}.map_prefix=PATH')
 
 
 def check_pretrained(cfg: Config) -> None:

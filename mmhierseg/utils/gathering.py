@@ -1,10 +1,15 @@
 """Collecting rows that processes have different numbers of."""
 
-import torch
-from mmengine.dist import all_gather
-from torch import Tensor
+from typing import Any, Tuple
 
-__all__ = ['gather_rows']
+import torch
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+__all__ = [
+    'divisor_of_mean', 'gather_rows', 'gather_rows_with_grad', 'largest_of_all'
+]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -45,3 +50,78 @@ def gather_rows(rows: Tensor) -> Tensor:
         part[:number]
         for part, number in zip(all_gather(padded), shapes[:, 0].tolist())
     ])
+
+
+def gather_rows_with_grad(rows: Tensor) -> Tuple[Tensor, int]:
+    """What :func:`gather_rows` gives, with gradients to all processes.
+
+    The gradient of a row is the sum of what it gets from the losses of all
+    processes. Averaged by DistributedDataParallel, it is that of the mean of
+    their losses. Both directions communicate, so every process must call
+    this, with rows that need a gradient if those of any other process do, and
+    go back through the result, also one that has no rows.
+
+    Args:
+        rows (Tensor): (n, ...) float, see :func:`gather_rows`; here, the
+            other axes must fit even where there are no rows.
+
+    Returns:
+        Tuple[Tensor, int]: (sum of n, ...), and where the rows of this
+        process begin.
+
+    Raises:
+        ValueError: If rows of different processes differ in shape.
+
+    Example:
+        >>> rows = torch.ones(3, 2, requires_grad=True)
+        >>> gathered, first = gather_rows_with_grad(rows)
+        >>> gathered.shape, first
+        (torch.Size([3, 2]), 0)
+    """
+    if get_world_size() == 1:
+        return rows, 0
+    number = torch.tensor([len(rows)])
+    first = int(sum(all_gather(number)[:get_rank()]))
+    return _GatherRows.apply(rows, first), first
+
+
+def divisor_of_mean(count: int) -> float:
+    """What a sum is divided by, for the mean of processes to be that of all.
+
+    Processes that have different numbers of things would count each of them
+    differently, if every process took its own mean.
+
+    Args:
+        count (int): How many this process has.
+
+    Returns:
+        float: Mean of the counts; 1 if all are 0.
+
+    Example:
+        >>> divisor_of_mean(3), divisor_of_mean(0)
+        (3.0, 1.0)
+    """
+    total = torch.tensor([count])
+    all_reduce(total)
+    return int(total) / get_world_size() or 1.
+
+
+def largest_of_all(number: int) -> int:
+    """Largest of the numbers that the processes have."""
+    return int(max(all_gather(torch.tensor([number]))))
+
+
+class _GatherRows(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, first: int) -> Tensor:
+        ctx.own = slice(first, first + len(rows))
+        return gather_rows(rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Tensor, None]:
+        # Contiguous, and a copy: it is written to.
+        grad = grad.clone(memory_format=torch.contiguous_format)
+        all_reduce(grad)
+        return grad[ctx.own], None

@@ -4,7 +4,12 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from mmhierseg.utils.gathering import gather_rows
+from mmhierseg.utils.gathering import (
+    divisor_of_mean,
+    gather_rows,
+    gather_rows_with_grad,
+    largest_of_all,
+)
 
 
 def gather_on_two(rank, port, folder):
@@ -19,4 +24,25 @@ def gather_on_two(rank, port, folder):
     with pytest.raises(ValueError, match=r'got \[\[3\], \[4\]\]'):
         gather_rows(torch.ones(1, 3 + rank))
     torch.save((both, one, none), folder / f'{rank}')
+    dist.destroy_process_group()
+
+
+def gather_gradients_on_two(rank, port, folder):
+    """Gradients of rows that both processes use, each in its own way."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    rows = torch.arange(2. + 4 * rank).view(-1, 2).requires_grad_()
+    gathered, first = gather_rows_with_grad(rows)
+    # Not contiguous on the way back.
+    (gathered.t() * torch.tensor([[1.], [10.]])**(1 + rank)).sum().backward()
+    none = torch.zeros(3 * rank, 4, requires_grad=True)
+    some, _ = gather_rows_with_grad(none)
+    (some.sum() * (1 + rank)).backward()
+    divisors = [
+        divisor_of_mean(count)
+        for count in (3 + 4 * rank, 2 * rank, 0)
+    ]
+    torch.save((gathered.detach(), first, rows.grad, none.grad, divisors,
+                largest_of_all(7 - rank)), folder / f'{rank}')
     dist.destroy_process_group()

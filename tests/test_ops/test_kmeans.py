@@ -115,6 +115,20 @@ def test_sums():
             assert sizes[i, k] == len(chosen)
 
 
+@pytest.mark.parametrize(
+    'form', [kmeans._add_by_index, kmeans._multiply_by_membership])
+def test_both_forms_of_sums(form):
+    """CPUs take one, GPUs the other; some labels are none, some empty."""
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn(3, 5, 29, generator=generator).transpose(1, 2)
+    labels = torch.randint(-1, 6, (3, 29), generator=generator)
+    sums, sizes = form(features, labels, 8)
+    belongs = labels[..., None] == torch.arange(8)
+    torch.testing.assert_close(
+        sums, torch.einsum('bnk,bnc->bkc', belongs.float(), features))
+    assert torch.equal(sizes, belongs.sum(dim=1))
+
+
 def test_grid_is_that_of_hsg():
     """Rounded linspace, rows first; H and W differ."""
     h, w = 7, 10

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmhierseg.ops import compact_labels
+from mmhierseg.ops import compact_labels, joint_labels
 from mmhierseg.ops.relabel import _rank_by_sort, _rank_by_table
 
 
@@ -69,3 +69,35 @@ def test_non_contiguous_input():
 def test_exceptions(labels, error, message):
     with pytest.raises(error, match=message):
         compact_labels(labels)
+
+
+@pytest.mark.parametrize('columns', [1, 2, 3])
+def test_joint_labels(columns):
+    generator = torch.Generator().manual_seed(columns)
+    values = [
+        torch.randint(-2, 3, (50, ), generator=generator) * 2**61
+        for _ in range(columns)
+    ]
+    labels, number = joint_labels(*values)
+    members = list(zip(*(value.tolist() for value in values)))
+    names = sorted(set(members))
+    assert labels.tolist() == [names.index(member) for member in members]
+    assert number == len(names)
+
+
+def test_joint_labels_of_nothing():
+    labels, number = joint_labels(torch.zeros(0).long(), torch.zeros(0).int())
+    assert labels.shape == (0, ) and labels.dtype == torch.int64
+    assert number == 0
+
+
+@pytest.mark.parametrize('columns, error, match', [
+    ([], ValueError, 'at least one'),
+    ([torch.zeros(3)], TypeError, 'integers, got torch.float32'),
+    ([torch.zeros(3).long(), torch.zeros(4).long()], ValueError,
+     r'got \[\(3,\), \(4,\)\]'),
+    ([torch.zeros(3, 1).long()], ValueError, r'got \[\(3, 1\)\]'),
+])
+def test_joint_labels_of_bad_input(columns, error, match):
+    with pytest.raises(error, match=match):
+        joint_labels(*columns)

@@ -128,6 +128,14 @@ def test_authors_files_name_the_converter(tmp_path, checkpoint):
         read_checkpoint(str(path))
 
 
+def test_files_of_hsgs_authors_name_theirs(tmp_path):
+    path = tmp_path / 'authors.pth'
+    weights = {'resnet_backbone.conv1.weight': torch.zeros(1)}
+    torch.save(dict(embedding_model=weights, prediction_model={}), path)
+    with pytest.raises(CommandError, match=r'hsg2mmhierseg\.py'):
+        read_checkpoint(str(path))
+
+
 def test_options_of_a_training_program_are_read(tmp_path):
     path = tmp_path / 'other.pth'
     torch.save(dict(model=dict(w=torch.ones(1)), args=Namespace(lr=3)), path)

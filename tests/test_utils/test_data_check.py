@@ -30,6 +30,20 @@ def test_data_that_is_there(root):
     check(dict(type='A'))
 
 
+def test_segment_maps(root):
+    load = dict(type='mmhierseg.LoadSegmentMap', map_prefix=f'{root}/maps')
+    dataset = dict(type='A', data_root=root,
+                   pipeline=[dict(type='Load'), load])
+    with pytest.raises(
+            CommandError,
+            match='no folder of segment maps .*generate_oversegmentation.py.*'
+            r'train_dataloader\.dataset\.pipeline\.1\.map_prefix=PATH'):
+        check(dataset)
+    for prefix in (f'{root}/images', None):
+        load['map_prefix'] = prefix
+        check(dataset)
+
+
 @pytest.mark.parametrize('content', ['', '\n \n'])
 def test_empty_list(root, content):
     with open(f'{root}/empty.txt', 'w') as file:

@@ -9,17 +9,14 @@ and segmentation models alike, without executing anything in them::
 """
 
 import argparse
-import os
 import sys
-from collections import Counter
 
-import torch
-
-import mmhierseg  # first: repairs the installed stack
+import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg.utils.cast_checkpoint import (
     ConvertedCheckpoint,
     convert_cast_checkpoint,
 )
+from mmhierseg.utils.converted import report_left, save_converted
 from mmhierseg.utils.errors import CommandError, run_command
 from mmhierseg.utils.safe_load import load_plain_checkpoint
 
@@ -43,33 +40,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def save(converted: ConvertedCheckpoint, dst: str, options: dict) -> None:
-    """Write the checkpoint under its name only once it is whole."""
-    os.makedirs(os.path.dirname(os.path.abspath(dst)), exist_ok=True)
-    meta = dict(
-        mmhierseg_version=mmhierseg.__version__,
-        source_kind=converted.kind,
-        backbone=converted.backbone,
-        **options)
-    partial = f'{dst}.partial'
-    try:
-        torch.save(dict(state_dict=converted.state_dict, meta=meta), partial)
-        os.replace(partial, dst)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
-
-
 def report(converted: ConvertedCheckpoint, dst: str) -> None:
     """Say what was converted, and what was not."""
     print(f'kind: {converted.kind}; {len(converted.state_dict)} tensors '
           f'written to {dst}')
-    if converted.unconverted:
-        print(f'not converted ({len(converted.unconverted)}):')
-    groups = Counter('.'.join(key.split('.')[:3])
-                     for key in converted.unconverted)
-    for group, number in sorted(groups.items()):
-        print(f'  {group}' + (f'.* ({number} tensors)' if number > 1 else ''))
+    report_left(converted.unconverted)
     options = ', '.join(f'{key}={value!r}'
                         for key, value in converted.backbone.items())
     print("backbone of the authors' model, with `num_clusters` as in their "
@@ -85,10 +60,9 @@ def main() -> None:
             load_plain_checkpoint(args.src), **options)
     except (FileNotFoundError, ValueError) as error:
         raise CommandError(str(error)) from error
-    try:
-        save(converted, args.dst, options)
-    except (OSError, RuntimeError) as error:
-        raise CommandError(f'cannot write {args.dst!r}: {error}') from error
+    meta = dict(
+        source_kind=converted.kind, backbone=converted.backbone, **options)
+    save_converted(converted.state_dict, args.dst, meta)
     report(converted, args.dst)
 
 

@@ -1,6 +1,7 @@
 """Transforms for data pipelines: images, label maps, superpixels."""
 
 from .attach import AttachSegmentMap
+from .generate_oversegmentation import GenerateOverSegmentation
 from .generate_superpixels import GenerateSuperpixels
 from .load_image import LoadImage
 from .load_panoptic_map import LoadPanopticMap
@@ -8,6 +9,6 @@ from .load_part_map import LoadPartMap
 from .load_segment_map import LoadSegmentMap
 
 __all__ = [
-    'AttachSegmentMap', 'GenerateSuperpixels', 'LoadImage', 'LoadPanopticMap',
-    'LoadPartMap', 'LoadSegmentMap'
+    'AttachSegmentMap', 'GenerateOverSegmentation', 'GenerateSuperpixels',
+    'LoadImage', 'LoadPanopticMap', 'LoadPartMap', 'LoadSegmentMap'
 ]

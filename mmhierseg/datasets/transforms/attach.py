@@ -48,7 +48,7 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
             'them only. Maps are carried by the transforms that treat '
             "`seg_fields`, such as MMSegmentation's Resize, RandomResize, "
             'RandomCrop and RandomFlip; padding is done by the data '
-            'preprocessor')
+            'preprocessor, or by Pad after AttachSegmentMap')
     if labels.size and labels.max() >= LABEL_LIMIT:
         raise ValueError(f'`segment_map` must hold labels below {LABEL_LIMIT}'
                          f' (2^24), got {labels.max()}: number the segments '
@@ -58,6 +58,37 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     labels = np.maximum(labels, -1) if labels.dtype.kind == 'i' else labels
     return np.concatenate(
         (image.astype(dtype), labels[..., None].astype(dtype)), axis=2)
+
+
+def add_segment_map(results: dict, labels: np.ndarray,
+                    attach: bool) -> dict:
+    """Put a segment map where geometric transforms find it, or on the image.
+
+    Args:
+        results (dict): Result dict of the pipeline.
+        labels (np.ndarray): (H, W) integer; negative = none.
+        attach (bool): Whether to make the map a part of the image at once.
+
+    Returns:
+        dict: ``results``, with another ``img``, or with ``segment_map`` and
+        another ``seg_fields``.
+
+    Raises:
+        TypeError: If ``attach`` and image or map have a wrong type.
+        ValueError: If ``attach`` and they do not fit.
+
+    Example:
+        >>> add_segment_map({}, np.array([[0, 1]]), attach=False)
+        {'segment_map': array([[0, 1]]), 'seg_fields': ['segment_map']}
+    """
+    if attach:
+        results['img'] = attach_segment_map(results['img'], labels)
+    else:
+        results['segment_map'] = labels
+        # Not in place: the list may belong to the data set.
+        results['seg_fields'] = [*results.get('seg_fields', ()),
+                                 'segment_map']
+    return results
 
 
 def check_image(image: np.ndarray) -> None:
@@ -90,7 +121,10 @@ def check_image(image: np.ndarray) -> None:
 class AttachSegmentMap(BaseTransform):
     """Make the segment map that was loaded a part of the image.
 
-    Comes after all geometric and colour transforms, right before packing.
+    Comes after all geometric and colour transforms, right before packing. Only
+    MMCV's ``Pad`` may come in between, which pads the four channels together:
+    ``pad_val=dict(img=(103.53, 116.28, 123.675, -1))`` is the mean of BGR
+    images and no segment.
 
     Required Keys:
 

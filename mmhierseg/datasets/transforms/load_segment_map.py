@@ -1,28 +1,25 @@
 """Segment maps from PNG files."""
 
-import io
 import os.path as osp
 from typing import Optional
 
-import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image
 
 from mmhierseg.registry import TRANSFORMS
 
-from .attach import attach_segment_map
-from .load_image import read_file, unreadable
-
-#: Modes of Pillow that hold one integer per pixel.
-_PLAIN_MODES = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
+from .attach import add_segment_map
+from .load_image import read_file
+from .segment_map_png import decode_segment_map
 
 
 @TRANSFORMS.register_module()
 class LoadSegmentMap(BaseTransform):
     """Load the over-segmentation of an image from a PNG.
 
-    Three kinds of file are understood: grey values of 8 or 16 bits, palette
-    indices, and colours that stand for the number R + 256 G + 65536 B.
+    ``tools/dataset_converters/generate_oversegmentation.py`` writes such
+    PNGs; those that HSG's authors publish are read as they are. Understood
+    are grey values of 8 or 16 bits, palette indices, and colours that stand
+    for the number R + 256 G + 65536 B.
 
     The map goes into ``results['segment_map']`` and is carried along by the
     transforms that treat ``seg_fields``: MMSegmentation's Resize,
@@ -95,14 +92,19 @@ class LoadSegmentMap(BaseTransform):
 
         Raises:
             FileNotFoundError: If there is no map.
-            ValueError: If it cannot be read, holds no labels, does not have
-                the size of the image, or its place is not known.
+            ValueError: If it cannot be read, holds no labels or nothing but
+                ``ignore_label``, does not have the size of the image, or its
+                place is not known.
         """
         path = self._find(results)
-        labels = decode_segment_map(
-            read_file(path, 'segment map', self.backend_args), path)
+        labels = decode_segment_map(self._read(path, results), path)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
+            if (labels < 0).all():
+                raise ValueError(
+                    f"segment map '{path}' has no segment: all of its pixels "
+                    f'are `ignore_label` {self.ignore_label}. Make the map '
+                    'anew, or remove it and its image from the data set')
         if 'img' in results and labels.shape != results['img'].shape[:2]:
             raise ValueError(
                 f"segment map '{path}' is {labels.shape[0]} x "
@@ -111,14 +113,19 @@ class LoadSegmentMap(BaseTransform):
                 f"{results['img'].shape[0]} x {results['img'].shape[1]}: "
                 'make the map from this image, and load it before any '
                 'transform that changes the size')
-        if self.attach:
-            results['img'] = attach_segment_map(results['img'], labels)
-        else:
-            results['segment_map'] = labels
-            # Not in place: the list may belong to the data set.
-            results['seg_fields'] = [*results.get('seg_fields', ()),
-                                     'segment_map']
-        return results
+        return add_segment_map(results, labels, self.attach)
+
+    def _read(self, path: str, results: dict) -> bytes:
+        """Content of a file."""
+        try:
+            return read_file(path, 'segment map', self.backend_args)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"segment map '{path}' of image '{results.get('img_path')}' "
+                'does not exist: check `map_prefix` and `img_prefix`; '
+                'tools/dataset_converters/generate_oversegmentation.py makes '
+                'the maps of a folder of images, and those that are missing '
+                'with --resume') from error
 
     def _find(self, results: dict) -> str:
         """Path of the map."""
@@ -145,38 +152,3 @@ class LoadSegmentMap(BaseTransform):
                 f'img_prefix={self.img_prefix!r}, suffix={self.suffix!r}, '
                 f'ignore_label={self.ignore_label}, attach={self.attach}, '
                 f'backend_args={self.backend_args})')
-
-
-def decode_segment_map(content: bytes, path: str) -> np.ndarray:
-    """Decode a PNG of segment labels.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the messages.
-
-    Returns:
-        np.ndarray: (H, W) int32, 0 to 2^24 - 1.
-
-    Raises:
-        ValueError: If the file is unreadable or truncated, or its pixels are
-            no labels.
-    """
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            pixels = np.asarray(image)
-            mode, kind = image.mode, image.format
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(unreadable(path, 'segment map', error)) from error
-    if kind != 'PNG':
-        raise ValueError(f"segment map '{path}' must be a PNG, which keeps "
-                         f'labels as they are, got {kind}')
-    if mode in _PLAIN_MODES:
-        return pixels.astype(np.int32)
-    if mode == 'RGB':
-        red, green, blue = np.moveaxis(pixels.astype(np.int32), 2, 0)
-        return red + 256 * green + 65536 * blue
-    raise ValueError(
-        f"segment map '{path}' has pixels of mode {mode!r}; expected labels "
-        'as grey values of 8 or 16 bits, palette indices or RGB '
-        '(R + 256 G + 65536 B) without transparency')

@@ -20,12 +20,16 @@ else:
         'SuperpixelSelfSupDataPreprocessor', 'mmpretrain')
 
 if find_spec('mmseg') is not None:
+    from .multi_view_data_preprocessor import MultiViewSegDataPreProcessor
     from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
 else:
+    MultiViewSegDataPreProcessor = register_placeholder(
+        'MultiViewSegDataPreProcessor', 'mmseg')
     SuperpixelSegDataPreProcessor = register_placeholder(
         'SuperpixelSegDataPreProcessor', 'mmseg')
 
 __all__ = [
-    'SuperpixelClsDataPreprocessor', 'SuperpixelMixin',
-    'SuperpixelSegDataPreProcessor', 'SuperpixelSelfSupDataPreprocessor'
+    'MultiViewSegDataPreProcessor', 'SuperpixelClsDataPreprocessor',
+    'SuperpixelMixin', 'SuperpixelSegDataPreProcessor',
+    'SuperpixelSelfSupDataPreprocessor'
 ]

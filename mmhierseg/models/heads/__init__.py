@@ -5,7 +5,9 @@ from importlib.util import find_spec
 from mmhierseg.utils.placeholder import register_placeholder
 
 from .feature_map_embedder import FeatureMapEmbedder
+from .hsg_head import HSGHead
 from .segment_embedder import SegmentEmbedder, SegmentEmbeddings
+from .segment_groups import SegmentGroups
 from .segmenter_weights import load_segmenter_weights
 
 if find_spec('mmseg') is not None:
@@ -17,6 +19,7 @@ else:
         'SegmentMaskTransformerHead', 'mmseg')
 
 __all__ = [
-    'FeatureMapEmbedder', 'SegmentEmbedder', 'SegmentEmbeddings',
-    'SegmentFCNHead', 'SegmentMaskTransformerHead', 'load_segmenter_weights'
+    'FeatureMapEmbedder', 'HSGHead', 'SegmentEmbedder', 'SegmentEmbeddings',
+    'SegmentFCNHead', 'SegmentGroups', 'SegmentMaskTransformerHead',
+    'load_segmenter_weights'
 ]

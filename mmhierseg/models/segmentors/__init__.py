@@ -6,10 +6,12 @@ from mmhierseg.utils.placeholder import register_placeholder
 
 if find_spec('mmseg') is not None:
     from .hierarchy_encoder_decoder import HierarchyEncoderDecoder
+    from .hsg import HSG
     from .retrieval_segmentor import RetrievalSegmentor
 else:
+    HSG = register_placeholder('HSG', 'mmseg')
     HierarchyEncoderDecoder = register_placeholder('HierarchyEncoderDecoder',
                                                    'mmseg')
     RetrievalSegmentor = register_placeholder('RetrievalSegmentor', 'mmseg')
 
-__all__ = ['HierarchyEncoderDecoder', 'RetrievalSegmentor']
+__all__ = ['HSG', 'HierarchyEncoderDecoder', 'RetrievalSegmentor']

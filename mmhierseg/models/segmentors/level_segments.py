@@ -20,7 +20,9 @@ from mmhierseg.structures import SegmentHierarchy
 from ..heads.segment_embedder import SegmentEmbeddings
 from ..utils import SegmentKMeans
 
-__all__ = ['LevelSegments', 'segments_of_level']
+__all__ = [
+    'LevelSegments', 'check_level', 'segments_of_level', 'without_padding'
+]
 
 
 class LevelSegments(NamedTuple):
@@ -63,7 +65,7 @@ def segments_of_level(output: SegmentEmbeddings,
         ValueError: If there is no such level.
     """
     embeddings, parents = output.embeddings, output.hierarchy.parents
-    labels = _without_padding(output.hierarchy.labels, data_samples)
+    labels = without_padding(output.hierarchy.labels, data_samples)
     sizes = segment_sizes(labels, embeddings.size(1))
     empty = sizes == 0
     if output.empty is not None:
@@ -71,12 +73,8 @@ def segments_of_level(output: SegmentEmbeddings,
     if kmeans is not None:
         parents = [kmeans(embeddings, labels, empty)]
     hierarchy = SegmentHierarchy(labels, parents)
-    num_levels = hierarchy.num_levels
-    if not -num_levels <= level < num_levels:
-        raise ValueError(
-            f'`level` is {level}, but the hierarchy has {num_levels} levels, '
-            f'0 (fine) to {num_levels - 1} (coarse)')
-    if level % num_levels == 0:
+    check_level(level, hierarchy.num_levels)
+    if level % hierarchy.num_levels == 0:
         # Also of segments beyond the last one that has a pixel.
         assignment = torch.arange(
             embeddings.size(1), device=labels.device).expand_as(sizes)
@@ -90,9 +88,34 @@ def segments_of_level(output: SegmentEmbeddings,
         prototypes.abs().amax(dim=2) > 0, hierarchy)
 
 
-def _without_padding(labels: Tensor,
-                     data_samples: Sequence[BaseDataElement]) -> Tensor:
-    """Take the segments off pixels that the preprocessor has added."""
+def check_level(level: int, num_levels: int) -> None:
+    """Check that a hierarchy has a level.
+
+    Args:
+        level (int): Level; negative ones count from the coarsest.
+        num_levels (int): Number of levels that there are.
+
+    Raises:
+        ValueError: If it is not one of them.
+    """
+    if not -num_levels <= level < num_levels:
+        raise ValueError(
+            f'`level` is {level}, but the hierarchy has {num_levels} levels, '
+            f'0 (fine) to {num_levels - 1} (coarse)')
+
+
+def without_padding(labels: Tensor,
+                    data_samples: Sequence[BaseDataElement]) -> Tensor:
+    """Take the segments off pixels that the preprocessor has added.
+
+    Args:
+        labels (Tensor): (B, H, W) int64.
+        data_samples (Sequence[BaseDataElement]): One per image, with meta
+            information.
+
+    Returns:
+        Tensor: A copy, -1 where it is padding.
+    """
     labels = labels.clone()
     height, width = labels.shape[1:]
     for image, sample in zip(labels, data_samples):

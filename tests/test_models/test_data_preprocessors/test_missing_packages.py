@@ -24,7 +24,8 @@ def test_placeholder_says_what_is_missing():
 @pytest.mark.parametrize('package, missing, kept', [
     ('mmseg', [
         'SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead',
-        'HierarchyEncoderDecoder', 'RetrievalSegmentor'
+        'HierarchyEncoderDecoder', 'RetrievalSegmentor',
+        'MultiViewSegDataPreProcessor', 'HSG'
     ],
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
     ('mmpretrain',

@@ -1,0 +1,17 @@
+# As `coco_hsg_448.py`, with views of 224 x 224 and more images in a batch.
+_base_ = ['coco_hsg_448.py']
+
+crop_size = (224, 224)
+view_pipeline = [
+    _base_.view_pipeline[0],
+    dict(type='mmseg.RandomCrop', crop_size=crop_size),
+    *_base_.view_pipeline[2:-1],
+    dict(_base_.view_pipeline[-1], size=crop_size),
+]
+train_pipeline = [
+    *_base_.train_pipeline[:2],
+    dict(
+        type='mmpretrain.MultiView', num_views=2, transforms=[view_pipeline]),
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,151 @@
+"""Data preprocessor of models that learn from views and are tested on images.
+
+What belongs together follows from how the views came: each view's batch lists
+the images in the same order.
+"""
+
+from typing import Any, Dict, List, Sequence, Union
+
+import torch
+from mmseg.models import SegDataPreProcessor
+from torch import Tensor
+
+from mmhierseg.registry import MODELS
+
+from .mixin import image_sizes
+from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
+
+#: A batch of each view: a tensor (B, C, H, W), or B tensors (C, H, W).
+Views = Sequence[Union[Tensor, Sequence[Tensor]]]
+
+
+@MODELS.register_module()
+class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
+    """Puts views of images into one batch, and says which belong together.
+
+    In training, of B images with n views each (MMPretrain's ``MultiView``)
+    it returns V = n B entries: the first views of all images, then the second
+    views, and so on.
+
+    * ``inputs``: (V, 4, H, W) float32, normalised image and segment map,
+      -1 = no segment;
+    * ``data_samples``: a list of V, in the same order, or None;
+    * ``image_index``: (V,) int64, 0..B-1: the image that an entry is a view
+      of. Numbers are those of this process; other processes use the same.
+
+    Images that come without ``MultiView`` are single views, padded as
+    :class:`SuperpixelSegDataPreProcessor` does.
+
+    In testing it is :class:`SuperpixelSegDataPreProcessor`, but leaves images
+    without a segment map as they are, (B, 3, H, W), unless ``superpixels``
+    are to be made: what is tested need not have one.
+
+    Args:
+        mean (Sequence[Number], optional): See
+            :class:`SuperpixelSegDataPreProcessor`, as for all others.
+        std (Sequence[Number], optional): Standard deviation per channel.
+        size (tuple, optional): (h, w) to pad single views to.
+        size_divisor (int, optional): What their sides must be divisible by.
+        pad_val (Number): Value of padded pixels.
+        seg_pad_val (Number): Value of padded ground truth.
+        bgr_to_rgb (bool): Whether to turn BGR images into RGB.
+        rgb_to_bgr (bool): Whether to turn RGB images into BGR.
+        batch_augments (list[dict], optional): Not for views.
+        test_cfg (dict, optional): What to pad to in testing.
+        superpixels (dict, optional): Config of the method that makes segment
+            maps of images without one. Views of an image have segments in
+            common only if the maps come from the pipeline.
+    """
+
+    def forward(self, data: dict, training: bool = False) -> Dict[str, Any]:
+        """Preprocess a batch.
+
+        Args:
+            data (dict): ``inputs``: of views, one (B, C, H, W) per view, or
+                one list of B tensors (C, H, W) per view; of single images, B
+                tensors (C, h, w) or (B, C, H, W). ``data_samples``: a list of
+                B, or None; single images need it in training.
+            training (bool): Whether to make a training batch.
+                Defaults to False.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``; in training also
+            ``image_index``.
+
+        Raises:
+            TypeError: If ``inputs`` are no tensors.
+            ValueError: If views do not fit each other, have no segment map,
+                or come in testing.
+        """
+        inputs = data['inputs']
+        if _is_views(inputs):
+            if not training:
+                raise ValueError(
+                    '`inputs` holds several views of each image, which is '
+                    'for training: the test pipeline must not have MultiView')
+            return self._join_views(inputs, data.get('data_samples'))
+        if (not training and self.superpixels is None
+                and self._count_channels(inputs) == 3):
+            return SegDataPreProcessor.forward(
+                self, {**data, 'inputs': list(inputs)}, training)
+        result = super().forward(data, training)
+        if training:
+            batch = result['inputs']
+            result['image_index'] = torch.arange(
+                len(batch), device=batch.device)
+        return result
+
+    def _join_views(self, views: Views, data_samples: Any) -> Dict[str, Any]:
+        views = _stack_views(self.cast_data(views))
+        images, maps = self._take_segments(torch.cat(views))
+        sizes = image_sizes(images)
+        # As the base class, which has no way to do without ground truth.
+        if self._channel_conversion:
+            images = images.flip(1)
+        images = images.float()
+        if self._enable_normalize:
+            images = (images - self.mean) / self.std
+        count = len(views[0])
+        return dict(
+            inputs=self._add_segments(images, maps, sizes),
+            data_samples=_repeat(data_samples, count, len(views)),
+            image_index=torch.arange(
+                count, device=images.device).repeat(len(views)))
+
+
+def _is_views(inputs: Any) -> bool:
+    """Whether there is an axis of views before that of the images."""
+    if isinstance(inputs, Tensor) or not isinstance(inputs, Sequence):
+        return False
+    return bool(inputs) and all(
+        view.dim() == 4 if isinstance(view, Tensor) else isinstance(
+            view, Sequence) for view in inputs)
+
+
+def _stack_views(views: Views) -> List[Tensor]:
+    """Views as tensors (B, C, H, W) of one shape."""
+    shapes = {
+        tuple(image.shape)
+        for view in views for image in view if isinstance(image, Tensor)
+    }
+    counts = {len(view) for view in views}
+    if len(shapes) != 1 or len(counts) != 1:
+        raise ValueError(
+            'all views of all images must have the same shape, and each view '
+            f'the same number of images, got shapes {sorted(shapes)} and '
+            f'{sorted(counts)} images: end the transforms of MultiView with '
+            'a crop and padding to one size')
+    return [
+        view if isinstance(view, Tensor) else torch.stack(list(view))
+        for view in views
+    ]
+
+
+def _repeat(data_samples: Any, count: int, num_views: int) -> Any:
+    """Data samples of the images, once for each view."""
+    if data_samples is None:
+        return None
+    if len(data_samples) != count:
+        raise ValueError(f'`data_samples` must have one entry for each of '
+                         f'the {count} images, got {len(data_samples)}')
+    return list(data_samples) * num_views

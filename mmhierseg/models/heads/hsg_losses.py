@@ -1,0 +1,124 @@
+"""The losses of HSG on what its head makes of a batch.
+
+HSG (Ke et al., CVPR 2022): contrasts of pixels with segments by the labels of
+three levels, and the goodness of the groups of two.
+
+Legend: as in ``segment_groups``.
+"""
+
+from typing import Dict, List, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mmhierseg.ops import SegmentSequences, joint_labels, knn_adjacency
+
+from ..losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
+from .segment_groups import SegmentGroups, ViewSegments
+
+
+class HSGLosses(nn.Module):
+    """L(G_e), L(G_1) + L(G_2), and the goodness of grouping.
+
+    Args:
+        contrast_weights (Sequence[float]): Of the contrasts by regions, fine
+            and coarse groups.
+        grouping_weight (float): Of modularity and collapse.
+        centroid_weight (float): Of the contrast of centroids.
+        concentration (float): kappa of all contrasts.
+        graph_knn (int): Edges of a segment in the graph.
+        graph_within_view (bool): Whether in each view, or in all.
+    """
+
+    def __init__(self, contrast_weights: Sequence[float],
+                 grouping_weight: float, centroid_weight: float,
+                 concentration: float, graph_knn: int,
+                 graph_within_view: bool) -> None:
+        super().__init__()
+        self.contrast_weights = tuple(contrast_weights)
+        self.contrast = PixelSegmentContrastLoss(concentration)
+        self.dmon = DMoNLoss(grouping_weight)
+        self.centroids = CentroidContrastLoss(concentration, centroid_weight)
+        self.graph_knn = graph_knn
+        self.graph_within_view = graph_within_view
+
+    @property
+    def trains_groups(self) -> bool:
+        """bool: Whether a loss has gradients to soft groups."""
+        return bool(self.dmon.loss_weight or self.centroids.loss_weight)
+
+    @property
+    def needs_groups(self) -> bool:
+        """bool: Whether there is a loss above the segments."""
+        return self.trains_groups or any(self.contrast_weights[1:])
+
+    def forward(self,
+                views: ViewSegments,
+                images: Tensor,
+                groups: Optional[SegmentGroups] = None,
+                sequences: Optional[SegmentSequences] = None
+                ) -> Dict[str, Tensor]:
+        """Compute the losses.
+
+        Args:
+            views (ViewSegments): Segments of the batch.
+            images (Tensor): (N,) int64, image of each segment.
+            groups (SegmentGroups, optional): Not for nothing above the
+                segments. Defaults to None.
+            sequences (SegmentSequences, optional): Where the segments are in
+                the groups. Defaults to None.
+
+        Returns:
+            Dict[str, Tensor]: ``loss_img_sim``, ``loss_hierarchy`` and
+            ``loss_clustering``, weighted.
+        """
+        names = [views.regions]
+        clustering = views.pixels.new_zeros(())
+        if groups is not None:
+            clustering = self._clustering(views, groups, sequences)
+            names += [
+                sequences.unpad(probability.argmax(dim=1))
+                for probability in (groups.fine, groups.coarse)
+            ]
+        contrasts = self._contrasts(
+            views, [joint_labels(name, images)[0] for name in names])
+        return dict(
+            loss_img_sim=contrasts[0],
+            loss_hierarchy=contrasts[1] + contrasts[2],
+            loss_clustering=clustering)
+
+    def _contrasts(self, views: ViewSegments, labels: List[Tensor]) -> Tensor:
+        """(3,) weighted contrasts by regions, fine and coarse groups."""
+        losses = views.pixels.new_zeros(3)
+        used = [
+            level for level, weight in enumerate(self.contrast_weights)
+            if weight
+        ]
+        if not used:
+            return losses
+        values = self.contrast(views.pixels, views.own, views.prototypes,
+                               torch.stack([labels[level] for level in used]))
+        weights = values.new_tensor(
+            [self.contrast_weights[level] for level in used])
+        used = torch.tensor(used, device=values.device)
+        return losses.index_copy(0, used, weights * values)
+
+    def _clustering(self, views: ViewSegments, groups: SegmentGroups,
+                    sequences: SegmentSequences) -> Tensor:
+        """Modularity, collapse and contrast of centroids at both levels."""
+        # Images of which everything is ignored do not count.
+        kept = ~groups.padding.all(dim=1)
+        padding = groups.padding[kept]
+        loss = views.pixels.new_zeros(())
+        if self.dmon.loss_weight:
+            adjacency = knn_adjacency(
+                sequences.pad(views.prototypes), self.graph_knn,
+                groups.padding,
+                sequences.views if self.graph_within_view else None)[kept]
+            for probability in (groups.coarse, groups.fine):
+                loss = loss + self.dmon(probability[kept].transpose(1, 2),
+                                        adjacency, padding)
+        if self.centroids.loss_weight:
+            for centroids in (groups.coarse_centroids, groups.fine_centroids):
+                loss = loss + self.centroids(centroids[kept])
+        return loss

@@ -1,0 +1,7 @@
+"""Losses."""
+
+from .centroid_contrast_loss import CentroidContrastLoss
+from .dmon_loss import DMoNLoss
+from .pixel_segment_contrast_loss import PixelSegmentContrastLoss
+
+__all__ = ['CentroidContrastLoss', 'DMoNLoss', 'PixelSegmentContrastLoss']

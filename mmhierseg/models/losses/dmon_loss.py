@@ -1,0 +1,62 @@
+"""Goodness of a soft grouping on the graph of an image's segments."""
+
+from typing import Optional
+
+from torch import Tensor, nn
+
+from mmhierseg.ops import collapse_loss, modularity_loss
+from mmhierseg.registry import MODELS
+from mmhierseg.utils.gathering import divisor_of_mean
+
+
+@MODELS.register_module()
+class DMoNLoss(nn.Module):
+    """Modularity and collapse, averaged over the images of all processes.
+
+    DMoN (Tsitsulin et al., 2020) as HSG (Ke et al., CVPR 2022) has it: see
+    :func:`mmhierseg.ops.modularity_loss` and
+    :func:`mmhierseg.ops.collapse_loss`.
+
+    Args:
+        loss_weight (float): Weight of both. Defaults to 1.
+        collapse_weight (float): Weight of the collapse term beside the
+            modularity. Defaults to 1.
+    """
+
+    def __init__(self,
+                 loss_weight: float = 1.,
+                 collapse_weight: float = 1.) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.collapse_weight = collapse_weight
+
+    def forward(self,
+                assignment: Tensor,
+                adjacency: Tensor,
+                padding: Optional[Tensor] = None) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            assignment (Tensor): (B, L, K) float in [0, 1], segments in rows.
+                For the collapse term, L must be the same in all processes.
+            adjacency (Tensor): (B, L, L), see
+                :func:`mmhierseg.ops.knn_adjacency`.
+            padding (Tensor, optional): (B, L) bool, True where there is no
+                segment. Defaults to None: there is one everywhere.
+
+        Returns:
+            Tensor: Scalar.
+
+        Raises:
+            ValueError: If shapes do not fit.
+        """
+        loss = modularity_loss(assignment, adjacency, padding)
+        collapse = collapse_loss(assignment, padding)
+        loss = (loss + self.collapse_weight * collapse).sum()
+        divisor = divisor_of_mean(len(assignment))
+        return self.loss_weight * loss / divisor
+
+    def extra_repr(self) -> str:
+        """Options, for the print of a model."""
+        return (f'loss_weight={self.loss_weight}, '
+                f'collapse_weight={self.collapse_weight}')

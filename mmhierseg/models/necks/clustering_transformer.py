@@ -1,0 +1,236 @@
+"""Clustering transformer: from segments to soft groups of them.
+
+HSG (Ke et al., CVPR 2022, Sec. 3): queries attend to the segments of an image
+and become the centroids of groups; a segment belongs to groups by the softmax
+of its inner products with them.
+
+Legend: B images, N segments (padded), K clusters, C channels.
+"""
+
+from typing import NamedTuple, Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmhierseg.ops import masked_mean
+from mmhierseg.registry import MODELS
+
+from ..utils import (
+    BatchNormDecoderLayer,
+    BatchNormEncoderLayer,
+    TokenBatchNorm,
+    keep_one_key,
+)
+
+
+class ClusteringOutput(NamedTuple):
+    """Groups, in the order of their largest logits."""
+
+    logits: Tensor
+    """(B, K, N): before the softmax over clusters."""
+
+    centroids: Tensor
+    """(B, K, C): centroids that segments are compared with."""
+
+    features: Tensor
+    """(B, K, C): what represents the groups at the next level."""
+
+
+@MODELS.register_module()
+class ClusteringTransformer(BaseModule):
+    """Groups the segments of each image by learned queries.
+
+    A DETR-like encoder and decoder with batch normalisation over channels.
+    All queries start from one vector, which is computed from mean and
+    standard deviation of the encoded segments.
+
+    Args:
+        embed_dims (int): Width C.
+        num_clusters (int): K, number of queries.
+        num_heads (int): Heads of attention; divides C. Defaults to 4.
+        num_layers (int): Layers of the encoder, and of the decoder. Defaults
+            to 2.
+        feedforward_channels (int, optional): Width inside the feed-forward
+            networks. Defaults to None: 2 C.
+        drop_rate (float): Dropout. Defaults to 0.1.
+        mask_padding (bool): Whether padding is left out of everything.
+            Quirk: with False, which published weights need, attention leaves
+            it out, but the statistics of batch normalisation include it, and
+            the standard deviation takes it for zero vectors. Defaults to
+            False.
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: If ``num_heads`` does not divide ``embed_dims``, or a
+            number is below 1.
+
+    Example:
+        >>> neck = ClusteringTransformer(embed_dims=8, num_clusters=3).eval()
+        >>> groups = neck(torch.rand(2, 5, 8), torch.rand(2, 5, 8))
+        >>> tuple(groups.logits.shape), tuple(groups.centroids.shape)
+        ((2, 3, 5), (2, 3, 8))
+    """
+
+    def __init__(self,
+                 embed_dims: int,
+                 num_clusters: int,
+                 num_heads: int = 4,
+                 num_layers: int = 2,
+                 feedforward_channels: Optional[int] = None,
+                 drop_rate: float = 0.1,
+                 mask_padding: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        _check_sizes(embed_dims, num_clusters, num_heads, num_layers)
+        hidden = feedforward_channels or 2 * embed_dims
+        self.embed_dims = embed_dims
+        self.num_clusters = num_clusters
+        self.mask_padding = mask_padding
+        sizes = (embed_dims, num_heads, hidden, drop_rate)
+        self.query_embed = nn.Embedding(num_clusters, embed_dims)
+        self.encoder = nn.ModuleList(
+            BatchNormEncoderLayer(*sizes) for _ in range(num_layers))
+        self.decoder = nn.ModuleList(
+            BatchNormDecoderLayer(*sizes) for _ in range(num_layers))
+        self.decoder_norm = TokenBatchNorm(embed_dims)
+        self.target = nn.Sequential(
+            nn.Linear(2 * embed_dims, hidden, bias=False),
+            TokenBatchNorm(hidden), nn.ReLU(), nn.Linear(hidden, embed_dims))
+        self.centroid = _projection(embed_dims)
+        self.centroid_feature = _projection(embed_dims)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() > 1 and 'query_embed' not in name:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self,
+                tokens: Tensor,
+                positions: Tensor,
+                padding: Optional[Tensor] = None,
+                num_padding: Optional[Tensor] = None) -> ClusteringOutput:
+        """Group.
+
+        Args:
+            tokens (Tensor): (B, N, C), features of segments, zero where
+                padded.
+            positions (Tensor): (B, N, C), encodings of their positions, zero
+                where padded.
+            padding (Tensor, optional): (B, N) bool. Defaults to None: there
+                is none, and no mask, which gives another standard deviation
+                (see :func:`token_statistics`).
+            num_padding (Tensor, optional): (B,), how much padding the
+                standard deviation takes for zero vectors. Defaults to None:
+                as much as there is, or none with ``mask_padding``.
+
+        Returns:
+            ClusteringOutput: See there. Logits of padding mean nothing.
+
+        Raises:
+            TypeError: If ``padding`` is not bool.
+            ValueError: If the shapes do not fit each other.
+        """
+        self._check(tokens, positions, padding)
+        masked = None if padding is None else keep_one_key(padding)
+        excluded = masked if self.mask_padding else None
+        memory = tokens
+        for layer in self.encoder:
+            memory = layer(memory, positions, masked, excluded)
+        if padding is not None and num_padding is None:
+            num_padding = padding.sum(dim=1) * (not self.mask_padding)
+        target = self.target(token_statistics(memory, padding, num_padding))
+        outputs = target[:, None].expand(-1, self.num_clusters, -1)
+        for layer in self.decoder:
+            outputs = layer(outputs, self.query_embed.weight, memory,
+                            positions, masked)
+        outputs = self.decoder_norm(outputs)
+        centroids = self.centroid(outputs)
+        logits = centroids @ memory.transpose(1, 2) * self.embed_dims**-0.5
+        groups = ClusteringOutput(logits, centroids,
+                                  self.centroid_feature(outputs))
+        return _by_largest_logit(groups, masked)
+
+    def _check(self, tokens: Tensor, positions: Tensor,
+               padding: Optional[Tensor]) -> None:
+        if tokens.dim() != 3 or tokens.size(2) != self.embed_dims:
+            raise ValueError('`tokens` must have shape (B, N, '
+                             f'{self.embed_dims}), got {tuple(tokens.shape)}')
+        if positions.shape != tokens.shape:
+            raise ValueError(
+                f'`positions` must have the shape of `tokens`, '
+                f'{tuple(tokens.shape)}, got {tuple(positions.shape)}')
+        if padding is None:
+            return
+        if padding.dtype != torch.bool:
+            raise TypeError(f'`padding` must be bool, got {padding.dtype}')
+        if padding.shape != tokens.shape[:2]:
+            raise ValueError(
+                f'`padding` must have shape {tuple(tokens.shape[:2])}, got '
+                f'{tuple(padding.shape)}')
+
+
+def token_statistics(tokens: Tensor,
+                     padding: Optional[Tensor] = None,
+                     num_padding: Optional[Tensor] = None) -> Tensor:
+    """Mean and standard deviation of the tokens of each sequence.
+
+    Without a mask the deviation is the unbiased one, divided by n - 1. Quirk:
+    with one, it is divided by n + 1, and padding counts as zero vectors.
+
+    Args:
+        tokens (Tensor): (B, N, C) float.
+        padding (Tensor, optional): (B, N) bool. Defaults to None.
+        num_padding (Tensor, optional): (B,), how many zero vectors count.
+            Defaults to None: as many as there are.
+
+    Returns:
+        Tensor: (B, 2 C), means and deviations; the deviation of one token
+        is zero.
+
+    Example:
+        >>> tokens = torch.tensor([[[1.], [5.], [9.]]])
+        >>> token_statistics(tokens)
+        tensor([[5., 4.]])
+        >>> token_statistics(tokens, torch.tensor([[False, True, True]]))
+        tensor([[1., 1.]])
+    """
+    mean = masked_mean(tokens, padding)
+    squares = (tokens - mean[:, None]).square()
+    if padding is None:
+        variance = squares.sum(dim=1) / max(tokens.size(1) - 1, 1)
+    else:
+        if num_padding is None:
+            num_padding = padding.sum(dim=1)
+        total = squares.masked_fill(padding[..., None], 0).sum(dim=1)
+        total = total + num_padding[:, None] * mean.square()
+        variance = total / ((~padding).sum(dim=1, keepdim=True) + 1)
+    # The root has no slope at zero.
+    tiny = torch.finfo(variance.dtype).tiny
+    return torch.cat([mean, variance.clamp(min=tiny).sqrt()], dim=1)
+
+
+def _projection(embed_dims: int) -> nn.Sequential:
+    return nn.Sequential(nn.ReLU(),
+                         nn.Linear(embed_dims, embed_dims, bias=False),
+                         TokenBatchNorm(embed_dims))
+
+
+def _by_largest_logit(groups: ClusteringOutput,
+                      masked: Optional[Tensor]) -> ClusteringOutput:
+    largest = groups.logits
+    if masked is not None:
+        largest = largest.masked_fill(masked[:, None], -torch.inf)
+    order = largest.amax(dim=2).argsort(dim=1, descending=True, stable=True)
+    return ClusteringOutput(*(
+        value.gather(1, order[..., None].expand_as(value))
+        for value in groups))
+
+
+def _check_sizes(embed_dims: int, num_clusters: int, num_heads: int,
+                 num_layers: int) -> None:
+    for name, value in (('num_clusters', num_clusters),
+                        ('num_heads', num_heads), ('num_layers', num_layers)):
+        if value < 1:
+            raise ValueError(f'`{name}` must be at least 1, got {value}')
+    if embed_dims % num_heads:
+        raise ValueError(f'`num_heads` must divide `embed_dims` '
+                         f'({embed_dims}), got {num_heads}')

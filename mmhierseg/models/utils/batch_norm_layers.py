@@ -1,0 +1,133 @@
+"""Layers of a DETR-like encoder and decoder with batch normalisation.
+
+As in DETR (Carion et al., ECCV 2020): post-norm, positions added to queries
+and keys but not to values; with batch normalisation over channels in place of
+LayerNorm, as HSG has it (Ke et al., CVPR 2022).
+
+Legend: B sequences, N tokens, K queries, C channels.
+"""
+
+from typing import Optional
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .token_batch_norm import TokenBatchNorm
+
+
+class _FeedForwardLayer(nn.Module):
+    """What encoder and decoder layers have in common."""
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, drop_rate: float) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, dropout=drop_rate, batch_first=True)
+        self.linear1 = nn.Linear(embed_dims, feedforward_channels)
+        self.linear2 = nn.Linear(feedforward_channels, embed_dims)
+        self.dropout = nn.Dropout(drop_rate)
+
+    def _attend(self,
+                attention: nn.MultiheadAttention,
+                query: Tensor,
+                key: Tensor,
+                value: Tensor,
+                masked: Optional[Tensor] = None) -> Tensor:
+        # Without weights to return, torch takes fused attention.
+        out, _ = attention(
+            query, key, value, key_padding_mask=masked, need_weights=False)
+        return self.dropout(out)
+
+    def _feed_forward(self, tokens: Tensor) -> Tensor:
+        hidden = self.dropout(F.relu(self.linear1(tokens)))
+        return self.dropout(self.linear2(hidden))
+
+
+class BatchNormEncoderLayer(_FeedForwardLayer):
+    """Self-attention and feed-forward network.
+
+    Args:
+        embed_dims (int): Width C.
+        num_heads (int): Number of heads; divides C.
+        feedforward_channels (int): Width inside the feed-forward network.
+        drop_rate (float): Dropout of attention weights, hidden units and
+            what is added to the residual.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, drop_rate: float) -> None:
+        super().__init__(embed_dims, num_heads, feedforward_channels,
+                         drop_rate)
+        self.norm1 = TokenBatchNorm(embed_dims)
+        self.norm2 = TokenBatchNorm(embed_dims)
+
+    def forward(self,
+                tokens: Tensor,
+                positions: Tensor,
+                masked: Optional[Tensor] = None,
+                excluded: Optional[Tensor] = None) -> Tensor:
+        """Run the layer.
+
+        Args:
+            tokens (Tensor): (B, N, C).
+            positions (Tensor): (B, N, C).
+            masked (Tensor, optional): (B, N) bool, keys to leave out; every
+                sequence needs one. Defaults to None.
+            excluded (Tensor, optional): (B, N) bool, tokens to leave out of
+                the statistics of batch normalisation. Defaults to None.
+
+        Returns:
+            Tensor: (B, N, C).
+        """
+        query = tokens + positions
+        update = self._attend(self.self_attn, query, query, tokens, masked)
+        tokens = self.norm1(tokens + update, excluded)
+        return self.norm2(tokens + self._feed_forward(tokens), excluded)
+
+
+class BatchNormDecoderLayer(_FeedForwardLayer):
+    """Self-attention of queries, attention to a memory, feed-forward network.
+
+    Args:
+        embed_dims (int): Width C.
+        num_heads (int): Number of heads; divides C.
+        feedforward_channels (int): Width inside the feed-forward network.
+        drop_rate (float): Dropout, as in :class:`BatchNormEncoderLayer`.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, drop_rate: float) -> None:
+        super().__init__(embed_dims, num_heads, feedforward_channels,
+                         drop_rate)
+        self.multihead_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, dropout=drop_rate, batch_first=True)
+        self.norm1 = TokenBatchNorm(embed_dims)
+        self.norm2 = TokenBatchNorm(embed_dims)
+        self.norm3 = TokenBatchNorm(embed_dims)
+
+    def forward(self,
+                targets: Tensor,
+                query_positions: Tensor,
+                memory: Tensor,
+                positions: Tensor,
+                masked: Optional[Tensor] = None) -> Tensor:
+        """Run the layer.
+
+        Args:
+            targets (Tensor): (B, K, C).
+            query_positions (Tensor): (K, C), the same for all sequences.
+            memory (Tensor): (B, N, C), the encoder's outputs.
+            positions (Tensor): (B, N, C), those of the memory.
+            masked (Tensor, optional): (B, N) bool, as in the encoder.
+                Defaults to None.
+
+        Returns:
+            Tensor: (B, K, C).
+        """
+        query = targets + query_positions
+        update = self._attend(self.self_attn, query, query, targets)
+        targets = self.norm1(targets + update)
+        update = self._attend(self.multihead_attn, targets + query_positions,
+                              memory + positions, memory, masked)
+        targets = self.norm2(targets + update)
+        return self.norm3(targets + self._feed_forward(targets))

@@ -1,0 +1,97 @@
+"""Graph of the most similar segments of each image.
+
+HSG (Ke et al., CVPR 2022, Sec. 3): an edge leads from a segment to its k
+nearest ones, within each view of the image or among all. It is not made
+symmetric.
+
+Legend: B images, L segments (padded), C channels.
+"""
+
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from .checks import check_tokens
+from .relabel import compact_labels
+
+#: Factor of the similarity in the weight of an edge, exp(5 x . x'). Weights
+#: become 1 in the end, and exp keeps order: it decides nothing but ties.
+SCALE = 5.
+
+
+@torch.no_grad()
+def knn_adjacency(features: Tensor,
+                  k: int,
+                  padding: Optional[Tensor] = None,
+                  views: Optional[Tensor] = None) -> Tensor:
+    """Adjacency matrices of 0 and 1, for all images at once.
+
+    Args:
+        features (Tensor): (B, L, C) float, of unit length.
+        k (int): Edges of a segment within each view, or in all, at least 1.
+            Where several are as similar as the k-th, all are kept; where
+            there are fewer other segments, there are fewer edges.
+        padding (Tensor, optional): (B, L) bool, True where there is no
+            segment. Defaults to None: there is one everywhere.
+        views (Tensor, optional): (B, L) int64, view of each segment. Defaults
+            to None: k edges in all.
+
+    Returns:
+        Tensor: (B, L, L), float32 or wider, row i the edges from segment i;
+        none from, or to, padding. A segment has no edge to itself unless it
+        is the only one of its image.
+
+    Raises:
+        TypeError: If ``padding`` is not bool.
+        ValueError: If shapes do not fit or ``k`` is below 1.
+
+    Example:
+        >>> features = torch.tensor([[[1., 0.], [.8, .6], [0., 1.]]])
+        >>> knn_adjacency(features, 1)
+        tensor([[[0., 1., 0.],
+                 [1., 0., 0.],
+                 [0., 1., 0.]]])
+    """
+    check_tokens('features', features, padding)
+    if k < 1:
+        raise ValueError(f'`k` must be at least 1, got {k}')
+    if padding is None:
+        padding = features.new_zeros(features.shape[:2], dtype=torch.bool)
+    if views is None:
+        views = torch.zeros_like(padding, dtype=torch.int64)
+    if views.shape != padding.shape:
+        raise ValueError(f'`views` must have shape {tuple(padding.shape)}, '
+                         f'got {tuple(views.shape)}')
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.to(dtype).masked_fill(padding[..., None], 0)
+        weight = (SCALE * features @ features.transpose(1, 2)).exp()
+    weight.masked_fill_(padding[:, None] | padding[..., None], 0)
+    several = (~padding).sum(dim=1) > 1
+    itself = torch.eye(
+        padding.size(1), dtype=torch.bool, device=padding.device)
+    weight.masked_fill_(itself & several[:, None, None], 0)
+    least = _kth_largest(weight, k, views.masked_fill(padding, -1))
+    return ((weight >= least) & (weight > 0)).to(dtype)
+
+
+def _kth_largest(weight: Tensor, k: int, views: Tensor) -> Tensor:
+    """(B, L, L): k-th weight of the row within the view of the column."""
+    views, counts = compact_labels(views)
+    # Columns view by view, (W, M) of them, so that one `topk` serves all.
+    num_views = max(int(counts.max()), 1)
+    belongs = views[..., None] == torch.arange(
+        num_views, device=views.device)
+    sizes = belongs.cumsum(dim=1)
+    longest = max(int(sizes[:, -1].max()), 1)
+    rank = sizes.gather(2, views.clamp(min=0)[..., None]).squeeze(2) - 1
+    # The extra column takes padding.
+    column = torch.where(views < 0, num_views * longest,
+                         views * longest + rank)
+    grouped = weight.new_zeros(*weight.shape[:2], num_views * longest + 1)
+    grouped.scatter_(2, column[:, None].expand_as(weight), weight)
+    grouped = grouped[..., :-1].unflatten(2, (num_views, longest))
+    least = grouped.topk(min(k, longest), dim=3).values[..., -1]
+    return least.gather(
+        2, views.clamp(min=0)[:, None].expand_as(weight))

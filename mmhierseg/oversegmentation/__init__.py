@@ -1,0 +1,23 @@
+"""Over-segmentation: the regions between the contours of an image.
+
+Contour map, oriented watershed, ultrametric contour map, in plain NumPy,
+OpenCV and scikit-image. For superpixels, of one size and many more, see
+:mod:`mmhierseg.superpixels`.
+"""
+
+from .boundaries import RegionGraph, oriented_watershed
+from .contours import (
+    ContourMap,
+    gradient_contours,
+    load_structured_edges,
+    ridge_directions,
+    structured_edges,
+)
+from .oversegmenter import OverSegmenter
+from .ultrametric import UltrametricContourMap
+
+__all__ = [
+    'ContourMap', 'OverSegmenter', 'RegionGraph', 'UltrametricContourMap',
+    'gradient_contours', 'load_structured_edges', 'oriented_watershed',
+    'ridge_directions', 'structured_edges'
+]

@@ -1,0 +1,190 @@
+"""HSG: the authors' values, and heads with the authors' weights."""
+
+import re
+
+import torch
+from mmengine.registry import MODELS
+
+from mmhierseg.models import ClusteringTransformer, HSGHead
+from mmhierseg.models.utils import LearnedPositions
+from mmhierseg.utils.hsg_checkpoint import rename_hsg_key
+from mmhierseg.utils.safe_load import load_plain_checkpoint
+
+from .hsg_golden import DATA, hsg_golden
+
+
+def hsg_weights(recipe, prefix=''):
+    """The authors' weights by our names, those that begin with a prefix."""
+    source = load_plain_checkpoint(DATA / f'hsg_{recipe}.pth')
+    renamed = {
+        rename_hsg_key(key): value
+        for key, value in source['embedding_model'].items()
+    }
+    return {
+        key[len(prefix):]: value
+        for key, value in renamed.items() if key.startswith(prefix)
+    }
+
+
+def golden_transformer(recipe, level):
+    """One of the two transformers, in float64 and training mode."""
+    _, meta = hsg_golden(recipe)
+    options = meta['transformer']
+    transformer = ClusteringTransformer(
+        meta['embed_dims'],
+        meta[f'{level}_clusters'],
+        num_heads=options['num_heads'],
+        num_layers=options['encoder_layers'],
+        feedforward_channels=options['ffn'],
+        drop_rate=options['dropout'])
+    transformer.load_state_dict(
+        hsg_weights(recipe, f'head.{level}_transformer.'))
+    return transformer.double().train()
+
+
+def golden_positions(recipe):
+    """(3, N, D) float64: mean encodings of the padded segments."""
+    values, meta = hsg_golden(recipe)
+    module = LearnedPositions(meta['embed_dims'])
+    module.load_state_dict(hsg_weights(recipe, 'head.positions.'))
+    views, _, height, width = values['embedding'].shape
+    view, row, column = (~values['ignore']).nonzero(as_tuple=True)
+    encoding = module.double()(height, width)[row, column]
+    segment = values['pixel_cluster_index']
+    padding = values['nd_padding']
+    result = encoding.new_zeros(*padding.shape, meta['embed_dims'])
+    for image, index in enumerate(values['image_index'].unique()):
+        of_image = values['image_index'][view] == index
+        for number, name in enumerate(segment[of_image].unique()):
+            result[image, number] = encoding[segment == name].mean(0)
+    return result
+
+
+def with_resnet(checkpoint, depth, style):
+    """A checkpoint of the authors with a ResNet and embedding layers.
+
+    Args:
+        checkpoint (dict): What gets the further weights.
+        depth (int): Of the ResNet, which is 4 channels wide.
+        style (str): How a norm is called: 'detectron2', within its
+            convolution; 'torchvision', beside it; 'wrapped' and
+            'sequential', torchvision's with the stem as a module of its own.
+
+    Returns:
+        tuple: The checkpoint; and the ResNet's weights by the names that
+        MMSegmentation has for them.
+    """
+    generator = torch.Generator().manual_seed(depth)
+    resnet = MODELS.build(
+        dict(
+            type='mmseg.ResNet', depth=depth, base_channels=4,
+            stem_channels=4, norm_cfg=dict(type='BN')))
+    weights = {
+        key: torch.randn(value.shape, generator=generator)
+        if value.is_floating_point() else value
+        for key, value in resnet.state_dict().items()
+    }
+    renamed = {
+        'resnet_backbone.' + _authors_name(key, style): value
+        for key, value in weights.items()
+    }
+    width = 4 * (8 if depth < 50 else 32)
+    out = torch.nn.Sequential(
+        torch.nn.Conv2d(width, width, 1, bias=False),
+        torch.nn.BatchNorm2d(width), torch.nn.ReLU(),
+        torch.nn.Conv2d(width, 8, 1))
+    renamed.update({
+        f'conv_out.{key}': value for key, value in out.state_dict().items()
+    })
+    # The embedding of the fixture's transformers is 32 wide, not 8.
+    if checkpoint['embedding_model']:
+        renamed['conv_out.3.weight'] = torch.zeros(32, width, 1, 1)
+        renamed['conv_out.3.bias'] = torch.zeros(32)
+    renamed.update(checkpoint['embedding_model'])
+    return dict(checkpoint, embedding_model=renamed), weights
+
+
+def _authors_name(key, style):
+    key = re.sub(r'^layer(\d)', lambda m: f'res{int(m[1]) + 1}', key)
+    if style == 'detectron2':
+        key = re.sub(r'\bbn(\d)\.', r'conv\1.norm.', key)
+        key = key.replace('downsample.1.', 'shortcut.norm.')
+        return key.replace('downsample.0.', 'shortcut.')
+    if style == 'wrapped':
+        return re.sub(r'^(conv1|bn1)', r'conv1.\1', key)
+    if style == 'sequential':
+        key = re.sub(r'^conv1', 'conv1.0', key)
+        return re.sub(r'^bn1', 'conv1.1', key)
+    return key
+
+
+def golden_head(recipe, **options):
+    """The fixture's head in float64 and training mode, weights loaded."""
+    _, meta = hsg_golden(recipe)
+    weights, transformer = meta['weights'], meta['transformer']
+    coco = recipe == 'coco'
+    settings = dict(
+        kmeans_clusters=tuple(meta['kmeans_num_clusters']),
+        kmeans_iterations=meta['kmeans_iterations'],
+        fine_clusters=meta['fine_clusters'],
+        coarse_clusters=meta['coarse_clusters'],
+        graph_knn=meta['dmon_knn'],
+        graph_within_view=coco,
+        pad_length=256 if coco else None,
+        img_sim_weight=weights['img_sim'],
+        fine_weight=weights['fine'],
+        coarse_weight=weights['coarse'],
+        grouping_weight=weights['dmon'],
+        centroid_weight=weights['centroid'],
+        concentration=meta['concentration'],
+        dropout=transformer['dropout'],
+        num_heads=transformer['num_heads'],
+        num_layers=transformer['encoder_layers'],
+        feedforward_channels=transformer['ffn'])
+    dims = meta['embed_dims']
+    head = HSGHead(dims, dims, **{**settings, **options})
+    if head.with_groups:
+        head.load_state_dict(hsg_weights(recipe, 'head.'))
+    return head.double().train()
+
+
+def golden_inputs(recipe):
+    """Embeddings, segments with -1 where ignored, image index."""
+    values, _ = hsg_golden(recipe)
+    segments = values['over_segmentation'].long()
+    return (values['embedding'].requires_grad_(),
+            segments.masked_fill(values['ignore'], -1), values['image_index'])
+
+
+def tiny_head(seed=0, **options):
+    """A small head in float64 with used batch statistics, no dropout."""
+    torch.manual_seed(seed)
+    settings = dict(
+        in_channels=8, embed_dims=8, kmeans_clusters=(2, 2),
+        kmeans_iterations=3, fine_clusters=3, coarse_clusters=2,
+        pad_length=20, dropout=0., num_heads=2, num_layers=1)
+    head = HSGHead(**{**settings, **options}).double()
+    for norm in head.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            norm.running_mean.normal_(std=0.1)
+            norm.running_var.uniform_(0.5, 1.5)
+    return head.train()
+
+
+def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):
+    """Noise, regions that views of an image share, and the image index.
+
+    A corner of every second view is ignored.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    views = len(image_index)
+    embeddings = torch.randn(
+        views, 8, height, width, generator=generator, dtype=torch.float64)
+    # Two rows of regions, an image with one column of them more than another.
+    rows, columns = torch.arange(height), torch.arange(width)
+    segments = torch.stack([
+        7 * (2 * rows // height)[:, None] + 3 *
+        ((2 + index) * columns // width) for index in image_index
+    ])
+    segments[1::2, :2, :3] = -1
+    return embeddings.requires_grad_(), segments, torch.tensor(image_index)

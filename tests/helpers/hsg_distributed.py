@@ -1,0 +1,83 @@
+"""HSG's head on two processes, importable by the processes that spawn."""
+
+import torch
+import torch.distributed as dist
+from mmengine.model import MMDistributedDataParallel
+from torch import nn
+
+from .hsg import tiny_head, tiny_views
+
+#: Views of the images of each process, by their numbers in one process.
+SPLITS = {
+    'even': ((0, 0, 1, 1), (2, 2, 3, 3)),
+    'uneven': ((0, 0), (1, 1, 2, 2, 3)),
+    'one ignores everything': ((0, 1, 1, 0), (2, 2)),
+}
+HEADS = {
+    'padded': dict(pad_length=30),
+    'longest': dict(pad_length=None, graph_within_view=False),
+    'first stage': dict(
+        fine_weight=0., coarse_weight=0., grouping_weight=0.,
+        centroid_weight=0.),
+}
+
+
+class WithLoss(nn.Module):
+    """A model whose forward pass is its loss, with weights in any case."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(8, 1, 1, dtype=torch.float64))
+        # Batch normalisation by running statistics.
+        self.head = tiny_head(**options).eval()
+
+    def forward(self, embeddings, segments, image_index):
+        return self.head.loss_from_embeddings(embeddings * self.scale,
+                                              segments, image_index)
+
+
+def views_of(split):
+    """All views of a case, and which process each is of."""
+    numbers = SPLITS[split]
+    embeddings, segments, image_index = tiny_views(numbers[0] + numbers[1])
+    rank = torch.tensor([0] * len(numbers[0]) + [1] * len(numbers[1]))
+    if 'ignores' in split:
+        segments[rank == 1] = -1
+    return (embeddings, segments, image_index), rank
+
+
+def run_step(model, inputs):
+    """Losses, gradients of weights and of embeddings."""
+    embeddings = inputs[0].detach().requires_grad_()
+    # Twice: a parameter without a gradient is found out by the second pass.
+    for _ in range(2):
+        model.zero_grad()
+        embeddings.grad = None
+        losses = model(embeddings, *inputs[1:])
+        sum(losses.values()).backward()
+    gradients = {
+        name.replace('module.', ''): parameter.grad
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    return torch.stack(list(losses.values())).detach(), gradients, (
+        embeddings.grad)
+
+
+def save_steps(rank, port, out):
+    """Steps of all cases on this process."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    results = {}
+    for split in SPLITS:
+        inputs, ranks = views_of(split)
+        own = [value[ranks == rank] for value in inputs]
+        # Both processes number their images from 0.
+        own[2] = own[2] - own[2].min()
+        for name, options in HEADS.items():
+            model = MMDistributedDataParallel(WithLoss(**options))
+            results[split, name] = run_step(model, own)
+            del model
+    torch.save(results, out / f'{rank}.pth')
+    dist.destroy_process_group()

@@ -1,0 +1,34 @@
+"""Views with segments, that tests of HSG's parts share."""
+
+import torch
+
+from mmhierseg.ops import batch_prototypes, cut_clusters, select_pixels
+
+
+def views_with_regions(views=4, size=(5, 7), channels=6, regions=4, seed=0):
+    """Embeddings (V, D, h, w) float64, and regions (V, h, w) with gaps.
+
+    Some pixels are ignored, and the last view has fewer regions than others.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    embeddings = torch.randn(
+        views, channels, *size, generator=generator, dtype=torch.float64)
+    labels = torch.randint(0, regions, (views, *size), generator=generator)
+    labels[-1] = labels[-1].clamp(max=1)
+    labels = 1000 * labels + 7
+    labels[torch.rand(labels.shape, generator=generator) < .2] = -1
+    return embeddings, labels
+
+
+def segment_rows(embeddings, clusters, regions):
+    """(pixels, their segments, prototypes, all about the segments)."""
+    parts = cut_clusters(clusters, regions)
+    pixels, segments = select_pixels(embeddings, parts.labels)
+    prototypes = batch_prototypes(pixels, segments, len(parts.views))
+    return pixels, segments, prototypes, parts
+
+
+def same_partition(first, second):
+    """Whether two labelings of the same things differ in names only."""
+    pairs = torch.stack([first, second]).unique(dim=1)
+    return pairs.size(1) == len(first.unique()) == len(second.unique())

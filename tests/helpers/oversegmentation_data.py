@@ -1,0 +1,58 @@
+"""Tiny images and their over-segmentation where configs of HSG look for it."""
+
+import numpy as np
+from PIL import Image
+
+from mmhierseg.datasets import PartWholeScenes
+from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.oversegmentation import OverSegmenter
+
+from .segmentation_data import DATA_ROOTS, make_segmentation_data
+
+#: Images to train on, and their over-segmentation, relative to where a tool
+#: is run; whatever is there for evaluation is of a layout of its own.
+FOLDERS = dict(
+    coco=('data/coco/train2017', 'data/coco/oversegmentation/train2017'),
+    cityscapes=('data/cityscapes/leftImg8bit/train',
+                'data/cityscapes/oversegmentation/train'),
+    kitti_step=('data/kitti_step/images/train',
+                'data/kitti_step/oversegmentation/train'))
+_EVALUATION = dict(coco='voc', cityscapes='cityscapes',
+                   kitti_step='kitti_step')
+
+
+def make_oversegmentation_data(root, names=tuple(FOLDERS)):
+    """All that training and evaluation of HSG read.
+
+    Eight images of 60 x 88 for training, each with its over-segmentation;
+    for evaluation, eight images for the memory bank and four to test.
+
+    Args:
+        root (Path): Folder that a tool is run in.
+        names (Sequence[str]): Which data sets to write, of `FOLDERS`.
+    """
+    layouts = [_EVALUATION[name] for name in names]
+    make_segmentation_data(
+        root, [name for name in layouts if not (root / DATA_ROOTS[name]
+                                                ).exists()])
+    if 'coco' in names:
+        _write_coco(root / FOLDERS['coco'][0])
+    for name in names:
+        _write_maps(*(root / folder for folder in FOLDERS[name]))
+
+
+def _write_coco(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    scenes = PartWholeScenes(num_scenes=8, size=(60, 88), seed=5)
+    for i, scene in enumerate(scenes):
+        Image.fromarray(scene['img'][..., ::-1]).save(
+            folder / f'{i:012d}.jpg', quality=95)
+
+
+def _write_maps(images, maps):
+    segmenter = OverSegmenter()
+    for path in sorted(images.rglob('*.*')):
+        rgb = np.asarray(Image.open(path).convert('RGB'))
+        target = (maps / path.relative_to(images)).with_suffix('.png')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(encode_segment_map(segmenter(rgb)))

@@ -1,0 +1,120 @@
+import pytest
+import torch
+from mmengine.dataset import default_collate, pseudo_collate
+from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
+from mmseg.models import SegDataPreProcessor
+from mmseg.structures import SegDataSample
+
+from mmhierseg.models import (
+    MultiViewSegDataPreProcessor,
+    SuperpixelSegDataPreProcessor,
+)
+from mmhierseg.registry import MODELS
+
+NORM = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+COLLATE = [default_collate, pseudo_collate]
+
+
+def packed(rgbs):
+    """What a data set gives for two images with two views each."""
+    return [
+        dict(
+            inputs=[image, image.flip(2)],
+            data_samples=DataSample(metainfo=dict(img_path=f'{i}.png')))
+        for i, image in enumerate(rgbs)
+    ]
+
+
+@pytest.mark.parametrize('collate', COLLATE)
+def test_views(rgbs, maps, collate):
+    """One batch, all first views before all second ones."""
+    make = MultiViewSegDataPreProcessor(bgr_to_rgb=True, **NORM)
+    found = make(collate(packed(rgbs)), training=True)
+    inputs = found['inputs']
+    assert set(found) == {'inputs', 'data_samples', 'image_index'}
+    assert inputs.shape == (4, 4, 40, 56) and inputs.dtype == torch.float32
+    assert found['image_index'].tolist() == [0, 1, 0, 1]
+    assert [sample.img_path for sample in found['data_samples']
+            ] == ['0.png', '1.png'] * 2
+    assert inputs[2:].equal(inputs[:2].flip(3))
+    # Labels of 2^24 - 1 are exact.
+    assert inputs[:2, 3].long().equal(maps.long())
+    # The image is as MMSegmentation normalises it.
+    theirs = SegDataPreProcessor(bgr_to_rgb=True, **NORM)
+    expected = theirs(dict(inputs=list(rgbs[:, :3])))['inputs']
+    torch.testing.assert_close(inputs[:2, :3], expected)
+
+
+def test_other_numbers_of_views(rgbs):
+    make = MultiViewSegDataPreProcessor()
+    for count in (1, 3):
+        found = make(dict(inputs=[rgbs] * count), training=True)
+        assert found['inputs'].shape == (2 * count, 4, 40, 56)
+        assert found['image_index'].tolist() == [0, 1] * count
+        assert found['data_samples'] is None
+
+
+def test_rgb_stays_rgb(bgr, rgbs):
+    found = MultiViewSegDataPreProcessor()(dict(inputs=[rgbs]), training=True)
+    assert found['inputs'][:, :3].equal(bgr.float())
+
+
+def test_segments_made_here(bgr):
+    grid = dict(type='Grid', segment_size=8)
+    make = MultiViewSegDataPreProcessor(
+        superpixels=grid, bgr_to_rgb=True, **NORM)
+    found = make(dict(inputs=[bgr, bgr.flip(3)]), training=True)['inputs']
+    expected = SuperpixelSegDataPreProcessor(
+        superpixels=grid, bgr_to_rgb=True, **NORM)(dict(inputs=list(bgr)))
+    torch.testing.assert_close(found[:2], expected['inputs'])
+
+
+def samples(count):
+    """Ground truth as MMSegmentation packs it."""
+    truth = torch.zeros(1, 40, 56, dtype=torch.int64)
+    return [
+        SegDataSample(gt_sem_seg=PixelData(data=truth.clone()))
+        for _ in range(count)
+    ]
+
+
+def test_single_views(rgbs):
+    """Without MultiView each image is a view of its own."""
+    options = dict(size=(48, 64), bgr_to_rgb=True, **NORM)
+    data = dict(inputs=list(rgbs), data_samples=samples(2))
+    found = MultiViewSegDataPreProcessor(**options)(data, training=True)
+    data = dict(inputs=list(rgbs), data_samples=samples(2))
+    expected = SuperpixelSegDataPreProcessor(**options)(data, training=True)
+    assert found['inputs'].equal(expected['inputs'])
+    assert found['image_index'].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize('has_maps', [True, False])
+def test_testing(bgr, rgbs, has_maps):
+    """As MMSegmentation does, with padding; a map is no must."""
+    options = dict(test_cfg=dict(size=(64, 60)), bgr_to_rgb=True, **NORM)
+    data = dict(inputs=list(rgbs if has_maps else bgr),
+                data_samples=samples(2))
+    found = MultiViewSegDataPreProcessor(**options)(data)
+    expected = SegDataPreProcessor(**options)(
+        dict(inputs=list(bgr), data_samples=samples(2)))['inputs']
+    assert set(found) == {'inputs', 'data_samples'}
+    assert found['inputs'].shape == (2, 3 + has_maps, 64, 60)
+    torch.testing.assert_close(found['inputs'][:, :3], expected)
+    sample = found['data_samples'][0]
+    assert sample.img_padding_size == (0, 4, 0, 24)
+
+
+def test_bad_batches(bgr, rgbs):
+    make = MODELS.build(dict(type='MultiViewSegDataPreProcessor'))
+    with pytest.raises(ValueError, match='must not have MultiView'):
+        make(dict(inputs=[rgbs, rgbs]))
+    with pytest.raises(ValueError, match='3 channels and `superpixels` is'):
+        make(dict(inputs=[bgr, bgr]), training=True)
+    with pytest.raises(ValueError, match='must have the same shape.*padding'):
+        make(dict(inputs=[rgbs, rgbs[:, :, :24]]), training=True)
+    with pytest.raises(ValueError, match=r'\[1, 2\] images'):
+        make(dict(inputs=[rgbs, rgbs[:1]]), training=True)
+    with pytest.raises(ValueError, match='each of the 2 images, got 1'):
+        make(dict(inputs=[rgbs, rgbs], data_samples=[None]), training=True)

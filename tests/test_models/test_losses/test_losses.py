@@ -1,0 +1,126 @@
+import copy
+
+import pytest
+import torch
+from helpers.hsg_losses import losses_and_gradients, tiny_hsg
+from helpers.hsg_segments import views_with_regions
+
+from mmhierseg.models import (
+    CentroidContrastLoss,
+    DMoNLoss,
+    PixelSegmentContrastLoss,
+)
+from mmhierseg.ops import (
+    centroid_contrast,
+    collapse_loss,
+    modularity_loss,
+    pixel_segment_contrast,
+)
+from mmhierseg.registry import MODELS
+
+
+def rows(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    pixels, prototypes = (
+        torch.nn.functional.normalize(
+            torch.randn(number, 4, generator=generator), dim=1)
+        for number in (20, 6))
+    segments = torch.randint(0, 6, (20, ), generator=generator)
+    labels = torch.randint(0, 3, (2, 6), generator=generator)
+    return pixels, segments, prototypes, labels
+
+
+def graphs(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    assignment = torch.rand(2, 5, 3, generator=generator).softmax(2)
+    padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    return assignment, torch.ones(2, 5, 5), padding
+
+
+def test_pixel_segment_contrast_loss():
+    loss = PixelSegmentContrastLoss(
+        concentration=4., loss_weight=.5, block_size=7)
+    pixels, segments, prototypes, labels = rows()
+    wanted = .5 * pixel_segment_contrast(pixels, segments, prototypes, labels,
+                                         4.)
+    got = loss(pixels, segments, prototypes, labels)
+    torch.testing.assert_close(got, wanted)
+    # SegSort: one set of labels.
+    single = loss(pixels, segments, prototypes, labels[0])
+    assert single.shape == ()
+    torch.testing.assert_close(single, wanted[0])
+
+
+def test_dmon_loss():
+    assignment, adjacency, padding = graphs()
+    got = DMoNLoss(
+        loss_weight=.2, collapse_weight=3.)(assignment, adjacency, padding)
+    wanted = modularity_loss(assignment, adjacency, padding) + \
+        3 * collapse_loss(assignment, padding)
+    torch.testing.assert_close(got, .2 * wanted.mean())
+
+
+def test_centroid_contrast_loss():
+    centroids = rows()[0][:12].view(2, 6, 4)[:, :3]
+    got = CentroidContrastLoss(concentration=2., loss_weight=3.)(centroids)
+    wanted = centroid_contrast(centroids.flatten(0, 1), concentration=2.)
+    torch.testing.assert_close(got, 3 * wanted.mean())
+
+
+@pytest.mark.parametrize('name', [
+    'CentroidContrastLoss', 'DMoNLoss', 'PixelSegmentContrastLoss'
+])
+def test_built_by_name(name):
+    loss = MODELS.build(dict(type=f'mmhierseg.{name}', loss_weight=.3))
+    assert not list(loss.parameters()) and not loss.state_dict()
+    assert 'loss_weight=0.3' in repr(copy.deepcopy(loss))
+
+
+def grad_norms(regions, image_index):
+    inputs, _ = views_with_regions()
+    losses, gradients = losses_and_gradients(
+        tiny_hsg(inputs.size(1)), (inputs, regions, image_index))
+    return losses, [gradient.norm() for gradient in gradients.values()]
+
+
+@pytest.mark.parametrize('case', [
+    'one view ignored', 'an image ignored', 'everything ignored',
+    'one region', 'one pixel', 'a segment per pixel'
+])
+def test_odd_batches_are_finite(case):
+    _, regions = views_with_regions()
+    images = torch.tensor([3, 1, 1, 3])
+    if case == 'one view ignored':
+        regions[0] = -1
+    elif case == 'an image ignored':
+        regions[1:3] = -1
+    elif case == 'everything ignored':
+        regions[:] = -1
+    elif case == 'one region':
+        regions[:] = 5
+        images[:] = 0
+    elif case == 'one pixel':
+        regions[:] = -1
+        regions[2, 1, 1] = 8
+    else:
+        regions = torch.arange(regions.numel()).view(regions.shape)
+    losses, norms = grad_norms(regions, images)
+    assert losses.isfinite().all() and (losses >= 0).all()
+    assert torch.stack(norms).isfinite().all()
+    if case in ('everything ignored', 'one region', 'one pixel'):
+        assert losses[0] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize('loss, match', [
+    (lambda: PixelSegmentContrastLoss(concentration=0),
+     '`concentration` must be above 0, got 0'),
+    (lambda: PixelSegmentContrastLoss(block_size=0),
+     '`block_size` must be at least 1, got 0'),
+    (lambda: CentroidContrastLoss(concentration=-1),
+     '`concentration` must be above 0, got -1'),
+    (lambda: CentroidContrastLoss()(torch.zeros(3, 4)),
+     r'\(B, K, D\), got \(3, 4\)'),
+])
+def test_bad_input(loss, match):
+    with pytest.raises(ValueError, match=match):
+        loss()

@@ -1,0 +1,221 @@
+import copy
+
+import pytest
+import torch
+from helpers.hsg import golden_positions, golden_transformer
+from helpers.hsg_golden import RECIPES, hsg_golden
+
+from mmhierseg.models import ClusteringTransformer
+from mmhierseg.models.necks.clustering_transformer import token_statistics
+from mmhierseg.models.utils import TokenBatchNorm
+from mmhierseg.registry import MODELS
+
+
+def transformer(seed=0, **options):
+    """A small one in float64 with used batch statistics, no dropout."""
+    torch.manual_seed(seed)
+    module = ClusteringTransformer(
+        16, 3, **{'drop_rate': 0., **options}).double()
+    for norm in module.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            norm.running_mean.normal_(std=0.1)
+            norm.running_var.uniform_(0.5, 1.5)
+    return module.eval()
+
+
+def sequences(lengths=(5, 7), width=16, length=None, seed=0):
+    """Random tokens and positions, padded by zeros."""
+    generator = torch.Generator().manual_seed(seed)
+    length = length or max(lengths)
+    padding = torch.arange(length) >= torch.tensor(lengths)[:, None]
+    tokens, positions = (
+        torch.zeros(len(lengths), length, width, dtype=torch.float64)
+        for _ in range(2))
+    for index, number in enumerate(lengths):
+        for values in (tokens, positions):
+            values[index, :number] = torch.randn(
+                number, width, generator=generator, dtype=torch.float64)
+    return tokens, positions, padding
+
+
+def close(a, b):
+    torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-8)
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_agrees_with_the_authors(recipe):
+    values, _ = hsg_golden(recipe)
+    padding = values['nd_padding']
+    positions = golden_positions(recipe)
+    with torch.no_grad():
+        fine = golden_transformer(recipe, 'fine')(
+            values['nd_prototype'].transpose(1, 2), positions, padding)
+        probability = fine.logits.softmax(1)
+        members = torch.nn.functional.one_hot(probability.argmax(1), 4)
+        members = (members * ~padding[..., None]).double().transpose(1, 2)
+        centre = members @ positions / members.sum(
+            2, keepdim=True).clamp(min=1)
+        coarse = golden_transformer(recipe, 'coarse')(fine.features, centre)
+    close(probability, values['fine_prob'])
+    close(fine.centroids.transpose(1, 2), values['fine_centroid'])
+    close(coarse.logits.softmax(1) @ probability, values['coarse_prob'])
+    close(coarse.centroids.transpose(1, 2), values['coarse_centroid'])
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_order_of_segments_does_not_matter(training):
+    module = transformer().train(training)
+    tokens, positions, padding = sequences()
+    order = torch.tensor([4, 2, 0, 1, 3, 5, 6])
+    out = module(tokens, positions, padding)
+    permuted = module(tokens[:, order], positions[:, order], padding)
+    close(permuted.centroids, out.centroids)
+    close(permuted.features, out.features)
+    close(permuted.logits, out.logits[..., order])
+
+
+def test_clusters_come_by_their_largest_logit():
+    tokens, positions, padding = sequences()
+    out = transformer()(tokens, positions, padding)
+    largest = out.logits.masked_fill(padding[:, None], -torch.inf).amax(2)
+    assert (largest.diff(dim=1) <= 0).all()
+
+
+def test_batch_independence():
+    module = transformer()
+    tokens, positions, padding = sequences()
+    both = module(tokens, positions, padding)
+    for index in range(2):
+        alone = module(tokens[index:index + 1], positions[index:index + 1],
+                       padding[index:index + 1])
+        for a, b in zip(alone, both):
+            close(a[0], b[index])
+
+
+def test_padding_plays_no_part_if_masked():
+    module = transformer(mask_padding=True).train()
+    short, long = (module(*sequences(length=length)) for length in (7, 12))
+    for a, b in zip(short[1:], long[1:]):
+        close(a, b)
+    close(short.logits[0, :, :5], long.logits[0, :, :5])
+
+
+def test_quirk_padding_counts_in_the_statistics():
+    tokens, positions, padding = sequences()
+    outputs = [
+        transformer(mask_padding=mask).train()(tokens, positions, padding)
+        for mask in (False, True)
+    ]
+    assert not torch.allclose(outputs[0].centroids, outputs[1].centroids)
+
+
+def test_how_much_padding_counts_can_be_told():
+    module = transformer()
+    tokens, positions, padding = sequences(length=7)
+    counted = torch.tensor([7, 5])
+    told = module(tokens, positions, padding, counted)
+    padded = module(*sequences(length=12))
+    close(told.centroids, padded.centroids)
+
+
+def test_statistics():
+    tokens, _, padding = sequences((1, 4, 7))
+    mean, std = token_statistics(tokens).split(16, dim=1)
+    close(mean, tokens.mean(1))
+    close(std, tokens.std(1))
+    mean, std = token_statistics(tokens, padding).split(16, dim=1)
+    for index, number in enumerate((1, 4, 7)):
+        valid = tokens[index, :number]
+        # The padding is zeros already.
+        spread = (tokens[index] - valid.mean(0)).square().sum(0)
+        close(mean[index], valid.mean(0))
+        close(std[index], (spread / (number + 1)).sqrt())
+
+
+@pytest.mark.parametrize('lengths, length', [
+    ((1, ), 1),
+    ((6, ), 6),
+    ((0, ), 3),
+    ((0, 4), 4),
+])
+@pytest.mark.parametrize('mask_padding', [False, True])
+def test_few_segments_are_finite(lengths, length, mask_padding):
+    """One image, one segment, or none at all."""
+    module = transformer(mask_padding=mask_padding).train()
+    tokens, positions, padding = sequences(lengths, length=length)
+    tokens.requires_grad_()
+    for mask in (padding, None):
+        out = module(tokens, positions, mask)
+        sum(value.square().sum() for value in out).backward()
+        assert all(value.isfinite().all() for value in out)
+        assert tokens.grad.isfinite().all()
+    assert all(parameter.grad.isfinite().all()
+               for parameter in module.parameters())
+    assert all(value.isfinite().all()
+               for value in module.state_dict().values())
+
+
+def test_equal_segments_have_finite_gradients():
+    tokens = torch.ones(2, 4, 16, dtype=torch.float64, requires_grad=True)
+    token_statistics(tokens, torch.zeros(2, 4, dtype=torch.bool)).sum(
+    ).backward()
+    assert tokens.grad.isfinite().all()
+
+
+def test_padding_gets_no_gradient_from_real_segments():
+    module = transformer(mask_padding=True)
+    tokens, positions, padding = sequences()
+    tokens.requires_grad_()
+    out = module(tokens, positions, padding)
+    (out.centroids.square().sum() +
+     out.logits.masked_fill(padding[:, None], 0).sum()).backward()
+    assert (tokens.grad[padding] == 0).all()
+    assert (tokens.grad[~padding] != 0).all()
+
+
+def test_norms_can_be_synchronised():
+    """The wrapper's inner norm is what gets replaced."""
+    module = transformer()
+    inputs = sequences()
+    synced = torch.nn.SyncBatchNorm.convert_sync_batchnorm(
+        copy.deepcopy(module))
+    assert module.state_dict().keys() == synced.state_dict().keys()
+    assert sum(isinstance(norm, torch.nn.SyncBatchNorm)
+               for norm in synced.modules()) == 4 + 6 + 1 + 1 + 2
+    close(synced(*inputs).logits, module(*inputs).logits)
+
+
+def test_token_batch_norm():
+    norm = TokenBatchNorm(4).double()
+    tokens = torch.randn(2, 3, 4, dtype=torch.float64)
+    expected = torch.nn.BatchNorm1d(4).double()(tokens.transpose(1, 2))
+    close(norm(tokens), expected.transpose(1, 2))
+    # One token alone: by the running statistics, which stay.
+    before = copy.deepcopy(norm.state_dict())
+    close(norm(tokens[:1, :1]), copy.deepcopy(norm).eval()(tokens[:1, :1]))
+    close(norm.norm.running_var, before['norm.running_var'])
+
+
+def test_registered_and_checked():
+    module = MODELS.build(
+        dict(
+            type='mmhierseg.ClusteringTransformer', embed_dims=8,
+            num_clusters=2, num_layers=1))
+    assert len(module.encoder) == len(module.decoder) == 1
+    assert module.target[0].out_features == 16
+    for options, message in [
+        (dict(num_clusters=0), '`num_clusters` must be at least 1, got 0'),
+        (dict(num_heads=3), r'`num_heads` must divide `embed_dims` \(8\)'),
+        (dict(num_layers=0), '`num_layers` must be at least 1, got 0')]:
+        with pytest.raises(ValueError, match=message):
+            ClusteringTransformer(**{'embed_dims': 8, 'num_clusters': 2,
+                                     **options})
+    tokens = torch.zeros(2, 5, 8)
+    for arguments, error, message in [
+        ((tokens[..., :4], tokens), ValueError, r'shape \(B, N, 8\), got'),
+        ((tokens, tokens[:1]), ValueError, '`positions` must have the shape'),
+        ((tokens, tokens, torch.zeros(2, 5)), TypeError, 'must be bool'),
+        ((tokens, tokens, torch.zeros(2, 4, dtype=torch.bool)), ValueError,
+         r'`padding` must have shape \(2, 5\), got \(2, 4\)')]:
+        with pytest.raises(error, match=message):
+            module(*arguments)

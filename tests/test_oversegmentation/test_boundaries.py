@@ -1,0 +1,109 @@
+import math
+
+import numpy as np
+import pytest
+from helpers.contours import random_contours
+from scipy import ndimage
+
+from mmhierseg.oversegmentation import ContourMap, oriented_watershed
+from mmhierseg.oversegmentation.boundaries import fit_lines
+
+
+@pytest.mark.parametrize('seed', [0, 1])
+def test_regions_and_arcs(seed):
+    """Regions are connected; arcs are what a slow search finds."""
+    contours = random_contours(seed)
+    graph = oriented_watershed(contours)
+    labels = graph.labels
+    count = labels.max() + 1
+    assert labels.min() == 0 and count > 5 and labels.dtype == np.int32
+    for region in range(count):
+        assert ndimage.label(labels == region)[1] == 1
+    lengths = {}
+    for (y, x), label in np.ndenumerate(labels):
+        for other in (labels[y + 1:y + 2, x], labels[y, x + 1:x + 2]):
+            if other.size and other[0] != label:
+                key = tuple(sorted((int(label), int(other[0]))))
+                lengths[key] = lengths.get(key, 0) + 1
+    assert [tuple(arc) for arc in graph.arcs.tolist()] == sorted(lengths)
+    assert graph.lengths.tolist() == [lengths[key] for key in sorted(lengths)]
+    means = graph.strengths / graph.lengths
+    assert means.min() >= 0 and means.max() <= contours.strength.max()
+
+
+def cross(direction):
+    """A strong contour runs up and down; a weak line leaves it sideways.
+
+    Strength is high in a broad band, so that the end of the weak line lies in
+    it, as it does beside real contours.
+    """
+    y, x = np.mgrid[:40, :60].astype(np.float32)
+    strength = np.exp(-(x - 30)**2 / 50)
+    weak = 0.02 + 0.1 * np.exp(-(y - 20)**2 / 4)
+    strength = np.where(x > 30, np.maximum(strength, weak), strength)
+    return ContourMap(strength, np.full_like(strength, direction))
+
+
+def arc_of(graph, one, other):
+    key = sorted((int(graph.labels[one]), int(graph.labels[other])))
+    index, = np.nonzero((graph.arcs == key).all(axis=1))[0]
+    return graph.strengths[index] / graph.lengths[index]
+
+
+def test_strength_counts_along_the_contour_only():
+    """What leaves a contour sideways does not get the contour's strength."""
+    graph = oriented_watershed(cross(math.pi / 2))
+    left, above, below = (20, 5), (5, 50), (35, 50)
+    assert len({int(graph.labels[place])
+                for place in (left, above, below)}) == 3
+    along, across = arc_of(graph, left, above), arc_of(graph, above, below)
+    assert along == pytest.approx(1, abs=0.02)
+    # With contours in the other direction it is the other way round.
+    graph = oriented_watershed(cross(0))
+    assert arc_of(graph, left, above) < 0.1
+    assert across < 0.2 * arc_of(graph, above, below)
+
+
+def test_lines():
+    """Three lines of a zigzag, and a curve beside it."""
+    t = np.arange(20.)
+    zigzag = np.concatenate([
+        np.stack((t, t), 1),
+        np.stack((20 + t, 19 - t), 1),
+        np.stack((40 + 0 * t, t), 1)
+    ])
+    circle = 30 * np.stack((np.cos(t / 3), np.sin(t / 3)), 1)
+    points = np.concatenate((zigzag, circle))
+    groups = np.repeat([7, 3], [60, 20])
+    found = fit_lines(points, groups)
+    expected = np.repeat([math.pi / 4, -math.pi / 4, math.pi / 2], 20)
+    # Some pieces lie across a corner, by the tolerance.
+    turned = np.abs(np.sin(found[:60] - expected))
+    assert np.nanmedian(turned) < 1e-6 and np.nanmean(turned) < 0.15
+    # A group has nothing to do with the others.
+    np.testing.assert_array_equal(
+        fit_lines(circle, np.zeros(20, dtype=np.int64)), found[60:])
+
+
+def test_digital_lines_are_lines():
+    """Steps of a pixel are not corners."""
+    x = np.arange(50.)
+    points = np.stack((x, np.round(0.3 * x)), 1)
+    found = fit_lines(points, np.zeros(50, dtype=np.int64))
+    np.testing.assert_allclose(found, math.atan(0.3), atol=0.01)
+
+
+def test_too_few_for_a_line():
+    points = np.array([[0., 0], [1, 1], [5, 5], [6, 5]])
+    assert np.isnan(fit_lines(points, np.array([0, 0, 1, 1]))).all()
+    assert fit_lines(points[:0], np.zeros(0, dtype=np.int64)).shape == (0, )
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 7), (7, 1), (20, 31)])
+def test_without_contours(size):
+    for value in (0, 0.5):
+        flat = np.full(size, value, dtype=np.float32)
+        graph = oriented_watershed(ContourMap(flat, flat))
+        assert (graph.labels == 0).all() and graph.labels.shape == size
+        assert graph.arcs.shape == (0, 2)
+        assert len(graph.strengths) == len(graph.lengths) == 0

@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+from helpers.contours import random_contours
+from scipy import ndimage
+
+from mmhierseg.oversegmentation import (
+    RegionGraph,
+    UltrametricContourMap,
+    oriented_watershed,
+)
+
+
+@pytest.fixture(scope='module', params=[0, 1, 2])
+def graph(request):
+    return oriented_watershed(random_contours(request.param))
+
+
+@pytest.fixture(scope='module')
+def ucm(graph):
+    return UltrametricContourMap(graph)
+
+
+def nests(fine, coarse):
+    """Whether every region of one map is in one region of the other."""
+    pairs = np.unique(np.stack((fine.ravel(), coarse.ravel())), axis=1)
+    return len(np.unique(pairs[0])) == pairs.shape[1]
+
+
+def test_thresholds_give_nested_regions(ucm):
+    """What defines an ultrametric contour map."""
+    maps = [
+        ucm.labels(threshold)
+        for threshold in (None, 0, *np.linspace(0.05, 0.95, 19), 1)
+    ]
+    for i, fine in enumerate(maps):
+        for coarse in maps[i:]:
+            assert nests(fine, coarse) and fine.max() >= coarse.max()
+    # Of all kinds, from the finest to a single one.
+    counts = {labels.max() + 1 for labels in maps}
+    assert len(counts) > 8 and 1 in counts and ucm.num_regions in counts
+    assert not nests(maps[-5], maps[0])
+
+
+def test_number_of_regions(ucm):
+    fine = ucm.labels()
+    for count in range(ucm.num_regions, 0, -1):
+        labels = ucm.labels(num_regions=count)
+        assert np.array_equal(np.unique(labels), np.arange(count))
+        assert nests(fine, labels)
+        fine = labels
+    # There are no more than the finest.
+    assert np.array_equal(
+        ucm.labels(num_regions=10 * ucm.num_regions), ucm.labels())
+
+
+def test_regions_are_connected(ucm):
+    labels = ucm.labels(num_regions=9)
+    for region in range(9):
+        assert ndimage.label(labels == region)[1] == 1
+
+
+def test_both_conditions_hold(ucm):
+    threshold = float(ucm.heights[-20])
+    assert ucm.labels(threshold).max() + 1 == 20
+    for count, expected in ((5, 5), (50, 20)):
+        labels = ucm.labels(threshold, count)
+        assert labels.max() + 1 == expected
+        assert np.array_equal(labels, ucm.labels(num_regions=expected))
+
+
+def test_labels_follow_the_first_pixels(ucm):
+    labels = ucm.labels(num_regions=12).ravel()
+    _, first = np.unique(labels, return_index=True)
+    assert (np.diff(first) > 0).all() and labels.dtype == np.int32
+
+
+def test_heights_rise(ucm):
+    assert (np.diff(ucm.heights) >= 0).all()
+    assert len(ucm.heights) == ucm.num_regions - 1
+    # Parents are made later, the last is the root.
+    nodes = np.arange(len(ucm.parents))
+    assert (ucm.parents[:-1] > nodes[:-1]).all()
+    assert ucm.parents[-1] == nodes[-1]
+    assert (np.bincount(ucm.parents)[ucm.num_regions:-1] == 2).all()
+
+
+def slow_merges(graph):
+    """The definition, word for word: heights, and the regions of each step.
+
+    All boundaries are measured anew in every step.
+    """
+    region = np.arange(graph.labels.max() + 1)
+    heights, steps = [], []
+    while len(np.unique(region)) > 1:
+        sums = {}
+        for (one, other), strength, length in zip(
+                graph.arcs, graph.strengths, graph.lengths):
+            key = tuple(sorted((region[one], region[other])))
+            if key[0] != key[1]:
+                old = sums.get(key, (0, 0))
+                sums[key] = old[0] + strength, old[1] + length
+        means = {key: total / count for key, (total, count) in sums.items()}
+        one, other = min(means, key=means.get)
+        heights.append(means[one, other])
+        region = np.where(region == other, one, region)
+        steps.append(region)
+    return heights, steps
+
+
+def test_agrees_with_the_definition(graph, ucm):
+    heights, steps = slow_merges(graph)
+    np.testing.assert_allclose(ucm.heights, heights, rtol=1e-9)
+    for merges in (1, len(steps) // 2, len(steps) - 5):
+        labels = ucm.labels(num_regions=ucm.num_regions - merges)
+        expected = steps[merges - 1][graph.labels]
+        assert nests(labels, expected) and nests(expected, labels)
+
+
+def test_contour_map(graph, ucm):
+    """Its regions above a threshold are those of the labels there."""
+    contours = ucm.contour_map()
+    assert contours.shape == graph.labels.shape
+    assert contours.max() == np.float32(ucm.heights[-1])
+    for threshold in np.linspace(0, ucm.heights[-1], 7)[:-1]:
+        labels = ucm.labels(threshold)
+        down = np.zeros(labels.shape, dtype=bool)
+        down[:-1] |= labels[:-1] != labels[1:]
+        down[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+        # Heights are float64, the map is not.
+        assert (down == (contours > threshold + 1e-6)).mean() > 0.999
+
+
+def test_by_hand():
+    """A row of four; 0.2 goes, then (0.5 + 0.3) / 2 is less than 0.6."""
+    labels = np.array([[0, 1, 2], [0, 3, 2]], dtype=np.int32)
+    graph = RegionGraph(
+        labels,
+        arcs=np.array([[0, 1], [0, 3], [1, 2], [1, 3], [2, 3]]),
+        strengths=np.array([0.5, 0.3, 0.6, 0.2, 0.7]),
+        lengths=np.array([1, 1, 1, 1, 1]))
+    ucm = UltrametricContourMap(graph)
+    np.testing.assert_allclose(ucm.heights, [0.2, 0.4, 0.65])
+    assert ucm.labels(0.3).tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert ucm.labels(0.5).tolist() == [[0, 0, 1], [0, 0, 1]]
+    np.testing.assert_allclose(ucm.contour_map(),
+                               [[0.4, 0.65, 0], [0.4, 0.65, 0]])
+
+
+def test_numbers_of_regions_do_not_matter(graph, ucm):
+    order = np.random.default_rng(0).permutation(ucm.num_regions)
+    arcs = np.sort(order[graph.arcs], axis=1)
+    by_key = np.lexsort(arcs.T[::-1])
+    renamed = UltrametricContourMap(
+        RegionGraph(order[graph.labels].astype(np.int32), arcs[by_key],
+                    graph.strengths[by_key], graph.lengths[by_key]))
+    for count in (2, 7, 30):
+        assert np.array_equal(
+            renamed.labels(num_regions=count), ucm.labels(num_regions=count))
+
+
+def test_a_single_region():
+    graph = RegionGraph(
+        np.zeros((3, 5), dtype=np.int32), np.zeros((0, 2), dtype=np.int64),
+        np.zeros(0), np.zeros(0, dtype=np.int64))
+    ucm = UltrametricContourMap(graph)
+    for labels in (ucm.labels(), ucm.labels(0.5), ucm.labels(None, 3)):
+        assert labels.tolist() == graph.labels.tolist()
+    assert (ucm.contour_map() == 0).all() and ucm.num_regions == 1
+
+
+def test_bad_number(ucm):
+    with pytest.raises(ValueError, match='at least 1, got 0'):
+        ucm.labels(num_regions=0)

@@ -1,0 +1,228 @@
+r"""Divide the images of a folder into the regions between their contours.
+
+::
+
+    python tools/dataset_converters/generate_oversegmentation.py \
+        data/coco/train2017 data/coco/oversegmentation/train2017
+
+writes a PNG for each image below the folder, ``a/b.png`` for ``a/b.jpg``: the
+label of the region of each pixel, in 8 bits, or 16 where there are more than
+256 regions. HSG learns from such maps, see ``configs/_base_/datasets``;
+``LoadSegmentMap`` reads them, and those that HSG's authors publish.
+
+Regions are merged until contours are stronger than ``--threshold`` and there
+are at most ``--num-regions``; if one of them is given, it alone counts.
+Contours are found by gradients of colour, or by Structured Edges with the
+file of OpenCV's model (``--edge-model``).
+
+Interrupt it when you like: ``--resume`` goes on, and leaves alone what is
+complete.
+"""
+
+import argparse
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import numpy as np
+
+import mmhierseg  # noqa: F401  (repairs the installed stack)
+from mmhierseg.datasets.transforms import LoadImage
+from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.oversegmentation import OverSegmenter
+from mmhierseg.utils.atomic import write_atomically
+from mmhierseg.utils.conversion import convert_all, default_workers
+from mmhierseg.utils.errors import CommandError, run_command
+
+#: What MMPretrain takes for an image.
+EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
+#: Says how the maps of a folder were made.
+MANIFEST = 'oversegmentation.json'
+#: Of the method; maps of another one are not to be mixed with them.
+VERSION = 1
+#: What goes on with a run.
+AGAIN = 'the same command with --resume'
+#: Image and map.
+Job = Tuple[Path, Path]
+
+
+def parse_args(argv: List[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Divide the images of a folder into the regions between '
+        'their contours (oriented watershed, ultrametric contour map)')
+    parser.add_argument(
+        'images', type=Path, help='folder of images, folders in it included')
+    parser.add_argument('out', type=Path, help='folder to write PNGs to')
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        help='contours that are not stronger, from 0 to 1, do not separate '
+        'regions (default: 0.25, unless --num-regions is given)')
+    parser.add_argument(
+        '--num-regions',
+        type=int,
+        help='the most regions of an image (default: 48, unless --threshold '
+        'is given)')
+    parser.add_argument(
+        '--edge-model',
+        help="file of OpenCV's model of Structured Edges, which finds the "
+        'contours (default: gradients of colour)')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=default_workers(),
+        help='number of processes (default: one per core)')
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on with a run that was interrupted, or add the maps of new '
+        'images')
+    args = parser.parse_args(argv)
+    if args.workers < 1:
+        parser.error(f'--workers must be at least 1, got {args.workers}')
+    return args
+
+
+def make_segmenter(args: argparse.Namespace) -> OverSegmenter:
+    """The method that the options ask for.
+
+    Raises:
+        CommandError: If one is out of range, or the model cannot be read.
+    """
+    try:
+        return OverSegmenter(args.threshold, args.num_regions,
+                             args.edge_model)
+    except (ImportError, OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+
+
+def find_jobs(images: Path, out: Path) -> List[Job]:
+    """Images of a folder, each with the map that is to be written.
+
+    Raises:
+        CommandError: If there is no image, two of them would have the same
+            map, or maps would lie among the images.
+    """
+    if not images.is_dir():
+        raise CommandError(f'there is no folder {str(images)!r} of images')
+    if out.resolve().is_relative_to(images.resolve()):
+        raise CommandError(
+            f'{str(out)!r} is in the folder of the images: maps would be '
+            'taken for images; name another folder')
+    paths = sorted(
+        path for path in images.rglob('*')
+        if path.suffix.lower() in EXTENSIONS and path.is_file())
+    if not paths:
+        raise CommandError(f'there is no image ({", ".join(EXTENSIONS)}) in '
+                           f'{str(images)!r}')
+    targets: Dict[Path, Path] = {}
+    for path in paths:
+        target = out / path.relative_to(images).with_suffix('.png')
+        other = targets.setdefault(target, path)
+        if other != path:
+            raise CommandError(
+                f'{str(other)!r} and {str(path)!r} differ in their extension '
+                'only, so that they would have the same map: rename or '
+                'remove one')
+    return [(path, target) for target, path in targets.items()]
+
+
+def check_manifest(out: Path, segmenter: OverSegmenter,
+                   resume: bool) -> None:
+    """Write down how maps are made; refuse to mix two ways.
+
+    Raises:
+        CommandError: If there are maps already and ``resume`` is not set, or
+            they were made in another way.
+    """
+    settings = dict(
+        version=VERSION,
+        threshold=segmenter.threshold,
+        num_regions=segmenter.num_regions,
+        edge_model=segmenter.edge_model
+        and os.path.basename(segmenter.edge_model))
+    path = out / MANIFEST
+    if out.is_dir() and any(out.iterdir()):
+        before = read_manifest(path)
+        if not resume:
+            raise CommandError(
+                f'{str(out)!r} is not empty: --resume goes on there, or name '
+                'another folder')
+        differing = [
+            f'{key} {before.get(key)!r}, asked for {value!r}'
+            for key, value in settings.items() if before.get(key) != value
+        ]
+        if differing:
+            raise CommandError(
+                f'{str(out)!r} holds maps of other settings '
+                f'({"; ".join(differing)}): ask for the same, or name another '
+                'folder')
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(settings, indent=2) + '\n').encode())
+
+
+def read_manifest(path: Path) -> dict:
+    """How the maps of a folder were made.
+
+    Raises:
+        CommandError: If nothing says so.
+    """
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise CommandError(
+            f'{str(path.parent)!r} is not empty and not made by this program '
+            f'(there is no {MANIFEST} that can be read): name another folder'
+        ) from error
+
+
+def convert_image(job: Job, segmenter: OverSegmenter) -> bool:
+    """Write the map of an image, unless it is there.
+
+    Raises:
+        ValueError: If the image cannot be read.
+        OSError: If the map cannot be written.
+    """
+    source, target = job
+    if target.is_file():
+        return False
+    # As pipelines load it: an orientation that it notes is obeyed.
+    image = LoadImage()(dict(img_path=str(source)))['img']
+    labels = segmenter(np.ascontiguousarray(image[..., ::-1]))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, encode_segment_map(labels))
+    return True
+
+
+def main(argv: List[str]) -> None:
+    """Write the maps.
+
+    Raises:
+        CommandError: If something is missing or unfit.
+    """
+    args = parse_args(argv)
+    segmenter = make_segmenter(args)
+    jobs = find_jobs(args.images, args.out)
+    try:
+        check_manifest(args.out, segmenter, args.resume)
+        new = convert_all(
+            partial(convert_image, segmenter=segmenter),
+            jobs,
+            args.workers,
+            'Images',
+            processes=True,
+            again=AGAIN)
+    except OSError as error:
+        raise CommandError(f'stopped: {error}') from error
+    except KeyboardInterrupt:
+        print(f'interrupted; {AGAIN} goes on from here', file=sys.stderr)
+        sys.exit(130)
+    print(f'{args.out}: maps of {len(jobs)} images ({new} new)')
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(lambda: main(sys.argv[1:])))

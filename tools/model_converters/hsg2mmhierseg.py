@@ -1,0 +1,49 @@
+#!/usr/bin/env python
+"""Convert a checkpoint of HSG's authors to an MMEngine checkpoint.
+
+Reads their files of ``embedding_model`` and ``prediction_model`` without
+executing anything in them::
+
+    python tools/model_converters/hsg2mmhierseg.py SRC DST
+"""
+
+import argparse
+import sys
+
+import mmhierseg  # noqa: F401 - first: repairs the installed stack
+from mmhierseg.utils.converted import report_left, save_converted
+from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint
+from mmhierseg.utils.safe_load import load_plain_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description="Convert a checkpoint of HSG's authors to an MMEngine "
+        'checkpoint')
+    parser.add_argument('src', help="the authors' file")
+    parser.add_argument('dst', help='file to write')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert, or say in one message why not."""
+    args = parse_args()
+    try:
+        converted = convert_hsg_checkpoint(load_plain_checkpoint(args.src))
+    except (FileNotFoundError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    save_converted(converted.state_dict, args.dst,
+                   dict(source_kind=converted.kind, head=converted.head))
+    print(f'kind: {converted.kind}; {len(converted.state_dict)} tensors '
+          f'written to {args.dst}')
+    report_left(converted.unconverted)
+    options = ', '.join(f'{key}={value!r}'
+                        for key, value in converted.head.items())
+    print("head of the authors' model, the rest as in their configuration: "
+          f"dict(type='mmhierseg.HSGHead', {options})")
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(main))
