@@ -153,9 +153,9 @@ def _slope(similarity: Tensor, own_similarity: Tensor, own: Tensor,
     share = grad @ (rest - total).exp()
     slope = (similarity - rest[:, None]).exp_().mul_(share[:, None])
     for level, names in enumerate(labels):
-        # Of log(pos): the softmax over the positives, or 1 at the own one.
+        # Of log(pos): the softmax over the positives; the own segment, left
+        # out as exp(-inf), follows below where it is the only one.
         columns, same = _same_label(names, own)
-        same &= ~alone[level, :, None]
         positive = (similarity[:, columns] - positives[level, :, None]).exp_()
         positive = torch.where(same, positive, 0).mul_(grad[level])
         slope.index_add_(1, columns, positive, alpha=-1)

@@ -1,9 +1,7 @@
 """HSG: the authors' values, and heads with the authors' weights."""
 
-import json
 import re
 
-import numpy as np
 import torch
 from mmengine.registry import MODELS
 
@@ -12,20 +10,7 @@ from mmhierseg.models.utils import LearnedPositions
 from mmhierseg.utils.hsg_checkpoint import rename_hsg_key
 from mmhierseg.utils.safe_load import load_plain_checkpoint
 
-from .cast import DATA
-
-RECIPES = ['coco', 'cityscapes']
-
-
-def hsg_golden(recipe):
-    """Values of the authors' implementation, and the settings."""
-    with np.load(DATA / f'hsg_{recipe}.npz') as values:
-        values = {
-            key: torch.from_numpy(value) if value.dtype.kind in 'fib' else
-            str(value)
-            for key, value in values.items()
-        }
-    return values, json.loads(values.pop('meta'))
+from .hsg_golden import DATA, hsg_golden
 
 
 def hsg_weights(recipe, prefix=''):

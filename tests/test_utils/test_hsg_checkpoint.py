@@ -3,7 +3,8 @@ import re
 import pytest
 import torch
 from helpers.cast import DATA
-from helpers.hsg import RECIPES, with_resnet
+from helpers.hsg import with_resnet
+from helpers.hsg_golden import RECIPES
 from mmengine.registry import MODELS, init_default_scope
 
 from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint

@@ -28,7 +28,7 @@ class ClusteringOutput(NamedTuple):
     """Groups, in the order of their largest logits."""
 
     logits: Tensor
-    """(B, K, N): before the softmax over clusters; -inf nowhere."""
+    """(B, K, N): before the softmax over clusters."""
 
     centroids: Tensor
     """(B, K, C): centroids that segments are compared with."""

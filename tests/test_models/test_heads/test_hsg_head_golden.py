@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from helpers.hsg import RECIPES, golden_head, golden_inputs, hsg_golden
+from helpers.hsg import golden_head, golden_inputs
+from helpers.hsg_golden import RECIPES, hsg_golden
 
 from mmhierseg.ops import joint_labels
 from mmhierseg.utils.hsg_checkpoint import rename_hsg_key

@@ -2,12 +2,8 @@ import copy
 
 import pytest
 import torch
-from helpers.hsg import (
-    RECIPES,
-    golden_positions,
-    golden_transformer,
-    hsg_golden,
-)
+from helpers.hsg import golden_positions, golden_transformer
+from helpers.hsg_golden import RECIPES, hsg_golden
 
 from mmhierseg.models import ClusteringTransformer
 from mmhierseg.models.necks.clustering_transformer import token_statistics
