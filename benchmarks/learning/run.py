@@ -10,10 +10,7 @@ was trained or measured already is not done again.
 """
 
 import argparse
-import hashlib
 import json
-import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
 from benchmarks.common.report import README, replace_section, write_json
+from benchmarks.common.settings import hash_configs, refuse_other_settings
+from benchmarks.common.tools import run_tool
 from benchmarks.learning.measure import (
     Images,
     load_backbone,
@@ -41,7 +40,6 @@ from benchmarks.learning.views import make_views
 from mmhierseg.datasets.scenes import GENERATOR_VERSION
 from mmhierseg.utils.errors import CommandError, run_command
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('cast', 'vit', 'vit-superpixel', 'cast-grid')
 SIZES = (32, 16, 8, 4)
@@ -121,31 +119,16 @@ def check_settings(args: argparse.Namespace) -> None:
     Raises:
         CommandError: If the folder holds results of other settings.
     """
-    configs = {
-        model: hashlib.sha256(
-            json.dumps(
-                Config.fromfile(CONFIGS / f'{model}.py').to_dict(),
-                sort_keys=True,
-                default=str).encode()).hexdigest()[:16]
-        for model in MODELS
-    }
-    settings = dict(
-        data=DATA[args.data],
-        pairs=args.pairs,
-        iters=args.iters,
-        images=args.images,
-        generator_version=GENERATOR_VERSION,
-        configs=configs)
-    # As it is read again: tuples are lists.
-    settings = json.loads(json.dumps(settings))
-    path = args.work_dir / 'settings.json'
-    before = json.loads(path.read_text()) if path.exists() else settings
-    differing = [key for key in settings if before.get(key) != settings[key]]
-    if differing:
-        raise CommandError(
-            f'{args.work_dir} holds results of another setting of '
-            f'{", ".join(differing)}: name another --work-dir or remove it')
-    write_json(path, settings)
+    refuse_other_settings(
+        args.work_dir,
+        dict(
+            data=DATA[args.data],
+            pairs=args.pairs,
+            iters=args.iters,
+            images=args.images,
+            generator_version=GENERATOR_VERSION,
+            configs=hash_configs((CONFIGS / f'{model}.py'
+                                  for model in MODELS), CONFIGS)))
 
 
 def make_images(data: str, num: int, test: bool) -> Images:
@@ -169,31 +152,20 @@ def train(model: str, seed: int, args: argparse.Namespace) -> None:
     if _checkpoint(model, seed, args).exists():
         return
     folder = _folder(model, seed, args)
-    folder.mkdir(parents=True, exist_ok=True)
     warm_up = args.iters // 8
-    command = [
-        sys.executable,
-        str(ROOT / 'tools/train.py'),
-        str(CONFIGS / f'{model}.py'), '--resume', '--work-dir',
-        str(folder), '--cfg-options', f'randomness.seed={seed}',
+    log = folder / 'log.txt'
+    print(f'{model}, seed {seed}: training; its log is {log}')
+    run_tool(
+        'train.py', CONFIGS / f'{model}.py', '--resume', '--work-dir', folder,
+        '--cfg-options', f'randomness.seed={seed}',
         f'train_cfg.max_iters={args.iters}',
         f'param_scheduler.0.end={warm_up}',
         f'param_scheduler.1.begin={warm_up}',
         f'param_scheduler.1.end={args.iters}',
         f'param_scheduler.1.T_max={args.iters - warm_up}',
         f'default_hooks.checkpoint.interval={-(-args.iters // 4)}',
-        f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
-    ]
-    path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
-    print(f'{model}, seed {seed}: training; its log is {folder}/log.txt')
-    with open(folder / 'log.txt', 'w', encoding='utf-8') as log:
-        done = subprocess.run(
-            command,
-            env=dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1'),
-            stdout=log,
-            stderr=subprocess.STDOUT)
-    if done.returncode:
-        raise CommandError(f'training {model} failed: see {folder}/log.txt')
+        f'train_dataloader.dataset.data_root={args.work_dir / "views"}',
+        log=log)
 
 
 def measured(model: str, seed: int, stage: str, args: argparse.Namespace,

@@ -181,7 +181,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     assert initialised != trained
     assert content['machine']['cpu_cores'] >= 1
     # What is there is not made again.
-    monkeypatch.setattr(run, 'subprocess', None)
+    monkeypatch.setattr(run, 'run_tool', None)
     monkeypatch.setattr(run, 'measure', None)
     run.main(argv)
 
@@ -222,7 +222,7 @@ def test_bad_options(option, message):
 
 def test_failed_training_names_its_log(tmp_path):
     args = run.parse_args(['--work-dir', str(tmp_path)])
-    with pytest.raises(CommandError, match=r'cast failed: see .*log\.txt'):
+    with pytest.raises(CommandError, match=r'train.py failed: see .*log\.txt'):
         run.train('cast', 0, args)
     log = Path(tmp_path / 'cast_seed0/log.txt').read_text()
     assert 'there is no data root' in log

@@ -1,0 +1,1 @@
+"""What segmentation costs, against MMSegmentation's own ViT."""

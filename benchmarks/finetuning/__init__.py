@@ -1,0 +1,1 @@
+"""What pre-training is good for once a segmentor is tuned, or before."""
