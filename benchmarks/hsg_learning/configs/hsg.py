@@ -1,0 +1,42 @@
+"""A small HSG for some minutes on views that were drawn once.
+
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432).
+Command:  python benchmarks/hsg_learning/run.py --models hsg, which trains
+          hsg.py and measures what it has learned.
+Hardware: 1 CPU core, minutes.
+Status:   its results stand in benchmarks/README.md.
+"""
+
+_base_ = ['../../../configs/hsg/hsg_r18_scenes-96x96.py']
+custom_imports = dict(imports=['mmhierseg', 'benchmarks.learning.views'])
+
+# The first four categories, so that their ids follow each other.
+categories = ('aeroplane', 'bicycle', 'bird', 'boat')
+model = dict(num_classes=1 + len(categories))
+
+# What views are drawn of, by the base config's pipeline.
+scenes = dict(
+    type='mmhierseg.PartWholeScenes',
+    size=(128, 128),
+    categories=categories,
+    max_others=1,
+    typical_colors=1.,
+    pipeline=_base_.train_pipeline)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(
+        _delete_=True,
+        type='mmhierseg.PairedViews',
+        data_root='work_dirs/hsg_learning/views',
+        pipeline=[dict(type='mmpretrain.PackInputs')]))
+# It is measured by run.py, before and after.
+val_dataloader = val_evaluator = val_cfg = None
+test_dataloader = test_evaluator = test_cfg = None
+custom_hooks = []
+
+# 32, 56 and 75 % of the iterations, which run.py sets.
+train_cfg = dict(max_iters=800)
