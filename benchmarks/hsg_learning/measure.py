@@ -72,14 +72,14 @@ def measure(model: HSG, bank: Sequence[Scene],
     confusion = 0
     coverings: Dict[str, List[float]] = defaultdict(list)
     for scenes, data in _batches(model, test):
-        clusters = _cluster(model, data['inputs'])
+        fewer = _cluster(model, data['inputs'])
         samples = model.predict(**data)
-        for scene, sample, kmeans in zip(scenes, samples, clusters):
+        for scene, sample, clusters in zip(scenes, samples, fewer):
             confusion += _confusion(scene.semantic,
                                     sample.pred_sem_seg.data[0].numpy(),
                                     model.num_classes)
-            maps = dict(kmeans=kmeans)
             own = sample.pred_hierarchy.data.numpy()
+            maps = dict(kmeans=[own[0], *clusters])
             if len(own) > 1:
                 maps['own'] = own
             for name, value in _cover(maps, scene).items():
@@ -121,11 +121,11 @@ def _sample(scene: Scene) -> SegDataSample:
 
 
 def _cluster(model: HSG, inputs: torch.Tensor) -> np.ndarray:
-    """(B, len(GRIDS), H, W) segments of k-means."""
+    """(B, 2, H, W) segments of k-means, of the smaller grids."""
     embeddings = model.upsampled(inputs)
     return torch.stack([
         cluster_views(embeddings, grid, model.kmeans_iterations)
-        for grid in GRIDS.values()
+        for grid in list(GRIDS.values())[1:]
     ], dim=1).numpy()
 
 
@@ -136,7 +136,8 @@ def _confusion(truth: np.ndarray, prediction: np.ndarray,
     return counts.reshape(num_classes, num_classes)
 
 
-def _cover(maps: Dict[str, np.ndarray], scene: Scene) -> Dict[str, float]:
+def _cover(maps: Dict[str, Sequence[np.ndarray]],
+           scene: Scene) -> Dict[str, float]:
     """NFCovering of the parts and objects of a scene."""
     regions = dict(zip(KINDS, (scene.part_instances,
                                scene.objects.astype(np.int64))))

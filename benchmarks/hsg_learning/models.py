@@ -1,5 +1,6 @@
 """The models whose segments are measured."""
 
+from threading import Lock
 from typing import Optional
 
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from mmhierseg.registry import MODELS
 from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
 __all__ = ['colour_model', 'load_model']
+
+_BUILDING = Lock()
 
 
 def load_model(cfg: Config, seed: int, checkpoint: Optional[str] = None
@@ -33,9 +36,11 @@ def load_model(cfg: Config, seed: int, checkpoint: Optional[str] = None
     """
     init_default_scope('mmseg')
     read_safely()
-    set_random_seed(seed)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
+    # Random numbers are those of the process, which other threads draw, too.
+    with _BUILDING:
+        set_random_seed(seed)
+        model = MODELS.build(cfg.model)
+        model.init_weights()
     if checkpoint is not None:
         model.load_state_dict(read_checkpoint(str(checkpoint))['state_dict'])
     return model.eval()

@@ -33,13 +33,13 @@ from benchmarks.hsg_learning.measure import make_scenes, measure
 from benchmarks.hsg_learning.models import colour_model, load_model
 from benchmarks.hsg_learning.tables import to_markdown
 from benchmarks.hsg_learning.views import make_views
-from mmhierseg.datasets.scenes import GENERATOR_VERSION
+from mmhierseg.datasets.scenes import GENERATOR_VERSION, Scene
 from mmhierseg.models import HSG
 from mmhierseg.utils.errors import CommandError, run_command
 
 CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('hsg', 'segsort')
-_OPTIONS = ('size', 'categories', 'max_others', 'typical_colors')
+SCENE_OPTIONS = ('size', 'categories', 'max_others', 'typical_colors')
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
@@ -85,11 +85,24 @@ def main(argv: Optional[List[str]] = None) -> None:
             generator_version=GENERATOR_VERSION,
             configs=hash_configs((CONFIGS / f'{model}.py'
                                   for model in MODELS), CONFIGS)))
-    make_views(args.work_dir / 'views', args.pairs, _config('hsg'))
+    cfg = load_config('hsg')
+    make_views(args.work_dir / 'views', args.pairs, cfg)
+    torch.set_num_threads(1)
+    MMLogger.get_current_instance().setLevel('WARNING')
+    options = {name: cfg.scenes[name] for name in SCENE_OPTIONS}
+    scenes = [
+        make_scenes(number, test, options)
+        for number, test in zip(args.images, (False, True))
+    ]
+    results: Dict[str, list] = dict(colours=[
+        measured('colours', partial(colour_model, cfg), scenes, args)])
     runs = [(model, seed) for seed in args.seeds for model in args.models]
     with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(lambda run: train(*run, args), runs))
-    results = measure_all(runs, args)
+        stages = list(
+            pool.map(lambda run: experiment(*run, scenes, args), runs))
+    for run in stages:
+        for name, metrics in run.items():
+            results.setdefault(name, []).append(metrics)
     machine = describe('cpu')
     text = f'{in_words(machine)}\n\n{to_markdown(results)}'
     write_json(args.work_dir / 'hsg_learning.json',
@@ -99,20 +112,55 @@ def main(argv: Optional[List[str]] = None) -> None:
         replace_section(README, 'learning of HSG', text)
 
 
-def train(model: str, seed: int, args: argparse.Namespace) -> None:
-    """Train a model by ``tools/train.py``, if it is not trained already.
+def experiment(model: str, seed: int, scenes: List[List[Scene]],
+               args: argparse.Namespace) -> Dict[str, Dict[str, float]]:
+    """Train a model and measure it; HSG before that, too.
 
     Args:
-        model (str): Name of a config.
-        seed (int): Its seed.
+        model (str): One of ``MODELS``.
+        seed (int): Of its initialisation and of the order of the views.
+        scenes (List[List[Scene]]): To look segments up in, and to test.
         args (argparse.Namespace): The command line.
+
+    Returns:
+        Dict[str, Dict[str, float]]: By model and stage, what
+        :func:`measure` gave.
 
     Raises:
         CommandError: If the training fails.
     """
-    if _checkpoint(model, seed, args).exists():
-        return
-    folder = _folder(model, seed, args)
+    checkpoint = train(model, seed, args)
+    stages = dict(trained=checkpoint)
+    # Of an initialisation, features are of no loss.
+    if model == 'hsg':
+        stages['initialised'] = None
+    cfg = load_config(model)
+    return {
+        f'{model}/{stage}': measured(
+            f'{model}_seed{seed}_{stage}',
+            partial(load_model, cfg, seed, weights), scenes, args)
+        for stage, weights in stages.items()
+    }
+
+
+def train(model: str, seed: int, args: argparse.Namespace) -> Path:
+    """Train a model by ``tools/train.py``, if it is not trained already.
+
+    Args:
+        model (str): One of ``MODELS``.
+        seed (int): Its seed.
+        args (argparse.Namespace): The command line.
+
+    Returns:
+        Path: Its checkpoint.
+
+    Raises:
+        CommandError: If the training fails.
+    """
+    folder = args.work_dir / f'{model}_seed{seed}'
+    checkpoint = folder / f'iter_{args.iters}.pth'
+    if checkpoint.exists():
+        return checkpoint
     log = folder / 'log.txt'
     print(f'{model}, seed {seed}: training; its log is {log}', flush=True)
     # As HSG has it, but for the warm-up, which is as short as all else.
@@ -126,57 +174,32 @@ def train(model: str, seed: int, args: argparse.Namespace) -> None:
         f'default_hooks.checkpoint.interval={-(-args.iters // 4)}',
         f'train_dataloader.dataset.data_root={args.work_dir / "views"}',
         log=log)
+    return checkpoint
 
 
-def measure_all(runs: List[tuple],
-                args: argparse.Namespace) -> Dict[str, List[dict]]:
-    """Measure all models, as initialised and trained, and colours.
+def measured(name: str, build: Callable[[], HSG], scenes: List[List[Scene]],
+             args: argparse.Namespace) -> Dict[str, float]:
+    """Measure a model, if it was not measured already.
 
     Args:
-        runs (List[tuple]): Models and seeds.
+        name (str): Of the file with what was measured.
+        build (Callable): Makes the model.
+        scenes (List[List[Scene]]): To look segments up in, and to test.
         args (argparse.Namespace): The command line.
 
     Returns:
-        Dict[str, List[dict]]: By model and stage, what :func:`measure` gave,
-        for each seed.
+        Dict[str, float]: What :func:`measure` gave.
     """
-    torch.set_num_threads(1)
-    MMLogger.get_current_instance().setLevel('WARNING')
-    cfg = _config('hsg')
-    options = {name: cfg.scenes[name] for name in _OPTIONS}
-    bank, test = (
-        make_scenes(num, is_test, options)
-        for num, is_test in zip(args.images, (False, True)))
-
-    def measured(name: str, build: Callable[[], HSG]) -> dict:
-        path = args.work_dir / 'measured' / f'{name}.json'
-        if not path.exists():
-            print(f'{name}: measuring', flush=True)
-            write_json(path, measure(build(), bank, test))
-        return json.loads(path.read_text())
-
-    results: Dict[str, list] = dict(
-        colours=[measured('colours', partial(colour_model, cfg))])
-    for model, seed in runs:
-        stages = dict(initialised=None, trained=_checkpoint(model, seed, args))
-        for stage, checkpoint in stages.items():
-            results.setdefault(f'{model}/{stage}', []).append(
-                measured(
-                    f'{model}_seed{seed}_{stage}',
-                    partial(load_model, _config(model), seed, checkpoint)))
-    return results
+    path = args.work_dir / 'measured' / f'{name}.json'
+    if not path.exists():
+        print(f'{name}: measuring', flush=True)
+        write_json(path, measure(build(), *scenes))
+    return json.loads(path.read_text())
 
 
-def _config(model: str) -> Config:
+def load_config(model: str) -> Config:
+    """The config of one of ``MODELS``."""
     return Config.fromfile(CONFIGS / f'{model}.py')
-
-
-def _folder(model: str, seed: int, args: argparse.Namespace) -> Path:
-    return args.work_dir / f'{model}_seed{seed}'
-
-
-def _checkpoint(model: str, seed: int, args: argparse.Namespace) -> Path:
-    return _folder(model, seed, args) / f'iter_{args.iters}.pth'
 
 
 if __name__ == '__main__':
