@@ -163,14 +163,15 @@ def train(model: str, seed: int, args: argparse.Namespace) -> Path:
         return checkpoint
     log = folder / 'log.txt'
     print(f'{model}, seed {seed}: training; its log is {log}', flush=True)
-    # As HSG has it, but for the warm-up, which is as short as all else.
-    steps = [round(args.iters * part) for part in (0.32, 0.56, 0.75)]
+    warm_up = args.iters // 8
     run_tool(
         'train.py', CONFIGS / f'{model}.py', '--resume', '--work-dir', folder,
         '--cfg-options', f'randomness.seed={seed}',
         f'train_cfg.max_iters={args.iters}',
-        f'param_scheduler.0.end={args.iters // 8}',
-        f'param_scheduler.1.milestones={steps}'.replace(' ', ''),
+        f'param_scheduler.0.end={warm_up}',
+        f'param_scheduler.1.begin={warm_up}',
+        f'param_scheduler.1.end={args.iters}',
+        f'param_scheduler.1.T_max={args.iters - warm_up}',
         f'default_hooks.checkpoint.interval={-(-args.iters // 4)}',
         f'train_dataloader.dataset.data_root={args.work_dir / "views"}',
         log=log)
