@@ -27,7 +27,7 @@ __all__ = ['GRIDS', 'KINDS', 'make_scenes', 'measure']
 
 #: Numbers of segments, and the grids from which k-means makes so many. Of
 #: HSG's levels, the segments, fine and coarse groups, there are as many.
-GRIDS = {16: (4, 4), 8: (2, 4), 4: (2, 2)}
+GRIDS = {36: (6, 6), 8: (2, 4), 4: (2, 2)}
 #: What segments are compared with.
 KINDS = ('part', 'object')
 _BATCH_SIZE = 16

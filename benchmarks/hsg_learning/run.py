@@ -53,7 +53,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
                         help='pairs of views to train on')
     parser.add_argument('--iters', type=int, default=800,
                         help='iterations of training, of 16 pairs each')
-    parser.add_argument('--images', nargs=2, type=int, default=[400, 200],
+    parser.add_argument('--images', nargs=2, type=int, default=[300, 120],
                         metavar=('BANK', 'TEST'),
                         help='images to look segments up in, and to test')
     parser.add_argument('--work-dir', type=Path,
