@@ -38,9 +38,8 @@ val_dataloader = val_evaluator = val_cfg = None
 test_dataloader = test_evaluator = test_cfg = None
 custom_hooks = []
 
-# With SGD the clustering transformers would hardly begin to learn in minutes,
-# and HSG's first step of the learning rate comes after a third of them. What
-# depends on the iterations, run.py sets.
+# In place of HSG's SGD, whose learning rate falls after a third of the
+# iterations: minutes are short. What depends on their number, run.py sets.
 num_iters, warmup_iters = 800, 100
 optim_wrapper = dict(
     optimizer=dict(
