@@ -6,7 +6,7 @@ spent on drawing images.
 
 import json
 from pathlib import Path
-from typing import Callable, List, Sequence, Union
+from typing import Callable, List, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from mmhierseg.datasets.transforms.attach import attach_segment_map
 from mmhierseg.registry import DATASETS
 from mmhierseg.superpixels import TorchSLIC
 
-__all__ = ['PairedViews', 'make_views']
+__all__ = ['PairedViews', 'is_drawn', 'make_views', 'write_views']
 
 _VIEWS, _MAPS, _RECORD = 'views.npy', 'maps.npy', 'views.json'
 
@@ -58,47 +58,76 @@ def make_views(folder: Path, num_pairs: int, images: dict) -> None:
         images (dict): Config of a data set with ``num_scenes`` and ``size``.
     """
     record = dict(num_pairs=num_pairs, images=images, version=3)
-    if _is_there(folder, record):
+    if is_drawn(folder, record):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _RECORD).unlink(missing_ok=True)
-    height, width = images['size']
     init_default_scope('mmpretrain')
     np.random.seed(0)
     pipeline = [
         dict(
             type='MultiView',
             num_views=[2],
-            transforms=[view_pipeline(height)])
+            transforms=[view_pipeline(images['size'][0])])
     ]
     dataset = DATASETS.build(
         dict(images, num_scenes=num_pairs, pipeline=pipeline))
-    shape = (num_pairs, 2, height, width)
-    views = np.lib.format.open_memmap(
-        folder / _VIEWS, 'w+', np.uint8, (*shape, 3))
-    maps = np.lib.format.open_memmap(folder / _MAPS, 'w+', np.uint8, shape)
     superpixels = TorchSLIC(segment_size=16)
-    for i in track(range(num_pairs), 'Drawing views'):
-        views[i] = np.stack(dataset[i]['img'])
-        rgb = torch.from_numpy(views[i, ..., ::-1].copy())
-        maps[i] = superpixels(rgb.permute(0, 3, 1, 2).float()).numpy()
-    views.flush(), maps.flush()
-    # Last, so that what was interrupted is drawn anew.
-    (folder / _RECORD).write_text(json.dumps(record))
+
+    def draw(index: int) -> Tuple[np.ndarray, np.ndarray]:
+        views = np.stack(dataset[index]['img'])
+        rgb = torch.from_numpy(views[..., ::-1].copy())
+        return views, superpixels(rgb.permute(0, 3, 1, 2).float()).numpy()
+
+    write_views(folder, record, images['size'], draw)
 
 
-def _is_there(folder: Path, record: dict) -> bool:
+def is_drawn(folder: Path, record: dict) -> bool:
+    """Whether a folder has the views of a record as a whole.
+
+    Args:
+        folder (Path): The folder.
+        record (dict): Of :func:`write_views`.
+
+    Returns:
+        bool: Whether it has.
+    """
     path = folder / _RECORD
     return path.exists() and json.loads(path.read_text()) == json.loads(
         json.dumps(record))
 
 
-@DATASETS.register_module()
-class PairedViews(BaseDataset):
-    """Pairs of views from :func:`make_views`.
+def write_views(folder: Path, record: dict, size: Sequence[int],
+                draw: Callable[[int], Tuple[np.ndarray, np.ndarray]],
+                map_dtype: type = np.uint8) -> None:
+    """Write pairs of views for :class:`PairedViews`.
 
     Args:
-        data_root (str): Folder of :func:`make_views`.
+        folder (Path): Where to.
+        record (dict): What views depend on, ``num_pairs`` among it; JSON can
+            hold it.
+        size (Sequence[int]): (H, W) of a view.
+        draw (Callable): Makes a pair, given its number: views (2, H, W, 3)
+            uint8, and their segment maps, (2, H, W) integer.
+        map_dtype (type): Of the maps in the file. Defaults to uint8.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _RECORD).unlink(missing_ok=True)
+    shape = (record['num_pairs'], 2, *size)
+    views = np.lib.format.open_memmap(
+        folder / _VIEWS, 'w+', np.uint8, (*shape, 3))
+    maps = np.lib.format.open_memmap(folder / _MAPS, 'w+', map_dtype, shape)
+    for i in track(range(len(views)), 'Drawing views'):
+        views[i], maps[i] = draw(i)
+    views.flush(), maps.flush()
+    # Last, so that what was interrupted is drawn anew.
+    (folder / _RECORD).write_text(json.dumps(record))
+
+
+@DATASETS.register_module()
+class PairedViews(BaseDataset):
+    """Pairs of views from :func:`write_views`.
+
+    Args:
+        data_root (str): Folder of :func:`write_views`.
         with_maps (bool): Whether views come with their superpixels, as
             fourth channel. Defaults to True.
         pipeline (Sequence): Transforms. Defaults to ().

@@ -1,0 +1,1 @@
+"""What HSG learns in minutes, against no learning and a single level."""

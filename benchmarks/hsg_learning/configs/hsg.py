@@ -1,0 +1,63 @@
+"""A small HSG for some minutes on views that were drawn once.
+
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022
+          (arXiv 2204.11432).
+Command:  python benchmarks/hsg_learning/run.py --models hsg, which trains
+          hsg.py and measures what it has learned.
+Hardware: 1 CPU core, minutes.
+Status:   its results stand in benchmarks/README.md.
+"""
+
+_base_ = ['../../../configs/hsg/hsg_r18_scenes-96x96.py']
+custom_imports = dict(imports=['mmhierseg', 'benchmarks.learning.views'])
+
+# The first four categories, so that their ids follow each other.
+categories = ('aeroplane', 'bicycle', 'bird', 'boat')
+model = dict(num_classes=1 + len(categories), kmeans_clusters=(6, 6))
+
+# What views are drawn of, by the base config's pipeline.
+scenes = dict(
+    type='mmhierseg.PartWholeScenes',
+    size=(128, 128),
+    categories=categories,
+    max_others=1,
+    typical_colors=1.,
+    pipeline=_base_.train_pipeline)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(
+        _delete_=True,
+        type='mmhierseg.PairedViews',
+        data_root='work_dirs/hsg_learning/views',
+        pipeline=[dict(type='mmpretrain.PackInputs')]))
+# It is measured by run.py, before and after.
+val_dataloader = val_evaluator = val_cfg = None
+test_dataloader = test_evaluator = test_cfg = None
+custom_hooks = []
+
+# In place of HSG's SGD, whose learning rate falls after a third of the
+# iterations: minutes are short. What depends on their number, run.py sets.
+num_iters, warmup_iters = 800, 100
+optim_wrapper = dict(
+    optimizer=dict(
+        _delete_=True, type='AdamW', lr=5e-3, weight_decay=1e-2),
+    paramwise_cfg=dict(
+        _delete_=True, norm_decay_mult=0., bias_decay_mult=0.))
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=0.1,
+        by_epoch=False,
+        begin=0,
+        end=warmup_iters),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=False,
+        begin=warmup_iters,
+        end=num_iters,
+        T_max=num_iters - warmup_iters),
+]
+train_cfg = dict(max_iters=num_iters)

@@ -1,0 +1,1 @@
+"""What HSG's losses cost as pixels and segments become more."""

@@ -1,0 +1,105 @@
+import json
+
+import pytest
+import torch
+
+from benchmarks.hsg_loss import run, work, written_out
+from benchmarks.hsg_loss.batch import make_batch
+from benchmarks.hsg_loss.tables import to_markdown
+from mmhierseg.utils.errors import CommandError
+
+
+@pytest.fixture(scope='module')
+def batch():
+    return make_batch(3, size=14, channels=16, num_regions=9)
+
+
+def test_batch_is_like_those_of_training(batch):
+    """Some segments in each region, regions in both views, one sequence."""
+    segments = batch.views
+    assert batch.embeddings.shape == (6, 16, 14, 14)
+    assert len(segments.pixels) == 6 * 14 * 14
+    number = torch.bincount(segments.views, minlength=6)
+    assert (number > 9).all() and (number < 9 * 16).all()
+    assert batch.sequences.padding.shape == (3, 256)
+    # A region of an image has segments in its other view, too.
+    for label in batch.labels[0].unique()[:5]:
+        views = segments.views[batch.labels[0] == label]
+        assert set(views.tolist()) <= {int(views[0]) % 3,
+                                       int(views[0]) % 3 + 3}
+    shared = sum(
+        len(segments.views[batch.labels[0] == label].unique()) == 2
+        for label in batch.labels[0].unique())
+    assert shared > 9
+
+
+@pytest.mark.parametrize('name', run.WORKS)
+def test_what_is_written_out_is_the_same(batch, name):
+    """Both versions have the same results and gradients."""
+    results = [getattr(version, name)(batch)
+               for version in (work, written_out)]
+    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
+    if name == 'kmeans':
+        return
+    gradients = [
+        torch.autograd.grad(result.sum(), batch.leaves(), allow_unused=True)
+        for result in results
+    ]
+    used = [x for x, y in zip(*gradients) if x is not None]
+    assert len(used) == (2 if name == 'contrast' else 3)
+    for own, other in zip(*gradients):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
+
+
+def test_moved_batch_has_leaves(batch):
+    moved = batch.to('cpu')
+    assert all(leaf.is_leaf and leaf.requires_grad
+               for leaf in moved.leaves())
+    torch.testing.assert_close(moved.labels, batch.labels)
+
+
+def test_table_has_dashes_for_what_was_not_run():
+    one = dict(seconds=[1., 3., 2.], peak=3 * 2**20)
+    size = dict(images=2, pixels=1000, prototypes=24, channels=128)
+    lines = to_markdown([
+        dict(size=size, kmeans={'package': one, 'written out': one}),
+        dict(size=size, contrast={'package': one}),
+    ]).splitlines()
+    assert lines[2:] == [
+        '| k-means | 2 | 1,000 | 24 | 0.5 | 0.1 | 2 | 3.0 | 2 | 3.0 |',
+        '| contrast and gradients | 2 | 1,000 | 24 | 0.5 | 0.1 | 2 | 3.0 | – '
+        '| – |',
+    ]
+
+
+def test_whole_run(tmp_path, capsys):
+    threads = torch.get_num_threads()
+    try:
+        run.main([
+            '--images', '1', '8', '--size', '14', '--channels', '16',
+            '--regions', '9', '--repeats', '1', '--threads', '1',
+            '--matrix-limit', '2', '--out', str(tmp_path / 'loss.json')
+        ])
+    finally:
+        torch.set_num_threads(threads)
+    assert capsys.readouterr().out.count('| contrast and gradients |') == 2
+    small, large = json.loads(
+        (tmp_path / 'loss.json').read_text())['results']
+    assert small['size']['pixels'] == 2 * 14 * 14
+    # Pixels x prototypes are 64 times as many.
+    matrix = 4 * large['size']['pixels'] * large['size']['prototypes']
+    assert 'written out' in small['contrast']
+    assert 'written out' not in large['contrast']
+    assert 0 < large['contrast']['package']['peak'] < 2 * matrix
+    for name in ('kmeans', 'grouping'):
+        for version in run.VERSIONS:
+            assert large[name][version]['peak'] > 0
+
+
+@pytest.mark.parametrize('option, message', [
+    (['--images', '4', '0'], '--images must be at least 1, got'),
+    (['--repeats', '0'], '--repeats must be at least 1, got 0'),
+])
+def test_bad_options(option, message):
+    with pytest.raises(CommandError, match=message):
+        run.parse_args(option)
