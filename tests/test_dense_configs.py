@@ -10,6 +10,7 @@ from helpers.dense import (
     DENSE_PATHS,
     save_dense_pretrained,
     shrink_dense,
+    train_in_two_parts,
 )
 from helpers.segmentation_data import make_segmentation_data
 from mmengine.runner import Runner
@@ -41,15 +42,17 @@ def test_trains_validates_and_tests(name, folder, tmp_path, monkeypatch):
     config = str(tmp_path / 'config.py')
     cfg.dump(config)
     work = tmp_path / 'work'
-    launch.train([config, '--work-dir', str(work)])
-    log, = (path.read_text() for path in work.rglob('*.log'))
-    assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
+    log = train_in_two_parts(config, work)
     score = re.search(r'Iter\(val\) \[4/4\] .* mIoU: ([\d.]+)', log)[1]
     metrics = tmp_path / 'metrics.json'
+    written = (work / 'config.py').read_text()
     launch.test([
-        config, str(work / 'iter_2.pth'), '--work-dir',
-        str(tmp_path / 'test'), '--out', str(metrics), '--out-item', 'metrics'
+        config, str(work / 'iter_2.pth'), '--work-dir', str(work), '--out',
+        str(metrics), '--out-item', 'metrics'
     ])
+    # Beside the config of training, which stays.
+    assert (work / 'test_config.py').is_file()
+    assert (work / 'config.py').read_text() == written
     # What validation measured, of the same weights.
     assert json.loads(metrics.read_text())['mIoU'] == pytest.approx(
         float(score), abs=1e-4)

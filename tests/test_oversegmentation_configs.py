@@ -105,6 +105,20 @@ def test_what_the_model_is_given(name, scope, folder, monkeypatch):
     assert (padded == torch.tensor(PADDING)).all()
 
 
+def test_padding(folder, monkeypatch):
+    """Below and beside a frame that is smaller than the crop."""
+    monkeypatch.chdir(folder)
+    cfg = load_base('kitti_step_hsg_448')
+    step(views_of(cfg), 'RandomResize').ratio_range = (0.5, 0.5)
+    for view in DATASETS.build(cfg.train_dataloader.dataset)[0]['inputs']:
+        # 60 x 88 becomes 376 x 551 at most, and half of that.
+        assert view.dtype == torch.int32
+        assert (view[3, :188, :276] >= 0).all()
+        beside = torch.cat((view[:, 188:].flatten(1),
+                            view[:, :, 276:].flatten(1)), dim=1)
+        assert (beside == torch.tensor([*PADDING, -1])[:, None]).all()
+
+
 def test_geometry_is_shared(folder, monkeypatch):
     """Where a view has a colour, it has the region of that colour."""
     monkeypatch.chdir(folder)
@@ -225,5 +239,6 @@ def test_missing_png(folder, monkeypatch):
     dataset.pipeline[1].map_prefix = 'data/nowhere'
     with pytest.raises(
             FileNotFoundError,
-            match=r"segment map 'data/nowhere/000000000000.png' does not"):
+            match=r"segment map 'data/nowhere/000000000000.png' of image "
+            r"'data/coco/train2017/000000000000.jpg' does not exist"):
         DATASETS.build(dataset)[0]

@@ -9,6 +9,7 @@ from helpers.configs import (
     ALL_CONFIGS,
     CONFIGS,
     ROOT,
+    SWAP_CONFIGS,
     has_cast,
     is_pretraining,
     learning_rates,
@@ -384,7 +385,7 @@ def test_all_that_is_trained_gets_a_gradient(name):
 # -------------------------------------------------------------- descriptions
 
 
-@pytest.mark.parametrize('folder', ['cast', 'baselines'])
+@pytest.mark.parametrize('folder', ['cast', 'baselines', 'hsg'])
 def test_metafile_and_readme_tell_of_every_config(folder, configs):
     root = ROOT / 'configs' / folder
     readme = (root / 'README.md').read_text()
@@ -392,6 +393,9 @@ def test_metafile_and_readme_tell_of_every_config(folder, configs):
         entry['Config']: entry
         for entry in mmengine.load(root / 'metafile.yml')['Models']
     }
+    for path in (path for path in SWAP_CONFIGS if root in path.parents):
+        entry = entries.pop(str(path.relative_to(ROOT)))
+        assert entry['Name'] == f'swap/{path.stem}'
     for path in ALL_CONFIGS:
         if path.parent != root:
             continue

@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 
 from mmhierseg.structures import MemoryBank
 from mmhierseg.utils import launch
-from mmhierseg.utils.errors import CommandError
+from mmhierseg.utils.errors import CommandError, run_command
 
 CAST = 'cast/cast-s_retrieval_voc12-512'
 #: Bank and test together, and their settings in the papers.
@@ -132,6 +132,21 @@ def test_bank_of_a_file(folder, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='`weights` is .* to fill it anew'):
         metrics_of([words[0], str(tmp_path / 'other.pth'), *options],
                    tmp_path / '2')
+
+
+@pytest.mark.parametrize('option, message', [
+    ('model.num_neighbors=999', '`num_neighbors` is 999, but the memory bank'),
+    ('model.level=9', '`level` is 9, but the hierarchy has 5 levels'),
+    ('model.num_classes=3', '`target` must hold classes from 0 to 2 or 255'),
+])
+def test_what_does_not_fit_is_one_message(option, message, folder, tmp_path,
+                                          monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    words = write(CAST, folder, tmp_path / 'c.py')
+    words += ['--work-dir', str(tmp_path / 'work'), '--cfg-options', option]
+    assert run_command(lambda: launch.test(words)) == 1
+    error, _ = capsys.readouterr().err.split('error: ')[1].split('\n', 1)
+    assert message in error
 
 
 def test_bank_without_data(folder, tmp_path, monkeypatch):

@@ -4,10 +4,11 @@ import copy
 import json
 import re
 
+import mmengine
 import pytest
 import torch
 from helpers.configs import ROOT
-from helpers.dense import CROP, WIDTH
+from helpers.dense import CROP, WIDTH, train_in_two_parts
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from helpers.swap import (
     MASK2FORMER,
@@ -38,6 +39,7 @@ HEADS = {
     'cast-s_segmenter_ade20k-512x512': 'SegmenterMaskTransformerHead',
     MASK2FORMER: 'Mask2FormerHead',
 }
+METAFILE = ROOT / 'configs/cast/metafile.yml'
 SIZES = [CROP, (40, 64), (48, 33)]
 needs_mmdet = pytest.mark.skipif(
     not has_mmdet(), reason='MMDetection, or an operator of MMCV, is missing')
@@ -141,6 +143,21 @@ def test_the_first_one_is_the_example():
     assert own == shown.to_dict()
 
 
+def test_metafile_tells_iterations_and_batch():
+    entries = {
+        entry['Config']: entry['Metadata']
+        for entry in mmengine.load(METAFILE)['Models']
+    }
+    for path in SWAP_PATHS.values():
+        cfg = Config.fromfile(str(path), import_custom_modules=False)
+        metadata = entries[str(path.relative_to(ROOT))]
+        assert metadata['Iterations'] == cfg.train_cfg.max_iters
+        # As the name of what is inherited tells: 4xb2 is 4 GPUs of 2 images.
+        gpus, batch = re.search(r'_(\d)xb(\d)-', path.read_text()).groups()
+        assert cfg.train_dataloader.batch_size == int(batch)
+        assert metadata['Batch Size'] == int(gpus) * int(batch)
+
+
 @pytest.mark.parametrize('name', sorted(SWAP_PATHS))
 def test_superpixels_and_clusters_fit_the_crop(name):
     """A third of the papers' 16 x 16 pixels, then half, half and half."""
@@ -170,9 +187,7 @@ def _run(name, folder, tmp_path):
     config = str(tmp_path / 'config.py')
     shrink_swap(SWAP_PATHS[name]).dump(config)
     work = tmp_path / 'work'
-    launch.train([config, '--work-dir', str(work)])
-    log, = (path.read_text() for path in work.rglob('*.log'))
-    assert len(re.findall(r'Iter\(train\) .* loss: [\d.]+', log)) == 2
+    log = train_in_two_parts(config, work)
     score = float(
         re.search(rf'Iter\(val\) \[{COUNTS[1]}/.*\] .* mIoU: ([\d.]+)',
                   log)[1])

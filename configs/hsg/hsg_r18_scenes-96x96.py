@@ -5,10 +5,13 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           (arXiv 2204.11432); it has no such data.
 Command:  python tools/train.py configs/hsg/hsg_r18_scenes-96x96.py
           python tools/test.py configs/hsg/hsg_r18_scenes-96x96.py \
-              work_dirs/hsg_r18_scenes-96x96/iter_1000.pth
-Hardware: a CPU or any GPU.
+              work_dirs/hsg_r18_scenes-96x96/iter_400.pth
+Hardware: a CPU, one to two seconds an iteration, or any GPU.
 Data:     none.
-Status:   runs.
+Status:   runs - the machinery in minutes, not what the method can do: in a
+          trial of 120 iterations the loss by regions fell from 2.4 to 1.8, but
+          retrieval still took everything for background (5.8 mIoU), as before
+          training.
 
 A quarter of the channels, half the stride (8): views of 96 x 96 pixels have
 12 x 12 embeddings. Evaluated by retrieval on other scenes, of 128 x 128.
@@ -30,18 +33,27 @@ model = dict(
         multi_grid=(1, 2)),
     neck=dict(in_channels=128, out_channels=32),
     head=dict(
-        in_channels=32, embed_dims=32, pad_length=None, position_size=12,
-        grouping_weight=1., centroid_weight=1.),
+        in_channels=32,
+        embed_dims=32,
+        pad_length=None,
+        grouping_weight=0.2,
+        centroid_weight=0.2,
+        position_size=12),
     num_classes=13,
     kmeans_clusters=(4, 4))
-optim_wrapper = dict(optimizer=dict(lr=0.05))
+
+max_iters = 400
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
     dict(
         type='MultiStepLR',
-        milestones=[320, 560, 750],
+        milestones=[128, 224, 300],
         gamma=0.1,
         by_epoch=False),
 ]
-train_cfg = dict(max_iters=1000, val_interval=500)
-default_hooks = dict(checkpoint=dict(interval=500))
+train_cfg = dict(max_iters=max_iters, val_interval=200)
+train_dataloader = dict(batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)
+default_hooks = dict(
+    logger=dict(interval=20), checkpoint=dict(interval=200))
+randomness = dict(seed=0)

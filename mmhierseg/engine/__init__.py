@@ -1,14 +1,17 @@
-"""Hooks and strategies; optimizer constructors are not registered yet."""
+"""Hooks, constructors of optimizers, and strategies."""
 
 from .hooks import (
     AtomicCheckpointHook,
     HierarchyVisualizationHook,
+    LabelCheckHook,
     MemoryBankHook,
     RandomStateHook,
 )
+from .optimizers import LayerDecayOptimWrapperConstructor
 from .strategies import ShardedStrategy, wrap_by_class_name
 
 __all__ = [
-    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'MemoryBankHook',
-    'RandomStateHook', 'ShardedStrategy', 'wrap_by_class_name'
+    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
+    'LayerDecayOptimWrapperConstructor', 'MemoryBankHook', 'RandomStateHook',
+    'ShardedStrategy', 'wrap_by_class_name'
 ]

@@ -157,7 +157,9 @@ def _parse(parser: argparse.ArgumentParser,
            argv: Optional[List[str]]) -> argparse.Namespace:
     try:
         args = parser.parse_args(argv)
-    except ValueError as error:  # of DictAction
-        parser.error(f'--cfg-options takes KEY=VALUE: {error}')
+    # Of DictAction; the latter two where brackets or quotes do not match.
+    except (ValueError, AssertionError, RecursionError) as error:
+        parser.error('--cfg-options takes KEY=VALUE, where VALUE is a number, '
+                     f'a word, or a list of such: {error}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args

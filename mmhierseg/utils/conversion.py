@@ -1,6 +1,7 @@
 """Converts many files: in parallel, with a progress bar, to be interrupted."""
 
 import os
+import pickle
 import signal
 from concurrent.futures import (
     Executor,
@@ -8,7 +9,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from concurrent.futures.process import BrokenProcessPool
-from typing import Callable, Sequence, TypeVar
+from typing import Callable, Optional, Sequence, TypeVar
 
 import cv2
 from rich.console import Console
@@ -63,7 +64,7 @@ def convert_all(convert: Callable[[Job], bool],
         2
     """
     new = 0
-    executor = _executor(workers, processes)
+    executor = _executor(workers, convert if processes else None)
     try:
         # Before the bar, whose thread processes must not be forked with.
         results = executor.map(convert, jobs)
@@ -81,8 +82,11 @@ def convert_all(convert: Callable[[Job], bool],
     return new
 
 
-def _executor(workers: int, processes: bool) -> Executor:
-    if processes and workers > 1:
+def _executor(workers: int, sent: Optional[Callable]) -> Executor:
+    """Threads, or processes that something is sent to."""
+    if sent is not None and workers > 1:
+        # What cannot be sent is an error now; the pool would wait for ever.
+        pickle.dumps(sent)
         return ProcessPoolExecutor(workers, initializer=_start_worker)
     return ThreadPoolExecutor(workers)
 

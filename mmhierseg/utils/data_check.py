@@ -28,8 +28,8 @@ def check_data(cfg: Config, fields: List[str]) -> None:
             Those that are missing, or None, are passed over.
 
     Raises:
-        CommandError: If something is missing; the message names the path and
-            the setting.
+        CommandError: If something is missing, or a list of files is empty;
+            the message names the path and the setting.
     """
     loaders = [(field, cfg.get(field)) for field in fields]
     for i, hook in enumerate(cfg.get('custom_hooks') or ()):
@@ -62,6 +62,10 @@ def _check_dataset(dataset: dict, key: str) -> None:
         path = osp.join(root, ann_file)
         if not _exists(path):
             raise _missing('annotation file', path, f'{key}.ann_file')
+        if _is_empty_list(path):
+            raise CommandError(
+                f'the list of files {path!r} is empty, so there is no image. '
+                f'Name another with --cfg-options {key}.ann_file=PATH')
     prefixes = dataset.get('data_prefix') or {}
     if isinstance(prefixes, str):
         prefixes = {'': prefixes}
@@ -125,6 +129,14 @@ def _init_checkpoints(node, key: str) -> Iterator[Tuple[str, str]]:
     elif isinstance(node, (list, tuple)):
         for i, value in enumerate(node):
             yield from _init_checkpoints(value, f'{key}.{i}')
+
+
+def _is_empty_list(path: str) -> bool:
+    """Whether a text file has no line; MMEngine fails on such deep inside."""
+    if not (path.endswith('.txt') and osp.isfile(path)):
+        return False
+    with open(path, 'rb') as file:
+        return not any(line.strip() for line in file)
 
 
 def _exists(path: str) -> bool:

@@ -16,6 +16,8 @@ from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 from torch import nn
 
+from mmhierseg.engine import LabelCheckHook
+
 from .checkpoints import (
     check_matches,
     check_shares,
@@ -90,6 +92,7 @@ def test(argv: Optional[List[str]] = None) -> None:
     read_safely()
     cfg = with_test_options(read_config(args.config), args)
     cfg = for_cpu_processes(without_strategy(cfg))
+    _keep_config_of_training(cfg, args.config)
     checkpoint = None
     if _is_local(args.checkpoint):
         checkpoint = read_checkpoint(args.checkpoint)
@@ -162,6 +165,17 @@ def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
     return metrics
 
 
+def _keep_config_of_training(cfg: Config, path: str) -> None:
+    """Have the runner write the config of a test under another name.
+
+    In the work directory of training it would overwrite that of training, by
+    one whose model, with ``--tta``, is wrapped.
+    """
+    name = f'test_{osp.basename(path)}'
+    # A Config takes every other attribute for a field.
+    object.__setattr__(cfg, '_filename', osp.join(osp.dirname(path), name))
+
+
 def _check_weights(model: nn.Module, cfg: Config,
                    checkpoint: Optional[dict]) -> None:
     """What the model starts from must be its own."""
@@ -189,8 +203,12 @@ def _is_local(path: Optional[str]) -> bool:
 
 def _build_runner(cfg: Config) -> Runner:
     if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg)
+    else:
+        runner = Runner.from_cfg(cfg)
+    if not any(isinstance(hook, LabelCheckHook) for hook in runner.hooks):
+        runner.register_hook(LabelCheckHook())
+    return runner
 
 
 def _bare(model: nn.Module) -> nn.Module:

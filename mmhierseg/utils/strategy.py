@@ -113,7 +113,7 @@ def _check_sharded(cfg: Config) -> None:
     paramwise = wrapper.get('paramwise_cfg') or {}
     constructor = _name(wrapper.get('constructor')) or ''
     if 'flat_decay_mult' in paramwise or constructor.startswith(
-            'LearningRateDecay'):
+            ('LearningRateDecay', 'LayerDecay')):
         raise CommandError(
             'optim_wrapper tells vectors from matrices (flat_decay_mult, '
             'layer decay), but the shares of sharded parameters are all '

@@ -28,16 +28,19 @@ ALL_CONFIGS = sorted(
 RETRIEVAL_CONFIGS = [
     path for path in ALL_CONFIGS if '_retrieval_' in path.stem
 ]
+#: HSG, pre-training and retrieval in one; see helpers.hsg_configs.
+HSG_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'hsg']
 #: CAST in configs of MMSegmentation; see helpers.swap.
 SWAP_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'swap']
 #: Those of segmentors have their crop in the name; see helpers.dense.
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
-    and path not in RETRIEVAL_CONFIGS + SWAP_CONFIGS
+    and path not in RETRIEVAL_CONFIGS + SWAP_CONFIGS + HSG_CONFIGS
 ]
 CONFIGS = [
     path for path in ALL_CONFIGS
-    if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS + SWAP_CONFIGS
+    if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS + SWAP_CONFIGS +
+    HSG_CONFIGS
 ]
 #: Side of a tiny image.
 SIDE = 64

@@ -3,12 +3,14 @@
 Crops and images are not square.
 """
 
+import re
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 
 from mmhierseg.registry import MODELS
+from mmhierseg.utils import launch
 
 from .configs import DENSE_CONFIGS, load_config
 
@@ -89,6 +91,28 @@ def save_dense_pretrained(cfg, root):
             state_dict={f'backbone.{k}': v for k, v in weights.items()},
             meta={}), path)
     return weights
+
+
+def train_in_two_parts(config, work):
+    """Train one iteration, then resume for the second and validate.
+
+    Args:
+        config (str): File of a shrunk config, not in ``work``.
+        work (Path): Folder to train in.
+
+    Returns:
+        str: The log of the second part.
+    """
+    words = [config, '--work-dir', str(work)]
+    launch.train(
+        [*words, '--no-validate', '--cfg-options', 'train_cfg.max_iters=1'])
+    launch.train([*words, '--resume'])
+    first, log = (path.read_text() for path in sorted(work.rglob('*.log')))
+    for text, i in ((first, 1), (log, 2)):
+        steps = re.findall(r'Iter\(train\) +\[(\d)/.* loss: [\d.]+', text)
+        assert steps == [str(i)]
+    assert 'resumed epoch: 0, iter: 1' in log
+    return log
 
 
 def load_all():

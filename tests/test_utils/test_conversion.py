@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from mmhierseg.utils.conversion import convert_all, default_workers
@@ -45,3 +47,36 @@ def test_interrupt():
     with pytest.raises(KeyboardInterrupt):
         convert_all(convert, range(10000), 1, 'Numbers')
     assert 2 <= len(done) < 10000
+
+
+def its_process(job):
+    """Of this module, so that it can be sent."""
+    if job == -1:
+        raise ValueError('bad job')
+    if job == -2:
+        os._exit(9)
+    return os.getpid() != job
+
+
+def test_processes():
+    """Several are others, a single one is this."""
+    jobs = [os.getpid()] * 6
+    assert convert_all(its_process, jobs, 2, 'Numbers', processes=True) == 6
+    assert convert_all(its_process, jobs, 1, 'Numbers', processes=True) == 0
+
+
+@pytest.mark.parametrize('job, message', [
+    (-1, 'bad job'),
+    # As when the machine runs out of memory.
+    (-2, 'process'),
+])
+def test_processes_that_fail(job, message):
+    with pytest.raises(
+            CommandError, match=f'{message}.*; make again goes on from'):
+        convert_all(its_process, [1, 2, job], 2, 'Numbers', processes=True,
+                    again='make again')
+
+
+def test_what_cannot_be_sent():
+    with pytest.raises(Exception, match="[Cc]an't pickle|get local object"):
+        convert_all(lambda job: True, [1], 2, 'Numbers', processes=True)

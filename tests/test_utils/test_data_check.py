@@ -11,7 +11,7 @@ from mmhierseg.utils.errors import CommandError
 def root(tmp_path):
     (tmp_path / 'train' / 'cat').mkdir(parents=True)
     (tmp_path / 'images').mkdir()
-    (tmp_path / 'list.txt').write_text('')
+    (tmp_path / 'list.txt').write_text('0001\n')
     return str(tmp_path)
 
 
@@ -28,6 +28,30 @@ def test_data_that_is_there(root):
     check(dict(type='A', data_root='', ann_file=f'{root}/list.txt',
                data_prefix=f'{root}/images'))
     check(dict(type='A'))
+
+
+def test_segment_maps(root):
+    load = dict(type='mmhierseg.LoadSegmentMap', map_prefix=f'{root}/maps')
+    dataset = dict(type='A', data_root=root,
+                   pipeline=[dict(type='Load'), load])
+    with pytest.raises(
+            CommandError,
+            match='no folder of segment maps .*generate_oversegmentation.py.*'
+            r'train_dataloader\.dataset\.pipeline\.1\.map_prefix=PATH'):
+        check(dataset)
+    for prefix in (f'{root}/images', None):
+        load['map_prefix'] = prefix
+        check(dataset)
+
+
+@pytest.mark.parametrize('content', ['', '\n \n'])
+def test_empty_list(root, content):
+    with open(f'{root}/empty.txt', 'w') as file:
+        file.write(content)
+    with pytest.raises(
+            CommandError,
+            match=r"txt' is empty.*train_dataloader\.dataset\.ann_file="):
+        check(dict(type='A', data_root=root, ann_file='empty.txt'))
 
 
 def test_loader_of_a_hook(root):

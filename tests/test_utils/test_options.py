@@ -62,6 +62,13 @@ def test_is_segmentation(fields, expected):
     assert is_segmentation(Config(fields)) is expected
 
 
+@pytest.mark.parametrize('word', ['a', "a=[dict(type='A',b=0)]"])
+def test_options_that_cannot_be_read(word, capsys):
+    with pytest.raises(SystemExit):
+        parse_train_args(['a.py', '--cfg-options', word])
+    assert 'error: --cfg-options takes KEY=VALUE' in capsys.readouterr().err
+
+
 def test_missing_config(tmp_path):
     with pytest.raises(CommandError, match="there is no config file 'no.py'"):
         read_config('no.py')

@@ -48,7 +48,7 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
             'them only. Maps are carried by the transforms that treat '
             "`seg_fields`, such as MMSegmentation's Resize, RandomResize, "
             'RandomCrop and RandomFlip; padding is done by the data '
-            'preprocessor')
+            'preprocessor, or by Pad after AttachSegmentMap')
     if labels.size and labels.max() >= LABEL_LIMIT:
         raise ValueError(f'`segment_map` must hold labels below {LABEL_LIMIT}'
                          f' (2^24), got {labels.max()}: number the segments '
@@ -121,7 +121,10 @@ def check_image(image: np.ndarray) -> None:
 class AttachSegmentMap(BaseTransform):
     """Make the segment map that was loaded a part of the image.
 
-    Comes after all geometric and colour transforms, right before packing.
+    Comes after all geometric and colour transforms, right before packing. Only
+    MMCV's ``Pad`` may come in between, which pads the four channels together:
+    ``pad_val=dict(img=(103.53, 116.28, 123.675, -1))`` is the mean of BGR
+    images and no segment.
 
     Required Keys:
 

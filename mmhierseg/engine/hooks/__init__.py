@@ -2,10 +2,11 @@
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .hierarchy_visualization_hook import HierarchyVisualizationHook
+from .label_check_hook import LabelCheckHook
 from .memory_bank_hook import MemoryBankHook
 from .random_state_hook import RandomStateHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'MemoryBankHook',
-    'RandomStateHook'
+    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
+    'MemoryBankHook', 'RandomStateHook'
 ]

@@ -7,7 +7,7 @@ Legend: V views, B images, D channels, h x w pixels of the embedding, H x W
 pixels of the input.
 """
 
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -172,14 +172,17 @@ class HSG(SegmentRetriever):
             kmeans_iterations=self.kmeans_iterations,
             weights=fingerprint(self))
 
-    def segments(self, inputs: Tensor,
-                 data_samples: List[SegDataSample]) -> LevelSegments:
+    @torch.no_grad()
+    def segments(self,
+                 inputs: Tensor,
+                 data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
         """Segments by k-means of all pixels, and groups of them.
 
         Args:
             inputs (Tensor): (B, C, H, W).
-            data_samples (List[SegDataSample]): One per image. What its meta
-                information says is padding has no segment.
+            data_samples (Sequence[SegDataSample]): One per image; what its
+                meta information says is padding has no segment. Defaults to
+                none: nothing is padding.
 
         Returns:
             LevelSegments: Those of ``level``, and all levels.

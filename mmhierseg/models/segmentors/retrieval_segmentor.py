@@ -7,7 +7,7 @@ most of its k nearest neighbours have among the segments of a training set.
 Legend: B images, C channels, H x W pixels.
 """
 
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Optional, Sequence, Union
 
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -110,13 +110,15 @@ class RetrievalSegmentor(SegmentRetriever):
             'RetrievalSegmentor tests what was learned before and has no '
             'loss: run it by tools/test.py')
 
-    def segments(self, inputs: Tensor,
-                 data_samples: List[SegDataSample]) -> LevelSegments:
+    def segments(self,
+                 inputs: Tensor,
+                 data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
         """Segments of the embedder, or k-means' groups of them.
 
         Args:
             inputs (Tensor): (B, C, H, W).
-            data_samples (List[SegDataSample]): One per image.
+            data_samples (Sequence[SegDataSample]): One per image, see the
+                base class. Defaults to none.
 
         Returns:
             LevelSegments: Those of ``level``, and all levels.

@@ -8,7 +8,7 @@ Legend: B images, M segments of a level, D channels, K classes, H x W pixels.
 """
 
 from abc import abstractmethod
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.structures import PixelData
@@ -73,14 +73,16 @@ class SegmentRetriever(BaseSegmentor):
         self.bank: Optional[MemoryBank] = None
 
     @abstractmethod
-    def segments(self, inputs: Tensor,
-                 data_samples: List[SegDataSample]) -> LevelSegments:
+    def segments(self,
+                 inputs: Tensor,
+                 data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
         """Segments that are looked up.
 
         Args:
             inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (List[SegDataSample]): One per image, with meta
-                information.
+            data_samples (Sequence[SegDataSample]): One per image, with meta
+                information; what it says is padding has no segment. Defaults
+                to none: nothing is padding.
 
         Returns:
             LevelSegments: Those of ``level``, and all levels.

@@ -115,7 +115,9 @@ class TestFinding:
         images, maps = folders
         with pytest.raises(
                 FileNotFoundError,
-                match=r"segment map '.*a.b.png' does not exist: check"):
+                match=r"segment map '.*a.b.png' of image '.*a.b.jpg' does "
+                r'not exist: check .*generate_oversegmentation.py .*--resume'
+        ):
             LoadSegmentMap(map_prefix=str(maps))(sample(images))
 
     def test_no_place_given(self, folders):
@@ -157,6 +159,18 @@ def test_ignore_label(loaded):
     labels = LoadSegmentMap(ignore_label=7)(loaded)['segment_map']
     np.testing.assert_array_equal(labels == -1, LABELS == 7)
     np.testing.assert_array_equal(labels[labels >= 0], LABELS[LABELS != 7])
+
+
+def test_all_pixels_ignored(loaded, tmp_path):
+    path = tmp_path / 'void.png'
+    path.write_bytes(png(np.full((12, 20), 255, dtype=np.uint8)))
+    loaded['segment_map_path'] = str(path)
+    # Any label is one, unless it is said to be none.
+    assert (LoadSegmentMap()(dict(loaded))['segment_map'] == 255).all()
+    with pytest.raises(
+            ValueError,
+            match=r"void.png' has no segment: .*`ignore_label` 255.*remove"):
+        LoadSegmentMap(ignore_label=255)(loaded)
 
 
 def test_fields_are_not_edited_in_place(loaded):

@@ -25,7 +25,7 @@ def test_placeholder_says_what_is_missing():
     ('mmseg', [
         'SuperpixelSegDataPreProcessor', 'SegmentMaskTransformerHead',
         'HierarchyEncoderDecoder', 'RetrievalSegmentor',
-        'MultiViewSegDataPreProcessor'
+        'MultiViewSegDataPreProcessor', 'HSG'
     ],
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
     ('mmpretrain',

@@ -1,0 +1,15 @@
+"""Constructors of optimizers."""
+
+from importlib.util import find_spec
+
+from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmhierseg.utils.placeholder import register_placeholder
+
+if find_spec('mmpretrain') is not None:
+    from .layer_decay import LayerDecayOptimWrapperConstructor
+else:
+    LayerDecayOptimWrapperConstructor = register_placeholder(
+        'LayerDecayOptimWrapperConstructor', 'mmpretrain',
+        OPTIM_WRAPPER_CONSTRUCTORS)
+
+__all__ = ['LayerDecayOptimWrapperConstructor']

@@ -1,0 +1,110 @@
+"""A tiny HSG, with and without several processes."""
+
+import torch
+import torch.distributed as dist
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from mmhierseg.registry import MODELS
+
+#: Of the second stage on COCO, and of what differs in the other recipes.
+HEADS = {
+    'within views': dict(pad_length=40),
+    'across views': dict(
+        pad_length=None, graph_knn=4, graph_within_view=False,
+        grouping_weight=0.2, centroid_weight=0.2),
+    'first stage': dict(
+        kmeans_clusters=(1, 1), kmeans_iterations=1, fine_weight=0.,
+        coarse_weight=0., grouping_weight=0., centroid_weight=0.),
+}
+
+
+def tiny_hsg(head=None, seed=0, **options):
+    """HSG of 8 channels at stride 8, in training mode, without dropout.
+
+    Statistics of batch normalisation are those of long training.
+    """
+    init_default_scope('mmseg')
+    torch.manual_seed(seed)
+    settings = dict(
+        type='mmhierseg.HSG',
+        data_preprocessor=dict(type='mmhierseg.MultiViewSegDataPreProcessor'),
+        backbone=dict(
+            type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4,
+            strides=(1, 2, 1, 1), dilations=(1, 1, 1, 2), multi_grid=(1, 2),
+            out_indices=(3, ), norm_cfg=dict(type='BN')),
+        neck=dict(
+            type='mmhierseg.EmbeddingNeck', in_channels=32, out_channels=8),
+        head=dict(
+            type='mmhierseg.HSGHead', in_channels=8, embed_dims=8,
+            kmeans_clusters=(2, 2), kmeans_iterations=3, fine_clusters=3,
+            coarse_clusters=2, dropout=0., num_heads=2, num_layers=1,
+            position_size=8),
+        num_classes=4,
+        num_neighbors=3,
+        kmeans_clusters=(2, 3))
+    settings['head'].update(head or {})
+    model = MODELS.build({**settings, **options})
+    for norm in model.modules():
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+            norm.running_mean.normal_(std=0.1)
+            norm.running_var.uniform_(0.5, 1.5)
+    return model.train()
+
+
+def noisy_views(images=(0, 1, 0, 1), height=48, width=64, seed=0):
+    """What the data preprocessor gives: RGBS of views, and their images.
+
+    Columns of regions, as many as 4 and the number of the image; some pixels
+    are ignored.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(len(images), 4, height, width, generator=generator)
+    columns = torch.arange(width)
+    for view, image in zip(inputs, images):
+        view[3] = (4 + image) * columns // width
+        view[3, :20, 40:] = -1
+    return inputs, torch.tensor(images)
+
+
+def step(model, inputs, image_index):
+    """Losses and gradients of a step, by running statistics, in float64."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    # Twice: a parameter without a gradient is found out by the second pass.
+    for _ in range(2):
+        model.zero_grad()
+        losses = model(inputs, None, 'loss', image_index)
+        sum(losses.values()).backward()
+    gradients = {
+        name.removeprefix('module.'): parameter.grad
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    return torch.stack(list(losses.values())).detach(), gradients
+
+
+def views_of_two():
+    """Three images of one process and one of the other, two views each."""
+    inputs, images = noisy_views((0, 1, 2, 3, 0, 1, 2, 3))
+    return inputs.double(), images, images // 3
+
+
+def save_hsg_steps(rank, port, out):
+    """Steps of all heads on this process."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    inputs, images, ranks = views_of_two()
+    own = ranks == rank
+    results = {}
+    for name, head in HEADS.items():
+        model = MMDistributedDataParallel(tiny_hsg(head).double())
+        # Each process numbers its images from 0.
+        results[name] = step(model, inputs[own], images[own] - 3 * rank)
+        # Its reducer waits for the group when it goes, so it must go first.
+        del model
+    torch.save(results, out / f'{rank}.pth')
+    dist.destroy_process_group()
