@@ -78,11 +78,11 @@ def test_measures(measured):
     assert all(0 < value < 1 for value in hsg.values())
     # The first of its own levels is that of k-means.
     for kind in measuring.KINDS:
-        assert hsg[f'own/{kind}/16'] == hsg[f'kmeans/{kind}/16']
+        assert hsg[f'own/{kind}/36'] == hsg[f'kmeans/{kind}/36']
     colours, = measured['colours']
     assert set(colours) == {name for name in hsg if 'own' not in name}
     # Parts are of one material each.
-    assert colours['kmeans/part/16'] > 0.2
+    assert colours['kmeans/part/36'] > 0.2
 
 
 def test_truth_gives_full_marks():
@@ -123,7 +123,7 @@ def test_table(measured):
     results = dict(measured)
     results['hsg/trained'] = measured['hsg/initialised'] * 2
     lines = to_markdown(results).splitlines()
-    assert lines[0] == ('|  | mIoU | part 16 | part 8 | part 4 | object 16 | '
+    assert lines[0] == ('|  | mIoU | part 36 | part 8 | part 4 | object 36 | '
                         'object 8 | object 4 |')
     assert [line.split(' | ')[0] for line in lines[2:]] == [
         '| k-means on colours', '| k-means on the untrained features',

@@ -14,7 +14,11 @@ custom_imports = dict(imports=['mmhierseg', 'benchmarks.learning.views'])
 
 # The first four categories, so that their ids follow each other.
 categories = ('aeroplane', 'bicycle', 'bird', 'boat')
-model = dict(num_classes=1 + len(categories), kmeans_clusters=(6, 6))
+model = dict(
+    # As on COCO.
+    head=dict(grouping_weight=1., centroid_weight=1.),
+    num_classes=1 + len(categories),
+    kmeans_clusters=(6, 6))
 
 # What views are drawn of, by the base config's pipeline.
 scenes = dict(
