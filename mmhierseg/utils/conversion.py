@@ -1,5 +1,6 @@
 """Converts many files: in parallel, with a progress bar, to be interrupted."""
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -66,7 +67,6 @@ def convert_all(convert: Callable[[Job], bool],
     new = 0
     executor = _executor(workers, convert if processes else None)
     try:
-        # Before the bar, whose thread processes must not be forked with.
         results = executor.map(convert, jobs)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(title, total=len(jobs))
@@ -87,7 +87,12 @@ def _executor(workers: int, sent: Optional[Callable]) -> Executor:
     if sent is not None and workers > 1:
         # What cannot be sent is an error now; the pool would wait for ever.
         pickle.dumps(sent)
-        return ProcessPoolExecutor(workers, initializer=_start_worker)
+        # Not forked: of what has used threads, OpenCV's among them, a copy
+        # waits for ever for threads that it does not have.
+        return ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context('spawn'),
+            initializer=_start_worker)
     return ThreadPoolExecutor(workers)
 
 

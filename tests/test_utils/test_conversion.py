@@ -1,6 +1,9 @@
 import os
 
+import cv2
+import numpy as np
 import pytest
+from helpers.jobs import its_process
 
 from mmhierseg.utils.conversion import convert_all, default_workers
 from mmhierseg.utils.errors import CommandError
@@ -49,15 +52,6 @@ def test_interrupt():
     assert 2 <= len(done) < 10000
 
 
-def its_process(job):
-    """Of this module, so that it can be sent."""
-    if job == -1:
-        raise ValueError('bad job')
-    if job == -2:
-        os._exit(9)
-    return os.getpid() != job
-
-
 def test_processes():
     """Several are others, a single one is this."""
     jobs = [os.getpid()] * 6
@@ -75,6 +69,17 @@ def test_processes_that_fail(job, message):
             CommandError, match=f'{message}.*; make again goes on from'):
         convert_all(its_process, [1, 2, job], 2, 'Numbers', processes=True,
                     again='make again')
+
+
+def test_processes_beside_threads_of_opencv():
+    """A copy of this process would wait for them for ever."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)
+    try:
+        test_processes()
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def test_what_cannot_be_sent():

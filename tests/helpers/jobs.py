@@ -1,0 +1,12 @@
+"""Work for processes, which import it by this module's name."""
+
+import os
+
+
+def its_process(job):
+    """Whether it is another process than the one of that number."""
+    if job == -1:
+        raise ValueError('bad job')
+    if job == -2:
+        os._exit(9)
+    return os.getpid() != job
