@@ -25,7 +25,11 @@ import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
 from benchmarks.common.report import README, replace_section, write_json
 from benchmarks.common.settings import hash_configs, refuse_other_settings
-from benchmarks.common.tools import run_tool
+from benchmarks.common.tools import (
+    cosine_behind_warm_up,
+    run_tool,
+    train,
+)
 from benchmarks.finetuning.tables import to_markdown
 from benchmarks.finetuning.vit_weights import to_mmseg_vit
 from benchmarks.learning.views import make_views
@@ -125,8 +129,7 @@ def experiment(model: str, seed: int,
     tested = (f'test_dataloader.dataset.num_scenes={test}', )
     retrieved = metrics_of(
         model, 'retrieve', pretrained, _folder(model, seed, args),
-        (*tested, f'bank_dataloader.dataset.num_scenes={bank}',
-         f'custom_hooks.0.dataloader.dataset.num_scenes={bank}'))
+        (*tested, f'custom_hooks.0.dataloader.dataset.num_scenes={bank}'))
     tuned = finetune(model, seed, pretrained, args)
     return dict(
         retrieve=retrieved,
@@ -136,9 +139,10 @@ def experiment(model: str, seed: int,
 
 def pretrain(model: str, seed: int, args: argparse.Namespace) -> Path:
     """Pre-train a model, if that was not done already; its checkpoint."""
-    options = (f'train_dataloader.dataset.data_root={args.work_dir / "views"}',
-               f'param_scheduler.1.T_max={args.iters[0] - args.iters[0] // 8}')
-    return _train(model, 'pretrain', seed, args.iters[0], args, options)
+    views = f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
+    return train(CONFIGS / 'pretrain' / f'{model}.py',
+                 _folder(model, seed, args) / 'pretrain', seed, args.iters[0],
+                 [*cosine_behind_warm_up(args.iters[0]), views])
 
 
 def finetune(model: str, seed: int, pretrained: Path,
@@ -158,7 +162,9 @@ def finetune(model: str, seed: int, pretrained: Path,
                f'model.backbone.init_cfg.checkpoint={weights}']
     if model != 'vit':
         options.append(f'model.backbone.init_cfg.prefix={prefix}')
-    return _train(model, 'finetune', seed, args.iters[1], args, options)
+    return train(CONFIGS / 'finetune' / f'{model}.py',
+                 _folder(model, seed, args) / 'finetune', seed, args.iters[1],
+                 options)
 
 
 def metrics_of(model: str, stage: str, checkpoint: Path, folder: Path,
@@ -185,26 +191,6 @@ def metrics_of(model: str, stage: str, checkpoint: Path, folder: Path,
                  log=folder / 'log.txt')
     newest = max(folder.glob('*.json'))
     return json.loads(newest.read_text())['metrics']
-
-
-def _train(model: str, stage: str, seed: int, iters: int,
-           args: argparse.Namespace, options: list) -> Path:
-    folder = _folder(model, seed, args) / stage
-    checkpoint = folder / f'iter_{iters}.pth'
-    if checkpoint.exists():
-        return checkpoint
-    warm_up = iters // 8
-    log = folder / 'log.txt'
-    print(f'{model}, seed {seed}: {stage}; its log is {log}', flush=True)
-    begin = warm_up if stage == 'pretrain' else 0
-    run_tool(
-        'train.py', CONFIGS / stage / f'{model}.py', '--resume', '--work-dir',
-        folder, '--cfg-options', f'randomness.seed={seed}',
-        f'train_cfg.max_iters={iters}', f'param_scheduler.0.end={warm_up}',
-        f'param_scheduler.1.begin={begin}', f'param_scheduler.1.end={iters}',
-        f'default_hooks.checkpoint.interval={-(-iters // 4)}', *options,
-        log=log)
-    return checkpoint
 
 
 def _folder(model: str, seed: int, args: argparse.Namespace) -> Path:

@@ -28,7 +28,7 @@ import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
 from benchmarks.common.report import README, replace_section, write_json
 from benchmarks.common.settings import hash_configs, refuse_other_settings
-from benchmarks.common.tools import run_tool
+from benchmarks.common.tools import cosine_behind_warm_up, train
 from benchmarks.hsg_learning.measure import make_scenes, measure
 from benchmarks.hsg_learning.models import colour_model, load_model
 from benchmarks.hsg_learning.tables import to_markdown
@@ -129,7 +129,10 @@ def experiment(model: str, seed: int, scenes: List[List[Scene]],
     Raises:
         CommandError: If the training fails.
     """
-    checkpoint = train(model, seed, args)
+    views = f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
+    checkpoint = train(
+        CONFIGS / f'{model}.py', args.work_dir / f'{model}_seed{seed}', seed,
+        args.iters, [*cosine_behind_warm_up(args.iters), views])
     stages = dict(trained=checkpoint)
     # Of an initialisation, features are of no loss.
     if model == 'hsg':
@@ -141,41 +144,6 @@ def experiment(model: str, seed: int, scenes: List[List[Scene]],
             partial(load_model, cfg, seed, weights), scenes, args)
         for stage, weights in stages.items()
     }
-
-
-def train(model: str, seed: int, args: argparse.Namespace) -> Path:
-    """Train a model by ``tools/train.py``, if it is not trained already.
-
-    Args:
-        model (str): One of ``MODELS``.
-        seed (int): Its seed.
-        args (argparse.Namespace): The command line.
-
-    Returns:
-        Path: Its checkpoint.
-
-    Raises:
-        CommandError: If the training fails.
-    """
-    folder = args.work_dir / f'{model}_seed{seed}'
-    checkpoint = folder / f'iter_{args.iters}.pth'
-    if checkpoint.exists():
-        return checkpoint
-    log = folder / 'log.txt'
-    print(f'{model}, seed {seed}: training; its log is {log}', flush=True)
-    warm_up = args.iters // 8
-    run_tool(
-        'train.py', CONFIGS / f'{model}.py', '--resume', '--work-dir', folder,
-        '--cfg-options', f'randomness.seed={seed}',
-        f'train_cfg.max_iters={args.iters}',
-        f'param_scheduler.0.end={warm_up}',
-        f'param_scheduler.1.begin={warm_up}',
-        f'param_scheduler.1.end={args.iters}',
-        f'param_scheduler.1.T_max={args.iters - warm_up}',
-        f'default_hooks.checkpoint.interval={-(-args.iters // 4)}',
-        f'train_dataloader.dataset.data_root={args.work_dir / "views"}',
-        log=log)
-    return checkpoint
 
 
 def measured(name: str, build: Callable[[], HSG], scenes: List[List[Scene]],

@@ -26,7 +26,7 @@ import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
 from benchmarks.common.report import README, replace_section, write_json
 from benchmarks.common.settings import hash_configs, refuse_other_settings
-from benchmarks.common.tools import run_tool
+from benchmarks.common.tools import cosine_behind_warm_up, train
 from benchmarks.learning.measure import (
     Images,
     load_backbone,
@@ -92,15 +92,15 @@ def main(argv: Optional[List[str]] = None) -> None:
     make_views(args.work_dir / 'views', args.pairs, DATA[args.data])
     runs = [(model, seed) for seed in args.seeds for model in args.models]
     with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(lambda run: train(*run, args), runs))
+        checkpoints = list(pool.map(lambda run: pretrain(*run, args), runs))
     training, test = (
         make_images(args.data, num, test)
         for num, test in zip(args.images, (False, True)))
     results: Dict[str, list] = dict(colours=[measure_colours(test, SIZES)])
-    for model, seed in runs:
-        for stage in ('initialised', 'trained'):
+    for (model, seed), trained in zip(runs, checkpoints):
+        for stage, weights in (('initialised', None), ('trained', trained)):
             results.setdefault(f'{model}/{stage}', []).append(
-                measured(model, seed, stage, args, training, test))
+                measured(model, seed, stage, weights, args, training, test))
     machine = describe('cpu')
     text = f'{in_words(machine)}\n\n{to_markdown(results, SIZES)}'
     write_json(args.work_dir / 'learning.json',
@@ -138,47 +138,35 @@ def make_images(data: str, num: int, test: bool) -> Images:
     return make_photographs(num, test, SIDE)
 
 
-def train(model: str, seed: int, args: argparse.Namespace) -> None:
-    """Train a model by ``tools/train.py``, if it is not trained already.
+def pretrain(model: str, seed: int, args: argparse.Namespace) -> Path:
+    """Pre-train a model, if that was not done already.
 
     Args:
         model (str): Name of a config.
         seed (int): Its seed.
         args (argparse.Namespace): The command line.
 
+    Returns:
+        Path: Its checkpoint.
+
     Raises:
         CommandError: If the training fails.
     """
-    if _checkpoint(model, seed, args).exists():
-        return
-    folder = _folder(model, seed, args)
-    warm_up = args.iters // 8
-    log = folder / 'log.txt'
-    print(f'{model}, seed {seed}: training; its log is {log}')
-    run_tool(
-        'train.py', CONFIGS / f'{model}.py', '--resume', '--work-dir', folder,
-        '--cfg-options', f'randomness.seed={seed}',
-        f'train_cfg.max_iters={args.iters}',
-        f'param_scheduler.0.end={warm_up}',
-        f'param_scheduler.1.begin={warm_up}',
-        f'param_scheduler.1.end={args.iters}',
-        f'param_scheduler.1.T_max={args.iters - warm_up}',
-        f'default_hooks.checkpoint.interval={-(-args.iters // 4)}',
-        f'train_dataloader.dataset.data_root={args.work_dir / "views"}',
-        log=log)
+    views = f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
+    return train(CONFIGS / f'{model}.py', _folder(model, seed, args), seed,
+                 args.iters, [*cosine_behind_warm_up(args.iters), views])
 
 
-def measured(model: str, seed: int, stage: str, args: argparse.Namespace,
-             training: Images, test: Images) -> Dict[str, float]:
+def measured(model: str, seed: int, stage: str, weights: Optional[Path],
+             args: argparse.Namespace, training: Images,
+             test: Images) -> Dict[str, float]:
     """Measure a model, if it was not measured already."""
     path = _folder(model, seed, args) / f'{stage}.json'
     if path.exists():
         return json.loads(path.read_text())
     print(f'{model}, seed {seed}, {stage}: measuring')
     cfg = Config.fromfile(CONFIGS / f'{model}.py')
-    checkpoint = _checkpoint(model, seed, args)
-    backbone = load_backbone(
-        cfg, seed, str(checkpoint) if stage == 'trained' else None)
+    backbone = load_backbone(cfg, seed, weights and str(weights))
     mean, std = (
         torch.tensor(cfg.model.data_preprocessor[key]).view(-1, 1, 1)
         for key in ('mean', 'std'))
@@ -190,10 +178,6 @@ def measured(model: str, seed: int, stage: str, args: argparse.Namespace,
 
 def _folder(model: str, seed: int, args: argparse.Namespace) -> Path:
     return args.work_dir / f'{model}_seed{seed}'
-
-
-def _checkpoint(model: str, seed: int, args: argparse.Namespace) -> Path:
-    return _folder(model, seed, args) / f'iter_{args.iters}.pth'
 
 
 if __name__ == '__main__':

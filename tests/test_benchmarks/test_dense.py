@@ -18,7 +18,7 @@ def keep_threads():
 def test_steps(name):
     """Losses in training; in inference, a class for every pixel."""
     losses = work.SegmentorStep(name, True, 2, 64, 'cpu')()
-    assert 0 < float(losses['loss']) < 20
+    assert 0 < losses['loss'].item() < 20
     samples = work.SegmentorStep(name, False, 2, 64, 'cpu')()
     assert [x.pred_sem_seg.shape for x in samples] == [(64, 64)] * 2
 

@@ -5,6 +5,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from benchmarks.common import tools
 from benchmarks.finetuning import run
 from benchmarks.finetuning.tables import to_markdown
 from benchmarks.finetuning.vit_weights import to_mmseg_vit
@@ -97,7 +98,8 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     log = (tmp_path / 'vit_seed0/finetune/log.txt').read_text()
     assert 'unexpected key' not in log and 'missing keys' not in log
     # What is there is not made again, and not mixed with anything else.
-    monkeypatch.setattr(run, 'run_tool', None)
+    for module in (run, tools):
+        monkeypatch.setattr(module, 'run_tool', None)
     run.main(argv)
     with pytest.raises(CommandError, match='another setting of images: name'):
         run.main([*argv, '--images', '4', '3'])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.common import tools
 from benchmarks.hsg_learning import measure as measuring
 from benchmarks.hsg_learning import run
 from benchmarks.hsg_learning.models import colour_model, load_model
@@ -148,8 +149,8 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
                      for stage in ('initialised', 'trained'))
     assert before.keys() == after.keys() and before != after
     # What is there is not made again, and not mixed with anything else.
-    for name in ('run_tool', 'measure'):
-        monkeypatch.setattr(run, name, None)
+    monkeypatch.setattr(tools, 'run_tool', None)
+    monkeypatch.setattr(run, 'measure', None)
     run.main(argv)
     with pytest.raises(CommandError, match='another setting of images: name'):
         run.main([*argv, '--images', '4', '3'])

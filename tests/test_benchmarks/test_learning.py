@@ -7,6 +7,7 @@ import torch
 from helpers.scripts import load_script
 from mmengine.config import Config
 
+from benchmarks.common import tools
 from benchmarks.learning import run
 from benchmarks.learning.measure import (
     load_backbone,
@@ -181,7 +182,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     assert initialised != trained
     assert content['machine']['cpu_cores'] >= 1
     # What is there is not made again.
-    monkeypatch.setattr(run, 'run_tool', None)
+    monkeypatch.setattr(tools, 'run_tool', None)
     monkeypatch.setattr(run, 'measure', None)
     run.main(argv)
 
@@ -223,6 +224,6 @@ def test_bad_options(option, message):
 def test_failed_training_names_its_log(tmp_path):
     args = run.parse_args(['--work-dir', str(tmp_path)])
     with pytest.raises(CommandError, match=r'train.py failed: see .*log\.txt'):
-        run.train('cast', 0, args)
+        run.pretrain('cast', 0, args)
     log = Path(tmp_path / 'cast_seed0/log.txt').read_text()
     assert 'there is no data root' in log
