@@ -19,19 +19,9 @@ that no image is compared with itself. The paper does not say what it took.
 _base_ = [
     '../_base_/models/densecl_r50.py',
     '../_base_/datasets/kitti_step_mocov2.py',
-    '../_base_/schedules/mocov2_sgd_200e.py',
+    '../_base_/schedules/mocov2_sgd_240e.py',
     '../_base_/default_runtime.py',
 ]
 
 model = dict(queue_len=4096)
-max_epochs = 240
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=max_epochs,
-        by_epoch=True,
-        begin=0,
-        end=max_epochs)
-]
-train_cfg = dict(max_epochs=max_epochs)
 default_hooks = dict(checkpoint=dict(interval=10))
