@@ -171,8 +171,16 @@ def test_local_files_in_the_folder_of_show_dir(tmp_path):
 
 def test_tensorboard(tmp_path):
     pytest.importorskip('tensorboard')
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
     run(classifier(), tmp_path, draw=True, backend='TensorboardVisBackend')
-    assert list(tmp_path.rglob('events.out.tfevents*'))
+    file, = tmp_path.rglob('events.out.tfevents*')
+    events = EventAccumulator(str(file)).Reload()
+    names = events.Tags()['images']
+    assert names
+    for name in names:
+        assert all(image.height > 0 for image in events.Images(name))
 
 
 # ----------------------------------------------------------------- validation
