@@ -1,9 +1,11 @@
 """Test-time augmentation for classifiers and segmentors."""
 
 from copy import deepcopy
-from typing import List
+from typing import List, Union
 
 from mmengine.config import Config, ConfigDict
+
+from mmhierseg.registry import MODELS
 
 from .errors import CommandError
 
@@ -41,6 +43,7 @@ def with_test_time_augmentation(cfg: Config, segmentation: bool) -> Config:
                 f'--tta needs {" and ".join(missing)} in the config. '
                 "MMSegmentation's data set configs show a tta_pipeline; "
                 "tta_model is usually dict(type='SegTTAModel')")
+        _refuse_retrieval(cfg.model.type)
     else:
         cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
         cfg.setdefault(
@@ -55,6 +58,18 @@ def with_test_time_augmentation(cfg: Config, segmentation: bool) -> Config:
     cfg.model = model
     _innermost(cfg.test_dataloader.dataset).pipeline = cfg.tta_pipeline
     return cfg
+
+
+def _refuse_retrieval(kind: Union[str, type]) -> None:
+    """What is merged are logits."""
+    # Here, for it needs MMSegmentation, which a classifier does not.
+    from mmhierseg.models.segmentors.segment_retriever import SegmentRetriever
+    if isinstance(kind, str):
+        kind = MODELS.get(kind)
+    if isinstance(kind, type) and issubclass(kind, SegmentRetriever):
+        raise CommandError(
+            f'--tta merges the scores of classes, but {kind.__name__} is '
+            'tested by retrieval, which has none: leave it out')
 
 
 def _innermost(dataset: ConfigDict) -> ConfigDict:

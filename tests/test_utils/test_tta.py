@@ -65,3 +65,15 @@ def test_segmentor_needs_settings():
         with_test_time_augmentation(
             config('Pack', tta_model=dict(type='SegTTAModel')),
             segmentation=True)
+
+
+@pytest.mark.parametrize('kind', ['RetrievalSegmentor', 'HSG'])
+def test_retrieval_has_no_scores_to_merge(kind):
+    cfg = Config(
+        dict(
+            model=dict(type=f'mmhierseg.{kind}'),
+            tta_model=dict(type='SegTTAModel'),
+            tta_pipeline=[dict(type='TestTimeAug')],
+            test_dataloader=dict(dataset=dict(type='A', pipeline=[]))))
+    with pytest.raises(CommandError, match=f'{kind} is tested by retrieval'):
+        with_test_time_augmentation(cfg, segmentation=True)
