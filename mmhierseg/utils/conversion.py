@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .errors import CommandError
+from .interrupts import block_interrupts
 
 __all__ = ['convert_all', 'default_workers']
 
@@ -67,7 +68,9 @@ def convert_all(convert: Callable[[Job], bool],
     new = 0
     executor = _executor(workers, convert if processes else None)
     try:
-        results = executor.map(convert, jobs)
+        with block_interrupts():
+            # Which starts the processes.
+            results = executor.map(convert, jobs)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(title, total=len(jobs))
             for written in results:

@@ -1,6 +1,7 @@
 """Work for processes, which import it by this module's name."""
 
 import os
+import signal
 
 
 def its_process(job):
@@ -10,3 +11,8 @@ def its_process(job):
     if job == -2:
         os._exit(9)
     return os.getpid() != job
+
+
+def interrupt_waits(job):
+    """Whether an interrupt would not reach this process."""
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])

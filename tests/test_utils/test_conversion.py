@@ -3,7 +3,7 @@ import os
 import cv2
 import numpy as np
 import pytest
-from helpers.jobs import its_process
+from helpers.jobs import interrupt_waits, its_process
 
 from mmhierseg.utils.conversion import convert_all, default_workers
 from mmhierseg.utils.errors import CommandError
@@ -57,6 +57,14 @@ def test_processes():
     jobs = [os.getpid()] * 6
     assert convert_all(its_process, jobs, 2, 'Numbers', processes=True) == 6
     assert convert_all(its_process, jobs, 1, 'Numbers', processes=True) == 0
+
+
+def test_processes_are_not_interrupted():
+    """Not even while they start, which takes a second of imports."""
+    jobs = [0] * 4
+    assert convert_all(interrupt_waits, jobs, 2, 'Jobs', processes=True) == 4
+    # This process is again.
+    assert not interrupt_waits(0)
 
 
 @pytest.mark.parametrize('job, message', [

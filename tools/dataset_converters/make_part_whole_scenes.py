@@ -50,6 +50,7 @@ from mmhierseg.datasets.scenes.layouts import (
 )
 from mmhierseg.datasets.scenes.part_layout import FOLDERS, annotations
 from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg.utils.interrupts import block_interrupts
 from mmhierseg.visualization.scene_sheet import draw_scene_sheet
 
 MANIFEST = 'part_whole_scenes.json'
@@ -241,7 +242,10 @@ def run_chunks(work: partial, chunks: List[List[Job]],
         return
     executor = ProcessPoolExecutor(workers, initializer=ignore_interrupt)
     try:
-        yield from executor.map(work, chunks)
+        with block_interrupts():
+            # Which starts the processes.
+            results = executor.map(work, chunks)
+        yield from results
     finally:
         # What has begun is finished, what has not is left out.
         executor.shutdown(cancel_futures=True)
