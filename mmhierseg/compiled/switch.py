@@ -1,0 +1,88 @@
+"""Whether and how functions are compiled."""
+
+import functools
+import importlib.util
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Optional, TypeVar
+
+import torch
+from torch import Tensor
+
+__all__ = ['for_each_image', 'has_numba', 'njit', 'use_compiled']
+
+Function = TypeVar('Function', bound=Callable)
+
+
+@functools.cache
+def has_numba() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec('numba') is not None
+
+
+def use_compiled(tensor: Tensor) -> bool:
+    """Whether what is done with a tensor is done by compiled functions.
+
+    Args:
+        tensor (Tensor): Of any shape.
+
+    Returns:
+        bool: Whether it is on the CPU, numba is installed and not switched
+        off (``MMHIERSEG_COMPILED=0``), and nothing is being traced:
+        ``torch.compile`` compiles the twin in torch.
+    """
+    return (tensor.device.type == 'cpu' and has_numba()
+            and os.environ.get('MMHIERSEG_COMPILED') != '0'
+            and not torch.compiler.is_compiling())
+
+
+def njit(function: Optional[Function] = None, **options) -> Function:
+    """As ``numba.njit``, but nothing is imported before the first call.
+
+    What was compiled is kept on the disk, so only the first call on a machine
+    waits for it. The interpreter's lock is released, see
+    :func:`for_each_image`.
+
+    Args:
+        function (Callable, optional): Takes and returns arrays and numbers.
+            Defaults to None: the decorator is called with options.
+        **options: Of ``numba.njit``.
+
+    Returns:
+        Callable: What compiles itself at its first call.
+    """
+    if function is None:
+        return functools.partial(njit, **options)
+
+    @functools.cache
+    def compiled() -> Callable:
+        import numba
+        return numba.njit(cache=True, nogil=True, **options)(function)
+
+    @functools.wraps(function)
+    def call(*args):
+        return compiled()(*args)
+
+    #: For compiled functions that call this one.
+    call.compiled = compiled
+    return call
+
+
+def for_each_image(function: Callable[[int], None], number: int) -> None:
+    """Call a function for each image of a batch, in torch's threads.
+
+    Not in numba's: what has used them cannot be forked, and loaders fork.
+
+    Args:
+        function (Callable): Takes the index of an image. Compiled functions
+            run side by side in it.
+        number (int): Number of images.
+    """
+    threads = min(torch.get_num_threads(), number)
+    if threads <= 1:
+        for index in range(number):
+            function(index)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(function, range(number)):
+            pass

@@ -1,0 +1,85 @@
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from mmhierseg.compiled import for_each_image, has_numba, njit, use_compiled
+
+needs_numba = pytest.mark.skipif(not has_numba(), reason='needs numba')
+
+
+@needs_numba
+def test_what_is_compiled(monkeypatch):
+    assert use_compiled(torch.zeros(2))
+    assert not use_compiled(torch.zeros(2, device='meta'))
+    monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
+    assert not use_compiled(torch.zeros(2))
+
+
+@needs_numba
+def test_nothing_is_compiled_while_traced():
+    def branch(x):
+        return x + 1 if use_compiled(x) else x + 2
+
+    traced = torch.compile(branch, backend='eager', fullgraph=True)
+    assert branch(torch.zeros(1)) == 1
+    assert traced(torch.zeros(1)) == 2
+
+
+def test_without_numba(monkeypatch):
+    monkeypatch.setattr('mmhierseg.compiled.switch.has_numba', lambda: False)
+    assert not use_compiled(torch.zeros(2))
+
+
+@njit
+def _add(x, y):
+    for i in range(len(x)):
+        x[i] += y
+
+
+@njit(error_model='numpy')
+def _divide(x, y):
+    return x / y
+
+
+@needs_numba
+def test_compiled_functions():
+    x = np.arange(3.)
+    _add(x, 2.)
+    assert x.tolist() == [2, 3, 4]
+    assert _divide(1., 0.) == np.inf
+    assert _add.compiled().signatures
+
+
+@pytest.mark.parametrize('threads', [1, 3])
+def test_each_image_once(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    done, names = [], set()
+    together = threading.Barrier(threads)
+
+    def work(index):
+        if index < threads:
+            together.wait(timeout=60)
+        names.add(threading.current_thread().name)
+        done.append(index)
+
+    try:
+        for_each_image(work, 7)
+        for_each_image(work, 0)
+    finally:
+        torch.set_num_threads(before)
+    assert sorted(done) == list(range(7))
+    assert len(names) == threads
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_errors_are_raised(threads, monkeypatch):
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+
+    def fail(index):
+        raise ValueError(f'image {index}')
+
+    with pytest.raises(ValueError, match='image 0'):
+        for_each_image(fail, 2)
