@@ -1,6 +1,7 @@
 """Imported before any test."""
 
 import os
+import signal
 
 # Tests work on tiny tensors, for which threads cost more than they gain; the
 # processes that tests start inherit it.
@@ -10,6 +11,10 @@ import pytest
 from mmengine.registry import DefaultScope
 
 import mmhierseg  # noqa: F401 - repairs the installed stack, `_compat`
+
+# A shell has what it runs in the background ignore interrupts, programs that
+# tests start included: some are about what an interrupt does.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
