@@ -21,7 +21,7 @@ def test_full_disk_leaves_the_old_file(tmp_path):
     path = tmp_path / 'a.pth'
     path.write_bytes(b'old')
     with file_size_limit(5000), pytest.raises(
-            CommandError, match=r"cannot write .*a\.pth.*MiB are free"):
+            CommandError, match=r'cannot write .*a\.pth.*MiB are free'):
         save_converted(dict(a=torch.zeros(5000)), str(path), {})
     assert path.read_bytes() == b'old'
     assert [found.name for found in tmp_path.iterdir()] == ['a.pth']
