@@ -82,6 +82,28 @@ class TestTraining:
         for key, gradient in gradients.items():
             assert gradient is not None and gradient.isfinite().all(), key
 
+    @pytest.mark.parametrize('name', HEADS)
+    def test_mixed_precision(self, name):
+        """Of the network only: k-means and losses are in float32."""
+        model = tiny_hsg(HEADS[name])
+        inputs, images = noisy_views()
+        seen = []
+        model.neck.register_forward_hook(
+            lambda module, args, output: seen.append(output))
+        with torch.autocast('cpu', torch.bfloat16):
+            losses = model(inputs, None, 'loss', images)
+        embeddings, = seen
+        assert embeddings.dtype == torch.bfloat16
+        expected = model.head.loss_from_embeddings(
+            embeddings.float(), inputs[:, 3, ::8, ::8].long(), images)
+        for key, loss in losses.items():
+            assert loss.dtype == torch.float32
+            torch.testing.assert_close(loss, expected[key])
+        sum(losses.values()).backward()
+        assert all(parameter.grad.isfinite().all()
+                   for parameter in model.parameters()
+                   if parameter.requires_grad)
+
     def test_without_what_it_needs(self):
         inputs, images = noisy_views()
         model = tiny_hsg()
