@@ -33,7 +33,8 @@ def cluster_views(embeddings: Tensor,
             whatever their embeddings are. Defaults to None: all take part.
 
     Returns:
-        Tensor: (V, h, w) int64 in [-1, K - 1], -1 where ignored.
+        Tensor: (V, h, w) int64 in [-1, K - 1], -1 where ignored and nowhere
+        else. A view with NaN where it is not ignored has meaningless clusters.
 
     Raises:
         TypeError: If ``ignored`` is not bool.
@@ -59,6 +60,10 @@ def cluster_views(embeddings: Tensor,
                               start.flatten().expand(views, -1),
                               grid_size[0] * grid_size[1], num_iterations,
                               ignored)
+    # NaN is like nothing; the pixels stay, so that losses show it.
+    labels = labels.clamp(0, grid_size[0] * grid_size[1] - 1)
+    if ignored is not None:
+        labels = labels.masked_fill(ignored, -1)
     return labels.view(views, height, width)
 
 

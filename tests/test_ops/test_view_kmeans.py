@@ -94,6 +94,21 @@ def test_ignored_pixels_have_no_say():
     assert torch.equal(got < 0, ignored)
 
 
+@pytest.mark.parametrize('iterations', [1, 2, 15])
+def test_pixels_of_nan_are_not_lost(iterations):
+    """Else a network that has diverged would be without loss."""
+    embeddings = torch.randn(3, 4, 5, 6)
+    ignored = torch.zeros(3, 5, 6, dtype=torch.bool)
+    ignored[:, 1:3, 2] = True
+    expected = cluster_views(embeddings, (2, 2), iterations, ignored)
+    embeddings[1, :, 4, 4] = torch.nan
+    embeddings[2] = torch.nan
+    labels = cluster_views(embeddings, (2, 2), iterations, ignored)
+    assert torch.equal(labels[0], expected[0])
+    assert torch.equal(labels < 0, ignored)
+    assert labels.max() < 4
+
+
 def test_view_with_every_pixel_ignored():
     embeddings, _ = views_with_regions(views=2)
     ignored = torch.zeros(2, 5, 7, dtype=torch.bool)
