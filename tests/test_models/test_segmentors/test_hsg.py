@@ -143,6 +143,13 @@ class TestRetrieval:
                     F.normalize(mean, dim=0))
         assert found.hierarchy.num_levels == 3
 
+    @pytest.mark.parametrize('value', [torch.nan, torch.inf])
+    def test_weights_that_have_diverged(self, value):
+        model = tiny_hsg().eval()
+        torch.nn.init.constant_(model.neck.out.bias, value)
+        with pytest.raises(ValueError, match='embeddings .* are not finite'):
+            model.segments(*labelled())
+
     def test_clusters_are_of_the_evaluation(self):
         """Not those of training, (2, 2)."""
         model = tiny_hsg(kmeans_clusters=(4, 5), kmeans_iterations=1).eval()
