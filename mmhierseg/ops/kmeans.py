@@ -5,14 +5,12 @@ segments of the features of any network, to compare hierarchies with. Given
 where it starts it is deterministic: sums are products with matrices of zeros
 and ones on a GPU, where additions by index would be atomic, and additions by
 index on a CPU, where they are in order and 2 to 30 times faster (16 to 288
-clusters of 130 channels). A GPU has all images at once, a CPU as many as its
-caches hold.
+clusters of 130 channels).
 
 Legend: B images, N points, K clusters, C channels. Labels are int64, -1 =
 none.
 """
 
-from itertools import repeat
 from typing import Optional, Tuple
 
 import torch
@@ -24,9 +22,6 @@ from .knn import first_of_largest
 
 #: Points of an image that are compared with all clusters at once.
 _POINTS = 65536
-#: Points of several images that a CPU works on at once: features of 130
-#: channels in 2 MiB, which stay in its caches through all iterations.
-_CPU_POINTS = 4096
 
 
 @torch.no_grad()
@@ -70,31 +65,19 @@ def spherical_kmeans(features: Tensor,
     if num_iterations < 1:
         raise ValueError('`num_iterations` must be at least 1, got '
                          f'{num_iterations}')
-    step = len(features)
-    if features.device.type == 'cpu':
-        step = max(_CPU_POINTS // features.size(1), 1)
-    empties = repeat(None) if empty is None else empty.split(step)
-    with torch.autocast(features.device.type, enabled=False):
-        return torch.cat([
-            _iterate(*images, num_clusters, num_iterations) for images in zip(
-                features.split(step), labels.split(step), empties)
-        ])
-
-
-def _iterate(features: Tensor, labels: Tensor, empty: Optional[Tensor],
-             num_clusters: int, num_iterations: int) -> Tensor:
-    """The iterations of :func:`spherical_kmeans` of some images."""
     dtype = torch.promote_types(features.dtype, torch.float32)
-    unit = F.normalize(features.to(dtype), dim=2).contiguous()
-    if empty is not None:
-        labels = labels.masked_fill(empty, -1)
-        # Whatever is there, even NaN: sums are products with zeros.
-        unit = unit.masked_fill(empty[..., None], 0)
-    for _ in range(num_iterations):
-        sums, sizes = sum_by_label(unit, labels, num_clusters)
-        labels = nearest_prototype(unit, F.normalize(sums, dim=2), sizes == 0)
+    with torch.autocast(features.device.type, enabled=False):
+        unit = F.normalize(features.to(dtype), dim=2).contiguous()
         if empty is not None:
             labels = labels.masked_fill(empty, -1)
+            # Whatever is there, even NaN: sums are products with zeros.
+            unit = unit.masked_fill(empty[..., None], 0)
+        for _ in range(num_iterations):
+            sums, sizes = sum_by_label(unit, labels, num_clusters)
+            labels = nearest_prototype(unit, F.normalize(sums, dim=2),
+                                       sizes == 0)
+            if empty is not None:
+                labels = labels.masked_fill(empty, -1)
     return labels
 
 

@@ -63,23 +63,6 @@ def test_blocks(monkeypatch):
     assert torch.equal(spherical_kmeans(features, start, 5), wanted)
 
 
-@pytest.mark.parametrize('points', [1, 30, 75, 10**6])
-@pytest.mark.parametrize('left_out', [False, True])
-def test_images_at_once(points, left_out, monkeypatch):
-    """On a CPU one, one, two, and all of five."""
-    features, _ = blobs(batch=5)
-    start = torch.arange(30).expand(5, -1) % 4
-    empty = (torch.arange(150).view(5, 30) % 7 == 0) if left_out else None
-    wanted = torch.cat([
-        spherical_kmeans(features[i:i + 1], start[i:i + 1], 4, 3,
-                         empty[i:i + 1] if left_out else None)
-        for i in range(5)
-    ])
-    monkeypatch.setattr(kmeans, '_CPU_POINTS', points)
-    assert torch.equal(
-        spherical_kmeans(features, start, 4, 3, empty), wanted)
-
-
 def test_left_out_points_have_no_say():
     features, _ = blobs()
     start = torch.arange(30).expand(2, -1) % 4
