@@ -140,7 +140,7 @@ def test_converted_checkpoint_fits():
     model = MODELS.build(cfg.model)
     model.load_state_dict(converted.state_dict)
     hierarchy = model.eval().segments(torch.rand(1, 3, 64, 96)).hierarchy
-    assert hierarchy.num_levels == 3
+    assert hierarchy.num_levels == 3 and (hierarchy.labels >= 0).all()
 
 
 def test_other_level(folder, tmp_path, monkeypatch):

@@ -18,13 +18,14 @@ __all__ = ['contrast', 'grouping', 'kmeans']
 
 def kmeans(batch: Batch) -> Tensor:
     """See :func:`.work.kmeans`."""
-    views, _, height, width = batch.embeddings.shape
+    _, _, height, width = batch.embeddings.shape
+    device = batch.embeddings.device
     y, x = torch.meshgrid(
-        torch.linspace(0, 1, height) - 0.5,
-        torch.linspace(0, 1, width) - 0.5,
+        torch.linspace(0, 1, height, device=device) - 0.5,
+        torch.linspace(0, 1, width, device=device) - 0.5,
         indexing='ij')
     rows, columns = (
-        torch.linspace(0, number - 1, side).round().long()
+        torch.linspace(0, number - 1, side, device=device).round().long()
         for number, side in zip(GRID, (height, width)))
     start = rows[:, None] * GRID[1] + columns
     result = []
@@ -80,8 +81,8 @@ def grouping(batch: Batch) -> Tensor:
         losses.append(torch.stack(values).mean())
     for centroids in split_centroids(batch):
         unit = F.normalize(centroids.flatten(0, 1), dim=1)
-        losses.append(
-            F.cross_entropy(KAPPA * unit @ unit.t(), torch.arange(len(unit))))
+        own = torch.arange(len(unit), device=unit.device)
+        losses.append(F.cross_entropy(KAPPA * unit @ unit.t(), own))
     return torch.stack(losses)
 
 

@@ -1,5 +1,6 @@
 """What the converters of model checkpoints have in common."""
 
+import io
 import os
 from collections import Counter
 from typing import Any, Dict, Iterable
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from mmhierseg.version import __version__
 
+from .atomic import write_atomically
 from .errors import CommandError
 
 __all__ = ['report_left', 'save_converted']
@@ -26,17 +28,14 @@ def save_converted(state_dict: Dict[str, Tensor], dst: str,
     Raises:
         CommandError: If it cannot be written; nothing is left behind.
     """
-    partial = f'{dst}.partial'
     meta = dict(mmhierseg_version=__version__, **meta)
+    content = io.BytesIO()
+    torch.save(dict(state_dict=state_dict, meta=meta), content)
     try:
         os.makedirs(os.path.dirname(os.path.abspath(dst)), exist_ok=True)
-        torch.save(dict(state_dict=state_dict, meta=meta), partial)
-        os.replace(partial, dst)
-    except (OSError, RuntimeError) as error:
+        write_atomically(dst, content.getvalue())
+    except OSError as error:
         raise CommandError(f'cannot write {dst!r}: {error}') from error
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
 
 
 def report_left(unconverted: Iterable[str]) -> None:

@@ -14,6 +14,9 @@ StateDict = Dict[str, Tensor]
 
 CONVERTER = 'tools/model_converters/hsg2mmhierseg.py'
 
+#: What names begin with in files saved of a data-parallel model.
+_WRAPPER = 'module.'
+
 #: Parts that only the authors' models name so.
 _OWN_PARTS = ('resnet_backbone.', 'fine_hrchy_transformer.',
               'coarse_hrchy_transformer.')
@@ -89,7 +92,8 @@ def is_authors_hsg(checkpoint: object) -> bool:
     weights = checkpoint.get('embedding_model') if isinstance(
         checkpoint, dict) else None
     return isinstance(weights, dict) and any(
-        str(name).startswith(_OWN_PARTS) for name in weights)
+        str(name).removeprefix(_WRAPPER).startswith(_OWN_PARTS)
+        for name in weights)
 
 
 def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
@@ -106,6 +110,10 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
             it has (ResNet, embedding, transformers) is not whole.
     """
     source = _embedding_model(checkpoint)
+    wrapped = all(key.startswith(_WRAPPER) for key in source)
+    prefix = 'embedding_model.' + _WRAPPER * wrapped
+    if wrapped:
+        source = {key[len(_WRAPPER):]: v for key, v in source.items()}
     names = {key: rename_hsg_key(key) for key in source}
     expected = _expected(names, source)
     found = {name for name in names.values() if name in expected}
@@ -114,8 +122,7 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
         # It came with PyTorch 0.4.1, and nothing depends on it.
         if not name.endswith('.num_batches_tracked'))
     unconverted = [
-        f'embedding_model.{key}' for key, name in names.items()
-        if name not in expected
+        prefix + key for key, name in names.items() if name not in expected
     ]
     if missing:
         raise ValueError(
@@ -170,9 +177,9 @@ def _embedding_model(checkpoint: dict) -> StateDict:
             f'`fine_hrchy_transformer.*`, got {found}')
     weights = checkpoint['embedding_model']
     strange = [key for key, value in weights.items()
-               if not isinstance(value, Tensor)]
+               if not (isinstance(key, str) and isinstance(value, Tensor))]
     if strange:
-        raise ValueError('`embedding_model` must hold tensors only, got '
+        raise ValueError('`embedding_model` must hold named tensors only, got '
                          f'something else at {strange[:4]}')
     return weights
 

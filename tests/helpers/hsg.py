@@ -84,6 +84,9 @@ def with_resnet(checkpoint, depth, style):
         if value.is_floating_point() else value
         for key, value in resnet.state_dict().items()
     }
+    for key, value in weights.items():
+        if key.endswith('running_var'):
+            value.abs_()
     renamed = {
         'resnet_backbone.' + _authors_name(key, style): value
         for key, value in weights.items()

@@ -51,6 +51,18 @@ def test_what_is_written_out_is_the_same(batch, name):
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize('name', run.WORKS)
+def test_all_is_on_the_device_of_the_batch(batch, name, monkeypatch):
+    """Whatever is made without a device would be where nothing else is."""
+    # Numbers that processes exchange; they are moved there.
+    for loss in ('pixel_segment_contrast', 'dmon', 'centroid_contrast'):
+        monkeypatch.setattr(
+            f'mmhierseg.models.losses.{loss}_loss.divisor_of_mean', float)
+    for version in run.VERSIONS:
+        with torch.device('meta'):
+            run.step(version, name, batch)
+
+
 def test_moved_batch_has_leaves(batch):
     moved = batch.to('cpu')
     assert all(leaf.is_leaf and leaf.requires_grad

@@ -4,7 +4,12 @@ import torch.nn.functional as F
 from helpers.hsg_golden import RECIPES, hsg_golden
 from helpers.hsg_segments import same_partition, views_with_regions
 
-from mmhierseg.ops import cluster_views, cut_clusters, location_features
+from mmhierseg.ops import (
+    cluster_views,
+    cut_clusters,
+    location_features,
+    view_kmeans,
+)
 
 
 def slow_features(view):
@@ -84,6 +89,25 @@ def test_views_do_not_matter_to_each_other():
         assert torch.equal(together[i:i + 1], alone)
 
 
+@pytest.mark.parametrize('views', [1, 2, 3])
+def test_views_at_once(views, monkeypatch):
+    """On a CPU, all of them, or some after the others."""
+    embeddings = torch.randn(5, 6, 7, 9, dtype=torch.float64)
+    ignored = torch.rand(5, 7, 9) < 0.2
+    masks = (None, ignored)
+    wanted = [cluster_views(embeddings, (2, 2), 5, mask) for mask in masks]
+    monkeypatch.setattr(view_kmeans, '_CPU_PIXELS', views * 63)
+    sizes = []
+    kmeans = view_kmeans.spherical_kmeans
+    monkeypatch.setattr(
+        view_kmeans, 'spherical_kmeans',
+        lambda features, *args: sizes.append(len(features)) or kmeans(
+            features, *args))
+    for mask, labels in zip(masks, wanted):
+        assert torch.equal(cluster_views(embeddings, (2, 2), 5, mask), labels)
+    assert sizes == 2 * {1: [1] * 5, 2: [2, 2, 1], 3: [3, 2]}[views]
+
+
 def test_ignored_pixels_have_no_say():
     embeddings, regions = views_with_regions()
     ignored = regions < 0
@@ -92,6 +116,21 @@ def test_ignored_pixels_have_no_say():
     got = cluster_views(embeddings, (2, 2), 5, ignored)
     assert torch.equal(got, wanted)
     assert torch.equal(got < 0, ignored)
+
+
+@pytest.mark.parametrize('iterations', [1, 2, 15])
+def test_pixels_of_nan_are_not_lost(iterations):
+    """Else a network that has diverged would be without loss."""
+    embeddings = torch.randn(3, 4, 5, 6)
+    ignored = torch.zeros(3, 5, 6, dtype=torch.bool)
+    ignored[:, 1:3, 2] = True
+    expected = cluster_views(embeddings, (2, 2), iterations, ignored)
+    embeddings[1, :, 4, 4] = torch.nan
+    embeddings[2] = torch.nan
+    labels = cluster_views(embeddings, (2, 2), iterations, ignored)
+    assert torch.equal(labels[0], expected[0])
+    assert torch.equal(labels < 0, ignored)
+    assert labels.max() < 4
 
 
 def test_view_with_every_pixel_ignored():

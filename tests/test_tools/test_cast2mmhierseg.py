@@ -85,4 +85,4 @@ def test_a_folder_is_no_destination(tmp_path):
     assert result.returncode == 1 and 'cannot write' in result.stderr
     assert 'Traceback' not in result.stderr
     assert not list(tmp_path.iterdir())
-    assert not list(tmp_path.parent.glob('*.partial'))
+    assert not list(tmp_path.parent.glob('*.part'))

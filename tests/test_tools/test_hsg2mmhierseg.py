@@ -82,4 +82,4 @@ def test_nothing_is_executed(tmp_path, refuse):
 def test_a_folder_is_no_destination(tmp_path, refuse):
     assert 'cannot write' in refuse(DATA / 'hsg_coco.pth', tmp_path)
     assert not list(tmp_path.iterdir())
-    assert not list(tmp_path.parent.glob('*.partial'))
+    assert not list(tmp_path.parent.glob('*.part'))

@@ -7,7 +7,10 @@ from helpers.hsg import with_resnet
 from helpers.hsg_golden import RECIPES
 from mmengine.registry import MODELS, init_default_scope
 
-from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint
+from mmhierseg.utils.hsg_checkpoint import (
+    convert_hsg_checkpoint,
+    is_authors_hsg,
+)
 from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 
@@ -85,6 +88,27 @@ def test_the_rest_is_listed():
     ]
 
 
+def test_names_of_a_data_parallel_model():
+    checkpoint, _ = with_resnet(source(), 18, 'detectron2')
+    expected = convert_hsg_checkpoint(checkpoint)
+    weights = {**checkpoint['embedding_model'], 'prototype': torch.zeros(3)}
+    wrapped = dict(embedding_model={
+        f'module.{key}': value for key, value in weights.items()
+    })
+    assert is_authors_hsg(wrapped)
+    converted = convert_hsg_checkpoint(wrapped)
+    assert converted.unconverted == ['embedding_model.module.prototype']
+    assert converted.kind == expected.kind == 'hsg'
+    assert converted.head == expected.head
+    assert converted.state_dict.keys() == expected.state_dict.keys()
+    assert all(value.equal(expected.state_dict[key])
+               for key, value in converted.state_dict.items())
+    # Of some names only, it is no such model.
+    wrapped['embedding_model'].update(checkpoint['embedding_model'])
+    assert convert_hsg_checkpoint(wrapped).unconverted == sorted(
+        f'embedding_model.module.{key}' for key in weights)
+
+
 def test_half_precision_becomes_float32():
     checkpoint = source()
     weights = checkpoint['embedding_model']
@@ -117,7 +141,9 @@ def test_a_part_that_is_not_whole(key):
      'expected an `embedding_model` with `resnet_backbone.*`'),
     ([1, 2], 'got list'),
     (dict(embedding_model={'resnet_backbone.conv1.weight': 3}),
-     'must hold tensors only'),
+     'must hold named tensors only'),
+    (dict(embedding_model={'resnet_backbone.a': torch.zeros(1),
+                           7: torch.zeros(1)}), 'something else at [7]'),
 ])
 def test_other_kinds(checkpoint, message):
     with pytest.raises(ValueError, match=re.escape(message)):

@@ -188,7 +188,8 @@ class HSG(SegmentRetriever):
             LevelSegments: Those of ``level``, and all levels.
 
         Raises:
-            ValueError: If there is no such level.
+            ValueError: If there is no such level, or the network gives NaN
+                or infinity.
         """
         embeddings = self.upsampled(inputs)
         inside = without_padding(
@@ -209,8 +210,17 @@ class HSG(SegmentRetriever):
 
         Returns:
             Tensor: (B, D, H, W) of unit length, float32 or wider.
+
+        Raises:
+            ValueError: If the network gives NaN or infinity.
         """
         embeddings = self.extract_feat(inputs)
+        if not bool(embeddings.isfinite().all()):
+            raise ValueError(
+                'the embeddings of the network are not finite: its training '
+                'may have diverged (see the losses in its log), or mixed '
+                'precision overflows; take an earlier checkpoint, or leave '
+                '--amp out')
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         embeddings = F.interpolate(
             embeddings.to(dtype),

@@ -230,6 +230,21 @@ def test_a_batch_of_which_everything_is_ignored(options):
         assert (hierarchy.label_map(level) == -1).all()
 
 
+@pytest.mark.parametrize('options', [
+    {}, dict(graph_within_view=False, pad_length=None), NO_GROUPS,
+    dict(kmeans_iterations=1)
+])
+@pytest.mark.parametrize('where', [(1, slice(None), 5, 7), (1, ), ()])
+def test_nan_is_told(where, options):
+    """A network that has diverged does not look like one that is done."""
+    head = tiny_head(**options)
+    embeddings, segments, image_index = tiny_views()
+    embeddings = embeddings.detach()
+    embeddings[where] = torch.nan
+    losses = head.loss_from_embeddings(embeddings, segments, image_index)
+    assert losses['loss_img_sim'].isnan()
+
+
 @pytest.mark.parametrize('number', [1, 2])
 def test_a_batch_of_one_image(number, pad_length):
     head = tiny_head(pad_length=pad_length)

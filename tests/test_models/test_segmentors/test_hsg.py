@@ -82,6 +82,28 @@ class TestTraining:
         for key, gradient in gradients.items():
             assert gradient is not None and gradient.isfinite().all(), key
 
+    @pytest.mark.parametrize('name', HEADS)
+    def test_mixed_precision(self, name):
+        """Of the network only: k-means and losses are in float32."""
+        model = tiny_hsg(HEADS[name])
+        inputs, images = noisy_views()
+        seen = []
+        model.neck.register_forward_hook(
+            lambda module, args, output: seen.append(output))
+        with torch.autocast('cpu', torch.bfloat16):
+            losses = model(inputs, None, 'loss', images)
+        embeddings, = seen
+        assert embeddings.dtype == torch.bfloat16
+        expected = model.head.loss_from_embeddings(
+            embeddings.float(), inputs[:, 3, ::8, ::8].long(), images)
+        for key, loss in losses.items():
+            assert loss.dtype == torch.float32
+            torch.testing.assert_close(loss, expected[key])
+        sum(losses.values()).backward()
+        assert all(parameter.grad.isfinite().all()
+                   for parameter in model.parameters()
+                   if parameter.requires_grad)
+
     def test_without_what_it_needs(self):
         inputs, images = noisy_views()
         model = tiny_hsg()
@@ -120,6 +142,13 @@ class TestRetrieval:
                     found.prototypes[image, segment],
                     F.normalize(mean, dim=0))
         assert found.hierarchy.num_levels == 3
+
+    @pytest.mark.parametrize('value', [torch.nan, torch.inf])
+    def test_weights_that_have_diverged(self, value):
+        model = tiny_hsg().eval()
+        torch.nn.init.constant_(model.neck.out.bias, value)
+        with pytest.raises(ValueError, match='embeddings .* are not finite'):
+            model.segments(*labelled())
 
     def test_clusters_are_of_the_evaluation(self):
         """Not those of training, (2, 2)."""
