@@ -82,6 +82,8 @@ class HSGHead(BaseModule):
             ``max_positions``.
         mask_padding (bool): See :class:`ClusteringTransformer`; published
             weights need False. Defaults to False.
+        centroid_scale (float): See :class:`ClusteringTransformer`. Defaults
+            to 1.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
@@ -111,6 +113,7 @@ class HSGHead(BaseModule):
                  max_positions: int = 50,
                  position_size: Optional[int] = None,
                  mask_padding: bool = False,
+                 centroid_scale: float = 1.,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         _check_grid(kmeans_clusters)
@@ -142,7 +145,8 @@ class HSGHead(BaseModule):
             self.fine_transformer, self.coarse_transformer = (
                 ClusteringTransformer(embed_dims, clusters, num_heads,
                                       num_layers, feedforward_channels,
-                                      dropout, mask_padding)
+                                      dropout, mask_padding,
+                                      centroid_scale)
                 for clusters in (fine_clusters, coarse_clusters))
             self._freeze_unused()
 

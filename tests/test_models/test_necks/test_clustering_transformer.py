@@ -196,6 +196,20 @@ def test_token_batch_norm():
     close(norm.norm.running_var, before['norm.running_var'])
 
 
+def test_scale_of_centroids():
+    """Larger ones make groups harder; the rest of the model is the same."""
+    tokens, positions, padding = sequences()
+    soft, hard = (
+        transformer(centroid_scale=scale)(tokens, positions, padding)
+        for scale in (1., 4.))
+    # Batch normalisation scales, and begins without a bias.
+    torch.testing.assert_close(hard.logits, 4 * soft.logits)
+    torch.testing.assert_close(hard.features, soft.features)
+    for scale in (0., -1., float('nan')):
+        with pytest.raises(ValueError, match='`centroid_scale` must be above'):
+            ClusteringTransformer(16, 3, centroid_scale=scale)
+
+
 def test_registered_and_checked():
     module = MODELS.build(
         dict(
