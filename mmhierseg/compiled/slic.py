@@ -15,7 +15,7 @@ import numpy as np
 
 from .switch import njit
 
-__all__ = ['dense_slic', 'gather_pixels', 'whole_vectors']
+__all__ = ['dense_slic']
 
 #: What changes nothing where all is exact. Not the use of reciprocals for
 #: divisors, which would.
@@ -24,93 +24,84 @@ _REORDERED = {'reassoc', 'contract', 'nsz'}
 _VECTOR = 16
 
 
-def whole_vectors(number: int) -> int:
-    """The next multiple of the pixels of a vector.
-
-    Args:
-        number (int): A number of pixels.
-
-    Returns:
-        int: At least that.
-    """
-    return -(-number // _VECTOR) * _VECTOR
-
-
-@njit(error_model='numpy')  # pragma: no cover
-def gather_pixels(lab, rows, columns, y, x, pixels):
-    """Bring the pixels of each cell together, in eighths.
-
-    Args:
-        lab (np.ndarray): (3, H, W) float32, L*a*b*.
-        rows (np.ndarray): (R + 1,) int64, first row of each cell, and H.
-        columns (np.ndarray): (C + 1,) int64.
-        y (np.ndarray): (H,) float32, relative to the middle of the cell.
-        x (np.ndarray): (W,) float32.
-        pixels (np.ndarray): (N, 5, P) float32, the result; 0 behind the last
-            pixel of a cell.
-    """
-    eight = np.float32(8)
-    for r in range(len(rows) - 1):
-        for c in range(len(columns) - 1):
-            cell = pixels[r * (len(columns) - 1) + c]
-            left, width = columns[c], columns[c + 1] - columns[c]
-            place = 0
-            for row in range(rows[r], rows[r + 1]):
-                for feature in range(3):
-                    source = lab[feature, row, left:left + width]
-                    target = cell[feature, place:place + width]
-                    for i in range(width):
-                        target[i] = np.rint(source[i] * eight)
-                cell[3, place:place + width] = y[row]
-                cell[4, place:place + width] = x[left:left + width]
-                place += width
-            cell[:, place:] = 0
-
-
-@njit(error_model='numpy')  # pragma: no cover
-def dense_slic(pixels, rows, columns, middle_y, middle_x, num_iterations,
-               labels):
+@njit  # pragma: no cover
+def dense_slic(lab, rows, columns, num_iterations, labels):
     """Divide one image.
 
     Args:
-        pixels (np.ndarray): (N, 5, P) float32 of :func:`gather_pixels`, P of
-            whole vectors.
-        rows (np.ndarray): (R + 1,) int64, as there.
-        columns (np.ndarray): (C + 1,) int64, as there.
-        middle_y (np.ndarray): (R,) float32, middles of the rows of cells.
-        middle_x (np.ndarray): (C,) float32.
+        lab (np.ndarray): (3, H, W) float32, L*a*b*.
+        rows (tuple): How the height is divided: (R + 1,) int64, first row of
+            each cell, and H; (R,) float32, position of the middle of each;
+            (H,) float32, positions relative to the middle of the cell.
+        columns (tuple): How the width is divided.
         num_iterations (int): At least 1.
         labels (np.ndarray): (H, W) int64, the result.
     """
-    centres = np.zeros((len(pixels), 5), np.float32)
-    sums = np.zeros((len(pixels), 6), np.int64)
-    nearest = np.empty(pixels.shape[2], np.float32)
-    choice = np.empty(pixels.shape[2], np.int32)
+    number = len(rows[1]) * len(columns[1])
+    centres, sums = (np.zeros((number, 5), np.float32),
+                     np.zeros((number, 6), np.int64))
+    size = _whole_vectors(np.diff(rows[0]).max() * np.diff(columns[0]).max())
+    image, sizes = np.empty((number, 5, size), np.int16), np.zeros(
+        number, np.int64)
+    pixels = np.empty((5, size), np.float32)
+    nearest, choice = np.empty(size, np.float32), np.empty(size, np.int32)
     home, offset = np.zeros(9, np.int64), np.zeros((9, 2), np.float32)
-    for cell in range(len(pixels)):
+    for cell in range(number):
+        sizes[cell] = _gather(lab, cell, rows, columns, image[cell])
+        _load(image[cell], pixels)
         home[0] = cell
-        number = _count_pixels(cell, rows, columns)
-        choice[:number], choice[number:] = 0, -1
-        _add_up(pixels[cell], number, choice, 1, home, offset, sums)
+        choice[:sizes[cell]], choice[sizes[cell]:] = 0, -1
+        _add_up(pixels, sizes[cell], choice, 1, home, offset, sums)
     for iteration in range(num_iterations):
         _move(sums, centres)
-        for cell in range(len(pixels)):
-            candidates = _find_candidates(cell, middle_y, middle_x, home,
+        for cell in range(number):
+            candidates = _find_candidates(cell, rows[1], columns[1], home,
                                           offset)
-            number = _count_pixels(cell, rows, columns)
-            _choose(pixels[cell], number, centres, candidates, home, offset,
+            _load(image[cell], pixels)
+            _choose(pixels, sizes[cell], centres, candidates, home, offset,
                     nearest, choice)
             if iteration < num_iterations - 1:
-                _add_up(pixels[cell], number, choice, candidates, home,
-                        offset, sums)
+                _add_up(pixels, sizes[cell], choice, candidates, home, offset,
+                        sums)
             else:
-                _write(cell, rows, columns, choice, home, labels)
+                _write(cell, rows[0], columns[0], choice, home, labels)
 
 
 @njit  # pragma: no cover
-def _count_pixels(cell, rows, columns):
-    r, c = divmod(cell, len(columns) - 1)
-    return (rows[r + 1] - rows[r]) * (columns[c + 1] - columns[c])
+def _whole_vectors(number):
+    return (number + _VECTOR - 1) // _VECTOR * _VECTOR
+
+
+@njit(error_model='numpy')  # pragma: no cover
+def _gather(lab, cell, rows, columns, pixels):
+    """Bring the pixels of a cell together, in eighths; their number."""
+    r, c = divmod(cell, len(columns[1]))
+    left, width = columns[0][c], columns[0][c + 1] - columns[0][c]
+    x, eight = columns[2][left:left + width], np.float32(8)
+    size = 0
+    for row in range(rows[0][r], rows[0][r + 1]):
+        y = np.int16(rows[2][row])
+        for feature in range(3):
+            source = lab[feature, row, left:left + width]
+            target = pixels[feature, size:size + width]
+            for i in range(width):
+                target[i] = np.int16(np.rint(source[i] * eight))
+        for i in range(width):
+            pixels[3, size + i] = y
+            pixels[4, size + i] = np.int16(x[i])
+        size += width
+    for feature in range(5):
+        for i in range(size, pixels.shape[1]):
+            pixels[feature, i] = 0
+    return size
+
+
+@njit  # pragma: no cover
+def _load(pixels, result):
+    """Unpack the pixels of a cell, which take less memory as int16."""
+    source, target = pixels.ravel(), result.ravel()
+    for i in range(source.size):
+        target[i] = source[i]
 
 
 @njit  # pragma: no cover
@@ -131,54 +122,53 @@ def _find_candidates(cell, middle_y, middle_x, home, offset):
 def _choose(pixels, number, centres, candidates, home, offset, nearest,
             choice):
     """Find the nearest candidate of each pixel, the first of equal ones."""
-    end = (number + _VECTOR - 1) // _VECTOR * _VECTOR
-    light, green, blue = pixels[0, :end], pixels[1, :end], pixels[2, :end]
-    y, x = pixels[3, :end], pixels[4, :end]
-    nearest, choice = nearest[:end], choice[:end]
-    nearest[:] = np.inf
+    end = _whole_vectors(number)
+    for i in range(end):
+        nearest[i] = np.inf
     for k in range(candidates):
-        c0, c1, c2, c3, c4 = centres[home[k]]
-        c3 += offset[k, 0]
-        c4 += offset[k, 1]
+        cell = home[k]
+        c0, c1, c2 = centres[cell, 0], centres[cell, 1], centres[cell, 2]
+        c3 = centres[cell, 3] + offset[k, 0]
+        c4 = centres[cell, 4] + offset[k, 1]
         # Half the squared distance, less what is the same for all.
         square = (c0 * c0 + c1 * c1 + c2 * c2 + c3 * c3 +
                   c4 * c4) * np.float32(0.5)
         for i in range(end):
-            distance = (square - c0 * light[i] - c1 * green[i] -
-                        c2 * blue[i] - c3 * y[i] - c4 * x[i])
+            distance = (
+                square - c0 * pixels[0, i] - c1 * pixels[1, i] -
+                c2 * pixels[2, i] - c3 * pixels[3, i] - c4 * pixels[4, i])
             nearer = distance < nearest[i]
             nearest[i] = distance if nearer else nearest[i]
             choice[i] = k if nearer else choice[i]
     # What is behind the last pixel belongs to none.
-    choice[number:] = -1
+    for i in range(number, end):
+        choice[i] = -1
 
 
 @njit(fastmath=_REORDERED)  # pragma: no cover
 def _add_up(pixels, number, choice, candidates, home, offset, sums):
     """Add the pixels of a cell to the sums of the candidates they chose."""
-    end = (number + _VECTOR - 1) // _VECTOR * _VECTOR
-    light, green, blue = pixels[0, :end], pixels[1, :end], pixels[2, :end]
-    y, x, choice = pixels[3, :end], pixels[4, :end], choice[:end]
+    end = _whole_vectors(number)
     zero = np.float32(0)
     for k in range(candidates):
         s0 = s1 = s2 = s3 = s4 = zero
         count = np.int32(0)
         for i in range(end):
             mine = choice[i] == k
-            s0 += light[i] if mine else zero
-            s1 += green[i] if mine else zero
-            s2 += blue[i] if mine else zero
-            s3 += y[i] if mine else zero
-            s4 += x[i] if mine else zero
+            s0 += pixels[0, i] if mine else zero
+            s1 += pixels[1, i] if mine else zero
+            s2 += pixels[2, i] if mine else zero
+            s3 += pixels[3, i] if mine else zero
+            s4 += pixels[4, i] if mine else zero
             count += np.int32(mine)
-        total = sums[home[k]]
-        total[0] += int(s0)
-        total[1] += int(s1)
-        total[2] += int(s2)
+        cell = home[k]
+        sums[cell, 0] += int(s0)
+        sums[cell, 1] += int(s1)
+        sums[cell, 2] += int(s2)
         # Relative to the middle of the candidate's cell, not of this one.
-        total[3] += int(s3) - count * int(offset[k, 0])
-        total[4] += int(s4) - count * int(offset[k, 1])
-        total[5] += count
+        sums[cell, 3] += int(s3) - count * int(offset[k, 0])
+        sums[cell, 4] += int(s4) - count * int(offset[k, 1])
+        sums[cell, 5] += count
 
 
 @njit(error_model='numpy')  # pragma: no cover

@@ -108,14 +108,31 @@ class BaseSuperpixels(metaclass=ABCMeta):
         if wanted == 1 or batch_size == 0:
             return images.new_zeros(
                 (batch_size, height, width), dtype=torch.int64)
-        if self.half_resolution:
-            halved = _halve(images)
-            wanted = min(wanted, halved.size(2) * halved.size(3))
-            labels = _double(
-                self._segment(_to_levels(halved), wanted), height, width)
-        else:
-            labels = self._segment(_to_levels(images), wanted)
-        return compact_labels(labels)[0]
+        if not self.half_resolution:
+            return self._segment_compactly(images, wanted)
+        halved = _halve(images)
+        wanted = min(wanted, halved.size(2) * halved.size(3))
+        return _double(self._segment_compactly(halved, wanted), height, width)
+
+    def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
+        """As :meth:`_segment`, of images of any dtype, without gaps."""
+        labels = self._segment(_to_levels(images), num_segments)
+        bound = self._num_labels(*images.shape[2:], num_segments)
+        return compact_labels(labels, bound)[0]
+
+    def _num_labels(self, height: int, width: int,
+                    num_segments: int) -> Optional[int]:
+        """A number above all labels of :meth:`_segment`.
+
+        Args:
+            height (int): Height of the images in pixels.
+            width (int): Width of the images in pixels.
+            num_segments (int): As there.
+
+        Returns:
+            int, optional: None if it is not known beforehand.
+        """
+        return None
 
     @abstractmethod
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:

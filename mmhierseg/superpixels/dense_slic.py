@@ -30,13 +30,12 @@ P = h * w, 9 candidates, 5 features (L, a, b, y, x).
 from functools import lru_cache
 from typing import Iterator, NamedTuple, Tuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled import slic as compiled
+from mmhierseg.compiled.slic import dense_slic as compiled_slic
 
 from .grid import cell_of_pixel, cell_starts
 
@@ -102,10 +101,10 @@ def dense_slic(lab: Tensor, grid: Tuple[int, int], compactness: float,
     cells = _make_cells(size, grid, compactness, lab.device)
     pixels = _gather_pixels(lab.detach(), cells)
     with torch.autocast(lab.device.type, enabled=False):
-        centres = _means(pixels.to(torch.int32).sum(-1).int(), 0.)
+        centres = _means(_total(pixels).to(pixels.dtype), 0.)
         for _ in range(num_iterations - 1):
             sums = _add_up(pixels, centres, cells)
-            centres = _means(sums, centres)
+            centres = _means(sums.to(pixels.dtype), centres)
         labels = _assign(pixels, centres, cells)
     return _scatter_pixels(labels, cells)
 
@@ -116,19 +115,10 @@ def _compiled(lab: Tensor, sides: Tuple[_Side, _Side],
     labels = torch.empty(
         (lab.size(0), *lab.shape[-2:]), dtype=torch.int64)
     images, result = lab.detach().float().numpy(), labels.numpy()
-    (rows, middle_y, y), (columns, middle_x, x) = (
-        [values.numpy() for values in side] for side in sides)
-    largest = int(np.diff(rows).max() * np.diff(columns).max())
-    shape = (len(middle_y) * len(middle_x), 5,
-             compiled.whole_vectors(largest))
-
-    def divide(index: int) -> None:
-        pixels = np.empty(shape, np.float32)
-        compiled.gather_pixels(images[index], rows, columns, y, x, pixels)
-        compiled.dense_slic(pixels, rows, columns, middle_y, middle_x,
-                            num_iterations, result[index])
-
-    for_each_image(divide, len(images))
+    rows, columns = (tuple(x.numpy() for x in side) for side in sides)
+    for_each_image(
+        lambda i: compiled_slic(images[i], rows, columns, num_iterations,
+                                result[i]), len(images))
     return labels
 
 
@@ -246,9 +236,15 @@ def _scatter_pixels(labels: Tensor, cells: _Cells) -> Tensor:
     return rows[:, cells.cell_row][:, :, cells.cell_column]
 
 
+def _total(pixels: Tensor) -> Tensor:
+    """Sums over all pixels of each cell, (B * N, 6) int64."""
+    return sum(
+        some.sum(-1).long() for some in pixels.split(_PIXELS_PER_SUM, dim=2))
+
+
 def _means(sums: Tensor, default: Tensor) -> Tensor:
     """Centres from sums (..., 6); without pixels a centre keeps its place."""
-    total, count = sums.float().split((5, 1), dim=-1)
+    total, count = sums.split((5, 1), dim=-1)
     return torch.where(count > 0, (total / count).round_(), default)
 
 
@@ -286,7 +282,6 @@ def _assign(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
         labels[tile] = cells.step.index_select(
             0, choice.flatten()).view_as(choice)
     cell = torch.arange(len(cells.offset), device=pixels.device)[:, None]
-    labels.view(-1, *labels.shape[-2:])
     return labels.view(-1, len(cell), labels.size(1)).add_(cell).flatten(0, 1)
 
 

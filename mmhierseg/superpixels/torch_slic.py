@@ -5,6 +5,7 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
+from mmhierseg.compiled import for_each_image, use_compiled
 from mmhierseg.registry import SUPERPIXELS
 
 from .base import BaseSuperpixels, check_number
@@ -65,15 +66,32 @@ class TorchSLIC(BaseSuperpixels):
         self.connected = connected
 
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
-        height, width = images.shape[-2:]
-        grid = grid_shape(height, width, num_segments)
+        grid = grid_shape(*images.shape[2:], num_segments)
+        if use_compiled(images):
+            # Each image all the way, on one thread, while it is in the cache.
+            labels = list(images.split(1))
+
+            def segment(index: int) -> None:
+                labels[index] = self._segment_chunk(labels[index], grid)
+
+            for_each_image(segment, len(labels))
+            return torch.cat(labels)
         chunk = 1
         if images.device.type != 'cpu':
-            chunk = max(_PIXELS_PER_CHUNK // (height * width), 1)
+            chunk = max(_PIXELS_PER_CHUNK // images[0, 0].numel(), 1)
         return torch.cat(
             [self._segment_chunk(some, grid) for some in images.split(chunk)])
 
     def _segment_chunk(self, images: Tensor, grid: Tuple[int, int]) -> Tensor:
         labels = dense_slic(
             rgb_to_lab(images), grid, self.compactness, self.num_iterations)
-        return enforce_connectivity(labels) if self.connected else labels
+        if not self.connected:
+            return labels
+        # Pixels join a centre of the nine cells around.
+        height, width = images.shape[2:]
+        most_pixels = 9 * -(-height // grid[0]) * -(-width // grid[1])
+        return enforce_connectivity(labels, grid[0] * grid[1], most_pixels)
+
+    def _num_labels(self, height: int, width: int, num_segments: int) -> int:
+        rows, columns = grid_shape(height, width, num_segments)
+        return rows * columns
