@@ -23,15 +23,14 @@ def rgb_to_lab(pixels, linear, matrix, cubic, lab):  # pragma: no cover
         linear (np.ndarray): (256,) float32, linear intensity of each level.
         matrix (np.ndarray): (3, 3) float32, ratios to white (rows) of linear
             sRGB (columns).
-        cubic (np.ndarray): (8,) float32, constants of the cube root.
+        cubic (np.ndarray): (7,) float32, constants of the cube root.
         lab (np.ndarray): (3, P) float32, the result.
     """
     # Not literals: those are float64, and so would be what they meet.
     two, sixteen, of_l = np.float32(2), np.float32(16), np.float32(116)
     of_a, of_b = np.float32(500), np.float32(200)
-    p0, p1, p2, q0, q1, below, slope, at_zero = (
-        cubic[0], cubic[1], cubic[2], cubic[3], cubic[4], cubic[5], cubic[6],
-        cubic[7])
+    p0, p1, p2, q0, q1, least, slope = (
+        cubic[0], cubic[1], cubic[2], cubic[3], cubic[4], cubic[5], cubic[6])
     rgb = np.empty((3, _TILE), np.float32)
     for first in range(0, pixels.shape[1], _TILE):
         number = min(_TILE, pixels.shape[1] - first)
@@ -41,12 +40,13 @@ def rgb_to_lab(pixels, linear, matrix, cubic, lab):  # pragma: no cover
         for c in range(3):
             red, green, blue = matrix[c]
             for i in range(number):
-                t = red * rgb[0, i] + green * rgb[1, i] + blue * rgb[2, i]
-                root = ((p2 * t + p1) * t + p0) / ((t + q1) * t + q0)
+                ratio = red * rgb[0, i] + green * rgb[1, i] + blue * rgb[2, i]
+                above = max(ratio, least)
+                root = (((p2 * above + p1) * above + p0) /
+                        ((above + q1) * above + q0))
                 cube = root * root * root
-                root *= (cube + two * t) / (two * cube + t)
-                lab[c, first + i] = (
-                    root if t > below else t * slope + at_zero)
+                root *= (cube + two * above) / (two * cube + above)
+                lab[c, first + i] = root + (min(ratio, least) - least) * slope
         for i in range(first, first + number):
             x, y, z = lab[0, i], lab[1, i], lab[2, i]
             lab[0, i] = y * of_l - sixteen

@@ -10,6 +10,7 @@ everywhere. Powers, which it leaves to the library, are not among them.
 """
 
 from functools import cache
+from typing import Tuple
 
 import numpy as np
 import torch
@@ -27,13 +28,14 @@ _WHITE_D65 = (0.95047, 1.0, 1.08883)
 _RATIO_FROM_RGB = tuple(
     tuple(value / white for value in row)
     for row, white in zip(_XYZ_FROM_RGB, _WHITE_D65))
-#: Below (6 / 29)**3 the cube root is replaced by its tangent, which has this
-#: slope and this value at 0.
-_LINEAR_BELOW, _SLOPE, _AT_ZERO = 0.008856, 7.787, 16 / 116
+#: Below (6 / 29)**3 the cube root is replaced by its tangent.
+_LINEAR_BELOW, _SLOPE = 0.008856, 7.787
 #: (p0 + p1 t + p2 t^2) / (q0 + q1 t + t^2) is the cube root of t to 0.5 % from
 #: 0.0085 to 1.03; one step of Halley's method leaves 1e-7 of that.
 _GUESS_ABOVE = (0.00398961, 0.4592704, 1.57033832)
 _GUESS_BELOW = (0.03037281, 1.01099757)
+#: Pixels that are taken at once on the CPU, so that they stay in the cache.
+_PIXELS_PER_TILE = 2**14
 
 
 def rgb_to_lab(images: Tensor) -> Tensor:
@@ -53,13 +55,28 @@ def rgb_to_lab(images: Tensor) -> Tensor:
     """
     if images.dtype == torch.uint8 and use_compiled(images):
         return _rgb_to_lab_compiled(images)
-    red, green, blue = _linear(images).unbind(1)
+    lab = torch.empty(
+        images.shape, dtype=torch.float32, device=images.device)
+    pixels, result = images.flatten(2), lab.flatten(2)
+    tile = _PIXELS_PER_TILE
+    if images.device.type != 'cpu':
+        tile = max(pixels.size(2), 1)
+    for source, target in zip(
+            pixels.split(tile, dim=2), result.split(tile, dim=2)):
+        _convert(source, target)
+    return lab
+
+
+def _convert(pixels: Tensor, lab: Tensor) -> None:
+    """Convert (B, 3, P) sRGB to L*a*b*."""
+    ratio, scale = _factors(pixels.device)
     # Written out: a matrix product may run in reduced precision on a GPU, and
     # sums up in an order of its own.
-    x, y, z = (
-        _cube_root(row[0] * red + row[1] * green + row[2] * blue)
-        for row in _RATIO_FROM_RGB)
-    return torch.stack((y * 116 - 16, (x - y) * 500, (y - z) * 200), dim=1)
+    red, green, blue = _linear(pixels).split(1, dim=1)
+    ratios = (ratio[0] * red).add_(ratio[1] * green).add_(ratio[2] * blue)
+    root = _cube_root(ratios)
+    torch.mul(root[:, 1], 116, out=lab[:, 0]).sub_(16)
+    torch.sub(root[:, :2], root[:, 1:], out=lab[:, 1:]).mul_(scale)
 
 
 def _rgb_to_lab_compiled(images: Tensor) -> Tensor:
@@ -75,7 +92,7 @@ def _rgb_to_lab_compiled(images: Tensor) -> Tensor:
 def _linear(images: Tensor) -> Tensor:
     """Linear intensities, 0 to 1, float32."""
     if images.dtype == torch.uint8:
-        table = _level_table().to(images.device)
+        table = _level_table(images.device)
         return table.index_select(
             0, images.flatten().int()).view(images.shape)
     return _remove_gamma(images.float() / 255)
@@ -87,26 +104,41 @@ def _remove_gamma(rgb: Tensor) -> Tensor:
 
 
 @cache
-def _level_table() -> Tensor:
+def _level_table(device: torch.device) -> Tensor:
     """(256,) float32, linear intensity of each level."""
-    return _remove_gamma(torch.arange(256, dtype=torch.float64) / 255).float()
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    return _remove_gamma(levels).float().to(device)
+
+
+@cache
+def _factors(device: torch.device) -> Tuple[Tensor, Tensor]:
+    """What pixels are multiplied by, all three values of each at a time.
+
+    Returns:
+        Tuple[Tensor, Tensor]: (3, 3, 1), for each linear colour its share of
+        each ratio to white; (2, 1), for a and b.
+    """
+    ratio = torch.tensor(_RATIO_FROM_RGB).T[..., None]
+    return ratio.to(device), torch.tensor([[500.], [200.]]).to(device)
 
 
 @cache
 def _constants() -> tuple:
     """What the compiled twin takes besides the image."""
-    cubic = (*_GUESS_ABOVE, *_GUESS_BELOW, _LINEAR_BELOW, _SLOPE, _AT_ZERO)
-    return (_level_table().numpy(), np.float32(_RATIO_FROM_RGB),
-            np.float32(cubic))
+    cubic = (*_GUESS_ABOVE, *_GUESS_BELOW, _LINEAR_BELOW, _SLOPE)
+    return (_level_table(torch.device('cpu')).numpy(),
+            np.float32(_RATIO_FROM_RGB), np.float32(cubic))
 
 
 def _cube_root(ratio: Tensor) -> Tensor:
     """Cube root, or its tangent near 0."""
     (p0, p1, p2), (q0, q1) = _GUESS_ABOVE, _GUESS_BELOW
-    # In place where it can be: memory takes most of the time.
-    root = (ratio * p2).add_(p1).mul_(ratio).add_(p0)
-    root /= (ratio + q1).mul_(ratio).add_(q0)
+    # In place where it can be, and without a choice for each pixel, both of
+    # which take longer than the arithmetic.
+    above = ratio.clamp(min=_LINEAR_BELOW)
+    root = (above * p2).add_(p1).mul_(above).add_(p0)
+    root /= (above + q1).mul_(above).add_(q0)
     cube = (root * root).mul_(root)
-    root *= (cube + 2 * ratio).div_((2 * cube).add_(ratio))
-    return torch.where(ratio > _LINEAR_BELOW, root,
-                       ratio * _SLOPE + _AT_ZERO)
+    root *= (cube + 2 * above).div_(cube.mul_(2).add_(above))
+    return root.add_(
+        ratio.clamp(max=_LINEAR_BELOW).sub_(_LINEAR_BELOW).mul_(_SLOPE))

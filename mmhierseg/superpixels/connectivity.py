@@ -6,7 +6,7 @@ around. All on integers: the result does not depend on the device.
 
 What is joined are not pixels but runs, equal labels side by side in a row, of
 which there are several times fewer. Their number is the one thing that a GPU
-is waited for (and that of the pixels which no segment kept); no loop depends
+is waited for (and that of the pixels that no segment keeps); no loop depends
 on what it finds there. On the CPU, where looking costs nothing, loops end
 when nothing is left to do.
 
@@ -93,9 +93,9 @@ def enforce_connectivity(labels: Tensor,
         return _compiled(labels, num_labels)
     runs = _find_runs(labels)
     most = min(len(runs.start), most_pixels or labels[0].numel())
-    parts = _join(runs, most)
-    kept = _keep_largest(labels, num_labels, runs, parts)
-    return (_absorb_along_paths if _has_to_wait(kept) else _absorb)(kept)
+    left = _find_left(labels, num_labels, runs, _join(runs, most))
+    absorb = _absorb_along_paths if _has_to_wait(labels) else _absorb
+    return absorb(labels, left)
 
 
 def _compiled(labels: Tensor, num_labels: int) -> Tensor:
@@ -145,11 +145,9 @@ def _join(runs: _Runs, most: int) -> Tensor:
         Tensor: (R,) int64.
     """
     parts = torch.arange(len(runs.start), device=runs.start.device)
+    upper, lower = runs.upper, runs.lower
     doublings = max(most - 1, 0).bit_length()
     for _ in range(2 * doublings):
-        upper, lower = parts[runs.upper], parts[runs.lower]
-        if not _has_to_wait(parts) and upper.equal(lower):
-            break
         parts.scatter_reduce_(
             0, upper.maximum(lower), upper.minimum(lower), reduce='amin')
         # To the end of chains; each pass doubles the steps.
@@ -158,77 +156,111 @@ def _join(runs: _Runs, most: int) -> Tensor:
             if not _has_to_wait(parts) and ahead.equal(parts):
                 break
             parts = ahead
+        upper, lower = parts[upper], parts[lower]
+        if not _has_to_wait(parts):
+            different = upper != lower
+            upper, lower = upper[different], lower[different]
+            if not len(upper):
+                break
     return parts
 
 
-def _keep_largest(labels: Tensor, num_labels: int, runs: _Runs,
-                  parts: Tensor) -> Tensor:
-    """Labels of the largest part of each segment, -1 elsewhere."""
+def _find_left(labels: Tensor, num_labels: int, runs: _Runs,
+               parts: Tensor) -> Tensor:
+    """Pixels that do not belong to the largest part of their segment.
+
+    Returns:
+        Tensor: (n,) int64, positions in ``labels.flatten()``.
+    """
     label = labels.flatten()[runs.start]
     segment = runs.start // labels[0].numel() * num_labels + label
     end = runs.start.new_full((1, ), labels.numel())
-    sizes = torch.zeros_like(parts).scatter_add_(
-        0, parts, runs.start.diff(append=end))
+    lengths = runs.start.diff(append=end)
+    sizes = torch.zeros_like(parts).scatter_add_(0, parts, lengths)
     # One number that is larger for a larger part, then for an earlier one.
     rank = sizes[parts] * len(parts) + (len(parts) - 1 - parts)
     best = rank.new_zeros(len(labels) * num_labels).scatter_reduce_(
         0, segment, rank, reduce='amax')
-    kept = torch.where(rank == best[segment], label, -1)
-    return kept[runs.of_pixel].view_as(labels)
+    left = (rank != best[segment]).nonzero().squeeze(1)
+    # Their runs side by side, and what to add to get to their places.
+    lengths = lengths[left]
+    shift = runs.start[left] - lengths.cumsum(0) + lengths
+    shift = shift.repeat_interleave(lengths)
+    return shift.add_(torch.arange(len(shift), device=shift.device))
 
 
-def _absorb(labels: Tensor) -> Tensor:
-    """Give pixels with label -1 to a neighbour, one ring at a time.
+def _absorb(labels: Tensor, left: Tensor) -> Tensor:
+    """Give the pixels that are left to a neighbour, one ring at a time.
 
-    Of several neighbours that have one it takes the label above, to the left,
+    Of several neighbours that have a label they take that above, to the left,
     to the right or below, in this order.
+
+    Args:
+        labels (Tensor): (B, H, W) int64.
+        left (Tensor): (n,) int64, positions in ``labels.flatten()``.
+
+    Returns:
+        Tensor: (B, H, W) int64.
     """
-    width = labels.size(2) + 2
-    around = F.pad(labels, (1, 1, 1, 1), value=-2).flatten()
-    left = (around == -1).nonzero().squeeze(1)
+    height, width = labels.shape[1:]
+    around = F.pad(labels, (1, 1, 1, 1), value=-1)
+    row = left // width
+    left = left + 2 * row + 2 * (width + 2) * (row // height) + width + 3
+    width += 2
+    flat = around.view(-1)
+    flat[left] = -1
     while len(left):
-        label = around[left - width]
+        label = flat[left - width]
         for beside in (-1, 1, width):
-            label = torch.where(label < 0, around[left + beside], label)
-        around[left] = label.clamp_(min=-1)
+            label = torch.where(label < 0, flat[left + beside], label)
+        flat[left] = label
         left = left[label < 0]
-    return around.view(len(labels), -1, width)[:, 1:-1, 1:-1]
+    return around[:, 1:-1, 1:-1]
 
 
-def _absorb_along_paths(labels: Tensor) -> Tensor:
+def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
     """The same in a fixed number of steps.
 
     A pixel's ring is its distance from the nearest one with a label, along
     rows and columns; the neighbour that it takes its label from is one ring
     nearer. All then follow these steps to their ends.
+
+    Args:
+        labels (Tensor): (B, H, W) int64.
+        left (Tensor): (n,) int64, positions in ``labels.flatten()``.
+
+    Returns:
+        Tensor: (B, H, W) int64.
     """
     height, width = labels.shape[1:]
     farthest = height + width
-    ring = (labels < 0).int() * farthest
-    for dim, length in ((1, height), (2, width)):
-        ring = _spread(ring, dim, length)
+    ring = torch.zeros(labels.shape, dtype=torch.int32, device=labels.device)
+    ring.view(-1).index_fill_(0, left, farthest)
+    for dim in (1, 2):
+        ring = _spread(ring, dim)
     around = F.pad(ring, (1, 1, 1, 1), value=farthest)
     pixel = torch.arange(labels.numel(), device=labels.device)
     pixel = pixel.view_as(labels)
-    # In reverse, so that the first direction is the last word.
+    # In reverse, so that the first direction is the last word. Nothing is
+    # nearer to those that have a label.
     target = pixel
     for beside, step in ((around[:, 2:, 1:-1], width),
                          (around[:, 1:-1, 2:], 1),
                          (around[:, 1:-1, :-2], -1),
                          (around[:, :-2, 1:-1], -width)):
         target = torch.where(beside < ring, pixel + step, target)
-    target = torch.where(ring > 0, target, pixel).flatten()
+    target = target.flatten()
     for _ in range(farthest.bit_length()):
         target = target[target]
     return labels.flatten()[target].view_as(labels)
 
 
-def _spread(ring: Tensor, dim: int, length: int) -> Tensor:
+def _spread(ring: Tensor, dim: int) -> Tensor:
     """Least sum of a pixel's ring and the distance to it along an axis."""
     shape = [1, 1, 1]
-    shape[dim] = length
+    shape[dim] = ring.size(dim)
     place = torch.arange(
-        length, dtype=ring.dtype, device=ring.device).view(shape)
+        ring.size(dim), dtype=ring.dtype, device=ring.device).view(shape)
     before = (ring - place).cummin(dim).values + place
     behind = (ring + place).flip(dim).cummin(dim).values.flip(dim) - place
     return before.minimum(behind)

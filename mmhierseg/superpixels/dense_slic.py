@@ -48,7 +48,7 @@ MAX_COMPACTNESS = 100
 _NEVER = -2.**25
 #: Scores that are there at once on the CPU, of which 512 KiB stay in the
 #: cache of a core.
-_SCORES_PER_TILE = 2**17
+_SCORES_PER_TILE = 2**19
 #: Pixels of a cell that are added up at once, at most 2^11 eighths each.
 _PIXELS_PER_SUM = 2**12
 
