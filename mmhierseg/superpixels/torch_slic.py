@@ -12,6 +12,7 @@ from .base import BaseSuperpixels, check_number
 from .color import rgb_to_lab
 from .connectivity import enforce_connectivity
 from .dense_slic import MAX_COMPACTNESS, dense_slic
+from .empty_segments import fill_empty_segments
 from .grid import grid_shape
 
 #: Pixels that are processed at once on an accelerator; each takes about
@@ -85,6 +86,7 @@ class TorchSLIC(BaseSuperpixels):
     def _segment_chunk(self, images: Tensor, grid: Tuple[int, int]) -> Tensor:
         labels = dense_slic(
             rgb_to_lab(images), grid, self.compactness, self.num_iterations)
+        labels = fill_empty_segments(labels, *grid)
         if not self.connected:
             return labels
         # Pixels join a centre of the nine cells around.
