@@ -25,6 +25,8 @@ from mmhierseg.compiled.connectivity import (
     enforce_connectivity as compiled_enforce_connectivity,
 )
 
+from .waiting import has_to_wait
+
 
 class _Runs(NamedTuple):
     """The runs of a batch, in reading order."""
@@ -94,7 +96,7 @@ def enforce_connectivity(labels: Tensor,
     runs = _find_runs(labels)
     most = min(len(runs.start), most_pixels or labels[0].numel())
     left = _find_left(labels, num_labels, runs, _join(runs, most))
-    absorb = _absorb_along_paths if _has_to_wait(labels) else _absorb
+    absorb = _absorb_along_paths if has_to_wait(labels) else _absorb
     return absorb(labels, left)
 
 
@@ -106,11 +108,6 @@ def _compiled(labels: Tensor, num_labels: int) -> Tensor:
         lambda i: compiled_enforce_connectivity(images[i], num_labels, found[
             i]), len(images))
     return result
-
-
-def _has_to_wait(tensor: Tensor) -> bool:
-    """Whether who reads values waits for a device."""
-    return tensor.device.type != 'cpu'
 
 
 def _find_runs(labels: Tensor) -> _Runs:
@@ -153,11 +150,11 @@ def _join(runs: _Runs, most: int) -> Tensor:
         # To the end of chains; each pass doubles the steps.
         for _ in range(doublings):
             ahead = parts[parts]
-            if not _has_to_wait(parts) and ahead.equal(parts):
+            if not has_to_wait(parts) and ahead.equal(parts):
                 break
             parts = ahead
         upper, lower = parts[upper], parts[lower]
-        if not _has_to_wait(parts):
+        if not has_to_wait(parts):
             different = upper != lower
             upper, lower = upper[different], lower[different]
             if not len(upper):

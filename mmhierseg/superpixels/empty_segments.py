@@ -8,6 +8,8 @@ Legend: B images, H x W pixels, N = R x C cells of the grid that segments
 started from, cell n being that of segment n.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from mmhierseg.compiled.empty_segments import (
 )
 
 from .grid import cell_of_pixel, cell_starts
+from .waiting import has_to_wait
 
 
 def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
@@ -47,15 +50,14 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     number, (height, width) = rows * columns, labels.shape[1:]
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     segment = (labels + number * image).flatten()
-    if labels.device.type == 'cpu':
+    if not has_to_wait(labels):
         # Looking costs little there, and most images have none.
         used = torch.zeros(len(labels) * number, dtype=torch.bool)
         if used.index_fill_(0, segment, True).all():
             return labels
     sizes = segment.new_zeros(len(labels) * number).scatter_add_(
         0, segment, torch.ones_like(segment))
-    cell = (cell_of_pixel(height, rows)[:, None] * columns +
-            cell_of_pixel(width, columns)).to(labels.device)
+    cell = _number_cells(height, width, rows, columns, labels.device)
     cell = (cell + number * image).flatten()
     pixel = (sizes[cell] == 0).nonzero().squeeze(1)
     cell, segment = cell[pixel], segment[pixel]
@@ -79,6 +81,14 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     result = labels.flatten().clone()
     result[pixel] = torch.where(taken, cell, segment) % number
     return result.view_as(labels)
+
+
+@lru_cache(maxsize=16)
+def _number_cells(height: int, width: int, rows: int, columns: int,
+                  device: torch.device) -> Tensor:
+    """(H, W) int64, cell of each pixel."""
+    row = cell_of_pixel(height, rows)[:, None]
+    return (row * columns + cell_of_pixel(width, columns)).to(device)
 
 
 def _compiled(labels: Tensor, rows: int, columns: int) -> Tensor:
