@@ -1,4 +1,4 @@
-"""SLIC superpixels in torch: whole batches, on the device of the images."""
+"""SLIC superpixels: whole batches, on the device of the images."""
 
 from typing import Optional, Tuple
 
@@ -22,12 +22,18 @@ _PIXELS_PER_CHUNK = 2**22
 
 @SUPERPIXELS.register_module()
 class TorchSLIC(BaseSuperpixels):
-    """SLIC in pure torch; see :mod:`mmhierseg.superpixels.dense_slic`.
+    """SLIC for any device; see :mod:`mmhierseg.superpixels.dense_slic`.
 
-    Meant for data preprocessors, which have the whole batch on the device.
-    The segments of an image are the same on the CPU and on a GPU as far as
-    the conversion to L*a*b* is, and exactly the same whatever else is in the
-    batch.
+    The fast one, in loaders and in data preprocessors, which have the whole
+    batch on the device. On the CPU it is compiled if numba is installed
+    (``pip install mmhierseg[speed]``), with one image for each thread of
+    PyTorch; in torch otherwise, and on other devices.
+
+    All arithmetic is exact: the segments of an image are the same however
+    they are computed, on whatever device, and whatever else is in the batch.
+    Every segment is one connected piece, and there are exactly as many as
+    asked for where cells of ``segment_size`` pixels a side divide the image
+    and have at least nine pixels.
 
     Args:
         segment_size (float, optional): Side in pixels of the average segment.
