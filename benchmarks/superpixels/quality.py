@@ -18,6 +18,7 @@ from mmhierseg.evaluation.functional import (
     explained_variation,
     undersegmentation_error,
 )
+from tools.dataset_converters.skimage_photos import PHOTOGRAPHS
 
 __all__ = ['MEASURES', 'rate']
 
@@ -34,12 +35,13 @@ def rate(size: int, segment_size: int, number: int) -> Dict[str, dict]:
     Args:
         size (int): Height and width of the images.
         segment_size (int): Side of the average segment in pixels.
-        number (int): Photographs, and scenes.
+        number (int): Scenes, and photographs as far as there are so many.
 
     Returns:
         Dict[str, dict]: By method, the mean of each of ``MEASURES``.
     """
-    photographs = make_photographs(number, size)
+    # No photograph twice: that would only look like more of them.
+    photographs = make_photographs(min(number, len(PHOTOGRAPHS)), size)
     scenes = make_scenes(number, size)
     drawn = torch.stack([
         torch.from_numpy(scene.image).permute(2, 0, 1) for scene in scenes

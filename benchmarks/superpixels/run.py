@@ -27,6 +27,7 @@ from benchmarks.superpixels.quality import rate
 from benchmarks.superpixels.tables import quality_table, speed_table
 from mmhierseg.compiled import has_numba
 from mmhierseg.utils.errors import CommandError, run_command
+from tools.dataset_converters.skimage_photos import PHOTOGRAPHS
 
 _PARTS = ('speed', 'quality')
 
@@ -130,9 +131,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         ]
     if 'quality' in args.parts:
         sections['quality of superpixels'] = [
-            f'{args.images} photographs and as many scenes; commit '
-            f'{machine["commit"]}' if machine.get('commit') else
-            f'{args.images} photographs and as many scenes',
+            f'{min(args.images, len(PHOTOGRAPHS))} photographs, '
+            f'{args.images} scenes; commit {machine["commit"] or "unknown"}',
             *(quality_table(size, ratings)
               for size, ratings in results['quality'].items())
         ]
