@@ -13,6 +13,11 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
+from mmhierseg.compiled import for_each_image, use_compiled
+from mmhierseg.compiled.relabel import (
+    compact_labels as compiled_compact_labels,
+)
+
 
 def compact_labels(labels: Tensor,
                    num_labels: Optional[int] = None) -> Tuple[Tensor, Tensor]:
@@ -100,14 +105,33 @@ def joint_labels(*columns: Tensor) -> Tuple[Tensor, int]:
 
 def _rank_by_table(flat: Tensor, num_labels: int) -> Tuple[Tensor, Tensor]:
     """Rank of each label among those in use, by marking them in a table."""
+    if use_compiled(flat):
+        return _rank_compiled(flat, num_labels)
     # The extra column takes the pixels without a label.
     column = torch.where(flat < 0, num_labels, flat)
     used = flat.new_zeros(flat.size(0), num_labels + 1, dtype=torch.bool)
     used.scatter_(1, column, 1)
+    if flat.device.type == 'cpu' and used[:, :-1].all() and not (
+            used[:, -1].any()):
+        return flat.clone(), flat.new_full((len(flat), ), num_labels)
     used[:, num_labels:] = False
     rank = used.cumsum(1) - 1
     rank[:, num_labels:] = -1
     return rank.gather(1, column), used.sum(1)
+
+
+def _rank_compiled(flat: Tensor, num_labels: int) -> Tuple[Tensor, Tensor]:
+    """The same by the twin, image by image."""
+    compact = torch.empty(flat.shape, dtype=torch.int64)
+    counts = torch.zeros(len(flat), dtype=torch.int64)
+    images, result, found = flat.numpy(), compact.numpy(), counts.numpy()
+
+    def rank(index: int) -> None:
+        found[index] = compiled_compact_labels(images[index], num_labels,
+                                               result[index])
+
+    for_each_image(rank, len(images))
+    return compact, counts
 
 
 def _rank_by_sort(flat: Tensor) -> Tuple[Tensor, Tensor]:

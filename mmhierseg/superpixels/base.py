@@ -36,7 +36,7 @@ class BaseSuperpixels(metaclass=ABCMeta):
         half_resolution (bool): Whether to divide the image at half its
             resolution into the same number of segments (at most one for each
             pixel that is left), and to bring the map up by nearest
-            neighbour. About four times faster. Defaults to False.
+            neighbour. About twice as fast. Defaults to False.
         check_finite (bool): Whether to look for NaN and infinity in float
             images. On a GPU the check waits for the image.
             Defaults to True.
@@ -108,14 +108,31 @@ class BaseSuperpixels(metaclass=ABCMeta):
         if wanted == 1 or batch_size == 0:
             return images.new_zeros(
                 (batch_size, height, width), dtype=torch.int64)
-        if self.half_resolution:
-            halved = _halve(images)
-            wanted = min(wanted, halved.size(2) * halved.size(3))
-            labels = _double(
-                self._segment(_to_levels(halved), wanted), height, width)
-        else:
-            labels = self._segment(_to_levels(images), wanted)
-        return compact_labels(labels)[0]
+        if not self.half_resolution:
+            return self._segment_compactly(images, wanted)
+        halved = _halve(_to_levels(images))
+        wanted = min(wanted, halved.size(2) * halved.size(3))
+        return _double(self._segment_compactly(halved, wanted), height, width)
+
+    def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
+        """As :meth:`_segment`, of images of any dtype, without gaps."""
+        labels = self._segment(_to_levels(images), num_segments)
+        bound = self._num_labels(*images.shape[2:], num_segments)
+        return compact_labels(labels, bound)[0]
+
+    def _num_labels(self, height: int, width: int,
+                    num_segments: int) -> Optional[int]:
+        """A number above all labels of :meth:`_segment`.
+
+        Args:
+            height (int): Height of the images in pixels.
+            width (int): Width of the images in pixels.
+            num_segments (int): As there.
+
+        Returns:
+            int, optional: None if it is not known beforehand.
+        """
+        return None
 
     @abstractmethod
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
@@ -207,16 +224,26 @@ def _to_levels(images: Tensor) -> Tensor:
 
 
 def _halve(images: Tensor) -> Tensor:
-    """Mean of each 2 x 2 block; an odd last row or column counts double."""
+    """Mean of each 2 x 2 block; an odd last row or column counts double.
+
+    Args:
+        images (Tensor): (B, 3, H, W) uint8.
+
+    Returns:
+        Tensor: Of half the size, rounded up, uint8.
+    """
     images = images.float()
-    images = F.pad(
-        images, (0, images.size(3) % 2, 0, images.size(2) % 2),
-        mode='replicate')
-    return F.avg_pool2d(images, kernel_size=2)
+    odd = images.size(2) % 2, images.size(3) % 2
+    if any(odd):
+        images = F.pad(images, (0, odd[1], 0, odd[0]), mode='replicate')
+    # Whole rows first; pooling goes from pixel to pixel.
+    images = images[:, :, ::2] + images[:, :, 1::2]
+    images = images[..., ::2] + images[..., 1::2]
+    return images.mul_(0.25).round_().to(torch.uint8)
 
 
 def _double(labels: Tensor, height: int, width: int) -> Tensor:
     """Nearest neighbour on the integers themselves, never through floats."""
-    rows = torch.arange(height, device=labels.device) // 2
-    columns = torch.arange(width, device=labels.device) // 2
-    return labels[:, rows][:, :, columns]
+    wide = torch.stack((labels, labels), dim=-1).flatten(2)
+    rows = wide[:, :, None].expand(-1, -1, 2, -1).flatten(1, 2)
+    return rows[:, :height, :width].contiguous()

@@ -1,16 +1,18 @@
-"""SLIC superpixels in torch: whole batches, on the device of the images."""
+"""SLIC superpixels: whole batches, on the device of the images."""
 
 from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
 
+from mmhierseg.compiled import for_each_image, use_compiled
 from mmhierseg.registry import SUPERPIXELS
 
 from .base import BaseSuperpixels, check_number
 from .color import rgb_to_lab
 from .connectivity import enforce_connectivity
 from .dense_slic import MAX_COMPACTNESS, dense_slic
+from .empty_segments import fill_empty_segments
 from .grid import grid_shape
 
 #: Pixels that are processed at once on an accelerator; each takes about
@@ -20,12 +22,18 @@ _PIXELS_PER_CHUNK = 2**22
 
 @SUPERPIXELS.register_module()
 class TorchSLIC(BaseSuperpixels):
-    """SLIC in pure torch; see :mod:`mmhierseg.superpixels.dense_slic`.
+    """SLIC for any device; see :mod:`mmhierseg.superpixels.dense_slic`.
 
-    Meant for data preprocessors, which have the whole batch on the device.
-    The segments of an image are the same on the CPU and on a GPU as far as
-    the conversion to L*a*b* is, and exactly the same whatever else is in the
-    batch.
+    The fast one, in loaders and in data preprocessors, which have the whole
+    batch on the device. On the CPU it is compiled if numba is installed
+    (``pip install mmhierseg[speed]``), with one image for each thread of
+    PyTorch; in torch otherwise, and on other devices.
+
+    All arithmetic is exact: the segments of an image are the same however
+    they are computed, on whatever device, and whatever else is in the batch.
+    Every segment is one connected piece, and there are exactly as many as
+    asked for where cells of ``segment_size`` pixels a side divide the image
+    and have at least nine pixels.
 
     Args:
         segment_size (float, optional): Side in pixels of the average segment.
@@ -65,15 +73,33 @@ class TorchSLIC(BaseSuperpixels):
         self.connected = connected
 
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
-        height, width = images.shape[-2:]
-        grid = grid_shape(height, width, num_segments)
+        grid = grid_shape(*images.shape[2:], num_segments)
+        if use_compiled(images):
+            # Each image all the way, on one thread, while it is in the cache.
+            labels = list(images.split(1))
+
+            def segment(index: int) -> None:
+                labels[index] = self._segment_chunk(labels[index], grid)
+
+            for_each_image(segment, len(labels))
+            return torch.cat(labels)
         chunk = 1
         if images.device.type != 'cpu':
-            chunk = max(_PIXELS_PER_CHUNK // (height * width), 1)
+            chunk = max(_PIXELS_PER_CHUNK // images[0, 0].numel(), 1)
         return torch.cat(
             [self._segment_chunk(some, grid) for some in images.split(chunk)])
 
     def _segment_chunk(self, images: Tensor, grid: Tuple[int, int]) -> Tensor:
         labels = dense_slic(
             rgb_to_lab(images), grid, self.compactness, self.num_iterations)
-        return enforce_connectivity(labels) if self.connected else labels
+        labels = fill_empty_segments(labels, *grid)
+        if not self.connected:
+            return labels
+        # Pixels join a centre of the nine cells around.
+        height, width = images.shape[2:]
+        most_pixels = 9 * -(-height // grid[0]) * -(-width // grid[1])
+        return enforce_connectivity(labels, grid[0] * grid[1], most_pixels)
+
+    def _num_labels(self, height: int, width: int, num_segments: int) -> int:
+        rows, columns = grid_shape(height, width, num_segments)
+        return rows * columns

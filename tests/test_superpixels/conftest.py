@@ -2,6 +2,8 @@ import pytest
 import torch
 from skimage import data
 
+from mmhierseg.compiled import has_numba
+
 
 @pytest.fixture(scope='session')
 def photos():
@@ -12,3 +14,12 @@ def photos():
     ]
     return torch.stack(
         [torch.from_numpy(crop.copy()).permute(2, 0, 1) for crop in crops])
+
+
+@pytest.fixture(params=['compiled', 'torch'])
+def both_paths(request, monkeypatch):
+    """Once by compiled twins, if numba is installed, once without them."""
+    if request.param == 'torch':
+        monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
+    elif not has_numba():
+        pytest.skip('needs numba')

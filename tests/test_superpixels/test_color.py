@@ -5,6 +5,8 @@ from skimage.color import rgb2lab
 
 from mmhierseg.superpixels.color import rgb_to_lab
 
+pytestmark = pytest.mark.usefixtures('both_paths')
+
 
 def all_levels():
     """(1, 3, 9, 81): nine levels of each channel, dark ones among them."""

@@ -8,6 +8,8 @@ from mmhierseg.superpixels.connectivity import (
     enforce_connectivity,
 )
 
+pytestmark = pytest.mark.usefixtures('both_paths')
+
 
 def random_labels(seed, batch=3, height=13, width=22, num_labels=4):
     generator = torch.Generator().manual_seed(seed)

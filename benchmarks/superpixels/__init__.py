@@ -1,0 +1,1 @@
+"""What superpixels cost, and how well they fit what images show."""
