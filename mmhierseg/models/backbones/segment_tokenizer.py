@@ -93,7 +93,8 @@ class SegmentTokenizer(BaseModule):
                 ``mask_empty=False``.
         """
         labels, num_segments, fewest = self._number(labels, num_labels)
-        tokens, empty = self._average(self.stem(image), labels, num_segments)
+        tokens, empty = self._average(
+            self.stem.convolve(image), labels, num_segments)
         if self.mask_empty and fewest == num_segments:
             empty = None
         # Sums are float32; weights of a model in half precision are not.
@@ -134,19 +135,27 @@ class SegmentTokenizer(BaseModule):
     def _average(self, features: Tensor, labels: Tensor,
                  num_segments: int) -> Tuple[Tensor, Tensor]:
         """(B, N, C) mean of features and positions, (B, N) empty."""
+        size = features.shape[2:]
+        sampled = self._sampled(labels)
+        means, empty = segment_mean(features, sampled, num_segments)
         table = self.pos_embed[:, 1:]
+        # The stem's last layer is linear: its mean is that of the means.
+        # Sums are float32; weights of a model in half precision are not.
+        means = means.to(table.dtype)
+        means = self.stem.project(means.transpose(1, 2)[..., None])
+        means = means[..., 0].transpose(1, 2)
         if self.segment_at == 'stem':
             table = resize_position_encoding(
-                table, self.grid_size, features.shape[2:], num_extra_tokens=0)
-            positions = table.transpose(1, 2).view_as(features[:1])
-            return segment_mean(features + positions, self._sampled(labels),
-                                num_segments)
+                table, self.grid_size, size, num_extra_tokens=0)
         # Positions go to the label map directly, not by way of the stem's
         # grid, so they have a linear map of their own.
-        positions = table.transpose(1, 2).unflatten(2, self.grid_size)
-        means, empty = segment_mean(features, labels, num_segments)
-        positions, _ = segment_mean(positions, labels, num_segments, 'bicubic')
-        return means + positions, empty
+        positions = table.transpose(1, 2).unflatten(
+            2, size if self.segment_at == 'stem' else self.grid_size)
+        positions, _ = segment_mean(positions, sampled, num_segments,
+                                    'bicubic')
+        # An empty segment's token is zero, not the last layer's bias.
+        tokens = means.to(positions.dtype).masked_fill(empty[..., None], 0)
+        return tokens + positions, empty
 
     def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
         """Bring the positions of a checkpoint to this model's image size."""

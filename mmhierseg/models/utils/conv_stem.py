@@ -2,6 +2,7 @@
 
 from typing import Optional
 
+import torch
 from mmcv.cnn import ConvModule, build_conv_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -60,4 +61,32 @@ class ConvStem(BaseModule):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, C, ceil(H / 8), ceil(W / 8))."""
-        return self.layers(image)
+        return self.project(self.convolve(image))
+
+    def convolve(self, image: Tensor) -> Tensor:
+        """The 3x3 convolutions, channels last.
+
+        Args:
+            image (Tensor): (B, 3, H, W).
+
+        Returns:
+            Tensor: (B, C, ceil(H / 8), ceil(W / 8)).
+        """
+        x = image.contiguous(memory_format=torch.channels_last)
+        for layer in list(self.layers)[:-1]:
+            x = layer(x)
+        return x
+
+    def project(self, features: Tensor) -> Tensor:
+        """The 1x1 convolution.
+
+        It is linear, so it may be taken of means of features as well: there
+        are fewer segments than cells.
+
+        Args:
+            features (Tensor): (B, C, h, w) float.
+
+        Returns:
+            Tensor: (B, C, h, w).
+        """
+        return self.layers[-1](features)
