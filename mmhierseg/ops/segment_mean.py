@@ -17,7 +17,7 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
-from .checks import check_labels
+from .checks import check_labels, reads_are_free
 from .segment_weights import (
     interpolated_mean,
     mean_by_matrix,
@@ -71,17 +71,11 @@ def segment_mean(features: Tensor,
         features = features.to(dtype)
         if features.shape[2:] == labels.shape[1:]:
             means = _mean_of_cells(features, labels, count)
-        elif _has_free_reads(features):
+        elif reads_are_free(features):
             means = interpolated_mean(features, labels, count, mode)
         else:
             means = mean_by_matrix(features, labels, count, mode)
     return means, count == 0
-
-
-def _has_free_reads(tensor: Tensor) -> bool:
-    """Whether sizes may depend on values without anybody waiting for them."""
-    return (tensor.device.type == 'cpu'
-            and not torch.compiler.is_compiling())
 
 
 def _mean_of_cells(features: Tensor, labels: Tensor, count: Tensor) -> Tensor:

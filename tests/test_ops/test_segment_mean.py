@@ -14,7 +14,7 @@ def way(request, monkeypatch):
     if request.param == 'pairs':
         return request.param
     module = sys.modules[segment_mean.__module__]
-    monkeypatch.setattr(module, '_has_free_reads', lambda _: False)
+    monkeypatch.setattr(module, 'reads_are_free', lambda _: False)
     if request.param == 'strips':
         monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 64)
     return request.param
