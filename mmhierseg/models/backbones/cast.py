@@ -34,7 +34,6 @@ from .cast_config import CASTOptions
 from .cast_parameters import CASTParameters
 from .segment_tokenizer import SegmentTokenizer, TokenizedSegments
 
-
 #: By class and options.
 _COMPILED: Dict[tuple, Callable] = {}
 
