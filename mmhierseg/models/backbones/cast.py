@@ -96,8 +96,8 @@ class CAST(CASTParameters):
             'stem', the stem's grid, at which the segments are sampled, or
             'pixel', the full size. Defaults to None: 'pixel' for 'segments'
             and 'featmap', 'stem' otherwise.
-        featmap_stride (int): Side in pixels of a cell of 'featmap': 8, 4, 2
-            or 1. Defaults to 8.
+        featmap_stride (int): Side in pixels of a cell of 'featmap': 32, 16,
+            8, 4, 2 or 1. Defaults to 8.
         mask_empty (bool): Whether tokens of segments that an image does not
             have are left out of attention and pooling, so that the output for
             an image does not depend on its batch mates. Quirk: the authors'
@@ -222,8 +222,8 @@ table_sizes=[16, 8, 6, 4])
         if num_tokens is not None:
             check_number('num_tokens', num_tokens, minimum=1, whole=True)
             if not self.mask_empty:
-                raise ValueError('`num_tokens` needs `mask_empty=True`: tokens '
-                                 'beyond the segments would take part')
+                raise ValueError('`num_tokens` needs `mask_empty=True`: '
+                                 'tokens beyond the segments would take part')
         elif compile_cfg is not None:
             raise ValueError('`compile_cfg` needs `num_tokens`, the fixed '
                              'number of tokens: as many as an image has '
