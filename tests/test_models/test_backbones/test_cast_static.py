@@ -9,6 +9,7 @@ from helpers.cast import block_labels, random_inputs, tiny_cast
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmhierseg.models.utils import ConvStem
 from mmhierseg.models.utils.block_fusion import masked_batch_norm
 from mmhierseg.structures import SegmentTokens
 
@@ -229,3 +230,79 @@ def test_gradient_of_batch_norm_of_some_rows():
     x = torch.randn(2, 3, 3, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(
         lambda x: masked_batch_norm(norm, x, taking_part)[taking_part], x)
+
+
+# ------------------------------------------------------------ large tensors
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many numbers the largest result of an operator has."""
+
+    def __init__(self):
+        super().__init__()
+        self.numel, self.paused = 0, False
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not self.paused:
+            # What is expanded takes no memory.
+            stored = result.untyped_storage().nbytes()
+            self.numel = max(self.numel, stored // result.element_size())
+        return result
+
+
+@pytest.mark.parametrize('num_tokens', [None, NUM_TOKENS])
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_nothing_is_larger_than_tokens_or_pixels(options, segment_at,
+                                                 num_tokens, monkeypatch):
+    """Outside the stem: hidden features of the MLPs, and maps of labels."""
+    model = tiny_cast(
+        segment_at=segment_at, num_tokens=num_tokens, **options).train()
+    inputs = uneven_inputs()
+    batch, _, height, width = inputs.shape
+    largest = LargestTensor()
+    convolve = ConvStem.convolve
+
+    def without_recording(self, image):
+        largest.paused = True
+        features = convolve(self, image)
+        largest.paused = False
+        return features
+
+    monkeypatch.setattr(ConvStem, 'convolve', without_recording)
+    with largest:
+        model(inputs)
+    hidden = batch * (NUM_TOKENS + 1) * 4 * model.embed_dims
+    # Image and labels came as one tensor.
+    assert largest.numel <= max(hidden, 4 * batch * height * width)
+    assert largest.numel < batch * height * width * model.embed_dims / 10
+
+
+@pytest.mark.parametrize('options, number', [
+    (dict(out_type='cls_token'), 3),
+    (dict(out_type='segments'), 3),
+    (dict(out_type='featmap', out_indices=(1, )), 1),
+    (dict(out_type='featmap', out_indices=(0, )), 0),
+])
+def test_no_pooling_in_vain(options, number):
+    model = tiny_cast(**options)
+    calls = []
+    for pool in model.pools:
+        pool.register_forward_hook(lambda *_: calls.append(1))
+    model(random_inputs())
+    assert len(calls) == number
+
+
+def test_large_matrices_are_traced_in_strips(monkeypatch):
+    torch._dynamo.reset()
+    monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 1000)
+    inputs = uneven_inputs()
+    results = []
+    for compile_cfg in (None, dict(backend='eager')):
+        model = tiny_cast(out_type='segments', num_tokens=NUM_TOKENS,
+                          compile_cfg=compile_cfg, **SHALLOW)
+        out = model(inputs)[0].tokens
+        out.square().sum().backward()
+        results.append([out, *grads(model)])
+    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-3)
