@@ -69,6 +69,15 @@ def farthest_point_sampling(points: Tensor,
     if num_samples < 1:
         raise ValueError(f'`num_samples` must be at least 1, got '
                          f'{num_samples}')
+    if torch.compiler.is_compiling():
+        return _as_one_operator(points.detach(), num_samples, empty,
+                                pick_empty)
+    return _pick(points, num_samples, empty, pick_empty)
+
+
+def _pick(points: Tensor, num_samples: int, empty: Optional[Tensor],
+          pick_empty: bool) -> Tensor:
+    """(B, K) picks; see :func:`farthest_point_sampling`."""
     if use_compiled(points):
         return sample_farthest_points(points, num_samples, empty, pick_empty,
                                       _TOLERANCE)
@@ -96,6 +105,21 @@ def farthest_point_sampling(points: Tensor,
     if pick_empty:
         return picks
     return picks.masked_fill(torch.cat(farthests, dim=1) < 0, -1)
+
+
+@torch.library.custom_op('mmhierseg::farthest_points', mutates_args=())
+@torch.no_grad()
+def _as_one_operator(points: Tensor, num_samples: int,
+                     empty: Optional[Tensor], pick_empty: bool) -> Tensor:
+    """For graphs, which would hold hundreds of steps otherwise."""
+    return _pick(points, num_samples, empty, pick_empty)
+
+
+@_as_one_operator.register_fake
+def _(points: Tensor, num_samples: int, empty: Optional[Tensor],
+      pick_empty: bool) -> Tensor:
+    return points.new_empty(
+        points.size(0), num_samples, dtype=torch.int64)
 
 
 def _squared_distances(points: Tensor,
