@@ -32,9 +32,10 @@ def use_compiled(tensor: Tensor) -> bool:
         off (``MMHIERSEG_COMPILED=0``), and nothing is being traced:
         ``torch.compile`` compiles the twin in torch.
     """
-    return (tensor.device.type == 'cpu' and has_numba()
-            and os.environ.get('MMHIERSEG_COMPILED') != '0'
-            and not torch.compiler.is_compiling())
+    # Tracing first: what follows is not to be traced.
+    return (not torch.compiler.is_compiling()
+            and tensor.device.type == 'cpu' and has_numba()
+            and os.environ.get('MMHIERSEG_COMPILED') != '0')
 
 
 def njit(function: Optional[Function] = None, **options) -> Function:

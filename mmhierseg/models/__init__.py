@@ -20,12 +20,18 @@ from .losses import (
     PixelSegmentContrastLoss,
 )
 from .necks import ClusteringTransformer, EmbeddingNeck, GraphPooling
-from .segmentors import HSG, HierarchyEncoderDecoder, RetrievalSegmentor
+from .segmentors import (
+    HSG,
+    HierarchyEncoderDecoder,
+    LeanEncoderDecoder,
+    RetrievalSegmentor,
+)
 
 __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
     'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
-    'HierarchyEncoderDecoder', 'MultiViewSegDataPreProcessor',
+    'HierarchyEncoderDecoder', 'LeanEncoderDecoder',
+    'MultiViewSegDataPreProcessor',
     'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',
     'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',

@@ -6,10 +6,25 @@ import torch
 from torch import Tensor
 
 
+def reads_are_free(tensor: Tensor) -> bool:
+    """Whether the host may look at values without waiting for them.
+
+    Args:
+        tensor (Tensor): Of any shape.
+
+    Returns:
+        bool: Whether it is on the CPU and nothing is being traced, where a
+        value that is read ends the graph.
+    """
+    return (tensor.device.type == 'cpu'
+            and not torch.compiler.is_compiling())
+
+
 def check_labels(labels: Tensor, num_segments: int) -> None:
     """Check a label map and the number of its segments.
 
     Values are looked at on the CPU only: a GPU would have to be waited for.
+    So would a graph that is being traced.
 
     Args:
         labels (Tensor): To be (B, H, W) int64 with values below N.
@@ -28,7 +43,7 @@ def check_labels(labels: Tensor, num_segments: int) -> None:
     if num_segments < 1:
         raise ValueError(
             f'`num_segments` must be at least 1, got {num_segments}')
-    if labels.device.type == 'cpu' and labels.numel():
+    if reads_are_free(labels) and labels.numel():
         largest = int(labels.max())
         if largest >= num_segments:
             raise ValueError('`labels` must be below the number of segments '

@@ -5,23 +5,33 @@ sampler starts at the mean token (which is no centroid itself) and picks, K
 times, the token farthest from everything picked so far, by Euclidean distance
 in C dimensions.
 
-Distances come from one Gram matrix of the centred tokens, in float64: the
-steps then cost B x N instead of B x N x C. In float32 the picks among near
-duplicates differ from those of the distances themselves.
+Distances are taken in float64: in float32 the picks among near duplicates are
+others. In torch they come from one Gram matrix of the centred tokens, so that
+a step costs B x N instead of B x N x C, and nothing is read by the host; on
+the CPU a compiled twin takes the distances themselves, which is cheaper still
+(:mod:`mmhierseg.compiled.farthest_points`).
 
 Legend: B images, N tokens, C channels, K picks.
 """
 
-from typing import Optional
+from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
 
+from mmhierseg.compiled import use_compiled
+from mmhierseg.compiled.farthest_points import sample_farthest_points
+
 from .checks import check_tokens
 from .masked_mean import masked_mean
 
-# Squared distance of what must not be picked: below every true one.
-_NOT_A_CANDIDATE = -1.0
+# Distance of what must not be picked: below every true one.
+_NOT_A_CANDIDATE = -float('inf')
+# Squared distances are equal that differ by less than this times the largest
+# to the mean. Rounding, which differs between devices and ways to compute
+# them, is a thousandth of it: two points are always equally far from their
+# mean, but hardly ever in floating point.
+_TOLERANCE = 1e-12
 
 
 @torch.no_grad()
@@ -59,34 +69,75 @@ def farthest_point_sampling(points: Tensor,
     if num_samples < 1:
         raise ValueError(f'`num_samples` must be at least 1, got '
                          f'{num_samples}')
+    if torch.compiler.is_compiling():
+        return _as_one_operator(points.detach(), num_samples, empty,
+                                pick_empty)
+    return _pick(points, num_samples, empty, pick_empty)
+
+
+def _pick(points: Tensor, num_samples: int, empty: Optional[Tensor],
+          pick_empty: bool) -> Tensor:
+    """(B, K) picks; see :func:`farthest_point_sampling`."""
+    if use_compiled(points):
+        return sample_farthest_points(points, num_samples, empty, pick_empty,
+                                      _TOLERANCE)
     with torch.autocast(points.device.type, enabled=False):
-        gram = _centred_gram(points, empty)
-    square = gram.diagonal(dim1=1, dim2=2)
-    distance = square.clone()
+        to_mean, between = _squared_distances(points, empty)
+    tolerance = _TOLERANCE * to_mean.amax(dim=1, keepdim=True)
+    distance = to_mean
     if empty is not None and not pick_empty:
-        distance.masked_fill_(empty, _NOT_A_CANDIDATE)
+        distance = distance.masked_fill(empty, _NOT_A_CANDIDATE)
     order = torch.arange(points.size(1), device=points.device)
-    picks = []
+    picks, farthests = [], []
     for _ in range(num_samples):
-        # Two minima find the first of equally far points; torch's own search
+        # Two extrema find the first of equally far points; torch's own search
         # for an index promises no order, and is many times slower on CPUs.
         farthest = distance.amax(dim=1, keepdim=True)
-        index = torch.where(distance == farthest, order, order[-1])
+        threshold = torch.minimum(farthest, (farthest - tolerance).clamp(0))
+        index = torch.where(distance >= threshold, order, order[-1])
         index = index.amin(dim=1, keepdim=True)
-        picks.append(index if pick_empty else torch.where(
-            farthest < 0, -1, index))
-        row = gram.gather(1, index[..., None].expand(-1, 1, gram.size(2)))
-        to_pick = square + square.gather(1, index) - 2 * row.squeeze(1)
-        distance = torch.minimum(distance, to_pick.clamp(min=0))
-        distance.scatter_(1, index, _NOT_A_CANDIDATE)
-    return torch.cat(picks, dim=1)
+        picks.append(index)
+        farthests.append(farthest)
+        row = between.gather(
+            1, index[..., None].expand(-1, 1, points.size(1)))
+        distance = torch.minimum(distance, row.squeeze(1))
+    picks = torch.cat(picks, dim=1)
+    if pick_empty:
+        return picks
+    return picks.masked_fill(torch.cat(farthests, dim=1) < 0, -1)
 
 
-def _centred_gram(points: Tensor, empty: Optional[Tensor]) -> Tensor:
-    """Inner products of the points about their mean, (B, N, N) float64."""
+@torch.library.custom_op('mmhierseg::farthest_points', mutates_args=())
+@torch.no_grad()
+def _as_one_operator(points: Tensor, num_samples: int,
+                     empty: Optional[Tensor], pick_empty: bool) -> Tensor:
+    """For graphs, which would hold hundreds of steps otherwise."""
+    return _pick(points, num_samples, empty, pick_empty)
+
+
+@_as_one_operator.register_fake
+def _(points: Tensor, num_samples: int, empty: Optional[Tensor],
+      pick_empty: bool) -> Tensor:
+    return points.new_empty(
+        points.size(0), num_samples, dtype=torch.int64)
+
+
+def _squared_distances(points: Tensor,
+                       empty: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+    """(B, N) to the mean, (B, N, N) between the points, float64.
+
+    A point's own is -inf: once picked it is never the farthest again.
+    """
     points = points.double()
     centred = points - masked_mean(points, empty)[:, None]
     if empty is not None:
         # Empty points lie at the mean, which is the origin now.
         centred = centred.masked_fill(empty[..., None], 0)
-    return centred @ centred.transpose(1, 2)
+    square = centred.square().sum(dim=2, keepdim=True)
+    # |x|^2 + |y|^2 - 2 x.y
+    between = torch.baddbmm(
+        square + square.transpose(1, 2), centred, centred.transpose(1, 2),
+        alpha=-2)
+    between = between.clamp_(min=0)
+    between.diagonal(dim1=1, dim2=2).fill_(_NOT_A_CANDIDATE)
+    return square.squeeze(2), between

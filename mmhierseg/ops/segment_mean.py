@@ -2,9 +2,10 @@
 
 CAST, Sec. 3.1: a segment token is the mean of the convolutional features over
 a superpixel. Features lie on a coarse grid, segments on pixels. The mean over
-a segment of an interpolated map is linear in the grid cells, so it is a
-product with a small (N, h w) matrix, and the map at pixel resolution is never
-formed.
+a segment of an interpolated map is linear in the grid cells, and a pixel's
+weights are the same for all channels: the map at pixel resolution is never
+formed, and what is formed grows with the pixels, not with N h w
+(:mod:`mmhierseg.ops.segment_weights`).
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels.
 Labels are int64, -1 = none. An empty segment has a mean of zero and is
@@ -16,8 +17,15 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
-from .checks import check_labels
-from .interpolation import interpolation_taps
+from .checks import check_labels, reads_are_free
+from .segment_weights import (
+    interpolated_mean,
+    mean_by_matrix,
+    segment_matrix,
+    segment_sizes,
+)
+
+__all__ = ['segment_matrix', 'segment_mean', 'segment_sizes']
 
 
 def segment_mean(features: Tensor,
@@ -52,89 +60,33 @@ def segment_mean(features: Tensor,
                  [0.],
                  [4.]]]), tensor([[False,  True, False]]))
     """
+    check_labels(labels, num_segments)
     if features.dim() != 4 or features.size(0) not in (1, labels.size(0)):
         raise ValueError(
             f'`features` must have shape (B, C, h, w) with B = '
             f'{labels.size(0)} or 1, got {tuple(features.shape)}')
     dtype = torch.promote_types(features.dtype, torch.float32)
-    matrix, empty = segment_matrix(
-        labels, num_segments, tuple(features.shape[2:]), mode, dtype)
-    with torch.autocast(features.device.type, enabled=False):
-        means = matrix @ features.to(dtype).flatten(2).transpose(1, 2)
-    return means, empty
-
-
-def segment_matrix(
-        labels: Tensor,
-        num_segments: int,
-        grid_size: Tuple[int, int],
-        mode: str = 'bilinear',
-        dtype: torch.dtype = torch.float32) -> Tuple[Tensor, Tensor]:
-    """The linear map from grid cells to means over segments.
-
-    Args:
-        labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
-        num_segments (int): N, at least 1.
-        grid_size (Tuple[int, int]): (h, w) of the features.
-        mode (str): 'bilinear' or 'bicubic'; see :func:`segment_mean`.
-        dtype (torch.dtype): Of the matrix. Defaults to float32.
-
-    Returns:
-        Tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0
-        for an empty segment), and are non-negative for 'bilinear'; and
-        (B, N) bool, True where a segment has no pixel.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``labels`` is not (B, H, W), N is below 1, or a label
-            is N or above (looked at on the CPU only).
-    """
-    check_labels(labels, num_segments)
-    height, width = grid_size
-    batch, device = labels.size(0), labels.device
-    rows, row_weights = interpolation_taps(height, labels.size(1), mode,
-                                           device, dtype)
-    columns, column_weights = interpolation_taps(width, labels.size(2), mode,
-                                                 device, dtype)
     count = segment_sizes(labels, num_segments)
-    valid = labels >= 0
-    segment = labels.clamp(min=0) + num_segments * torch.arange(
-        batch, device=device)[:, None, None]
-    share = count.to(dtype).clamp(min=1).reciprocal().flatten()[segment]
-    share = share * valid
-    first = segment * (height * width)
-    matrix = labels.new_zeros(
-        batch * num_segments * height * width, dtype=dtype)
-    # At most 4 x 4 taps, each over all pixels of the batch at once.
-    for i in range(rows.size(1)):
-        row_share = share * row_weights[:, i, None]
-        row_first = first + rows[:, i, None] * width
-        for j in range(columns.size(1)):
-            matrix.scatter_add_(0, (row_first + columns[:, j]).flatten(),
-                                (row_share * column_weights[:, j]).flatten())
-    return matrix.view(batch, num_segments, -1), count == 0
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.to(dtype)
+        if features.shape[2:] == labels.shape[1:]:
+            means = _mean_of_cells(features, labels, count)
+        elif reads_are_free(features):
+            means = interpolated_mean(features, labels, count, mode)
+        else:
+            means = mean_by_matrix(features, labels, count, mode)
+    return means, count == 0
 
 
-def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
-    """Number of pixels of each segment.
-
-    Args:
-        labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
-        num_segments (int): N, at least 1.
-
-    Returns:
-        Tensor: (B, N) int64.
-
-    Raises:
-        TypeError, ValueError: As in :func:`segment_matrix`.
-
-    Example:
-        >>> segment_sizes(torch.tensor([[[0, 0, -1, 2]]]), 3)
-        tensor([[2, 0, 1]])
-    """
-    check_labels(labels, num_segments)
-    # The extra column takes the pixels without a segment.
-    column = torch.where(labels < 0, num_segments, labels).flatten(1)
-    count = labels.new_zeros(labels.size(0), num_segments + 1)
-    count.scatter_add_(1, column, torch.ones_like(column))
-    return count[:, :num_segments]
+def _mean_of_cells(features: Tensor, labels: Tensor, count: Tensor) -> Tensor:
+    """(B, N, C) means where every pixel is a cell."""
+    batch, num_segments = count.shape
+    rows = features.expand(batch, -1, -1, -1).permute(0, 2, 3, 1)
+    # A last row takes the pixels without a segment.
+    first = (num_segments + 1) * torch.arange(batch, device=labels.device)
+    index = torch.where(labels < 0, num_segments, labels)
+    index = index + first[:, None, None]
+    sums = rows.new_zeros(batch * (num_segments + 1), rows.size(3))
+    sums = sums.index_add(0, index.flatten(), rows.flatten(0, 2))
+    sums = sums.view(batch, num_segments + 1, -1)[:, :-1]
+    return sums / count.clamp(min=1)[..., None]

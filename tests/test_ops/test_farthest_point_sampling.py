@@ -125,3 +125,23 @@ def test_runs_under_autocast_in_float64():
 def test_exceptions(points, num, empty, error, message):
     with pytest.raises(error, match=message):
         farthest_point_sampling(points, num, empty)
+
+
+def test_is_one_operator_of_a_graph():
+    points = random_points().requires_grad_()
+    empty = torch.zeros(3, 20, dtype=torch.bool)
+    empty[1, 4:] = True
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    traced = torch.compile(
+        farthest_point_sampling, backend=backend, fullgraph=True)
+    assert torch.equal(
+        traced(points, 6, empty), farthest_point_sampling(points, 6, empty))
+    assert len(graphs) == 1 and len(graphs[0].graph.nodes) < 10
+    torch.library.opcheck(
+        torch.ops.mmhierseg.farthest_points.default,
+        (points.detach(), 6, empty, False))

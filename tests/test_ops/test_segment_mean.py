@@ -1,8 +1,23 @@
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from benchmarks.common.memory import peak_bytes
 from mmhierseg.ops import segment_matrix, segment_mean, segment_sizes
+
+
+@pytest.fixture(params=['pairs', 'matrix', 'strips'], autouse=True)
+def way(request, monkeypatch):
+    """How interpolated maps are averaged: on the CPU, and elsewhere."""
+    if request.param == 'pairs':
+        return request.param
+    module = sys.modules[segment_mean.__module__]
+    monkeypatch.setattr(module, 'reads_are_free', lambda _: False)
+    if request.param == 'strips':
+        monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 64)
+    return request.param
 
 
 def random_case(seed=0, size=(12, 20), grid=(3, 4), num=5):
@@ -95,11 +110,44 @@ def test_autocast_does_not_round():
     torch.testing.assert_close(means, segment_mean(features, labels, num)[0])
 
 
-def test_gradcheck():
-    features, labels, num = random_case(size=(5, 4), grid=(2, 3))
+@pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
+@pytest.mark.parametrize('grid', [(2, 3), (5, 4)])
+def test_gradcheck(grid, mode):
+    features, labels, num = random_case(size=(5, 4), grid=grid)
     features = features.double().requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda x: segment_mean(x, labels, num)[0], features)
+    for x in (features, features.detach()[:1].requires_grad_()):
+        assert torch.autograd.gradcheck(
+            lambda x: segment_mean(x, labels, num, mode)[0], x)
+
+
+def test_layout_of_the_map_does_not_matter():
+    features, labels, num = random_case()
+    expected, _ = segment_mean(features, labels, num)
+    for x in (features.contiguous(memory_format=torch.channels_last),
+              features.transpose(2, 3).contiguous().transpose(2, 3)):
+        torch.testing.assert_close(
+            segment_mean(x, labels, num)[0], expected)
+
+
+def test_images_without_segments():
+    features, labels, num = random_case()
+    labels[1] = -1
+    means, empty = segment_mean(features, labels, num)
+    assert (means[1] == 0).all() and empty[1].all()
+    torch.testing.assert_close(
+        means[:1], segment_mean(features[:1], labels[:1], num)[0])
+
+
+@pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
+def test_memory_grows_with_the_pixels(mode, way):
+    """The matrix of a 512 x 1024 image with 2048 segments takes 64 MiB."""
+    if way == 'matrix':
+        pytest.skip('it is small enough to be written out')
+    labels = torch.arange(2048).view(1, 32, 64)
+    labels = labels.repeat_interleave(16, 1).repeat_interleave(16, 2)
+    features = torch.randn(1, 4, 64, 128)
+    peak = peak_bytes(lambda: segment_mean(features, labels, 2048, mode))
+    assert peak < 32 * 2**20
 
 
 def test_segment_sizes_counts_pixels():

@@ -1,7 +1,7 @@
 # A classifier of pixels on the fused tokens of CAST-S: 1 x 1 convolution, BN,
 # ReLU, 1 x 1 convolution, done once for all pixels of a segment.
 model = dict(
-    type='EncoderDecoder',
+    type='mmhierseg.LeanEncoderDecoder',
     data_preprocessor=dict(
         type='mmhierseg.SuperpixelSegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],

@@ -1,7 +1,7 @@
 # Segmenter's mask transformer (Strudel et al., ICCV 2021, Sec. 3.2) on the
 # segment tokens of CAST-S, for crops of 512 x 512 and 150 classes.
 model = dict(
-    type='EncoderDecoder',
+    type='mmhierseg.LeanEncoderDecoder',
     data_preprocessor=dict(
         type='mmhierseg.SuperpixelSegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],

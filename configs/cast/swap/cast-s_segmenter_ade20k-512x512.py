@@ -11,9 +11,10 @@ Weights:  none, see `docs/swap.md`.
 Status:   runs - trains, validates and tests (also with --tta) on small
           generated data in ADE20K's layout; not trained on ADE20K here.
 
-MMSegmentation's mask transformer attends to the 4096 cells of the fused map
-(ViT-S/16 has 1024 patches); `mmhierseg.SegmentMaskTransformerHead` attends to
-the 1024 segments themselves.
+MMSegmentation's mask transformer attends to the cells of the fused map. At
+stride 16 they are as many as ViT-S/16 has patches, 1024; at CAST's own stride
+of 8, four times as many, in twice the time and memory (`docs/speed.md`).
+`mmhierseg.SegmentMaskTransformerHead` attends to the segments themselves.
 
 CAST's weights are for images that were normalised by ImageNet's mean and
 standard deviation, not by 127.5.
@@ -39,6 +40,7 @@ model = dict(
         num_clusters=(320, 160, 80, 40),
         out_type='featmap',
         out_indices=('fused', ),
+        featmap_stride=16,
         drop_path_rate=0.1,
         # One image on a GPU is too few.
         norm_cfg=dict(type='SyncBN')))

@@ -8,7 +8,7 @@ pixels.
 """
 
 from dataclasses import dataclass, field
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mmhierseg.ops import look_up_parents, masked_mean, tokens_to_map
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
-from mmhierseg.superpixels.base import BaseSuperpixels
+from mmhierseg.superpixels.base import BaseSuperpixels, check_number
 from mmhierseg.utils.cast_checkpoint import (
     CONVERTER,
     is_authors_state_dict,
@@ -33,6 +33,9 @@ from ..utils import (
 from .cast_config import CASTOptions
 from .cast_parameters import CASTParameters
 from .segment_tokenizer import SegmentTokenizer, TokenizedSegments
+
+#: By class and options.
+_COMPILED: Dict[tuple, Callable] = {}
 
 
 @dataclass
@@ -93,13 +96,22 @@ class CAST(CASTParameters):
             'stem', the stem's grid, at which the segments are sampled, or
             'pixel', the full size. Defaults to None: 'pixel' for 'segments'
             and 'featmap', 'stem' otherwise.
-        featmap_stride (int): Side in pixels of a cell of 'featmap': 8, 4, 2
-            or 1. Defaults to 8.
+        featmap_stride (int): Side in pixels of a cell of 'featmap': 32, 16,
+            8, 4, 2 or 1. Defaults to 8.
         mask_empty (bool): Whether tokens of segments that an image does not
             have are left out of attention and pooling, so that the output for
             an image does not depend on its batch mates. Quirk: the authors'
             code lets them take part, and checkpoints that they publish need
             False for their exact features. Defaults to True.
+        num_tokens (int, optional): Fixed number of segment tokens. Those that
+            an image has no segment for are masked out; an image with more
+            segments is refused. Nothing in a step waits for a GPU then, and
+            no size depends on what images hold. Defaults to None: as many as
+            the image with the most has.
+        compile_cfg (dict, optional): Options of ``torch.compile``, by which
+            ``forward`` is compiled as one graph, e.g. dict() or
+            dict(mode='reduce-overhead'). Needs ``num_tokens``. Defaults to
+            None: it is not compiled.
         superpixels (dict | BaseSuperpixels, optional): What makes superpixels
             of inputs that come without. Defaults to None:
             dict(type='TorchSLIC', segment_size=16).
@@ -151,6 +163,8 @@ table_sizes=[16, 8, 6, 4])
                  segment_at: Optional[str] = None,
                  featmap_stride: int = 8,
                  mask_empty: bool = True,
+                 num_tokens: Optional[int] = None,
+                 compile_cfg: Optional[dict] = None,
                  superpixels: Union[dict, BaseSuperpixels, None] = None,
                  mean: Sequence[float] = (123.675, 116.28, 103.53),
                  std: Sequence[float] = (58.395, 57.12, 57.375),
@@ -173,13 +187,14 @@ table_sizes=[16, 8, 6, 4])
         self.embed_dims = options.embed_dims
         self.num_stages = len(options.depths)
         self.mask_empty = mask_empty
+        self._set_tracing(num_tokens, compile_cfg)
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
         self._set_superpixels(superpixels, mean, std)
 
         self.tokenizer = SegmentTokenizer(self.embed_dims, options.grid_size,
                                           pos_embed, options.segment_at,
-                                          mask_empty, norm_cfg)
+                                          mask_empty, norm_cfg, num_tokens)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         self.stages = self._make_stages(mlp_ratio, drop_rate, drop_path_rate,
                                         with_cp)
@@ -200,6 +215,21 @@ table_sizes=[16, 8, 6, 4])
         self._freeze_unused()
         self._freeze_stages()
         self._register_load_state_dict_pre_hook(_refuse_authors_weights)
+
+    def _set_tracing(self, num_tokens: Optional[int],
+                     compile_cfg: Optional[dict]) -> None:
+        """Whether sizes are fixed, and the model is compiled."""
+        if num_tokens is not None:
+            check_number('num_tokens', num_tokens, minimum=1, whole=True)
+            if not self.mask_empty:
+                raise ValueError('`num_tokens` needs `mask_empty=True`: '
+                                 'tokens beyond the segments would take part')
+        elif compile_cfg is not None:
+            raise ValueError('`compile_cfg` needs `num_tokens`, the fixed '
+                             'number of tokens: as many as an image has '
+                             'segments at most')
+        self.num_tokens = num_tokens
+        self.compile_cfg = compile_cfg
 
     def _set_superpixels(self, superpixels: Union[dict, BaseSuperpixels,
                                                   None],
@@ -235,8 +265,19 @@ table_sizes=[16, 8, 6, 4])
             TypeError: If ``inputs`` is no floating-point tensor.
             ValueError: If its shape or its labels are wrong.
         """
+        segments = self._segments(inputs)
+        if self.compile_cfg is None:
+            return self._outputs(*segments)
+        # Of the function, not of a bound method: a copy of this module, such
+        # as a momentum encoder, would go on using this one's weights.
+        return _compiled(type(self), self.compile_cfg)(self, *segments)
+
+    def _outputs(self, image: Tensor, labels: Tensor,
+                 num_labels: Optional[int]
+                 ) -> Tuple[Union[Tensor, SegmentTokens]]:
         options = self.options
-        stages = self._encode(inputs, options.last_stage, pool_last=False)
+        stages = self._encode((image, labels, num_labels),
+                              options.last_stage, pool_last=False)
         if options.out_type == 'cls_token':
             return (self.norm(stages.cls_token), )
         if options.out_type == 'featmap':
@@ -258,8 +299,9 @@ table_sizes=[16, 8, 6, 4])
             returns none ('avg_segments', 'featmap'), the one that comes out
             of the last pooling, or of the last stage if there is none.
         """
-        stages = self._encode(inputs, self.num_stages - 1,
-                              self.options.pools_last)
+        stages = self._encode(
+            self._segments(inputs), self.num_stages - 1,
+            self.options.pools_last)
         segments = None
         if self.options.out_type == 'cls_token':
             cls_token = self.norm(stages.cls_token)
@@ -329,10 +371,10 @@ table_sizes=[16, 8, 6, 4])
 
     # ----------------------------------------------------------------- stages
 
-    def _encode(self, inputs: Tensor, last_stage: int,
-                pool_last: bool) -> _Stages:
+    def _encode(self, segments: Tuple[Tensor, Tensor, Optional[int]],
+                last_stage: int, pool_last: bool) -> _Stages:
         """Run the stages up to one, and its pooling where it is asked for."""
-        segments = self._tokenize(inputs)
+        segments = self.tokenizer(*segments)
         x, empty, fewest = segments.tokens, segments.empty, segments.fewest
         cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
         cls_token = cls_token.expand(x.size(0), -1)
@@ -363,14 +405,20 @@ table_sizes=[16, 8, 6, 4])
             x = block(x, mask)
         return x[:, 0], x[:, 1:]
 
-    def _tokenize(self, inputs: Tensor) -> TokenizedSegments:
+    def _segments(self,
+                  inputs: Tensor) -> Tuple[Tensor, Tensor, Optional[int]]:
+        """Image, labels, and the largest label plus 1, if it is read."""
         check_rgbs(inputs)
+        unread = self.num_tokens is not None
         if inputs.size(1) == 4:
-            image, labels, largest = split_rgbs(inputs)
+            image, labels, largest = split_rgbs(inputs, read=not unread)
         else:
             image, labels = inputs, self._make_superpixels(inputs)
-            largest = int(labels.max())
-        return self.tokenizer(image, labels, largest + 1)
+            largest = None if unread else int(labels.max())
+        return image, labels, None if unread else largest + 1
+
+    def _tokenize(self, inputs: Tensor) -> TokenizedSegments:
+        return self.tokenizer(*self._segments(inputs))
 
     @torch.no_grad()
     def _make_superpixels(self, image: Tensor) -> Tensor:
@@ -389,6 +437,15 @@ table_sizes=[16, 8, 6, 4])
         return nn.ModuleList(
             nn.ModuleList(blocks[sum(depths[:i]):sum(depths[:i + 1])])
             for i in range(len(depths)))
+
+
+def _compiled(model_type: type, options: dict) -> Callable:
+    """``_outputs`` of a class of models, compiled once with some options."""
+    key = model_type, repr(sorted(options.items()))
+    if key not in _COMPILED:
+        _COMPILED[key] = torch.compile(model_type._outputs,
+                                       **{'fullgraph': True, **options})
+    return _COMPILED[key]
 
 
 def _refuse_authors_weights(state_dict: dict, *_) -> None:

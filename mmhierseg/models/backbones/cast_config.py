@@ -17,7 +17,7 @@ ARCHITECTURES = {
 OUT_TYPES = ('cls_token', 'avg_segments', 'segments', 'featmap')
 POS_EMBEDS = ('sincos', 'learned')
 SEGMENT_AT = ('stem', 'pixel')
-FEATMAP_STRIDES = (8, 4, 2, 1)
+FEATMAP_STRIDES = (32, 16, 8, 4, 2, 1)
 
 
 class CASTOptions:

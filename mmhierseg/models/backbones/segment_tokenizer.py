@@ -20,6 +20,7 @@ from mmhierseg.ops import (
     segment_sizes,
     sincos_position_encoding,
 )
+from mmhierseg.ops.checks import reads_are_free
 
 from ..utils import ConvStem
 
@@ -38,7 +39,8 @@ class TokenizedSegments(NamedTuple):
     have no cell where features are averaged; None = no token is empty."""
 
     fewest: int
-    """Number of tokens that are not empty, in the image with the fewest."""
+    """Number of tokens that are not empty, in the image with the fewest; 0 if
+    it was not read."""
 
 
 class SegmentTokenizer(BaseModule):
@@ -55,15 +57,19 @@ class SegmentTokenizer(BaseModule):
             image. Quirk: with False there is a token for every number up to
             the largest in the batch, as in the authors' code.
         norm_cfg (dict, optional): Norm layer of the stem.
+        num_tokens (int, optional): N of every batch, whatever it holds; see
+            :class:`~mmhierseg.models.CAST`. Defaults to None.
     """
 
     def __init__(self, embed_dims: int, grid_size: Tuple[int, int],
                  pos_embed: str, segment_at: str, mask_empty: bool,
-                 norm_cfg: Optional[dict]) -> None:
+                 norm_cfg: Optional[dict],
+                 num_tokens: Optional[int] = None) -> None:
         super().__init__()
         self.grid_size = grid_size
         self.segment_at = segment_at
         self.mask_empty = mask_empty
+        self.num_tokens = num_tokens
         self.stem = ConvStem(embed_dims, norm_cfg)
         # (1, 1 + h w, C), the class token's own entry first.
         table = torch.zeros(1, 1 + grid_size[0] * grid_size[1], embed_dims)
@@ -77,23 +83,31 @@ class SegmentTokenizer(BaseModule):
         self._register_load_state_dict_pre_hook(self._resize_pos_embed)
 
     def forward(self, image: Tensor, labels: Tensor,
-                num_labels: int) -> TokenizedSegments:
+                num_labels: Optional[int]) -> TokenizedSegments:
         """Make the tokens.
 
         Args:
             image (Tensor): (B, 3, H, W) normalised RGB.
             labels (Tensor): (B, H, W) int64, -1 = none.
-            num_labels (int): Largest label in the batch, plus 1.
+            num_labels (int, optional): Largest label in the batch, plus 1;
+                None if it was not read, for a fixed number of tokens.
 
         Returns:
             TokenizedSegments: See there; N is at least 1.
 
         Raises:
             ValueError: If labels are as large as the number of pixels while
-                ``mask_empty=False``.
+                ``mask_empty=False``, or an image has more segments than the
+                fixed number of tokens.
         """
-        labels, num_segments, fewest = self._number(labels, num_labels)
-        tokens, empty = self._average(self.stem(image), labels, num_segments)
+        if self.num_tokens is None:
+            labels, num_segments, fewest = self._number(labels, num_labels)
+        else:
+            labels = self._number_unread(labels)
+            # Any number of tokens may be empty.
+            num_segments, fewest = self.num_tokens, 0
+        tokens, empty = self._average(
+            self.stem.convolve(image), labels, num_segments)
         if self.mask_empty and fewest == num_segments:
             empty = None
         # Sums are float32; weights of a model in half precision are not.
@@ -125,6 +139,21 @@ class SegmentTokenizer(BaseModule):
             [counts.max(), has_token.sum(dim=1).min()]).tolist()
         return labels, max(most, 1), fewest
 
+    def _number_unread(self, labels: Tensor) -> Tensor:
+        """Row of the token of every pixel; nothing is read from a GPU."""
+        # The table in which labels are looked up has room for so many.
+        num_pixels = labels[0].numel()
+        _require(labels.amax() < num_pixels,
+                 'channel 3 of `inputs` (the segment map) must hold labels '
+                 f'below the number of pixels ({num_pixels}) where the number '
+                 'of tokens is fixed: number the segments of each image from '
+                 '0')
+        labels, counts = compact_labels(labels, num_pixels)
+        _require(counts.amax() <= self.num_tokens,
+                 'an image has more segments than `num_tokens` = '
+                 f'{self.num_tokens}: raise it, or make larger segments')
+        return labels
+
     def _sampled(self, labels: Tensor) -> Tensor:
         """Labels where features are averaged."""
         if self.segment_at == 'pixel':
@@ -134,19 +163,27 @@ class SegmentTokenizer(BaseModule):
     def _average(self, features: Tensor, labels: Tensor,
                  num_segments: int) -> Tuple[Tensor, Tensor]:
         """(B, N, C) mean of features and positions, (B, N) empty."""
+        size = features.shape[2:]
+        sampled = self._sampled(labels)
+        means, empty = segment_mean(features, sampled, num_segments)
         table = self.pos_embed[:, 1:]
+        # The stem's last layer is linear: its mean is that of the means.
+        # Sums are float32; weights of a model in half precision are not.
+        means = means.to(table.dtype)
+        means = self.stem.project(means.transpose(1, 2)[..., None])
+        means = means[..., 0].transpose(1, 2)
         if self.segment_at == 'stem':
             table = resize_position_encoding(
-                table, self.grid_size, features.shape[2:], num_extra_tokens=0)
-            positions = table.transpose(1, 2).view_as(features[:1])
-            return segment_mean(features + positions, self._sampled(labels),
-                                num_segments)
+                table, self.grid_size, size, num_extra_tokens=0)
         # Positions go to the label map directly, not by way of the stem's
         # grid, so they have a linear map of their own.
-        positions = table.transpose(1, 2).unflatten(2, self.grid_size)
-        means, empty = segment_mean(features, labels, num_segments)
-        positions, _ = segment_mean(positions, labels, num_segments, 'bicubic')
-        return means + positions, empty
+        positions = table.transpose(1, 2).unflatten(
+            2, size if self.segment_at == 'stem' else self.grid_size)
+        positions, _ = segment_mean(positions, sampled, num_segments,
+                                    'bicubic')
+        # An empty segment's token is zero, not the last layer's bias.
+        tokens = means.to(positions.dtype).masked_fill(empty[..., None], 0)
+        return tokens + positions, empty
 
     def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
         """Bring the positions of a checkpoint to this model's image size."""
@@ -166,3 +203,14 @@ class SegmentTokenizer(BaseModule):
         state_dict[prefix + 'pos_embed'] = resize_position_encoding(
             table, source, self.grid_size)
         state_dict[prefix + 'pos_grid'] = self.pos_grid
+
+
+def _require(condition: Tensor, message: str) -> None:
+    """Refuse values, without waiting for them where that takes time.
+
+    There the device stops: an assertion is all that it can raise.
+    """
+    if not reads_are_free(condition):
+        torch._assert_async(condition, message)
+    elif not condition:
+        raise ValueError(message)

@@ -108,6 +108,25 @@ class SegmentDecodeMixin:
         ]
         return self.loss_by_feat(pixels, samples)
 
+    def predict_by_feat(self, seg_logits: Tensor,
+                        batch_img_metas: List[dict]) -> Tensor:
+        """Bring logits to the size of the input.
+
+        Args:
+            seg_logits (Tensor): (B, K, H, W).
+            batch_img_metas (list[dict]): Meta information of each image.
+
+        Returns:
+            Tensor: The argument itself if it has that size.
+        """
+        meta = batch_img_metas[0]
+        size = meta['img_shape']
+        if not isinstance(size, torch.Size):  # that of windows otherwise
+            size = meta.get('pad_shape', size)
+        if tuple(size[:2]) == tuple(seg_logits.shape[2:]):
+            return seg_logits
+        return super().predict_by_feat(seg_logits, batch_img_metas)
+
     def _transform_inputs(
             self, inputs: Sequence[SegmentTokens]) -> SegmentTokens:
         """The one of the backbone's outputs that the head works on."""

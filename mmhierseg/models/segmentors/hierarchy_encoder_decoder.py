@@ -3,18 +3,19 @@
 from typing import List, Optional, Union
 
 import torch
-from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import add_hierarchy
 
+from .lean_encoder_decoder import LeanEncoderDecoder
+
 __all__ = ['HierarchyEncoderDecoder']
 
 
 @MODELS.register_module()
-class HierarchyEncoderDecoder(EncoderDecoder):
+class HierarchyEncoderDecoder(LeanEncoderDecoder):
     """``EncoderDecoder`` that predicts the hierarchy of segments too.
 
     In a config it takes the place of ``EncoderDecoder``; weights, losses and

@@ -5,11 +5,13 @@ from typing import List, Optional, Sequence
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmhierseg.ops import take_tokens
+from mmhierseg.ops.checks import reads_are_free
 
 
 class BlockFusion(BaseModule):
@@ -60,15 +62,28 @@ class BlockFusion(BaseModule):
         if empty is None:
             return self._fuse(x.flatten(0, 1)).view(*x.shape[:2], -1)
         taking_part = ~F.pad(empty, (1, 0))
-        fused = self._fuse(x[taking_part])
-        out = fused.new_zeros(*x.shape[:2], fused.size(-1))
-        out[taking_part] = fused
-        return out
+        if self._takes_rows(x):
+            fused = self._fuse(x[taking_part])
+            out = fused.new_zeros(*x.shape[:2], fused.size(-1))
+            out[taking_part] = fused
+            return out
+        fused = self.proj(self.drop(self._normalise(x, taking_part)))
+        return fused.masked_fill(~taking_part[..., None], 0)
+
+    def _takes_rows(self, x: Tensor) -> bool:
+        """Whether rows that take part are taken out.
+
+        Nothing is normalised in vain then, but how many there are has to be
+        waited for on a GPU.
+        """
+        return reads_are_free(x) or (self.norm.training
+                                     and not self._counts_alone())
 
     def _counts_alone(self) -> bool:
         """Whether statistics are of this process's rows only."""
-        return isinstance(self.norm, _BatchNorm) and not isinstance(
-            self.norm, nn.SyncBatchNorm)
+        return isinstance(self.norm, _BatchNorm) and (
+            not isinstance(self.norm, nn.SyncBatchNorm)
+            or get_world_size() == 1)
 
     def _fuse(self, rows: Tensor) -> Tensor:
         # As 1 x 1 images, so that any 2-D norm layer takes them.
@@ -81,6 +96,55 @@ class BlockFusion(BaseModule):
         else:
             rows = self.norm(rows)
         return self.proj(self.drop(rows[..., 0, 0]))
+
+    def _normalise(self, x: Tensor, taking_part: Tensor) -> Tensor:
+        """(B, T, 4 C) of all rows, by statistics of (B, T) some of them."""
+        norm = self.norm
+        if not norm.training:
+            rows = norm(x.flatten(0, 1)[..., None, None])
+            return rows.view_as(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return masked_batch_norm(norm, x.float(), taking_part)
+
+
+def masked_batch_norm(norm: _BatchNorm, x: Tensor,
+                      taking_part: Tensor) -> Tensor:
+    """Batch normalisation in training, of some of the rows.
+
+    What ``norm(x[taking_part])`` gives, and does to the running statistics,
+    without a tensor whose size depends on values.
+
+    Args:
+        norm (_BatchNorm): The layer.
+        x (Tensor): (B, T, C) float32.
+        taking_part (Tensor): (B, T) bool. A single row has no variance: it
+            is normalised by the running statistics, which stay as they are.
+
+    Returns:
+        Tensor: (B, T, C); of rows that take no part whatever is finite.
+    """
+    rows = x.masked_fill(~taking_part[..., None], 0)
+    number = taking_part.sum()
+    mean = rows.sum(dim=(0, 1)) / number
+    centred = (x - mean).masked_fill(~taking_part[..., None], 0)
+    var = centred.square().sum(dim=(0, 1)) / number
+    if norm.track_running_stats:
+        several = number > 1
+        unbiased = var * number / (number - 1).clamp(min=1)
+        centred = torch.where(several, centred, x - norm.running_mean)
+        var = torch.where(several, var, norm.running_var)
+        with torch.no_grad():
+            norm.num_batches_tracked.add_(several)
+            momentum = norm.momentum
+            if momentum is None:
+                momentum = norm.num_batches_tracked.clamp(min=1).reciprocal()
+            for running, value in ((norm.running_mean, mean),
+                                   (norm.running_var, unbiased)):
+                running.add_(momentum * several * (value - running))
+    scale = (var + norm.eps).rsqrt()
+    if norm.affine:
+        return centred * (scale * norm.weight) + norm.bias
+    return centred * scale
 
 
 def follow_parents(tokens: Sequence[Tensor],

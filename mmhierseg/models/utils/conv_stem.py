@@ -2,9 +2,12 @@
 
 from typing import Optional
 
+import torch
 from mmcv.cnn import ConvModule, build_conv_layer
+from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class ConvStem(BaseModule):
@@ -13,6 +16,10 @@ class ConvStem(BaseModule):
     Widths C/8, C/4, C/2, C and strides 2, 2, 2, 1, as the stem of Xiao et
     al., "Early convolutions help transformers see better" (NeurIPS 2021), at
     half its stride.
+
+    For inference, normalisation can be folded into the convolutions: by
+    :meth:`fold`, or by loading weights that have been folded
+    (``tools/model_converters/fuse_stem.py``). There is no training then.
 
     Args:
         embed_dims (int): Output width C, a multiple of 8.
@@ -47,6 +54,7 @@ class ConvStem(BaseModule):
         self.layers = nn.Sequential(
             *layers, build_conv_layer(None, embed_dims, embed_dims, 1))
         self.reset_parameters()
+        self._register_load_state_dict_pre_hook(self._take_folded)
 
     def reset_parameters(self) -> None:
         """Draw the convolutions as PyTorch does.
@@ -60,4 +68,64 @@ class ConvStem(BaseModule):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, C, ceil(H / 8), ceil(W / 8))."""
-        return self.layers(image)
+        return self.project(self.convolve(image))
+
+    def convolve(self, image: Tensor) -> Tensor:
+        """The 3x3 convolutions, channels last.
+
+        Args:
+            image (Tensor): (B, 3, H, W).
+
+        Returns:
+            Tensor: (B, C, ceil(H / 8), ceil(W / 8)).
+
+        Raises:
+            RuntimeError: If it is folded, but in training mode.
+        """
+        if self.training and self.is_folded:
+            raise RuntimeError(
+                'batch normalisation of this stem is folded, for inference '
+                'only: load the weights from before '
+                'tools/model_converters/fuse_stem.py to train, or freeze the '
+                'stem (frozen_stages=0)')
+        x = image.contiguous(memory_format=torch.channels_last)
+        for layer in list(self.layers)[:-1]:
+            x = layer(x)
+        return x
+
+    @property
+    def is_folded(self) -> bool:
+        """bool: Whether normalisation is part of the convolutions."""
+        return isinstance(self.layers[0].norm, nn.Identity)
+
+    def fold(self) -> None:
+        """Fold the batch normalisation into the convolutions, in place.
+
+        Raises:
+            ValueError: If the norm layers are others.
+        """
+        if self.is_folded:
+            return
+        if not isinstance(self.layers[0].norm, _BatchNorm):
+            raise ValueError('only batch normalisation can be folded, got '
+                             f'{type(self.layers[0].norm).__name__}')
+        fuse_conv_bn(self.layers)
+
+    def _take_folded(self, state_dict: dict, prefix: str, *_) -> None:
+        """Become what folded weights are for."""
+        if prefix + 'layers.0.conv.bias' in state_dict:
+            self.fold()
+
+    def project(self, features: Tensor) -> Tensor:
+        """The 1x1 convolution.
+
+        It is linear, so it may be taken of means of features as well: there
+        are fewer segments than cells.
+
+        Args:
+            features (Tensor): (B, C, h, w) float.
+
+        Returns:
+            Tensor: (B, C, h, w).
+        """
+        return self.layers[-1](features)

@@ -3,10 +3,12 @@
 The fourth channel S holds integer labels exactly; negative = no segment.
 """
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
+
+from mmhierseg.ops.checks import reads_are_free
 
 
 def check_rgbs(inputs: Tensor) -> None:
@@ -33,7 +35,8 @@ def check_rgbs(inputs: Tensor) -> None:
                          f'{tuple(inputs.shape)}')
 
 
-def split_rgbs(inputs: Tensor) -> Tuple[Tensor, Tensor, int]:
+def split_rgbs(inputs: Tensor,
+               read: bool = True) -> Tuple[Tensor, Tensor, Optional[int]]:
     """Take the segment map off an RGBS tensor.
 
     The largest label, for which a GPU has to be waited for once, is what the
@@ -41,16 +44,25 @@ def split_rgbs(inputs: Tensor) -> Tuple[Tensor, Tensor, int]:
 
     Args:
         inputs (Tensor): (B, 4, H, W) float.
+        read (bool): Whether to wait for them where that has to be waited
+            for. Otherwise what is wrong there stops the device instead of
+            raising these errors. Defaults to True.
 
     Returns:
-        Tuple[Tensor, Tensor, int]: Image (B, 3, H, W); labels (B, H, W)
-        int64, -1 = none; largest label in the batch, -1 if there is none.
+        Tuple[Tensor, Tensor, Optional[int]]: Image (B, 3, H, W); labels
+        (B, H, W) int64, -1 = none; largest label in the batch, -1 if there is
+        none, None if it was not read.
 
     Raises:
         ValueError: If a label is NaN, no integer, or so large that it cannot
             be exact in the dtype of ``inputs``.
     """
     image, segments = inputs[:, :3], inputs[:, 3]
+    if not (read or reads_are_free(inputs)):
+        torch._assert_async(
+            (segments == segments.floor()).all(),
+            'channel 3 of `inputs` (the segment map) must hold integers')
+        return image, segments.clamp(min=-1).long(), None
     with torch.no_grad():
         # The maximum hands NaN on.
         stats = torch.stack([

@@ -1,0 +1,61 @@
+"""Folding batch normalisation into the convolutions of CAST's stem.
+
+In inference batch normalisation multiplies and adds constants, which the
+weights and biases of the convolution before it can hold.
+"""
+
+import re
+from typing import Dict, List, Tuple
+
+from torch import Tensor
+
+__all__ = ['fuse_stems']
+
+_NORM = re.compile(r'^(.*tokenizer\.stem\.layers\.\d+\.)bn\.running_var$')
+
+
+def fuse_stems(state_dict: Dict[str, Tensor],
+               eps: float = 1e-5) -> Tuple[Dict[str, Tensor], List[str]]:
+    """Fold the batch normalisation of the stems of a model.
+
+    Args:
+        state_dict (Dict[str, Tensor]): Weights of a model with CAST in it;
+            a momentum encoder counts as well. Not changed.
+        eps (float): Of the batch normalisation. Defaults to 1e-5.
+
+    Returns:
+        Tuple[Dict[str, Tensor], List[str]]: The weights, with biases of
+        convolutions in the place of batch normalisation; and the names of
+        the layers that were folded, none if there was nothing to do.
+
+    Example:
+        >>> import torch
+        >>> layer = 'backbone.tokenizer.stem.layers.0.'
+        >>> weights, layers = fuse_stems({
+        ...     layer + 'conv.weight': torch.ones(1, 3, 1, 1),
+        ...     layer + 'bn.weight': torch.tensor([4.]),
+        ...     layer + 'bn.bias': torch.tensor([1.]),
+        ...     layer + 'bn.running_mean': torch.tensor([3.]),
+        ...     layer + 'bn.running_var': torch.tensor([4.])}, eps=0.)
+        >>> weights[layer + 'conv.weight'].flatten(), layers
+        (tensor([2., 2., 2.]), ['backbone.tokenizer.stem.layers.0'])
+        >>> weights[layer + 'conv.bias']
+        tensor([-5.])
+    """
+    fused = dict(state_dict)
+    layers = []
+    for match in filter(None, map(_NORM.match, state_dict)):
+        layer = match.group(1)
+        norm = {
+            key: fused.pop(f'{layer}bn.{key}').double()
+            for key in ('weight', 'bias', 'running_mean', 'running_var')
+        }
+        fused.pop(f'{layer}bn.num_batches_tracked', None)
+        weight = state_dict[f'{layer}conv.weight']
+        factor = norm['weight'] * (norm['running_var'] + eps).rsqrt()
+        fused[f'{layer}conv.weight'] = (
+            weight.double() * factor[:, None, None, None]).to(weight.dtype)
+        fused[f'{layer}conv.bias'] = (
+            norm['bias'] - norm['running_mean'] * factor).to(weight.dtype)
+        layers.append(layer[:-1])
+    return fused, layers

@@ -1,0 +1,308 @@
+"""CAST with a fixed number of tokens: no reads, one graph."""
+
+import contextlib
+import copy
+
+import pytest
+import torch
+from helpers.cast import block_labels, random_inputs, tiny_cast
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmhierseg.models.utils import ConvStem
+from mmhierseg.models.utils.block_fusion import masked_batch_norm
+from mmhierseg.structures import SegmentTokens
+
+OUTPUTS = [
+    dict(out_type='cls_token'),
+    dict(out_type='avg_segments'),
+    dict(out_type='segments'),
+    dict(out_type='featmap', out_indices=(0, -1, 'fused')),
+]
+NUM_TOKENS = 30
+#: Tracing takes seconds for each block and each pick of a sampler.
+SHALLOW = dict(
+    arch=dict(embed_dims=16, depths=(1, 1), num_heads=2), num_clusters=(3, 2))
+
+
+def uneven_inputs():
+    """Two images of 24 and 6 segments."""
+    inputs = random_inputs(2, 64, 96)
+    inputs[1, 3] = block_labels(64, 96, 32)
+    return inputs
+
+
+def without_dropout(model):
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.
+    return model
+
+
+def tensors(outputs):
+    if isinstance(outputs[0], SegmentTokens):
+        segments = outputs[0]
+        return [segments.cls_token, segments.tokens[:, :24], segments.labels]
+    return list(outputs)
+
+
+def grads(model):
+    return [p.grad for p in model.parameters() if p.grad is not None]
+
+
+# ------------------------------------------------------------ the same outputs
+
+
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_padding_changes_nothing(options, segment_at):
+    models = [
+        without_dropout(
+            tiny_cast(segment_at=segment_at, num_tokens=number, **options))
+        for number in (None, NUM_TOKENS)
+    ]
+    inputs = uneven_inputs()
+    for training in (False, True):
+        expected, got = (
+            tensors(model.train(training)(inputs)) for model in models)
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+    hierarchies = [
+        model.eval().forward_hierarchy(inputs).hierarchy for model in models
+    ]
+    for level in range(5):
+        assert torch.equal(*(x.label_map(level) for x in hierarchies))
+
+
+def test_superpixels_of_its_own():
+    expected = tiny_cast()(random_inputs()[:, :3])[0]
+    got = tiny_cast(num_tokens=NUM_TOKENS)(random_inputs()[:, :3])[0]
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('options, error, message', [
+    (dict(num_tokens=0), ValueError, '`num_tokens` must be at least 1, got 0'),
+    (dict(num_tokens=8, mask_empty=False), ValueError,
+     '`num_tokens` needs `mask_empty=True`'),
+    (dict(compile_cfg=dict()), ValueError, '`compile_cfg` needs `num_tokens`'),
+])
+def test_options_that_do_not_fit(options, error, message):
+    with pytest.raises(error, match=message):
+        tiny_cast(**options)
+
+
+def test_segments_that_do_not_fit():
+    inputs = random_inputs(2, 64, 96)
+    with pytest.raises(ValueError, match='`num_tokens` = 23: raise it'):
+        tiny_cast(num_tokens=23)(inputs)
+    inputs[0, 3, 0, 0] = 64 * 96
+    with pytest.raises(ValueError, match=r'number of pixels \(6144\)'):
+        tiny_cast(num_tokens=NUM_TOKENS)(inputs)
+    inputs[0, 3, 0, 0] = .5
+    with pytest.raises(ValueError, match='got fractions'):
+        tiny_cast(num_tokens=NUM_TOKENS)(inputs)
+
+
+# ------------------------------------------------------------------- no reads
+
+
+class ReadCounter(TorchDispatchMode):
+    """Counts the operators for whose results the host waits."""
+
+    NAMES = ('_local_scalar_dense', 'item', 'nonzero', 'masked_select',
+             'is_nonzero', 'unique', '_unique2', 'unique_consecutive')
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.number = [], 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        self.number += 1
+        if name in self.NAMES:
+            self.found.append(name)
+        elif name in ('index', 'index_put', 'index_put_') and any(
+                index is not None and index.dtype == torch.bool
+                for index in args[1]):
+            self.found.append(f'{name} by a mask')
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_nothing_is_read_in_a_training_step(options, segment_at,
+                                            monkeypatch):
+    """On a device without values, where operators are those of a GPU."""
+    # There is no autocast for it, which is to be disabled only.
+    monkeypatch.setattr(torch, 'autocast',
+                        lambda *_, **__: contextlib.nullcontext())
+    model = tiny_cast(
+        segment_at=segment_at, num_tokens=NUM_TOKENS, **options)
+    model = model.to('meta').train()
+    # Others count their steps on the CPU, where reading is free.
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    with ReadCounter() as reads:
+        outputs = model(uneven_inputs().to('meta'))
+        sum(x.float().mean() for x in tensors(outputs)).backward()
+        optimizer.step()
+    assert reads.found == [] and reads.number > 500
+
+
+def test_reads_are_found():
+    with ReadCounter() as reads:
+        x = torch.ones(3)
+        assert x[x > 0].sum().item() == 3
+    assert reads.found == ['index by a mask', '_local_scalar_dense']
+
+
+# ------------------------------------------------------------------ one graph
+
+
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_inference_is_one_graph(options):
+    """``fullgraph`` is the default: a break would be an error."""
+    torch._dynamo.reset()
+    inputs = uneven_inputs()
+    model, compiled = (
+        tiny_cast(num_tokens=NUM_TOKENS, compile_cfg=cfg, **SHALLOW, **options)
+        for cfg in (None, dict(backend='eager')))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            tensors(compiled(inputs)), tensors(model(inputs)),
+            atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_training_is_one_graph():
+    torch._dynamo.reset()
+    inputs = uneven_inputs()
+    options = dict(
+        out_type='avg_segments', num_tokens=NUM_TOKENS, **SHALLOW)
+    results = []
+    for compile_cfg in (None, dict(backend='aot_eager')):
+        model = without_dropout(tiny_cast(**options, compile_cfg=compile_cfg))
+        out = model.train()(inputs)[0]
+        out.square().sum().backward()
+        results.append([out, *grads(model), *model.buffers()])
+    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-3)
+
+
+def test_copies_have_weights_of_their_own():
+    torch._dynamo.reset()
+    model = tiny_cast(
+        num_tokens=NUM_TOKENS, compile_cfg=dict(backend='eager'), **SHALLOW)
+    other = copy.deepcopy(model)
+    nn.init.zeros_(other.norm.weight)
+    inputs = random_inputs()
+    with torch.no_grad():
+        assert model(inputs)[0].any()
+        assert torch.equal(other(inputs)[0],
+                           other.norm.bias.expand(len(inputs), -1))
+        assert model(inputs)[0].any()
+
+
+# ------------------------------------------------------- masked normalisation
+
+
+@pytest.mark.parametrize('number', [7, 1])
+@pytest.mark.parametrize('momentum', [0.1, None])
+@pytest.mark.parametrize('affine', [True, False])
+def test_batch_norm_of_some_rows(number, momentum, affine):
+    torch.manual_seed(0)
+    norm = nn.BatchNorm1d(5, momentum=momentum, affine=affine)
+    norm.running_mean.normal_()
+    masked = copy.deepcopy(norm)
+    x = torch.randn(2, 6, 5)
+    taking_part = torch.zeros(12, dtype=torch.bool)
+    taking_part[torch.randperm(12)[:number]] = True
+    taking_part = taking_part.view(2, 6)
+    for _ in range(2):
+        rows = x[taking_part]
+        expected = norm(rows) if number > 1 else norm.eval()(rows)
+        got = masked_batch_norm(masked, x, taking_part)
+        torch.testing.assert_close(got[taking_part], expected)
+    torch.testing.assert_close(
+        dict(masked.named_buffers()), dict(norm.named_buffers()))
+
+
+def test_gradient_of_batch_norm_of_some_rows():
+    norm = nn.BatchNorm1d(3).double()
+    taking_part = torch.tensor([[True, True, False], [False, True, True]])
+    x = torch.randn(2, 3, 3, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda x: masked_batch_norm(norm, x, taking_part)[taking_part], x)
+
+
+# ------------------------------------------------------------ large tensors
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many numbers the largest result of an operator has."""
+
+    def __init__(self):
+        super().__init__()
+        self.numel, self.paused = 0, False
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not self.paused:
+            # What is expanded takes no memory.
+            stored = result.untyped_storage().nbytes()
+            self.numel = max(self.numel, stored // result.element_size())
+        return result
+
+
+@pytest.mark.parametrize('num_tokens', [None, NUM_TOKENS])
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@pytest.mark.parametrize('options', OUTPUTS, ids=lambda o: o['out_type'])
+def test_nothing_is_larger_than_tokens_or_pixels(options, segment_at,
+                                                 num_tokens, monkeypatch):
+    """Outside the stem: hidden features of the MLPs, and maps of labels."""
+    model = tiny_cast(
+        segment_at=segment_at, num_tokens=num_tokens, **options).train()
+    inputs = uneven_inputs()
+    batch, _, height, width = inputs.shape
+    largest = LargestTensor()
+    convolve = ConvStem.convolve
+
+    def without_recording(self, image):
+        largest.paused = True
+        features = convolve(self, image)
+        largest.paused = False
+        return features
+
+    monkeypatch.setattr(ConvStem, 'convolve', without_recording)
+    with largest:
+        model(inputs)
+    hidden = batch * (NUM_TOKENS + 1) * 4 * model.embed_dims
+    # Image and labels came as one tensor.
+    assert largest.numel <= max(hidden, 4 * batch * height * width)
+    assert largest.numel < batch * height * width * model.embed_dims / 10
+
+
+@pytest.mark.parametrize('options, number', [
+    (dict(out_type='cls_token'), 3),
+    (dict(out_type='segments'), 3),
+    (dict(out_type='featmap', out_indices=(1, )), 1),
+    (dict(out_type='featmap', out_indices=(0, )), 0),
+])
+def test_no_pooling_in_vain(options, number):
+    model = tiny_cast(**options)
+    calls = []
+    for pool in model.pools:
+        pool.register_forward_hook(lambda *_: calls.append(1))
+    model(random_inputs())
+    assert len(calls) == number
+
+
+def test_large_matrices_are_traced_in_strips(monkeypatch):
+    torch._dynamo.reset()
+    monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 1000)
+    inputs = uneven_inputs()
+    results = []
+    for compile_cfg in (None, dict(backend='eager')):
+        model = tiny_cast(out_type='segments', num_tokens=NUM_TOKENS,
+                          compile_cfg=compile_cfg, **SHALLOW)
+        out = model(inputs)[0].tokens
+        out.square().sum().backward()
+        results.append([out, *grads(model)])
+    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-3)
