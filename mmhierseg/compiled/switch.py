@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Optional, TypeVar
 
@@ -57,7 +58,8 @@ def njit(function: Optional[Function] = None, **options) -> Function:
     @functools.cache
     def compiled() -> Callable:
         import numba
-        return numba.njit(cache=True, nogil=True, **options)(function)
+        return numba.njit(cache=True, nogil=True, **options)(
+            _with_compiled_globals(function))
 
     @functools.wraps(function)
     def call(*args):
@@ -66,6 +68,25 @@ def njit(function: Optional[Function] = None, **options) -> Function:
     #: For compiled functions that call this one.
     call.compiled = compiled
     return call
+
+
+def _with_compiled_globals(function: Function) -> Function:
+    """A function that calls what numba made of the functions that it calls.
+
+    It knows these by their global names, which are those of :func:`njit`.
+    """
+    names = function.__globals__
+    callees = {
+        name: names[name].compiled()
+        for name in function.__code__.co_names
+        if callable(getattr(names.get(name), 'compiled', None))
+    }
+    if not callees:
+        return function
+    return types.FunctionType(function.__code__, {
+        **names,
+        **callees
+    }, function.__name__, function.__defaults__)
 
 
 def for_each_image(function: Callable[[int], None], number: int) -> None:

@@ -204,7 +204,8 @@ def first_of_largest(values: Tensor) -> Tensor:
     order = torch.arange(
         values.size(-1), device=values.device, dtype=torch.int32)
     is_largest = values == values.amax(dim=-1, keepdim=True)
-    first = torch.where(is_largest, order, values.size(-1)).amin(dim=-1)
+    # The last one where all are NaN: an index, whatever there is.
+    first = torch.where(is_largest, order, order[-1]).amin(dim=-1)
     return first.long()
 
 

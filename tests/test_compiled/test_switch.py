@@ -43,6 +43,20 @@ def _divide(x, y):
     return x / y
 
 
+@njit
+def _add_twice(x, y):
+    _add(x, y)
+    _add(x, y)
+
+
+@needs_numba
+def test_compiled_functions_call_each_other():
+    x = np.zeros(2)
+    _add_twice(x, 1.5)
+    assert x.tolist() == [3, 3]
+    assert _add_twice.compiled().nopython_signatures
+
+
 @needs_numba
 def test_compiled_functions():
     x = np.arange(3.)
