@@ -116,11 +116,11 @@ def _compare(channels, first, number, prototypes, clusters,
     """Inner products of points with some prototypes, four at a time."""
     done = len(clusters) // 4 * 4
     for i in range(0, done, 4):
-        j, k = clusters[i], clusters[i + 1]
-        l, m = clusters[i + 2], clusters[i + 3]
-        _compare_four(channels, first, number, prototypes[j], prototypes[k],
-                      prototypes[l], prototypes[m], similarity[j],
-                      similarity[k], similarity[l], similarity[m])
+        h, j = clusters[i], clusters[i + 1]
+        k, m = clusters[i + 2], clusters[i + 3]
+        _compare_four(channels, first, number, prototypes[h], prototypes[j],
+                      prototypes[k], prototypes[m], similarity[h],
+                      similarity[j], similarity[k], similarity[m])
     for i in range(done, len(clusters)):
         _compare_one(channels, first, number, prototypes[clusters[i]],
                      similarity[clusters[i]])

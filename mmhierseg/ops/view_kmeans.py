@@ -12,7 +12,6 @@ clusters. Labels are int64, -1 = none.
 from typing import Optional, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .kmeans import cluster_unit_vectors, image_chunks

@@ -39,8 +39,9 @@ class DMoNLoss(nn.Module):
         Args:
             assignment (Tensor): (B, L, K) float in [0, 1], segments in rows.
                 For the collapse term, L must be the same in all processes.
-            adjacency (Tensor): (B, L, L), see
-                :func:`mmhierseg.ops.knn_adjacency`.
+            adjacency (Tensor): (B, n, n), see
+                :func:`mmhierseg.ops.knn_adjacency`; n at most L. Segments
+                after the n-th have no edges.
             padding (Tensor, optional): (B, L) bool, True where there is no
                 segment. Defaults to None: there is one everywhere.
 
@@ -50,7 +51,9 @@ class DMoNLoss(nn.Module):
         Raises:
             ValueError: If shapes do not fit.
         """
-        loss = modularity_loss(assignment, adjacency, padding)
+        nodes = slice(adjacency.size(-1))
+        loss = modularity_loss(assignment[:, nodes], adjacency,
+                               None if padding is None else padding[:, nodes])
         collapse = collapse_loss(assignment, padding)
         loss = (loss + self.collapse_weight * collapse).sum()
         divisor = divisor_of_mean(len(assignment))
