@@ -290,8 +290,10 @@ class HSGHead(BaseModule):
         with torch.autocast(embeddings.device.type, enabled=False):
             views = self._segment(embeddings, segments, kmeans_clusters,
                                   kmeans_iterations)
-            sequences = segment_sequences(views.views, image_index,
-                                          self.pad_length)
+            # Padding is for the statistics of training.
+            sequences = segment_sequences(
+                views.views, image_index,
+                self.pad_length if self.training else None)
             groups = self._group(views, sequences)
         return groups._replace(images=joint_labels(image_index)[0])
 
@@ -312,7 +314,7 @@ class HSGHead(BaseModule):
             segment_positions(encoding, views.labels, len(views.views)))
         fine = self.fine_transformer(
             sequences.pad(views.prototypes), positions, padding,
-            self._num_padding(padding))
+            self._num_padding(padding), sequences.longest)
         probability = fine.logits.softmax(dim=1)
         # Each segment counts once, whatever its size is.
         members = F.one_hot(probability.argmax(dim=1), fine.logits.size(1))
