@@ -60,17 +60,18 @@ def _mark_image(weight, views, k, adjacency):
 @njit(fastmath={'nnan', 'nsz'})  # pragma: no cover
 def _keep_heaviest(weights, k):
     """Replace weights by 1 where they are among the k largest, else by 0."""
+    zero = weights.dtype.type(0)
     least = weights.dtype.type(np.inf)
     missing = k
     for _ in range(k):
         # The largest of those that are below, and how many there are of it.
-        largest = weights.dtype.type(0)
-        for weight in weights:
-            below = weight if weight < least else weights.dtype.type(0)
+        largest = zero
+        for p in range(len(weights)):
+            below = weights[p] if weights[p] < least else zero
             largest = below if below > largest else largest
         least = largest
-        for weight in weights:
-            missing -= weight == largest
+        for p in range(len(weights)):
+            missing -= weights[p] == largest
         if missing <= 0 or largest <= 0:
             break
     for p in range(len(weights)):

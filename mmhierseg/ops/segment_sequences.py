@@ -42,7 +42,7 @@ class SegmentSequences(NamedTuple):
         """
         batch, length = self.padding.shape
         sequences = rows.new_zeros(batch * length, rows.size(1))
-        sequences = sequences.index_copy(0, self.slots, rows)
+        sequences.index_copy_(0, self.slots, rows)
         return sequences.view(batch, length, -1)
 
     def unpad(self, sequences: Tensor) -> Tensor:
