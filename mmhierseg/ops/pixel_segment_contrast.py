@@ -24,6 +24,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .contrast_positives import (
+    slope_of_positives,
+    sum_few_positives,
+    sum_positives,
+)
 from .relabel import joint_labels
 
 #: Similarities of a block in float32: 4 MiB, which caches of CPUs hold, or
@@ -120,10 +125,11 @@ class _Contrast(torch.autograd.Function):
         for rows, similarity, own_similarity in _blocks(
                 pixels, prototypes, own, concentration, block_size):
             largest, others, scale = _softmax_(similarity)
-            positive, only = _positives(similarity, largest, labels, own[rows])
+            positive, only = sum_positives(similarity, largest, labels,
+                                           own[rows])
             rare = only.any(dim=0).nonzero().squeeze(1)
             if len(rare):
-                positive[:, rare], only[:, rare] = _few_positives(
+                positive[:, rare], only[:, rare] = sum_few_positives(
                     concentration * pixels[rows][rare], prototypes, labels,
                     own[rows][rare], own_similarity[rare])
             total = torch.where(
@@ -158,7 +164,7 @@ class _Contrast(torch.autograd.Function):
                 if slope is not None:
                     grad_prototypes += (concentration * factor) * slope
             for rows in _row_blocks(pixels, prototypes, block_size):
-                columns, slope = _slope_of_positives(
+                columns, slope = slope_of_positives(
                     concentration * pixels[rows], prototypes, own[rows],
                     labels, positives[:, rows], alone[:, rows],
                     own_share[:, rows], grad)
@@ -242,72 +248,6 @@ def _softmax_(similarity: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     total = similarity.sub_(largest[:, None]).exp_().sum(dim=1)
     return (largest, total.log() + largest,
             torch.where(total > 0, 1 / total, 0))
-
-
-def _positives(exponentials: Tensor, largest: Tensor, labels: Tensor,
-               own: Tensor) -> Tuple[Tensor, Tensor]:
-    """(L, r) log of the sums over positives, and where they may be wrong.
-
-    There they are too small beside the others for float32, or there are none.
-    """
-    columns = _same_labels(labels, own)
-    exponentials = exponentials[:, columns]
-    sums = torch.stack([
-        torch.where(names[columns] == names[own, None], exponentials,
-                    0).sum(dim=1) for names in labels
-    ])
-    # A rounding error of 1 in 10^8 of this is not denormal yet.
-    least = 1e8 * torch.finfo(sums.dtype).tiny
-    return sums.log() + largest, sums < least
-
-
-def _few_positives(pixels: Tensor, prototypes: Tensor, labels: Tensor,
-                   own: Tensor,
-                   own_similarity: Tensor) -> Tuple[Tensor, Tensor]:
-    """(L, r) log of the sums over positives, and where that is the own one.
-
-    Exact whatever there is beside them; of few pixels, which are multiplied
-    by kappa.
-    """
-    columns = _same_labels(labels, own)
-    similarity = pixels @ prototypes[columns].t()
-    similarity.masked_fill_(columns == own[:, None], -torch.inf)
-    positives = torch.stack([
-        torch.where(names[columns] == names[own, None], similarity,
-                    -torch.inf).logsumexp(dim=1) for names in labels
-    ])
-    alone = positives == -torch.inf
-    return torch.where(alone, own_similarity, positives), alone
-
-
-def _slope_of_positives(pixels: Tensor, prototypes: Tensor, own: Tensor,
-                        labels: Tensor, positives: Tensor, alone: Tensor,
-                        own_share: Tensor,
-                        grad: Tensor) -> Tuple[Tensor, Tensor]:
-    """Of -log(pos), and of what the own segment has in log(pos + neg).
-
-    Returns:
-        Tuple[Tensor, Tensor]: (n,) prototypes that it is not zero for, and
-        (r, n) gradients by the similarities with these.
-    """
-    columns = _same_labels(labels, own)
-    similarity = pixels @ prototypes[columns].t()
-    is_own = columns == own[:, None]
-    # The own segment is a positive only if there is no other.
-    at_own = grad @ (own_share - alone.to(grad.dtype))
-    slope = torch.where(is_own, at_own[:, None], 0)
-    for names, positive, only, weight in zip(labels, positives, alone, grad):
-        same = (names[columns] == names[own, None]) & ~is_own
-        share = (similarity - positive[:, None]).exp_().mul_(weight)
-        slope -= torch.where(same & ~only[:, None], share, 0)
-    return columns, slope
-
-
-def _same_labels(labels: Tensor, own: Tensor) -> Tensor:
-    """Prototypes with the label of some row in one of the sets, (n,)."""
-    wanted = torch.zeros_like(labels, dtype=torch.bool)
-    wanted.scatter_(1, labels[:, own], True)
-    return wanted.gather(1, labels).any(dim=0).nonzero().squeeze(1)
 
 
 def _check(pixels: Tensor, segments: Tensor, prototypes: Tensor,

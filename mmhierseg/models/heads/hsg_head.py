@@ -290,10 +290,8 @@ class HSGHead(BaseModule):
         with torch.autocast(embeddings.device.type, enabled=False):
             views = self._segment(embeddings, segments, kmeans_clusters,
                                   kmeans_iterations)
-            # Padding is for the statistics of training.
-            sequences = segment_sequences(
-                views.views, image_index,
-                self.pad_length if self.training else None)
+            sequences = segment_sequences(views.views, image_index,
+                                          self.pad_length)
             groups = self._group(views, sequences)
         return groups._replace(images=joint_labels(image_index)[0])
 
