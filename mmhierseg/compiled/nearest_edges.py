@@ -19,7 +19,7 @@ def mark_nearest(weight: Tensor, views: Tensor, k: int,
     to itself unless it is alone.
 
     Args:
-        weight (Tensor): (B, n, n) float on the CPU, at least 0.
+        weight (Tensor): (B, n, n) float on the CPU, at least 0; contiguous.
         views (Tensor): (B, n) int64, view of each node, -1 for padding.
         k (int): Edges of a node to each view, at least 1.
         adjacency (Tensor): (B, L, L) of zeros; becomes 1 where there is an
@@ -27,6 +27,9 @@ def mark_nearest(weight: Tensor, views: Tensor, k: int,
     """
     heavy, names, edges = (
         values.numpy() for values in (weight, views.contiguous(), adjacency))
+    # Numbers that are not negative are in the order of their bits, and loops
+    # over integers are vectorised as those over floats are not.
+    heavy = heavy.view(f'i{heavy.itemsize}')
 
     def mark(index: int) -> None:
         _mark_image(heavy[index], names[index], k, edges[index])
@@ -55,27 +58,26 @@ def _mark_image(weight, views, k, adjacency):
             adjacency[i, nodes[p]] = row[p]
 
 
-# Without NaN in the comparisons, loops over them are vectorised; what becomes
-# of a NaN is of no matter then, the losses are NaN with it.
-@njit(fastmath={'nnan', 'nsz'})  # pragma: no cover
+@njit  # pragma: no cover
 def _keep_heaviest(weights, k):
     """Replace weights by 1 where they are among the k largest, else by 0."""
-    zero = weights.dtype.type(0)
-    least = weights.dtype.type(np.inf)
-    missing = k
+    integer = weights.dtype.type
+    least, missing = integer(np.iinfo(weights.dtype).max), integer(k)
     for _ in range(k):
         # The largest of those that are below, and how many there are of it.
-        largest = zero
+        largest = integer(0)
         for p in range(len(weights)):
-            below = weights[p] if weights[p] < least else zero
-            largest = below if below > largest else largest
+            below = weights[p] if weights[p] < least else integer(0)
+            largest = max(below, largest)
         least = largest
         for p in range(len(weights)):
-            missing -= weights[p] == largest
+            missing -= integer(weights[p] == largest)
         if missing <= 0 or largest <= 0:
             break
+    # Those of no weight are not among them.
+    least = max(least, integer(1))
     for p in range(len(weights)):
-        weights[p] = (weights[p] >= least) & (weights[p] > 0)
+        weights[p] = weights[p] >= least
 
 
 @njit  # pragma: no cover

@@ -51,9 +51,12 @@ class DMoNLoss(nn.Module):
         Raises:
             ValueError: If shapes do not fit.
         """
-        nodes = slice(adjacency.size(-1))
-        loss = modularity_loss(assignment[:, nodes], adjacency,
-                               None if padding is None else padding[:, nodes])
+        if padding is not None and padding.shape == assignment.shape[:2]:
+            # Once for both; what does not fit is told by the functions.
+            assignment = assignment.masked_fill(padding[..., None], 0)
+            padding = None
+        loss = modularity_loss(assignment[:, :adjacency.size(-1)], adjacency,
+                               padding)
         collapse = collapse_loss(assignment, padding)
         loss = (loss + self.collapse_weight * collapse).sum()
         divisor = divisor_of_mean(len(assignment))
