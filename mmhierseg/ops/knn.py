@@ -155,19 +155,21 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
 def _merge(found: _Found, cosines: Tensor, start: int, k: int) -> _Found:
     """The k nearest so far, and of a block that begins at ``start``."""
     best, index = found
-    above = best[:, -1:] if best.size(1) == k else None
-    values, columns = _largest(cosines, k, above)
-    if not values.size(1):
-        return found
+    complete = best.size(1) == k
+    rows, values, columns = _largest(cosines, k,
+                                     best[:, -1:] if complete else None)
     # Of equal ones the earlier, from the blocks before, stay in front.
-    best, places = _first_largest(
-        torch.cat([best, values], dim=1), min(k,
-                                              best.size(1) + values.size(1)))
-    return best, torch.cat([index, columns + start], dim=1).gather(1, places)
+    values = torch.cat([best[rows], values], dim=1)
+    columns = torch.cat([index[rows], columns + start], dim=1)
+    values, places = _first_largest(values, min(k, values.size(1)))
+    columns = columns.gather(1, places)
+    if not complete:
+        return values, columns
+    return best.index_copy(0, rows, values), index.index_copy(0, rows, columns)
 
 
 def _largest(values: Tensor, k: int,
-             above: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+             above: Optional[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
     """The k largest of each row, falling; the first of equal ones first.
 
     They lie in the k groups of neighbouring columns with the largest maxima,
@@ -176,36 +178,41 @@ def _largest(values: Tensor, k: int,
     Args:
         values (Tensor): (q, n) of them.
         k (int): How many.
-        above (Tensor, optional): (q, 1), only larger ones are needed, so that
-            fewer groups do. Defaults to None: there is no such limit.
+        above (Tensor, optional): (q, 1), only larger ones are needed. None:
+            there is no such limit.
 
     Returns:
-        Tuple[Tensor, Tensor]: Values and columns, both (q, at most k). What
-        is not above the limit may be among them, or missing.
+        Tuple[Tensor, Tensor, Tensor]: (r,) rows that have some that are
+        needed; (r, at most k) values and columns. Some that are not needed
+        may be among them, or missing.
     """
     k = min(k, values.size(1))
     short = -values.size(1) % _GROUP
     padded = F.pad(values, (0, short), value=-torch.inf) if short else values
     maxima = padded.unflatten(1, (-1, _GROUP)).amax(dim=2)
     number = k
+    rows = torch.arange(len(values), device=values.device)
     if above is not None:
         # Not ">": NaN is larger than everything.
-        number = min(k, int((~(maxima <= above)).sum(dim=1).max()))
+        counts = (~(maxima <= above)).sum(dim=1)
+        rows = counts.nonzero().squeeze(1)
+        number = min(k, int(counts.max()))
+        maxima = maxima[rows]
     if maxima.size(1) <= number:
-        return _first_largest(values, k)
+        return rows, *_first_largest(values[rows], k)
     groups = maxima.topk(number, dim=1).indices.sort(dim=1).values
     columns = groups[..., None] * _GROUP + torch.arange(
         _GROUP, device=values.device)
     columns = columns.flatten(1)
-    top, places = _first_largest(
-        padded.gather(1, columns), min(k, columns.size(1)))
+    some = padded.flatten()[rows[:, None] * padded.size(1) + columns]
+    top, places = _first_largest(some, min(k, columns.size(1)))
     columns = columns.gather(1, places)
     if number == k:
         # With equal maxima, a group with as large a value may be missing.
         cut = (maxima >= top[:, -1:]).sum(dim=1) > k
         if bool(cut.any()):
-            top[cut], columns[cut] = _first_largest(values[cut], k)
-    return top, columns
+            top[cut], columns[cut] = _first_largest(values[rows[cut]], k)
+    return rows, top, columns
 
 
 def _first_largest(values: Tensor, k: int) -> Tuple[Tensor, Tensor]:

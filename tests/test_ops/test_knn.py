@@ -68,7 +68,8 @@ def test_largest_are_those_of_a_stable_sort(k, width, num_values):
     generator = torch.Generator().manual_seed(width)
     values = torch.randint(
         num_values, (9, width), generator=generator).float()
-    top, columns = knn._largest(values, k)
+    rows, top, columns = knn._largest(values, k, None)
+    assert rows.tolist() == list(range(9))
     wanted, order = values.sort(dim=1, descending=True, stable=True)
     assert torch.equal(top, wanted[:, :k])
     assert torch.equal(columns, order[:, :k])
