@@ -19,10 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Similarities of a block, 64 MiB in float32.
-_QUERIES, _ENTRIES = 1024, 16384
+from mmhierseg.compiled.products import multiply
+
+#: Similarities of a block, 16 MiB in float32: memory that is kept by the C
+#: library, not cleared by the system each time.
+_QUERIES, _ENTRIES = 512, 8192
 #: Blocks of queries that go through the bank together.
-_TOGETHER = 16
+_TOGETHER = 32
 #: Columns of a block that are first looked at together.
 _GROUP = 32
 
@@ -129,10 +132,6 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
         parts = F.normalize(queries.to(dtype), dim=1).split(_QUERIES)
         found: List[_Found] = [(part[:, :0], part.new_empty(
             len(part), 0, dtype=torch.int64)) for part in parts]
-        # One block for all similarities: new memory would have to be cleared
-        # by the system each time, half as long as they take.
-        memory = parts[0].new_empty(
-            len(parts[0]) * min(_ENTRIES, bank.size(0)))
         for start in range(0, bank.size(0), _ENTRIES):
             if order is None:
                 block = bank[start:start + _ENTRIES]
@@ -140,10 +139,8 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
                 block = bank[order[start:start + _ENTRIES]]
             block = F.normalize(block.to(dtype), dim=1)
             for place, part in enumerate(parts):
-                shape = len(part), len(block)
-                cosines = memory[:shape[0] * shape[1]].view(shape)
-                torch.mm(part, block.t(), out=cosines)
-                found[place] = _merge(found[place], cosines, start, k)
+                found[place] = _merge(found[place], multiply(part, block),
+                                      start, k)
     best, index = (torch.cat(part) for part in zip(*found))
     # A NaN is the largest of all, so none is lost on the way.
     if bool(best.isnan().any()):

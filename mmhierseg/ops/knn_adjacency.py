@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmhierseg.compiled import use_compiled
 from mmhierseg.compiled.nearest_edges import mark_nearest
+from mmhierseg.compiled.products import multiply
 
 from .checks import check_tokens
 from .relabel import compact_labels
@@ -104,7 +105,11 @@ def _mark_edges(features: Tensor, k: int, views: Tensor,
 
 def _weights(features: Tensor) -> Tensor:
     with torch.autocast(features.device.type, enabled=False):
-        return (SCALE * features @ features.transpose(1, 2)).exp_()
+        if features.device.type != 'cpu':
+            return (SCALE * features @ features.transpose(1, 2)).exp_()
+        # One image after the other: no slower, and faster by oneDNN.
+        products = [multiply(SCALE * rows, rows) for rows in features]
+        return torch.stack(products).exp_()
 
 
 def _kth_largest(weight: Tensor, k: int, views: Tensor) -> Tensor:

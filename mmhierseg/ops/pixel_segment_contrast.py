@@ -24,6 +24,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from mmhierseg.compiled.products import add_product_, multiply
+
 from .contrast_positives import (
     slope_of_positives,
     sum_few_positives,
@@ -31,9 +33,9 @@ from .contrast_positives import (
 )
 from .relabel import joint_labels
 
-#: Similarities of a block in float32: 4 MiB, which caches of CPUs hold, or
+#: Similarities of a block in float32: 8 MiB, which caches of CPUs hold, or
 #: 64 MiB, which keep a GPU busy.
-CPU_BLOCK, GPU_BLOCK = 2**20, 2**24
+CPU_BLOCK, GPU_BLOCK = 2**21, 2**24
 #: Rows of a block on a CPU, at most: enough for products at full speed, and
 #: few enough to be of one or two images, whose prototypes are the positives.
 _CPU_ROWS = 256
@@ -62,7 +64,7 @@ def pixel_segment_contrast(pixels: Tensor,
         num_pixels (float | Tensor, optional): What the sum over pixels is
             divided by. Defaults to None: P, or 1 where there is no pixel.
         block_size (int, optional): Similarities that are in memory at once
-            (one row of them always is). Defaults to None: 2**20 on a CPU,
+            (one row of them always is). Defaults to None: 2**21 on a CPU,
             2**24 elsewhere.
 
     Returns:
@@ -162,7 +164,7 @@ class _Contrast(torch.autograd.Function):
             grad_prototypes = torch.zeros_like(prototypes)
             for factor, slope in zip((common, *-grad), at_prototypes):
                 if slope is not None:
-                    grad_prototypes += (concentration * factor) * slope
+                    grad_prototypes += (concentration * factor) * slope.t()
             for rows in _row_blocks(pixels, prototypes, block_size):
                 columns, slope = slope_of_positives(
                     concentration * pixels[rows], prototypes, own[rows],
@@ -180,7 +182,7 @@ class _Slopes:
 
     Attributes:
         at_pixels (Tensor): (P, D), those by the pixels, over kappa.
-        at_prototypes (List[Tensor | None]): (N, D), those by the prototypes,
+        at_prototypes (List[Tensor | None]): (D, N), those by the prototypes,
             summed over the pixels; and for each set of labels summed over
             those whose own segment is the positive, times its share in
             pos + neg, None where there are none.
@@ -190,26 +192,29 @@ class _Slopes:
         self.pixels, self.prototypes = pixels, prototypes
         self.at_pixels = torch.empty_like(pixels)
         self.at_prototypes: List[Optional[Tensor]] = [
-            torch.zeros_like(prototypes), *sets * [None]
+            prototypes.new_zeros(prototypes.shape[::-1]), *sets * [None]
         ]
 
     def add(self, rows: slice, exponentials: Tensor, scale: Tensor,
             own_share: Tensor, alone: Tensor) -> None:
         """Take in a block: (r, N), (r,) what they are times, (L, r) twice."""
-        torch.mm(exponentials, self.prototypes, out=self.at_pixels[rows])
-        self.at_pixels[rows] *= scale[:, None]
-        pixels = self.pixels[rows] * scale[:, None]
+        torch.mul(
+            multiply(exponentials, self.prototypes.t()),
+            scale[:, None],
+            out=self.at_pixels[rows])
+        # As columns: the products are faster.
+        pixels = (self.pixels[rows] * scale[:, None]).t().contiguous()
         slopes = self.at_prototypes
-        slopes[0].addmm_(exponentials.t(), pixels)
+        add_product_(slopes[0], pixels, exponentials.t())
         for place, (share, only) in enumerate(zip(own_share, alone), 1):
             # Few, where views overlap.
             index = only.nonzero().squeeze(1)
             if not len(index):
                 continue
             if slopes[place] is None:
-                slopes[place] = torch.zeros_like(self.prototypes)
-            slopes[place].addmm_(exponentials[index].t(),
-                                 pixels[index] * share[index, None])
+                slopes[place] = torch.zeros_like(slopes[0])
+            add_product_(slopes[place], pixels[:, index] * share[index],
+                         exponentials[index].t())
 
 
 def _row_blocks(pixels: Tensor, prototypes: Tensor,
@@ -227,7 +232,7 @@ def _blocks(pixels: Tensor, prototypes: Tensor, own: Tensor,
             block_size: int) -> Iterator[Tuple[slice, Tensor, Tensor]]:
     """Rows, their similarities without the own ones, and those, (r,)."""
     for rows in _row_blocks(pixels, prototypes, block_size):
-        similarity = (concentration * pixels[rows]) @ prototypes.t()
+        similarity = multiply(concentration * pixels[rows], prototypes)
         column = own[rows, None]
         own_similarity = similarity.gather(1, column).squeeze(1)
         yield rows, similarity.scatter_(1, column,
