@@ -36,7 +36,8 @@ def cluster_views(embeddings: Tensor,
             whatever their embeddings are. Defaults to None: all take part.
 
     Returns:
-        Tensor: (V, h, w) int64 in [-1, K - 1], -1 where ignored.
+        Tensor: (V, h, w) int64 in [-1, K - 1], -1 where ignored and nowhere
+        else. A view with NaN where it is not ignored has meaningless clusters.
 
     Raises:
         TypeError: If ``ignored`` is not bool.
