@@ -120,6 +120,8 @@ def split_centroids(batch: Batch) -> Tuple[Tensor, Tensor]:
 def _to(item: Any, device: str) -> Any:
     if isinstance(item, tuple):
         return type(item)(*(_to(part, device) for part in item))
+    if not isinstance(item, Tensor):
+        return item
     moved = item.detach().to(device)
     return moved.requires_grad_(item.requires_grad)
 

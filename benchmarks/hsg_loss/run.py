@@ -1,8 +1,9 @@
 """Time and peak memory of HSG's k-means and losses as batches grow.
 
-Prints a table, against the same written down as the formulas are::
+Prints a table, against the same written down as the formulas are, and one of
+the contrast in several processes; draws curves::
 
-    python benchmarks/hsg_loss/run.py
+    python benchmarks/hsg_loss/run.py --png growth.png
 
 What the numbers mean and what they were last: ``benchmarks/README.md``.
 """
@@ -25,7 +26,9 @@ from benchmarks.common.report import README, replace_section, write_json
 from benchmarks.common.timing import take_turns
 from benchmarks.hsg_loss import work, written_out
 from benchmarks.hsg_loss.batch import Batch, make_batch
-from benchmarks.hsg_loss.tables import to_markdown
+from benchmarks.hsg_loss.picture import draw
+from benchmarks.hsg_loss.ranks import measure_ranks
+from benchmarks.hsg_loss.tables import ranks_to_markdown, to_markdown
 from mmhierseg.utils.errors import CommandError, run_command
 
 VERSIONS = {'package': work, 'written out': written_out}
@@ -51,10 +54,15 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=torch.get_num_threads(),
                         help='threads of PyTorch on the CPU')
     parser.add_argument('--repeats', type=int, default=3, help='rounds')
-    parser.add_argument('--matrix-limit', type=float, default=300.,
+    parser.add_argument('--matrix-limit', type=float, default=600.,
                         help='MiB of a matrix of pixels x prototypes up to '
                         'which the contrast that is written out is run; it '
                         'takes some twenty of them')
+    parser.add_argument('--ranks', nargs='*', type=int, default=[1, 2],
+                        help='numbers of processes that share a contrast on '
+                        'the CPU, of one thread each, with the smallest '
+                        'number of --images each; none: leave it out')
+    parser.add_argument('--png', type=Path, help='picture to draw')
     parser.add_argument('--out', type=Path, help='JSON file to write')
     parser.add_argument('--update-readme', action='store_true',
                         help='put the table into benchmarks/README.md')
@@ -63,8 +71,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         if getattr(args, name) < 1:
             raise CommandError(f'--{name} must be at least 1, got '
                                f'{getattr(args, name)}')
-    if min(args.images) < 1:
-        raise CommandError(f'--images must be at least 1, got {args.images}')
+    for name in ('images', 'ranks'):
+        if min(getattr(args, name), default=1) < 1:
+            raise CommandError(f'--{name} must be at least 1, got '
+                               f'{getattr(args, name)}')
     if args.device == 'cuda' and not torch.cuda.is_available():
         raise CommandError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
@@ -135,9 +145,18 @@ def main(argv: Optional[List[str]] = None) -> None:
         f'{args.channels} channels; {args.repeats} rounds',
         to_markdown(results)
     ])
+    ranks = [] if args.device == 'cuda' else measure_ranks(
+        args.ranks, min(args.images), args.size, args.channels, args.regions,
+        args.repeats)
+    if ranks:
+        text += (f'\n\nThe contrast with {min(args.images)} images in each '
+                 f'process:\n\n{ranks_to_markdown(ranks)}')
     print(text)
     if args.out is not None:
-        write_json(args.out, dict(machine=machine, results=results))
+        write_json(args.out,
+                   dict(machine=machine, results=results, ranks=ranks))
+    if args.png is not None:
+        draw(results, ranks, args.png)
     if args.update_readme:
         replace_section(
             README, 'losses of HSG on '

@@ -52,9 +52,10 @@ def grouping(batch: Batch) -> Tensor:
         groups, and contrast of their centroids.
     """
     sequences = batch.sequences
+    places = slice(sequences.longest)
     adjacency = knn_adjacency(
-        sequences.pad(batch.views.prototypes), NEIGHBOURS, sequences.padding,
-        sequences.views)
+        sequences.pad(batch.views.prototypes)[:, places], NEIGHBOURS,
+        sequences.padding[:, places], sequences.views[:, places])
     dmon, centroid_contrast = DMoNLoss(), CentroidContrastLoss(KAPPA)
     losses = [
         dmon(logits.softmax(dim=1).transpose(1, 2), adjacency,

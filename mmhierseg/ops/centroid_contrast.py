@@ -51,8 +51,10 @@ def centroid_contrast(centroids: Tensor,
             f'{tuple(all_centroids.shape)} and {first}')
     dtype = torch.promote_types(centroids.dtype, torch.float32)
     with torch.autocast(centroids.device.type, enabled=False):
-        logits = concentration * F.normalize(
-            centroids.to(dtype), dim=1) @ F.normalize(
-                all_centroids.to(dtype), dim=1).t()
+        unit = F.normalize(centroids.to(dtype), dim=1)
+        # The same ones need not be normalised again.
+        everything = unit if all_centroids is centroids else F.normalize(
+            all_centroids.to(dtype), dim=1)
+        logits = concentration * unit @ everything.t()
     own = first + torch.arange(len(centroids), device=centroids.device)
     return F.cross_entropy(logits, own, reduction='none')

@@ -7,21 +7,32 @@ and ones on a GPU, where additions by index would be atomic, and additions by
 index on a CPU, where they are in order and 2 to 30 times faster (16 to 288
 clusters of 130 channels).
 
+On a GPU all images are grouped in one pass, which never waits for the host.
+On a CPU it is few at a time, which caches hold, until none of their points
+moves any more; with numba by a compiled twin, whose results are the same but
+for points that are as far from two clusters to the last digits.
+
 Legend: B images, N points, K clusters, C channels. Labels are int64, -1 =
 none.
 """
 
-from typing import Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmhierseg.compiled import use_compiled
+from mmhierseg.compiled.kmeans import cluster_images
+
 from .checks import check_tokens
 from .knn import first_of_largest
 
 #: Points of an image that are compared with all clusters at once.
-_POINTS = 65536
+_POINTS = 16384
+#: Numbers in the features of the images that a CPU groups at a time, 4 MiB in
+#: float32: 10 views of 28 x 28 with 128 channels.
+_CHUNK = 2**20
 
 
 @torch.no_grad()
@@ -66,18 +77,67 @@ def spherical_kmeans(features: Tensor,
         raise ValueError('`num_iterations` must be at least 1, got '
                          f'{num_iterations}')
     dtype = torch.promote_types(features.dtype, torch.float32)
-    with torch.autocast(features.device.type, enabled=False):
-        unit = F.normalize(features.to(dtype), dim=2).contiguous()
+    result = torch.empty_like(labels)
+    for images in image_chunks(features):
+        unit = F.normalize(features[images].to(dtype), dim=2)
+        result[images] = cluster_unit_vectors(
+            unit, labels[images], num_clusters, num_iterations,
+            None if empty is None else empty[images])
+    return result
+
+
+def image_chunks(features: Tensor) -> Iterator[slice]:
+    """Images that are grouped at a time: all of them, but on a CPU.
+
+    Args:
+        features (Tensor): (B, ...) of them.
+
+    Yields:
+        slice: Of the images.
+    """
+    step = max(len(features), 1)
+    if features.device.type == 'cpu' and features.numel():
+        step = max(_CHUNK // features[0].numel(), torch.get_num_threads())
+    for start in range(0, len(features), step):
+        yield slice(start, start + step)
+
+
+def cluster_unit_vectors(points: Tensor,
+                         labels: Tensor,
+                         num_clusters: int,
+                         num_iterations: int,
+                         empty: Optional[Tensor] = None) -> Tensor:
+    """:func:`spherical_kmeans` of features of unit length, all at once.
+
+    Args:
+        points (Tensor): (B, N, C) float32 or wider.
+        labels (Tensor): As there.
+        num_clusters (int): As there.
+        num_iterations (int): As there.
+        empty (Tensor, optional): As there. Defaults to None.
+
+    Returns:
+        Tensor: (B, N) int64.
+    """
+    if empty is not None:
+        labels = labels.masked_fill(empty, -1)
+        # Whatever is there, even NaN: sums are products with zeros.
+        points = points.masked_fill(empty[..., None], 0)
+    if use_compiled(points):
+        return cluster_images(points, labels, num_clusters, num_iterations,
+                              empty)
+    points = points.contiguous()
+    for _ in range(num_iterations):
+        with torch.autocast(points.device.type, enabled=False):
+            sums, sizes = sum_by_label(points, labels, num_clusters)
+            found = nearest_prototype(points, F.normalize(sums, dim=2),
+                                      sizes == 0)
         if empty is not None:
-            labels = labels.masked_fill(empty, -1)
-            # Whatever is there, even NaN: sums are products with zeros.
-            unit = unit.masked_fill(empty[..., None], 0)
-        for _ in range(num_iterations):
-            sums, sizes = sum_by_label(unit, labels, num_clusters)
-            labels = nearest_prototype(unit, F.normalize(sums, dim=2),
-                                       sizes == 0)
-            if empty is not None:
-                labels = labels.masked_fill(empty, -1)
+            found = found.masked_fill(empty, -1)
+        # A GPU would have to be waited for.
+        if points.device.type == 'cpu' and torch.equal(found, labels):
+            break
+        labels = found
     return labels
 
 
@@ -107,10 +167,11 @@ def nearest_prototype(features: Tensor,
     labels = []
     # In blocks: the points may be all pixels of an image.
     for points in features.split(_POINTS, dim=1):
-        similarity = points @ prototypes.transpose(1, 2)
+        # Points last: over the others, reductions are 5 times as fast.
+        similarity = prototypes @ points.transpose(1, 2)
         if empty is not None:
-            similarity.masked_fill_(empty[:, None], -torch.inf)
-        labels.append(first_of_largest(similarity))
+            similarity.masked_fill_(empty[..., None], -torch.inf)
+        labels.append(first_of_largest(similarity.transpose(1, 2)))
     labels = torch.cat(labels, dim=1)
     if empty is not None:
         labels = labels.masked_fill(empty.all(dim=1, keepdim=True), -1)

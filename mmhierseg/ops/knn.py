@@ -7,20 +7,30 @@ neighbours have among the segments of a training set (HSG, Ke et al., CVPR
 The Q x M similarities are never all there: both sides go in blocks, and of
 each block only the k best of every query are kept. Memory beside the bank
 itself is a block of similarities and a block of the bank, whatever Q and M.
+Once a query has k neighbours, a block is looked at only where it has nearer
+ones, so that the products are most of the time.
 
 Legend: Q queries, M entries of the bank, C channels, K classes.
 """
 
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Similarities of a block, 64 MiB in float32.
-_QUERIES, _ENTRIES = 1024, 16384
+from mmhierseg.compiled.products import multiply
+
+#: Similarities of a block, 16 MiB in float32: memory that is kept by the C
+#: library, not cleared by the system each time.
+_QUERIES, _ENTRIES = 512, 8192
+#: Blocks of queries that go through the bank together.
+_TOGETHER = 32
 #: Columns of a block that are first looked at together.
 _GROUP = 32
+
+#: Cosines (q, at most k), and the places in the bank that they are of.
+_Found = Tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
@@ -67,8 +77,9 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
     else:
         order = None
     result = bank_labels.new_empty(queries.size(0))
-    for start in range(0, queries.size(0), _QUERIES):
-        rows = slice(start, start + _QUERIES)
+    step = _QUERIES * _TOGETHER
+    for start in range(0, queries.size(0), step):
+        rows = slice(start, start + step)
         _, neighbours = _neighbours(queries[rows], bank, order, k)
         result[rows] = _majority(bank_labels[neighbours], num_classes)
     return result
@@ -101,7 +112,8 @@ def knn_search(queries: Tensor, bank: Tensor,
     """
     _check(queries, bank, k)
     found = [
-        _neighbours(block, bank, None, k) for block in queries.split(_QUERIES)
+        _neighbours(block, bank, None, k)
+        for block in queries.split(_QUERIES * _TOGETHER)
     ]
     cosines, rows = (torch.cat(parts) for parts in zip(*found))
     return cosines, rows
@@ -111,26 +123,25 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
                 k: int) -> Tuple[Tensor, Tensor]:
     """Cosines of the k most similar, and their places in the bank's order.
 
-    Of few queries at a time: (q, C) gives (q, k), in float32 or wider.
+    Of not too many queries at a time: (q, C) gives (q, k), in float32 or
+    wider.
     """
     dtype = torch.promote_types(queries.dtype, bank.dtype)
     dtype = torch.promote_types(dtype, torch.float32)
     with torch.autocast(queries.device.type, enabled=False):
-        queries = F.normalize(queries.to(dtype), dim=1)
-        best = queries.new_empty(queries.size(0), 0)
-        index = torch.empty_like(best, dtype=torch.int64)
+        parts = F.normalize(queries.to(dtype), dim=1).split(_QUERIES)
+        found: List[_Found] = [(part[:, :0], part.new_empty(
+            len(part), 0, dtype=torch.int64)) for part in parts]
         for start in range(0, bank.size(0), _ENTRIES):
             if order is None:
                 block = bank[start:start + _ENTRIES]
             else:
                 block = bank[order[start:start + _ENTRIES]]
             block = F.normalize(block.to(dtype), dim=1)
-            values, columns = _largest(queries @ block.t(), k)
-            # Of equal ones the earlier, from the blocks before, stay in
-            # front.
-            best, places = _largest(torch.cat([best, values], dim=1), k)
-            index = torch.cat([index, columns + start], dim=1).gather(
-                1, places)
+            for place, part in enumerate(parts):
+                found[place] = _merge(found[place], multiply(part, block),
+                                      start, k)
+    best, index = (torch.cat(part) for part in zip(*found))
     # A NaN is the largest of all, so none is lost on the way.
     if bool(best.isnan().any()):
         raise ValueError('`queries` and `bank` must be finite, got NaN or '
@@ -138,29 +149,67 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Optional[Tensor],
     return best, index
 
 
-def _largest(values: Tensor, k: int) -> Tuple[Tensor, Tensor]:
+def _merge(found: _Found, cosines: Tensor, start: int, k: int) -> _Found:
+    """The k nearest so far, and of a block that begins at ``start``."""
+    best, index = found
+    complete = best.size(1) == k
+    rows, values, columns = _largest(cosines, k,
+                                     best[:, -1:] if complete else None)
+    # Of equal ones the earlier, from the blocks before, stay in front.
+    values = torch.cat([best[rows], values], dim=1)
+    columns = torch.cat([index[rows], columns + start], dim=1)
+    values, places = _first_largest(values, min(k, values.size(1)))
+    columns = columns.gather(1, places)
+    if not complete:
+        return values, columns
+    return best.index_copy(0, rows, values), index.index_copy(0, rows, columns)
+
+
+def _largest(values: Tensor, k: int,
+             above: Optional[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
     """The k largest of each row, falling; the first of equal ones first.
 
     They lie in the k groups of neighbouring columns with the largest maxima,
     which are found much faster than the values themselves.
+
+    Args:
+        values (Tensor): (q, n) of them.
+        k (int): How many.
+        above (Tensor, optional): (q, 1), only larger ones are needed. None:
+            there is no such limit.
+
+    Returns:
+        Tuple[Tensor, Tensor, Tensor]: (r,) rows that have some that are
+        needed; (r, at most k) values and columns. Some that are not needed
+        may be among them, or missing.
     """
     k = min(k, values.size(1))
     short = -values.size(1) % _GROUP
     padded = F.pad(values, (0, short), value=-torch.inf) if short else values
     maxima = padded.unflatten(1, (-1, _GROUP)).amax(dim=2)
-    if maxima.size(1) <= k:
-        return _first_largest(values, k)
-    groups = maxima.topk(k, dim=1).indices.sort(dim=1).values
+    number = k
+    rows = torch.arange(len(values), device=values.device)
+    if above is not None:
+        # Not ">": NaN is larger than everything.
+        counts = (~(maxima <= above)).sum(dim=1)
+        rows = counts.nonzero().squeeze(1)
+        number = min(k, int(counts.max()))
+        maxima = maxima[rows]
+    if maxima.size(1) <= number:
+        return rows, *_first_largest(values[rows], k)
+    groups = maxima.topk(number, dim=1).indices.sort(dim=1).values
     columns = groups[..., None] * _GROUP + torch.arange(
         _GROUP, device=values.device)
     columns = columns.flatten(1)
-    top, places = _first_largest(padded.gather(1, columns), k)
+    some = padded.flatten()[rows[:, None] * padded.size(1) + columns]
+    top, places = _first_largest(some, min(k, columns.size(1)))
     columns = columns.gather(1, places)
-    # With equal maxima, a group with as large a value may be missing.
-    cut = (maxima >= top[:, -1:]).sum(dim=1) > k
-    if bool(cut.any()):
-        top[cut], columns[cut] = _first_largest(values[cut], k)
-    return top, columns
+    if number == k:
+        # With equal maxima, a group with as large a value may be missing.
+        cut = (maxima >= top[:, -1:]).sum(dim=1) > k
+        if bool(cut.any()):
+            top[cut], columns[cut] = _first_largest(values[rows[cut]], k)
+    return rows, top, columns
 
 
 def _first_largest(values: Tensor, k: int) -> Tuple[Tensor, Tensor]:
@@ -204,7 +253,8 @@ def first_of_largest(values: Tensor) -> Tensor:
     order = torch.arange(
         values.size(-1), device=values.device, dtype=torch.int32)
     is_largest = values == values.amax(dim=-1, keepdim=True)
-    first = torch.where(is_largest, order, values.size(-1)).amin(dim=-1)
+    # The last one where all are NaN: an index, whatever there is.
+    first = torch.where(is_largest, order, order[-1]).amin(dim=-1)
     return first.long()
 
 

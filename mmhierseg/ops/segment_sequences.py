@@ -31,6 +31,10 @@ class SegmentSequences(NamedTuple):
     padding: Tensor
     """(B, L) bool: True where there is no segment."""
 
+    longest: int
+    """Segments of the image that has most, in [1, L]: places from there on
+    are padding in all sequences. (1 where there is no segment at all.)"""
+
     def pad(self, rows: Tensor) -> Tensor:
         """Rows of the segments, (N, C), as sequences (B, L, C), zero-padded.
 
@@ -38,7 +42,7 @@ class SegmentSequences(NamedTuple):
         """
         batch, length = self.padding.shape
         sequences = rows.new_zeros(batch * length, rows.size(1))
-        sequences = sequences.index_copy(0, self.slots, rows)
+        sequences.index_copy_(0, self.slots, rows)
         return sequences.view(batch, length, -1)
 
     def unpad(self, sequences: Tensor) -> Tensor:
@@ -88,7 +92,8 @@ def segment_sequences(views: Tensor,
     image_of_view, batch = joint_labels(image_index)
     images = image_of_view[views]
     counts = torch.bincount(images, minlength=batch)
-    length = max(int(counts.max()), pad_length or 1)
+    longest = max(int(counts.max()), 1)
+    length = max(longest, pad_length or 1)
     # Two stable sorts: by image, and by view within one.
     order = views.argsort(stable=True)
     order = order[images[order].argsort(stable=True)]
@@ -99,4 +104,4 @@ def segment_sequences(views: Tensor,
     view_at = views.new_full((batch * length, ), -1)
     view_at[slots] = views
     view_at = view_at.view(batch, length)
-    return SegmentSequences(slots, images, view_at, view_at < 0)
+    return SegmentSequences(slots, images, view_at, view_at < 0, longest)

@@ -2,8 +2,8 @@
 
 HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by
 [v ; (y, x) - 0.5], the embedding of a pixel and where it is, starting from a
-grid. All views are clustered together, in one batched pass; on a CPU, as many
-at once as its caches hold.
+grid. On a GPU all views are clustered in one batched pass, on a CPU a few at a
+time.
 
 Legend: V views, D channels, h x w pixels of the embedding, K = K_h K_w
 clusters. Labels are int64, -1 = none.
@@ -12,14 +12,12 @@ clusters. Labels are int64, -1 = none.
 from typing import Optional, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from .kmeans import spherical_kmeans
+from .kmeans import cluster_unit_vectors, image_chunks
 
-#: Pixels of several views that a CPU works on at once: features of 130
-#: channels in 2 MiB, which stay in its caches through all iterations.
-_CPU_PIXELS = 4096
+#: What lengths are at least taken for, as in ``F.normalize``.
+_TINY = 1e-12
 
 
 def cluster_views(embeddings: Tensor,
@@ -50,31 +48,20 @@ def cluster_views(embeddings: Tensor,
         >>> cluster_views(embeddings, (1, 2))
         tensor([[[0, 0, 1]]])
     """
-    _check_embeddings(embeddings)
+    _check(embeddings, ignored)
+    if num_iterations < 1:
+        raise ValueError('`num_iterations` must be at least 1, got '
+                         f'{num_iterations}')
     views, _, height, width = embeddings.shape
-    if ignored is None:
-        ignored = torch.zeros(
-            views, height, width, dtype=torch.bool, device=embeddings.device)
-    if ignored.dtype != torch.bool:
-        raise TypeError(f'`ignored` must be bool, got {ignored.dtype}')
-    if ignored.shape != (views, height, width):
-        raise ValueError(
-            f'`ignored` must have shape {(views, height, width)}, that of '
-            f'the embeddings, got {tuple(ignored.shape)}')
     start = _grid(height, width, grid_size, embeddings.device).flatten()
-    step = views
-    if embeddings.device.type == 'cpu':
-        step = max(_CPU_PIXELS // (height * width), 1)
-    labels = torch.cat([
-        spherical_kmeans(
-            location_features(some), start.expand(len(some), -1),
-            grid_size[0] * grid_size[1], num_iterations, out.flatten(1))
-        for some, out in zip(embeddings.detach().split(step),
-                             ignored.split(step))
-    ]).view(views, height, width)
-    # NaN is like nothing; the pixels stay, so that losses show it.
-    labels = labels.clamp(0, grid_size[0] * grid_size[1] - 1)
-    return labels.masked_fill(ignored, -1)
+    labels = start.new_empty(views, height * width)
+    for some in image_chunks(embeddings):
+        features = location_features(embeddings[some].detach())
+        labels[some] = cluster_unit_vectors(
+            features, start.expand(len(features), -1),
+            grid_size[0] * grid_size[1], num_iterations,
+            None if ignored is None else ignored[some].flatten(1))
+    return labels.view(views, height, width)
 
 
 def location_features(embeddings: Tensor) -> Tensor:
@@ -98,26 +85,43 @@ def location_features(embeddings: Tensor) -> Tensor:
         >>> location_features(torch.tensor([[[[3.]], [[4.]]]]))
         tensor([[[ 0.4899,  0.6532, -0.4082, -0.4082]]])
     """
-    _check_embeddings(embeddings)
+    _check(embeddings)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    views, _, height, width = embeddings.shape
-    unit = F.normalize(embeddings.to(dtype).flatten(2), dim=1)
+    _, _, height, width = embeddings.shape
+    embeddings = embeddings.to(dtype).flatten(2)
+    device = embeddings.device
     y, x = (
-        torch.linspace(0, 1, side, dtype=dtype, device=unit.device) - 0.5
+        torch.linspace(0, 1, side, dtype=dtype, device=device) - 0.5
         for side in (height, width))
     location = torch.stack(
         [y[:, None].expand(-1, width), x.expand(height, -1)]).flatten(1)
-    features = torch.cat([unit, location.expand(views, -1, -1)], dim=1)
-    return F.normalize(features, dim=1).transpose(1, 2)
+    # Not by F.normalize: on a CPU its norm over channels, which are far apart
+    # in memory, takes ten times as long.
+    square = embeddings.square().sum(dim=1, keepdim=True)
+    unit = square.clamp(min=_TINY**2).rsqrt()
+    # 1 and the location's, but for embeddings of no length.
+    square = square * unit.square() + location.square().sum(dim=0)
+    shrink = square.clamp(min=_TINY**2).rsqrt()
+    return torch.cat([embeddings * (unit * shrink), location * shrink],
+                     dim=1).transpose(1, 2)
 
 
-def _check_embeddings(embeddings: Tensor) -> None:
+def _check(embeddings: Tensor, ignored: Optional[Tensor] = None) -> None:
     if not embeddings.is_floating_point():
         raise TypeError('`embeddings` must be floating-point, got '
                         f'{embeddings.dtype}')
     if embeddings.dim() != 4 or 0 in embeddings.shape:
         raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
                          f'them 0, got {tuple(embeddings.shape)}')
+    if ignored is None:
+        return
+    if ignored.dtype != torch.bool:
+        raise TypeError(f'`ignored` must be bool, got {ignored.dtype}')
+    views, _, height, width = embeddings.shape
+    if ignored.shape != (views, height, width):
+        raise ValueError(
+            f'`ignored` must have shape {(views, height, width)}, that of '
+            f'the embeddings, got {tuple(ignored.shape)}')
 
 
 def _grid(height: int, width: int, grid_size: Tuple[int, int],

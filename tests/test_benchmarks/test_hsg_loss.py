@@ -2,10 +2,11 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks.hsg_loss import run, work, written_out
 from benchmarks.hsg_loss.batch import make_batch
-from benchmarks.hsg_loss.tables import to_markdown
+from benchmarks.hsg_loss.tables import ranks_to_markdown, to_markdown
 from mmhierseg.utils.errors import CommandError
 
 
@@ -78,10 +79,20 @@ def test_table_has_dashes_for_what_was_not_run():
         dict(size=size, contrast={'package': one}),
     ]).splitlines()
     assert lines[2:] == [
-        '| k-means | 2 | 1,000 | 24 | 0.5 | 0.1 | 2 | 3.0 | 2 | 3.0 |',
+        '| k-means | 2 | 1,000 | 24 | 0.5 | 0.1 | 2 | 3.0 | 2 | 3.0 '
+        '| 1.0 |',
         '| contrast and gradients | 2 | 1,000 | 24 | 0.5 | 0.1 | 2 | 3.0 | – '
-        '| – |',
+        '| – | – |',
     ]
+
+
+def test_table_of_processes():
+    """The vectors of each are its pixels and the segments of all."""
+    lines = ranks_to_markdown([
+        dict(ranks=2, pixels=1024, prototypes=1024, channels=128,
+             seconds=0.25, peak=5 * 2**20)
+    ]).splitlines()
+    assert lines[2] == '| 2 | 1,024 | 1,024 | 1.0 | 4.0 | 0.25 | 5.0 |'
 
 
 def test_whole_run(tmp_path, capsys):
@@ -90,13 +101,20 @@ def test_whole_run(tmp_path, capsys):
         run.main([
             '--images', '1', '8', '--size', '14', '--channels', '16',
             '--regions', '9', '--repeats', '1', '--threads', '1',
-            '--matrix-limit', '2', '--out', str(tmp_path / 'loss.json')
+            '--matrix-limit', '2', '--out', str(tmp_path / 'loss.json'),
+            '--ranks', '1', '2', '--png', str(tmp_path / 'growth.png')
         ])
     finally:
         torch.set_num_threads(threads)
     assert capsys.readouterr().out.count('| contrast and gradients |') == 2
-    small, large = json.loads(
-        (tmp_path / 'loss.json').read_text())['results']
+    report = json.loads((tmp_path / 'loss.json').read_text())
+    small, large = report['results']
+    one, two = report['ranks']
+    assert one['pixels'] == two['pixels'] == small['size']['pixels']
+    assert one['prototypes'] < two['prototypes']
+    assert 0 < one['peak'] < two['peak']
+    with Image.open(tmp_path / 'growth.png') as picture:
+        assert picture.width > 2 * picture.height
     assert small['size']['pixels'] == 2 * 14 * 14
     # Pixels x prototypes are 64 times as many.
     matrix = 4 * large['size']['pixels'] * large['size']['prototypes']
@@ -111,6 +129,7 @@ def test_whole_run(tmp_path, capsys):
 @pytest.mark.parametrize('option, message', [
     (['--images', '4', '0'], '--images must be at least 1, got'),
     (['--repeats', '0'], '--repeats must be at least 1, got 0'),
+    (['--ranks', '2', '0'], '--ranks must be at least 1, got'),
 ])
 def test_bad_options(option, message):
     with pytest.raises(CommandError, match=message):

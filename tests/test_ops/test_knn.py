@@ -68,7 +68,8 @@ def test_largest_are_those_of_a_stable_sort(k, width, num_values):
     generator = torch.Generator().manual_seed(width)
     values = torch.randint(
         num_values, (9, width), generator=generator).float()
-    top, columns = knn._largest(values, k)
+    rows, top, columns = knn._largest(values, k, None)
+    assert rows.tolist() == list(range(9))
     wanted, order = values.sort(dim=1, descending=True, stable=True)
     assert torch.equal(top, wanted[:, :k])
     assert torch.equal(columns, order[:, :k])
@@ -126,15 +127,15 @@ def test_no_queries():
 def test_memory_is_that_of_blocks(monkeypatch):
     """No matrix larger than a block, nor a copy of a large bank, is made."""
     largest = 0
-    matmul = torch.Tensor.__matmul__
+    product = knn.multiply
 
     def watched(first, second):
         nonlocal largest
-        result = matmul(first, second)
+        result = product(first, second)
         largest = max(largest, result.numel())
         return result
 
-    monkeypatch.setattr(torch.Tensor, '__matmul__', watched)
+    monkeypatch.setattr(knn, 'multiply', watched)
     queries, bank, labels = data(2100, 40000)
     got = knn_retrieve(queries, bank, labels, 20, 5)
     assert got.shape == (2100, )
@@ -205,3 +206,29 @@ def test_search_without_a_query():
 def test_exceptions_of_searching(queries, bank, k, error, message):
     with pytest.raises(error, match=message):
         knn_search(queries, bank, k)
+
+
+@pytest.mark.parametrize('k', [1, 4, 9])
+@pytest.mark.parametrize('order', ['falling', 'rising', 'mixed', 'equal'])
+def test_nearer_ones_of_later_blocks(small_blocks, k, order):
+    """Blocks in which every entry is nearer than all before, none, or some."""
+    cosines = torch.linspace(0.9, -0.9, 60)
+    if order == 'rising':
+        cosines = cosines.flip(0)
+    elif order == 'mixed':
+        generator = torch.Generator().manual_seed(4)
+        cosines = cosines[torch.randperm(60, generator=generator)]
+    elif order == 'equal':
+        cosines = cosines[torch.arange(60) // 20]
+    bank = torch.stack([cosines, (1 - cosines.square()).sqrt()], dim=1)
+    got, rows = knn_search(torch.tensor([[2., 0.]]).expand(9, -1), bank, k)
+    wanted, index = cosines.sort(descending=True, stable=True)
+    torch.testing.assert_close(got, wanted[:k].expand(9, -1))
+    assert torch.equal(rows, index[:k].expand(9, -1))
+
+
+def test_not_a_number_in_a_later_block(small_blocks):
+    bank = torch.ones(60, 3)
+    bank[57, 1] = torch.nan
+    with pytest.raises(ValueError, match='NaN'):
+        knn_search(torch.ones(2, 3), bank, 2)

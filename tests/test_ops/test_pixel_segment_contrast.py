@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -282,3 +284,53 @@ def test_bad_input(change, error, match):
     names = ('pixels', 'segments', 'prototypes', 'labels')
     with pytest.raises(error, match=match):
         pixel_segment_contrast(**{**dict(zip(names, rows())), **change})
+
+
+def test_no_gradient_is_computed_in_vain(monkeypatch):
+    """Only where there is something to differentiate."""
+    pixels, own, prototypes, labels = rows()
+    wanted = pixel_segment_contrast(pixels, own, prototypes, labels)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[pixel_segment_contrast.__module__],
+                      '_Slopes', None)
+        with torch.no_grad():
+            got = pixel_segment_contrast(pixels, own, prototypes, labels)
+        assert torch.equal(got, wanted)
+        got = pixel_segment_contrast(pixels.detach(), own,
+                                     prototypes.detach(), labels)
+        assert torch.equal(got, wanted)
+
+
+def test_gradients_may_be_asked_for_again():
+    pixels, own, prototypes, labels = rows()
+    loss = pixel_segment_contrast(pixels, own, prototypes, labels).sum()
+    first = torch.autograd.grad(loss, (pixels, prototypes), retain_graph=True)
+    assert_same(torch.autograd.grad(loss, (pixels, prototypes)), first)
+
+
+def test_one_similarity_is_computed_once(monkeypatch):
+    """Of all pixels with all prototypes, for all sets of labels."""
+    pixels, own, prototypes, labels = rows(pixels=400, prototypes=300)
+    # A label to each prototype and the next: two columns to a pixel.
+    names = torch.arange(300) // 2
+    own, _ = torch.sort(own)
+    number = 0
+
+    def count(function):
+
+        def counted(*matrices):
+            nonlocal number
+            first, second = matrices[-2:]
+            number += len(first) * first.size(1) * len(second)
+            return function(*matrices)
+
+        return counted
+
+    module = sys.modules[pixel_segment_contrast.__module__]
+    for name in ('multiply', 'add_product_'):
+        monkeypatch.setattr(module, name, count(getattr(module, name)))
+    pixel_segment_contrast(
+        pixels, own, prototypes, names, block_size=3000).backward()
+    # Similarities, and the gradients of pixels and of prototypes.
+    products = 400 * 300 * pixels.size(1)
+    assert number == 3 * products

@@ -54,6 +54,8 @@ def test_length():
     assert segment_sequences(VIEWS, IMAGES, 8).padding.shape == (3, 8)
     # A longer sequence is kept whole.
     assert segment_sequences(VIEWS, IMAGES, 4).padding.shape == (3, 5)
+    for length in (None, 4, 8):
+        assert segment_sequences(VIEWS, IMAGES, length).longest == 5
 
 
 def test_images_without_segments():
@@ -61,6 +63,7 @@ def test_images_without_segments():
     assert sequences.padding.tolist() == [[True, True], [False, False]]
     nothing = segment_sequences(torch.tensor([]).long(), torch.tensor([5, 9]))
     assert nothing.padding.tolist() == [[True], [True]]
+    assert nothing.longest == 1
     assert nothing.pad(torch.zeros(0, 3)).shape == (2, 1, 3)
 
 

@@ -8,7 +8,6 @@ from mmhierseg.ops import (
     cluster_views,
     cut_clusters,
     location_features,
-    view_kmeans,
 )
 
 
@@ -87,25 +86,6 @@ def test_views_do_not_matter_to_each_other():
         alone = cluster_views(embeddings[i:i + 1], (2, 2), 5,
                               ignored[i:i + 1])
         assert torch.equal(together[i:i + 1], alone)
-
-
-@pytest.mark.parametrize('views', [1, 2, 3])
-def test_views_at_once(views, monkeypatch):
-    """On a CPU, all of them, or some after the others."""
-    embeddings = torch.randn(5, 6, 7, 9, dtype=torch.float64)
-    ignored = torch.rand(5, 7, 9) < 0.2
-    masks = (None, ignored)
-    wanted = [cluster_views(embeddings, (2, 2), 5, mask) for mask in masks]
-    monkeypatch.setattr(view_kmeans, '_CPU_PIXELS', views * 63)
-    sizes = []
-    kmeans = view_kmeans.spherical_kmeans
-    monkeypatch.setattr(
-        view_kmeans, 'spherical_kmeans',
-        lambda features, *args: sizes.append(len(features)) or kmeans(
-            features, *args))
-    for mask, labels in zip(masks, wanted):
-        assert torch.equal(cluster_views(embeddings, (2, 2), 5, mask), labels)
-    assert sizes == 2 * {1: [1] * 5, 2: [2, 2, 1], 3: [3, 2]}[views]
 
 
 def test_ignored_pixels_have_no_say():

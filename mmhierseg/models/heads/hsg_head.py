@@ -316,7 +316,7 @@ class HSGHead(BaseModule):
             segment_positions(encoding, views.labels, len(views.views)))
         fine = self.fine_transformer(
             sequences.pad(views.prototypes), positions, padding,
-            self._num_padding(padding))
+            self._num_padding(padding), sequences.longest)
         probability = fine.logits.softmax(dim=1)
         # Each segment counts once, whatever its size is.
         members = F.one_hot(probability.argmax(dim=1), fine.logits.size(1))

@@ -111,10 +111,13 @@ class HSGLosses(nn.Module):
         padding = groups.padding[kept]
         loss = views.pixels.new_zeros(())
         if self.dmon.loss_weight:
+            # Padding beyond the longest sequence has no edges.
+            places = slice(sequences.longest)
             adjacency = knn_adjacency(
-                sequences.pad(views.prototypes), self.graph_knn,
-                groups.padding,
-                sequences.views if self.graph_within_view else None)[kept]
+                sequences.pad(views.prototypes)[:, places], self.graph_knn,
+                groups.padding[:, places],
+                sequences.views[:, places]
+                if self.graph_within_view else None)[kept]
             for probability in (groups.coarse, groups.fine):
                 loss = loss + self.dmon(probability[kept].transpose(1, 2),
                                         adjacency, padding)

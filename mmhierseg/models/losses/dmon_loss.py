@@ -39,8 +39,9 @@ class DMoNLoss(nn.Module):
         Args:
             assignment (Tensor): (B, L, K) float in [0, 1], segments in rows.
                 For the collapse term, L must be the same in all processes.
-            adjacency (Tensor): (B, L, L), see
-                :func:`mmhierseg.ops.knn_adjacency`.
+            adjacency (Tensor): (B, n, n), see
+                :func:`mmhierseg.ops.knn_adjacency`; n at most L. Segments
+                after the n-th have no edges.
             padding (Tensor, optional): (B, L) bool, True where there is no
                 segment. Defaults to None: there is one everywhere.
 
@@ -50,7 +51,12 @@ class DMoNLoss(nn.Module):
         Raises:
             ValueError: If shapes do not fit.
         """
-        loss = modularity_loss(assignment, adjacency, padding)
+        if padding is not None and padding.shape == assignment.shape[:2]:
+            # Once for both; what does not fit is told by the functions.
+            assignment = assignment.masked_fill(padding[..., None], 0)
+            padding = None
+        loss = modularity_loss(assignment[:, :adjacency.size(-1)], adjacency,
+                               padding)
         collapse = collapse_loss(assignment, padding)
         loss = (loss + self.collapse_weight * collapse).sum()
         divisor = divisor_of_mean(len(assignment))

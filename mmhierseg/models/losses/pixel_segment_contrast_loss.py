@@ -30,7 +30,7 @@ class PixelSegmentContrastLoss(nn.Module):
             Defaults to 16.
         loss_weight (float): Defaults to 1.
         block_size (int, optional): Similarities that are in memory at once.
-            Defaults to None: 2**18 on a CPU (1 MiB in float32), 2**24
+            Defaults to None: 2**21 on a CPU (8 MiB in float32), 2**24
             elsewhere.
 
     Raises:

@@ -116,7 +116,8 @@ class ClusteringTransformer(BaseModule):
                 tokens: Tensor,
                 positions: Tensor,
                 padding: Optional[Tensor] = None,
-                num_padding: Optional[Tensor] = None) -> ClusteringOutput:
+                num_padding: Optional[Tensor] = None,
+                longest: Optional[int] = None) -> ClusteringOutput:
         """Group.
 
         Args:
@@ -130,6 +131,9 @@ class ClusteringTransformer(BaseModule):
             num_padding (Tensor, optional): (B,), how much padding the
                 standard deviation takes for zero vectors. Defaults to None:
                 as much as there is, or none with ``mask_padding``.
+            longest (int, optional): Length of the longest sequence, where it
+                is known: tokens after it need not be attended to, for all of
+                them are padding. Defaults to None: N.
 
         Returns:
             ClusteringOutput: See there. Logits of padding mean nothing.
@@ -143,14 +147,16 @@ class ClusteringTransformer(BaseModule):
         excluded = masked if self.mask_padding else None
         memory = tokens
         for layer in self.encoder:
-            memory = layer(memory, positions, masked, excluded)
+            memory = layer(memory, positions, masked, excluded, longest)
         if padding is not None and num_padding is None:
             num_padding = padding.sum(dim=1) * (not self.mask_padding)
         target = self.target(token_statistics(memory, padding, num_padding))
         outputs = target[:, None].expand(-1, self.num_clusters, -1)
+        keys = slice(longest)
         for layer in self.decoder:
-            outputs = layer(outputs, self.query_embed.weight, memory,
-                            positions, masked)
+            outputs = layer(outputs, self.query_embed.weight, memory[:, keys],
+                            positions[:, keys],
+                            None if masked is None else masked[:, keys])
         outputs = self.decoder_norm(outputs)
         centroids = self.centroid(outputs)
         logits = centroids @ memory.transpose(1, 2) * self.embed_dims**-0.5

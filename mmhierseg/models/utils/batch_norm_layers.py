@@ -65,7 +65,8 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
                 tokens: Tensor,
                 positions: Tensor,
                 masked: Optional[Tensor] = None,
-                excluded: Optional[Tensor] = None) -> Tensor:
+                excluded: Optional[Tensor] = None,
+                num_keys: Optional[int] = None) -> Tensor:
         """Run the layer.
 
         Args:
@@ -75,12 +76,17 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
                 sequence needs one. Defaults to None.
             excluded (Tensor, optional): (B, N) bool, tokens to leave out of
                 the statistics of batch normalisation. Defaults to None.
+            num_keys (int, optional): Tokens that are keys, the first of each
+                sequence. Defaults to None: all.
 
         Returns:
             Tensor: (B, N, C).
         """
         query = tokens + positions
-        update = self._attend(self.self_attn, query, query, tokens, masked)
+        keys = slice(num_keys)
+        update = self._attend(self.self_attn, query, query[:, keys],
+                              tokens[:, keys],
+                              None if masked is None else masked[:, keys])
         tokens = self.norm1(tokens + update, excluded)
         return self.norm2(tokens + self._feed_forward(tokens), excluded)
 

@@ -60,6 +60,18 @@ def test_dmon_loss():
     torch.testing.assert_close(got, .2 * wanted.mean())
 
 
+def test_dmon_loss_without_edges_of_the_last_segments():
+    """As if they had rows and columns of zeros; they count as ever."""
+    assignment, adjacency, padding = graphs()
+    for mask in (padding, None):
+        part = adjacency[:, :4, :4].contiguous()
+        whole = torch.zeros_like(adjacency)
+        whole[:, :4, :4] = part
+        torch.testing.assert_close(
+            DMoNLoss()(assignment, part, mask),
+            DMoNLoss()(assignment, whole, mask))
+
+
 def test_centroid_contrast_loss():
     centroids = rows()[0][:12].view(2, 6, 4)[:, :3]
     got = CentroidContrastLoss(concentration=2., loss_weight=3.)(centroids)

@@ -118,6 +118,23 @@ def test_how_much_padding_counts_can_be_told():
     close(told.centroids, padded.centroids)
 
 
+@pytest.mark.parametrize('training', [False, True])
+@pytest.mark.parametrize('mask_padding', [False, True])
+def test_padding_is_no_key(training, mask_padding):
+    """Beyond the longest sequence nothing is attended to, as if masked."""
+    tokens, positions, padding = sequences(length=11)
+    results = []
+    for longest in (None, 7):
+        module = transformer(mask_padding=mask_padding).train(training)
+        inputs = tokens.clone().requires_grad_()
+        out = module(inputs, positions, padding, longest=longest)
+        (out.logits.square().mean() + out.features.square().sum()).backward()
+        results.append((*out, inputs.grad, *(
+            value for value in module.state_dict().values())))
+    for first, second in zip(*results):
+        close(first, second)
+
+
 def test_statistics():
     tokens, _, padding = sequences((1, 4, 7))
     mean, std = token_statistics(tokens).split(16, dim=1)

@@ -1,0 +1,1 @@
+"""What retrieval from a memory bank costs as the bank grows."""
