@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Optional, TypeVar
@@ -11,6 +12,9 @@ import torch
 from torch import Tensor
 
 __all__ = ['for_each_image', 'has_numba', 'njit', 'use_compiled']
+
+# Functions that are compiled compile those that they call.
+_COMPILING = threading.RLock()
 
 Function = TypeVar('Function', bound=Callable)
 
@@ -56,11 +60,18 @@ def njit(function: Optional[Function] = None, **options) -> Function:
     if function is None:
         return functools.partial(njit, **options)
 
-    @functools.cache
+    done = []
+
     def compiled() -> Callable:
-        import numba
-        return numba.njit(cache=True, nogil=True, **options)(
-            _with_compiled_globals(function))
+        if not done:
+            # Threads that come together would all compile.
+            with _COMPILING:
+                if not done:
+                    import numba
+                    done.append(
+                        numba.njit(cache=True, nogil=True, **options)(
+                            _with_compiled_globals(function)))
+        return done[0]
 
     @functools.wraps(function)
     def call(*args):

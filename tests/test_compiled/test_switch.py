@@ -97,3 +97,26 @@ def test_errors_are_raised(threads, monkeypatch):
 
     with pytest.raises(ValueError, match='image 0'):
         for_each_image(fail, 2)
+
+
+@needs_numba
+def test_threads_compile_once():
+    @njit
+    def double(x):
+        return 2 * x
+
+    found, together = [], threading.Barrier(4)
+
+    def call(index):
+        together.wait(timeout=60)
+        found.append(double.compiled())
+        assert double(index) == 2 * index
+
+    threads = [threading.Thread(target=call, args=(i, )) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(map(id, found))) == 1
+    assert len(found[0].signatures) == 1
