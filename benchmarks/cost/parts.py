@@ -9,11 +9,15 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 from unittest import mock
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import (
+    flop_registry,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 from mmhierseg.models.necks import graph_pooling
 
@@ -25,6 +29,28 @@ _PREFIX = 'part: '
 _BACKWARD = 'autograd::engine::evaluate_function: '
 _REST = 'everything else'
 _TOP = 'projectors, predictor and loss'
+
+
+def _count_attention(query: Tensor, key: Tensor, value: Tensor, *_: object,
+                     **__: object) -> int:
+    return sdpa_flop_count(query.shape, key.shape, value.shape)
+
+
+def _count_attention_backward(grad: Tensor, query: Tensor, key: Tensor,
+                              value: Tensor, *_: object,
+                              **__: object) -> int:
+    return sdpa_backward_flop_count(grad.shape, query.shape, key.shape,
+                                    value.shape)
+
+
+_ATTENTION = '_scaled_dot_product_flash_attention_for_cpu'
+#: PyTorch's own, without attention on the CPU.
+_COUNTS: Dict[object, Callable] = {
+    **flop_registry,
+    getattr(torch.ops.aten, _ATTENTION): _count_attention,
+    getattr(torch.ops.aten, f'{_ATTENTION}_backward'):
+    _count_attention_backward,
+}
 
 
 @contextlib.contextmanager
@@ -110,7 +136,7 @@ def count_operations(step: Step, running: List[str]) -> Dict[str, int]:
 
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             result = func(*args, **(kwargs or {}))
-            count = flop_registry.get(func._overloadpacket)
+            count = _COUNTS.get(func._overloadpacket)
             if count is not None:
                 node = torch._C._current_autograd_node()
                 if node is None:
