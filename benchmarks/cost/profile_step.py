@@ -3,15 +3,17 @@
 Prints a table of its parts, forward and backward together, with how far each
 is from the least that its arithmetic, or its memory traffic, would take::
 
-    python benchmarks/cost/profile_step.py --threads 1
+    python benchmarks/cost/profile_step.py --threads 1 --update-docs
 
-What it says is on ``docs/speed.md``.
+What it says is on ``docs/speed.md``, beside what it said before the work on
+speed: ``profile_before.json``.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 import torch
 
@@ -22,14 +24,21 @@ from mmengine.logging import MMLogger
 
 import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.common.machine import describe, in_words
-from benchmarks.common.report import markdown_table, write_json
+from benchmarks.common.report import (
+    markdown_table,
+    replace_section,
+    write_json,
+)
 from benchmarks.cost.floor import Floor, measure_machine
 from benchmarks.cost.models import CONTENDERS
 from benchmarks.cost.parts import count_operations, label_parts, profile_parts
 from benchmarks.cost.work import MODES, Step
 from mmhierseg.utils.errors import CommandError, run_command
 
-_HEADER = ('part', 'ms forward', 'ms backward', 'share, %', 'GFLOP',
+_ROOT = Path(__file__).resolve().parents[2]
+_PAGE, _BEFORE = _ROOT / 'docs/speed.md', Path(__file__).with_name(
+    'profile_before.json')
+_HEADER = ('part', 'before, ms', 'ms', 'of it backward', 'share, %', 'GFLOP',
            'floor, ms', 'time : floor')
 
 
@@ -48,7 +57,12 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--img-size', type=int, default=224)
     parser.add_argument('--repeats', type=int, default=3,
                         help='steps that are recorded')
+    parser.add_argument('--before', type=Path, default=_BEFORE,
+                        help='JSON file of the profile to compare with; left '
+                        'out where model, mode or sizes differ')
     parser.add_argument('--out', type=Path, help='JSON file to write')
+    parser.add_argument('--update-docs', action='store_true',
+                        help='put the table into docs/speed.md')
     args = parser.parse_args(argv)
     for name in ('threads', 'batch_size', 'img_size', 'repeats'):
         if getattr(args, name) < 1:
@@ -82,56 +96,70 @@ def run(args: argparse.Namespace) -> dict:
         floor=measure_machine(args.device)._asdict())
 
 
-def to_markdown(report: dict) -> str:
+def to_markdown(report: dict, before: Optional[dict] = None) -> str:
     """Make the table, the longest part first.
 
     Args:
         report (dict): Of :func:`run`.
+        before (dict, optional): Such a report of earlier. Defaults to None.
 
     Returns:
         str: Markdown. Parts without matrix products have no floor, but for
         the optimizer's, which is that of its memory traffic.
     """
-    floor = Floor(**report['floor'])
-    total = sum(sum(x) for x in report['seconds'].values())
+    settings, floor = report['settings'], Floor(**report['floor'])
+    seconds = {name: tuple(x) for name, x in report['seconds'].items()}
+    earlier = {}
+    if before is not None and all(before['settings'][x] == settings[x]
+                                  for x in settings if x != 'repeats'):
+        earlier = {name: sum(x) for name, x in before['seconds'].items()}
+    total = sum(map(sum, seconds.values()))
     rows = []
-    for name, (forward, backward) in sorted(
-            report['seconds'].items(), key=lambda x: -sum(x[1])):
+    for name, (forward, backward) in sorted(seconds.items(),
+                                            key=lambda x: -sum(x[1])):
         operations = report['operations'].get(name, 0)
         least = operations / floor.operations
         if name == 'optimizer':
             least = floor.optimizer(report['parameters'])
+        spent = forward + backward
         rows.append([
-            name, f'{1e3 * forward:.1f}', f'{1e3 * backward:.1f}',
-            f'{100 * (forward + backward) / total:.1f}',
-            f'{operations / 1e9:.1f}' if operations else '–',
-            f'{1e3 * least:.1f}' if least else '–',
-            f'{(forward + backward) / least:.1f}' if least else '–'
+            name, _number(1e3 * earlier.get(name, 0)), _number(1e3 * spent),
+            _number(1e3 * backward), f'{100 * spent / total:.1f}',
+            _number(operations / 1e9), _number(1e3 * least),
+            _number(spent / least if least else 0.)
         ])
-    rows.append(['all', *(f'{1e3 * sum(x[i] for x in _values(report)):.1f}'
-                          for i in range(2)), '100', '', '', ''])
-    return '\n\n'.join([
-        f'{in_words(report["machine"])}; {report["settings"]["model"]}, '
-        f'{MODES[report["settings"]["mode"]].title}, '
-        f'{report["settings"]["batch_size"]} images of '
-        f'{report["settings"]["img_size"]} pixels; '
-        f'{floor.operations / 1e9:.0f} GFLOP/s, '
-        f'{floor.bandwidth / 1e9:.1f} GB/s',
-        markdown_table(_HEADER, rows)
+    rows.append([
+        'all', _number(1e3 * sum(earlier.values())), _number(1e3 * total),
+        _number(1e3 * sum(x for _, x in seconds.values())), '100', '', '', ''
     ])
+    conditions = (
+        f'{in_words(report["machine"])}; {settings["model"]}, '
+        f'{MODES[settings["mode"]].title}, {settings["batch_size"]} images '
+        f'of {settings["img_size"]} pixels; at most '
+        f'{floor.operations / 1e9:.0f} GFLOP/s and '
+        f'{floor.bandwidth / 1e9:.0f} GB/s here')
+    if earlier:
+        conditions += f'; before: commit {before["machine"]["commit"]}'
+    return f'{conditions}\n\n{markdown_table(_HEADER, rows)}'
 
 
-def _values(report: Dict[str, dict]) -> List[List[float]]:
-    return list(report['seconds'].values())
+def _number(value: float) -> str:
+    return f'{value:.1f}' if value else '–'
 
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Profile and print the table."""
     args = parse_args(argv)
     report = run(args)
-    print(to_markdown(report))
+    before = None
+    if args.before.exists():
+        before = json.loads(args.before.read_text())
+    text = to_markdown(report, before)
+    print(text)
     if args.out is not None:
         write_json(args.out, report)
+    if args.update_docs:
+        replace_section(_PAGE, 'profile of a step', text)
 
 
 if __name__ == '__main__':

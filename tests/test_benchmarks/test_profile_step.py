@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from mmengine.logging import MMLogger
@@ -91,13 +93,26 @@ def test_table():
         seconds={'stem': (1., 2.), 'optimizer': (1., 0.), 'rest': (0., 0.)},
         operations={'stem': 2 * 10**9}, parameters=10**6,
         floor=Floor(1e9, 56e6)._asdict())
-    lines = profile_step.to_markdown(report).splitlines()[-4:]
-    assert lines == [
-        '| stem | 1000.0 | 2000.0 | 75.0 | 2.0 | 2000.0 | 1.5 |',
-        '| optimizer | 1000.0 | 0.0 | 25.0 | – | 500.0 | 2.0 |',
-        '| rest | 0.0 | 0.0 | 0.0 | – | – | – |',
-        '| all | 2000.0 | 2000.0 | 100 |  |  |  |',
+    before = dict(report, seconds={'stem': (3., 3.)})
+    lines = profile_step.to_markdown(report, before).splitlines()
+    assert lines[0].endswith(f'before: commit {report["machine"]["commit"]}')
+    assert lines[-4:] == [
+        '| stem | 6000.0 | 3000.0 | 2000.0 | 75.0 | 2.0 | 2000.0 | 1.5 |',
+        '| optimizer | – | 1000.0 | – | 25.0 | – | 500.0 | 2.0 |',
+        '| rest | – | – | – | 0.0 | – | – | – |',
+        '| all | 6000.0 | 4000.0 | 2000.0 | 100 |  |  |  |',
     ]
+    # Of another batch, it says nothing.
+    before['settings'] = dict(before['settings'], batch_size=4)
+    lines = profile_step.to_markdown(report, before).splitlines()
+    assert lines[-4].startswith('| stem | – | 3000.0 |')
+
+
+def test_profile_of_before_is_that_of_the_defaults():
+    before = json.loads(profile_step._BEFORE.read_text())
+    args = profile_step.parse_args([])
+    for name in ('model', 'mode', 'batch_size', 'img_size'):
+        assert before['settings'][name] == getattr(args, name)
 
 
 def test_bad_option():
