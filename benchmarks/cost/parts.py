@@ -105,9 +105,11 @@ def _part_of(words: List[str]) -> Optional[str]:
         return _TOP
     if words[0] != 'backbone':
         return None
+    # Its layers are called one by one.
+    if len(words) == 5 and words[1:4] == ['tokenizer', 'stem', 'layers']:
+        return 'stem'
     whole = {
         ('tokenizer', ): 'segment means and positions',
-        ('tokenizer', 'stem'): 'stem',
         ('patch_embed', ): 'patches'
     }
     if len(words) == 4 and words[1] == 'stages':
