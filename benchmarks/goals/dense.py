@@ -11,6 +11,8 @@ from .goal import Goal, Measured, Settings, run_threads
 
 __all__ = ['GOALS']
 
+#: Images of a step, as in `benchmarks/dense`.
+_BATCH = 2
 #: By what CAST gives out, the segmentor of `benchmarks/dense`.
 _OWN = {
     'segments': 'Segmenter, CAST-S',
@@ -32,7 +34,7 @@ def measure_mode(settings: Settings, training: bool) -> Dict[str, dict]:
     """
     with run_threads(settings.threads):
         steps = {
-            name: SegmentorStep(name, training, 1, settings.large_size,
+            name: SegmentorStep(name, training, _BATCH, settings.large_size,
                                 settings.device)
             for name in (BASELINE, *_OWN.values())
         }
@@ -51,9 +53,10 @@ def _time(settings: Settings, output: str, training: bool) -> Measured:
     measured = measure_mode(settings, training)
     own, base = (measured[name]['seconds'] for name in (_OWN[output],
                                                         BASELINE))
+    times = [spread(x).median / _BATCH for x in (own, base)]
     return Measured(
         paired_ratio(own, base).median,
-        f'{spread(own).median:.2f} : {spread(base).median:.2f} s an image')
+        f'{times[0]:.2f} : {times[1]:.2f} s an image')
 
 
 def _memory(settings: Settings, output: str, training: bool) -> Measured:
