@@ -11,7 +11,7 @@ import os
 import torch
 from torch import Tensor
 
-__all__ = ['add_product_', 'multiply']
+__all__ = ['add_product_', 'has_onednn', 'multiply']
 
 
 def multiply(first: Tensor, second: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ def _is_for_onednn(first: Tensor, second: Tensor) -> bool:
             and second.dtype == torch.float32 and first.numel() > 0
             and second.numel() > 0
             and os.environ.get('MMHIERSEG_COMPILED') != '0'
-            and not torch.compiler.is_compiling() and _has_onednn())
+            and not torch.compiler.is_compiling() and has_onednn())
 
 
 def _linear(first: Tensor, second: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def _linear(first: Tensor, second: Tensor) -> Tensor:
 
 
 @functools.cache
-def _has_onednn() -> bool:
+def has_onednn() -> bool:
     """Whether this build of torch has it, and as it is expected to be."""
     if not torch.backends.mkldnn.is_available():
         return False

@@ -46,16 +46,16 @@ def test_builds_without_onednn(monkeypatch):
 
     first, second = torch.rand(3, 4), torch.rand(5, 4)
     monkeypatch.setattr(products, '_linear', missing)
-    products._has_onednn.cache_clear()
+    products.has_onednn.cache_clear()
     try:
         torch.testing.assert_close(multiply(first, second),
                                    first @ second.t())
         monkeypatch.setattr(torch.backends.mkldnn, 'is_available',
                             lambda: False)
-        products._has_onednn.cache_clear()
-        assert not products._has_onednn()
+        products.has_onednn.cache_clear()
+        assert not products.has_onednn()
     finally:
-        products._has_onednn.cache_clear()
+        products.has_onednn.cache_clear()
 
 
 def test_same_numbers_as_other_products(monkeypatch):

@@ -2,6 +2,7 @@
 
 from typing import Optional
 
+import mmcv
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -70,7 +71,7 @@ class GenerateSuperpixels(BaseTransform):
         """
         image = results['img']
         check_image(image)
-        rgb = image[..., ::-1] if self.to_rgb else image
+        rgb = mmcv.bgr2rgb(image) if self.to_rgb else image
         tensor = torch.from_numpy(np.ascontiguousarray(rgb))
         labels = self.superpixels(tensor.permute(2, 0, 1)[None])[0]
         results['img'] = attach_segment_map(image, labels.numpy())

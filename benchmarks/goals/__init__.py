@@ -1,0 +1,1 @@
+"""How fast things are to be, as rows: a ratio, its bound, what measures it."""

@@ -1,0 +1,1 @@
+"""How time and memory of CAST and ViT grow with images and batches."""

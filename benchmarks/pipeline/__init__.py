@@ -1,0 +1,1 @@
+"""Images per second of the pipeline that MoCo v3 trains from."""
