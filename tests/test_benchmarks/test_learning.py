@@ -196,7 +196,7 @@ def test_refuses_to_mix_settings(tmp_path):
 
 
 def test_rivals_take_no_fewer_operations():
-    """Up to a tenth more; what makes superpixels is not counted."""
+    """Up to a fifth more; what makes superpixels is not counted."""
     operations = {}
     for name in run.MODELS:
         cfg = Config.fromfile(run.CONFIGS / f'{name}.py')
@@ -207,8 +207,9 @@ def test_rivals_take_no_fewer_operations():
             image = torch.cat([image, maps], dim=1)
         operations[name] = count_operations(backbone, image)
     ratios = {n: operations[n] / operations['cast'] for n in operations}
-    # 23.8 million for CAST.
-    assert all(0.99 < ratio < 1.12 for ratio in ratios.values()), ratios
+    # 21.6 million for CAST.
+    assert 21.5e6 < operations['cast'] < 21.7e6
+    assert all(0.99 < ratio < 1.2 for ratio in ratios.values()), ratios
 
 
 @pytest.mark.parametrize('option, message', [
