@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmhierseg.compiled import for_each_image, has_numba, njit, use_compiled
+from mmhierseg.compiled import (
+    for_each_image,
+    has_numba,
+    njit,
+    switch,
+    use_compiled,
+)
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason='needs numba')
 
@@ -66,37 +72,56 @@ def test_compiled_functions():
     assert _add.compiled().signatures
 
 
-@pytest.mark.parametrize('threads', [1, 3])
+@pytest.fixture(params=[1, 2, 3])
+def threads(request, monkeypatch):
+    """Number of threads, for however little work."""
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: request.param)
+    monkeypatch.setattr(switch, '_WORTHWHILE', 0.)
+    return request.param
+
+
 def test_each_image_once(threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
     done, names = [], set()
     together = threading.Barrier(threads)
 
     def work(index):
-        if index < threads:
+        # The first is done before the others begin.
+        assert bool(done) == bool(index)
+        if 1 <= index <= threads:
             together.wait(timeout=60)
         names.add(threading.current_thread().name)
         done.append(index)
 
-    try:
-        for_each_image(work, 7)
-        for_each_image(work, 0)
-    finally:
-        torch.set_num_threads(before)
+    for_each_image(work, 7)
     assert sorted(done) == list(range(7))
     assert len(names) == threads
 
 
-@pytest.mark.parametrize('threads', [1, 2])
-def test_errors_are_raised(threads, monkeypatch):
-    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+@pytest.mark.parametrize('number', [0, 1, 2])
+def test_few_images(threads, number):
+    done = []
+    for_each_image(done.append, number)
+    assert done == list(range(number))
+
+
+def test_little_work_is_done_in_one_thread(monkeypatch):
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 4)
+    monkeypatch.setattr(switch, '_WORTHWHILE', 60.)
+    names = []
+    for_each_image(
+        lambda index: names.append(threading.current_thread()), 50)
+    assert names == 50 * [threading.current_thread()]
+
+
+@pytest.mark.parametrize('bad', [0, 1, 4])
+def test_errors_are_raised(threads, bad):
 
     def fail(index):
-        raise ValueError(f'image {index}')
+        if index == bad:
+            raise ValueError(f'image {index}')
 
-    with pytest.raises(ValueError, match='image 0'):
-        for_each_image(fail, 2)
+    with pytest.raises(ValueError, match=f'image {bad}'):
+        for_each_image(fail, 5)
 
 
 @needs_numba
