@@ -1,5 +1,6 @@
 """Config bases of the segmentation data sets, on scenes in their layouts."""
 
+import cv2
 import numpy as np
 import pytest
 from helpers.configs import ROOT
@@ -10,6 +11,7 @@ from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 
 #: Crop and number of classes.
 BASES = dict(
+    pascal_voc12_aug=((512, 512), 21),
     pascal_voc12_aug_seeds=((512, 512), 21),
     ade20k_seeds=((512, 512), 150),
     pascal_context_seeds=((480, 480), 60),
@@ -75,14 +77,14 @@ def test_what_is_read(name, folder, monkeypatch):
         assert len(data.metainfo['classes']) == classes
     # The last scene of each split.
     train = DATASETS.build(cfg.train_dataloader.dataset)[-1]
-    _check(train, classes, name.endswith('seeds'), crop)
+    _check(train, classes, name.endswith('seeds'), crop, 'voc' in name)
     val = data[-1]
     _check(val, classes, name.endswith('seeds'), None)
     # Ground truth keeps its size in testing.
     assert val['data_samples'].gt_sem_seg.shape == (60, 88)
 
 
-def _check(sample, classes, has_map, crop):
+def _check(sample, classes, has_map, crop, halved=False):
     inputs, labels = sample['inputs'], sample['data_samples'].gt_sem_seg.data
     height, width = inputs.shape[1:]
     ids = set(labels.unique().tolist())
@@ -110,8 +112,21 @@ def _check(sample, classes, has_map, crop):
     assert inside.min() == 0
     # Padding has no superpixel.
     assert (segments == -1).sum() == segments.numel() - inside.numel()
-    wanted = height * width / 256
-    assert 0.6 * wanted < inside.unique().numel() <= 1.1 * wanted + 2
+    number = inside.unique().numel()
+    if has_map:
+        wanted = _number_of_seeds(height, width, halved)
+        assert 0.9 * wanted <= number <= wanted
+    else:
+        wanted = height * width / 256
+        assert 0.6 * wanted < number <= 1.1 * wanted + 2
+
+
+def _number_of_seeds(height, width, halved):
+    """What OpenCV makes of h * w / 256: whole blocks of the image's size."""
+    factor = 2 if halved else 1
+    return cv2.ximgproc.createSuperpixelSEEDS(
+        -(-width // factor), -(-height // factor), 3,
+        round(height * width / 256), 1, 2, 5, False).getNumberOfSuperpixels()
 
 
 @pytest.mark.parametrize('name', [

@@ -4,8 +4,9 @@ import mmengine
 import numpy as np
 import pytest
 import torch
-from helpers.configs import ROOT
+from helpers.configs import ROOT, has_cast
 from helpers.dense import DENSE_PATHS, load_all, shrink_dense
+from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import LinearLR, PolyLR, build_optim_wrapper
 from mmengine.structures import PixelData
@@ -30,6 +31,13 @@ SEGMENTER = {
     (5027, 216, 8, 1e-2, 19, (368, 1232), None, 'data/kitti_step'),
 }
 VOC = 'cast/cast-s_voc12aug-512x512'
+#: Its rivals in the first table of the paper, and what they start from.
+VIT = 'baselines/vit-s_voc12aug-512x512'
+RIVALS = {
+    VIT: 'vit-s_coco',
+    'baselines/cast-s-grid_voc12aug-512x512': 'cast-s-grid_coco',
+    'baselines/vit-s-superpixel_voc12aug-512x512': 'vit-s-superpixel_coco',
+}
 SEGMENTERS = [name for name in DENSE_PATHS if '_segmenter_' in name]
 SEEDS = dict(type='SEEDS', segment_size=16, histogram_bins=5,
              num_iterations=15)
@@ -77,7 +85,8 @@ def rates_of(cfg, steps):
 
 
 def test_all_are_asserted():
-    assert len(SEGMENTERS) == 6 and VOC in DENSE_PATHS
+    assert len(SEGMENTERS) == 6
+    assert set(DENSE_PATHS) == {VOC, *RIVALS, *SEGMENTERS}
     assert {name.split('_', 1)[1] for name in SEGMENTERS} == set(SEGMENTER)
 
 
@@ -153,8 +162,9 @@ def test_segmenter_data(name, configs):
 # ------------------------------------------------------------------------ VOC
 
 
-def test_voc_schedule(configs):
-    cfg = configs[VOC]
+@pytest.mark.parametrize('name', [VOC, *RIVALS])
+def test_voc_schedule(name, configs):
+    cfg = configs[name]
     assert cfg.train_cfg == dict(
         type='IterBasedTrainLoop', max_iters=30000, val_interval=3000)
     assert GPUS * cfg.train_dataloader.batch_size == 16
@@ -203,9 +213,52 @@ def test_voc_data(configs):
         assert superpixels_of(dataset.pipeline) == SEEDS
 
 
-def test_voc_learning_rate_and_decay_of_each_parameter():
+@pytest.mark.parametrize('name', RIVALS)
+def test_rivals_differ_in_the_model_and_its_superpixels(name, configs):
+    cfg, cast = configs[name], configs[VOC]
+    backbone, head = cfg.model.backbone, cfg.model.decode_head
+    assert backbone.init_cfg == dict(
+        type='Pretrained', prefix='backbone.',
+        checkpoint=f'work_dirs/{RIVALS[name]}/epoch_400.pth')
+    trained = Config.fromfile(
+        str(ROOT / f'configs/baselines/{RIVALS[name]}.py'))
+    assert backbone.type.split('.')[-1] == trained.model.backbone.type.split(
+        '.')[-1]
+    for key in ('arch', 'patch_size'):
+        assert backbone.get(key) == trained.model.backbone.get(key)
+    if 'superpixel' in name:
+        assert backbone.num_clusters == ()
+    elif name == VIT:
+        assert head.type == 'FCNHead' and head.norm_cfg == dict(type='BN')
+        assert (head.num_convs, head.kernel_size, head.channels,
+                head.concat_input, head.dropout_ratio) == (
+                    1, 1, cast.model.decode_head.channels, False, 0)
+    else:
+        assert cfg.model.data_preprocessor.superpixels == dict(
+            type='Grid', segment_size=16)
+    made = 'mmhierseg.GenerateSuperpixels'
+    for field in ('train', 'val', 'test'):
+        for ours, theirs in zip(datasets(cfg, field), datasets(cast, field)):
+            steps = [step for step in theirs.pipeline if step.type != made
+                     or 'superpixel' in name]
+            assert ours.pipeline == steps and ours.ann_file == theirs.ann_file
+    for key in ('val_evaluator', 'sync_bn', 'find_unused_parameters',
+                'default_hooks', 'randomness'):
+        assert cfg[key] == cast[key]
+
+
+@pytest.mark.parametrize('name', [VOC, *RIVALS])
+def test_voc_is_measured_by_what_the_table_shows(name, configs):
+    for key in ('val_evaluator', 'test_evaluator'):
+        assert [metric.type for metric in configs[name][key]] == [
+            'IoUMetric', 'mmhierseg.BoundaryFScore'
+        ]
+
+
+@pytest.mark.parametrize('name', [VOC, *RIVALS])
+def test_voc_learning_rate_and_decay_of_each_parameter(name):
     """Head x 10, biases x 2 and without decay, and their products."""
-    cfg = shrink_dense(DENSE_PATHS[VOC])
+    cfg = shrink_dense(DENSE_PATHS[name])
     cfg.model.backbone.init_cfg = None
     model = MODELS.build(cfg.model)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -243,6 +296,8 @@ def test_all_that_is_trained_gets_a_gradient(name):
     model = revert_sync_batchnorm(model).train()
     inputs = torch.randn(2, 4, 48, 64)
     inputs[:, 3] = torch.arange(48)[:, None] // 16 * 4 + torch.arange(64) // 16
+    if not has_cast(cfg):
+        inputs = inputs[:, :3]
     samples = [
         SegDataSample(gt_sem_seg=PixelData(
             data=torch.randint(0, 19, (1, 48, 64)))) for _ in range(2)
@@ -285,11 +340,14 @@ def test_no_tensor_of_pixels_and_channels(name):
 
 
 def test_metafile_tells_iterations_and_batch(configs):
-    entries = mmengine.load(ROOT / 'configs/cast/metafile.yml')['Models']
-    entries = {f'cast/{entry["Name"]}': entry for entry in entries}
+    entries = {
+        f'{folder}/{entry["Name"]}': entry
+        for folder in ('cast', 'baselines')
+        for entry in mmengine.load(ROOT / f'configs/{folder}/metafile.yml')
+        ['Models']
+    }
     for name, cfg in configs.items():
-        if name in (VOC, *SEGMENTERS):
-            metadata = entries[name]['Metadata']
-            assert metadata['Iterations'] == cfg.train_cfg.max_iters
-            assert (metadata['Batch Size'] ==
-                    GPUS * cfg.train_dataloader.batch_size)
+        metadata = entries[name]['Metadata']
+        assert metadata['Iterations'] == cfg.train_cfg.max_iters
+        assert (metadata['Batch Size'] ==
+                GPUS * cfg.train_dataloader.batch_size)

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmhierseg.registry import MODELS
 from mmhierseg.utils import launch
 
-from .configs import DENSE_CONFIGS, load_config
+from .configs import DENSE_CONFIGS, has_cast, load_config
 
 #: (height, width) of a tiny crop, and of the images that it is cut from.
 CROP = (48, 64)
@@ -44,10 +44,7 @@ def shrink_dense(path):
     cfg.train_dataloader.batch_size = 2
     model = cfg.model
     model.data_preprocessor.size = CROP
-    model.backbone.update(
-        arch=dict(embed_dims=WIDTH, depths=(1, ) * 4, num_heads=4),
-        img_size=CROP,
-        num_clusters=(8, 6, 4, 2))
+    _shrink_backbone(model.backbone)
     model.decode_head.in_channels = WIDTH
     for key, value in (('channels', WIDTH), ('num_heads', 4)):
         if key in model.decode_head:
@@ -75,12 +72,10 @@ def save_dense_pretrained(cfg, root):
         dict: What was written, by name in the backbone.
     """
     init_cfg = cfg.model.backbone.init_cfg
-    options = dict(
-        cfg.model.backbone,
-        init_cfg=None,
-        img_size=32,
-        out_type='cls_token' if 'deit' in init_cfg.checkpoint else
-        'avg_segments')
+    options = dict(cfg.model.backbone, init_cfg=None, img_size=32)
+    if has_cast(cfg):
+        options['out_type'] = ('cls_token' if 'deit' in init_cfg.checkpoint
+                               else 'avg_segments')
     torch.manual_seed(3)
     backbone = MODELS.build(options)
     weights = backbone.state_dict()
@@ -114,6 +109,19 @@ def train_in_two_parts(config, work):
     first, resumed, log = log.partition('resumed epoch: 0, iter: 1')
     assert resumed and 'Iter(train) [1/' in first.replace('  ', ' ')
     return log
+
+
+def _shrink_backbone(backbone):
+    backbone.img_size = CROP
+    if backbone.type == 'mmpretrain.MoCoV3ViT':
+        backbone.arch = dict(
+            embed_dims=WIDTH, num_layers=2, num_heads=4,
+            feedforward_channels=96)
+        return
+    pools = bool(backbone.num_clusters)
+    backbone.arch = dict(
+        embed_dims=WIDTH, depths=(1, ) * (4 if pools else 1), num_heads=4)
+    backbone.num_clusters = (8, 6, 4, 2) if pools else ()
 
 
 def load_all():

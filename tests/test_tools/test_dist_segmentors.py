@@ -102,7 +102,7 @@ def test_two_processes_are_one(kind, folder, tool, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     cfg, options = kind()
     cfg.test_evaluator = [
-        cfg.test_evaluator,
+        dict(type='IoUMetric', iou_metrics=['mIoU']),
         dict(type='mmhierseg.BoundaryFScore', tolerance=0.05)
     ]
     cfg.test_dataloader.dataset.indices = 3

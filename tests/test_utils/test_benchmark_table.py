@@ -1,5 +1,7 @@
 import pytest
+from helpers.configs import ALL_CONFIGS
 from helpers.records import save_record
+from mmengine.config import Config
 
 from mmhierseg.utils.benchmark_table import benchmark_tables, expected_cells
 from mmhierseg.utils.errors import CommandError
@@ -55,6 +57,34 @@ def test_every_cell_says_what_fills_it():
             'BoundaryFScore/mFscore)') in lines
     assert 'linear: CAST-S, IN-1K: cast-s_linear_in1k (accuracy/top1)' in lines
     assert not [line for line in lines if 'SAM-B' in line]
+
+
+#: What the metrics that configs name give.
+GIVEN = {
+    'IoUMetric': ('mIoU', 'aAcc'),
+    'Accuracy': ('accuracy/top1', ),
+    'mmhierseg.BoundaryFScore': ('BoundaryFScore/mFscore', ),
+}
+
+
+# Open-vocabulary naming of parts has no config yet.
+@pytest.mark.parametrize('name', sorted(set(TABLES) - {'parts'}))
+def test_configs_measure_what_their_cells_show(name):
+    paths = {path.stem: path for path in ALL_CONFIGS}
+    table = TABLES[name]
+    for line in table.rows:
+        for cell, column in zip(line.cells, table.columns):
+            if not cell.paper:
+                continue
+            cfg = Config.fromfile(
+                str(paths[cell.config]), import_custom_modules=False)
+            evaluator = cfg.test_evaluator
+            if isinstance(evaluator, dict):
+                evaluator = [evaluator]
+            given = {m for metric in evaluator
+                     for m in GIVEN.get(metric.type, ())}
+            for patterns in column.metrics:
+                assert patterns[0] in given, cell.config
 
 
 # ------------------------------------------------------------------- results

@@ -1,28 +1,24 @@
-# VOC 2012 with SBD (train_aug, 10582 images), crops of 512 x 512, with SEEDS
-# superpixels made in the loader: h * w / 256 of a crop of h x w, at half the
-# resolution in training and at full resolution in testing, as published.
-_base_ = ['mmseg::_base_/datasets/pascal_voc12_aug.py']
+# VOC 2012 with SBD, with SEEDS superpixels made in the loader: h * w / 256 of
+# a crop of h x w, at half the resolution in training and at full resolution in
+# testing, as published.
+_base_ = ['pascal_voc12_aug.py']
 
 seeds = dict(
     type='SEEDS', segment_size=16, histogram_bins=5, num_iterations=15)
 superpixels = dict(type='mmhierseg.GenerateSuperpixels', superpixels=seeds)
-# The last steps are padding and packing. Superpixels are the image's only: it
-# is the data preprocessor that pads, and padding has no superpixel then.
+# Before packing, the last step.
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
-    *_base_.train_pipeline[1:-2],
+    *_base_.train_pipeline[:-1],
     dict(
         type='mmhierseg.GenerateSuperpixels',
         superpixels=dict(half_resolution=True, **seeds)),
     _base_.train_pipeline[-1],
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
-    *_base_.test_pipeline[1:-1], superpixels,
-    _base_.test_pipeline[-1]
+    *_base_.test_pipeline[:-1], superpixels, _base_.test_pipeline[-1]
 ]
 tta_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    _base_.tta_pipeline[0],
     dict(
         type='TestTimeAug',
         transforms=[

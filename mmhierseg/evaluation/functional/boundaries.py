@@ -60,11 +60,13 @@ def boundary_counts(pred: LabelMap,
 
     A pixel of class c is a boundary pixel of c if one of its four neighbours
     inside the image is not c. Ignored pixels, in both maps, are neither
-    boundary nor make their neighbours one.
+    boundary nor make their neighbours one. A pixel to which no class was
+    predicted is no boundary pixel, but its neighbours' class ends there.
 
     Args:
         pred (np.ndarray | Tensor): Predicted classes, (H, W) integer in
-            [0, C - 1]; anything where ``target`` is ignored.
+            [0, C - 1], or ``ignore_index`` (if that is none of them): no
+            class; anything where ``target`` is ignored.
         target (np.ndarray | Tensor): True classes, (H, W) integer in
             [0, C - 1] or ``ignore_index``.
         num_classes (int): C.
@@ -95,13 +97,16 @@ def boundary_counts(pred: LabelMap,
     pred, target = as_label_maps(pred=pred, target=target)
     check_share('tolerance', tolerance)
     valid = target != ignore_index
-    check_classes('pred', pred, valid, num_classes)
     check_classes('target', target, valid, num_classes)
+    has_class = valid
+    if not 0 <= ignore_index < num_classes:
+        has_class = valid & (pred != ignore_index)
+    check_classes('pred', pred, has_class, num_classes)
     shape = target.shape
     widths = _disc(max(1., tolerance * math.hypot(*shape)))
     points = [
-        _points(labels, _is_boundary(labels, valid))
-        for labels in (pred, target)
+        _points(labels, _is_boundary(labels, valid) & mask)
+        for labels, mask in ((pred, has_class), (target, valid))
     ]
     counts = []
     for one, other in (points, points[::-1]):

@@ -144,6 +144,24 @@ class TestCounts:
         target[:, 4:] = 1
         assert not np.any(boundary_counts(target, target, 2))
 
+    def test_pixels_without_a_predicted_class(self, rng, pred, target):
+        """As one more class, which nothing is counted of."""
+        pred = np.where(rng.random(pred.shape) < 0.1, 255, pred)
+        assert np.any((pred == 255) & (target != 255))
+        np.testing.assert_array_equal(
+            boundary_counts(pred, target, 5, 0.05),
+            counts_by_distances(pred, target, 5, 0.05))
+        nothing = np.full_like(target, 255)
+        counts = boundary_counts(nothing, target, 5)
+        assert counts.target.any() and not counts.pred.any()
+
+    def test_class_zero_that_is_ignored(self, pred, target):
+        """It can be predicted all the same, and counts then."""
+        counts = boundary_counts(pred, target, 256, 0.05, ignore_index=0)
+        wanted = counts_by_distances(pred, target, 256, 0.05, ignore=0)
+        np.testing.assert_array_equal(counts, wanted)
+        assert counts.pred[0] > 0
+
     @pytest.mark.parametrize('shape', [(0, 0), (0, 4), (1, 1), (1, 5)])
     def test_maps_without_boundary(self, shape):
         labels = np.zeros(shape, dtype=int)

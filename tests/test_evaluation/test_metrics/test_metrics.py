@@ -88,6 +88,16 @@ class TestBoundaryFScore:
         with pytest.raises(ValueError, match=r'0.png: .*\[0, 4\].*got 7'):
             one(BoundaryFScore(), gt_sem_seg=target)
 
+    def test_pixels_without_a_class(self):
+        """Retrieval predicts 255 where there is no segment."""
+        pred = make_sample(0)[1].pred_sem_seg.data.clone()
+        pred[:, 5:20, 7:30] = 255
+        missing = one(BoundaryFScore(), pred_sem_seg=pred)
+        full = one(BoundaryFScore())
+        for name in ('mFscore', 'mRecall'):
+            name = f'BoundaryFScore/{name}'
+            assert 0 < missing[name] < full[name]
+
     def test_missing_fields(self):
         for field in ('pred_sem_seg', 'gt_sem_seg'):
             image, sample = make_sample(0)
