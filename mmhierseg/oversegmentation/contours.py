@@ -211,7 +211,7 @@ def _check_model(path: str) -> None:
         ]
         file.release()
     except (SystemError, cv2.error) as error:
-        raise ValueError(f'{message}: {error}') from error
+        raise ValueError(f'{message}: OpenCV cannot read it') from error
     if lacking:
         raise ValueError(f'{message}: it lacks {", ".join(lacking)}')
 

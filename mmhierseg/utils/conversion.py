@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 from concurrent.futures import (
     Executor,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Callable, Optional, Sequence, TypeVar
 
 import cv2
@@ -22,6 +24,9 @@ from .interrupts import block_interrupts
 __all__ = ['convert_all', 'default_workers']
 
 Job = TypeVar('Job')
+
+#: Held while a worker process is at a job.
+_at_work = threading.Lock()
 
 
 def default_workers() -> int:
@@ -67,6 +72,8 @@ def convert_all(convert: Callable[[Job], bool],
     """
     new = 0
     executor = _executor(workers, convert if processes else None)
+    if isinstance(executor, ProcessPoolExecutor):
+        convert = partial(_work, convert)
     try:
         with block_interrupts():
             # Which starts the processes.
@@ -103,3 +110,19 @@ def _start_worker() -> None:
     """One thread each; the main process decides what an interrupt means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_main_process, daemon=True).start()
+
+
+def _work(convert: Callable[[Job], bool], job: Job) -> bool:
+    with _at_work:
+        return convert(job)
+
+
+def _end_with_main_process() -> None:
+    """End once a main process that was killed is gone and the job is done.
+
+    The pool would wait for ever for the next one.
+    """
+    multiprocessing.parent_process().join()
+    with _at_work:
+        os._exit(1)

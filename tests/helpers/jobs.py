@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 
 
 def its_process(job):
@@ -16,3 +18,11 @@ def its_process(job):
 def interrupt_waits(job):
     """Whether an interrupt would not reach this process."""
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def write_slowly(path):
+    """Write a file in two steps."""
+    Path(path).write_text('begun')
+    time.sleep(0.3)
+    Path(path).write_text('begun, done')
+    return True

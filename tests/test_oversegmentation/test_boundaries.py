@@ -44,6 +44,20 @@ def cross(direction):
     return ContourMap(strength, np.full_like(strength, direction))
 
 
+@pytest.mark.parametrize('slope', [0, 0.3, 1])
+def test_a_valley_between_slanting_contours_is_one_region(slope):
+    """Its bottom goes from pixel to pixel by corners."""
+    y, x = np.mgrid[:60, :40]
+    bottom = y == 10 + np.round(slope * x)
+    away = ndimage.distance_transform_edt(~bottom).astype(np.float32)
+    strength = np.exp(-(away - 6)**2 / 30)
+    graph = oriented_watershed(
+        ContourMap(strength, np.full_like(strength, math.atan(slope))))
+    assert len(np.unique(graph.labels[bottom])) == 1
+    # The contours themselves are kept.
+    assert graph.labels.max() >= 1
+
+
 def arc_of(graph, one, other):
     key = sorted((int(graph.labels[one]), int(graph.labels[other])))
     index, = np.nonzero((graph.arcs == key).all(axis=1))[0]

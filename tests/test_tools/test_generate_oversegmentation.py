@@ -70,7 +70,7 @@ def test_maps(make, images, capsys):
         rgb = np.ascontiguousarray(results['img'][..., ::-1])
         assert np.array_equal(results['segment_map'], OverSegmenter()(rgb))
     assert json.loads((out / 'oversegmentation.json').read_text()) == dict(
-        version=1, threshold=0.25, num_regions=48, edge_model=None)
+        version=2, threshold=0.25, num_regions=48, edge_model=None)
 
 
 @pytest.mark.parametrize('options, expected', [

@@ -1,4 +1,9 @@
 import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -65,6 +70,37 @@ def test_processes_are_not_interrupted():
     assert convert_all(interrupt_waits, jobs, 2, 'Jobs', processes=True) == 4
     # This process is again.
     assert not interrupt_waits(0)
+
+
+def test_processes_end_with_the_main_one(tmp_path):
+    """One that is killed says no word to them; they finish what they do."""
+    code = ('from helpers.jobs import write_slowly\n'
+            'from mmhierseg.utils.conversion import convert_all\n'
+            "if __name__ == '__main__':\n"
+            f'    jobs = [{str(tmp_path)!r} + f"/{{i}}" for i in range(999)]\n'
+            "    convert_all(write_slowly, jobs, 2, 'Jobs', processes=True)\n")
+    script = tmp_path / 'script.py'
+    script.write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={
+            **os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)
+        })
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / '3').exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+        # Comes to an end when all who could write to it have ended.
+        process.communicate(timeout=60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    files = [path.read_text() for path in tmp_path.iterdir() if path != script]
+    assert 3 <= len(files) < 999 and set(files) == {'begun, done'}
 
 
 @pytest.mark.parametrize('job, message', [

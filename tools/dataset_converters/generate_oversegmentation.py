@@ -42,7 +42,7 @@ EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 #: Says how the maps of a folder were made.
 MANIFEST = 'oversegmentation.json'
 #: Of the method; maps of another one are not to be mixed with them.
-VERSION = 1
+VERSION = 2
 #: What goes on with a run.
 AGAIN = 'the same command with --resume'
 #: Image and map.

@@ -207,6 +207,11 @@ class HSGHead(BaseModule):
     def _common_sequences(self, views: Tensor,
                           image_index: Tensor) -> SegmentSequences:
         """Sequences of one length in all processes: padding counts."""
+        # An image of which everything is ignored is as if it were not there:
+        # statistics of batch normalisation would count its padding.
+        if len(views):
+            seen, views = views.unique_consecutive(return_inverse=True)
+            image_index = image_index[seen]
         sequences = segment_sequences(views, image_index, self.pad_length)
         own = sequences.padding.size(1)
         length = largest_of_all(own)
