@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.configs import ROOT, load_config, make_data, shrink
 from helpers.dense import DENSE_PATHS, save_dense_pretrained, shrink_dense
 from helpers.pretraining import losses, train, write_config
 from helpers.segmentation_data import make_segmentation_data
@@ -79,6 +80,38 @@ def test_it_takes_the_hook(tmp_path):
         hooks=", random_state=dict(_delete_=True, type='EmptyCacheHook')")
     assert 'random_states' not in whole
     assert differences(whole['state_dict'], parts['state_dict'])
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_deit_goes_on(workers, tmp_path, monkeypatch):
+    """Repeated augmentation, RandAugment, erasing, Mixup and average, too.
+
+    With validation, by the average, after every epoch.
+    """
+    monkeypatch.chdir(tmp_path)
+    make_data(tmp_path)
+    cfg = shrink(load_config(ROOT / 'configs/cast/cast-s_deit_in1k.py'))
+    cfg.train_cfg.max_epochs = 3
+    cfg.train_dataloader.update(
+        batch_size=2, num_workers=workers, persistent_workers=workers > 0)
+    config = str(tmp_path / 'config.py')
+    cfg.dump(config)
+    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+    np.random.seed(0)
+    launch.train([config, '--work-dir', str(whole)])
+    # Of an open seed, this makes another one.
+    np.random.seed(1)
+    launch.train([config, '--work-dir', str(parts), '--resume',
+                  str(whole / 'epoch_1.pth')])
+    read_safely()
+    whole, parts = (read_checkpoint(str(d / 'epoch_3.pth'))
+                    for d in (whole, parts))
+    assert whole['meta']['iter'] == parts['meta']['iter'] == 15
+    assert whole['meta']['seed'] == parts['meta']['seed']
+    for key in TRAINED:
+        assert not differences(whole[key], parts[key]), key
+    assert not torch.equal(whole['state_dict']['head.fc.weight'],
+                           whole['ema_state_dict']['module.head.fc.weight'])
 
 
 # ------------------------------------------------------ training by iterations

@@ -12,7 +12,7 @@ import subprocess
 from contextlib import contextmanager
 from copy import deepcopy
 from logging import WARNING
-from typing import Iterator
+from typing import Iterator, Set
 
 import torch
 from mmengine.config import Config
@@ -23,12 +23,16 @@ from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
+from .cpu_autocast import CPUAutocastOptimWrapper
 from .errors import CommandError
 
 __all__ = [
     'CPUDistributedDataParallel', 'cpu_process_group', 'for_cpu_processes',
     'has_accelerator', 'without_amp'
 ]
+
+_AUTOCAST = CPUAutocastOptimWrapper.__name__
+_PRECISION = {'OptimWrapper': 'full precision', _AUTOCAST: 'bfloat16'}
 
 
 def has_accelerator() -> bool:
@@ -79,9 +83,11 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
 
 
 def without_amp(cfg: Config) -> Config:
-    """Train in full precision where there is no GPU.
+    """Train without a gradient scaler where there is no GPU.
 
-    MMEngine's AmpOptimWrapper, which scales gradients, needs a GPU.
+    MMEngine's AmpOptimWrapper, which scales gradients, needs a GPU. With
+    ``dtype='bfloat16'``, which needs no scaler, precision stays mixed on the
+    CPU; else it becomes full.
 
     Args:
         cfg (Config): Config of a runner.
@@ -93,14 +99,14 @@ def without_amp(cfg: Config) -> Config:
     if has_accelerator() or cfg.get('optim_wrapper') is None:
         return cfg
     changed = deepcopy(cfg)
-    if not _remove_amp(changed.optim_wrapper):
-        return cfg
-    print_log(
-        'AmpOptimWrapper needs a GPU and there is none: training in full '
-        'precision with OptimWrapper.',
-        logger='current',
-        level=WARNING)
-    return changed
+    taken = _exchange_amp(changed.optim_wrapper)
+    for name in sorted(taken):
+        print_log(
+            'AmpOptimWrapper needs a GPU and there is none: training in '
+            f'{_PRECISION[name]} with {name}.',
+            logger='current',
+            level=WARNING)
+    return changed if taken else cfg
 
 
 def for_cpu_processes(cfg: Config) -> Config:
@@ -129,25 +135,28 @@ def for_cpu_processes(cfg: Config) -> Config:
     return cfg
 
 
-def _remove_amp(optim_wrapper: dict) -> bool:
+def _exchange_amp(optim_wrapper: dict) -> Set[str]:
     """Replace AmpOptimWrapper in place, also in a set of wrappers.
 
     Returns:
-        bool: Whether there was any.
+        Set[str]: What was taken instead; empty if there was none.
     """
-    found = False
+    taken = set()
     # As a string, with or without a scope, or as the class.
     name = optim_wrapper.get('type')
     name = getattr(name, '__name__', name)
     if isinstance(name, str) and name.split('.')[-1] == 'AmpOptimWrapper':
-        optim_wrapper['type'] = 'OptimWrapper'
+        low = optim_wrapper.get('dtype') in ('bfloat16', torch.bfloat16)
+        # MPS is no CPU, and trains in full precision.
+        low = low and get_device() == 'cpu'
+        optim_wrapper['type'] = _AUTOCAST if low else 'OptimWrapper'
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             optim_wrapper.pop(key, None)
-        found = True
+        taken.add(optim_wrapper['type'])
     for value in optim_wrapper.values():
         if isinstance(value, dict):
-            found = _remove_amp(value) or found
-    return found
+            taken |= _exchange_amp(value)
+    return taken
 
 
 @contextmanager

@@ -12,6 +12,27 @@ def test_classifier_trains_in_full_precision_without_a_gpu(
     assert 'loss_scaler' not in checkpoint['optimizer']
 
 
+def test_bfloat16_without_a_gpu(tool, classifier_config, tmp_path):
+    """It needs no gradient scaler, so that precision is mixed on a CPU."""
+    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
+                  '--no-validate', '--cfg-options',
+                  'optim_wrapper.dtype=bfloat16')
+    assert ('there is none: training in bfloat16 with '
+            'CPUAutocastOptimWrapper') in result.stdout
+    assert 'Epoch(train) [1][4/4]' in result.stdout
+    low = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    weights = low['state_dict'].values()
+    assert {w.dtype for w in weights if w.is_floating_point()} == {
+        torch.float32
+    }
+    assert 'loss_scaler' not in low['optimizer']
+    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
+                  '--no-validate', '--resume', '--cfg-options',
+                  'optim_wrapper.dtype=bfloat16', 'train_cfg.max_epochs=2')
+    assert 'resumed epoch: 1, iter: 4' in result.stdout
+    assert 'Epoch(train) [2][4/4]' in result.stdout
+
+
 def test_segmentor_trains(trained_segmentor):
     output, folder = trained_segmentor
     assert 'Iter(train) [2/2]' in output

@@ -49,6 +49,23 @@ def test_amp_is_exchanged(name):
     assert cfg.optim_wrapper.type == name
 
 
+@pytest.mark.parametrize('dtype', ['bfloat16', torch.bfloat16])
+def test_bfloat16_stays(dtype):
+    """It needs no scaler."""
+    cfg = Config(dict(optim_wrapper=dict(
+        type='AmpOptimWrapper', loss_scale='dynamic', dtype=dtype,
+        accumulative_counts=2)))
+    assert without_amp(cfg).optim_wrapper == dict(
+        type='CPUAutocastOptimWrapper', accumulative_counts=2)
+
+
+def test_bfloat16_becomes_full_precision_elsewhere(monkeypatch):
+    monkeypatch.setattr(device, 'get_device', lambda: 'mps')
+    cfg = Config(dict(optim_wrapper=dict(
+        type='AmpOptimWrapper', dtype='bfloat16')))
+    assert without_amp(cfg).optim_wrapper == dict(type='OptimWrapper')
+
+
 def test_amp_is_exchanged_in_a_set_of_wrappers():
     cfg = Config(dict(optim_wrapper=dict(
         constructor='MultiOptimWrapperConstructor',
