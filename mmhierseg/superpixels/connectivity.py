@@ -149,11 +149,11 @@ def _join(runs: _Runs, most: int) -> Tensor:
             0, upper.maximum(lower), upper.minimum(lower), reduce='amin')
         # To the end of chains; each pass doubles the steps.
         for _ in range(doublings):
-            ahead = parts[parts]
+            ahead = parts.index_select(0, parts)
             if not has_to_wait(parts) and ahead.equal(parts):
                 break
             parts = ahead
-        upper, lower = parts[upper], parts[lower]
+        upper, lower = (parts.index_select(0, x) for x in (upper, lower))
         if not has_to_wait(parts):
             different = upper != lower
             upper, lower = upper[different], lower[different]
@@ -169,16 +169,17 @@ def _find_left(labels: Tensor, num_labels: int, runs: _Runs,
     Returns:
         Tensor: (n,) int64, positions in ``labels.flatten()``.
     """
-    label = labels.flatten()[runs.start]
+    label = labels.flatten().index_select(0, runs.start)
     segment = runs.start // labels[0].numel() * num_labels + label
     end = runs.start.new_full((1, ), labels.numel())
     lengths = runs.start.diff(append=end)
     sizes = torch.zeros_like(parts).scatter_add_(0, parts, lengths)
     # One number that is larger for a larger part, then for an earlier one.
-    rank = sizes[parts] * len(parts) + (len(parts) - 1 - parts)
+    rank = sizes.index_select(0, parts)
+    rank.mul_(len(parts)).add_(len(parts) - 1).sub_(parts)
     best = rank.new_zeros(len(labels) * num_labels).scatter_reduce_(
         0, segment, rank, reduce='amax')
-    left = (rank != best[segment]).nonzero().squeeze(1)
+    left = (rank != best.index_select(0, segment)).nonzero().squeeze(1)
     # Their runs side by side, and what to add to get to their places.
     lengths = lengths[left]
     shift = runs.start[left] - lengths.cumsum(0) + lengths
