@@ -71,7 +71,7 @@ class _Places(NamedTuple):
 class _Tables(NamedTuple):
     """What does not depend on the size of images."""
 
-    weights: Tensor  # (6, 24) float32, see _choose
+    weights: Tensor  # (6, 45) float32, see _choose
     offsets: Tensor  # (6, 1) float32
     movable: Tensor  # (256,) bool, by the bits of blocks of the same segment
     order: Tensor  # (5, 1) float32, 0 to 4
@@ -240,13 +240,13 @@ def _recount(counts: Tensor, before: Tensor, segments: Tensor,
 
 
 def _share(counts: Tensor) -> Tensor:
-    """Shares of all bins in their segments, (S * K,) float32."""
+    """Shares and epsilon of all bins in their segments, (S * K,) float32."""
     counts = counts.view(-1, _NUM_BINS)
     sizes = counts.sum(1, keepdim=True).clamp_(min=1)
-    shares = counts.div(sizes.div_(_SHARES)).round_()
+    shares = counts.div(sizes.div_(_SHARES)).round_().add_(_LEAST)
     # Nothing moves to the outside.
     shares[-1] = -_SHARES
-    return shares.flatten()
+    return shares.view(-1)
 
 
 def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
@@ -259,7 +259,7 @@ def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
         shares (Tensor): (S * K,) float32.
         places (_Places): Of the map.
     """
-    borders = _find_borders(segments).flatten().index_select(0, places.inside)
+    borders = _find_borders(segments).index_select(0, places.inside)
     segments = segments.view(-1)
     blocks, ends = places.inside, places.ends
     looks = not has_to_wait(segments)
@@ -267,31 +267,40 @@ def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
         # It saves most of the work; a GPU would be waited for.
         found = borders.nonzero().squeeze(1)
         ends = torch.searchsorted(found, torch.tensor(ends)).tolist()
-        blocks = blocks.index_select(0, found)
-    bins = bins.index_select(1, blocks)
-    for start, end in zip((0, *ends), ends):
-        field = blocks[start:end]
+        blocks, borders = blocks.index_select(0, found), None
+    sizes = [end - start for start, end in zip((0, *ends), ends)]
+    fields = blocks.split(sizes)
+    bins = bins.index_select(1, blocks).split(sizes, dim=1)
+    borders = (None, ) * 4 if looks else borders.split(sizes)
+    for field, own_bins, border in zip(fields, bins, borders):
         around = _take(segments, field + places.steps)
-        best, movable = _choose(around, bins[:, start:end], shares)
-        if not looks:
-            movable &= borders[start:end]
-        segments.index_copy_(0, field, torch.where(movable, best, around[8]))
+        best = _choose(around, own_bins, shares, border)
+        segments.index_copy_(0, field, best)
 
 
 def _find_borders(segments: Tensor) -> Tensor:
-    """Blocks beside which is another segment; bool, as ``segments``."""
-    borders = torch.zeros_like(segments, dtype=torch.bool)
-    differ = segments[:, 1:] != segments[:, :-1]
-    borders[:, 1:] = differ
-    borders[:, :-1] |= differ
-    differ = segments[:, :, 1:] != segments[:, :, :-1]
-    borders[:, :, 1:] |= differ
-    borders[:, :, :-1] |= differ
+    """Blocks beside which is another segment.
+
+    Args:
+        segments (Tensor): (B, h + 2, w + 2) int64.
+
+    Returns:
+        Tensor: (B * (h + 2) * (w + 2),) bool; the first and the last row, of
+        the frame, are False.
+    """
+    width, flat = segments.size(2), segments.view(-1)
+    # From the end of a row to the start of the next is within the frame.
+    below, right = flat[:-width] != flat[width:], flat[:-1] != flat[1:]
+    borders = torch.zeros_like(flat, dtype=torch.bool)
+    inner = borders[width:-width]
+    torch.bitwise_or(below[:-width], below[width:], out=inner)
+    inner.bitwise_or_(right[width:1 - width])
+    inner.bitwise_or_(right[width - 1:-width])
     return borders
 
 
-def _choose(around: Tensor, bins: Tensor,
-            shares: Tensor) -> Tuple[Tensor, Tensor]:
+def _choose(around: Tensor, bins: Tensor, shares: Tensor,
+            border: Optional[Tensor]) -> Tensor:
     """Find the best of the segments that blocks may go to.
 
     Args:
@@ -299,27 +308,30 @@ def _choose(around: Tensor, bins: Tensor,
             ``_AROUND``.
         bins (Tensor): (F, n) int64.
         shares (Tensor): (S * K,) float32.
+        border (Tensor, optional): (n,) bool, blocks that may move; None for
+            all.
 
     Returns:
-        Tuple[Tensor, Tensor]: (n,) int64, the best, and (n,) bool, whether
-        its own keeps together without the block.
+        Tensor: (n,) int64, the own segment where that would be cut in two.
     """
-    tables = _make_tables(shares.device)
-    choice, number = around[4:], around.size(1)
-    # Comparing into floats saves a conversion: corners with the own segment,
-    # then each choice with those beside.
-    equal = shares.new_empty((24, number))
-    torch.eq(around[:4], around[8], out=equal[:4])
-    torch.eq(choice[:, None], choice[:4], out=equal[4:].view(5, 4, number))
-    # Weights of choices by how many beside are of them, and bits of all
-    # around.
-    sums = torch.addmm(tables.offsets, tables.weights, equal)
-    movable = tables.movable.index_select(0, sums[5].int())
-    score = _take(shares, choice[:, None] + bins).sum(1)
-    score.add_(_LEAST * len(bins)).mul_(sums[:5])
+    tables, own = _make_tables(shares.device), around[8]
+    choice = around[4:]
+    each = choice[:, None]
+    # Comparing into floats saves a conversion. Not needed are the choices
+    # with corners and the own segment, but asking is cheaper than sorting.
+    equal = shares.new_empty((5, 9, len(own)))
+    torch.eq(each, around, out=equal)
+    # Bits of all around that are of the own segment. And weights of choices,
+    # by how many beside are of them.
+    sums = torch.addmm(tables.offsets, tables.weights, equal.view(45, -1))
+    movable = tables.movable.index_select(0, sums[0].int())
+    if border is not None:
+        movable &= border
+    score = _take(shares, each + bins).sum(1)
     # Of equal ones the last, which is the own one if it is among them.
-    best = score.add_(tables.order).amax(0).long().bitwise_and_(7)
-    return choice.gather(0, best[None])[0], movable
+    score = torch.addcmul(tables.order, score, sums[1:])
+    best = score.amax(0, keepdim=True).long().bitwise_and_(7)
+    return torch.where(movable, choice.gather(0, best)[0], own)
 
 
 def _take(values: Tensor, index: Tensor) -> Tensor:
@@ -346,12 +358,13 @@ def _find_places(number: int, height: int, width: int,
 @cache
 def _make_tables(device: torch.device) -> _Tables:
     """Make the tables of :func:`_choose`."""
-    weights, offsets = torch.zeros(6, 24), torch.zeros(6, 1)
+    weights, offsets = torch.zeros(6, 5, 9), torch.zeros(6, 1)
+    weights[0, 4, :8] = 2.**torch.arange(8)
     # In eighths, so that there is room for the order.
     for choice in range(5):
-        weights[choice, 4 + 4 * choice:8 + 4 * choice] = 8
-    offsets[:5] = 8 * _SMOOTHNESS
-    weights[5, :4], weights[5, 20:] = 2.**torch.arange(8).view(2, 4)
+        weights[1 + choice, choice, 4:8] = 8
+    offsets[1:] = 8 * _SMOOTHNESS
+    weights = weights.flatten(1)
     tensors = (weights, offsets, _find_movable(), torch.arange(5.)[:, None])
     return _Tables(*(x.to(device) for x in tensors))
 
