@@ -117,6 +117,8 @@ class BaseSuperpixels(metaclass=ABCMeta):
     def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
         """As :meth:`_segment`, of images of any dtype, without gaps."""
         labels = self._segment(_to_levels(images), num_segments)
+        if self._uses_all_labels(*images.shape[2:], num_segments):
+            return labels
         bound = self._num_labels(*images.shape[2:], num_segments)
         return compact_labels(labels, bound)[0]
 
@@ -133,6 +135,20 @@ class BaseSuperpixels(metaclass=ABCMeta):
             int, optional: None if it is not known beforehand.
         """
         return None
+
+    def _uses_all_labels(self, height: int, width: int,
+                         num_segments: int) -> bool:
+        """Whether :meth:`_segment` never leaves a gap.
+
+        Args:
+            height (int): Height of the images in pixels.
+            width (int): Width of the images in pixels.
+            num_segments (int): As there.
+
+        Returns:
+            bool: False if that is not known.
+        """
+        return False
 
     @abstractmethod
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:

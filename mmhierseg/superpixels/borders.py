@@ -41,7 +41,6 @@ from mmhierseg.compiled.borders import (
     refine_borders as compiled_refine_borders,
 )
 
-from .base import double
 from .waiting import has_to_wait
 
 #: Bits that a bin has of each channel.
@@ -64,14 +63,16 @@ class _Places(NamedTuple):
     """Places in a map, (B, h + 2, w + 2), flat."""
 
     inside: Tensor  # (B * h * w,) int64, blocks, those that move at once ...
-    ends: Tuple[int, ...]  # ... side by side: where each of the four ends
+    ends: Tensor  # (4,) int64 ... side by side: where each of these ends
+    ends_list: Tuple[int, ...]  # the same
+    block: Tensor  # (B * h * w,) int64, their numbers in reading order
     steps: Tensor  # (9, 1) int64, _AROUND
 
 
 class _Tables(NamedTuple):
     """What does not depend on the size of images."""
 
-    weights: Tensor  # (6, 45) float32, see _choose
+    weights: Tensor  # (6, 14) float32, see _choose
     offsets: Tensor  # (6, 1) float32
     movable: Tensor  # (256,) bool, by the bits of blocks of the same segment
     order: Tensor  # (5, 1) float32, 0 to 4
@@ -129,22 +130,25 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
     """
     if use_compiled(labels):
         return _compiled(labels, images, num_labels, side, num_passes)
-    size, bins = images.shape[2:], _find_bins(images)
+    size, bins = tuple(images.shape[2:]), _find_bins(images)
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
-    segments = (labels + image * num_labels) * _NUM_BINS
     outside = len(labels) * num_labels * _NUM_BINS
+    segments = F.pad((labels + image * num_labels) * _NUM_BINS, (1, 1, 1, 1),
+                     value=outside)
     counts, whole = None, False
     while True:
         # Blocks that stick out count pixels twice.
         before, whole = whole, not any(length % side for length in size)
         if not (before and whole):
             counts = None
-        segments, counts = _move_blocks(segments, _cut(bins, side), outside,
-                                        counts, num_passes, side > 1)
+        counts = _move_blocks(segments, _cut(bins, side), outside, counts,
+                              num_passes, side > 1)
         if side == 1:
-            return (segments >> (3 * _BITS)).sub_(image * num_labels)
+            labels = segments[:, 1:-1, 1:-1] >> (3 * _BITS)
+            return labels.sub_(image * num_labels)
         side //= 2
-        segments = double(segments, *(-(-length // side) for length in size))
+        parents = _find_parents(len(labels), *size, side, labels.device)
+        segments = _take(segments.view(-1), parents)
 
 
 def _compiled(labels: Tensor, images: Tensor, num_labels: int, side: int,
@@ -168,7 +172,7 @@ def _find_bins(images: Tensor) -> Tensor:
 
 
 def _cut(bins: Tensor, side: int) -> Tensor:
-    """Bring the pixels of each block together, in a map, (F, B, h, w) int64.
+    """Bring the pixels of each block together, (F, B * h * w) int16.
 
     Blocks that stick out repeat the last row or column.
     """
@@ -181,61 +185,61 @@ def _cut(bins: Tensor, side: int) -> Tensor:
                     (rows, columns), size))
         bins = bins[:, row][:, :, column]
     blocks = bins.view(number, rows, side, columns, side)
-    result = torch.zeros((side, side, number, rows + 2, columns + 2),
-                         dtype=torch.int64, device=bins.device)
-    result[..., 1:-1, 1:-1] = blocks.permute(2, 4, 0, 1, 3)
-    return result.flatten(0, 1)
+    return blocks.permute(2, 4, 0, 1, 3).reshape(side**2, -1)
 
 
 def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
                  counts: Optional[Tensor], num_passes: int,
-                 count_last: bool) -> Tuple[Tensor, Tensor]:
-    """Move blocks of one size.
+                 count_last: bool) -> Tensor:
+    """Move blocks of one size, in place.
 
     Args:
-        segments (Tensor): (B, h, w) int64.
-        bins (Tensor): (F, B, h + 2, w + 2) int64.
+        segments (Tensor): (B, h + 2, w + 2) int64, changed.
+        bins (Tensor): (F, B * h * w) int16.
         outside (int): Where the last histogram begins.
-        counts (Tensor, optional): (S * K,) float32, the histograms.
+        counts (Tensor, optional): (S * K,) float32, the histograms; may be
+            changed.
         num_passes (int): How often.
         count_last (bool): Whether to bring the histograms up to date with the
             last pass.
 
     Returns:
-        Tuple[Tensor, Tensor]: As ``segments`` and ``counts``.
+        Tensor, optional: As ``counts``.
     """
     places = _find_places(*segments.shape, segments.device)
-    bins = bins.flatten(1)
-    segments = F.pad(segments, (1, 1, 1, 1), value=outside)
+    flat = segments.view(-1)
     for number in range(num_passes):
         if counts is None:
-            counts = _count(segments.view(-1), bins, places.inside, outside)
+            counts = _count(flat, bins, places, outside)
         before = segments.clone().view(-1)
         _move_once(segments, bins, _share(counts), places)
         if has_to_wait(segments):
             counts = None
         elif count_last or number < num_passes - 1:
-            _recount(counts, before, segments.view(-1), bins)
-    return segments[:, 1:-1, 1:-1], counts
+            _recount(counts, before, flat, bins, places)
+    return counts
 
 
-def _count(segments: Tensor, bins: Tensor, inside: Tensor,
+def _count(segments: Tensor, bins: Tensor, places: _Places,
            outside: int) -> Tensor:
     """Histograms of all segments, (S * K,) float32, zero outside."""
     counts = torch.zeros(outside + _NUM_BINS, device=segments.device)
-    index = segments.index_select(0, inside) + bins.index_select(1, inside)
-    return counts.scatter_add_(0, index.flatten(),
+    index = (segments.index_select(0, places.inside) +
+             bins.index_select(1, places.block))
+    return counts.scatter_add_(0, index.view(-1),
                                counts.new_ones(index.numel()))
 
 
-def _recount(counts: Tensor, before: Tensor, segments: Tensor,
-             bins: Tensor) -> None:
+def _recount(counts: Tensor, before: Tensor, segments: Tensor, bins: Tensor,
+             places: _Places) -> None:
     """Bring histograms up to date, in place; few blocks have moved."""
-    moved = (before != segments).nonzero().squeeze(1)
-    moved_bins = bins.index_select(1, moved)
+    before, segments = (x.index_select(0, places.inside)
+                        for x in (before, segments))
+    moved = (before != segments).nonzero().view(-1)
+    moved_bins = bins.index_select(1, places.block.index_select(0, moved))
     for some, change in ((before, -1.), (segments, 1.)):
         index = some.index_select(0, moved) + moved_bins
-        counts.scatter_add_(0, index.flatten(),
+        counts.scatter_add_(0, index.view(-1),
                             counts.new_full((index.numel(), ), change))
 
 
@@ -255,24 +259,24 @@ def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
 
     Args:
         segments (Tensor): (B, h + 2, w + 2) int64, changed in place.
-        bins (Tensor): (F, B * (h + 2) * (w + 2)) int64.
+        bins (Tensor): (F, B * h * w) int16.
         shares (Tensor): (S * K,) float32.
         places (_Places): Of the map.
     """
     borders = _find_borders(segments).index_select(0, places.inside)
-    segments = segments.view(-1)
-    blocks, ends = places.inside, places.ends
-    looks = not has_to_wait(segments)
+    segments, inside, ends = segments.view(-1), places.inside, places.ends
+    block, looks = places.block, not has_to_wait(segments)
     if looks:
         # It saves most of the work; a GPU would be waited for.
-        found = borders.nonzero().squeeze(1)
-        ends = torch.searchsorted(found, torch.tensor(ends)).tolist()
-        blocks, borders = blocks.index_select(0, found), None
+        found = borders.nonzero().view(-1)
+        ends = torch.searchsorted(found, ends)
+        inside, block = (x.index_select(0, found) for x in (inside, block))
+    ends = ends.tolist() if looks else places.ends_list
     sizes = [end - start for start, end in zip((0, *ends), ends)]
-    fields = blocks.split(sizes)
-    bins = bins.index_select(1, blocks).split(sizes, dim=1)
+    bins = bins.index_select(1, block).long()
     borders = (None, ) * 4 if looks else borders.split(sizes)
-    for field, own_bins, border in zip(fields, bins, borders):
+    for field, own_bins, border in zip(
+            inside.split(sizes), bins.split(sizes, dim=1), borders):
         around = _take(segments, field + places.steps)
         best = _choose(around, own_bins, shares, border)
         segments.index_copy_(0, field, best)
@@ -316,18 +320,20 @@ def _choose(around: Tensor, bins: Tensor, shares: Tensor,
     """
     tables, own = _make_tables(shares.device), around[8]
     choice = around[4:]
-    each = choice[:, None]
-    # Comparing into floats saves a conversion. Not needed are the choices
-    # with corners and the own segment, but asking is cheaper than sorting.
-    equal = shares.new_empty((5, 9, len(own)))
-    torch.eq(each, around, out=equal)
+    # Comparing into floats saves a conversion: all around with the own
+    # segment, then the four beside with those after them.
+    equal = shares.new_empty((14, len(own)))
+    torch.eq(around[:8], own, out=equal[:8])
+    torch.eq(choice[0], choice[1:4], out=equal[8:11])
+    torch.eq(choice[1], choice[2:4], out=equal[11:13])
+    torch.eq(choice[2], choice[3], out=equal[13])
     # Bits of all around that are of the own segment. And weights of choices,
     # by how many beside are of them.
-    sums = torch.addmm(tables.offsets, tables.weights, equal.view(45, -1))
+    sums = torch.addmm(tables.offsets, tables.weights, equal)
     movable = tables.movable.index_select(0, sums[0].int())
     if border is not None:
         movable &= border
-    score = _take(shares, each + bins).sum(1)
+    score = _take(shares, choice[:, None] + bins).sum(1)
     # Of equal ones the last, which is the own one if it is among them.
     score = torch.addcmul(tables.order, score, sums[1:])
     best = score.amax(0, keepdim=True).long().bitwise_and_(7)
@@ -336,35 +342,67 @@ def _choose(around: Tensor, bins: Tensor, shares: Tensor,
 
 def _take(values: Tensor, index: Tensor) -> Tensor:
     """As ``values[index]``, which takes three times as long on the CPU."""
-    return values.index_select(0, index.flatten()).view(index.shape)
+    return values.index_select(0, index.view(-1)).view(index.shape)
 
 
 @lru_cache(maxsize=16)
 def _find_places(number: int, height: int, width: int,
                  device: torch.device) -> _Places:
-    """Find the places of blocks in maps of this size."""
-    shape = (number, height + 2, width + 2)
-    place = torch.arange(number * shape[1] * shape[2]).view(shape)
+    """Find the places of blocks in maps of this size, frame included."""
+    place = torch.arange(number * height * width).view(number, height, width)
     place = place[:, 1:-1, 1:-1]
-    fields = [place[:, row::2, column::2].flatten()
+    block = torch.arange(place.numel()).view(place.shape)
+    fields = [(slice(None), slice(row, None, 2), slice(column, None, 2))
               for row in (0, 1) for column in (0, 1)]
-    steps = torch.tensor([row * shape[2] + column for row, column in _AROUND])
+    inside, block = (torch.cat([x[field].flatten() for field in fields])
+                     for x in (place, block))
+    ends = tuple(accumulate(place[field].numel() for field in fields))
+    steps = torch.tensor([row * width + column for row, column in _AROUND])
     return _Places(
-        torch.cat(fields).to(device),
-        tuple(accumulate(len(field) for field in fields)),
-        steps[:, None].to(device))
+        inside.to(device), torch.tensor(ends, device=device), ends,
+        block.to(device), steps[:, None].to(device))
+
+
+@lru_cache(maxsize=16)
+def _find_parents(number: int, height: int, width: int, side: int,
+                  device: torch.device) -> Tensor:
+    """Places in a map, for those of the map with blocks half as large.
+
+    Args:
+        number (int): B.
+        height (int): H, in pixels.
+        width (int): W.
+        side (int): Of the smaller blocks.
+        device (torch.device): Where to.
+
+    Returns:
+        Tensor: (B, h + 2, w + 2) int64; those of the frame are in the frame.
+    """
+    lines = []
+    for length in (height, width):
+        small, large = (-(-length // x) for x in (side, 2 * side))
+        line = torch.cat((torch.zeros(1), torch.arange(small) // 2 + 1,
+                          torch.full((1, ), large + 1))).long()
+        lines.append((line, large + 2))
+    (row, rows), (column, columns) = lines
+    image = torch.arange(number)[:, None, None] * rows * columns
+    return (image + row[:, None] * columns + column).to(device)
 
 
 @cache
 def _make_tables(device: torch.device) -> _Tables:
     """Make the tables of :func:`_choose`."""
-    weights, offsets = torch.zeros(6, 5, 9), torch.zeros(6, 1)
-    weights[0, 4, :8] = 2.**torch.arange(8)
+    weights, offsets = torch.zeros(6, 14), torch.zeros(6, 1)
+    weights[0, :8] = 2.**torch.arange(8)
+    # Each beside counts for itself, and for those that are the same.
+    pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
+    for row, (first, second) in enumerate(pairs, start=8):
+        weights[[1 + first, 1 + second], row] = 1
+    weights[5, 4:8] = 1
+    offsets[1:5], offsets[5] = _SMOOTHNESS + 1, _SMOOTHNESS
     # In eighths, so that there is room for the order.
-    for choice in range(5):
-        weights[1 + choice, choice, 4:8] = 8
-    offsets[1:] = 8 * _SMOOTHNESS
-    weights = weights.flatten(1)
+    weights[1:] *= 8
+    offsets *= 8
     tensors = (weights, offsets, _find_movable(), torch.arange(5.)[:, None])
     return _Tables(*(x.to(device) for x in tensors))
 

@@ -155,10 +155,11 @@ def _join(runs: _Runs, most: int) -> Tensor:
             parts = ahead
         upper, lower = (parts.index_select(0, x) for x in (upper, lower))
         if not has_to_wait(parts):
-            different = upper != lower
-            upper, lower = upper[different], lower[different]
-            if not len(upper):
+            different = (upper != lower).nonzero().view(-1)
+            if not len(different):
                 break
+            upper, lower = (x.index_select(0, different)
+                            for x in (upper, lower))
     return parts
 
 
@@ -208,11 +209,12 @@ def _absorb(labels: Tensor, left: Tensor) -> Tensor:
     flat = around.view(-1)
     flat[left] = -1
     while len(left):
-        label = flat[left - width]
+        label = flat.index_select(0, left - width)
         for beside in (-1, 1, width):
-            label = torch.where(label < 0, flat[left + beside], label)
-        flat[left] = label
-        left = left[label < 0]
+            other = flat.index_select(0, left + beside)
+            label = torch.where(label < 0, other, label)
+        flat.index_copy_(0, left, label)
+        left = left.index_select(0, (label < 0).nonzero().view(-1))
     return around[:, 1:-1, 1:-1]
 
 

@@ -136,3 +136,10 @@ class TorchSLIC(BaseSuperpixels):
     def _num_labels(self, height: int, width: int, num_segments: int) -> int:
         rows, columns = grid_shape(height, width, num_segments)
         return rows * columns
+
+    def _uses_all_labels(self, height: int, width: int,
+                         num_segments: int) -> bool:
+        # As `fill_empty_segments` says. Cells of an image that is scaled down
+        # have 16 pixels at least.
+        rows, columns = grid_shape(height, width, num_segments)
+        return (height // rows) * (width // columns) >= 9
