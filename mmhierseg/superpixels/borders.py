@@ -28,9 +28,9 @@ outside. Maps have a frame of it, and hold for each block where the histogram
 of its segment begins.
 """
 
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from itertools import accumulate
-from typing import NamedTuple, Optional, Tuple
+from typing import Callable, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +63,7 @@ class _Places(NamedTuple):
     """Places in a map, (B, h + 2, w + 2), flat."""
 
     inside: Tensor  # (B * h * w,) int64, blocks, those that move at once ...
-    ends: Tensor  # (4,) int64 ... side by side: where each of these ends
+    ends: Tensor  # (4,) int64, on the CPU ... side by side: where these end
     ends_list: Tuple[int, ...]  # the same
     block: Tensor  # (B * h * w,) int64, their numbers in reading order
     steps: Tensor  # (9, 1) int64, _AROUND
@@ -345,25 +345,41 @@ def _take(values: Tensor, index: Tensor) -> Tensor:
     return values.index_select(0, index.view(-1)).view(index.shape)
 
 
-@lru_cache(maxsize=16)
+def _kept_on_cpu(function: Callable) -> Callable:
+    """Keep results for CPUs; elsewhere they are large and soon made."""
+    kept = lru_cache(maxsize=16)(function)
+
+    @wraps(function)
+    def call(*args):
+        return (kept if args[-1].type == 'cpu' else function)(*args)
+
+    return call
+
+
+@_kept_on_cpu
 def _find_places(number: int, height: int, width: int,
                  device: torch.device) -> _Places:
     """Find the places of blocks in maps of this size, frame included."""
-    place = torch.arange(number * height * width).view(number, height, width)
-    place = place[:, 1:-1, 1:-1]
-    block = torch.arange(place.numel()).view(place.shape)
+    place = torch.arange(number * height * width, device=device)
+    place = place.view(number, height, width)[:, 1:-1, 1:-1]
+    block = torch.arange(place.numel(), device=device).view(place.shape)
     fields = [(slice(None), slice(row, None, 2), slice(column, None, 2))
               for row in (0, 1) for column in (0, 1)]
     inside, block = (torch.cat([x[field].flatten() for field in fields])
                      for x in (place, block))
     ends = tuple(accumulate(place[field].numel() for field in fields))
+    return _Places(inside, torch.tensor(ends), ends, block,
+                   _make_steps(width, device))
+
+
+@lru_cache(maxsize=64)
+def _make_steps(width: int, device: torch.device) -> Tensor:
+    """From a block to those around it, in maps of this width."""
     steps = torch.tensor([row * width + column for row, column in _AROUND])
-    return _Places(
-        inside.to(device), torch.tensor(ends, device=device), ends,
-        block.to(device), steps[:, None].to(device))
+    return steps[:, None].to(device)
 
 
-@lru_cache(maxsize=16)
+@_kept_on_cpu
 def _find_parents(number: int, height: int, width: int, side: int,
                   device: torch.device) -> Tensor:
     """Places in a map, for those of the map with blocks half as large.
@@ -378,15 +394,20 @@ def _find_parents(number: int, height: int, width: int, side: int,
     Returns:
         Tensor: (B, h + 2, w + 2) int64; those of the frame are in the frame.
     """
-    lines = []
-    for length in (height, width):
-        small, large = (-(-length // x) for x in (side, 2 * side))
-        line = torch.cat((torch.zeros(1), torch.arange(small) // 2 + 1,
-                          torch.full((1, ), large + 1))).long()
-        lines.append((line, large + 2))
-    (row, rows), (column, columns) = lines
-    image = torch.arange(number)[:, None, None] * rows * columns
-    return (image + row[:, None] * columns + column).to(device)
+    row, rows = _find_parents_of_side(height, side, device)
+    column, columns = _find_parents_of_side(width, side, device)
+    image = torch.arange(number, device=device)[:, None, None] * rows * columns
+    return image + row[:, None] * columns + column
+
+
+def _find_parents_of_side(length: int, side: int,
+                          device: torch.device) -> Tuple[Tensor, int]:
+    """The same along a side, and the length of the map with large blocks."""
+    small, large = (-(-length // x) for x in (side, 2 * side))
+    # Places count from the frame on: 0; 1 and 2 to 1, 3 and 4 to 2; the end.
+    parents = torch.arange(1, small + 3, device=device) // 2
+    parents[-1] = large + 1
+    return parents, large + 2
 
 
 @cache
