@@ -49,8 +49,9 @@ class TorchSLIC(BaseSuperpixels):
         num_segments (int, optional): Number of segments of every image.
             Defaults to None.
         compactness (float): Weight of the distance in the image against that
-            in colour, above 0 and up to 100. Defaults to 10.
-        num_iterations (int): Iterations of k-means. Defaults to 5.
+            in colour, above 0 and up to 100. Defaults to 12.
+        num_iterations (int): Iterations of k-means. Defaults to 3, which is
+            enough for a start; plain SLIC is better with 5 or more.
         connected (bool): Whether segments keep only their largest connected
             part, the rest going to their neighbours. Without it an image has
             hundreds of stray fragments, and ``border_passes`` does nothing.
@@ -75,8 +76,8 @@ class TorchSLIC(BaseSuperpixels):
     def __init__(self,
                  segment_size: Optional[float] = None,
                  num_segments: Optional[int] = None,
-                 compactness: float = 10.,
-                 num_iterations: int = 5,
+                 compactness: float = 12.,
+                 num_iterations: int = 3,
                  connected: bool = True,
                  border_passes: int = 1,
                  half_resolution: bool = False,
