@@ -61,8 +61,7 @@ class TorchSLIC(BaseSuperpixels):
             colours, for each size of blocks from a fourth of
             ``segment_size`` (8 pixels at most) down to single pixels. k-means
             then takes the means of the largest blocks for pixels. With 0 it
-            is plain SLIC at full resolution: no faster, a little nearer to
-            the colours of pixels, and worse at following textures.
+            is plain SLIC at full resolution, which follows textures worse.
             Defaults to 1.
         half_resolution (bool): See :class:`BaseSuperpixels`.
             Defaults to False.
