@@ -56,6 +56,9 @@ class TorchSLIC(BaseSuperpixels):
             part, the rest going to their neighbours. Without it an image has
             hundreds of stray fragments, and ``border_passes`` does nothing.
             Defaults to True.
+        half_resolution (bool): See :class:`BaseSuperpixels`.
+            Defaults to False.
+        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
         border_passes (int): How often blocks of pixels at the borders of
             segments may move to the segment beside that has more of their
             colours, for each size of blocks from a fourth of
@@ -63,9 +66,6 @@ class TorchSLIC(BaseSuperpixels):
             then takes the means of the largest blocks for pixels. With 0 it
             is plain SLIC at full resolution, which follows textures worse.
             Defaults to 1.
-        half_resolution (bool): See :class:`BaseSuperpixels`.
-            Defaults to False.
-        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
 
     Raises:
         ValueError: If an option is out of range.
@@ -78,9 +78,9 @@ class TorchSLIC(BaseSuperpixels):
                  compactness: float = 12.,
                  num_iterations: int = 3,
                  connected: bool = True,
-                 border_passes: int = 1,
                  half_resolution: bool = False,
-                 check_finite: bool = True) -> None:
+                 check_finite: bool = True,
+                 border_passes: int = 1) -> None:
         super().__init__(segment_size, num_segments, half_resolution,
                          check_finite)
         check_number(
