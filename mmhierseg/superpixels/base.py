@@ -110,13 +110,15 @@ class BaseSuperpixels(metaclass=ABCMeta):
                 (batch_size, height, width), dtype=torch.int64)
         if not self.half_resolution:
             return self._segment_compactly(images, wanted)
-        halved = _halve(_to_levels(images))
+        halved = halve(_to_levels(images))
         wanted = min(wanted, halved.size(2) * halved.size(3))
-        return _double(self._segment_compactly(halved, wanted), height, width)
+        return double(self._segment_compactly(halved, wanted), height, width)
 
     def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
         """As :meth:`_segment`, of images of any dtype, without gaps."""
         labels = self._segment(_to_levels(images), num_segments)
+        if self._uses_all_labels(*images.shape[2:], num_segments):
+            return labels
         bound = self._num_labels(*images.shape[2:], num_segments)
         return compact_labels(labels, bound)[0]
 
@@ -133,6 +135,20 @@ class BaseSuperpixels(metaclass=ABCMeta):
             int, optional: None if it is not known beforehand.
         """
         return None
+
+    def _uses_all_labels(self, height: int, width: int,
+                         num_segments: int) -> bool:
+        """Whether :meth:`_segment` never leaves a gap.
+
+        Args:
+            height (int): Height of the images in pixels.
+            width (int): Width of the images in pixels.
+            num_segments (int): As there.
+
+        Returns:
+            bool: False if that is not known.
+        """
+        return False
 
     @abstractmethod
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
@@ -223,7 +239,7 @@ def _to_levels(images: Tensor) -> Tensor:
     return images.float().round().clamp(0, 255).to(torch.uint8)
 
 
-def _halve(images: Tensor) -> Tensor:
+def halve(images: Tensor) -> Tensor:
     """Mean of each 2 x 2 block; an odd last row or column counts double.
 
     Args:
@@ -242,8 +258,17 @@ def _halve(images: Tensor) -> Tensor:
     return images.mul_(0.25).round_().to(torch.uint8)
 
 
-def _double(labels: Tensor, height: int, width: int) -> Tensor:
-    """Nearest neighbour on the integers themselves, never through floats."""
+def double(labels: Tensor, height: int, width: int) -> Tensor:
+    """Bring labels up by nearest neighbour, on the integers themselves.
+
+    Args:
+        labels (Tensor): (B, ceil(height / 2), ceil(width / 2)) int64.
+        height (int): Of the result.
+        width (int): Of the result.
+
+    Returns:
+        Tensor: (B, height, width) int64.
+    """
     wide = torch.stack((labels, labels), dim=-1).flatten(2)
     rows = wide[:, :, None].expand(-1, -1, 2, -1).flatten(1, 2)
     return rows[:, :height, :width].contiguous()

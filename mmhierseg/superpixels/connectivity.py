@@ -149,16 +149,17 @@ def _join(runs: _Runs, most: int) -> Tensor:
             0, upper.maximum(lower), upper.minimum(lower), reduce='amin')
         # To the end of chains; each pass doubles the steps.
         for _ in range(doublings):
-            ahead = parts[parts]
+            ahead = parts.index_select(0, parts)
             if not has_to_wait(parts) and ahead.equal(parts):
                 break
             parts = ahead
-        upper, lower = parts[upper], parts[lower]
+        upper, lower = (parts.index_select(0, x) for x in (upper, lower))
         if not has_to_wait(parts):
-            different = upper != lower
-            upper, lower = upper[different], lower[different]
-            if not len(upper):
+            different = (upper != lower).nonzero().view(-1)
+            if not len(different):
                 break
+            upper, lower = (x.index_select(0, different)
+                            for x in (upper, lower))
     return parts
 
 
@@ -169,16 +170,17 @@ def _find_left(labels: Tensor, num_labels: int, runs: _Runs,
     Returns:
         Tensor: (n,) int64, positions in ``labels.flatten()``.
     """
-    label = labels.flatten()[runs.start]
+    label = labels.flatten().index_select(0, runs.start)
     segment = runs.start // labels[0].numel() * num_labels + label
     end = runs.start.new_full((1, ), labels.numel())
     lengths = runs.start.diff(append=end)
     sizes = torch.zeros_like(parts).scatter_add_(0, parts, lengths)
     # One number that is larger for a larger part, then for an earlier one.
-    rank = sizes[parts] * len(parts) + (len(parts) - 1 - parts)
+    rank = sizes.index_select(0, parts)
+    rank.mul_(len(parts)).add_(len(parts) - 1).sub_(parts)
     best = rank.new_zeros(len(labels) * num_labels).scatter_reduce_(
         0, segment, rank, reduce='amax')
-    left = (rank != best[segment]).nonzero().squeeze(1)
+    left = (rank != best.index_select(0, segment)).nonzero().squeeze(1)
     # Their runs side by side, and what to add to get to their places.
     lengths = lengths[left]
     shift = runs.start[left] - lengths.cumsum(0) + lengths
@@ -207,11 +209,12 @@ def _absorb(labels: Tensor, left: Tensor) -> Tensor:
     flat = around.view(-1)
     flat[left] = -1
     while len(left):
-        label = flat[left - width]
+        label = flat.index_select(0, left - width)
         for beside in (-1, 1, width):
-            label = torch.where(label < 0, flat[left + beside], label)
-        flat[left] = label
-        left = left[label < 0]
+            other = flat.index_select(0, left + beside)
+            label = torch.where(label < 0, other, label)
+        flat.index_copy_(0, left, label)
+        left = left.index_select(0, (label < 0).nonzero().view(-1))
     return around[:, 1:-1, 1:-1]
 
 

@@ -71,7 +71,8 @@ class _Cells(NamedTuple):
     cell_row: Tensor  # (H,) the way back: row in the cells of image rows
     cell_column: Tensor  # (W,)
     rest: Tensor  # (N, 3, P) y, x and 1, or 0 where there is no such pixel
-    offset: Tensor  # (N, 9, 2) from the cell's middle to the candidate's
+    offset: Tensor  # (N, 9, 5) from the cell's middle to the candidate's
+    change: Tensor  # (N, 9, 6) int64, of sums for each pixel: the way back
     outside: Tensor  # (N, 9, 1) bool, candidates outside the grid
     home: Tensor  # (N * 9,) int64, cell of the candidate
     back: Tensor  # (N * 9,) int64, where this cell is the candidate
@@ -171,13 +172,15 @@ def _make_cells(size: Tuple[int, int], grid: Tuple[int, int],
     beside_x = beside_x.clamp(0, columns - 1).reshape(-1, 9)
     home = beside_y * columns + beside_x
     cell, number = torch.arange(rows * columns)[:, None], torch.arange(9)
-    offset = torch.stack(
+    offset = F.pad(torch.stack(
         (side_y.middle[beside_y] - side_y.middle[cell // columns],
-         side_x.middle[beside_x] - side_x.middle[cell % columns]), dim=-1)
+         side_x.middle[beside_x] - side_x.middle[cell % columns]), dim=-1),
+                   (3, 0))
     # A candidate outside the grid has no pixels, so nothing is added.
     back = torch.where(inside, home * 9 + 8 - number, cell * 9 + number)
     tensors = (pixel_row, pixel_column, back_y, back_x,
-               rest.reshape(len(home), 3, -1), offset, ~inside[..., None],
+               rest.reshape(len(home), 3, -1), offset,
+               F.pad(-offset, (0, 1)).long(), ~inside[..., None],
                home.flatten(), back.flatten(),
                (step[:, None] * columns + step).flatten(),
                number[:, None].float())
@@ -259,16 +262,21 @@ def _add_up(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
     Returns:
         Tensor: (B * N, 6) int64, relative to the middle of their cells.
     """
-    sums = torch.zeros((len(pixels), 9, 6), dtype=torch.int64,
-                       device=pixels.device)
+    sums = None
     for tile, some, scores in _compare(pixels, centres, cells):
         choice = _first_largest(scores)[:, None].to(scores.dtype)
         # As numbers at once: the detour over bool takes ten times as long.
         torch.eq(choice, cells.number, out=scores)
-        sums[tile[0]] += (scores @ some.transpose(1, 2)).long()
+        found = (scores @ some.transpose(1, 2)).long()
+        if len(found) == len(pixels) and some.size(2) == pixels.size(2):
+            sums = found
+            break
+        if sums is None:
+            sums = found.new_zeros((len(pixels), 9, 6))
+        sums[tile[0]].add_(found)
     sums = sums.view(-1, len(cells.offset), 9, 6)
     # Relative to the middle of the candidate's cell rather than this one's.
-    sums[..., 3:5] -= sums[..., 5:] * cells.offset.long()
+    sums = torch.addcmul(sums, sums[..., 5:], cells.change)
     sums = sums.flatten(1, 2).index_select(1, cells.back)
     return sums.view(-1, 9, 6).sum(1)
 
@@ -302,8 +310,7 @@ def _compare(pixels: Tensor, centres: Tensor,
     """
     num_cells = len(cells.offset)
     around = centres.view(-1, num_cells, 5).index_select(1, cells.home)
-    around = around.view(-1, num_cells, 9, 5)
-    around[..., 3:] += cells.offset
+    around = around.view(-1, num_cells, 9, 5).add_(cells.offset)
     # Not as another row of the product: TF32 has no room for squares.
     squares = around.square().sum(-1, keepdim=True).mul_(-0.5)
     squares.masked_fill_(cells.outside, _NEVER)

@@ -180,9 +180,12 @@ def test_no_loop_waits_for_a_gpu(photos, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, photos.shape, dtype=torch.uint8,
                           generator=generator)
-    expected = [TorchSLIC(segment_size=8)(x[:1]) for x in (photos, noise)]
+    expected = [
+        TorchSLIC(segment_size=8, num_iterations=5)(x[:1])
+        for x in (photos, noise)
+    ]
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
-    for name in ('connectivity', 'empty_segments'):
+    for name in ('borders', 'connectivity', 'empty_segments'):
         monkeypatch.setattr(f'mmhierseg.superpixels.{name}.has_to_wait',
                             lambda tensor: True)
     found = []
