@@ -159,7 +159,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize('option, message', [
     (['--iters', '2'], '--iters must be at least 8, got 2'),
     (['--images', '0', '9'], '--images must be at least 2 each'),
-    (['--pairs', '0'], '--pairs must be at least 16, got 0'),
+    (['--pairs', '0'], '--pairs must be at least 8, got 0'),
 ])
 def test_bad_options(option, message):
     with pytest.raises(CommandError, match=message):
