@@ -53,6 +53,9 @@ _SMOOTHNESS = 8
 #: Side of a block, at most. A score is up to (_SHARES + _LEAST) * side**2 *
 #: (4 + _SMOOTHNESS), and takes three bits more, all of which float32 holds.
 _MAX_SIDE = 8
+#: Cells with fewer keep their borders; a histogram has 2 KiB, and is there
+#: twice.
+_LEAST_PIXELS = 16
 #: Rows and columns from a block to those around it. Behind the corners what
 #: it chooses from: left, below, right, above, and last itself.
 _AROUND = ((-1, 1), (1, 1), (1, -1), (-1, -1), (0, -1), (1, 0), (0, 1),
@@ -78,28 +81,37 @@ class _Tables(NamedTuple):
     order: Tensor  # (5, 1) float32, 0 to 4
 
 
-def largest_block(cell: Tuple[int, int], num_passes: int) -> int:
+def largest_block(size: Tuple[int, int], grid: Tuple[int, int],
+                  num_passes: int) -> int:
     """Side of the blocks that are moved first.
 
     Args:
-        cell (Tuple[int, int]): Height and width, in pixels, of what segments
-            were on a grid.
+        size (Tuple[int, int]): H, W, in pixels.
+        grid (Tuple[int, int]): Rows, at most H, and columns, at most W, of
+            the grid that segments started from.
         num_passes (int): As in :func:`refine_borders`.
 
     Returns:
-        int: A power of two, at most a fourth of the cell's side; 0 if
-        segments may have more pixels than can be counted.
+        int: A power of two, at most a fourth of the side of a cell of the
+        grid, but 1 in thin cells. 0 if nothing is to be moved: cells have
+        less than 16 pixels, where a histogram would take more memory than
+        they are worth, or segments may have more than can be counted.
 
     Example:
-        >>> largest_block((16, 16), 1), largest_block((4, 5), 1)
-        (4, 1)
+        >>> largest_block((32, 48), (2, 3), 1)
+        4
     """
+    cell = size[0] // grid[0], size[1] // grid[1]
+    if cell[0] * cell[1] < _LEAST_PIXELS:
+        return 0
     side = 1
     while 8 * side <= min(cell) and side < _MAX_SIDE:
         side *= 2
     # A segment has pixels of the nine cells around; each pass adds blocks of
-    # a fourth of a cell, then half as large, and so on, along each border.
-    most = (3 + num_passes)**2 * cell[0] * cell[1]
+    # a fourth of a cell, then half as large, and so on, along each border. It
+    # never has more than there are, of which each may be counted once for
+    # each pixel of a block that sticks out.
+    most = min((3 + num_passes)**2 * cell[0] * cell[1], size[0] * size[1])
     while side and side**2 * most >= 2**24:
         side //= 2
     return side

@@ -24,7 +24,8 @@ from .empty_segments import fill_empty_segments
 from .grid import grid_shape
 
 #: Pixels that are processed at once on an accelerator; each takes about
-#: 150 bytes. On the CPU it is one image, which stays in the cache.
+#: 150 bytes, and each segment 4 KiB for its histogram and the shares of it. On
+#: the CPU it is one image, which stays in the cache.
 _PIXELS_PER_CHUNK = 2**22
 
 
@@ -63,9 +64,9 @@ class TorchSLIC(BaseSuperpixels):
             segments may move to the segment beside that has more of their
             colours, for each size of blocks from a fourth of
             ``segment_size`` (8 pixels at most) down to single pixels. k-means
-            then takes the means of the largest blocks for pixels. With 0 it
-            is plain SLIC at full resolution, which follows textures worse.
-            Defaults to 1.
+            then takes the means of the largest blocks for pixels. With 0, or
+            where segments have less than 16 pixels, it is plain SLIC at full
+            resolution, which is worse on textures. Defaults to 1.
 
     Raises:
         ValueError: If an option is out of range.
@@ -110,11 +111,10 @@ class TorchSLIC(BaseSuperpixels):
             [self._segment_chunk(some, grid) for some in images.split(chunk)])
 
     def _segment_chunk(self, images: Tensor, grid: Tuple[int, int]) -> Tensor:
-        height, width = images.shape[2:]
         block = 0
         if self.connected and self.border_passes:
-            cell = height // grid[0], width // grid[1]
-            block = largest_block(cell, self.border_passes)
+            block = largest_block(
+                tuple(images.shape[2:]), grid, self.border_passes)
         small = images
         for _ in range(max(block, 1).bit_length() - 1):
             small = halve(small)

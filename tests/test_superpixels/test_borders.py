@@ -156,9 +156,23 @@ def test_not_contiguous(photos):
 
 
 @pytest.mark.parametrize('cell, num_passes, side', [
-    ((1, 1), 1, 1), ((7, 9), 1, 1), ((8, 9), 1, 2), ((16, 16), 1, 4),
-    ((32, 33), 2, 8), ((128, 128), 1, 4), ((512, 512), 1, 1),
-    ((1024, 1024), 1, 0)
+    ((1, 1), 1, 0), ((3, 5), 1, 0), ((1, 16), 1, 1), ((4, 4), 1, 1),
+    ((7, 9), 1, 1), ((8, 9), 1, 2), ((16, 16), 1, 4), ((32, 33), 2, 8),
+    ((128, 128), 1, 4), ((512, 512), 1, 1), ((1024, 1024), 1, 0)
 ])
 def test_largest_block(cell, num_passes, side):
-    assert largest_block(cell, num_passes) == side
+    size = 100 * cell[0], 100 * cell[1]
+    assert largest_block(size, (100, 100), num_passes) == side
+
+
+@pytest.mark.parametrize('num_passes', [1, 1000])
+def test_what_is_counted_is_not_more_than_the_image(num_passes):
+    assert largest_block((224, 224), (1, 2), num_passes) == 8
+    assert largest_block((224, 224), (14, 14), num_passes) == 4
+
+
+def test_autocast_changes_nothing(photos):
+    labels = Grid(segment_size=8)(photos)
+    expected = refine_borders(labels, photos, 168, 1, 1)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert refine_borders(labels, photos, 168, 1, 1).equal(expected)
