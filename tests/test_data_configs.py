@@ -3,11 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from helpers.configs import ROOT
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+
+from mmhierseg.registry import SUPERPIXELS
 
 #: Crop and number of classes.
 BASES = dict(
@@ -114,8 +117,11 @@ def _check(sample, classes, has_map, crop, halved=False):
     assert (segments == -1).sum() == segments.numel() - inside.numel()
     number = inside.unique().numel()
     if has_map:
-        wanted = _number_of_seeds(height, width, halved)
-        assert 0.9 * wanted <= number <= wanted
+        # Of the image as it is cropped, BGR; compact, as SEEDS loses some.
+        seeds = SUPERPIXELS.build(dict(SEEDS, half_resolution=halved))
+        image = inputs[None, [2, 1, 0]].float()
+        assert torch.equal(inside.long(), seeds(image)[0])
+        assert number <= _number_of_seeds(height, width, halved)
     else:
         wanted = height * width / 256
         assert 0.6 * wanted < number <= 1.1 * wanted + 2

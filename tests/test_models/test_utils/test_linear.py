@@ -150,3 +150,16 @@ def test_all_of_cast():
     # its attention; the fusion's one.
     assert len(layers) >= 33
     assert all(isinstance(x, FastLinear) for x in layers)
+
+
+@pytest.mark.parametrize('cpu, slow', [
+    ('vendor_id : AuthenticAMD\nflags : fpu avx2 avx512f avx512bw', True),
+    ('vendor_id : AuthenticAMD\nflags : fpu avx2', False),
+    ('vendor_id : GenuineIntel\nflags : fpu avx2 avx512f', False),
+    ('', False),
+])
+def test_cpus_that_take_onednn(cpu, slow, monkeypatch):
+    """Those with AVX-512 that MKL does not use."""
+    monkeypatch.delenv('MMHIERSEG_ONEDNN', raising=False)
+    monkeypatch.setattr(module, '_cpu', lambda: cpu)
+    assert module._is_worthwhile() == (slow and module.has_onednn())
