@@ -123,7 +123,7 @@ def test_segsort_is_hsg_but_for_its_losses(name):
     cfg = load_config(RIVAL_PATHS[name])
     head = cfg.model.head
     assert (head.kmeans_clusters, head.kmeans_iterations) == ((4, 4), 15)
-    assert head.img_sim_weight == 1
+    assert head.img_sim_weight == 1 and head.cosegment is False
     assert not any(head[f'{key}_weight'] for key in (
         'fine', 'coarse', 'grouping', 'centroid'))
     stage = 'stage1_' if 'coco' in name else ''

@@ -38,7 +38,7 @@ from mmhierseg.models import HSG
 from mmhierseg.utils.errors import CommandError, run_command
 
 CONFIGS = Path(__file__).resolve().parent / 'configs'
-MODELS = ('hsg', 'segsort')
+MODELS = ('hsg', 'cosegmented', 'segsort')
 SCENE_OPTIONS = ('size', 'categories', 'max_others', 'typical_colors')
 
 
@@ -49,11 +49,11 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('--models', nargs='+', choices=MODELS, default=MODELS)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--pairs', type=int, default=1600,
+    parser.add_argument('--pairs', type=int, default=3200,
                         help='pairs of views to train on')
-    parser.add_argument('--iters', type=int, default=400,
-                        help='iterations of training, of 8 pairs each')
-    parser.add_argument('--images', nargs=2, type=int, default=[200, 100],
+    parser.add_argument('--iters', type=int, default=900,
+                        help='iterations of training, of 16 pairs each')
+    parser.add_argument('--images', nargs=2, type=int, default=[200, 150],
                         metavar=('BANK', 'TEST'),
                         help='images to look segments up in, and to test')
     parser.add_argument('--work-dir', type=Path,
@@ -63,7 +63,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--update-readme', action='store_true',
                         help='put the table into benchmarks/README.md')
     args = parser.parse_args(argv)
-    for name, least in (('pairs', 8), ('iters', 8), ('jobs', 1)):
+    for name, least in (('pairs', 16), ('iters', 8), ('jobs', 1)):
         if getattr(args, name) < least:
             raise CommandError(f'--{name} must be at least {least}, got '
                                f'{getattr(args, name)}')

@@ -16,6 +16,8 @@ _ROWS = (
     ('k-means on the untrained features', 'hsg/initialised', 'kmeans'),
     ('HSG, as initialised', 'hsg/initialised', 'own'),
     ("SegSort's loss, k-means on its features", 'segsort/trained', 'kmeans'),
+    ('the same on co-segmented views, k-means', 'cosegmented/trained',
+     'kmeans'),
     ('HSG, k-means on its features', 'hsg/trained', 'kmeans'),
     ('HSG, its own groups', 'hsg/trained', 'own'),
 )

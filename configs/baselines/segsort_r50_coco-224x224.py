@@ -17,9 +17,11 @@ Status:   runs - trains, validates and tests on small generated data in COCO's
 
 The data, budget and evaluation of HSG's first stage. Segments are clusters of
 k-means, cut by the over-segmentation, as in SegSort, where that stage takes
-its regions whole. Both views of an image take part, as in HSG.
+its regions whole. SegSort has no views: each of the two of an image is an image
+of its own here, and `head.cosegment=True` makes them share their regions.
 """
 
 _base_ = ['../hsg/hsg_r50_stage1_coco-224x224.py']
 
-model = dict(head=dict(kmeans_clusters=(4, 4), kmeans_iterations=15))
+model = dict(
+    head=dict(kmeans_clusters=(4, 4), kmeans_iterations=15, cosegment=False))

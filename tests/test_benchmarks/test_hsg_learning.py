@@ -14,7 +14,7 @@ from benchmarks.learning.views import PairedViews
 from mmhierseg.datasets.scenes import class_names
 from mmhierseg.utils.errors import CommandError
 
-HSG, SEGSORT = (run.load_config(name) for name in ('hsg', 'segsort'))
+HSG, COSEGMENTED, SEGSORT = map(run.load_config, run.MODELS)
 
 
 def scenes(number, test, **options):
@@ -26,14 +26,17 @@ def scenes(number, test, **options):
 
 
 def test_models_differ_in_their_losses_only():
-    hsg, segsort = HSG.to_dict(), SEGSORT.to_dict()
+    hsg, first, segsort = (
+        cfg.to_dict() for cfg in (HSG, COSEGMENTED, SEGSORT))
     assert hsg['model'].pop('head').items() >= dict(
         img_sim_weight=1., fine_weight=0.1, coarse_weight=0.1).items()
     head = segsort['model'].pop('head')
     assert head['img_sim_weight'] == 1. and not any(
         head[f'{name}_weight']
         for name in ('fine', 'coarse', 'grouping', 'centroid'))
-    assert hsg == segsort
+    assert first['model'].pop('head') == {**head, 'cosegment': True}
+    assert not head['cosegment']
+    assert hsg == first == segsort
     # Levels have as many segments as those of k-means that they stand beside.
     head = HSG.model.head
     assert list(measuring.GRIDS) == [
@@ -48,7 +51,7 @@ def test_views_are_drawn_once_and_as_they_are(tmp_path):
     pairs = PairedViews(
         str(tmp_path), pipeline=HSG.train_dataloader.dataset.pipeline)
     views = pairs[1]['inputs']
-    assert [view.shape for view in views] == [(4, 96, 96)] * 2
+    assert [view.shape for view in views] == [(4, 64, 64)] * 2
     images, maps = (torch.stack(views)[:, part] for part in ([0, 1, 2], [3]))
     assert images.min() >= 0 and images.max() > 100
     # Regions keep their numbers from one view to the other; -1 is padding.
@@ -159,7 +162,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize('option, message', [
     (['--iters', '2'], '--iters must be at least 8, got 2'),
     (['--images', '0', '9'], '--images must be at least 2 each'),
-    (['--pairs', '0'], '--pairs must be at least 8, got 0'),
+    (['--pairs', '8'], '--pairs must be at least 16, got 8'),
 ])
 def test_bad_options(option, message):
     with pytest.raises(CommandError, match=message):

@@ -70,6 +70,9 @@ class HSGHead(BaseModule):
         centroid_weight (float): Weight of the contrast of centroids. Defaults
             to 1.
         concentration (float): kappa of all contrasts. Defaults to 16.
+        cosegment (bool): Whether in the losses the views of an image share
+            regions and groups. SegSort has no views: with False, each is an
+            image of its own. Defaults to True.
         dropout (float): Of the transformers. Defaults to 0.1.
         num_heads (int): Of their attention. Defaults to 4.
         num_layers (int): Of each encoder and decoder. Defaults to 2.
@@ -84,6 +87,8 @@ class HSGHead(BaseModule):
             weights need False. Defaults to False.
         centroid_scale (float): See :class:`ClusteringTransformer`. Defaults
             to 1.
+        kmeans_init (bool): See :class:`ClusteringTransformer`; positions
+            begin small then. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
@@ -106,6 +111,7 @@ class HSGHead(BaseModule):
                  grouping_weight: float = 1.,
                  centroid_weight: float = 1.,
                  concentration: float = 16.,
+                 cosegment: bool = True,
                  dropout: float = 0.1,
                  num_heads: int = 4,
                  num_layers: int = 2,
@@ -114,6 +120,7 @@ class HSGHead(BaseModule):
                  position_size: Optional[int] = None,
                  mask_padding: bool = False,
                  centroid_scale: float = 1.,
+                 kmeans_init: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         _check_grid(kmeans_clusters)
@@ -133,6 +140,7 @@ class HSGHead(BaseModule):
         self.kmeans_clusters = tuple(kmeans_clusters)
         self.kmeans_iterations = kmeans_iterations
         self.pad_length = pad_length
+        self.cosegment = cosegment
         self.embedding = nn.Identity() if in_channels == embed_dims else (
             EmbeddingNeck(in_channels, embed_dims))
         self.losses = HSGLosses((img_sim_weight, fine_weight, coarse_weight),
@@ -140,13 +148,15 @@ class HSGHead(BaseModule):
                                 concentration, graph_knn, graph_within_view)
         self.with_groups = self.losses.needs_groups
         if self.with_groups:
-            self.positions = LearnedPositions(embed_dims, max_positions,
-                                              position_size)
+            # In k-means, what segments look like decides; not where they are.
+            self.positions = LearnedPositions(
+                embed_dims, max_positions, position_size,
+                init_range=0.1 if kmeans_init else 1.)
             self.fine_transformer, self.coarse_transformer = (
                 ClusteringTransformer(embed_dims, clusters, num_heads,
                                       num_layers, feedforward_channels,
                                       dropout, mask_padding,
-                                      centroid_scale)
+                                      centroid_scale, kmeans_init)
                 for clusters in (fine_clusters, coarse_clusters))
             self._freeze_unused()
 
@@ -195,6 +205,9 @@ class HSGHead(BaseModule):
             ValueError: If the shapes do not fit each other.
         """
         segments, image_index = self._check(embeddings, segments, image_index)
+        if not self.cosegment:
+            image_index = torch.arange(
+                len(image_index), device=image_index.device)
         with torch.autocast(embeddings.device.type, enabled=False):
             views = self._segment(embeddings, segments)
             groups = sequences = None

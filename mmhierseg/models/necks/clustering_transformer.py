@@ -63,6 +63,10 @@ class ClusteringTransformer(BaseModule):
             centroids begins with. Of larger ones groups are harder from the
             start, which trainings of few iterations need; the authors have 1.
             Defaults to 1.
+        kmeans_init (bool): Whether to begin as two steps of soft k-means
+            whose first centroids are the queries, see
+            :meth:`init_as_kmeans`. The authors begin at random, from where
+            groups are learned slowly. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
@@ -85,6 +89,7 @@ class ClusteringTransformer(BaseModule):
                  drop_rate: float = 0.1,
                  mask_padding: bool = False,
                  centroid_scale: float = 1.,
+                 kmeans_init: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         _check_sizes(embed_dims, num_clusters, num_heads, num_layers)
@@ -111,6 +116,32 @@ class ClusteringTransformer(BaseModule):
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1 and 'query_embed' not in name:
                 nn.init.xavier_uniform_(parameter)
+        if kmeans_init:
+            self.init_as_kmeans()
+
+    @torch.no_grad()
+    def init_as_kmeans(self) -> None:
+        """Set weights that make the decoder steps of soft k-means.
+
+        Each layer of the decoder attends by inner products and takes the
+        attended tokens as they are, so queries become means of tokens that
+        are like them; tokens are only normalised by the encoder. What else
+        the layers add is zero at first, and learned. With one head, all
+        channels are compared at once, as k-means does.
+        """
+        for layer in (*self.encoder, *self.decoder):
+            for added in (layer.self_attn.out_proj, layer.linear2):
+                nn.init.zeros_(added.weight)
+                nn.init.zeros_(added.bias)
+        for layer in self.decoder:
+            attention = layer.multihead_attn
+            for weight in attention.in_proj_weight.chunk(3):
+                nn.init.eye_(weight)
+            nn.init.eye_(attention.out_proj.weight)
+        nn.init.zeros_(self.target[-1].weight)
+        nn.init.zeros_(self.target[-1].bias)
+        for projection in (self.centroid, self.centroid_feature):
+            nn.init.eye_(projection[1].weight)
 
     def forward(self,
                 tokens: Tensor,

@@ -18,6 +18,8 @@ class LearnedPositions(nn.Module):
             larger map gets what lies between the embeddings of these, the
             first and the last as they are: those beyond are never trained.
             Defaults to None: ``max_positions``.
+        init_range (float): Embeddings are drawn uniformly from 0 to this.
+            Defaults to 1, as the authors' are.
 
     Raises:
         ValueError: If ``embed_dims`` is odd, or a number is out of range.
@@ -34,7 +36,8 @@ class LearnedPositions(nn.Module):
     def __init__(self,
                  embed_dims: int,
                  max_positions: int = 50,
-                 position_size: Optional[int] = None) -> None:
+                 position_size: Optional[int] = None,
+                 init_range: float = 1.) -> None:
         super().__init__()
         if embed_dims % 2:
             raise ValueError('`embed_dims` must be even, half for rows and '
@@ -48,8 +51,8 @@ class LearnedPositions(nn.Module):
         self.position_size = position_size
         self.row_embed = nn.Embedding(max_positions, embed_dims // 2)
         self.col_embed = nn.Embedding(max_positions, embed_dims // 2)
-        nn.init.uniform_(self.row_embed.weight)
-        nn.init.uniform_(self.col_embed.weight)
+        nn.init.uniform_(self.row_embed.weight, 0., init_range)
+        nn.init.uniform_(self.col_embed.weight, 0., init_range)
 
     def forward(self, height: int, width: int) -> Tensor:
         """Encoding of each pixel of a map: of its column, then of its row.

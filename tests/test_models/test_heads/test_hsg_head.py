@@ -93,6 +93,25 @@ def test_images_of_their_own_are_other_labels():
     assert not torch.allclose(together, apart)
 
 
+def test_views_that_are_not_cosegmented():
+    """Each is an image of its own, with and without groups."""
+    embeddings, segments, image_index = tiny_views()
+    for options in ({}, NO_GROUPS):
+        (losses, gradient), (expected, slope), (shared, _) = (
+            losses_and_gradient(
+                tiny_head(cosegment=cosegment, **options), embeddings,
+                segments, index)
+            for cosegment, index in ((False, image_index),
+                                     (True, torch.arange(4)),
+                                     (True, image_index)))
+        assert torch.equal(losses, expected)
+        assert torch.equal(gradient, slope)
+        assert not torch.allclose(losses[0], shared[0])
+    with pytest.raises(ValueError, match='`image_index` must have shape'):
+        tiny_head(cosegment=False).loss_from_embeddings(
+            embeddings, segments, image_index[:2])
+
+
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int16, torch.int32])
 def test_any_integers(dtype):
     head = tiny_head()

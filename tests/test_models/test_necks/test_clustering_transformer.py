@@ -227,6 +227,47 @@ def test_scale_of_centroids():
             ClusteringTransformer(16, 3, centroid_scale=scale)
 
 
+def test_begins_as_kmeans():
+    """With norms that do nothing, it is soft k-means from the queries."""
+    torch.manual_seed(0)
+    module = ClusteringTransformer(
+        16, 3, num_heads=1, drop_rate=0., kmeans_init=True).double().eval()
+    for norm in module.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            norm.eps = 0.
+    tokens, positions, padding = sequences((5, 7))
+    output = module(tokens, positions, padding)
+    for index, kept in enumerate(~padding):
+        values, places = tokens[index, kept], positions[index, kept]
+        centroids = torch.zeros(3, 16, dtype=torch.float64)
+        for _ in range(2):
+            queries = centroids + module.query_embed.weight
+            weights = (queries @ (values + places).T / 4).softmax(dim=1)
+            centroids = centroids + weights @ values
+        logits = centroids.relu() @ values.T / 4
+        # They come in another order.
+        order = logits.amax(dim=1).argsort(descending=True)
+        close(output.logits[index][:, kept], logits[order])
+        close(output.features[index], centroids.relu()[order])
+
+
+@pytest.mark.parametrize('num_heads', [1, 4])
+def test_what_begins_as_kmeans_is_learned(num_heads):
+    """Zeros are no dead end: all weights change."""
+    module = transformer(kmeans_init=True, num_heads=num_heads).train()
+    before = copy.deepcopy(module.state_dict())
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        output = module(*sequences())
+        (output.logits[:, 0, :5].square().sum() +
+         output.features[:, 0, :5].square().sum()).backward()
+        optimizer.step()
+    same = [name for name, value in module.named_parameters()
+            if torch.equal(value, before[name])]
+    assert not same
+
+
 def test_registered_and_checked():
     module = MODELS.build(
         dict(

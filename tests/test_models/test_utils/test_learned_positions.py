@@ -13,6 +13,14 @@ def test_columns_come_before_rows():
     assert ((encoding >= 0) & (encoding < 1)).all()
 
 
+@pytest.mark.parametrize('init_range', [1., 0.1])
+def test_range(init_range):
+    torch.manual_seed(0)
+    encoding = LearnedPositions(6, init_range=init_range)(50, 50)
+    assert encoding.min() >= 0
+    assert 0.9 * init_range < encoding.max() < init_range
+
+
 @pytest.mark.parametrize('size, last', [(50, 49), (28, 27)])
 def test_larger_maps_lie_between_the_trained_ones(size, last):
     positions = LearnedPositions(4, position_size=size)
