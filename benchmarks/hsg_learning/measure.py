@@ -5,7 +5,7 @@ Legend: B images, H x W pixels.
 
 import math
 from collections import defaultdict
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -25,8 +25,8 @@ from mmhierseg.structures import MemoryBank
 
 __all__ = ['GRIDS', 'KINDS', 'make_scenes', 'measure']
 
-#: Numbers of segments, and the grids from which k-means makes so many. Of
-#: HSG's levels, the segments, fine and coarse groups, there are as many.
+#: Numbers of segments, and the grids from which k-means makes so many: those
+#: of retrieval, and as many as HSG has fine and coarse groups.
 GRIDS = {36: (6, 6), 8: (2, 4), 4: (2, 2)}
 #: What segments are compared with.
 KINDS = ('part', 'object')
@@ -66,23 +66,25 @@ def measure(model: HSG, bank: Sequence[Scene],
         Dict[str, float]: From 0 to 1: 'mIoU' of retrieval by the segments of
         k-means; 'kmeans/KIND/K', the NFCovering of :data:`KINDS` by K
         segments of k-means, for each K of :data:`GRIDS`; and, if the model
-        has groups, 'own/KIND/K' by its levels of as many.
+        has groups, 'own/KIND/K' by its fine and coarse ones, of segments from
+        the grid that it was trained with.
     """
     model.set_bank(_make_bank(model, bank))
     confusion = 0
     coverings: Dict[str, List[float]] = defaultdict(list)
     for scenes, data in _batches(model, test):
-        fewer = _cluster(model, data['inputs'])
+        embeddings = model.upsampled(data['inputs'])
+        fewer, groups = _cluster(model, embeddings), _group(model, embeddings)
         samples = model.predict(**data)
-        for scene, sample, clusters in zip(scenes, samples, fewer):
+        for i, (scene, sample) in enumerate(zip(scenes, samples)):
             confusion += _confusion(scene.semantic,
                                     sample.pred_sem_seg.data[0].numpy(),
                                     model.num_classes)
-            own = sample.pred_hierarchy.data.numpy()
-            maps = dict(kmeans=[own[0], *clusters])
-            if len(own) > 1:
-                maps['own'] = own
-            for name, value in _cover(maps, scene).items():
+            segments = sample.pred_hierarchy.data[0].numpy()
+            levels = dict(kmeans=[segments, *fewer[i]])
+            if groups is not None:
+                levels['own'] = [None, *groups[i]]
+            for name, value in _cover(levels, scene).items():
                 coverings[name].append(value)
     return dict(
         mIoU=mean_iou(confusion),
@@ -120,13 +122,21 @@ def _sample(scene: Scene) -> SegDataSample:
     return sample
 
 
-def _cluster(model: HSG, inputs: torch.Tensor) -> np.ndarray:
+def _cluster(model: HSG, embeddings: torch.Tensor) -> np.ndarray:
     """(B, 2, H, W) segments of k-means, of the smaller grids."""
-    embeddings = model.upsampled(inputs)
     return torch.stack([
         cluster_views(embeddings, grid, model.kmeans_iterations)
         for grid in list(GRIDS.values())[1:]
     ], dim=1).numpy()
+
+
+def _group(model: HSG, embeddings: torch.Tensor) -> Optional[np.ndarray]:
+    """(B, 2, H, W) fine and coarse groups, if the model has any."""
+    if not model.head.with_groups:
+        return None
+    hierarchy = model.head.hierarchy_from_embeddings(embeddings)
+    return torch.stack([hierarchy.label_map(level) for level in (1, 2)],
+                       dim=1).numpy()
 
 
 def _confusion(truth: np.ndarray, prediction: np.ndarray,
@@ -136,13 +146,14 @@ def _confusion(truth: np.ndarray, prediction: np.ndarray,
     return counts.reshape(num_classes, num_classes)
 
 
-def _cover(maps: Dict[str, Sequence[np.ndarray]],
+def _cover(maps: Dict[str, Sequence[Optional[np.ndarray]]],
            scene: Scene) -> Dict[str, float]:
-    """NFCovering of the parts and objects of a scene."""
+    """NFCovering of the parts and objects of a scene by what there is."""
     regions = dict(zip(KINDS, (scene.part_instances,
                                scene.objects.astype(np.int64))))
     return {
         f'{name}/{kind}/{size}': nf_covering(segments, regions[kind])
         for name, levels in maps.items()
-        for size, segments in zip(GRIDS, levels) for kind in KINDS
+        for size, segments in zip(GRIDS, levels) if segments is not None
+        for kind in KINDS
     }

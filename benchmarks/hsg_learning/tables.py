@@ -41,13 +41,17 @@ def to_markdown(results: Dict[str, List[Dict[str, float]]]) -> str:
         runs = results.get(name)
         if runs:
             rows.append([words, _cell([run['mIoU'] for run in runs])] + [
-                _cell([run[f'{source}/{kind}/{size}'] for run in runs])
-                for kind, size in columns
+                _cell([
+                    run[f'{source}/{kind}/{size}'] for run in runs
+                    if f'{source}/{kind}/{size}' in run
+                ]) for kind, size in columns
             ])
     return markdown_table(header, rows)
 
 
 def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return ''
     mean = f'{100 * np.mean(values):.1f}'
     if len(values) == 1:
         return mean

@@ -17,8 +17,8 @@ Status:   runs - trains, validates and tests on small generated data in COCO's
 
 The data, budget and evaluation of HSG's first stage. Segments are clusters of
 k-means, cut by the over-segmentation, as in SegSort, where that stage takes
-its regions whole. SegSort has no views: each of the two of an image is an image
-of its own here, and `head.cosegment=True` makes them share their regions.
+its regions whole. SegSort has no views: each of the two of an image is an
+image of its own here; `head.cosegment=True` makes them share their regions.
 """
 
 _base_ = ['../hsg/hsg_r50_stage1_coco-224x224.py']

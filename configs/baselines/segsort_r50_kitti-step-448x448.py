@@ -16,8 +16,8 @@ Status:   runs - trains, validates and tests on small generated data in
 
 The data, budget, segments and evaluation are those of HSG; what is left of its
 losses is the contrast of pixels with segments by regions of the
-over-segmentation. SegSort has no views: each of the two of an image is an image
-of its own here, and `head.cosegment=True` makes them share their regions.
+over-segmentation. SegSort has no views: each of the two of an image is an
+image of its own here; `head.cosegment=True` makes them share their regions.
 """
 
 _base_ = ['../hsg/hsg_r50_kitti-step-448x448.py']

@@ -12,6 +12,7 @@ from benchmarks.hsg_learning.tables import to_markdown
 from benchmarks.hsg_learning.views import make_views
 from benchmarks.learning.views import PairedViews
 from mmhierseg.datasets.scenes import class_names
+from mmhierseg.evaluation.functional import nf_covering
 from mmhierseg.utils.errors import CommandError
 
 HSG, COSEGMENTED, SEGSORT = map(run.load_config, run.MODELS)
@@ -78,15 +79,31 @@ def measured():
 
 def test_measures(measured):
     hsg, = measured['hsg/initialised']
-    assert len(hsg) == 1 + 2 * len(measuring.KINDS) * len(measuring.GRIDS)
+    sizes = list(measuring.GRIDS)
+    assert set(hsg) == {'mIoU'} | {
+        f'{name}/{kind}/{size}'
+        for name, used in (('kmeans', sizes), ('own', sizes[1:]))
+        for kind in measuring.KINDS for size in used
+    }
     assert all(0 < value < 1 for value in hsg.values())
-    # The first of its own levels is that of k-means.
-    for kind in measuring.KINDS:
-        assert hsg[f'own/{kind}/36'] == hsg[f'kmeans/{kind}/36']
     colours, = measured['colours']
     assert set(colours) == {name for name in hsg if 'own' not in name}
     # Parts are of one material each.
     assert colours['kmeans/part/36'] > 0.2
+
+
+def test_own_groups_are_those_of_training_segments(measured):
+    """Of 4 x 4 clusters, not of the 6 x 6 of retrieval."""
+    model = load_model(HSG, seed=3)
+    values = []
+    for scene in scenes(4, True):
+        (_, data), = measuring._batches(model, [scene])
+        hierarchy = model.head.hierarchy_from_embeddings(
+            model.upsampled(data['inputs']), kmeans_clusters=(4, 4))
+        values.append(nf_covering(hierarchy.label_map(1)[0].numpy(),
+                                  scene.part_instances))
+    assert np.mean(values) == pytest.approx(
+        measured['hsg/initialised'][0]['own/part/8'], abs=0.01)
 
 
 def test_truth_gives_full_marks():
