@@ -104,14 +104,20 @@ def test_segsort(name, folder, tmp_path, monkeypatch):
     assert {key.split('.')[0] for key in state} == {'backbone', 'neck'}
 
 
-def test_segsort_of_one_view(folder, tmp_path, monkeypatch):
-    """By the option that the README names."""
+@pytest.mark.parametrize('option', [
+    'train_dataloader.dataset.pipeline.2.num_views=1',
+    'model.head.cosegment=True',
+])
+def test_segsort_of_other_views(option, folder, tmp_path, monkeypatch):
+    """By the options that the README names."""
+    readme = (RIVAL_PATHS[SEGSORT[1]].parent / 'README.md').read_text()
+    assert f'--cfg-options {option}`' in readme
     monkeypatch.chdir(folder)
     cfg = shrink_hsg(RIVAL_PATHS[SEGSORT[1]])
     work = tmp_path / 'work'
     launch.train([
         write(cfg, tmp_path), '--work-dir', str(work), '--no-validate',
-        '--cfg-options', 'train_dataloader.dataset.pipeline.2.num_views=1'
+        '--cfg-options', option
     ])
     log, = (path.read_text() for path in work.rglob('*.log'))
     losses = re.findall(r' loss_img_sim: ([\d.]+)', log)
