@@ -104,11 +104,11 @@ def test_segsort(name, folder, tmp_path, monkeypatch):
     assert {key.split('.')[0] for key in state} == {'backbone', 'neck'}
 
 
-@pytest.mark.parametrize('option', [
-    'train_dataloader.dataset.pipeline.2.num_views=1',
-    'model.head.cosegment=True',
+@pytest.mark.parametrize('name, option', [
+    ('one', 'train_dataloader.dataset.pipeline.2.num_views=1'),
+    ('cosegmented', 'model.head.cosegment=True'),
 ])
-def test_segsort_of_other_views(option, folder, tmp_path, monkeypatch):
+def test_segsort_of_other_views(name, option, folder, tmp_path, monkeypatch):
     """By the options that the README names."""
     readme = (RIVAL_PATHS[SEGSORT[1]].parent / 'README.md').read_text()
     assert f'--cfg-options {option}`' in readme
@@ -117,7 +117,8 @@ def test_segsort_of_other_views(option, folder, tmp_path, monkeypatch):
     work = tmp_path / 'work'
     launch.train([
         write(cfg, tmp_path), '--work-dir', str(work), '--no-validate',
-        '--cfg-options', option
+        # Runs of one name within a second of one process share a log.
+        '--cfg-options', option, f'experiment_name={name}'
     ])
     log, = (path.read_text() for path in work.rglob('*.log'))
     losses = re.findall(r' loss_img_sim: ([\d.]+)', log)
