@@ -30,7 +30,7 @@ from benchmarks.common.report import (
 )
 from benchmarks.goals import cast, dense, hsg, pipeline, superpixels
 from benchmarks.goals.goal import Goal, Settings
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 GOALS: Dict[str, Goal] = {
     goal.name: goal
@@ -62,15 +62,15 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
                         help='put the table into benchmarks/README.md')
     args = parser.parse_args(argv)
     if args.threads < 1:
-        raise CommandError('--threads must be at least 1, got '
+        raise UserError('--threads must be at least 1, got '
                            f'{args.threads}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     others = [name for name in args.only or ()
               if args.device not in GOALS[name].devices]
     if others:
-        raise CommandError(f'--only {" ".join(others)}: no goal for '
+        raise UserError(f'--only {" ".join(others)}: no goal for '
                            f'--device {args.device}')
     return args
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import List, Optional
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.apis.images import list_images
 from mmhierseg.apis.scaling import parse_image_size
-from mmhierseg.utils.errors import CommandError, run_command
 
 DEFAULT_CONFIG = (
     Path(__file__).resolve().parents[1] / 'configs/cast/cast-t_photos.py')
@@ -111,7 +111,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             save_labels=args.save_labels,
             return_labels=False)
     except (ImportError, OSError, ValueError) as error:
-        raise CommandError(error) from error
+        raise UserError(error) from error
     for prediction in results['predictions']:
         counts = ', '.join(map(str, prediction['num_segments']))
         print(f'{prediction["name"]}: {counts} segments')

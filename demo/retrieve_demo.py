@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.apis import ContextRetriever, Retrieval
 from mmhierseg.apis.images import image_name, read_image
 from mmhierseg.apis.outputs import save_sheet
 from mmhierseg.apis.scaling import parse_image_size
-from mmhierseg.utils.errors import CommandError, run_command
 from mmhierseg.visualization import SegmentView, retrieval_sheet
 
 DEFAULT_CONFIG = (
@@ -171,7 +171,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         path = save_sheet(args.out, f'{name}_{x}_{y}_level{found.level}.png',
                           sheet)
     except (ImportError, OSError, TypeError, ValueError) as error:
-        raise CommandError(error) from error
+        raise UserError(error) from error
     if args.show:
         Image.fromarray(sheet).show()
     for match in found.matches:

@@ -6,7 +6,7 @@ first looked up. ``SUPERPIXELS`` is new, so it has no parent.
 """
 
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Any, Iterator, Optional, Type
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -22,7 +22,8 @@ from mmengine.registry import Registry
 
 __all__ = [
     'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS',
-    'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS'
+    'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS',
+    'register_placeholder'
 ]
 
 
@@ -84,3 +85,40 @@ VISUALIZERS = Registry(
 # Makes a map of small segments from images: SEEDS, SLIC, Grid, TorchSLIC.
 SUPERPIXELS = _OwnScopeRegistry(
     'superpixels', scope='mmhierseg', locations=['mmhierseg.superpixels'])
+
+#: Distributions that provide the package, the maintained one first.
+_DISTRIBUTIONS = {
+    'mmpretrain': 'onedl-mmpretrain (or mmpretrain)',
+    'mmseg': 'onedl-mmsegmentation (or mmsegmentation)',
+}
+
+
+def register_placeholder(name: str,
+                         package: str,
+                         registry: Registry = MODELS) -> Type:
+    """Register a class that says what is missing when built.
+
+    Without it, a config that names the class would fail with the message that
+    the registry does not know it.
+
+    Args:
+        name (str): Name of the class.
+        package (str): Import name of the package that it builds on,
+            'mmpretrain' or 'mmseg'.
+        registry (Registry): Where to register it. Defaults to MODELS.
+
+    Returns:
+        Type: The class; constructing it is an ImportError.
+    """
+
+    def __init__(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        raise ImportError(f'{name} needs the package `{package}`: '
+                          f'pip install {_DISTRIBUTIONS[package]}')
+
+    placeholder = type(
+        name, (), {
+            '__init__': __init__,
+            '__doc__': f'Placeholder: needs the package {package}.'
+        })
+    registry.register_module(name=name, module=placeholder)
+    return placeholder

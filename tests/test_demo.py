@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 from .helpers.cast import TINY, tiny_cast
 
@@ -100,14 +100,14 @@ def test_mistakes_are_explained(demo, files, change, message):
     arguments = _arguments(files)
     # Positional words first, options last: the last of two counts.
     arguments = change + arguments if len(change) == 1 else arguments + change
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         demo.main(arguments)
     assert not (files / 'out').exists()
 
 
 def test_config_that_is_none(demo, files):
     (files / 'text.txt').write_text('hello')
-    with pytest.raises(CommandError, match="text.txt' cannot be read"):
+    with pytest.raises(UserError, match="text.txt' cannot be read"):
         demo.main(_arguments(files, '--config', files / 'text.txt'))
 
 
@@ -116,14 +116,14 @@ def test_config_that_is_none(demo, files):
     ('config.py/out', '`out_dir` .*config.py/out. cannot be written to'),
 ])
 def test_folder_that_cannot_be_written(demo, files, out, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         demo.main(_arguments(files, '--out', files / out))
 
 
 def test_unreadable_image_is_named(demo, files):
     path = files / 'images' / 'bird.jpg'
     path.write_bytes((files / 'images' / 'dog.jpg').read_bytes()[:700])
-    with pytest.raises(CommandError, match='bird.jpg.* cannot be read'):
+    with pytest.raises(UserError, match='bird.jpg.* cannot be read'):
         demo.main(_arguments(files))
 
 

@@ -15,11 +15,11 @@ from helpers.oversegmentation_data import make_oversegmentation_data
 from helpers.segmentation_data import COUNTS
 from mmengine.runner import Runner
 
+from mmhierseg._base.errors import UserError
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
+from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
-from mmhierseg.utils import launch
-from mmhierseg.utils.errors import CommandError
-from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint
-from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 FIRST, SECOND = (
     'hsg_r50_stage1_coco-224x224', 'hsg_r50_stage2_coco-448x448')
@@ -125,7 +125,7 @@ def test_second_stage_without_the_first(folder, tmp_path, monkeypatch):
     shutil.copytree(folder / 'data', tmp_path / 'data', symlinks=True)
     monkeypatch.chdir(tmp_path)
     config = write(cfg, tmp_path)
-    with pytest.raises(CommandError, match='iter_350000.pth'):
+    with pytest.raises(UserError, match='iter_350000.pth'):
         launch.train([config, '--work-dir', str(tmp_path / 'work')])
 
 

@@ -19,9 +19,9 @@ from helpers.segmentation_data import COUNTS
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
+from paper_tables import TABLES
 
-from mmhierseg.utils import launch
-from mmhierseg.utils.paper_tables import TABLES
+from mmhierseg.cli import launch
 
 #: Where a rival learns -> where it is tested.
 DATA = {

@@ -10,8 +10,8 @@ from helpers.dense import DENSE_PATHS, save_dense_pretrained, shrink_dense
 from helpers.pretraining import losses, train, write_config
 from helpers.segmentation_data import make_segmentation_data
 
-from mmhierseg.utils import launch
-from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
+from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.cli import launch
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,9 @@ from helpers.retrieval import (
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from mmengine.runner import Runner
 
-from mmhierseg.structures import MemoryBank
-from mmhierseg.utils import launch
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.cli import launch
+from mmhierseg.evaluation import MemoryBank
 
 CAST = 'cast/cast-s_retrieval_voc12-512'
 #: Bank and test together, and their settings in the papers.
@@ -153,14 +153,14 @@ def test_bank_without_data(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     words = write(CAST, folder, tmp_path / 'c.py')
     key = 'custom_hooks.0.dataloader.dataset.datasets.1.data_root'
-    with pytest.raises(CommandError, match=f"'gone'.*{re.escape(key)}=PATH"):
+    with pytest.raises(UserError, match=f"'gone'.*{re.escape(key)}=PATH"):
         metrics_of([*words, '--cfg-options', f'{key}=gone'], tmp_path / '0')
 
 
 def test_trains_nothing(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     config, _ = write(CAST, folder, tmp_path / 'c.py')
-    with pytest.raises(CommandError, match=r'nothing to train.*tools/test'):
+    with pytest.raises(UserError, match=r'nothing to train.*tools/test'):
         launch.train([config, '--work-dir', str(tmp_path / 'work')])
 
 

@@ -10,7 +10,7 @@ from helpers.demo import CAST_RETRIEVAL, hsg_config, save_weights
 from mmengine.config import Config
 from PIL import Image
 
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / 'demo/retrieve_demo.py'
@@ -106,26 +106,26 @@ def test_bank_is_kept_and_read(demo, files, models, capsys):
 ])
 def test_mistakes_are_explained(demo, files, models, options, message):
     more = options.pop('more', [])
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         demo.main(_arguments(files, models, *more, **options))
     assert not (files / 'out').exists()
 
 
 def test_other_mistakes(demo, files, models):
     arguments = _arguments(files, models)
-    with pytest.raises(CommandError, match="'no.jpg' does not exist"):
+    with pytest.raises(UserError, match="'no.jpg' does not exist"):
         demo.main(['no.jpg', *arguments[1:]])
     (files / 'empty').mkdir()
-    with pytest.raises(CommandError, match="empty' holds no images"):
+    with pytest.raises(UserError, match="empty' holds no images"):
         demo.main(_arguments(files, models, bank=files / 'empty'))
     (files / 'others/damaged.png').write_bytes(b'no image')
-    with pytest.raises(CommandError, match='damaged.png. cannot be read'):
+    with pytest.raises(UserError, match='damaged.png. cannot be read'):
         demo.main(arguments)
     (files / 'others/damaged.png').unlink()
     (files / 'out').write_text('a file')
-    with pytest.raises(CommandError, match='`out_dir` .*cannot be written'):
+    with pytest.raises(UserError, match='`out_dir` .*cannot be written'):
         demo.main(arguments)
-    with pytest.raises(CommandError, match='is no checkpoint'):
+    with pytest.raises(UserError, match='is no checkpoint'):
         demo.main(_arguments(files, models, bank=_text(files / 'bank.pth')))
 
 

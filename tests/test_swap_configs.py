@@ -25,9 +25,9 @@ from helpers.swap import (
 from mmengine.config import Config
 from torch import nn
 
+from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
-from mmhierseg.utils import launch
-from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
 #: Heads and where they are trained: every data set that `docs/swap.md` names.
 HEADS = {

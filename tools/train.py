@@ -10,8 +10,8 @@ python tools/train.py --help
 import sys
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
-from mmhierseg.utils.errors import run_command
-from mmhierseg.utils.launch import train
+from mmhierseg._base.errors import run_command
+from mmhierseg.cli.launch import train
 
 if __name__ == '__main__':
     sys.exit(run_command(train))

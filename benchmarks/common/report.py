@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Sequence
 
-from mmhierseg.utils.atomic import write_atomically
+from mmhierseg._base.atomic import write_atomically
 
 __all__ = [
     'README', 'markdown_table', 'read_section', 'replace_section',

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable
 
 from mmengine.config import Config
 
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 from .report import write_json
 
@@ -41,7 +41,7 @@ def refuse_other_settings(folder: Path, settings: Dict[str, Any]) -> None:
         settings (Dict[str, Any]): What results depend on; JSON can hold it.
 
     Raises:
-        CommandError: If the folder holds results of other settings.
+        UserError: If the folder holds results of other settings.
     """
     # As it is read again: tuples are lists.
     settings = json.loads(json.dumps(settings))
@@ -49,7 +49,7 @@ def refuse_other_settings(folder: Path, settings: Dict[str, Any]) -> None:
     before = json.loads(path.read_text()) if path.exists() else settings
     differing = [key for key in settings if before.get(key) != settings[key]]
     if differing:
-        raise CommandError(
+        raise UserError(
             f'{folder} holds results of another setting of '
             f'{", ".join(differing)}: name another --work-dir or remove it')
     write_json(path, settings)

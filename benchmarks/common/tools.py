@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import List, Sequence
 
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 __all__ = ['cosine_behind_warm_up', 'run_tool', 'train']
 
@@ -22,7 +22,7 @@ def run_tool(name: str, *arguments: object, log: Path) -> None:
         log (Path): File that takes what it prints; folders are made.
 
     Raises:
-        CommandError: If it fails.
+        UserError: If it fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     # Benchmarks have configs and data sets of their own.
@@ -35,7 +35,7 @@ def run_tool(name: str, *arguments: object, log: Path) -> None:
             stdout=output,
             stderr=subprocess.STDOUT)
     if done.returncode:
-        raise CommandError(f'{name} failed: see {log}')
+        raise UserError(f'{name} failed: see {log}')
 
 
 def train(config: Path,
@@ -60,7 +60,7 @@ def train(config: Path,
         Path: The checkpoint.
 
     Raises:
-        CommandError: If the training fails.
+        UserError: If the training fails.
     """
     checkpoint = folder / f'iter_{iters}.pth'
     if checkpoint.exists():

@@ -15,7 +15,7 @@ from mmengine.hub import get_config
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 
-from mmhierseg.utils.options import read_config
+from mmhierseg.cli.options import read_config
 
 __all__ = [
     'CONTENDERS', 'SUPERPIXELS', 'Contender', 'build_model', 'model_config'

@@ -33,7 +33,7 @@ from benchmarks.cost.floor import Floor, measure_machine
 from benchmarks.cost.models import CONTENDERS
 from benchmarks.cost.parts import count_operations, label_parts, profile_parts
 from benchmarks.cost.work import MODES, Step
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE, _BEFORE = _ROOT / 'docs/speed.md', Path(__file__).with_name(
@@ -66,10 +66,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name in ('threads', 'batch_size', 'img_size', 'repeats'):
         if getattr(args, name) < 1:
-            raise CommandError(f'--{name.replace("_", "-")} must be at least '
+            raise UserError(f'--{name.replace("_", "-")} must be at least '
                                f'1, got {getattr(args, name)}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     return args
 

@@ -37,7 +37,7 @@ from benchmarks.cost.tables import (
     to_markdown,
 )
 from benchmarks.cost.work import MODES, Step
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 _QUICK = dict(models=['vit-s', 'cast-s', 'swin-t'], repeats=3, batch_size=4)
 _FULL = dict(models=list(CONTENDERS), repeats=10, batch_size=8)
@@ -117,7 +117,7 @@ def check_outputs(args: argparse.Namespace) -> None:
     """Try whether results can be written, before they are there.
 
     Raises:
-        CommandError: If not.
+        UserError: If not.
     """
     try:
         if args.out is not None:
@@ -126,14 +126,14 @@ def check_outputs(args: argparse.Namespace) -> None:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=args.out.parent).close()
     except OSError as error:
-        raise CommandError(f'--out: {error}') from error
+        raise UserError(f'--out: {error}') from error
     if args.update_readme:
         try:
             read_section(README, _section(args))
             if not os.access(README, os.W_OK):
                 raise PermissionError(f'{README} cannot be written')
         except (OSError, ValueError) as error:
-            raise CommandError(f'--update-readme: {error}') from error
+            raise UserError(f'--update-readme: {error}') from error
 
 
 def measure(mode: str, args: argparse.Namespace) -> List[Measurement]:
@@ -164,7 +164,7 @@ def run(args: argparse.Namespace) -> dict:
     """Measure; the report, as it is written to the JSON file.
 
     Raises:
-        CommandError: If memory does not suffice.
+        UserError: If memory does not suffice.
     """
     if args.threads is not None:
         torch.set_num_threads(args.threads)
@@ -176,7 +176,7 @@ def run(args: argparse.Namespace) -> dict:
         for mode in args.modes:
             measured += measure(mode, args)
     except torch.OutOfMemoryError as error:
-        raise CommandError('not enough memory on the GPU for all models at '
+        raise UserError('not enough memory on the GPU for all models at '
                            'once: take a smaller --batch-size or fewer '
                            f'--models ({error})') from error
     settings = {name: getattr(args, name) for name in (

@@ -35,7 +35,7 @@ from benchmarks.dense.work import (
     SEGMENTORS,
     SegmentorStep,
 )
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 _HEADER = ('', 'ms an image', 'time : ViT', 'peak MiB', 'memory : ViT')
 
@@ -59,13 +59,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name in ('threads', 'batch_size', 'img_size', 'repeats'):
         if getattr(args, name) < 1:
-            raise CommandError(f'--{name.replace("_", "-")} must be at least '
+            raise UserError(f'--{name.replace("_", "-")} must be at least '
                                f'1, got {getattr(args, name)}')
     if args.img_size % 32:
-        raise CommandError('--img-size must be a multiple of 32, got '
+        raise UserError('--img-size must be a multiple of 32, got '
                            f'{args.img_size}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     return args
 

@@ -20,9 +20,9 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from benchmarks.common.memory import held_bytes
+from mmhierseg.cli.options import read_config
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.datasets.transforms import GenerateSuperpixels
-from mmhierseg.utils.options import read_config
 
 __all__ = ['BASELINE', 'MODES', 'SEGMENTORS', 'SegmentorStep']
 

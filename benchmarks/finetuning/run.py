@@ -33,9 +33,9 @@ from benchmarks.common.tools import (
 from benchmarks.finetuning.tables import to_markdown
 from benchmarks.finetuning.vit_weights import to_mmseg_vit
 from benchmarks.learning.views import make_views
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.checkpoints.match import read_checkpoint, read_safely
 from mmhierseg.datasets.scenes import GENERATOR_VERSION
-from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
-from mmhierseg.utils.errors import CommandError, run_command
 
 CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('vit', 'vit-superpixel', 'cast-grid', 'cast')
@@ -71,11 +71,11 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name, least in (('pairs', 64), ('jobs', 1)):
         if getattr(args, name) < least:
-            raise CommandError(f'--{name} must be at least {least}, got '
+            raise UserError(f'--{name} must be at least {least}, got '
                                f'{getattr(args, name)}')
     for name, least in (('iters', 8), ('images', 2)):
         if min(getattr(args, name)) < least:
-            raise CommandError(f'--{name} must be at least {least} each, got '
+            raise UserError(f'--{name} must be at least {least} each, got '
                                f'{getattr(args, name)}')
     return args
 
@@ -122,7 +122,7 @@ def experiment(model: str, seed: int,
         Dict[str, Dict[str, float]]: The metrics of 'retrieve' and 'finetune'.
 
     Raises:
-        CommandError: If a tool fails.
+        UserError: If a tool fails.
     """
     pretrained = pretrain(model, seed, args)
     bank, test = args.images
@@ -182,7 +182,7 @@ def metrics_of(model: str, stage: str, checkpoint: Path, folder: Path,
         Dict[str, float]: What the record of the test says.
 
     Raises:
-        CommandError: If it fails.
+        UserError: If it fails.
     """
     folder = folder / f'{stage}_test'
     if not list(folder.glob('*.json')):

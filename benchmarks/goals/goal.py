@@ -5,7 +5,7 @@ from typing import Callable, Iterator, NamedTuple, Optional, Tuple
 
 import torch
 
-from mmhierseg.compiled import has_numba
+from mmhierseg.ops._numba import has_numba
 
 __all__ = ['Goal', 'Measured', 'Settings', 'run_threads']
 

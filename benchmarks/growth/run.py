@@ -29,7 +29,7 @@ from benchmarks.cost.work import MODES
 from benchmarks.growth.picture import draw
 from benchmarks.growth.tables import to_table
 from benchmarks.growth.work import measure_point, points_of
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 _SIZES, _BATCHES = [224, 384, 512, 768, 1024], [1, 4, 16, 64]
 _QUICK_SIZES, _QUICK_BATCHES = [224, 384], [1, 4]
@@ -84,20 +84,20 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything is measured."""
     for name in ('threads', 'repeats'):
         if getattr(args, name) < 1:
-            raise CommandError(f'--{name} must be at least 1, got '
+            raise UserError(f'--{name} must be at least 1, got '
                                f'{getattr(args, name)}')
     if any(size < 32 or size % 32 for size in args.sizes):
-        raise CommandError(f'--sizes must be multiples of 32, got '
+        raise UserError(f'--sizes must be multiples of 32, got '
                            f'{args.sizes}')
     if min(args.batches) < 1:
-        raise CommandError(f'--batches must be at least 1, got '
+        raise UserError(f'--batches must be at least 1, got '
                            f'{args.batches}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     if args.device == 'cpu' and {'training-bf16',
                                  'pretraining-bf16'} & set(args.modes):
-        raise CommandError('--modes: MMEngine trains in mixed precision on a '
+        raise UserError('--modes: MMEngine trains in mixed precision on a '
                            'GPU only; add --device cuda')
 
 

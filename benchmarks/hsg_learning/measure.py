@@ -18,10 +18,10 @@ from mmhierseg.datasets.scenes import (
     SceneOptions,
     make_scene,
 )
+from mmhierseg.evaluation import MemoryBank
 from mmhierseg.evaluation.functional import mean_iou, nf_covering
 from mmhierseg.models import HSG
 from mmhierseg.ops import cluster_views
-from mmhierseg.structures import MemoryBank
 
 __all__ = ['GRIDS', 'KINDS', 'make_scenes', 'measure']
 

@@ -9,9 +9,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.match import read_checkpoint, read_safely
 from mmhierseg.models import HSG
 from mmhierseg.registry import MODELS
-from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
 __all__ = ['colour_model', 'load_model']
 

@@ -33,9 +33,9 @@ from benchmarks.hsg_learning.measure import make_scenes, measure
 from benchmarks.hsg_learning.models import colour_model, load_model
 from benchmarks.hsg_learning.tables import to_markdown
 from benchmarks.hsg_learning.views import make_views
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.scenes import GENERATOR_VERSION, Scene
 from mmhierseg.models import HSG
-from mmhierseg.utils.errors import CommandError, run_command
 
 CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('hsg', 'cosegmented', 'segsort')
@@ -65,10 +65,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name, least in (('pairs', 16), ('iters', 8), ('jobs', 1)):
         if getattr(args, name) < least:
-            raise CommandError(f'--{name} must be at least {least}, got '
+            raise UserError(f'--{name} must be at least {least}, got '
                                f'{getattr(args, name)}')
     if min(args.images) < 2:
-        raise CommandError('--images must be at least 2 each, got '
+        raise UserError('--images must be at least 2 each, got '
                            f'{args.images}')
     return args
 
@@ -127,7 +127,7 @@ def experiment(model: str, seed: int, scenes: List[List[Scene]],
         :func:`measure` gave.
 
     Raises:
-        CommandError: If the training fails.
+        UserError: If the training fails.
     """
     views = f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
     checkpoint = train(

@@ -29,7 +29,7 @@ from benchmarks.hsg_loss.batch import Batch, make_batch
 from benchmarks.hsg_loss.picture import draw
 from benchmarks.hsg_loss.ranks import measure_ranks
 from benchmarks.hsg_loss.tables import ranks_to_markdown, to_markdown
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 VERSIONS = {'package': work, 'written out': written_out}
 WORKS = ('kmeans', 'contrast', 'grouping')
@@ -69,14 +69,14 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name in ('size', 'channels', 'regions', 'threads', 'repeats'):
         if getattr(args, name) < 1:
-            raise CommandError(f'--{name} must be at least 1, got '
+            raise UserError(f'--{name} must be at least 1, got '
                                f'{getattr(args, name)}')
     for name in ('images', 'ranks'):
         if min(getattr(args, name), default=1) < 1:
-            raise CommandError(f'--{name} must be at least 1, got '
+            raise UserError(f'--{name} must be at least 1, got '
                                f'{getattr(args, name)}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     return args
 

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.match import read_checkpoint, read_safely
 from mmhierseg.datasets.scenes import (
     FIRST_VAL_INDEX,
     PARTS,
@@ -23,7 +24,6 @@ from mmhierseg.evaluation.functional import (
 )
 from mmhierseg.registry import MODELS
 from mmhierseg.superpixels import TorchSLIC
-from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
 
 from .photographs import PHOTOGRAPHS, make_crop
 from .probe import probe

@@ -37,8 +37,8 @@ from benchmarks.learning.measure import (
 )
 from benchmarks.learning.tables import to_markdown
 from benchmarks.learning.views import make_views
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.scenes import GENERATOR_VERSION
-from mmhierseg.utils.errors import CommandError, run_command
 
 CONFIGS = Path(__file__).resolve().parent / 'configs'
 MODELS = ('cast', 'vit', 'vit-superpixel', 'cast-grid')
@@ -75,10 +75,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name, least in (('pairs', 64), ('iters', 8), ('jobs', 1)):
         if getattr(args, name) < least:
-            raise CommandError(f'--{name} must be at least {least}, got '
+            raise UserError(f'--{name} must be at least {least}, got '
                                f'{getattr(args, name)}')
     if min(args.images) < 56:
-        raise CommandError('--images must be at least 56 each, four of every '
+        raise UserError('--images must be at least 56 each, four of every '
                            f'category, got {args.images}')
     if args.work_dir is None:
         args.work_dir = Path('work_dirs') / f'learning_{args.data}'
@@ -117,7 +117,7 @@ def check_settings(args: argparse.Namespace) -> None:
         args (argparse.Namespace): The command line.
 
     Raises:
-        CommandError: If the folder holds results of other settings.
+        UserError: If the folder holds results of other settings.
     """
     refuse_other_settings(
         args.work_dir,
@@ -150,7 +150,7 @@ def pretrain(model: str, seed: int, args: argparse.Namespace) -> Path:
         Path: Its checkpoint.
 
     Raises:
-        CommandError: If the training fails.
+        UserError: If the training fails.
     """
     views = f'train_dataloader.dataset.data_root={args.work_dir / "views"}'
     return train(CONFIGS / f'{model}.py', _folder(model, seed, args), seed,

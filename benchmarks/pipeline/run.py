@@ -26,7 +26,7 @@ from benchmarks.common.timing import take_turns
 from benchmarks.pipeline.photographs import write_photographs
 from benchmarks.pipeline.tables import parts_table, speed_table
 from benchmarks.pipeline.work import PIPELINES, Pass, time_parts
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
@@ -57,13 +57,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     for name, least in (('images', 1), ('batch_size', 1), ('img_size', 32),
                         ('threads', 1), ('repeats', 1)):
         if getattr(args, name) < least:
-            raise CommandError(f'--{name.replace("_", "-")} must be at least '
+            raise UserError(f'--{name.replace("_", "-")} must be at least '
                                f'{least}, got {getattr(args, name)}')
     if min(args.workers) < 0:
-        raise CommandError('--workers must be at least 0, got '
+        raise UserError('--workers must be at least 0, got '
                            f'{min(args.workers)}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     return args
 

@@ -18,7 +18,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmpretrain.datasets import MultiView
 
-from mmhierseg.utils.options import read_config
+from mmhierseg.cli.options import read_config
 
 __all__ = ['BASELINE', 'PIPELINES', 'Pass', 'Pipeline', 'time_parts']
 

@@ -28,7 +28,7 @@ from benchmarks.common.report import (
     write_json,
 )
 from benchmarks.retrieval import work
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 _HEADER = ('bank', 'queries', 'Q M, MiB', 's', 'GFLOP/s', 'peak MiB',
            'products alone, s', 'time : products', 'written out, s',
@@ -57,13 +57,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     for name in ('queries', 'channels', 'some', 'threads'):
         if getattr(args, name) < 1:
-            raise CommandError(f'--{name} must be at least 1, got '
+            raise UserError(f'--{name} must be at least 1, got '
                                f'{getattr(args, name)}')
     if min(args.banks) < work.NEIGHBOURS:
-        raise CommandError(f'--banks must be at least {work.NEIGHBOURS}, the '
+        raise UserError(f'--banks must be at least {work.NEIGHBOURS}, the '
                            f'number of neighbours, got {args.banks}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     return args
 

@@ -30,8 +30,8 @@ from benchmarks.segment_size.measure import (
 )
 from benchmarks.segment_size.memory import memory_table
 from benchmarks.segment_size.picture import draw
+from mmhierseg._base.errors import run_command
 from mmhierseg.datasets.scenes import GENERATOR_VERSION
-from mmhierseg.utils.errors import run_command
 
 PAGE = README.parents[1] / 'docs/swap.md'
 SECTION = 'segment size'

@@ -25,8 +25,8 @@ from benchmarks.common.timing import take_turns
 from benchmarks.superpixels.methods import METHODS, Method, make_photographs
 from benchmarks.superpixels.quality import rate
 from benchmarks.superpixels.tables import quality_table, speed_table
-from mmhierseg.compiled import has_numba
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.ops._numba import has_numba
 from tools.dataset_converters.skimage_photos import PHOTOGRAPHS
 
 _PARTS = ('speed', 'quality')
@@ -58,13 +58,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     for name in ('segment_size', 'threads', 'batch_size', 'images',
                  'repeats'):
         if getattr(args, name) < 1:
-            raise CommandError(f'--{name.replace("_", "-")} must be at least '
+            raise UserError(f'--{name.replace("_", "-")} must be at least '
                                f'1, got {getattr(args, name)}')
     if min(args.sizes) < 2 * args.segment_size:
-        raise CommandError('--sizes must be at least twice --segment-size, '
+        raise UserError('--sizes must be at least twice --segment-size, '
                            f'got {args.sizes} and {args.segment_size}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        raise CommandError('--device cuda: PyTorch finds no GPU here; take '
+        raise UserError('--device cuda: PyTorch finds no GPU here; take '
                            '--device cpu')
     return args
 

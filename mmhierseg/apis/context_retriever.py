@@ -19,9 +19,10 @@ from mmengine.config import Config
 from rich.progress import track
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.weights import load_model_weights
+from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_search
 from mmhierseg.registry import MODELS
-from mmhierseg.structures import MemoryBank
 from mmhierseg.superpixels.base import check_number
 
 from .devices import find_device
@@ -29,7 +30,6 @@ from .images import ImageInput, list_images, read_image
 from .inputs import InputMaker
 from .model_settings import read_config, read_retrieval_settings
 from .scaling import ImageSize, resize_labels, scale_image
-from .weights import load_model_weights
 
 __all__ = ['ContextRetriever', 'Match', 'Retrieval']
 

@@ -12,6 +12,10 @@ from PIL import Image
 from rich.progress import track
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.weights import (
+    load_backbone_weights,
+    load_model_weights,
+)
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
@@ -23,7 +27,6 @@ from .inputs import InputMaker
 from .model_settings import read_config, read_settings
 from .outputs import OutputFolder
 from .scaling import ImageSize, resize_labels, scale_image
-from .weights import load_backbone_weights, load_model_weights
 
 __all__ = ['HierarchyInferencer']
 

@@ -2,8 +2,7 @@
 
 from importlib.util import find_spec
 
-from mmhierseg.registry import DATASETS
-from mmhierseg.utils.placeholder import register_placeholder
+from mmhierseg.registry import DATASETS, register_placeholder
 
 from .part_whole_scenes import PartWholeScenes
 

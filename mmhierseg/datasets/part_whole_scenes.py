@@ -8,8 +8,8 @@ from mmengine.dataset import BaseDataset
 from mmhierseg.registry import DATASETS
 
 from .scenes import SceneOptions, class_names, make_scene
-from .scenes.layouts import scene_index
 from .scenes.palette import voc_palette
+from .scenes.scene import scene_index
 
 __all__ = ['PartWholeScenes']
 

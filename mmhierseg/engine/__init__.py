@@ -1,5 +1,7 @@
 """Hooks, constructors of optimizers, and strategies."""
 
+from mmhierseg.engine.fsdp import ShardedStrategy, wrap_by_class_name
+
 from .hooks import (
     AtomicCheckpointHook,
     HierarchyVisualizationHook,
@@ -8,7 +10,6 @@ from .hooks import (
     RandomStateHook,
 )
 from .optimizers import LayerDecayOptimWrapperConstructor
-from .strategies import ShardedStrategy, wrap_by_class_name
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',

@@ -1,6 +1,7 @@
 """Metrics: a functional core, and the registered classes over it."""
 
 from . import functional
+from .memory_bank import MemoryBank
 from .metrics import (
     BoundaryFScore,
     NFCovering,
@@ -11,6 +12,6 @@ from .metrics import (
 )
 
 __all__ = [
-    'BoundaryFScore', 'NFCovering', 'PerImageMetric', 'PerLevelMetric',
-    'RegionMIoU', 'SuperpixelQuality', 'functional'
+    'BoundaryFScore', 'MemoryBank', 'NFCovering', 'PerImageMetric',
+    'PerLevelMetric', 'RegionMIoU', 'SuperpixelQuality', 'functional'
 ]

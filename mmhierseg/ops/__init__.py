@@ -1,5 +1,6 @@
 """Functional core: tensors in, tensors out; torch only, no registries."""
 
+from ._numba import for_each_image, has_numba, njit, use_compiled
 from .batch_segments import (
     BatchSegments,
     batch_prototypes,
@@ -41,15 +42,17 @@ from .view_kmeans import cluster_views, location_features
 
 __all__ = [
     'BatchSegments', 'SegmentSequences', 'assignment_logits',
-    'batch_prototypes', 'centroid_contrast', 'cluster_views', 'collapse_loss',
-    'compact_labels', 'cut_clusters', 'farthest_point_sampling',
-    'first_of_largest', 'grid_clusters', 'interpolation_taps', 'joint_labels',
+    'batch_prototypes', 'centroid_contrast', 'cluster_views',
+    'collapse_loss', 'compact_labels', 'cut_clusters',
+    'farthest_point_sampling', 'first_of_largest', 'for_each_image',
+    'grid_clusters', 'has_numba', 'interpolation_taps', 'joint_labels',
     'knn_adjacency', 'knn_retrieve', 'knn_search', 'location_features',
-    'look_up_parents', 'majority_class', 'masked_mean', 'mean_over_segments',
-    'modularity_loss', 'nearest_prototype', 'pixel_segment_contrast',
-    'pool_tokens', 'resize_position_encoding', 'segment_class_counts',
-    'segment_cross_entropy', 'segment_matrix', 'segment_mean',
-    'segment_positions', 'segment_prototypes', 'segment_sequences',
-    'segment_sizes', 'select_pixels', 'sincos_position_encoding',
-    'spherical_kmeans', 'sum_by_label', 'take_tokens', 'tokens_to_map'
+    'look_up_parents', 'majority_class', 'masked_mean',
+    'mean_over_segments', 'modularity_loss', 'nearest_prototype', 'njit',
+    'pixel_segment_contrast', 'pool_tokens', 'resize_position_encoding',
+    'segment_class_counts', 'segment_cross_entropy', 'segment_matrix',
+    'segment_mean', 'segment_positions', 'segment_prototypes',
+    'segment_sequences', 'segment_sizes', 'select_pixels',
+    'sincos_position_encoding', 'spherical_kmeans', 'sum_by_label',
+    'take_tokens', 'tokens_to_map', 'use_compiled'
 ]

@@ -9,7 +9,7 @@ Distances are taken in float64: in float32 the picks among near duplicates are
 others. In torch they come from one Gram matrix of the centred tokens, so that
 a step costs B x N instead of B x N x C, and nothing is read by the host; on
 the CPU a compiled twin takes the distances themselves, which is cheaper still
-(:mod:`mmhierseg.compiled.farthest_points`).
+(:mod:`mmhierseg.ops._numba.farthest_points`).
 
 Legend: B images, N tokens, C channels, K picks.
 """
@@ -19,8 +19,8 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
-from mmhierseg.compiled import use_compiled
-from mmhierseg.compiled.farthest_points import sample_farthest_points
+from mmhierseg.ops._numba import use_compiled
+from mmhierseg.ops._numba.farthest_points import sample_farthest_points
 
 from .checks import check_tokens
 from .masked_mean import masked_mean

@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.compiled import use_compiled
-from mmhierseg.compiled.kmeans import cluster_images
+from mmhierseg.ops._numba import use_compiled
+from mmhierseg.ops._numba.kmeans import cluster_images
 
 from .checks import check_tokens
 from .knn import first_of_largest

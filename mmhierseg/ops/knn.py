@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.compiled.products import multiply
+from mmhierseg.ops._numba.products import multiply
 
 #: Similarities of a block, 16 MiB in float32: memory that is kept by the C
 #: library, not cleared by the system each time.

@@ -12,9 +12,9 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from mmhierseg.compiled import use_compiled
-from mmhierseg.compiled.nearest_edges import mark_nearest
-from mmhierseg.compiled.products import multiply
+from mmhierseg.ops._numba import use_compiled
+from mmhierseg.ops._numba.nearest_edges import mark_nearest
+from mmhierseg.ops._numba.products import multiply
 
 from .checks import check_tokens
 from .relabel import compact_labels

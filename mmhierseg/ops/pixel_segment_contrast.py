@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mmhierseg.compiled.products import add_product_, multiply
+from mmhierseg.ops._numba.products import add_product_, multiply
 
 from .contrast_positives import (
     slope_of_positives,

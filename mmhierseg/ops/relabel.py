@@ -13,8 +13,8 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled.relabel import (
+from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.ops._numba.relabel import (
     compact_labels as compiled_compact_labels,
 )
 

@@ -1,12 +1,11 @@
 """Structures that carry a hierarchy between backbones, heads and metrics."""
 
 from .cast_output import CASTOutput
-from .memory_bank import MemoryBank
 from .pred_hierarchy import add_hierarchy, restore_maps
 from .segment_hierarchy import SegmentHierarchy
 from .segment_tokens import SegmentTokens
 
 __all__ = [
-    'CASTOutput', 'MemoryBank', 'SegmentHierarchy', 'SegmentTokens',
-    'add_hierarchy', 'restore_maps'
+    'CASTOutput', 'SegmentHierarchy', 'SegmentTokens', 'add_hierarchy',
+    'restore_maps'
 ]

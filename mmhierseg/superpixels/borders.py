@@ -36,8 +36,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled.borders import (
+from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.superpixels.borders_numba import (
     refine_borders as compiled_refine_borders,
 )
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled.color import rgb_to_lab as compiled_rgb_to_lab
+from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.superpixels.color_numba import rgb_to_lab as compiled_rgb_to_lab
 
 #: CIE XYZ (rows) of linear sRGB (columns).
 _XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423),

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled.connectivity import (
+from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.superpixels.connectivity_numba import (
     enforce_connectivity as compiled_enforce_connectivity,
 )
 

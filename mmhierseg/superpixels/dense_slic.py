@@ -34,8 +34,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled.slic import dense_slic as compiled_slic
+from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.superpixels.slic_numba import dense_slic as compiled_slic
 
 from .grid import cell_of_pixel, cell_starts
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
-from mmhierseg.compiled.empty_segments import (
+from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.superpixels.empty_segments_numba import (
     fill_empty_segments as compiled_fill_empty_segments,
 )
 

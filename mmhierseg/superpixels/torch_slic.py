@@ -12,7 +12,7 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
-from mmhierseg.compiled import for_each_image, use_compiled
+from mmhierseg.ops._numba import for_each_image, use_compiled
 from mmhierseg.registry import SUPERPIXELS
 
 from .base import BaseSuperpixels, check_number, halve

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.cast import convert_cast_checkpoint
 from mmhierseg.models import CAST
-from mmhierseg.utils.cast_checkpoint import convert_cast_checkpoint
-from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 DATA = Path(__file__).parents[1] / 'data'
 TINY = dict(

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
-from mmhierseg.utils import launch
 
 from .configs import DENSE_CONFIGS, has_cast, load_config
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from mmhierseg.utils.gathering import (
+from mmhierseg._base.gathering import (
     divisor_of_mean,
     gather_rows,
     gather_rows_with_grad,

@@ -5,10 +5,10 @@ import re
 import torch
 from mmengine.registry import MODELS
 
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.hsg import rename_hsg_key
 from mmhierseg.models import ClusteringTransformer, HSGHead
 from mmhierseg.models.utils import LearnedPositions
-from mmhierseg.utils.hsg_checkpoint import rename_hsg_key
-from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 from .hsg_golden import DATA, hsg_golden
 

@@ -5,6 +5,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmhierseg._base.gathering import largest_of_all
 from mmhierseg.models import (
     CentroidContrastLoss,
     DMoNLoss,
@@ -16,7 +17,6 @@ from mmhierseg.ops import (
     knn_adjacency,
     segment_sequences,
 )
-from mmhierseg.utils.gathering import largest_of_all
 
 from .hsg_segments import segment_rows
 

@@ -13,10 +13,10 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmhierseg.engine import MemoryBankHook
+from mmhierseg.engine.device import CPUDistributedDataParallel
 from mmhierseg.models import RetrievalSegmentor
 from mmhierseg.models.heads import SegmentEmbeddings
 from mmhierseg.structures import SegmentHierarchy
-from mmhierseg.utils.device import CPUDistributedDataParallel
 
 CLASSES = ('a', 'b', 'c', 'd')
 

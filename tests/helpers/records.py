@@ -2,8 +2,8 @@
 
 import json
 
-from mmhierseg.utils.machine import describe
-from mmhierseg.utils.records import FORMAT
+from mmhierseg.cli.machine import describe
+from mmhierseg.cli.records import FORMAT
 
 
 def save_record(folder, config, metrics, *, sha256='a' * 64, date='',

@@ -11,9 +11,9 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
+from mmhierseg.checkpoints.match import read_safely
 from mmhierseg.engine import RandomStateHook
-from mmhierseg.utils.checkpoints import read_safely
-from mmhierseg.utils.device import CPUDistributedDataParallel
+from mmhierseg.engine.device import CPUDistributedDataParallel
 
 
 class Draws(torch.utils.data.Dataset):

@@ -8,7 +8,7 @@ from helpers.demo import CAST_RETRIEVAL, hsg_config, save_weights
 from PIL import Image
 
 from mmhierseg.apis import ContextRetriever
-from mmhierseg.structures import MemoryBank
+from mmhierseg.evaluation import MemoryBank
 
 from .conftest import picture
 

@@ -15,7 +15,7 @@ from benchmarks.common.timing import take_turns
 from benchmarks.cost import run
 from benchmarks.cost.models import CONTENDERS, build_model, model_config
 from benchmarks.cost.work import MODES, Step, make_images
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
@@ -257,14 +257,14 @@ def test_results_that_could_not_be_written(tmp_path, monkeypatch):
     """Told before the measurement, not after it."""
     (tmp_path / 'file').touch()
     for out in (tmp_path, tmp_path / 'file' / 'out.json'):
-        with pytest.raises(CommandError, match='--out: '):
+        with pytest.raises(UserError, match='--out: '):
             run.check_outputs(run.parse_args(['--out', str(out)]))
     page = tmp_path / 'page.md'
     monkeypatch.setattr(run, 'README', page)
     for content in (None, 'no markers'):
         if content:
             page.write_text(content)
-        with pytest.raises(CommandError, match='--update-readme: .*page.md'):
+        with pytest.raises(UserError, match='--update-readme: .*page.md'):
             run.check_outputs(run.parse_args(['--update-readme']))
 
 

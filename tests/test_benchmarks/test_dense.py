@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.dense import run, work
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -50,5 +50,5 @@ def test_whole_run(tmp_path, capsys):
     (['--repeats', '0'], '--repeats must be at least 1, got 0'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -9,8 +9,8 @@ from benchmarks.common import tools
 from benchmarks.finetuning import run
 from benchmarks.finetuning.tables import to_markdown
 from benchmarks.finetuning.vit_weights import to_mmseg_vit
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.scenes import class_names
-from mmhierseg.utils.errors import CommandError
 
 
 def load(stage, model):
@@ -101,7 +101,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     for module in (run, tools):
         monkeypatch.setattr(module, 'run_tool', None)
     run.main(argv)
-    with pytest.raises(CommandError, match='another setting of images: name'):
+    with pytest.raises(UserError, match='another setting of images: name'):
         run.main([*argv, '--images', '4', '3'])
 
 
@@ -111,5 +111,5 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     (['--pairs', '0'], '--pairs must be at least 64, got 0'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -8,8 +8,8 @@ from mmengine.logging import MMLogger
 from benchmarks import run
 from benchmarks.goals import superpixels
 from benchmarks.goals.goal import Goal, Measured, Settings, run_threads
-from mmhierseg import compiled
-from mmhierseg.utils.errors import CommandError
+from mmhierseg import ops as compiled
+from mmhierseg._base.errors import UserError
 
 TINY = Settings(rounds=1, images=2, threads=1, img_size=64, large_size=96)
 
@@ -105,5 +105,5 @@ def test_list_measures_nothing(capsys):
     (['--only', 'slic-gpu'], '--only slic-gpu: no goal for --device cpu'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

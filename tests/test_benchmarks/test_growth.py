@@ -8,7 +8,7 @@ from PIL import Image
 from benchmarks.common.report import read_section
 from benchmarks.cost.models import CONTENDERS, model_config
 from benchmarks.growth import run, work
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 TINY = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4, _delete_=True)
 TINY_VIT = dict(embed_dims=48, num_layers=2, num_heads=4,
@@ -90,5 +90,5 @@ def test_what_takes_too_long_is_left_out(tiny):
     (['--modes', 'training-bf16'], 'on a GPU only; add --device cuda'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -11,9 +11,9 @@ from benchmarks.hsg_learning.models import colour_model, load_model
 from benchmarks.hsg_learning.tables import to_markdown
 from benchmarks.hsg_learning.views import make_views
 from benchmarks.learning.views import PairedViews
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.scenes import class_names
 from mmhierseg.evaluation.functional import nf_covering
-from mmhierseg.utils.errors import CommandError
 
 HSG, COSEGMENTED, SEGSORT = map(run.load_config, run.MODELS)
 
@@ -172,7 +172,7 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tools, 'run_tool', None)
     monkeypatch.setattr(run, 'measure', None)
     run.main(argv)
-    with pytest.raises(CommandError, match='another setting of images: name'):
+    with pytest.raises(UserError, match='another setting of images: name'):
         run.main([*argv, '--images', '4', '3'])
 
 
@@ -182,5 +182,5 @@ def test_whole_run(tmp_path, monkeypatch, capsys):
     (['--pairs', '8'], '--pairs must be at least 16, got 8'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -7,7 +7,7 @@ from PIL import Image
 from benchmarks.hsg_loss import run, work, written_out
 from benchmarks.hsg_loss.batch import make_batch
 from benchmarks.hsg_loss.tables import ranks_to_markdown, to_markdown
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 
 @pytest.fixture(scope='module')
@@ -132,5 +132,5 @@ def test_whole_run(tmp_path, capsys):
     (['--ranks', '2', '0'], '--ranks must be at least 1, got'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

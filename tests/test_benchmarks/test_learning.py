@@ -20,7 +20,7 @@ from benchmarks.learning.probe import probe
 from benchmarks.learning.segment import cluster, segment, segment_by_colour
 from benchmarks.learning.tables import to_markdown
 from benchmarks.learning.views import PairedViews, make_views
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 SCENES = dict(size=(64, 64), max_others=0, typical_colors=1.)
 SOURCE = dict(type='mmhierseg.PartWholeScenes', **SCENES)
@@ -191,7 +191,7 @@ def test_refuses_to_mix_settings(tmp_path):
     argv = ['--work-dir', str(tmp_path), '--iters']
     run.check_settings(run.parse_args([*argv, '8']))
     run.check_settings(run.parse_args([*argv, '8', '--models', 'vit']))
-    with pytest.raises(CommandError, match='another setting of iters: name'):
+    with pytest.raises(UserError, match='another setting of iters: name'):
         run.check_settings(run.parse_args([*argv, '16']))
 
 
@@ -218,13 +218,13 @@ def test_rivals_take_no_fewer_operations():
     (['--images', '12', '600'], 'at least 56 each'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)
 
 
 def test_failed_training_names_its_log(tmp_path):
     args = run.parse_args(['--work-dir', str(tmp_path)])
-    with pytest.raises(CommandError, match=r'train.py failed: see .*log\.txt'):
+    with pytest.raises(UserError, match=r'train.py failed: see .*log\.txt'):
         run.pretrain('cast', 0, args)
     log = Path(tmp_path / 'cast_seed0/log.txt').read_text()
     assert 'there is no data root' in log

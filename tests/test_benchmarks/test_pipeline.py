@@ -9,7 +9,7 @@ from PIL import Image
 from benchmarks.pipeline import run, tables
 from benchmarks.pipeline.photographs import SIZE, write_photographs
 from benchmarks.pipeline.work import BASELINE, PIPELINES, Pass, time_parts
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -106,5 +106,5 @@ def test_whole_run_with_a_worker(folder, tmp_path, capsys):
     (['--workers', '2', '-1'], '--workers must be at least 0, got -1'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -9,7 +9,7 @@ from benchmarks.cost.floor import Floor
 from benchmarks.cost.models import CONTENDERS
 from benchmarks.cost.parts import count_operations, label_parts, profile_parts
 from benchmarks.cost.work import MODES, Step
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 ARCH = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4, _delete_=True)
 
@@ -116,5 +116,5 @@ def test_profile_of_before_is_that_of_the_defaults():
 
 
 def test_bad_option():
-    with pytest.raises(CommandError, match='--repeats must be at least 1'):
+    with pytest.raises(UserError, match='--repeats must be at least 1'):
         profile_step.parse_args(['--repeats', '0'])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.retrieval import run, work
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 
 def test_what_is_written_out_is_the_same():
@@ -50,5 +50,5 @@ def test_whole_run(tmp_path, capsys):
     (['--queries', '0'], '--queries must be at least 1, got 0'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -6,8 +6,8 @@ import torch
 
 from benchmarks.superpixels import methods, run, tables
 from benchmarks.superpixels.quality import MEASURES
-from mmhierseg.compiled import has_numba
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
+from mmhierseg.ops._numba import has_numba
 
 
 @pytest.fixture(autouse=True)
@@ -80,5 +80,5 @@ def test_whole_run(tmp_path, capsys):
     (['--sizes', '20', '64'], '--sizes must be at least twice --segment-size'),
 ])
 def test_bad_options(option, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run.parse_args(option)

@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.common import tools
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 
 def test_trains_once(tmp_path, monkeypatch, capsys):
@@ -30,6 +30,6 @@ def test_trains_once(tmp_path, monkeypatch, capsys):
 
 def test_failure_names_the_log(tmp_path):
     log = tmp_path / 'there' / 'log.txt'
-    with pytest.raises(CommandError, match=r'train.py failed: see .*log\.txt'):
+    with pytest.raises(UserError, match=r'train.py failed: see .*log\.txt'):
         tools.run_tool('train.py', tmp_path / 'none.py', log=log)
     assert 'none.py' in log.read_text()

@@ -9,7 +9,7 @@ OPS = Path(mmhierseg.__file__).parent / 'ops'
 # The functional core stands on torch alone, beside twins of its functions that
 # are compiled where numba is installed.
 ALLOWED = {'torch', 'typing', 'math'}
-COMPILED = 'mmhierseg.compiled'
+COMPILED = 'mmhierseg.ops._numba'
 
 
 @pytest.mark.parametrize(

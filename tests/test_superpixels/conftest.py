@@ -2,7 +2,7 @@ import pytest
 import torch
 from skimage import data
 
-from mmhierseg.compiled import has_numba
+from mmhierseg.ops._numba import has_numba
 
 
 @pytest.fixture(scope='session')

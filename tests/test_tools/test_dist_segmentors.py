@@ -15,8 +15,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from mmhierseg.cli import launch
 from mmhierseg.registry import DATASETS, MODELS
-from mmhierseg.utils import launch
 
 pytestmark = [pytest.mark.slow, pytest.mark.distributed]
 

@@ -13,11 +13,11 @@ from helpers.scripts import TOOLS, load_script
 from PIL import Image
 from skimage import data
 
+from mmhierseg._base import atomic
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import LoadImage, LoadSegmentMap
 from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
-from mmhierseg.utils import atomic
-from mmhierseg.utils.errors import CommandError
 
 SCRIPT = TOOLS / 'dataset_converters/generate_oversegmentation.py'
 NAMES = ('a.jpg', 'b/c.png', 'b/d/e.JPEG')
@@ -114,7 +114,7 @@ def test_resume(make, images, capsys, monkeypatch):
 
     monkeypatch.setattr(atomic.os, 'replace', full)
     with pytest.raises(
-            CommandError,
+            UserError,
             match=r'No space left.*command with --resume goes on from there'):
         make()
     monkeypatch.undo()
@@ -123,7 +123,7 @@ def test_resume(make, images, capsys, monkeypatch):
     assert done < 3 and (out / 'a.png').is_file()
     assert not list(out.rglob('*.part'))
     # Not by accident.
-    with pytest.raises(CommandError, match='not empty: --resume goes on'):
+    with pytest.raises(UserError, match='not empty: --resume goes on'):
         make()
     before = (out / 'a.png').stat().st_mtime_ns
     capsys.readouterr()
@@ -145,13 +145,13 @@ def test_resume_from_nothing(make):
 def test_settings_are_not_mixed(make, images):
     out = make()
     with pytest.raises(
-            CommandError,
+            UserError,
             match='of other settings .threshold 0.25, asked for None; '
             'num_regions 48, asked for 7'):
         make('--resume', '--num-regions', '7')
     (out / 'oversegmentation.json').unlink()
     for options in ((), ('--resume', )):
-        with pytest.raises(CommandError, match='not made by this program'):
+        with pytest.raises(UserError, match='not made by this program'):
             make(*options)
 
 
@@ -196,7 +196,7 @@ def test_interrupted_processes(script, tmp_path, capsys):
 
 def test_broken_image(make, images):
     (images / 'b/c.png').write_bytes(b'no png')
-    with pytest.raises(CommandError, match=r"c.png' cannot be read .*replace"):
+    with pytest.raises(UserError, match=r"c.png' cannot be read .*replace"):
         make()
 
 
@@ -206,7 +206,7 @@ def test_broken_image(make, images):
     (('--edge-model', 'gone.yml.gz'), "no model .*'gone.yml.gz'"),
 ])
 def test_bad_options(make, options, message, tmp_path):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         make(*options)
     assert not (tmp_path / 'out').exists()
 
@@ -227,9 +227,9 @@ def test_bad_folders(script, make, images, tmp_path):
         ('images', 'images', 'is in the folder of the images'),
         ('images', 'images/a.jpg', 'is in the folder of the images'),
     ):
-        with pytest.raises(CommandError, match=message):
+        with pytest.raises(UserError, match=message):
             script.main([str(tmp_path / folder), str(tmp_path / out)])
     (images / 'a.png').write_bytes((images / 'b/c.png').read_bytes())
-    with pytest.raises(CommandError, match="a.jpg' and .*a.png' differ in"):
+    with pytest.raises(UserError, match="a.jpg' and .*a.png' differ in"):
         make()
     assert not (tmp_path / 'out').exists()

@@ -7,9 +7,9 @@ from helpers.cast import DATA
 from helpers.hsg import with_resnet
 from helpers.scripts import TOOLS, load_script
 
+from mmhierseg._base.errors import run_command
+from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.models import HSGHead
-from mmhierseg.utils.errors import run_command
-from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 NAME = 'model_converters/hsg2mmhierseg.py'
 

@@ -7,7 +7,7 @@ import pytest
 from mmpretrain.datasets import CustomDataset
 from PIL import Image
 
-from mmhierseg.utils.errors import CommandError
+from mmhierseg._base.errors import UserError
 
 SCRIPT = (
     Path(__file__).parents[2] / 'tools/dataset_converters/imagenet_subset.py')
@@ -132,13 +132,13 @@ def test_links_follow_a_source_that_moved(script, source, run, tmp_path):
     ('../train/n01440764\n', 'must be the name of a folder, not a path'),
 ])
 def test_bad_lists(run, tmp_path, classes, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run(classes=classes)
     assert not (tmp_path / 'out').exists()
 
 
 def test_unreadable_list(script, source, tmp_path):
-    with pytest.raises(CommandError, match='cannot read the list'):
+    with pytest.raises(UserError, match='cannot read the list'):
         script.main([str(source), str(tmp_path / 'out'), '--classes',
                      str(tmp_path / 'missing.txt')])
 
@@ -148,7 +148,7 @@ def test_empty_class_folder(run, source, tmp_path):
     for path in folder.iterdir():
         path.unlink()
     (folder / 'notes.txt').write_text('no image')
-    with pytest.raises(CommandError, match='no image in n01484850: the data'):
+    with pytest.raises(UserError, match='no image in n01484850: the data'):
         run()
     assert not (tmp_path / 'out').exists()
 
@@ -158,28 +158,28 @@ def test_validation_images_in_a_heap(run, source):
         for path in folder.iterdir():
             path.rename(source / 'val' / path.name)
         folder.rmdir()
-    with pytest.raises(CommandError, match='has no class folders: sort its'):
+    with pytest.raises(UserError, match='has no class folders: sort its'):
         run()
 
 
 def test_missing_split(run):
-    with pytest.raises(CommandError, match='no folder .*test.*--splits'):
+    with pytest.raises(UserError, match='no folder .*test.*--splits'):
         run('--splits', 'test')
 
 
 def test_does_not_mix(run):
     run()
-    with pytest.raises(CommandError, match='holds n01484850, which the list'):
+    with pytest.raises(UserError, match='holds n01484850, which the list'):
         run(classes='n01440764\n')
-    with pytest.raises(CommandError, match='was made of links'):
+    with pytest.raises(UserError, match='was made of links'):
         run('--copy')
     run('--copy', out='copied')
-    with pytest.raises(CommandError, match='go on with --copy'):
+    with pytest.raises(UserError, match='go on with --copy'):
         run(out='copied')
 
 
 def test_refuses_to_write_into_the_source(run):
-    with pytest.raises(CommandError, match='outside of SRC'):
+    with pytest.raises(UserError, match='outside of SRC'):
         run(out='imagenet/subset')
 
 
@@ -192,7 +192,7 @@ def test_full_disk(run, script, monkeypatch, tmp_path):
 
     with monkeypatch.context() as patch:
         patch.setattr(script.shutil, 'copyfile', copyfile)
-        with pytest.raises(CommandError, match='No space left.*goes on from'):
+        with pytest.raises(UserError, match='No space left.*goes on from'):
             run('--copy')
     out = run('--copy')
     assert len(files(out)) == 10

@@ -4,14 +4,14 @@ import os
 
 import numpy as np
 import pytest
+import scene_files as files
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
 from helpers.scripts import load_script
 from mmseg.datasets import CityscapesDataset
 from PIL import Image
 
-from mmhierseg.datasets.scenes import files
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
-from mmhierseg.utils.errors import CommandError
 
 
 @pytest.fixture(scope='module')
@@ -77,7 +77,7 @@ def test_takes_up_where_it_stopped(script, root, capsys, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(files.os, 'replace', full)
-    with pytest.raises(CommandError, match='No space left.*goes on from'):
+    with pytest.raises(UserError, match='No space left.*goes on from'):
         script.main([str(root), '--workers', '1'])
     monkeypatch.undo()
     assert not list(root.rglob('*.part'))
@@ -106,7 +106,7 @@ def add(root, name, size=(20, 34)):
 
 def test_nothing_is_written_for_a_wrong_split(script, root):
     add(root, 'val/0001/000000')
-    with pytest.raises(CommandError, match="0001, which belongs to 'train'"):
+    with pytest.raises(UserError, match="0001, which belongs to 'train'"):
         script.main([str(root)])
     assert not (root / 'labels').exists()
 
@@ -118,7 +118,7 @@ def test_nothing_is_written_for_a_wrong_split(script, root):
 def test_nothing_is_written_if_something_is_missing(script, root, missing,
                                                     message):
     (root / missing).unlink()
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         script.main([str(root)])
     assert not (root / 'labels').exists()
 
@@ -127,15 +127,15 @@ def test_maps_of_another_kind(script, root):
     path = add(root, 'train/0001/000000')
     labels = np.asarray(Image.open(path))[..., 0]
     save_png(labels, path)
-    with pytest.raises(CommandError, match='000000.png. must be a PNG of'):
+    with pytest.raises(UserError, match='000000.png. must be a PNG of'):
         script.main([str(root)])
     save_png(panoptic_map(np.random.default_rng(1), (34, 20)), path)
-    with pytest.raises(CommandError, match='is 34 x 20 but its image'):
+    with pytest.raises(UserError, match='is 34 x 20 but its image'):
         script.main([str(root)])
 
 
 def test_missing_folder(script, tmp_path):
-    with pytest.raises(CommandError, match='there is no folder .*images/trai'):
+    with pytest.raises(UserError, match='there is no folder .*images/trai'):
         script.main([str(tmp_path)])
 
 

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scene_files as files
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmpretrain.datasets import CustomDataset, ImageNet
 from PIL import Image
+from scene_layouts import LAYOUTS, semantic_ids
+from scene_parts import FOLDERS
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.part_imagenet_classes import OBJECTS
-from mmhierseg.datasets.scenes import CATEGORIES, files
-from mmhierseg.datasets.scenes.layouts import LAYOUTS, semantic_ids
-from mmhierseg.datasets.scenes.part_layout import FOLDERS
-from mmhierseg.utils.errors import CommandError
+from mmhierseg.datasets.scenes import CATEGORIES
 
 NAMES = tuple(category.name for category in CATEGORIES)
 SCRIPT = (
@@ -255,7 +256,7 @@ def test_part_imagenet_layout(make, tmp_path, split, count):
     (('--num-poles', '1'), 'PartImageNet has no poles'),
 ])
 def test_what_part_imagenet_cannot_hold(make, tmp_path, options, message):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         make(tmp_path / 'out', '--layout', 'part_imagenet', *options)
     assert not list(tmp_path.iterdir())
 
@@ -304,27 +305,27 @@ def test_takes_up_and_grows(make, tmp_path, capsys, layout, image):
 def test_refuses_to_mix_settings(make, tmp_path, options, message):
     make(tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         make(tmp_path, *options)
     assert contents(tmp_path) == before
 
 
 def test_refuses_to_mix_colours(make, tmp_path):
     make(tmp_path, '--typical-colors', '1')
-    with pytest.raises(CommandError, match='typical_colors 1.0, asked for n'):
+    with pytest.raises(UserError, match='typical_colors 1.0, asked for n'):
         make(tmp_path)
 
 
 def test_leaves_a_real_data_set_alone(make, tmp_path):
     (tmp_path / 'ImageSets').mkdir()
-    with pytest.raises(CommandError, match='not made by this program'):
+    with pytest.raises(UserError, match='not made by this program'):
         make(tmp_path, '--layout', 'voc')
     assert contents(tmp_path) == {}
 
 
 def test_unreadable_manifest(make, tmp_path):
     (tmp_path / 'part_whole_scenes.json').write_text('{"seed": ')
-    with pytest.raises(CommandError, match='cannot be read'):
+    with pytest.raises(UserError, match='cannot be read'):
         make(tmp_path)
 
 
@@ -348,7 +349,7 @@ def test_disk_that_is_full(make, tmp_path, monkeypatch, workers):
 
     # Forked workers have it, too.
     monkeypatch.setattr(files.os, 'replace', full)
-    with pytest.raises(CommandError, match='No space left.*goes on from'):
+    with pytest.raises(UserError, match='No space left.*goes on from'):
         make(tmp_path, '--workers', str(workers))
     assert not list(tmp_path.rglob('*.part'))
     monkeypatch.undo()
@@ -423,6 +424,6 @@ def test_bad_command_line(make, options, message, capsys):
     (('--seed', '-1'), '`seed` must lie in'),
 ])
 def test_bad_options(make, options, message, tmp_path):
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         make(tmp_path / 'out', *options)
     assert not list(tmp_path.iterdir())

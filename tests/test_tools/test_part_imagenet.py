@@ -5,14 +5,14 @@ import os
 
 import numpy as np
 import pytest
+import scene_files as files
 from helpers.part_imagenet import make_part_imagenet
 from helpers.scripts import load_script
 from PIL import Image
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.part_imagenet_classes import OBJECT_OF_PART
-from mmhierseg.datasets.scenes import files
 from mmhierseg.registry import DATASETS
-from mmhierseg.utils.errors import CommandError
 
 SPLITS = ('--splits', 'train', 'val')
 
@@ -90,7 +90,7 @@ def test_takes_up_where_it_stopped(script, root, capsys, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(files.os, 'replace', full)
-    with pytest.raises(CommandError, match='No space left.*goes on from'):
+    with pytest.raises(UserError, match='No space left.*goes on from'):
         script.main([str(root), *SPLITS, '--workers', '1'])
     monkeypatch.undo()
     assert not list(root.rglob('*.part'))
@@ -103,14 +103,14 @@ def test_takes_up_where_it_stopped(script, root, capsys, monkeypatch):
 
 
 def test_missing_split(script, root):
-    with pytest.raises(CommandError, match="no '.*annotations/test.json'"):
+    with pytest.raises(UserError, match="no '.*annotations/test.json'"):
         script.main([str(root)])
     assert not (root / 'labels').exists()
 
 
 def test_missing_image(script, root):
     (root / 'images/val/n02835271/n02835271_11.JPEG').unlink()
-    with pytest.raises(CommandError, match='n02835271_11.JPEG. They are'):
+    with pytest.raises(UserError, match='n02835271_11.JPEG. They are'):
         script.main([str(root), *SPLITS])
     assert not (root / 'labels').exists()
 
@@ -120,7 +120,7 @@ def test_masks_of_another_size(script, root):
     data = json.loads(path.read_text())
     data['images'][1].update(height=36, width=24)
     path.write_text(json.dumps(data))
-    with pytest.raises(CommandError, match='are 36 x 24 but the image 24 x 36'
+    with pytest.raises(UserError, match='are 36 x 24 but the image 24 x 36'
                        ):
         script.main([str(root), *SPLITS])
 

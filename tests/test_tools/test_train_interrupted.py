@@ -13,8 +13,8 @@ import torch
 from helpers.full_disk import limit_file_size
 from helpers.pretraining import ROOT
 
-from mmhierseg.utils.checkpoints import read_safely
-from mmhierseg.utils.resume import find_latest
+from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.cli.resume import find_latest
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ import sys
 from pathlib import Path
 from typing import Dict
 
+from make_table import benchmark_tables, expected_cells
+from paper_tables import TABLES
+from read_records import read_records
+
 import mmhierseg  # noqa: F401  (repairs the installed stack)
-from mmhierseg.utils.atomic import write_atomically
-from mmhierseg.utils.benchmark_table import benchmark_tables, expected_cells
-from mmhierseg.utils.errors import CommandError, run_command
-from mmhierseg.utils.paper_tables import TABLES
-from mmhierseg.utils.read_records import read_records
+from mmhierseg._base.atomic import write_atomically
+from mmhierseg._base.errors import UserError, run_command
 
 
 def parse_args() -> argparse.Namespace:
@@ -71,7 +72,7 @@ def read_aliases(words: list) -> Dict[str, str]:
     for word in words:
         name, equals, config = word.partition('=')
         if not (name and equals and config):
-            raise CommandError(f'--alias takes NAME=CONFIG, got {word!r}')
+            raise UserError(f'--alias takes NAME=CONFIG, got {word!r}')
         aliases[name] = config
     return aliases
 

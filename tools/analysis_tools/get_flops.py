@@ -33,9 +33,9 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.cli.options import read_config
 from mmhierseg.superpixels import Grid
-from mmhierseg.utils.errors import CommandError, run_command
-from mmhierseg.utils.options import read_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,10 +79,10 @@ def build(cfg: Config) -> nn.Module:
     """Build what is counted, in eval mode.
 
     Raises:
-        CommandError: If the config has no model with a backbone.
+        UserError: If the config has no model with a backbone.
     """
     if not cfg.model.get('backbone'):
-        raise CommandError('the `model` of the config has no `backbone`')
+        raise UserError('the `model` of the config has no `backbone`')
     init_default_scope(cfg.get('default_scope') or 'mmpretrain')
     settings = cfg.model
     if 'data_preprocessor' in cfg and 'data_preprocessor' not in settings:

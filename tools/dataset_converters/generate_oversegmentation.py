@@ -28,14 +28,14 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 import numpy as np
+from conversion import convert_all, default_workers
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
+from mmhierseg._base.atomic import write_atomically
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.transforms import LoadImage
 from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
-from mmhierseg.utils.atomic import write_atomically
-from mmhierseg.utils.conversion import convert_all, default_workers
-from mmhierseg.utils.errors import CommandError, run_command
 
 #: What MMPretrain takes for an image.
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
@@ -91,40 +91,40 @@ def make_segmenter(args: argparse.Namespace) -> OverSegmenter:
     """The method that the options ask for.
 
     Raises:
-        CommandError: If one is out of range, or the model cannot be read.
+        UserError: If one is out of range, or the model cannot be read.
     """
     try:
         return OverSegmenter(args.threshold, args.num_regions,
                              args.edge_model)
     except (ImportError, OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
 
 
 def find_jobs(images: Path, out: Path) -> List[Job]:
     """Images of a folder, each with the map that is to be written.
 
     Raises:
-        CommandError: If there is no image, two of them would have the same
+        UserError: If there is no image, two of them would have the same
             map, or maps would lie among the images.
     """
     if not images.is_dir():
-        raise CommandError(f'there is no folder {str(images)!r} of images')
+        raise UserError(f'there is no folder {str(images)!r} of images')
     if out.resolve().is_relative_to(images.resolve()):
-        raise CommandError(
+        raise UserError(
             f'{str(out)!r} is in the folder of the images: maps would be '
             'taken for images; name another folder')
     paths = sorted(
         path for path in images.rglob('*')
         if path.suffix.lower() in EXTENSIONS and path.is_file())
     if not paths:
-        raise CommandError(f'there is no image ({", ".join(EXTENSIONS)}) in '
+        raise UserError(f'there is no image ({", ".join(EXTENSIONS)}) in '
                            f'{str(images)!r}')
     targets: Dict[Path, Path] = {}
     for path in paths:
         target = out / path.relative_to(images).with_suffix('.png')
         other = targets.setdefault(target, path)
         if other != path:
-            raise CommandError(
+            raise UserError(
                 f'{str(other)!r} and {str(path)!r} differ in their extension '
                 'only, so that they would have the same map: rename or '
                 'remove one')
@@ -136,7 +136,7 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
     """Write down how maps are made; refuse to mix two ways.
 
     Raises:
-        CommandError: If there are maps already and ``resume`` is not set, or
+        UserError: If there are maps already and ``resume`` is not set, or
             they were made in another way.
     """
     settings = dict(
@@ -149,7 +149,7 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
     if out.is_dir() and any(out.iterdir()):
         before = read_manifest(path)
         if not resume:
-            raise CommandError(
+            raise UserError(
                 f'{str(out)!r} is not empty: --resume goes on there, or name '
                 'another folder')
         differing = [
@@ -157,7 +157,7 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
             for key, value in settings.items() if before.get(key) != value
         ]
         if differing:
-            raise CommandError(
+            raise UserError(
                 f'{str(out)!r} holds maps of other settings '
                 f'({"; ".join(differing)}): ask for the same, or name another '
                 'folder')
@@ -169,12 +169,12 @@ def read_manifest(path: Path) -> dict:
     """How the maps of a folder were made.
 
     Raises:
-        CommandError: If nothing says so.
+        UserError: If nothing says so.
     """
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, TypeError, ValueError) as error:
-        raise CommandError(
+        raise UserError(
             f'{str(path.parent)!r} is not empty and not made by this program '
             f'(there is no {MANIFEST} that can be read): name another folder'
         ) from error
@@ -202,7 +202,7 @@ def main(argv: List[str]) -> None:
     """Write the maps.
 
     Raises:
-        CommandError: If something is missing or unfit.
+        UserError: If something is missing or unfit.
     """
     args = parse_args(argv)
     segmenter = make_segmenter(args)
@@ -217,7 +217,7 @@ def main(argv: List[str]) -> None:
             processes=True,
             again=AGAIN)
     except OSError as error:
-        raise CommandError(f'stopped: {error}') from error
+        raise UserError(f'stopped: {error}') from error
     except KeyboardInterrupt:
         print(f'interrupted; {AGAIN} goes on from here', file=sys.stderr)
         sys.exit(130)

@@ -28,7 +28,7 @@ from typing import Iterator, List
 from mmengine.utils import ProgressBar
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
-from mmhierseg.utils.errors import CommandError, run_command
+from mmhierseg._base.errors import UserError, run_command
 
 # Those of MMPretrain's ImageNet.
 IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
@@ -68,13 +68,13 @@ def read_classes(path: Path) -> List[str]:
         List[str]: Names of folders, in the order of the file.
 
     Raises:
-        CommandError: If the file cannot be read, is empty, or names a class
+        UserError: If the file cannot be read, is empty, or names a class
             twice or something that is no name of a folder.
     """
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(
+        raise UserError(
             f'cannot read the list of classes {str(path)!r}: {error}'
         ) from error
     names = [
@@ -82,15 +82,15 @@ def read_classes(path: Path) -> List[str]:
         if line.strip() and not line.lstrip().startswith('#')
     ]
     if not names:
-        raise CommandError(f'{path} names no class: it must have the name of '
+        raise UserError(f'{path} names no class: it must have the name of '
                            'a class folder, such as n01558993, on each line')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise CommandError(f'{path} names {_some(twice)} more than once')
+        raise UserError(f'{path} names {_some(twice)} more than once')
     paths = [name for name in names
              if name in ('.', '..') or '/' in name or '\\' in name]
     if paths:
-        raise CommandError(f'{path}: {_some(paths)} must be the name of a '
+        raise UserError(f'{path}: {_some(paths)} must be the name of a '
                            'folder, not a path')
     return names
 
@@ -99,17 +99,17 @@ def check_source(src: Path, splits: List[str], classes: List[str]) -> None:
     """Check that every class is there and has an image.
 
     Raises:
-        CommandError: If not; the message names what is missing.
+        UserError: If not; the message names what is missing.
     """
     for split in splits:
         folder = src / split
         if not folder.is_dir():
-            raise CommandError(
+            raise UserError(
                 f'there is no folder {str(folder)!r}; name the folders of '
                 f'{src} that are to be taken with --splits')
         known = sorted(p.name for p in folder.iterdir() if p.is_dir())
         if not known:
-            raise CommandError(
+            raise UserError(
                 f'{folder} has no class folders: sort its images into one '
                 'folder for each class first, or leave it out with --splits')
         unknown = [name for name in classes if name not in set(known)]
@@ -117,12 +117,12 @@ def check_source(src: Path, splits: List[str], classes: List[str]) -> None:
             near = difflib.get_close_matches(unknown[0], known, n=1)
             hint = f' (for {unknown[0]}, did you mean {near[0]}?)' if near \
                 else f'; its folders are named like {known[0]}'
-            raise CommandError(f'{folder} has no class {_some(unknown)}'
+            raise UserError(f'{folder} has no class {_some(unknown)}'
                                f'{hint}')
         empty = [name for name in classes
                  if next(images_in(folder / name), None) is None]
         if empty:
-            raise CommandError(
+            raise UserError(
                 f'{folder} has no image in {_some(empty)}: the data set is '
                 'incomplete, unpack these classes again')
 
@@ -131,11 +131,11 @@ def check_target(args: argparse.Namespace, classes: List[str]) -> None:
     """Check that OUT may be written to.
 
     Raises:
-        CommandError: If it is SRC, or holds something else.
+        UserError: If it is SRC, or holds something else.
     """
     src, out = args.src.resolve(), args.out.resolve()
     if src == out or src in out.parents:
-        raise CommandError(f'OUT ({out}) must lie outside of SRC ({src})')
+        raise UserError(f'OUT ({out}) must lie outside of SRC ({src})')
     for split in args.splits:
         folder = args.out / split
         if not folder.is_dir():
@@ -143,14 +143,14 @@ def check_target(args: argparse.Namespace, classes: List[str]) -> None:
         names = sorted(path.name for path in folder.iterdir())
         others = [name for name in names if name not in classes]
         if others:
-            raise CommandError(
+            raise UserError(
                 f'{folder} holds {_some(others)}, which the list does not '
                 'name; name another OUT, or remove what is there')
         wrong = [name for name in names
                  if (folder / name).is_symlink() == args.copy]
         if wrong:
             made = 'links' if args.copy else 'copies'
-            raise CommandError(
+            raise UserError(
                 f'{folder} was made of {made} ({_some(wrong)}); go on '
                 f'{"without" if args.copy else "with"} --copy, or name '
                 'another OUT')
@@ -201,7 +201,7 @@ def main(argv: List[str]) -> None:
     """Write the subset.
 
     Raises:
-        CommandError: If something is missing or unfit.
+        UserError: If something is missing or unfit.
     """
     args = parse_args(argv)
     classes = read_classes(args.classes)
@@ -218,7 +218,7 @@ def main(argv: List[str]) -> None:
     except OSError as error:
         advice = '' if args.copy else (
             '; where links are not possible, use --copy')
-        raise CommandError(f'{error}{advice}. The same command goes on from '
+        raise UserError(f'{error}{advice}. The same command goes on from '
                            'here') from error
     print(f'\n{len(classes)} classes in {", ".join(args.splits)} of '
           f'{args.out} ({new} class folders new)')

@@ -22,20 +22,20 @@ from pathlib import Path
 from typing import List, Tuple
 
 import numpy as np
+from conversion import convert_all, default_workers
 from PIL import Image
+from scene_files import encode_label_map, write_file
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.kitti_step_split import (
     check_sequences,
     missing_sequences,
 )
 from mmhierseg.datasets.pairs import check_pairs, some
-from mmhierseg.datasets.scenes.files import encode_label_map, write_file
 from mmhierseg.datasets.transforms.load_panoptic_map import (
     decode_panoptic_map,
 )
-from mmhierseg.utils.conversion import convert_all, default_workers
-from mmhierseg.utils.errors import CommandError, run_command
 
 # Folder of the split, name below it: `0002/000017`.
 Job = Tuple[str, str]
@@ -74,10 +74,10 @@ def find_frames(folder: Path) -> List[str]:
     """Frames of a folder, ``sequence/frame``, in their order.
 
     Raises:
-        CommandError: If there is no such folder.
+        UserError: If there is no such folder.
     """
     if not folder.is_dir():
-        raise CommandError(
+        raise UserError(
             f'there is no folder {str(folder)!r}: ROOT must hold '
             'images/{train,val} and panoptic_maps/{train,val}, or name one '
             'split by --splits')
@@ -97,7 +97,7 @@ def check_split(root: Path, split: str) -> List[Job]:
         list[tuple[str, str]]: What is to be converted.
 
     Raises:
-        CommandError: If a sequence belongs to another split, or an image or a
+        UserError: If a sequence belongs to another split, or an image or a
             map is missing.
     """
     image_folder, map_folder = root / 'images' / split, (
@@ -111,7 +111,7 @@ def check_split(root: Path, split: str) -> List[Job]:
                 str(folder))
         check_pairs(images, images, maps, str(image_folder), str(map_folder))
     except (OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
     missing = missing_sequences(sequences, split)
     if missing:
         print(
@@ -168,7 +168,7 @@ def main(argv: List[str]) -> None:
     """Write the label PNGs.
 
     Raises:
-        CommandError: If something is missing or unfit.
+        UserError: If something is missing or unfit.
     """
     args = parse_args(argv)
     jobs = [

@@ -30,9 +30,19 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
+from interrupts import block_interrupts
 from PIL import Image
 from rich.progress import Progress
+from scene_files import write_file, write_scene
+from scene_layouts import (
+    LAYOUTS,
+    scene_paths,
+    semantic_ids,
+    voc_image_set,
+)
+from scene_parts import FOLDERS, annotations
 
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.scenes import (
     CATEGORIES,
     GENERATOR_VERSION,
@@ -41,16 +51,6 @@ from mmhierseg.datasets.scenes import (
     class_names,
     make_scene,
 )
-from mmhierseg.datasets.scenes.files import write_file, write_scene
-from mmhierseg.datasets.scenes.layouts import (
-    LAYOUTS,
-    scene_paths,
-    semantic_ids,
-    voc_image_set,
-)
-from mmhierseg.datasets.scenes.part_layout import FOLDERS, annotations
-from mmhierseg.utils.errors import CommandError, run_command
-from mmhierseg.utils.interrupts import block_interrupts
 from mmhierseg.visualization.scene_sheet import draw_scene_sheet
 
 MANIFEST = 'part_whole_scenes.json'
@@ -131,7 +131,7 @@ def make_options(args: argparse.Namespace) -> SceneOptions:
     """What scenes are made of, checked.
 
     Raises:
-        CommandError: If a value is out of its range, or the layout cannot
+        UserError: If a value is out of its range, or the layout cannot
             hold such scenes.
     """
     limited = args.sheet is None and args.layout == 'part_imagenet'
@@ -147,10 +147,10 @@ def make_options(args: argparse.Namespace) -> SceneOptions:
             typical_colors=args.typical_colors)
         make_scene(args.seed, 0, options)
     except ValueError as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
     unknown = [name for name in options.categories if name not in known]
     if limited and (unknown or args.num_poles):
-        raise CommandError(
+        raise UserError(
             f'PartImageNet has no {", ".join(unknown) or "poles"}: its layout '
             f'takes the categories {", ".join(known)}, and no poles')
     return options
@@ -160,7 +160,7 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
     """Write down what the data set is; refuse to mix two of them.
 
     Raises:
-        CommandError: If the folder was written with other settings, or with
+        UserError: If the folder was written with other settings, or with
             more scenes than are asked for, or holds something else.
     """
     settings = dict(
@@ -190,13 +190,13 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
             for key, count in counts.items() if before.get(key, 0) > count
         ]
         if differing:
-            raise CommandError(
+            raise UserError(
                 f'{args.out} holds scenes of other settings '
                 f'({"; ".join(differing)}); name another folder or remove '
                 'this one')
     elif args.out.is_dir() and any(args.out.iterdir()):
         # It might be the real data set, whose lists would be overwritten.
-        raise CommandError(f'{args.out} is not empty and not made by this '
+        raise UserError(f'{args.out} is not empty and not made by this '
                            'program; name another folder')
     described = dict(
         **settings,
@@ -215,7 +215,7 @@ def read_manifest(path: Path) -> Optional[dict]:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise CommandError(
+        raise UserError(
             f'{path} cannot be read ({error}); name another folder or remove '
             'this one') from error
 
@@ -320,7 +320,7 @@ def main() -> None:
         else:
             save_sheet(args.sheet, draw_scene_sheet(args.seed, options))
     except (OSError, BrokenProcessPool) as error:
-        raise CommandError(
+        raise UserError(
             f'stopped: {error}. Scenes that were finished stay; the same '
             'command goes on from there') from error
     except KeyboardInterrupt:

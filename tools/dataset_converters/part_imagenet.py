@@ -21,9 +21,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import List, NamedTuple
 
+from conversion import convert_all, default_workers
 from PIL import Image
+from scene_files import encode_label_map, write_file
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
+from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.part_imagenet_classes import (
     LABELS,
     OBJECT_OF_PART,
@@ -34,11 +37,8 @@ from mmhierseg.datasets.part_imagenet_file import (
     image_paths,
     parse_annotations,
 )
-from mmhierseg.datasets.scenes.files import encode_label_map, write_file
 from mmhierseg.datasets.scenes.palette import voc_palette
 from mmhierseg.datasets.transforms.load_part_map import draw_part_map
-from mmhierseg.utils.conversion import convert_all, default_workers
-from mmhierseg.utils.errors import CommandError, run_command
 
 
 class Job(NamedTuple):
@@ -90,13 +90,13 @@ def read_split(root: Path, split: str) -> List[Job]:
         ``PartImageNetDataset`` does.
 
     Raises:
-        CommandError: If annotations or images are missing or unfit.
+        UserError: If annotations or images are missing or unfit.
     """
     path, folder = root / 'annotations' / f'{split}.json', (
         root / 'images' / split)
     for there, what in ((path.is_file(), path), (folder.is_dir(), folder)):
         if not there:
-            raise CommandError(
+            raise UserError(
                 f'there is no {str(what)!r}: ROOT must hold annotations and '
                 'images of each split; name those that there are by --splits')
     try:
@@ -111,7 +111,7 @@ def read_split(root: Path, split: str) -> List[Job]:
         names = image_paths([image.file_name for image in images], found,
                             str(folder), str(path))
     except (OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
     return [
         Job(folder / name,
             PurePosixPath(split, name).with_suffix('.png'), image)
@@ -149,7 +149,7 @@ def main(argv: List[str]) -> None:
     """Write the label PNGs.
 
     Raises:
-        CommandError: If something is missing or unfit.
+        UserError: If something is missing or unfit.
     """
     args = parse_args(argv)
     jobs = [

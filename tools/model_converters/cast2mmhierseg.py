@@ -12,13 +12,13 @@ import argparse
 import sys
 
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
-from mmhierseg.utils.cast_checkpoint import (
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.cast import (
     ConvertedCheckpoint,
     convert_cast_checkpoint,
 )
-from mmhierseg.utils.converted import report_left, save_converted
-from mmhierseg.utils.errors import CommandError, run_command
-from mmhierseg.utils.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.converted import report_left, save_converted
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,7 +59,7 @@ def main() -> None:
         converted = convert_cast_checkpoint(
             load_plain_checkpoint(args.src), **options)
     except (FileNotFoundError, ValueError) as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
     meta = dict(
         source_kind=converted.kind, backbone=converted.backbone, **options)
     save_converted(converted.state_dict, args.dst, meta)

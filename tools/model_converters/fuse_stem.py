@@ -13,10 +13,10 @@ import argparse
 import sys
 
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
-from mmhierseg.utils.checkpoints import read_checkpoint, read_safely
-from mmhierseg.utils.converted import save_converted
-from mmhierseg.utils.errors import CommandError, run_command
-from mmhierseg.utils.fuse_stem import fuse_stems
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.checkpoints.converted import save_converted
+from mmhierseg.checkpoints.fuse_stem import fuse_stems
+from mmhierseg.checkpoints.match import read_checkpoint, read_safely
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +43,7 @@ def main() -> None:
     weights, layers = fuse_stems(
         checkpoint.get('state_dict', checkpoint), args.eps)
     if not layers:
-        raise CommandError(
+        raise UserError(
             f'{args.src!r} has no stem of CAST with batch normalisation '
             '(*tokenizer.stem.layers.*.bn.*): it is folded already, or of '
             "another model (for a file of CAST's authors: "

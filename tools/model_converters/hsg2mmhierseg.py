@@ -11,10 +11,10 @@ import argparse
 import sys
 
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
-from mmhierseg.utils.converted import report_left, save_converted
-from mmhierseg.utils.errors import CommandError, run_command
-from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint
-from mmhierseg.utils.safe_load import load_plain_checkpoint
+from mmhierseg._base.errors import UserError, run_command
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.converted import report_left, save_converted
+from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +33,7 @@ def main() -> None:
     try:
         converted = convert_hsg_checkpoint(load_plain_checkpoint(args.src))
     except (FileNotFoundError, ValueError) as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
     save_converted(converted.state_dict, args.dst,
                    dict(source_kind=converted.kind, head=converted.head))
     print(f'kind: {converted.kind}; {len(converted.state_dict)} tensors '

@@ -13,9 +13,11 @@ from .scene import (
     SceneOptions,
     class_names,
     make_scene,
+    scene_index,
 )
 
 __all__ = [
     'CATEGORIES', 'CATEGORY_OF_PART', 'FIRST_VAL_INDEX', 'GENERATOR_VERSION',
-    'PARTS', 'Scene', 'SceneOptions', 'class_names', 'make_scene'
+    'PARTS', 'Scene', 'SceneOptions', 'class_names', 'make_scene',
+    'scene_index'
 ]

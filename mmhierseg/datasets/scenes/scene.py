@@ -19,8 +19,7 @@ from .rendering import render
 
 __all__ = [
     'FIRST_VAL_INDEX', 'GENERATOR_VERSION', 'Scene', 'SceneOptions',
-    'class_names',
-    'make_scene'
+    'class_names', 'make_scene', 'scene_index'
 ]
 
 GENERATOR_VERSION = 1
@@ -113,6 +112,21 @@ class Scene:
         values, numbers = np.unique(pairs, return_inverse=True)
         # Background has the smallest number, if there is any.
         return numbers.reshape(pairs.shape) + int(values[0] != 0)
+
+
+def scene_index(split: str, number: int) -> int:
+    """Index of a scene of a split.
+
+    Args:
+        split (str): 'train' or 'val'.
+        number (int): Number of the scene in its split.
+
+    Returns:
+        int: What :func:`make_scene` takes.
+    """
+    if split not in ('train', 'val'):
+        raise ValueError(f"`split` must be 'train' or 'val', got {split!r}")
+    return number + FIRST_VAL_INDEX * (split == 'val')
 
 
 def make_scene(seed: int,

@@ -9,8 +9,8 @@ from mmengine.fileio import BaseStorageBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from mmhierseg._base.atomic import saving_atomically, write_atomically
 from mmhierseg.registry import HOOKS
-from mmhierseg.utils.atomic import saving_atomically, write_atomically
 
 __all__ = ['AtomicCheckpointHook']
 
@@ -24,7 +24,7 @@ class AtomicCheckpointHook(CheckpointHook):
     ``last_checkpoint`` in place. A full disk or a killed process in between
     leaves damaged files, and with ``max_keep_ckpts=1`` no other. Here each
     file is written whole or not at all
-    (:func:`mmhierseg.utils.atomic.write_atomically`), ``last_checkpoint``
+    (:func:`mmhierseg._base.atomic.write_atomically`), ``last_checkpoint``
     names a checkpoint once it is there, and what is out of date is deleted
     last. So there must be space for one checkpoint more.
 

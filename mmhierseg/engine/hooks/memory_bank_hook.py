@@ -11,9 +11,9 @@ from mmengine.runner import Runner, autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mmhierseg._base.gathering import gather_rows
+from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import HOOKS
-from mmhierseg.structures import MemoryBank
-from mmhierseg.utils.gathering import gather_rows
 
 __all__ = ['MemoryBankHook']
 

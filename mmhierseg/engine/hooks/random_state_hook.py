@@ -14,14 +14,14 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader, Sampler
 
-from mmhierseg.registry import HOOKS
-from mmhierseg.utils.batch_seeds import BatchSeeds
-from mmhierseg.utils.random_state import (
+from mmhierseg.engine.batch_seeds import BatchSeeds
+from mmhierseg.engine.random_state import (
     get_random_state,
     seed_worker,
     set_random_state,
 )
-from mmhierseg.utils.resumable_batches import ResumableBatches
+from mmhierseg.engine.resumable_batches import ResumableBatches
+from mmhierseg.registry import HOOKS
 
 __all__ = ['RandomStateHook']
 
@@ -46,11 +46,11 @@ class RandomStateHook(Hook):
       so an epoch's augmentation is not that of the epoch before, as it is
       with MMEngine's own ``worker_init_fn``. By iterations they are seeded
       anew for each batch, by its number
-      (:class:`mmhierseg.utils.batch_seeds.BatchSeeds`). A ``worker_init_fn``
+      (:class:`mmhierseg.engine.batch_seeds.BatchSeeds`). A ``worker_init_fn``
       of the config's own is kept instead.
     * By iterations, a resumed run does not load the batches before, if the
       sampler is an :class:`mmengine.dataset.InfiniteSampler`
-      (:class:`mmhierseg.utils.resumable_batches.ResumableBatches`).
+      (:class:`mmhierseg.engine.resumable_batches.ResumableBatches`).
 
     Checkpoints that :class:`mmengine.hooks.CheckpointHook` saves by iteration
     in training by epochs get none of it, nor do those that others save in the

@@ -2,8 +2,7 @@
 
 from importlib.util import find_spec
 
-from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmhierseg.utils.placeholder import register_placeholder
+from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, register_placeholder
 
 if find_spec('mmpretrain') is not None:
     from .layer_decay import LayerDecayOptimWrapperConstructor

@@ -13,14 +13,14 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.cast import (
+    CONVERTER,
+    is_authors_state_dict,
+)
 from mmhierseg.ops import look_up_parents, masked_mean, tokens_to_map
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
 from mmhierseg.superpixels.base import BaseSuperpixels, check_number
-from mmhierseg.utils.cast_checkpoint import (
-    CONVERTER,
-    is_authors_state_dict,
-)
 
 from ..necks.graph_pooling import GraphPooling, GraphPoolingOutput
 from ..utils import (

@@ -6,7 +6,7 @@ the packages does not need the other.
 
 from importlib.util import find_spec
 
-from mmhierseg.utils.placeholder import register_placeholder
+from mmhierseg.registry import register_placeholder
 
 from .mixin import SuperpixelMixin
 

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from mmhierseg.utils.placeholder import register_placeholder
+from mmhierseg.registry import register_placeholder
 
 from .feature_map_embedder import FeatureMapEmbedder
 from .hsg_head import HSGHead

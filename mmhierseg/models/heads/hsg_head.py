@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmhierseg._base.gathering import largest_of_all
 from mmhierseg.ops import (
     SegmentSequences,
     joint_labels,
@@ -23,7 +24,6 @@ from mmhierseg.ops import (
 )
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
-from mmhierseg.utils.gathering import largest_of_all
 
 from ..necks import ClusteringTransformer, EmbeddingNeck
 from ..utils import LearnedPositions

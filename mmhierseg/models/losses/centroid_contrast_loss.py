@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
+from mmhierseg._base.gathering import divisor_of_mean, gather_rows_with_grad
 from mmhierseg.ops import centroid_contrast
 from mmhierseg.registry import MODELS
-from mmhierseg.utils.gathering import divisor_of_mean, gather_rows_with_grad
 
 
 @MODELS.register_module()

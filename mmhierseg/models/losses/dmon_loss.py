@@ -4,9 +4,9 @@ from typing import Optional
 
 from torch import Tensor, nn
 
+from mmhierseg._base.gathering import divisor_of_mean
 from mmhierseg.ops import collapse_loss, modularity_loss
 from mmhierseg.registry import MODELS
-from mmhierseg.utils.gathering import divisor_of_mean
 
 
 @MODELS.register_module()

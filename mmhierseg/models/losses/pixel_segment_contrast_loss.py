@@ -6,13 +6,13 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Tensor, nn
 
-from mmhierseg.ops import joint_labels, pixel_segment_contrast
-from mmhierseg.registry import MODELS
-from mmhierseg.utils.gathering import (
+from mmhierseg._base.gathering import (
     divisor_of_mean,
     gather_rows,
     gather_rows_with_grad,
 )
+from mmhierseg.ops import joint_labels, pixel_segment_contrast
+from mmhierseg.registry import MODELS
 
 
 @MODELS.register_module()

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from mmhierseg.utils.placeholder import register_placeholder
+from mmhierseg.registry import register_placeholder
 
 if find_spec('mmseg') is not None:
     from .hierarchy_encoder_decoder import HierarchyEncoderDecoder

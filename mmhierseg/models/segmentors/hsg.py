@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.fingerprint import fingerprint
 from mmhierseg.ops import sum_by_label
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
-from mmhierseg.utils.fingerprint import fingerprint
 
 from ..utils import check_rgbs, split_rgbs
 from .level_segments import LevelSegments, check_level, without_padding

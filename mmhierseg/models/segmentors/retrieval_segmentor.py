@@ -12,9 +12,9 @@ from typing import Any, Dict, Optional, Sequence, Union
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmhierseg.checkpoints.fingerprint import fingerprint
+from mmhierseg.checkpoints.resnet_names import resnet_names
 from mmhierseg.registry import MODELS
-from mmhierseg.utils.fingerprint import fingerprint
-from mmhierseg.utils.resnet_names import resnet_names
 
 from ..heads.segment_embedder import SegmentEmbeddings
 from ..utils import SegmentKMeans

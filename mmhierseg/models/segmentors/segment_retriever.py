@@ -16,12 +16,13 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmhierseg.evaluation.memory_bank import MemoryBank
 from mmhierseg.ops import (
     look_up_parents,
     majority_class,
     segment_class_counts,
 )
-from mmhierseg.structures import MemoryBank, add_hierarchy, restore_maps
+from mmhierseg.structures import add_hierarchy, restore_maps
 
 from .level_segments import LevelSegments
 

@@ -20,7 +20,7 @@ from mmcv.cnn.bricks.wrappers import Linear as MMCVLinear
 from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
-from mmhierseg.compiled.products import has_onednn
+from mmhierseg.ops._numba.products import has_onednn
 
 __all__ = ['FastLinear', 'fast_linear', 'use_fast_linear']
 

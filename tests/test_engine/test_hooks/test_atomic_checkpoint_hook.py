@@ -10,8 +10,8 @@ from helpers.training import Draws, Recorder
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import Runner
 
-from mmhierseg.utils.checkpoints import read_safely
-from mmhierseg.utils.resume import find_latest
+from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.cli.resume import find_latest
 
 
 class Rises(BaseMetric):

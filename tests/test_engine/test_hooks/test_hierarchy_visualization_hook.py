@@ -12,9 +12,9 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import BaseVisBackend
 from PIL import Image
 
+from mmhierseg.cli.options import with_test_options
+from mmhierseg.cli.parser import parse_test_args
 from mmhierseg.engine import HierarchyVisualizationHook
-from mmhierseg.utils.cli import parse_test_args
-from mmhierseg.utils.options import with_test_options
 
 CAST = dict(
     type='mmhierseg.CAST',

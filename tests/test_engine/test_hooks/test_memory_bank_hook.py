@@ -11,9 +11,9 @@ from helpers.memory_bank import (
 from mmengine.model import BaseModel
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 
+from mmhierseg.checkpoints.match import read_safely
 from mmhierseg.engine import MemoryBankHook
-from mmhierseg.structures import MemoryBank
-from mmhierseg.utils.checkpoints import read_safely
+from mmhierseg.evaluation import MemoryBank
 
 
 def run(folder, hook=None, task='test', **options):

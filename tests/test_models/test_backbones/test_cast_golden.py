@@ -4,12 +4,12 @@ import pytest
 import torch
 from helpers.cast import DATA, golden, golden_model
 
-from mmhierseg.ops import sincos_position_encoding
-from mmhierseg.utils.cast_checkpoint import (
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.cast import (
     convert_cast_checkpoint,
     rename_encoder_keys,
 )
-from mmhierseg.utils.safe_load import load_plain_checkpoint
+from mmhierseg.ops import sincos_position_encoding
 
 # (values, checkpoint, output); `mask_empty=False` comes with the checkpoint.
 CASES = [

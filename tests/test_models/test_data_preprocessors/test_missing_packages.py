@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from mmhierseg.registry import MODELS
-from mmhierseg.utils.placeholder import register_placeholder
+from mmhierseg.registry import MODELS, register_placeholder
 
 
 def test_placeholder_says_what_is_missing():

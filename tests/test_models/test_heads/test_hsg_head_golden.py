@@ -5,8 +5,8 @@ import torch
 from helpers.hsg import golden_head, golden_inputs
 from helpers.hsg_golden import RECIPES, hsg_golden
 
+from mmhierseg.checkpoints.hsg import rename_hsg_key
 from mmhierseg.ops import joint_labels
-from mmhierseg.utils.hsg_checkpoint import rename_hsg_key
 
 LOSSES = dict(
     loss_img_sim='img_sim_loss',

@@ -11,10 +11,10 @@ from helpers.moco import tiny_moco
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.cast import convert_cast_checkpoint
 from mmhierseg.models import SegmentEmbedder
 from mmhierseg.registry import MODELS
-from mmhierseg.utils.cast_checkpoint import convert_cast_checkpoint
-from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 NECK = dict(
     type='mmpretrain.NonLinearNeck', in_channels=48, hid_channels=32,

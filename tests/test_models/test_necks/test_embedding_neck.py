@@ -2,9 +2,9 @@ import torch
 from helpers.cast import DATA
 from helpers.hsg import with_resnet
 
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
 from mmhierseg.registry import MODELS
-from mmhierseg.utils.hsg_checkpoint import convert_hsg_checkpoint
-from mmhierseg.utils.safe_load import load_plain_checkpoint
 
 
 def test_takes_the_authors_weights():

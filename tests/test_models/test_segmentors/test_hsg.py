@@ -6,9 +6,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from mmhierseg.evaluation import MemoryBank
 from mmhierseg.models import HSG, HSGHead
 from mmhierseg.ops import cluster_views
-from mmhierseg.structures import MemoryBank
 
 FIRST_STAGE = HEADS['first stage']
 LOSSES = {'loss_img_sim', 'loss_hierarchy', 'loss_clustering'}

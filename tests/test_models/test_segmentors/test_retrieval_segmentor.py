@@ -8,8 +8,9 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from mmhierseg.evaluation import MemoryBank
 from mmhierseg.models import RetrievalSegmentor, SegmentEmbedder
-from mmhierseg.structures import MemoryBank, SegmentHierarchy
+from mmhierseg.structures import SegmentHierarchy
 
 NECK = dict(
     type='mmpretrain.NonLinearNeck',

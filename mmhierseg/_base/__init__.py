@@ -1,0 +1,1 @@
+"""Bottom layer: errors, atomic files, safe reading, gathering."""

@@ -1,0 +1,1 @@
+"""Read, match and convert checkpoints."""

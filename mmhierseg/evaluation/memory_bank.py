@@ -1,0 +1,147 @@
+"""What retrieval looks its neighbours up in.
+
+Legend: M entries, D channels, K classes, Q queries.
+"""
+
+import io
+import os
+from typing import Any, Dict, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmhierseg._base.atomic import write_atomically
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.ops import knn_retrieve
+
+__all__ = ['MemoryBank']
+
+
+class MemoryBank:
+    """Prototypes of the segments of a training set, and their classes.
+
+    Entries are in the order of their classes, those of a class in the order
+    in which they were given.
+
+    Args:
+        features (Tensor): (M, D) float, of any length but zero.
+        labels (Tensor): (M,) int64, at least 0.
+        meta (dict, optional): What the features are of, in plain containers,
+            numbers and strings; kept with them in a file. Defaults to None.
+
+    Raises:
+        TypeError: If ``features`` are not floating-point or ``labels`` not
+            int64.
+        ValueError: If shapes do not fit each other.
+
+    Example:
+        >>> bank = MemoryBank(torch.eye(3), torch.tensor([1, 0, 1]))
+        >>> bank
+        MemoryBank(entries=3, channels=3)
+        >>> bank.retrieve(torch.tensor([[0., 2., 1.]]), 1, num_classes=2)
+        tensor([0])
+    """
+
+    def __init__(self,
+                 features: Tensor,
+                 labels: Tensor,
+                 meta: Optional[Dict[str, Any]] = None) -> None:
+        if not features.is_floating_point():
+            raise TypeError('`features` must be floating-point, got '
+                            f'{features.dtype}')
+        if labels.dtype != torch.int64:
+            raise TypeError(f'`labels` must be int64, got {labels.dtype}')
+        if features.dim() != 2 or labels.shape != features.shape[:1]:
+            raise ValueError(
+                '`features` and `labels` must have shapes (M, D) and (M,), '
+                f'got {tuple(features.shape)} and {tuple(labels.shape)}')
+        order = labels.argsort(stable=True)
+        self.features = F.normalize(features[order], dim=1)
+        self.labels = labels[order]
+        self.meta: Dict[str, Any] = dict(meta or {})
+
+    def __len__(self) -> int:
+        return self.labels.numel()
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(entries={len(self)}, '
+                f'channels={self.num_channels})')
+
+    @property
+    def num_channels(self) -> int:
+        """int: Channels D of an entry."""
+        return self.features.size(1)
+
+    def retrieve(self, queries: Tensor, k: int, num_classes: int) -> Tensor:
+        """Majority class of the nearest entries.
+
+        Args:
+            queries (Tensor): (Q, D) float, on any device.
+            k (int): Number of neighbours.
+            num_classes (int): K.
+
+        Returns:
+            Tensor: (Q,) int64, on the device of ``queries``; see
+            :func:`mmhierseg.ops.knn_retrieve`.
+
+        Raises:
+            TypeError, ValueError: As :func:`mmhierseg.ops.knn_retrieve`.
+        """
+        self.to(queries.device)
+        return knn_retrieve(queries, self.features, self.labels, k,
+                            num_classes)
+
+    def to(self, device: Union[str, torch.device]) -> 'MemoryBank':
+        """Move the bank to a device.
+
+        Args:
+            device (torch.device | str): Where to.
+
+        Returns:
+            MemoryBank: This one.
+        """
+        self.features = self.features.to(device)
+        self.labels = self.labels.to(device)
+        return self
+
+    def save(self, path: Union[str, os.PathLike]) -> None:
+        """Write the bank to a file, whole or not at all.
+
+        Args:
+            path (str | os.PathLike): Path of the file; folders are made.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        content = io.BytesIO()
+        torch.save(
+            dict(
+                features=self.features.cpu(),
+                labels=self.labels.cpu(),
+                meta=self.meta), content)
+        path = os.path.abspath(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_atomically(path, content.getvalue())
+
+    @classmethod
+    def load(cls, path: Union[str, os.PathLike]) -> 'MemoryBank':
+        """Read a bank from a file, without executing anything in it.
+
+        Args:
+            path (str | os.PathLike): Path of the file.
+
+        Returns:
+            MemoryBank: In main memory.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it holds no memory bank, or is damaged.
+        """
+        content = load_plain_checkpoint(path)
+        try:
+            return cls(content['features'], content['labels'],
+                       content['meta'])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f'{os.fspath(path)!r} is no memory bank: '
+                             f'{error!r}') from error

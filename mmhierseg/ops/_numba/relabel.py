@@ -1,0 +1,33 @@
+"""Twin of :func:`mmhierseg.ops.compact_labels`."""
+
+import numpy as np
+
+from mmhierseg.ops._numba.switch import njit
+
+__all__ = ['compact_labels']
+
+
+@njit  # pragma: no cover
+def compact_labels(labels, num_labels, result):
+    """Renumber the labels of an image to 0..n-1 in their own order.
+
+    Args:
+        labels (np.ndarray): (P,) int64, below ``num_labels``; negative = none.
+        num_labels (int): The size of a table.
+        result (np.ndarray): (P,) int64, the new labels, -1 = none.
+
+    Returns:
+        int: Number of different labels.
+    """
+    rank = np.full(num_labels, -1, np.int64)
+    for label in labels:
+        if label >= 0:
+            rank[label] = 0
+    number = 0
+    for label in range(num_labels):
+        if rank[label] == 0:
+            rank[label] = number
+            number += 1
+    for i in range(len(labels)):
+        result[i] = rank[labels[i]] if labels[i] >= 0 else -1
+    return number

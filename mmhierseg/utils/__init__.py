@@ -1,1 +1,0 @@
-"""What the programs under ``tools`` share; not imported with the package."""

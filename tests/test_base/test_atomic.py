@@ -1,0 +1,108 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from helpers.full_disk import file_size_limit
+from mmengine.fileio import LocalBackend, get_file_backend, register_backend
+
+from mmhierseg._base.atomic import (
+    AtomicBackend,
+    free_space,
+    saving_atomically,
+    write_atomically,
+)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_replaces_a_file(tmp_path):
+    for content in (b'old', b'new'):
+        write_atomically(tmp_path / 'a', content)
+        assert contents(tmp_path) == dict(a=content)
+
+
+def test_full_disk_leaves_the_old_file(tmp_path):
+    path = tmp_path / 'a'
+    path.write_bytes(b'old')
+    with file_size_limit(5000):
+        with pytest.raises(OSError, match=r'too large \(it needs 1\.0 MiB, '
+                           r'\d+\.\d MiB are free') as info:
+            write_atomically(path, b'x' * 2**20)
+        # The limit is met in the middle of a plain write.
+        with pytest.raises(OSError), open(tmp_path / 'plain', 'wb') as file:
+            file.write(b'x' * 2**20)
+    assert info.value.errno == errno.EFBIG
+    assert info.value.filename == str(path)
+    assert (tmp_path / 'plain').stat().st_size == 5000
+    (tmp_path / 'plain').unlink()
+    assert contents(tmp_path) == dict(a=b'old')
+
+
+@pytest.mark.parametrize('step', ['fsync', 'replace'])
+def test_interruption_leaves_the_old_file(step, tmp_path, monkeypatch):
+    path = tmp_path / 'a'
+    path.write_bytes(b'old')
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, step, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, b'new')
+    assert contents(tmp_path) == dict(a=b'old')
+
+
+@pytest.mark.parametrize('step', ['fsync', 'replace'])
+def test_killed_process_leaves_the_old_file(step, tmp_path):
+    path = tmp_path / 'a'
+    path.write_bytes(b'old')
+    script = ('import os, signal, sys\n'
+              'from mmhierseg._base.atomic import write_atomically\n'
+              'die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n'
+              f'os.{step} = die\n'
+              "write_atomically(sys.argv[1], b'new')")
+    result = subprocess.run([sys.executable, '-c', script, path])
+    assert result.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b'old'
+    # What it left beside is gone with the next write.
+    assert contents(tmp_path) == {'a': b'old', 'a.part': b'new'}
+    write_atomically(path, b'newer')
+    assert contents(tmp_path) == dict(a=b'newer')
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='free space unknown'):
+        write_atomically(tmp_path / 'no' / 'a', b'')
+    with saving_atomically():
+        get_file_backend('a').put(b'x', tmp_path / 'no' / 'a')
+    assert (tmp_path / 'no' / 'a').read_bytes() == b'x'
+    assert 'free space unknown' in free_space(str(tmp_path / 'none'))
+
+
+def test_backend_is_exchanged_for_a_while():
+    with saving_atomically():
+        for options in ({}, dict(backend_args=dict(backend='local'))):
+            assert type(get_file_backend('a', **options)) is AtomicBackend
+        with saving_atomically():
+            pass
+        assert type(get_file_backend('a')) is AtomicBackend
+    assert type(get_file_backend('a')) is LocalBackend
+
+
+def test_backend_of_somebody_else_stays():
+
+    class Own(LocalBackend):
+        """Some other way to write."""
+
+    register_backend('local', Own, force=True, prefixes='')
+    try:
+        with saving_atomically():
+            assert type(get_file_backend('a')) is Own
+        assert type(get_file_backend('a')) is Own
+    finally:
+        register_backend('local', LocalBackend, force=True, prefixes='')

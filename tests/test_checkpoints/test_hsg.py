@@ -1,0 +1,155 @@
+import re
+
+import pytest
+import torch
+from helpers.cast import DATA
+from helpers.hsg import with_resnet
+from helpers.hsg_golden import RECIPES
+from mmengine.registry import MODELS, init_default_scope
+
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints.hsg import (
+    convert_hsg_checkpoint,
+    is_authors_hsg,
+)
+
+
+def source(recipe='coco'):
+    return load_plain_checkpoint(DATA / f'hsg_{recipe}.pth')
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_transformers_and_positions(recipe):
+    checkpoint = source(recipe)
+    converted = convert_hsg_checkpoint(checkpoint)
+    assert converted.kind == 'hsg' and converted.unconverted == []
+    assert len(converted.state_dict) == len(checkpoint['embedding_model'])
+    assert converted.head == dict(
+        in_channels=32, embed_dims=32, fine_clusters=4, coarse_clusters=2,
+        feedforward_channels=64)
+    theirs = 'coarse_hrchy_transformer._transformer.decoder.norm.norm.bias'
+    assert torch.equal(
+        converted.state_dict[
+            'head.coarse_transformer.decoder_norm.norm.bias'],
+        checkpoint['embedding_model'][theirs])
+
+
+@pytest.mark.parametrize('style, depth', [('detectron2', 50),
+                                          ('detectron2', 18),
+                                          ('torchvision', 50),
+                                          ('wrapped', 18),
+                                          ('sequential', 18)])
+def test_resnet_fits_the_ecosystems(style, depth):
+    checkpoint, expected = with_resnet(source(), depth, style)
+    converted = convert_hsg_checkpoint(checkpoint)
+    assert converted.unconverted == []
+    init_default_scope('mmseg')
+    resnet = MODELS.build(
+        dict(
+            type='mmseg.ResNet', depth=depth, base_channels=4,
+            stem_channels=4, norm_cfg=dict(type='BN')))
+    weights = {
+        key[len('backbone.'):]: value
+        for key, value in converted.state_dict.items()
+        if key.startswith('backbone.')
+    }
+    resnet.load_state_dict(weights)
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[key], expected[key]) for key in expected)
+    assert {
+        key for key in converted.state_dict if key.startswith('neck.')
+    } == {
+        'neck.hidden.conv.weight', 'neck.hidden.bn.weight',
+        'neck.hidden.bn.bias', 'neck.hidden.bn.running_mean',
+        'neck.hidden.bn.running_var', 'neck.hidden.bn.num_batches_tracked',
+        'neck.out.weight', 'neck.out.bias'
+    }
+
+
+def test_without_transformers():
+    """As after the first stage, where nothing above segments is learned."""
+    checkpoint, _ = with_resnet(dict(embedding_model={}), 18, 'detectron2')
+    converted = convert_hsg_checkpoint(checkpoint)
+    assert converted.kind == 'hsg_embedding'
+    assert converted.head == dict(in_channels=8, embed_dims=8)
+    assert not any(key.startswith('head.') for key in converted.state_dict)
+
+
+def test_the_rest_is_listed():
+    checkpoint = source()
+    checkpoint['prediction_model'] = {'semantic_classifier.weight': 1}
+    checkpoint['iteration'] = 7
+    checkpoint['embedding_model']['prototype'] = torch.zeros(3)
+    name = 'fine_hrchy_transformer._transformer.encoder.scale'
+    checkpoint['embedding_model'][name] = torch.zeros(3)
+    assert convert_hsg_checkpoint(checkpoint).unconverted == [
+        f'embedding_model.{name}', 'embedding_model.prototype', 'iteration',
+        'prediction_model'
+    ]
+
+
+def test_names_of_a_data_parallel_model():
+    checkpoint, _ = with_resnet(source(), 18, 'detectron2')
+    expected = convert_hsg_checkpoint(checkpoint)
+    weights = {**checkpoint['embedding_model'], 'prototype': torch.zeros(3)}
+    wrapped = dict(embedding_model={
+        f'module.{key}': value for key, value in weights.items()
+    })
+    assert is_authors_hsg(wrapped)
+    converted = convert_hsg_checkpoint(wrapped)
+    assert converted.unconverted == ['embedding_model.module.prototype']
+    assert converted.kind == expected.kind == 'hsg'
+    assert converted.head == expected.head
+    assert converted.state_dict.keys() == expected.state_dict.keys()
+    assert all(value.equal(expected.state_dict[key])
+               for key, value in converted.state_dict.items())
+    # Of some names only, it is no such model.
+    wrapped['embedding_model'].update(checkpoint['embedding_model'])
+    assert convert_hsg_checkpoint(wrapped).unconverted == sorted(
+        f'embedding_model.module.{key}' for key in weights)
+
+
+def test_half_precision_becomes_float32():
+    checkpoint = source()
+    weights = checkpoint['embedding_model']
+    for key, value in weights.items():
+        if value.is_floating_point():
+            weights[key] = value.half()
+    converted = convert_hsg_checkpoint(checkpoint)
+    assert {value.dtype for value in converted.state_dict.values()
+            } == {torch.float32, torch.int64}
+
+
+@pytest.mark.parametrize('key', [
+    'pos_embed.row_embed.weight',
+    'coarse_hrchy_transformer.centroid_fc.1.weight',
+    'fine_hrchy_transformer._transformer.decoder.layers.1.norm3.norm.bias',
+    'resnet_backbone.res3.1.conv2.weight',
+    'resnet_backbone.conv1.norm.running_var',
+    'conv_out.3.bias',
+])
+def test_a_part_that_is_not_whole(key):
+    checkpoint, _ = with_resnet(source(), 50, 'detectron2')
+    del checkpoint['embedding_model'][key]
+    with pytest.raises(ValueError, match='do not make a whole model of HSG'):
+        convert_hsg_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize('checkpoint, message', [
+    (dict(state_dict={}), r"got ['state_dict']"),
+    (dict(embedding_model={'backbone.conv1.weight': torch.zeros(1)}),
+     'expected an `embedding_model` with `resnet_backbone.*`'),
+    ([1, 2], 'got list'),
+    (dict(embedding_model={'resnet_backbone.conv1.weight': 3}),
+     'must hold named tensors only'),
+    (dict(embedding_model={'resnet_backbone.a': torch.zeros(1),
+                           7: torch.zeros(1)}), 'something else at [7]'),
+])
+def test_other_kinds(checkpoint, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        convert_hsg_checkpoint(checkpoint)
+
+
+def test_casts_checkpoints_are_another_kind():
+    with pytest.raises(ValueError, match='not a checkpoint of the authors of'):
+        convert_hsg_checkpoint(load_plain_checkpoint(DATA / 'cast_deit.pth'))

@@ -1,0 +1,82 @@
+import pytest
+import torch
+from helpers.hsg_rivals import draw_resnet
+from mmengine.runner.checkpoint import load_state_dict
+from mmseg.registry import MODELS
+
+from mmhierseg.checkpoints.resnet_names import resnet_names
+
+EMBEDDER = dict(
+    type='mmhierseg.FeatureMapEmbedder',
+    backbone=dict(type='mmseg.ResNet', depth=18, base_channels=4,
+                  stem_channels=4))
+
+
+def test_finds_all_of_it_and_nothing_else():
+    parts = draw_resnet()
+    names = [f'encoder_q.{key}' for key in parts]
+    others = ['encoder_q.fc.0.weight', 'queue', 'queue_ptr', 'layer1', 'epoch']
+    found = resnet_names([*others, *names])
+    assert found == dict(zip(names, parts))
+
+
+@pytest.mark.parametrize('first, second', [
+    ('encoder_q.', 'encoder_k.'),
+    ('module.base_encoder.', 'module.momentum_encoder.'),
+    ('student.backbone.', 'teacher.backbone.'),
+    ('', 'momentum_encoder.module.0.'),
+])
+def test_of_two_the_one_that_was_trained(first, second):
+    names = [prefix + key for prefix in (second, first)
+             for key in draw_resnet()]
+    assert resnet_names(names) == {
+        name: name[len(first):] for name in names
+        if not name.startswith(second)
+    }
+
+
+def test_two_that_nothing_tells_apart():
+    names = [prefix + key for prefix in ('b.', 'a.') for key in draw_resnet()]
+    with pytest.raises(ValueError, match=r"under \['a.', 'b.'\]: leave one"):
+        resnet_names(names)
+
+
+def test_other_networks():
+    assert resnet_names([]) == {}
+    assert resnet_names(['patch_embed.proj.weight', 'blocks.0.norm.bias',
+                         'stem.conv1.weight']) == {}
+
+
+@pytest.mark.parametrize('prefix', [
+    '', 'encoder_q.', 'backbone.', 'embedder.backbone.'
+])
+@pytest.mark.parametrize('load', [
+    lambda model, weights: model.load_state_dict(weights, strict=False),
+    load_state_dict,  # MMEngine's, which the tools end with
+])
+def test_retrieval_takes_it(prefix, load):
+    weights = draw_resnet()
+    model = MODELS.build(
+        dict(type='mmhierseg.RetrievalSegmentor', embedder=EMBEDDER,
+             num_classes=2, kmeans=dict(num_clusters=2)))
+    given = {prefix + key: value for key, value in weights.items()}
+    before = list(given)
+    load(model, dict(given, queue=torch.zeros(2)))
+    for key, value in model.embedder.backbone.state_dict().items():
+        assert torch.equal(value, weights[key]), key
+    assert list(given) == before
+
+
+def test_in_a_larger_model():
+    """Names that another part of it has are left alone."""
+    weights = {f'encoder_q.{key}': value
+               for key, value in draw_resnet().items()}
+    parts = torch.nn.ModuleDict(
+        dict(a=MODELS.build(
+            dict(type='mmhierseg.RetrievalSegmentor', embedder=EMBEDDER,
+                 num_classes=2, kmeans=dict(num_clusters=2)))))
+    result = parts.load_state_dict(
+        {f'a.{key}': value for key, value in weights.items()}, strict=False)
+    assert not result.missing_keys and not result.unexpected_keys
+    result = parts.load_state_dict(weights, strict=False)
+    assert len(result.unexpected_keys) == len(weights)

@@ -1,0 +1,195 @@
+import os
+import re
+import shutil
+
+import pytest
+import torch
+
+from mmhierseg._base.errors import UserError
+from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.cli import resume
+from mmhierseg.cli.resume import (
+    check_agreement,
+    find_latest,
+    read_resumable,
+)
+
+
+class RunsAProgram:
+
+    def __reduce__(self):
+        return os.system, ('true', )
+
+
+@pytest.fixture(autouse=True)
+def safe():
+    read_safely()
+
+
+def save(path, epoch, iteration, **extra):
+    torch.save(
+        dict(
+            state_dict=dict(w=torch.full((5000, ), 7.)),
+            meta=dict(epoch=epoch, iter=iteration),
+            message_hub={},
+            optimizer={},
+            **extra), path)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Folder of a run of three epochs of ten iterations."""
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    for i in (1, 2, 3):
+        save(folder / f'epoch_{i}.pth', i, 10 * i)
+    point_to(folder, 'epoch_3.pth')
+    return folder
+
+
+def point_to(folder, name):
+    (folder / 'last_checkpoint').write_text(str(folder / name))
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def garbage(path):
+    path.write_bytes(os.urandom(3000))
+
+
+def forbidden(path):
+    save(path, 3, 30, extra=RunsAProgram())
+
+
+def zeros_inside(path):
+    """What a power failure leaves; PyTorch reads it."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle:middle + 512] = bytes(512)
+    path.write_bytes(content)
+    assert (torch.load(path)['state_dict']['w'] == 0).any()
+
+
+def weights_only(path):
+    torch.save(dict(state_dict={}), path)
+
+
+DAMAGES = [truncate, empty, garbage, forbidden, zeros_inside, weights_only]
+
+
+def test_latest_is_the_one_that_is_named(run):
+    latest = find_latest(str(run))
+    assert latest.path == str(run / 'epoch_3.pth') and latest.note is None
+    assert latest.checkpoint['meta'] == dict(epoch=3, iter=30)
+    point_to(run, 'epoch_2.pth')
+    assert find_latest(str(run)).path == str(run / 'epoch_2.pth')
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_damaged_one_gives_way_to_the_one_before(damage, run):
+    damage(run / 'epoch_3.pth')
+    latest = find_latest(str(run))
+    assert latest.path == str(run / 'epoch_2.pth')
+    assert latest.checkpoint['meta']['epoch'] == 2
+    assert re.search(
+        r"the latest checkpoint cannot be used: '.*epoch_3\.pth' .*goes on "
+        r"from '.*epoch_2\.pth', epoch 2, iteration 20$", latest.note)
+    with pytest.raises(UserError, match=r'epoch_3\.pth'):
+        read_resumable(str(run / 'epoch_3.pth'))
+
+
+def test_two_damaged_ones(run):
+    truncate(run / 'epoch_3.pth')
+    empty(run / 'epoch_2.pth')
+    latest = find_latest(str(run))
+    assert latest.path == str(run / 'epoch_1.pth')
+    assert "epoch_2.pth' is no checkpoint" in latest.note
+
+
+def test_none_can_be_read(run):
+    for path in run.glob('*.pth'):
+        truncate(path)
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    with pytest.raises(UserError, match=r'epoch_3\.pth.*epoch_2\.pth.*'
+                       r'epoch_1\.pth.*Nothing was changed'):
+        find_latest(str(run))
+    assert before == {path: path.read_bytes() for path in run.iterdir()}
+
+
+def test_later_ones_are_of_another_run(run):
+    """That of a run which began anew in the folder is the first."""
+    point_to(run, 'epoch_1.pth')
+    truncate(run / 'epoch_1.pth')
+    with pytest.raises(UserError, match='no checkpoint to go on from'):
+        find_latest(str(run))
+    save(run / 'kept_epoch_1.pth', 1, 10)
+    assert find_latest(str(run)).path == str(run / 'kept_epoch_1.pth')
+
+
+def test_no_file_last_checkpoint(run):
+    (run / 'last_checkpoint').unlink()
+    latest = find_latest(str(run))
+    assert latest.path == str(run / 'epoch_3.pth')
+    assert latest.note.startswith(f'{str(run)!r} has no file last_checkpoint.')
+    assert latest.note.endswith('epoch 3, iteration 30')
+
+
+@pytest.mark.parametrize('text, words', [
+    ('', "last_checkpoint' is empty"),
+    ('gone/epoch_4.pth', "names 'gone/epoch_4.pth', which does not exist"),
+    ('\udc80\0', 'which does not exist'),
+])
+def test_last_checkpoint_names_none(text, words, run):
+    (run / 'last_checkpoint').write_text(text, errors='surrogateescape')
+    latest = find_latest(str(run))
+    assert latest.path == str(run / 'epoch_3.pth') and words in latest.note
+    for path in run.glob('*.pth'):
+        path.unlink()
+    with pytest.raises(UserError, match='is empty|does not exist'):
+        find_latest(str(run))
+
+
+def test_run_that_has_not_begun(tmp_path):
+    assert find_latest(str(tmp_path / 'none')) is None
+    (tmp_path / 'best_acc_epoch_3.pth').touch()
+    (tmp_path / 'epoch_4.pth.part').touch()
+    assert find_latest(str(tmp_path)) is None
+
+
+def test_folder_that_was_moved(run, tmp_path):
+    shutil.move(run, tmp_path / 'moved')
+    save(tmp_path / 'moved/epoch_4.pth', 4, 40)
+    latest = find_latest(str(tmp_path / 'moved'))
+    assert latest.path == str(tmp_path / 'moved/epoch_3.pth')
+    assert latest.note is None
+
+
+def test_order_is_that_of_numbers_and_iterations(run):
+    (run / 'last_checkpoint').unlink()
+    save(run / 'epoch_10.pth', 10, 100)
+    save(run / 'iter_95.pth', 9, 95)
+    assert find_latest(str(run)).path == str(run / 'epoch_10.pth')
+    save(run / 'iter_105.pth', 10, 105)
+    assert find_latest(str(run)).path == str(run / 'iter_105.pth')
+
+
+def test_what_is_no_file_is_left_to_mmengine(run):
+    (run / 'last_checkpoint').write_text('s3://bucket/epoch_5.pth')
+    assert find_latest(str(run)) == ('s3://bucket/epoch_5.pth', None, None)
+    (run / 'sharded.pth').mkdir()
+    point_to(run, 'sharded.pth')
+    assert find_latest(str(run)) == (str(run / 'sharded.pth'), None, None)
+
+
+def test_processes_must_agree(monkeypatch):
+    """In two processes: `test_two_processes_pass_over_a_damaged_one`."""
+    check_agreement('a')
+    monkeypatch.setattr(resume, 'all_gather_object', lambda x: ['a', 'b'])
+    with pytest.raises(UserError, match=r'different .*\(0: a, 1: b\)'):
+        check_agreement('a')

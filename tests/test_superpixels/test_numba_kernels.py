@@ -1,0 +1,141 @@
+"""Compiled twins of the steps of TorchSLIC give what torch gives."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from skimage import data
+
+from mmhierseg.datasets.scenes import SceneOptions, make_scene
+from mmhierseg.ops import compact_labels
+from mmhierseg.ops._numba import has_numba
+from mmhierseg.superpixels import TorchSLIC
+from mmhierseg.superpixels.color import rgb_to_lab
+from mmhierseg.superpixels.connectivity import enforce_connectivity
+from mmhierseg.superpixels.dense_slic import dense_slic
+
+pytestmark = pytest.mark.skipif(not has_numba(), reason='needs numba')
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """Call a function by twins and without them; both must be equal."""
+
+    def call(function, *args):
+        results = []
+        for value in '10':
+            monkeypatch.setenv('MMHIERSEG_COMPILED', value)
+            results.append(function(*args))
+        first, second = (x if isinstance(x, tuple) else (x, )
+                         for x in results)
+        assert all(x.equal(y) and x.dtype == y.dtype
+                   for x, y in zip(first, second))
+        return results[0]
+
+    return call
+
+
+def photographs(height, width):
+    names = ('astronaut', 'coffee', 'chelsea', 'rocket')
+    images = torch.stack([
+        F.interpolate(
+            torch.from_numpy(getattr(data, name)().copy()).permute(
+                2, 0, 1)[None].float(), (height, width), mode='area')[0]
+        for name in names
+    ])
+    return images.round().to(torch.uint8)
+
+
+def drawings(height, width):
+    options = SceneOptions(size=(height, width))
+    return torch.stack([
+        torch.from_numpy(make_scene(0, index, options).image).permute(2, 0, 1)
+        for index in range(3)
+    ])
+
+
+def others(height, width):
+    """Noise, black and white noise, constant images, a half-plane."""
+    generator = torch.Generator().manual_seed(height * width)
+    noise = torch.randint(0, 256, (2, 3, height, width), generator=generator,
+                          dtype=torch.uint8)
+    coarse = (noise[:, :1] > 127).expand(-1, 3, -1, -1).to(torch.uint8) * 255
+    even = torch.full((2, 3, height, width), 200, dtype=torch.uint8)
+    even[1, :, :, width // 2 + 1:] = 0
+    return torch.cat([noise, coarse, even])
+
+
+@pytest.mark.parametrize('images, size', [
+    (photographs, (64, 64)), (photographs, (61, 83)), (drawings, (96, 64)),
+    (others, (48, 80)), (others, (37, 29)), (others, (5, 40)),
+    (others, (4, 4)), (others, (1, 33)),
+])
+@pytest.mark.parametrize('options', [
+    dict(segment_size=16),
+    dict(segment_size=7, num_iterations=2),
+    dict(segment_size=4, compactness=1.5),
+    dict(num_segments=9, compactness=100, connected=False),
+    dict(segment_size=8, half_resolution=True),
+])
+def test_segments(both, images, size, options):
+    both(TorchSLIC(**options), images(*size))
+
+
+def test_segments_of_larger_images(both):
+    both(TorchSLIC(), photographs(224, 200))
+    # Cells of more pixels than are added up at once.
+    both(TorchSLIC(num_segments=4), photographs(150, 190)[:1])
+
+
+def test_every_colour(both):
+    """To the last bit: all of red, a fifth of green, a third of blue."""
+    levels = torch.arange(256, dtype=torch.uint8)
+    colours = torch.cartesian_prod(levels, levels[::5], levels[::3])
+    lab = both(rgb_to_lab, colours.T.reshape(1, 3, 256, -1))
+    assert lab.isfinite().all()
+
+
+def test_cells_of_many_pixels(both):
+    """Sums beyond 2^24 are exact, too."""
+    lab = torch.full((1, 3, 280, 300), 99.9)
+    lab[:, 1, :, 150:] = -80.
+    lab[:, 2] = torch.randn(280, 300) * 50
+    both(dense_slic, lab, (1, 2), 10., 3)
+
+
+@pytest.mark.parametrize('num_labels', [1, 2, 5, 40])
+@pytest.mark.parametrize('size', [(1, 30), (30, 1), (13, 22), (40, 40)])
+def test_connectivity(both, num_labels, size):
+    generator = torch.Generator().manual_seed(num_labels)
+    labels = torch.randint(0, num_labels, (4, *size), generator=generator)
+    both(enforce_connectivity, labels)
+    both(enforce_connectivity, labels.transpose(1, 2))
+    both(enforce_connectivity, labels, 77)
+
+
+def test_relabelling(both):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(-2, 50, (3, 9, 11), generator=generator)
+    labels[1] = labels[1].clamp(min=7) * 2
+    labels[2] = -1
+    _, counts = both(compact_labels, labels)
+    assert counts.tolist()[2] == 0
+    both(compact_labels, labels, 120)
+    both(compact_labels, labels.transpose(1, 2))
+    both(compact_labels, torch.zeros(0, 3, dtype=torch.int64))
+    both(compact_labels, torch.arange(12).view(2, 6) % 6, 6)
+
+
+@pytest.mark.parametrize('threads', [1, 2, 3])
+def test_threads_over_images(threads, monkeypatch):
+    images = torch.cat([photographs(48, 40), others(48, 40)])
+    expected = torch.cat([TorchSLIC(segment_size=8)(x[None]) for x in images])
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+    assert TorchSLIC(segment_size=8)(images).equal(expected)
+
+
+def test_input_is_left_alone():
+    images = photographs(48, 40)
+    before = images.clone()
+    TorchSLIC(segment_size=8)(images)
+    assert np.array_equal(images, before)

@@ -1,0 +1,181 @@
+"""Part-whole scenes as PartImageNet has its images and annotations.
+
+Ten of the twelve categories are of one of its objects; chairs and tables are
+not, and poles neither. Each part becomes the nearest one that the object has:
+a cat's ears belong to its head. An annotation is what is seen of a part in one
+object, run-length coded.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+import numpy as np
+from PIL import Image
+
+from mmhierseg.datasets import part_imagenet_classes as part_imagenet
+from mmhierseg.datasets.scenes.categories import (
+    CATEGORIES,
+    CATEGORY_OF_PART,
+    PARTS,
+    POLE,
+)
+
+__all__ = ['FOLDERS', 'annotations', 'image_name', 'part_imagenet_id']
+
+#: Object of PartImageNet, and a class of ImageNet that is such a thing.
+_OBJECTS: Dict[str, Tuple[str, str]] = dict(
+    aeroplane=('Aeroplane', 'n02690373'),
+    bicycle=('Bicycle', 'n02835271'),
+    bird=('Bird', 'n01558993'),
+    boat=('Boat', 'n04612504'),
+    bottle=('Bottle', 'n04591713'),
+    bus=('Car', 'n04487081'),
+    car=('Car', 'n03594945'),
+    cat=('Quadruped', 'n02124075'),
+    cow=('Quadruped', 'n02403003'),
+    dog=('Quadruped', 'n02099601'))
+#: Folder of the images of each category that the layout can hold.
+FOLDERS: Dict[str, str] = {name: wnid for name, (_, wnid) in _OBJECTS.items()}
+
+# Of the parts that are called otherwise here.
+_PARTS: Dict[str, str] = dict(
+    beak='Head',
+    cap='Mouth',
+    door='Body',
+    ear='Head',
+    frame='Body',
+    handlebar='Head',
+    horn='Head',
+    hull='Body',
+    label='Body',
+    leg='Foot',
+    mast='Sail',
+    neck='Mouth',
+    roof='Body',
+    saddle='Seat',
+    wheel='Tier',
+    window='Side Mirror')
+
+
+def image_name(category: str, number: int) -> str:
+    """Name of an image, without what it ends in.
+
+    Args:
+        category (str): Category of its main object.
+        number (int): Number of the scene.
+
+    Returns:
+        str: Its first nine characters are the folder of the image.
+
+    Raises:
+        ValueError: If PartImageNet has no such object.
+
+    Example:
+        >>> image_name('cat', 7)
+        'n02124075_7'
+    """
+    if category not in FOLDERS:
+        raise ValueError(
+            f'PartImageNet has no object that is a {category}: name some of '
+            f'{", ".join(FOLDERS)} as categories')
+    return f'{FOLDERS[category]}_{number}'
+
+
+def part_imagenet_id(part: int) -> int:
+    """Id in PartImageNet of a part of a scene.
+
+    Args:
+        part (int): Part id, of an object that the layout can hold.
+
+    Returns:
+        int: 1 to 40.
+
+    Example:
+        >>> ear = 1 + PARTS.index('cat ear')
+        >>> part_imagenet_id(ear)  # a bit of a quadruped's head
+        1
+    """
+    category = CATEGORIES[CATEGORY_OF_PART[part] - 1].name
+    name = PARTS[part - 1][len(category) + 1:]
+    return part_imagenet.part_id(
+        _PARTS.get(name, name.capitalize()), _OBJECTS[category][0])
+
+
+@cache
+def _id_table() -> np.ndarray:
+    """Ids in PartImageNet of all parts; 0 for those it cannot hold."""
+    names = (*(category.name for category in CATEGORIES), POLE.name)
+    return np.array([0] + [
+        part_imagenet_id(part) if names[whole - 1] in FOLDERS else 0
+        for part, whole in enumerate(CATEGORY_OF_PART[1:], start=1)
+    ])
+
+
+def annotations(root: Path, names: Sequence[str]) -> bytes:
+    """Annotations of scenes that are written, as COCO-style JSON.
+
+    Args:
+        root (Path): The data set's root.
+        names (Sequence[str]): The scenes, as ``split/folder/name``.
+
+    Returns:
+        bytes: The file.
+
+    Raises:
+        OSError: If a map cannot be read.
+    """
+    objects = [
+        part_imagenet.OBJECTS[i - 1]
+        for i in part_imagenet.OBJECT_OF_PART[1:]
+    ]
+    # Ids count from 0 in the file.
+    categories = [
+        dict(id=i, name=name, supercategory=whole)
+        for i, (name, whole) in enumerate(
+            zip(part_imagenet.PARTS, objects))
+    ]
+    images: List[dict] = []
+    parts: List[dict] = []
+    for name in names:
+        maps = [
+            np.asarray(Image.open(root / 'maps' / kind / f'{name}.png'))
+            for kind in ('object', 'part')
+        ]
+        images.append(
+            dict(
+                id=len(images),
+                file_name=f'{name.rpartition("/")[2]}.JPEG',
+                height=maps[0].shape[0],
+                width=maps[0].shape[1]))
+        parts.extend(_annotate(*maps, images[-1]['id'], len(parts)))
+    return json.dumps(
+        dict(images=images, annotations=parts,
+             categories=categories)).encode()
+
+
+def _annotate(objects: np.ndarray, parts: np.ndarray, image_id: int,
+              first_id: int) -> List[dict]:
+    """Annotations of one scene."""
+    from pycocotools import mask as coco
+    ids = _id_table()[parts]
+    pairs = np.unique(
+        np.stack((objects.ravel(), ids.ravel()), axis=1), axis=0)
+    found = []
+    for number, part in pairs.tolist():
+        if part == 0:
+            continue
+        mask = (objects == number) & (ids == part)
+        code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+        found.append(
+            dict(
+                id=first_id + len(found),
+                image_id=image_id,
+                category_id=part - 1,
+                segmentation=dict(
+                    size=list(mask.shape), counts=code['counts'].decode()),
+                area=int(mask.sum()),
+                bbox=coco.toBbox(code).tolist(),
+                iscrowd=0))
+    return found
