@@ -28,12 +28,10 @@ def own_default_scope():
 
 
 @pytest.fixture(autouse=True)
-def own_checkpoint_reader():
-    """Begin with torch's own reader of checkpoints.
-
-    What the tools do before anything else, by a variable of the environment,
-    stays for the whole process.
-    """
-    os.environ.pop('TORCH_FORCE_WEIGHTS_ONLY_LOAD', None)
-    yield
-    os.environ.pop('TORCH_FORCE_WEIGHTS_ONLY_LOAD', None)
+def own_environment(monkeypatch):
+    """Undo what the tools set in the environment of their process."""
+    for name in ('LOCAL_RANK', 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'RANK',
+                 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        # Setting it remembers the present state; a test may change it.
+        monkeypatch.setenv(name, os.environ.get(name, ''))
+        monkeypatch.delenv(name)
