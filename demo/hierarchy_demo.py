@@ -74,9 +74,9 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         type=int,
         default=320,
         metavar='PIXELS',
-        help='longer side of the pictures on a sheet (default: 320)')
+        help='longer side of the pictures on a figure (default: 320)')
     parser.add_argument(
-        '--show', action='store_true', help='open the sheets in windows')
+        '--show', action='store_true', help='open the figures in windows')
     args = parser.parse_args(argv)
     try:
         args.img_size = parse_image_size(args.img_size)
@@ -87,7 +87,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def main(argv: Optional[List[str]] = None) -> None:
-    """Write the sheets and say where they are."""
+    """Write the figures and say where they are."""
     args = parse_args(argv)
     try:
         images = list_images(args.images)

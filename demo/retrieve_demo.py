@@ -22,9 +22,9 @@ import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.apis import ContextRetriever, Retrieval
 from mmhierseg.apis.images import image_name, read_image
-from mmhierseg.apis.outputs import save_sheet
+from mmhierseg.apis.outputs import save_figure
 from mmhierseg.apis.scaling import parse_image_size
-from mmhierseg.visualization import SegmentView, retrieval_sheet
+from mmhierseg.visualization import SegmentView, retrieval_figure
 
 DEFAULT_CONFIG = (
     Path(__file__).resolve().parents[1] / 'configs/hsg/hsg_r18_scenes-96x96.py'
@@ -100,9 +100,9 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         type=int,
         default=240,
         metavar='PIXELS',
-        help='side of the pictures on the sheet (default: 240)')
+        help='side of the pictures on the figure (default: 240)')
     parser.add_argument(
-        '--show', action='store_true', help='open the sheet in a window')
+        '--show', action='store_true', help='open the figure in a window')
     args = parser.parse_args(argv)
     try:
         args.img_size = parse_image_size(args.img_size)
@@ -148,32 +148,32 @@ def make_retriever(args: argparse.Namespace) -> ContextRetriever:
 
 
 def draw(found: Retrieval, name: str, panel_size: int) -> np.ndarray:
-    """Draw the sheet of what was found."""
+    """Draw the figure of what was found."""
     matches = [
         SegmentView(match.image, match.mask, Path(match.path).stem,
                     f'{match.similarity:.2f}') for match in found.matches
     ]
     query = SegmentView(found.image, found.mask, name, point=found.point)
-    return retrieval_sheet(query, matches, f'{name}, level {found.level}',
+    return retrieval_figure(query, matches, f'{name}, level {found.level}',
                            panel_size)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
-    """Write the sheet and say where it is."""
+    """Write the figure and say where it is."""
     args = parse_args(argv)
     try:
         check_point(args)
         found = make_retriever(args)(args.image, tuple(args.point),
                                      args.num_neighbors)
         name = image_name(args.image, 0)
-        sheet = draw(found, name, args.panel_size)
+        figure = draw(found, name, args.panel_size)
         x, y = found.point
-        path = save_sheet(args.out, f'{name}_{x}_{y}_level{found.level}.png',
-                          sheet)
+        path = save_figure(args.out, f'{name}_{x}_{y}_level{found.level}.png',
+                          figure)
     except (ImportError, OSError, TypeError, ValueError) as error:
         raise UserError(error) from error
     if args.show:
-        Image.fromarray(sheet).show()
+        Image.fromarray(figure).show()
     for match in found.matches:
         print(f'{match.similarity:.3f}  {match.path}')
     print(f'  {path}')

@@ -49,13 +49,13 @@ def _arguments(files, *more):
     ]
 
 
-def test_writes_a_sheet_per_image_and_says_where(demo, files, capsys):
+def test_writes_a_figure_per_image_and_says_where(demo, files, capsys):
     demo.main(_arguments(files))
-    sheets = sorted((files / 'out').iterdir())
-    assert [path.name for path in sheets
+    figures = sorted((files / 'out').iterdir())
+    assert [path.name for path in figures
             ] == ['cat_hierarchy.png', 'dog_hierarchy.png']
     printed = capsys.readouterr().out
-    for path in sheets:
+    for path in figures:
         assert str(path) in printed
         assert Image.open(path).width > 6 * 320  # image and five levels
     assert 'cat: ' in printed and 'segments' in printed
@@ -74,7 +74,7 @@ def test_options_reach_the_inferencer(demo, files, capsys):
 
 
 def test_runs_as_a_program_from_anywhere(files):
-    """The default config, without a checkpoint: a note, and a sheet."""
+    """The default config, without a checkpoint: a note, and a figure."""
     result = subprocess.run(
         [sys.executable, ROOT / 'demo/hierarchy_demo.py', 'images/cat.png'],
         cwd=files,

@@ -31,9 +31,9 @@ SEGMENTER = {
     (5027, 216, 8, 1e-2, 19, (368, 1232), None, 'data/kitti_step'),
 }
 VOC = 'cast/cast-s_voc12aug-512x512'
-#: Its rivals in the first table of the paper, and what they start from.
+#: Its baselines in the first table of the paper, and what they start from.
 VIT = 'baselines/vit-s_voc12aug-512x512'
-RIVALS = {
+BASELINES = {
     VIT: 'vit-s_coco',
     'baselines/cast-s-grid_voc12aug-512x512': 'cast-s-grid_coco',
     'baselines/vit-s-superpixel_voc12aug-512x512': 'vit-s-superpixel_coco',
@@ -86,7 +86,7 @@ def rates_of(cfg, steps):
 
 def test_all_are_asserted():
     assert len(SEGMENTERS) == 6
-    assert set(DENSE_PATHS) == {VOC, *RIVALS, *SEGMENTERS}
+    assert set(DENSE_PATHS) == {VOC, *BASELINES, *SEGMENTERS}
     assert {name.split('_', 1)[1] for name in SEGMENTERS} == set(SEGMENTER)
 
 
@@ -162,7 +162,7 @@ def test_segmenter_data(name, configs):
 # ------------------------------------------------------------------------ VOC
 
 
-@pytest.mark.parametrize('name', [VOC, *RIVALS])
+@pytest.mark.parametrize('name', [VOC, *BASELINES])
 def test_voc_schedule(name, configs):
     cfg = configs[name]
     assert cfg.train_cfg == dict(
@@ -213,15 +213,15 @@ def test_voc_data(configs):
         assert superpixels_of(dataset.pipeline) == SEEDS
 
 
-@pytest.mark.parametrize('name', RIVALS)
-def test_rivals_differ_in_the_model_and_its_superpixels(name, configs):
+@pytest.mark.parametrize('name', BASELINES)
+def test_baselines_differ_in_the_model_and_its_superpixels(name, configs):
     cfg, cast = configs[name], configs[VOC]
     backbone, head = cfg.model.backbone, cfg.model.decode_head
     assert backbone.init_cfg == dict(
         type='Pretrained', prefix='backbone.',
-        checkpoint=f'work_dirs/{RIVALS[name]}/epoch_400.pth')
+        checkpoint=f'work_dirs/{BASELINES[name]}/epoch_400.pth')
     trained = Config.fromfile(
-        str(ROOT / f'configs/baselines/{RIVALS[name]}.py'))
+        str(ROOT / f'configs/baselines/{BASELINES[name]}.py'))
     assert backbone.type.split('.')[-1] == trained.model.backbone.type.split(
         '.')[-1]
     for key in ('arch', 'patch_size'):
@@ -247,7 +247,7 @@ def test_rivals_differ_in_the_model_and_its_superpixels(name, configs):
         assert cfg[key] == cast[key]
 
 
-@pytest.mark.parametrize('name', [VOC, *RIVALS])
+@pytest.mark.parametrize('name', [VOC, *BASELINES])
 def test_voc_is_measured_by_what_the_table_shows(name, configs):
     for key in ('val_evaluator', 'test_evaluator'):
         assert [metric.type for metric in configs[name][key]] == [
@@ -255,7 +255,7 @@ def test_voc_is_measured_by_what_the_table_shows(name, configs):
         ]
 
 
-@pytest.mark.parametrize('name', [VOC, *RIVALS])
+@pytest.mark.parametrize('name', [VOC, *BASELINES])
 def test_voc_learning_rate_and_decay_of_each_parameter(name):
     """Head x 10, biases x 2 and without decay, and their products."""
     cfg = shrink_dense(DENSE_PATHS[name])

@@ -62,7 +62,7 @@ def superpixels_of(cfg, field='train'):
 
 @pytest.mark.parametrize('name', PRETRAINING)
 def test_pretraining(name, configs):
-    """Same schedule, batch, data, projector and loss for CAST and rivals."""
+    """Same schedule, batch, data, projector and loss for CAST and baselines."""
     cfg, reference = configs[name], configs['cast/cast-s_in1k']
     epochs, warmup, folder = next(
         MOCO[data] for data in MOCO if f'_{data}' in name)
@@ -158,7 +158,7 @@ def test_checkpoint_of_epoch_150_is_kept(name, configs):
     ('baselines/vit-s_in1k', 21.7), ('baselines/vit-b_in1k', 85.8),
     ('baselines/swin-t_in1k', 27.5),
     ('baselines/vit-s-superpixel_coco', 20.7)])
-def test_rivals_have_their_size(name, millions, configs):
+def test_baselines_have_their_size(name, millions, configs):
     backbone = MODELS.build(configs[name].model.backbone)
     number = sum(p.numel() for p in backbone.parameters()) / 1e6
     assert number == pytest.approx(millions, abs=0.1)

@@ -63,15 +63,15 @@ def _arguments(files, models, *more, kind='hsg', bank=None, point=(30, 20)):
 @pytest.mark.parametrize('kind, level', [
     ('hsg', 0), ('hsg', 1), ('cast', 0), ('cast', 2)
 ])
-def test_writes_a_sheet_and_says_what_was_found(demo, files, models, capsys,
+def test_writes_a_figure_and_says_what_was_found(demo, files, models, capsys,
                                                 kind, level):
     demo.main(_arguments(files, models, '--level', level, '--panel-size', 64,
                          kind=kind))
-    sheet, = (files / 'out').iterdir()
-    assert sheet.name == f'dog_30_20_level{level}.png'
-    assert Image.open(sheet).width > 4 * 64
+    figure, = (files / 'out').iterdir()
+    assert figure.name == f'dog_30_20_level{level}.png'
+    assert Image.open(figure).width > 4 * 64
     printed = capsys.readouterr().out.splitlines()
-    assert printed[-1] == f'  {sheet}'
+    assert printed[-1] == f'  {figure}'
     found = [line.split('  ') for line in printed[-4:-1]]
     cosines = [float(cosine) for cosine, _ in found]
     assert cosines == sorted(cosines, reverse=True)
@@ -149,7 +149,7 @@ def test_bad_command_lines(demo, capsys, words, message):
 
 
 def test_runs_as_a_program_from_anywhere(files):
-    """The default config, without a checkpoint: a note, and a sheet."""
+    """The default config, without a checkpoint: a note, and a figure."""
     words = ['dog.jpg', '--point', '3', '4', '--bank', 'others']
     result = subprocess.run(
         [sys.executable, SCRIPT, *words],

@@ -1,4 +1,4 @@
-"""CAST and its rivals in segmentation, tuned and before any tuning.
+"""CAST and its baselines in segmentation, tuned and before any tuning.
 
 Pre-trains small models with MoCo v3 on part-whole scenes, tunes them with
 labels and looks their segments up without; prints one table::

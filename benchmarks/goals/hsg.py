@@ -42,13 +42,13 @@ def time_works(settings: Settings) -> Dict[str, dict]:
 def _speed(settings: Settings, name: Optional[str]) -> Measured:
     """Of one piece of work, or of all together."""
     measured = time_works(settings)
-    own, written_out = (
+    own, naive_reference = (
         [sum(x) for x in zip(*(measured[work][version]['seconds']
                                for work in ([name] if name else _NAMES)))]
         for version in ('package', 'written out'))
-    times = [spread(x).median for x in (written_out, own)]
+    times = [spread(x).median for x in (naive_reference, own)]
     return Measured(
-        paired_ratio(written_out, own).median,
+        paired_ratio(naive_reference, own).median,
         f'{times[0]:.3g} : {times[1]:.3g} s, {settings.hsg_images} images')
 
 

@@ -120,12 +120,12 @@ def _of_all(method: Callable, images: List[Tensor]) -> None:
         method(image)
 
 
-def _speed(settings: Settings, own: str, rival: str,
+def _speed(settings: Settings, own: str, baseline: str,
            large: bool) -> Measured:
     seconds = time_methods(settings, large)
-    times = [1e3 * spread(seconds[name]).median for name in (rival, own)]
+    times = [1e3 * spread(seconds[name]).median for name in (baseline, own)]
     return Measured(
-        paired_ratio(seconds[rival], seconds[own]).median,
+        paired_ratio(seconds[baseline], seconds[own]).median,
         f'{times[0]:.1f} : {times[1]:.1f} ms an image')
 
 
@@ -176,8 +176,8 @@ def _rate_scene(method: Callable, image: np.ndarray,
 
 def _quality(settings: Settings, measure: str) -> Measured:
     rating = rate_methods(settings)[measure]
-    own, rival = rating[_COMPILED], rating['SEEDS']
-    return Measured(own / rival, f'{own:.3f} : {rival:.3f}')
+    own, baseline = rating[_COMPILED], rating['SEEDS']
+    return Measured(own / baseline, f'{own:.3f} : {baseline:.3f}')
 
 
 def _share_of_step(settings: Settings) -> Measured:
@@ -196,14 +196,14 @@ def _share_of_step(settings: Settings) -> Measured:
         f'{times[0]:.1f} : {times[1]:.1f} ms')
 
 
-def _speed_goal(name: str, own: str, rival: str, large: bool,
+def _speed_goal(name: str, own: str, baseline: str, large: bool,
                 bound: float) -> Goal:
     place = '512, 1024 segments' if large else '224, 196 segments'
     how = 'compiled' if own == _COMPILED else 'in torch only'
     return Goal(
-        name, f'superpixels at {place}: {rival} over TorchSLIC {how}, one '
+        name, f'superpixels at {place}: {baseline} over TorchSLIC {how}, one '
         'core', bound, True,
-        partial(_speed, own=own, rival=rival, large=large),
+        partial(_speed, own=own, baseline=baseline, large=large),
         needs_numba=own == _COMPILED)
 
 

@@ -1,4 +1,4 @@
-"""The table of what HSG and its rivals have learned."""
+"""The table of what HSG and its baselines have learned."""
 
 from typing import Dict, List, Sequence
 

@@ -1,1 +1,1 @@
-"""What CAST learns in minutes, against its rivals."""
+"""What CAST learns in minutes, against its baselines."""

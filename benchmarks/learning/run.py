@@ -1,4 +1,4 @@
-"""What CAST learns without labels in minutes, against its rivals.
+"""What CAST learns without labels in minutes, against its baselines.
 
 Pre-trains small models with MoCo v3 on part-whole scenes, on the same views,
 and measures what they have learned; prints one table::

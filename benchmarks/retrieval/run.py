@@ -78,7 +78,7 @@ def measure(entries: int, args: argparse.Namespace) -> Dict[str, float]:
     Returns:
         Dict[str, float]: ``bank``, ``queries``, ``channels``; ``seconds`` and
         ``peak``, bytes; seconds of the ``products`` alone, and of what is
-        ``written_out``, both as for all queries; and its ``written_peak``.
+        ``naive_reference``, both as for all queries; and its ``written_peak``.
     """
     bank = work.make_bank(args.queries, entries, args.channels, args.device)
     few = bank._replace(queries=bank.queries[:args.some])
@@ -88,8 +88,8 @@ def measure(entries: int, args: argparse.Namespace) -> Dict[str, float]:
         queries=args.queries,
         channels=args.channels,
         products=_time(lambda: work.products(few), args.device) / share,
-        written_out=_time(lambda: work.written_out(few), args.device) / share,
-        written_peak=peak_bytes(lambda: work.written_out(few), args.device),
+        naive_reference=_time(lambda: work.naive_reference(few), args.device) / share,
+        written_peak=peak_bytes(lambda: work.naive_reference(few), args.device),
         seconds=_time(lambda: work.retrieve(bank), args.device),
         peak=peak_bytes(lambda: work.retrieve(bank), args.device))
     print(f'{entries} entries: {result["seconds"]:.3g} s', file=sys.stderr,
@@ -126,7 +126,7 @@ def _cells(one: Dict[str, float]) -> List[str]:
         f'{2e-9 * pairs * one["channels"] / one["seconds"]:.0f}',
         f'{one["peak"] / 2**20:.0f}', f'{one["products"]:.3g}',
         f'{one["seconds"] / one["products"]:.2f}',
-        f'{one["written_out"]:.3g}', f'{one["written_peak"] / 2**20:.0f}',
+        f'{one["naive_reference"]:.3g}', f'{one["written_peak"] / 2**20:.0f}',
         f'{1e5 / one["queries"] * one["seconds"]:.3g}'
     ]
 

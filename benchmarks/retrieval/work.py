@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmhierseg.ops import knn_retrieve
 
-__all__ = ['Bank', 'make_bank', 'products', 'retrieve', 'written_out']
+__all__ = ['Bank', 'make_bank', 'products', 'retrieve', 'naive_reference']
 
 #: Classes and neighbours, as for VOC.
 CLASSES, NEIGHBOURS = 21, 20
@@ -82,7 +82,7 @@ def products(bank: Bank) -> None:
                      out=memory[:shape[0] * shape[1]].view(shape))
 
 
-def written_out(bank: Bank) -> Tensor:
+def naive_reference(bank: Bank) -> Tensor:
     """As the formula is: all similarities, the largest of each row, votes.
 
     Args:

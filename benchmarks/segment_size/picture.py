@@ -7,7 +7,7 @@ import numpy as np
 from mmhierseg.datasets.scenes import Scene
 from mmhierseg.visualization import draw_boundaries
 from mmhierseg.visualization.canvas import Panel, draw_grid
-from mmhierseg.visualization.scene_sheet import draw_label_map
+from mmhierseg.visualization.scene_figure import draw_label_map
 
 from .measure import best_labelling, segments_of
 

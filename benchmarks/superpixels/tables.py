@@ -9,7 +9,7 @@ from benchmarks.superpixels.quality import MEASURES
 
 __all__ = ['quality_table', 'speed_table']
 
-_RIVALS = (BASELINE, 'SEEDS, 5 bins, 15 iterations')
+_BASELINES = (BASELINE, 'SEEDS, 5 bins, 15 iterations')
 
 
 def speed_table(size: int, segments: int,
@@ -25,7 +25,7 @@ def speed_table(size: int, segments: int,
     Returns:
         str: Markdown. What was not run is not in it.
     """
-    rivals = [rival for rival in _RIVALS if rival in seconds]
+    baselines = [baseline for baseline in _BASELINES if baseline in seconds]
     rows = []
     for name in METHODS:
         if name not in seconds:
@@ -35,12 +35,12 @@ def speed_table(size: int, segments: int,
             name,
             f'{1e3 * times.median:.3g} '
             f'({1e3 * times.low:.3g}–{1e3 * times.high:.3g})',
-            *(f'{paired_ratio(seconds[rival], seconds[name]).median:.2f}'
-              for rival in rivals)
+            *(f'{paired_ratio(seconds[baseline], seconds[name]).median:.2f}'
+              for baseline in baselines)
         ])
     return markdown_table([
         f'{size} x {size}, {segments} segments', 'ms an image (quartiles)',
-        *(f'times as fast as {rival}' for rival in rivals)
+        *(f'times as fast as {baseline}' for baseline in baselines)
     ], rows)
 
 

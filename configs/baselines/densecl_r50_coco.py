@@ -1,6 +1,6 @@
 """DenseCL with ResNet-50 on COCO's images.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
           Multiview Cosegmentation and Clustering Transformers", CVPR 2022
           (arXiv 2204.11432); by retrieval on VOC 35.1 mIoU.
 Command:  bash tools/dist_train.sh configs/baselines/densecl_r50_coco.py 8

@@ -1,6 +1,6 @@
 r"""Retrieval on Pascal VOC 2012 by DenseCL with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
           Multiview Cosegmentation and Clustering Transformers", CVPR 2022
           (arXiv 2204.11432): 35.1 mIoU.
 Command:  bash tools/dist_test.sh \

@@ -1,6 +1,6 @@
 r"""Retrieval on Cityscapes by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
           Multiview Cosegmentation and Clustering Transformers", CVPR 2022
           (arXiv 2204.11432): 15.3 mIoU, 69.5 pixel accuracy.
 Command:  bash tools/dist_test.sh \

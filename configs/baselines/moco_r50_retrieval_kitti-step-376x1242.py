@@ -1,6 +1,6 @@
 r"""Retrieval on KITTI-STEP by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
           Multiview Cosegmentation and Clustering Transformers", CVPR 2022
           (arXiv 2204.11432): 13.7 mIoU, 60.3 pixel accuracy.
 Command:  bash tools/dist_test.sh \

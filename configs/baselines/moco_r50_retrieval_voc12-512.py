@@ -1,6 +1,6 @@
 r"""Retrieval on Pascal VOC 2012 by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
           Multiview Cosegmentation and Clustering Transformers", CVPR 2022
           (arXiv 2204.11432): 28.1 mIoU.
 Command:  bash tools/dist_test.sh \
@@ -16,7 +16,7 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
 
 A segment is a cluster of the cells of the last feature map, at stride 16, by
 k-means as in HSG: by feature and location, from a grid of 6 x 6. The paper
-does not say how it makes segments of its rivals. (Of pixels instead of cells:
+does not say how it makes segments of its baselines. (Of pixels instead of cells:
 --cfg-options model.embedder.at=pixel, which takes 2 GB an image.)
 """
 

@@ -1,6 +1,6 @@
 r"""SegSort with ResNet-50 on Cityscapes' images: HSG's loss of one level.
 
-Paper:    a rival in "Unsupervised Hierarchical Semantic Segmentation with
+Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
           Multiview Cosegmentation and Clustering Transformers", CVPR 2022
           (arXiv 2204.11432): 24.6 mIoU, 81.9 pixel accuracy by retrieval. The
           loss is that of SegSort (Hwang et al., ICCV 2019, arXiv 1910.06962).

@@ -1,6 +1,6 @@
 """Swin-T, pre-trained with MoCo v3 on ImageNet-100.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           linear probing 78.3 top-1 (CAST-S 79.9).
 Command:  bash tools/dist_train.sh configs/baselines/swin-t_in100.py 8

@@ -1,6 +1,6 @@
 """Swin-T, pre-trained with MoCo v3 on ImageNet-1K.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           linear probing 63.0 top-1 (CAST-S 68.1); 4.5 GFLOPs.
 Command:  bash tools/dist_train.sh configs/baselines/swin-t_in1k.py 8

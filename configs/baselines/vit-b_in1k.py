@@ -1,6 +1,6 @@
 """ViT-B, pre-trained with MoCo v3 on ImageNet-1K.
 
-Paper:    the rival of CAST-B in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-B in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           linear probing 72.5 top-1 (CAST-B 72.4).
 Command:  bash tools/dist_train.sh configs/baselines/vit-b_in1k.py 8

@@ -1,6 +1,6 @@
 """ViT-S, pre-trained with MoCo v3 on COCO's images: patches, no pooling.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           on VOC 30.9 mIoU, 16.1 boundary F-score by retrieval; 65.8 and 40.7
           after fine-tuning.

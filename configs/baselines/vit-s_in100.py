@@ -1,6 +1,6 @@
 """ViT-S, pre-trained with MoCo v3 on ImageNet-100.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           linear probing 78.1 top-1 (CAST-S 79.9).
 Command:  bash tools/dist_train.sh configs/baselines/vit-s_in100.py 8

@@ -1,6 +1,6 @@
 """Linear probing of ViT-S on ImageNet-1K.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           67.9 top-1 (CAST-S 68.1).
 Command:  bash tools/dist_train.sh configs/baselines/vit-s_linear_in1k.py 8

@@ -1,6 +1,6 @@
 """Retrieval on Pascal VOC 2012 by ViT-S as pre-trained on COCO: no tuning.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           30.9 mIoU, 16.1 boundary F-score.
 Command:  bash tools/dist_test.sh \
@@ -15,7 +15,7 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
 
 A ViT has no segments. Its patches are grouped by k-means of their features,
 those after the last norm, into 40 clusters, as many as CAST-S has at its
-coarsest level. (The paper does not say how it makes segments of its rivals,
+coarsest level. (The paper does not say how it makes segments of its baselines,
 nor of which features. Of a cluster in HSG's way, compact in the image:
 --cfg-options model.kmeans.num_clusters=6,6 model.kmeans.location=True)
 """

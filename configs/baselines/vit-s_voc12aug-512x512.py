@@ -1,6 +1,6 @@
 r"""ViT-S, pre-trained on COCO without labels, fine-tuned on Pascal VOC 2012.
 
-Paper:    the rival of CAST-S in "Learning Hierarchical Image Segmentation For
+Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
           Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
           65.8 mIoU, 40.7 boundary F-score.
 Command:  bash tools/dist_train.sh \
@@ -15,7 +15,7 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 Schedule, augmentation and classifier (1 x 1 convolution, BN, ReLU, 1 x 1
 convolution) are those of `../cast/cast-s_voc12aug-512x512.py`; it classifies
 the 32 x 32 patches of a crop, and logits are brought to the size of the image
-bilinearly. (The paper does not say how it classifies its rival's pixels.)
+bilinearly. (The paper does not say how it classifies its baseline's pixels.)
 Positions of pre-training are resized when they are loaded.
 """
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 __all__ = [
-    'divisor_of_mean', 'gather_rows', 'gather_rows_with_grad', 'largest_of_all'
+    'mean_count', 'gather_rows', 'gather_rows_with_grad', 'all_reduce_max'
 ]
 
 
@@ -85,7 +85,7 @@ def gather_rows_with_grad(rows: Tensor) -> Tuple[Tensor, int]:
     return _GatherRows.apply(rows, first), first
 
 
-def divisor_of_mean(count: int) -> float:
+def mean_count(count: int) -> float:
     """What a sum is divided by, for the mean of processes to be that of all.
 
     Processes that have different numbers of things would count each of them
@@ -98,7 +98,7 @@ def divisor_of_mean(count: int) -> float:
         float: Mean of the counts; 1 if all are 0.
 
     Example:
-        >>> divisor_of_mean(3), divisor_of_mean(0)
+        >>> mean_count(3), mean_count(0)
         (3.0, 1.0)
     """
     total = torch.tensor([count])
@@ -106,7 +106,7 @@ def divisor_of_mean(count: int) -> float:
     return int(total) / get_world_size() or 1.
 
 
-def largest_of_all(number: int) -> int:
+def all_reduce_max(number: int) -> int:
     """Largest of the numbers that the processes have."""
     return int(max(all_gather(torch.tensor([number]))))
 

@@ -19,7 +19,7 @@ from mmhierseg.checkpoints.weights import (
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
-from mmhierseg.visualization import count_segments, hierarchy_sheet
+from mmhierseg.visualization import count_segments, hierarchy_figure
 
 from .devices import find_device
 from .images import ImageInput, image_name, list_images, read_image
@@ -132,7 +132,7 @@ class HierarchyInferencer(BaseInferencer):
         """Segment images.
 
         What is returned stays in memory: 20 bytes per pixel for the label
-        maps of five levels, and the sheets. For a large folder, write instead
+        maps of five levels, and the figures. For a large folder, write instead
         (``out_dir``, ``save_labels``), with ``return_labels=False`` and
         ``return_vis=False``: then only one batch is held at a time.
 
@@ -146,14 +146,14 @@ class HierarchyInferencer(BaseInferencer):
             batch_size (int): Images that the model sees at once. Only images
                 that have one size after scaling go together: nothing is
                 padded, results do not depend on it. Defaults to 1.
-            return_vis (bool): Whether to return the sheets; without
+            return_vis (bool): Whether to return the figures; without
                 ``out_dir`` and ``show`` they are not drawn otherwise.
                 Defaults to True.
-            show (bool): Whether to open each sheet in a window. Defaults to
+            show (bool): Whether to open each figure in a window. Defaults to
                 False.
-            panel_size (int): Longer side of the sheets' pictures in pixels.
+            panel_size (int): Longer side of the figures' pictures in pixels.
                 Defaults to 320.
-            out_dir (str, optional): Folder to write each image's sheet to,
+            out_dir (str, optional): Folder to write each image's figure to,
                 ``<name>_hierarchy.png``. Defaults to None, nothing is
                 written.
             save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
@@ -166,7 +166,7 @@ class HierarchyInferencer(BaseInferencer):
             ``img_path`` (None for an array), ``label_maps`` (per level, fine
             to coarse, (H, W) int32, -1 = none; None without
             ``return_labels``), ``num_segments`` (per level) and ``files``
-            (what was written); and ``visualization``, the sheets as
+            (what was written); and ``visualization``, the figures as
             (H', W', 3) uint8, RGB (empty without ``return_vis``).
 
         Raises:
@@ -196,12 +196,12 @@ class HierarchyInferencer(BaseInferencer):
         # Batch by batch, so that pictures need not be kept to be written.
         for batch in batches:
             preds = self.forward(batch)
-            sheets = self.visualize(batch, preds, show,
+            figures = self.visualize(batch, preds, show,
                                     panel_size) if draw else []
-            part = self.postprocess(preds, sheets, return_datasamples, batch,
+            part = self.postprocess(preds, figures, return_datasamples, batch,
                                     folder, return_labels)
             results['predictions'] += part['predictions']
-            results['visualization'] += sheets if return_vis else []
+            results['visualization'] += figures if return_vis else []
         return results
 
     # ------------------------------------------------------------- the chain
@@ -256,29 +256,29 @@ class HierarchyInferencer(BaseInferencer):
                   preds: List[SegmentHierarchy],
                   show: bool = False,
                   panel_size: int = 320) -> List[np.ndarray]:
-        """Draw a sheet per image.
+        """Draw a figure per image.
 
         Args:
             inputs (List[_Prepared]): The images.
             preds (List[SegmentHierarchy]): Their hierarchies.
-            show (bool): Whether to open each sheet in a window. Defaults to
+            show (bool): Whether to open each figure in a window. Defaults to
                 False.
             panel_size (int): Longer side of the pictures. Defaults to 320.
 
         Returns:
-            List[np.ndarray]: Sheets, (H', W', 3) uint8, RGB.
+            List[np.ndarray]: Figures, (H', W', 3) uint8, RGB.
         """
-        sheets = [
-            hierarchy_sheet(
+        figures = [
+            hierarchy_figure(
                 item.image,
                 _label_maps(pred),
                 self._titles(pred.num_levels),
                 header=item.name,
                 panel_size=panel_size) for item, pred in zip(inputs, preds)
         ]
-        for sheet in sheets if show else ():
-            Image.fromarray(sheet).show()
-        return sheets
+        for figure in figures if show else ():
+            Image.fromarray(figure).show()
+        return figures
 
     def postprocess(self,
                     preds: List[SegmentHierarchy],
@@ -291,7 +291,7 @@ class HierarchyInferencer(BaseInferencer):
 
         Args:
             preds (List[SegmentHierarchy]): Hierarchies.
-            visualization (List[np.ndarray]): Their sheets.
+            visualization (List[np.ndarray]): Their figures.
             return_datasamples (bool): Whether to return the hierarchies as
                 they are. Defaults to False.
             inputs (List[_Prepared], optional): The images, for their names.
@@ -355,7 +355,7 @@ class HierarchyInferencer(BaseInferencer):
         """Batches are made by :meth:`preprocess`."""
 
     def _init_visualizer(self, cfg: Config) -> None:
-        """Sheets are drawn by functions."""
+        """Figures are drawn by functions."""
 
     @property
     def _is_whole(self) -> bool:
@@ -368,7 +368,7 @@ class HierarchyInferencer(BaseInferencer):
         return self.model.segments(inputs).hierarchy
 
     def _titles(self, num_levels: int) -> Optional[List[str]]:
-        """Titles of the levels on a sheet."""
+        """Titles of the levels on a figure."""
         if not self._is_whole:
             return None
         return ['Segments', 'Fine groups', 'Coarse groups'][:num_levels]

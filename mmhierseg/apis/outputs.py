@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional, Sequence, Set, Union
 import numpy as np
 from PIL import Image
 
-__all__ = ['OutputFolder', 'save_label_maps', 'save_sheet']
+__all__ = ['OutputFolder', 'save_label_maps', 'save_figure']
 
 LABEL_FORMATS = ('png', 'npz')
 
@@ -41,13 +41,13 @@ class OutputFolder:
         self.label_format = label_format
         self._names: Set[str] = set()
 
-    def write(self, name: str, sheet: Optional[np.ndarray],
+    def write(self, name: str, figure: Optional[np.ndarray],
               label_maps: Sequence[np.ndarray]) -> List[str]:
         """Write the results of one image.
 
         Args:
             name (str): Name of the image, without suffix.
-            sheet (np.ndarray, optional): Picture, (H, W, 3) uint8, RGB;
+            figure (np.ndarray, optional): Picture, (H, W, 3) uint8, RGB;
                 written as ``<name>_hierarchy.png``. None writes none.
             label_maps (Sequence[np.ndarray]): (H, W) integer per level.
 
@@ -64,27 +64,27 @@ class OutputFolder:
             unique = f'{name}_{number}'
         self._names.add(unique)
         with _telling_where(self.path):
-            return self._write(unique, sheet, label_maps)
+            return self._write(unique, figure, label_maps)
 
-    def _write(self, unique: str, sheet: Optional[np.ndarray],
+    def _write(self, unique: str, figure: Optional[np.ndarray],
                label_maps: Sequence[np.ndarray]) -> List[str]:
         files = []
-        if sheet is not None:
+        if figure is not None:
             files.append(str(self.path / f'{unique}_hierarchy.png'))
-            Image.fromarray(sheet).save(files[0])
+            Image.fromarray(figure).save(files[0])
         if self.label_format is not None:
             files += save_label_maps(self.path / unique, label_maps,
                                      self.label_format)
         return files
 
 
-def save_sheet(folder: Union[str, Path], name: str, sheet: np.ndarray) -> str:
+def save_figure(folder: Union[str, Path], name: str, figure: np.ndarray) -> str:
     """Write one picture into a folder.
 
     Args:
         folder (str | Path): The folder; it is made.
         name (str): Name of the file, ending in '.png'.
-        sheet (np.ndarray): Picture, (H, W, 3) uint8, RGB.
+        figure (np.ndarray): Picture, (H, W, 3) uint8, RGB.
 
     Returns:
         str: Path of the file.
@@ -94,7 +94,7 @@ def save_sheet(folder: Union[str, Path], name: str, sheet: np.ndarray) -> str:
     """
     path = Path(folder)
     with _telling_where(path):
-        Image.fromarray(sheet).save(path / name)
+        Image.fromarray(figure).save(path / name)
     return str(path / name)
 
 

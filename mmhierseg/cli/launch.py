@@ -45,7 +45,7 @@ from mmhierseg.cli.resume import (
     find_latest,
     read_resumable,
 )
-from mmhierseg.cli.saving import telling_full_disk, with_atomic_checkpoints
+from mmhierseg.cli.saving import report_disk_full, with_atomic_checkpoints
 from mmhierseg.engine import LabelCheckHook
 from mmhierseg.engine.device import (
     cpu_process_group,
@@ -81,7 +81,7 @@ def train(argv: Optional[List[str]] = None) -> None:
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
     start = _start(cfg)
-    with cpu_process_group(cfg.launcher), telling_full_disk(cfg.work_dir):
+    with cpu_process_group(cfg.launcher), report_disk_full(cfg.work_dir):
         _train(cfg, start)
 
 

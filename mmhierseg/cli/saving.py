@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmhierseg._base.atomic import free_space
 from mmhierseg._base.errors import UserError
 
-__all__ = ['telling_full_disk', 'with_atomic_checkpoints']
+__all__ = ['report_disk_full', 'with_atomic_checkpoints']
 
 # No space; the user's quota; the limit to the size of a file (`ulimit -f`).
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -54,7 +54,7 @@ def with_atomic_checkpoints(cfg: Config) -> Config:
 
 
 @contextmanager
-def telling_full_disk(work_dir: str) -> Iterator[None]:
+def report_disk_full(work_dir: str) -> Iterator[None]:
     """Turn what a full disk raises into a message.
 
     Args:

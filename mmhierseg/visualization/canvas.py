@@ -1,4 +1,4 @@
-"""Arranges titled pictures in a grid: what a sheet is made of.
+"""Arranges titled pictures in a grid: what a figure is made of.
 
 Legend: pictures are RGB in 0..255, (h, w, 3) uint8, all of one size.
 """
@@ -167,6 +167,6 @@ def _length(text: str, size: int) -> int:
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which Matplotlib ships: the same sheet on any machine."""
+    """DejaVu Sans, which Matplotlib ships: the same figure on any machine."""
     from matplotlib import font_manager
     return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)

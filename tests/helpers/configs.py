@@ -24,15 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
-#: ResNets, the rivals of HSG; see helpers.hsg_rivals.
-RIVAL_CONFIGS = [
+#: ResNets, the baselines of HSG; see helpers.hsg_baselines.
+BASELINE_CONFIGS = [
     path for path in ALL_CONFIGS
     if path.parent.name == 'baselines' and '_r50_' in path.stem
 ]
 #: Those of retrieval train nothing; see helpers.retrieval.
 RETRIEVAL_CONFIGS = [
     path for path in ALL_CONFIGS
-    if '_retrieval_' in path.stem and path not in RIVAL_CONFIGS
+    if '_retrieval_' in path.stem and path not in BASELINE_CONFIGS
 ]
 #: HSG, pre-training and retrieval in one; see helpers.hsg_configs.
 HSG_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'hsg']
@@ -42,12 +42,12 @@ SWAP_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'swap']
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
     and path not in RETRIEVAL_CONFIGS + SWAP_CONFIGS + HSG_CONFIGS +
-    RIVAL_CONFIGS
+    BASELINE_CONFIGS
 ]
 CONFIGS = [
     path for path in ALL_CONFIGS
     if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS + SWAP_CONFIGS +
-    HSG_CONFIGS + RIVAL_CONFIGS
+    HSG_CONFIGS + BASELINE_CONFIGS
 ]
 #: Side of a tiny image.
 SIDE = 64

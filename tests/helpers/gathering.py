@@ -5,10 +5,10 @@ import torch
 import torch.distributed as dist
 
 from mmhierseg._base.gathering import (
-    divisor_of_mean,
+    all_reduce_max,
     gather_rows,
     gather_rows_with_grad,
-    largest_of_all,
+    mean_count,
 )
 
 
@@ -40,9 +40,9 @@ def gather_gradients_on_two(rank, port, folder):
     some, _ = gather_rows_with_grad(none)
     (some.sum() * (1 + rank)).backward()
     divisors = [
-        divisor_of_mean(count)
+        mean_count(count)
         for count in (3 + 4 * rank, 2 * rank, 0)
     ]
     torch.save((gathered.detach(), first, rows.grad, none.grad, divisors,
-                largest_of_all(7 - rank)), folder / f'{rank}')
+                all_reduce_max(7 - rank)), folder / f'{rank}')
     dist.destroy_process_group()

@@ -5,7 +5,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmhierseg._base.gathering import largest_of_all
+from mmhierseg._base.gathering import all_reduce_max
 from mmhierseg.models import (
     CentroidContrastLoss,
     DMoNLoss,
@@ -39,7 +39,7 @@ class TinyHSG(nn.Module):
         pixels, segments, prototypes, parts = segment_rows(
             embeddings, clusters, regions)
         sequences = segment_sequences(parts.views, image_index)
-        length = largest_of_all(sequences.padding.size(1))
+        length = all_reduce_max(sequences.padding.size(1))
         sequences = segment_sequences(parts.views, image_index, length)
         tokens = sequences.pad(prototypes)
         groups = self.group(tokens).softmax(dim=2)

@@ -8,7 +8,7 @@ from mmhierseg.models.data_preprocessors import (
     SuperpixelSelfSupDataPreprocessor,
 )
 from mmhierseg.structures import SegmentHierarchy
-from mmhierseg.visualization import hierarchy_sheet
+from mmhierseg.visualization import hierarchy_figure
 
 from .conftest import picture
 
@@ -161,22 +161,22 @@ def test_long_strips(config, checkpoint):
         assert np.unique(maps[0]).size <= 4 * (64 // 8)**2
 
 
-def test_sheets_are_returned_and_written(inferencer, photos, tmp_path):
-    out = tmp_path / 'out' / 'sheets'
+def test_figures_are_returned_and_written(inferencer, photos, tmp_path):
+    out = tmp_path / 'out' / 'figures'
     result = inferencer(photos, out_dir=out, panel_size=64)
-    for prediction, sheet in zip(result['predictions'],
+    for prediction, figure in zip(result['predictions'],
                                  result['visualization']):
         image = np.array(Image.open(prediction['img_path']))
         np.testing.assert_array_equal(
-            sheet,
-            hierarchy_sheet(
+            figure,
+            hierarchy_figure(
                 image,
                 prediction['label_maps'],
                 header=prediction['name'],
                 panel_size=64))
         path, = prediction['files']
         assert path == str(out / f'{prediction["name"]}_hierarchy.png')
-        np.testing.assert_array_equal(np.array(Image.open(path)), sheet)
+        np.testing.assert_array_equal(np.array(Image.open(path)), figure)
 
 
 def test_nothing_is_drawn_or_written_unless_asked_for(inferencer, photos,

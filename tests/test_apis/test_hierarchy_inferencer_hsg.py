@@ -59,10 +59,10 @@ def test_batches_change_nothing(inferencer):
             np.testing.assert_array_equal(labels, others)
 
 
-def test_sheet_names_the_levels(inferencer, monkeypatch):
+def test_figure_names_the_levels(inferencer, monkeypatch):
     titles = []
     monkeypatch.setattr(
-        'mmhierseg.apis.hierarchy_inferencer.hierarchy_sheet',
+        'mmhierseg.apis.hierarchy_inferencer.hierarchy_figure',
         lambda image, maps, names, **_: titles.append(names) or image)
     inferencer(picture(40, 60))
     assert titles == [['Segments', 'Fine groups', 'Coarse groups']]

@@ -10,8 +10,8 @@ MAPS = [np.array([[0, 1, 2], [3, 4, -1]]), np.array([[0, 0, 0], [7, 7, -1]])]
 def test_images_of_one_name_do_not_overwrite_each_other(tmp_path):
     folder = OutputFolder(tmp_path / 'a' / 'b')
     assert not (tmp_path / 'a').exists()
-    sheet = np.zeros((4, 5, 3), np.uint8)
-    files = [folder.write('cat', sheet, MAPS)[0] for _ in range(3)]
+    figure = np.zeros((4, 5, 3), np.uint8)
+    files = [folder.write('cat', figure, MAPS)[0] for _ in range(3)]
     names = [file.rsplit('/', 1)[1] for file in files]
     assert names == [
         'cat_hierarchy.png', 'cat_2_hierarchy.png', 'cat_3_hierarchy.png'

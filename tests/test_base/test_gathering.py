@@ -4,10 +4,10 @@ from helpers.distributed import run_on_two_processes
 from helpers.gathering import gather_gradients_on_two, gather_on_two
 
 from mmhierseg._base.gathering import (
-    divisor_of_mean,
+    all_reduce_max,
     gather_rows,
     gather_rows_with_grad,
-    largest_of_all,
+    mean_count,
 )
 
 
@@ -31,9 +31,9 @@ def test_gradients_alone():
     rows = torch.randn(4, 3, requires_grad=True)
     gathered, first = gather_rows_with_grad(rows)
     assert gathered is rows and first == 0
-    assert divisor_of_mean(3) == 3
-    assert divisor_of_mean(0) == 1
-    assert largest_of_all(4) == 4
+    assert mean_count(3) == 3
+    assert mean_count(0) == 1
+    assert all_reduce_max(4) == 4
 
 
 @pytest.mark.distributed

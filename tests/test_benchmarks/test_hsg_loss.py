@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.hsg_loss import run, work, written_out
+from benchmarks.hsg_loss import naive_reference, run, work
 from benchmarks.hsg_loss.batch import make_batch
 from benchmarks.hsg_loss.tables import ranks_to_markdown, to_markdown
 from mmhierseg._base.errors import UserError
@@ -35,10 +35,10 @@ def test_batch_is_like_those_of_training(batch):
 
 
 @pytest.mark.parametrize('name', run.WORKS)
-def test_what_is_written_out_is_the_same(batch, name):
+def test_what_is_naive_reference_is_the_same(batch, name):
     """Both versions have the same results and gradients."""
     results = [getattr(version, name)(batch)
-               for version in (work, written_out)]
+               for version in (work, naive_reference)]
     torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
     if name == 'kmeans':
         return
@@ -58,7 +58,7 @@ def test_all_is_on_the_device_of_the_batch(batch, name, monkeypatch):
     # Numbers that processes exchange; they are moved there.
     for loss in ('pixel_segment_contrast', 'dmon', 'centroid_contrast'):
         monkeypatch.setattr(
-            f'mmhierseg.models.losses.{loss}_loss.divisor_of_mean', float)
+            f'mmhierseg.models.losses.{loss}_loss.mean_count', float)
     for version in run.VERSIONS:
         with torch.device('meta'):
             run.step(version, name, batch)

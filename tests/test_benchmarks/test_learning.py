@@ -195,7 +195,7 @@ def test_refuses_to_mix_settings(tmp_path):
         run.check_settings(run.parse_args([*argv, '16']))
 
 
-def test_rivals_take_no_fewer_operations():
+def test_baselines_take_no_fewer_operations():
     """Up to a fifth more; what makes superpixels is not counted."""
     operations = {}
     for name in run.MODELS:

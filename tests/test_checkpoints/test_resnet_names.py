@@ -1,6 +1,6 @@
 import pytest
 import torch
-from helpers.hsg_rivals import draw_resnet
+from helpers.hsg_baselines import draw_resnet
 from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
 

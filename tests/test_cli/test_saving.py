@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli.saving import telling_full_disk, with_atomic_checkpoints
+from mmhierseg.cli.saving import report_disk_full, with_atomic_checkpoints
 
 OURS = 'mmhierseg.AtomicCheckpointHook'
 
@@ -42,14 +42,14 @@ def test_hook_that_the_runner_would_add():
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_full_disk_is_told(number, tmp_path):
     with pytest.raises(UserError, match=r"cannot write 'a/b': .*--resume"):
-        with telling_full_disk(str(tmp_path)):
+        with report_disk_full(str(tmp_path)):
             raise OSError(number, os.strerror(number), 'a/b')
     with pytest.raises(UserError, match=r'\d\.\d MiB are free; else'):
-        with telling_full_disk(str(tmp_path)):
+        with report_disk_full(str(tmp_path)):
             raise OSError(number, os.strerror(number))
 
 
 def test_other_errors_keep_their_traceback(tmp_path):
     with pytest.raises(FileNotFoundError):
-        with telling_full_disk(str(tmp_path)):
+        with report_disk_full(str(tmp_path)):
             open(tmp_path / 'none')

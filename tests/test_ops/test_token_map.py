@@ -12,7 +12,7 @@ def random_case(size=(10, 13), num=4):
 
 
 @pytest.mark.parametrize('stride', [1, 2, 4, 8])
-def test_agrees_with_means_of_written_out_map(stride):
+def test_agrees_with_means_of_naive_reference_map(stride):
     tokens, labels = random_case()
     written = tokens_to_map(tokens, labels, 1)
     result = tokens_to_map(tokens, labels, stride)

@@ -398,17 +398,17 @@ def test_interrupt_leaves_whole_files(tmp_path, workers):
         Image.open(path).load()
 
 
-def test_sheet(make, tmp_path):
-    make('--sheet', tmp_path / 'sheet.png', '--categories', 'dog', 'car')
+def test_figure(make, tmp_path):
+    make('--figure', tmp_path / 'figure.png', '--categories', 'dog', 'car')
     # Two columns of four pictures, 40 x 32 each.
-    width, height = Image.open(tmp_path / 'sheet.png').size
+    width, height = Image.open(tmp_path / 'figure.png').size
     assert 80 < width < 400 and 4 * 32 < height < 400
-    assert [path.name for path in tmp_path.iterdir()] == ['sheet.png']
+    assert [path.name for path in tmp_path.iterdir()] == ['figure.png']
 
 
 @pytest.mark.parametrize('options, message', [
-    ((), 'name the root of the data set, or --sheet'),
-    (('out', '--sheet', 'x.png'), 'name the root of the data set, or'),
+    ((), 'name the root of the data set, or --figure'),
+    (('out', '--figure', 'x.png'), 'name the root of the data set, or'),
     (('out', '--workers', '0'), '--workers must be at least 1, got 0'),
     (('out', '--val', '-1'), '--val must be at least 0, got -1'),
 ])

@@ -13,7 +13,7 @@ Pascal VOC, Cityscapes, KITTI-STEP, ADE20K, Pascal Context and PartImageNet::
 
 The same arguments make the same scenes, with any number of workers. An
 interrupted run is taken up where it stopped, and more scenes can be added
-later. ``--sheet PNG`` draws a few of the scenes with their maps instead.
+later. ``--figure PNG`` draws a few of the scenes with their maps instead.
 """
 
 import argparse
@@ -51,7 +51,7 @@ from mmhierseg.datasets.scenes import (
     class_names,
     make_scene,
 )
-from mmhierseg.visualization.scene_sheet import draw_scene_sheet
+from mmhierseg.visualization.scene_figure import draw_scene_figure
 
 MANIFEST = 'part_whole_scenes.json'
 # Scenes that a worker makes before it reports: a few tenths of a second.
@@ -113,13 +113,13 @@ def parse_args() -> argparse.Namespace:
         default=os.cpu_count() or 1,
         help='number of processes (default: one per core)')
     parser.add_argument(
-        '--sheet',
+        '--figure',
         type=Path,
         metavar='PNG',
         help='draw scenes with their maps into this file instead')
     args = parser.parse_args()
-    if (args.out is None) == (args.sheet is None):
-        parser.error('name the root of the data set, or --sheet PNG')
+    if (args.out is None) == (args.figure is None):
+        parser.error('name the root of the data set, or --figure PNG')
     for name, least in (('train', 0), ('val', 0), ('workers', 1)):
         if getattr(args, name) < least:
             parser.error(f'--{name} must be at least {least}, got '
@@ -134,7 +134,7 @@ def make_options(args: argparse.Namespace) -> SceneOptions:
         UserError: If a value is out of its range, or the layout cannot
             hold such scenes.
     """
-    limited = args.sheet is None and args.layout == 'part_imagenet'
+    limited = args.figure is None and args.layout == 'part_imagenet'
     known = tuple(FOLDERS) if limited else tuple(
         category.name for category in CATEGORIES)
     try:
@@ -311,14 +311,14 @@ def write_data_set(args: argparse.Namespace, options: SceneOptions) -> None:
 
 
 def main() -> None:
-    """Write the data set, or draw the sheet."""
+    """Write the data set, or draw the figure."""
     args = parse_args()
     options = make_options(args)
     try:
-        if args.sheet is None:
+        if args.figure is None:
             write_data_set(args, options)
         else:
-            save_sheet(args.sheet, draw_scene_sheet(args.seed, options))
+            save_figure(args.figure, draw_scene_figure(args.seed, options))
     except (OSError, BrokenProcessPool) as error:
         raise UserError(
             f'stopped: {error}. Scenes that were finished stay; the same '
@@ -329,10 +329,10 @@ def main() -> None:
         sys.exit(130)
 
 
-def save_sheet(path: Path, sheet: np.ndarray) -> None:
+def save_figure(path: Path, figure: np.ndarray) -> None:
     """Write a picture as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, format='PNG', optimize=True)
+    Image.fromarray(figure).save(buffer, format='PNG', optimize=True)
     write_file(path, buffer.getvalue())
     print(path)
 

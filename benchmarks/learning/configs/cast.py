@@ -1,4 +1,4 @@
-"""A small CAST on superpixels, against its rivals in this folder.
+"""A small CAST on superpixels, against its baselines in this folder.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314).

@@ -1,6 +1,6 @@
 """A ViT of MMPretrain that takes as many operations as cast.py, or more.
 
-Paper:    the rival "patch tokens, no pooling" of cast.py's.
+Paper:    the baseline "patch tokens, no pooling" of cast.py's.
 Command:  python benchmarks/learning/run.py --models vit, which trains vit.py
           and measures what it has learned.
 Hardware: 1 CPU core, minutes.

@@ -134,13 +134,13 @@ def _shows(composition: Composition, main: Placed, category_id: int) -> bool:
     last = first + len(CATEGORIES[category_id - 1].parts)
     counts = np.bincount(parts[owner == number], minlength=last)[first:last]
     areas = np.bincount(owner.ravel(), minlength=len(placed) + 1)
-    rivals = [
+    baselines = [
         areas[i] for i, thing in enumerate(placed, start=1)
         if i != number and not _is_pole(thing)
     ]
     least = max(1, parts.size // _PIXELS_PER_VISIBLE_ONE)
     return bool(counts.min() >= least
-                and areas[number] > max(rivals, default=0))
+                and areas[number] > max(baselines, default=0))
 
 
 def _is_pole(thing: Placed) -> bool:

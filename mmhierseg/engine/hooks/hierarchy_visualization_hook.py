@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mmhierseg.registry import HOOKS
 from mmhierseg.structures import add_hierarchy
-from mmhierseg.visualization import map_shape, sample_sheet
-from mmhierseg.visualization.sheet import resize
+from mmhierseg.visualization import map_shape, sample_figure
+from mmhierseg.visualization.figure import resize
 
 __all__ = ['HierarchyVisualizationHook']
 
@@ -109,13 +109,13 @@ class HierarchyVisualizationHook(Hook):
             path = sample.get('img_path')
             name = osp.basename(path) if path else str(first + i)
             image = self._image(sample, _input_image(data_batch, i))
-            sheet = sample_sheet(image, sample, runner.visualizer.dataset_meta,
+            figure = sample_figure(image, sample, runner.visualizer.dataset_meta,
                                  name, self.panel_size)
             if self.show:
                 runner.visualizer.show(
-                    sheet, win_name=name, wait_time=self.wait_time)
+                    figure, win_name=name, wait_time=self.wait_time)
             else:
-                runner.visualizer.add_image(f'{mode}_{name}', sheet, step)
+                runner.visualizer.add_image(f'{mode}_{name}', figure, step)
 
     def _image(self, sample: BaseDataElement,
                loaded: Optional[np.ndarray]) -> np.ndarray:

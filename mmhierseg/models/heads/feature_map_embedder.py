@@ -1,6 +1,6 @@
 """Embeddings of the cells of any network's feature map, for retrieval.
 
-The rivals in the papers' tables have no segments of their own: k-means groups
+The baselines in the papers' tables have no segments of their own: k-means groups
 the cells of their feature maps (see ``RetrievalSegmentor``).
 
 Legend: B images, C channels, h x w cells, H x W pixels.

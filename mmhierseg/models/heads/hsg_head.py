@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmhierseg._base.gathering import largest_of_all
+from mmhierseg._base.gathering import all_reduce_max
 from mmhierseg.ops import (
     SegmentSequences,
     joint_labels,
@@ -227,7 +227,7 @@ class HSGHead(BaseModule):
             image_index = image_index[seen]
         sequences = segment_sequences(views, image_index, self.pad_length)
         own = sequences.padding.size(1)
-        length = largest_of_all(own)
+        length = all_reduce_max(own)
         if length == own:
             return sequences
         return segment_sequences(views, image_index, length)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from mmhierseg._base.gathering import divisor_of_mean, gather_rows_with_grad
+from mmhierseg._base.gathering import gather_rows_with_grad, mean_count
 from mmhierseg.ops import centroid_contrast
 from mmhierseg.registry import MODELS
 
@@ -54,7 +54,7 @@ class CentroidContrastLoss(nn.Module):
         everything, first = gather_rows_with_grad(centroids)
         loss = centroid_contrast(centroids, everything, first,
                                  self.concentration).sum()
-        divisor = divisor_of_mean(len(centroids))
+        divisor = mean_count(len(centroids))
         return self.loss_weight * loss / divisor
 
     def extra_repr(self) -> str:

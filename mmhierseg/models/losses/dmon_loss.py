@@ -4,7 +4,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from mmhierseg._base.gathering import divisor_of_mean
+from mmhierseg._base.gathering import mean_count
 from mmhierseg.ops import collapse_loss, modularity_loss
 from mmhierseg.registry import MODELS
 
@@ -59,7 +59,7 @@ class DMoNLoss(nn.Module):
                                padding)
         collapse = collapse_loss(assignment, padding)
         loss = (loss + self.collapse_weight * collapse).sum()
-        divisor = divisor_of_mean(len(assignment))
+        divisor = mean_count(len(assignment))
         return self.loss_weight * loss / divisor
 
     def extra_repr(self) -> str:

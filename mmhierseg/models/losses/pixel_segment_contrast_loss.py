@@ -7,9 +7,9 @@ from mmengine.dist import get_rank, get_world_size
 from torch import Tensor, nn
 
 from mmhierseg._base.gathering import (
-    divisor_of_mean,
     gather_rows,
     gather_rows_with_grad,
+    mean_count,
 )
 from mmhierseg.ops import joint_labels, pixel_segment_contrast
 from mmhierseg.registry import MODELS
@@ -80,7 +80,7 @@ class PixelSegmentContrastLoss(nn.Module):
         return self.loss_weight * pixel_segment_contrast(
             pixels, segments + first, everything, _of_all(labels),
             self.concentration,
-            divisor_of_mean(len(pixels)), self.block_size)
+            mean_count(len(pixels)), self.block_size)
 
     def extra_repr(self) -> str:
         """Options, for the print of a model."""

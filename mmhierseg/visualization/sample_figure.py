@@ -5,18 +5,18 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 from mmengine.structures import BaseDataElement
 
-from .prediction_sheet import prediction_sheet
-from .sheet import resize_nearest
+from .figure import resize_nearest
+from .prediction_figure import prediction_figure
 
-__all__ = ['map_shape', 'sample_sheet']
+__all__ = ['map_shape', 'sample_figure']
 
 
-def sample_sheet(image: np.ndarray,
+def sample_figure(image: np.ndarray,
                  sample: BaseDataElement,
                  meta: Optional[dict] = None,
                  name: str = '',
                  panel_size: int = 320) -> np.ndarray:
-    """Sheet of a data sample of a segmentor or of a classifier.
+    """Figure of a data sample of a segmentor or of a classifier.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB: the one that predictions are
@@ -42,7 +42,7 @@ def sample_sheet(image: np.ndarray,
         _single(sample, field) for field in ('gt_sem_seg', 'pred_sem_seg'))
     if target is not None:
         target = resize_nearest(target, image.shape[:2])
-    return prediction_sheet(
+    return prediction_figure(
         image,
         _maps(sample, 'pred_hierarchy'),
         target,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
-from mmhierseg.visualization.scene_sheet import (
+from mmhierseg.visualization.scene_figure import (
     draw_label_map,
-    draw_scene_sheet,
+    draw_scene_figure,
 )
 
 
@@ -18,29 +18,29 @@ def test_label_map_has_a_colour_for_each_id():
     assert abs(np.diff(colours, axis=0)).sum(1).min() > 100
 
 
-def windows_of(sheet, picture):
-    """Where a picture is in a sheet."""
-    rows = (sheet.shape[0] - picture.shape[0] + 1)
+def windows_of(figure, picture):
+    """Where a picture is in a figure."""
+    rows = (figure.shape[0] - picture.shape[0] + 1)
     return [(y, x) for y in range(rows)
             for x in np.flatnonzero(
-                (sheet[y, :sheet.shape[1] - picture.shape[1] + 1] == picture[
+                (figure[y, :figure.shape[1] - picture.shape[1] + 1] == picture[
                     0, 0]).all(-1))
             if np.array_equal(
-                sheet[y:y + picture.shape[0], x:x + picture.shape[1]],
+                figure[y:y + picture.shape[0], x:x + picture.shape[1]],
                 picture)]
 
 
 @pytest.mark.parametrize('columns', [2, 3])
-def test_sheet_shows_each_scene_with_its_maps_below(columns):
+def test_figure_shows_each_scene_with_its_maps_below(columns):
     options = SceneOptions(size=(32, 48), categories=('boat', 'car', 'dog'))
-    sheet = draw_scene_sheet(0, options, columns=columns)
+    figure = draw_scene_figure(0, options, columns=columns)
     for i in range(3):
         scene = make_scene(0, i, options)
         pictures = [scene.image] + [
             draw_label_map(getattr(scene, name))
             for name in ('semantic', 'objects', 'parts')
         ]
-        places = [windows_of(sheet, picture) for picture in pictures]
+        places = [windows_of(figure, picture) for picture in pictures]
         column = places[0][0][1]
         rows = [[y for y, x in found if x == column] for found in places]
         assert all(rows)

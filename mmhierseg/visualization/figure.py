@@ -19,19 +19,19 @@ from .segments import (
     mean_colors,
 )
 
-__all__ = ['draw_nested_boundaries', 'hierarchy_sheet', 'level_titles']
+__all__ = ['draw_nested_boundaries', 'hierarchy_figure', 'level_titles']
 
 # Boundaries of the finest and of the coarsest level; levels between blend.
 _FINE_COLOR = np.float32([255, 255, 255])
 _COARSE_COLOR = np.float32([255, 214, 10])
 
 
-def hierarchy_sheet(image: np.ndarray,
+def hierarchy_figure(image: np.ndarray,
                     label_maps: Sequence[np.ndarray],
                     titles: Optional[Sequence[str]] = None,
                     header: str = '',
                     panel_size: int = 320) -> np.ndarray:
-    """Sheet of an image and all levels of its hierarchy.
+    """Figure of an image and all levels of its hierarchy.
 
     Columns are the image and its levels, fine to coarse. The upper row shows
     each level's boundaries over the image, the lower row its segments in
@@ -50,7 +50,7 @@ def hierarchy_sheet(image: np.ndarray,
             their width whatever the image's size. Defaults to 320.
 
     Returns:
-        np.ndarray: The sheet, (H', W', 3) uint8, RGB.
+        np.ndarray: The figure, (H', W', 3) uint8, RGB.
 
     Raises:
         TypeError: If ``image`` is not uint8, a label map not integer, or
@@ -152,7 +152,7 @@ def _count_note(count: int) -> str:
 
 
 def font_size_for(size: Tuple[int, int]) -> int:
-    """Height of letters that stay legible when the sheet is shown small."""
+    """Height of letters that stay legible when the figure is shown small."""
     return int(np.clip(size[1] / 16, 11, 40))
 
 

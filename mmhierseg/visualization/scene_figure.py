@@ -13,13 +13,13 @@ from mmhierseg.datasets.scenes import (
 from .canvas import Panel, draw_grid
 from .colors import distinct_colors
 
-__all__ = ['draw_label_map', 'draw_scene_sheet']
+__all__ = ['draw_label_map', 'draw_scene_figure']
 
 
-def draw_scene_sheet(seed: int,
+def draw_scene_figure(seed: int,
                      options: SceneOptions,
                      columns: int = 6) -> np.ndarray:
-    """Sheet of the first scenes, one of each category.
+    """Figure of the first scenes, one of each category.
 
     Args:
         seed (int): Seed of the data set.

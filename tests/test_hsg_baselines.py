@@ -1,4 +1,4 @@
-"""HSG's rivals train and are tested by retrieval, on tiny data."""
+"""HSG's baselines train and are tested by retrieval, on tiny data."""
 
 import json
 import math
@@ -7,13 +7,13 @@ import re
 import pytest
 import torch
 from helpers.configs import load_config
-from helpers.hsg_configs import shrink_hsg
-from helpers.hsg_rivals import (
-    RIVAL_PATHS,
+from helpers.hsg_baselines import (
+    BASELINE_PATHS,
     draw_resnet,
-    shrink_rival_test,
-    shrink_rival_training,
+    shrink_baseline_test,
+    shrink_baseline_training,
 )
+from helpers.hsg_configs import shrink_hsg
 from helpers.oversegmentation_data import make_oversegmentation_data
 from helpers.segmentation_data import COUNTS
 from mmengine.model import revert_sync_batchnorm
@@ -23,7 +23,7 @@ from paper_tables import TABLES
 
 from mmhierseg.cli import launch
 
-#: Where a rival learns -> where it is tested.
+#: Where a baseline learns -> where it is tested.
 DATA = {
     'coco': 'voc12-512',
     'cityscapes': 'cityscapes-1024x2048',
@@ -42,7 +42,7 @@ METRICS = {'mIoU', 'aAcc', 'mAcc'}
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """Folder to run tools in: images, over-segmentation, annotations."""
-    root = tmp_path_factory.mktemp('rivals')
+    root = tmp_path_factory.mktemp('baselines')
     make_oversegmentation_data(root)
     return root
 
@@ -71,7 +71,7 @@ def metrics_of(config, checkpoint, work, *options):
 
 
 def test_there_are_configs():
-    assert {*TRAINED, *TESTED, *SEGSORT} == set(RIVAL_PATHS)
+    assert {*TRAINED, *TESTED, *SEGSORT} == set(BASELINE_PATHS)
 
 
 def test_each_cell_of_the_table_has_a_config():
@@ -88,7 +88,7 @@ def test_each_cell_of_the_table_has_a_config():
 def test_segsort(name, folder, tmp_path, monkeypatch):
     """Two iterations, validation, test: one loss, one level."""
     monkeypatch.chdir(folder)
-    cfg = shrink_hsg(RIVAL_PATHS[name])
+    cfg = shrink_hsg(BASELINE_PATHS[name])
     config = write(cfg, tmp_path)
     work = tmp_path / 'work'
     launch.train([config, '--work-dir', str(work)])
@@ -110,10 +110,10 @@ def test_segsort(name, folder, tmp_path, monkeypatch):
 ])
 def test_segsort_of_other_views(name, option, folder, tmp_path, monkeypatch):
     """By the options that the README names."""
-    readme = (RIVAL_PATHS[SEGSORT[1]].parent / 'README.md').read_text()
+    readme = (BASELINE_PATHS[SEGSORT[1]].parent / 'README.md').read_text()
     assert f'--cfg-options {option}`' in readme
     monkeypatch.chdir(folder)
-    cfg = shrink_hsg(RIVAL_PATHS[SEGSORT[1]])
+    cfg = shrink_hsg(BASELINE_PATHS[SEGSORT[1]])
     work = tmp_path / 'work'
     launch.train([
         write(cfg, tmp_path), '--work-dir', str(work), '--no-validate',
@@ -127,14 +127,14 @@ def test_segsort_of_other_views(name, option, folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('name', SEGSORT)
 def test_segsort_is_hsg_but_for_its_losses(name):
-    cfg = load_config(RIVAL_PATHS[name])
+    cfg = load_config(BASELINE_PATHS[name])
     head = cfg.model.head
     assert (head.kmeans_clusters, head.kmeans_iterations) == ((4, 4), 15)
     assert head.img_sim_weight == 1 and head.cosegment is False
     assert not any(head[f'{key}_weight'] for key in (
         'fine', 'coarse', 'grouping', 'centroid'))
     stage = 'stage1_' if 'coco' in name else ''
-    hsg = load_config(RIVAL_PATHS[name].parents[1] / 'hsg' /
+    hsg = load_config(BASELINE_PATHS[name].parents[1] / 'hsg' /
                       f'{name.replace("segsort_r50_", f"hsg_r50_{stage}")}.py')
     for key in ('train_dataloader', 'test_dataloader', 'custom_hooks',
                 'optim_wrapper', 'param_scheduler', 'train_cfg',
@@ -151,7 +151,7 @@ def test_contrastive_models_train_and_are_tested(name, folder, tmp_path,
     """The checkpoint of MMPretrain's algorithm is tested as it is."""
     monkeypatch.chdir(folder)
     work = tmp_path / 'work'
-    cfg = shrink_rival_training(RIVAL_PATHS[name])
+    cfg = shrink_baseline_training(BASELINE_PATHS[name])
     launch.train([write(cfg, tmp_path), '--work-dir', str(work)])
     log, = (path.read_text() for path in work.rglob('*.log'))
     # Eight images, four in a batch.
@@ -159,7 +159,7 @@ def test_contrastive_models_train_and_are_tested(name, folder, tmp_path,
     assert len(losses) == 2 and all(math.isfinite(float(v)) for v in losses)
     method, data = name.split('_r50_')
     test = f'{method}_r50_retrieval_{DATA[data]}'
-    config = write(shrink_rival_test(RIVAL_PATHS[test]), tmp_path)
+    config = write(shrink_baseline_test(BASELINE_PATHS[test]), tmp_path)
     metrics = metrics_of(config, work / 'epoch_1.pth', tmp_path / 'test')
     # Level 0 are cells, of which nothing is measured.
     assert set(metrics) == METRICS | {'NFCovering/level1'}
@@ -174,7 +174,7 @@ def test_contrastive_models_train_and_are_tested(name, folder, tmp_path,
 @pytest.mark.parametrize('name', TRAINED)
 def test_all_that_is_trained_gets_a_gradient(name):
     """Else training in several processes would stop."""
-    cfg = shrink_rival_training(RIVAL_PATHS[name])
+    cfg = shrink_baseline_training(BASELINE_PATHS[name])
     assert not cfg.get('find_unused_parameters')
     init_default_scope('mmpretrain')
     model = revert_sync_batchnorm(MODELS.build(cfg.model)).train()
@@ -186,7 +186,7 @@ def test_all_that_is_trained_gets_a_gradient(name):
 
 @pytest.mark.parametrize('name', TRAINED)
 def test_settings_of_training(name):
-    cfg = load_config(RIVAL_PATHS[name])
+    cfg = load_config(BASELINE_PATHS[name])
     assert cfg.train_dataloader.batch_size * 8 == 256
     size = {'coco': 118287, 'cityscapes': 2975, 'kitti-step': 5027}
     size = size[name.split('_r50_')[1]]
@@ -210,7 +210,7 @@ def test_revisit_is_loaded_as_it_is(data, prefix, folder, tmp_path,
                                     monkeypatch):
     monkeypatch.chdir(folder)
     config = write(
-        shrink_rival_test(RIVAL_PATHS[f'revisit_r50_retrieval_{data}']),
+        shrink_baseline_test(BASELINE_PATHS[f'revisit_r50_retrieval_{data}']),
         tmp_path)
     weights = {prefix + key: value for key, value in draw_resnet().items()}
     weights[f'{prefix}fc.0.weight'] = torch.zeros(3, 3)
@@ -225,7 +225,7 @@ def test_revisit_is_loaded_as_it_is(data, prefix, folder, tmp_path,
 def test_clusters_of_pixels(folder, tmp_path, monkeypatch):
     """By the option that the README names."""
     monkeypatch.chdir(folder)
-    cfg = shrink_rival_test(RIVAL_PATHS['moco_r50_retrieval_voc12-512'])
+    cfg = shrink_baseline_test(BASELINE_PATHS['moco_r50_retrieval_voc12-512'])
     torch.save(dict(state_dict=draw_resnet()), tmp_path / 'resnet.pth')
     metrics = metrics_of(
         write(cfg, tmp_path), tmp_path / 'resnet.pth', tmp_path / 'test',
@@ -235,7 +235,7 @@ def test_clusters_of_pixels(folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('name', TESTED)
 def test_settings_of_retrieval(name):
-    cfg = load_config(RIVAL_PATHS[name])
+    cfg = load_config(BASELINE_PATHS[name])
     model, voc = cfg.model, 'voc' in name
     assert (model.num_classes, model.num_neighbors) == (21 if voc else 19, 20)
     assert model.kmeans == dict(
@@ -245,7 +245,7 @@ def test_settings_of_retrieval(name):
     hsg = {'voc12-512': 'stage2_coco-448x448',
            'cityscapes-1024x2048': 'cityscapes-448x448',
            'kitti-step-376x1242': 'kitti-step-448x448'}[data]
-    hsg = load_config(RIVAL_PATHS[name].parents[1] / f'hsg/hsg_r50_{hsg}.py')
+    hsg = load_config(BASELINE_PATHS[name].parents[1] / f'hsg/hsg_r50_{hsg}.py')
     # Tested on the same images, of the same size, with the same bank.
     assert cfg.test_dataloader == hsg.test_dataloader
     assert cfg.custom_hooks == hsg.custom_hooks
@@ -256,7 +256,7 @@ def test_settings_of_retrieval(name):
 
 def test_dilated_as_it_was_trained():
     """At every second cell, stride 16 has the map of stride 32."""
-    cfg = load_config(RIVAL_PATHS['moco_r50_retrieval_voc12-512'])
+    cfg = load_config(BASELINE_PATHS['moco_r50_retrieval_voc12-512'])
     width = dict(base_channels=4, stem_channels=4)
     dilated = MODELS.build(dict(cfg.model.embedder.backbone, **width))
     torch.manual_seed(0)

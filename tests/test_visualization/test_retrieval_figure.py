@@ -4,10 +4,10 @@ import pytest
 from mmhierseg.visualization import (
     SegmentView,
     highlight_segment,
-    retrieval_sheet,
+    retrieval_figure,
 )
 
-from .test_prediction_sheet import contains, image_of
+from .test_prediction_figure import contains, image_of
 
 
 def view(height, width, seed=0, **options):
@@ -33,15 +33,15 @@ def test_segment_keeps_its_colours_and_context_is_grey():
 
 def test_stands_first_and_all_that_was_found_follows():
     views = [view(24, 40, i, title=f'{i}') for i in range(5)]
-    sheet = retrieval_sheet(views[0], views[1:], panel_size=40, columns=4)
+    figure = retrieval_figure(views[0], views[1:], panel_size=40, columns=4)
     places = []
     for image, mask, *_ in views:
         drawn = highlight_segment(image, mask)
-        assert contains(sheet, drawn)
-        rows, columns = np.nonzero((sheet == drawn[0, 0]).all(axis=2))
+        assert contains(figure, drawn)
+        rows, columns = np.nonzero((figure == drawn[0, 0]).all(axis=2))
         places.append(next(
             (int(y), int(x)) for y, x in zip(rows, columns)
-            if np.array_equal(sheet[y:y + 24, x:x + 40], drawn)))
+            if np.array_equal(figure[y:y + 24, x:x + 40], drawn)))
     tops, lefts = zip(*places)
     # Three beside it; the fourth below them, not below the query.
     assert tops[0] == tops[1] == tops[2] == tops[3] < tops[4]
@@ -51,22 +51,22 @@ def test_stands_first_and_all_that_was_found_follows():
 
 def test_images_of_any_shape():
     tall, wide = view(40, 20), view(20, 40)
-    sheet = retrieval_sheet(tall, [wide], panel_size=40)
+    figure = retrieval_figure(tall, [wide], panel_size=40)
     for image, mask, *_ in (tall, wide):
-        assert contains(sheet, highlight_segment(image, mask))
+        assert contains(figure, highlight_segment(image, mask))
     # Alone, what is wide takes no more height than it needs.
-    assert len(retrieval_sheet(wide, [wide], panel_size=40)) == (
-        len(sheet) - 20)
+    assert len(retrieval_figure(wide, [wide], panel_size=40)) == (
+        len(figure) - 20)
 
 
 def test_marks_the_pixel():
     plain = view(30, 60)
     for x, y in ((0, 0), (59, 29), (40, 10)):
-        sheet = retrieval_sheet(
+        figure = retrieval_figure(
             plain._replace(point=(x, y)), [], panel_size=60)
-        red = (sheet == (230, 57, 70)).all(axis=2)
+        red = (figure == (230, 57, 70)).all(axis=2)
         rows, columns = np.nonzero(red)
-        top, left = np.argwhere((sheet != 255).any(axis=2)).min(axis=0)
+        top, left = np.argwhere((figure != 255).any(axis=2)).min(axis=0)
         assert red.any()
         if (x, y) == (40, 10):
             assert abs(columns.mean() - left - 40) < 3
@@ -82,7 +82,7 @@ def test_marks_the_pixel():
 ])
 def test_exceptions(query, options, error, message):
     with pytest.raises(error, match=message):
-        retrieval_sheet(query, [], **options)
+        retrieval_figure(query, [], **options)
 
 
 @pytest.mark.parametrize('image, mask, error, message', [

@@ -3,7 +3,7 @@ import pytest
 
 from mmhierseg.visualization import (
     draw_nested_boundaries,
-    hierarchy_sheet,
+    hierarchy_figure,
     level_titles,
     mean_colors,
 )
@@ -21,53 +21,53 @@ def _image(height, width):
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def _contains(sheet, picture):
-    """Whether a picture stands in the sheet, pixel by pixel."""
+def _contains(figure, picture):
+    """Whether a picture stands in the figure, pixel by pixel."""
     height, width = picture.shape[:2]
-    rows, cols = np.nonzero((sheet == picture[0, 0]).all(axis=2))
+    rows, cols = np.nonzero((figure == picture[0, 0]).all(axis=2))
     return any(
-        np.array_equal(sheet[y:y + height, x:x + width], picture)
+        np.array_equal(figure[y:y + height, x:x + width], picture)
         for y, x in zip(rows, cols))
 
 
-def test_sheet_holds_image_and_every_level():
+def test_figure_holds_image_and_every_level():
     image, maps = _image(24, 40), _hierarchy(24, 40)
     # At the image's own size nothing is resampled: the pictures must appear
-    # in the sheet as they are.
-    sheet = hierarchy_sheet(image, maps, panel_size=40)
-    assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
-    assert _contains(sheet, image)
-    assert _contains(sheet, draw_nested_boundaries(image, maps))
+    # in the figure as they are.
+    figure = hierarchy_figure(image, maps, panel_size=40)
+    assert figure.dtype == np.uint8 and figure.shape[2] == 3
+    assert _contains(figure, image)
+    assert _contains(figure, draw_nested_boundaries(image, maps))
     for labels in maps:
-        assert _contains(sheet, mean_colors(image, labels))
+        assert _contains(figure, mean_colors(image, labels))
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 200), (97, 31)])
 def test_any_size(height, width):
-    sheet = hierarchy_sheet(
+    figure = hierarchy_figure(
         _image(height, width), _hierarchy(height, width), panel_size=64)
     # Four columns (image and three levels) of the longer side at most 64, or
     # of the widest text where pictures are narrow.
-    assert 64 < sheet.shape[0] < 300 and 100 < sheet.shape[1] < 900
+    assert 64 < figure.shape[0] < 300 and 100 < figure.shape[1] < 900
 
 
 def test_pixels_without_a_segment():
     image, maps = _image(24, 40), _hierarchy(24, 40)
     for labels in maps:
         labels[:10, :10] = -1
-    sheet = hierarchy_sheet(image, maps, panel_size=40)
-    assert _contains(sheet, mean_colors(image, maps[-1]))
+    figure = hierarchy_figure(image, maps, panel_size=40)
+    assert _contains(figure, mean_colors(image, maps[-1]))
     nothing = [np.full_like(labels, -1) for labels in maps]
-    assert hierarchy_sheet(image, nothing, panel_size=40).size
+    assert hierarchy_figure(image, nothing, panel_size=40).size
 
 
 def test_means_are_those_of_the_whole_image():
-    """A sheet at half size shows the means of all pixels, not of a sample."""
+    """A figure at half size shows the means of all pixels, not of a sample."""
     image = np.zeros((32, 64, 3), np.uint8)
     image[::2] = 200  # every second row: a sample sees only one of the two
-    sheet = hierarchy_sheet(
+    figure = hierarchy_figure(
         image, [np.zeros((32, 64), int)], panel_size=32)
-    assert _contains(sheet, np.full((16, 32, 3), 100, np.uint8))
+    assert _contains(figure, np.full((16, 32, 3), 100, np.uint8))
 
 
 def test_nested_boundaries_grow_with_the_level():
@@ -83,8 +83,8 @@ def test_nested_boundaries_grow_with_the_level():
 def test_titles():
     assert level_titles(2) == ['Superpixels', 'Level 1']
     image, maps = _image(24, 40), _hierarchy(24, 40)
-    default = hierarchy_sheet(image, maps, panel_size=40)
-    named = hierarchy_sheet(image, maps, ['a', 'b', 'c'], 'name', 40)
+    default = hierarchy_figure(image, maps, panel_size=40)
+    named = hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
     assert named.shape[0] > default.shape[0]  # the header takes its place
 
 
@@ -96,13 +96,13 @@ def test_titles():
 def test_exceptions(kwargs, message):
     arguments = dict(image=_image(24, 40), label_maps=_hierarchy(24, 40))
     with pytest.raises(ValueError, match=message):
-        hierarchy_sheet(**{**arguments, **kwargs})
+        hierarchy_figure(**{**arguments, **kwargs})
 
 
 @pytest.mark.parametrize('size', [40.5, '40', True])
 def test_panel_size_is_whole(size):
     with pytest.raises(TypeError, match='`panel_size` must be an integer'):
-        hierarchy_sheet(_image(24, 40), _hierarchy(24, 40), panel_size=size)
+        hierarchy_figure(_image(24, 40), _hierarchy(24, 40), panel_size=size)
 
 
 class TestDrawGrid:

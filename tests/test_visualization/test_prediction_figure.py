@@ -6,8 +6,8 @@ from mmengine.structures import BaseDataElement, PixelData
 from mmhierseg.visualization import (
     map_shape,
     mean_colors,
-    prediction_sheet,
-    sample_sheet,
+    prediction_figure,
+    sample_figure,
 )
 from mmhierseg.visualization.canvas import Panel, draw_grid, draw_key
 
@@ -25,12 +25,12 @@ def halves(height, width, left, right):
     return labels
 
 
-def contains(sheet, picture):
-    """Whether a picture stands in the sheet, pixel by pixel."""
+def contains(figure, picture):
+    """Whether a picture stands in the figure, pixel by pixel."""
     height, width = picture.shape[:2]
-    rows, cols = np.nonzero((sheet == picture[0, 0]).all(axis=2))
+    rows, cols = np.nonzero((figure == picture[0, 0]).all(axis=2))
     return any(
-        np.array_equal(sheet[y:y + height, x:x + width], picture)
+        np.array_equal(figure[y:y + height, x:x + width], picture)
         for y, x in zip(rows, cols))
 
 
@@ -45,46 +45,46 @@ def test_holds_all_that_is_given():
     image = image_of(24, 40)
     target, prediction = halves(24, 40, 1, 255), halves(24, 40, 2, 1)
     maps = [halves(24, 40, 5, 9), np.zeros((24, 40), int)]
-    sheet = prediction_sheet(image, maps, target, prediction, 'abc', PALETTE,
+    figure = prediction_figure(image, maps, target, prediction, 'abc', PALETTE,
                              panel_size=40)
-    assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
-    assert contains(sheet, image)
+    assert figure.dtype == np.uint8 and figure.shape[2] == 3
+    assert contains(figure, image)
     red, blue = (blended(image, color) for color in PALETTE[1:])
     # Ignored pixels show the image as it is.
-    assert contains(sheet, np.hstack([red[:, :20], image[:, 20:]]))
-    assert contains(sheet, np.hstack([blue[:, :20], red[:, 20:]]))
+    assert contains(figure, np.hstack([red[:, :20], image[:, 20:]]))
+    assert contains(figure, np.hstack([blue[:, :20], red[:, 20:]]))
     for labels in maps:
-        assert contains(sheet, mean_colors(image, labels))
+        assert contains(figure, mean_colors(image, labels))
 
 
 def test_what_is_not_given_is_left_out():
     image = image_of(24, 40)
-    full = prediction_sheet(
+    full = prediction_figure(
         image, [halves(24, 40, 0, 1)], halves(24, 40, 0, 1),
         halves(24, 40, 1, 0), panel_size=64)
     for parts in (dict(), dict(prediction=halves(24, 40, 1, 0)),
                   dict(label_maps=[halves(24, 40, 0, 1)])):
-        sheet = prediction_sheet(image, panel_size=64, **parts)
-        assert sheet.size < full.size
-    assert contains(prediction_sheet(image, panel_size=40), image)
+        figure = prediction_figure(image, panel_size=64, **parts)
+        assert figure.size < full.size
+    assert contains(prediction_figure(image, panel_size=40), image)
 
 
 def test_classes_beyond_the_palette_have_colours_too():
     image = np.zeros((24, 40, 3), np.uint8)
-    sheet = prediction_sheet(
+    figure = prediction_figure(
         image, prediction=halves(24, 40, 3, 4), palette=PALETTE,
         panel_size=40)
     known = {tuple(blended(image, color)[0, 0]) for color in PALETTE}
-    assert not known & {tuple(color) for color in sheet.reshape(-1, 3)} - {
+    assert not known & {tuple(color) for color in figure.reshape(-1, 3)} - {
         (0, 0, 0)}
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 200), (97, 31)])
 def test_any_size(height, width):
     labels = halves(height, width, 0, 1)
-    sheet = prediction_sheet(
+    figure = prediction_figure(
         image_of(height, width), [labels] * 3, labels, labels, panel_size=64)
-    assert 64 < sheet.shape[0] < 400 and 100 < sheet.shape[1] < 1200
+    assert 64 < figure.shape[0] < 400 and 100 < figure.shape[1] < 1200
 
 
 @pytest.mark.parametrize('parts, error, message', [
@@ -96,7 +96,7 @@ def test_any_size(height, width):
 ])
 def test_bad_input(parts, error, message):
     with pytest.raises(error, match=message):
-        prediction_sheet(image_of(24, 40), **parts)
+        prediction_figure(image_of(24, 40), **parts)
 
 
 # ------------------------------------------------------------------- samples
@@ -112,22 +112,22 @@ def test_sample_of_a_segmentor():
             data=torch.from_numpy(halves(24, 40, 2, 1))[None]),
         pred_hierarchy=PixelData(data=torch.zeros(2, 24, 40).long()))
     assert map_shape(sample) == (24, 40)
-    sheet = sample_sheet(
+    figure = sample_figure(
         image, sample, dict(classes='abc', palette=PALETTE), panel_size=40)
     red, blue = (blended(image, color) for color in PALETTE[1:])
-    assert contains(sheet, np.hstack([red[:, :20], blue[:, 20:]]))
-    assert contains(sheet, np.hstack([blue[:, :20], red[:, 20:]]))
+    assert contains(figure, np.hstack([red[:, :20], blue[:, 20:]]))
+    assert contains(figure, np.hstack([blue[:, :20], red[:, 20:]]))
 
 
 def test_sample_of_a_classifier():
-    """Names are in the header, which makes the sheet wider."""
+    """Names are in the header, which makes the figure wider."""
     image = image_of(24, 40)
     sample = BaseDataElement(
         gt_label=torch.tensor([1]), pred_label=torch.tensor([0]),
         pred_score=torch.tensor([0.75, 0.25]))
     assert map_shape(sample) is None
     widths = [
-        sample_sheet(image, sample, meta, 'a.png', 40).shape[1]
+        sample_figure(image, sample, meta, 'a.png', 40).shape[1]
         for meta in (dict(classes=('a', 'b')), dict(classes=('a', 'b' * 40)))
     ]
     assert widths[0] < widths[1]
@@ -160,5 +160,5 @@ def test_rows_without_text_come_closer():
     titled = draw_grid([[Panel(picture, 'a')], [Panel(picture, 'a')]])
     bare = draw_grid([[Panel(picture, 'a')], [Panel(picture)]])
     assert bare.shape[0] < titled.shape[0]
-    for sheet in (titled, bare):
-        assert contains(sheet, picture)
+    for figure in (titled, bare):
+        assert contains(figure, picture)

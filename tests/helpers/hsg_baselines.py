@@ -1,4 +1,4 @@
-"""Configs of HSG's rivals, shrunk, and weights for those that test only.
+"""Configs of HSG's baselines, shrunk, and weights for those that test only.
 
 ResNet-18 with a fraction of the channels in place of ResNet-50; otherwise
 sizes are those of `helpers.configs` and `helpers.hsg_configs`.
@@ -9,16 +9,16 @@ from mmengine.registry import init_default_scope
 
 from mmhierseg.registry import MODELS
 
-from .configs import RIVAL_CONFIGS, SIDE, load_config
+from .configs import BASELINE_CONFIGS, SIDE, load_config
 
-RIVAL_PATHS = {path.stem: path for path in RIVAL_CONFIGS}
+BASELINE_PATHS = {path.stem: path for path in BASELINE_CONFIGS}
 #: A classifier's, a contrastive model's and a segmentor's, all in one class.
 _TINY = dict(depth=18, base_channels=4, stem_channels=4)
 #: Of its last map.
 _WIDTH = 32
 
 
-def shrink_rival_test(path):
+def shrink_baseline_test(path):
     """Read a config of retrieval and shrink it.
 
     Args:
@@ -43,7 +43,7 @@ def shrink_rival_test(path):
     return cfg
 
 
-def shrink_rival_training(path):
+def shrink_baseline_training(path):
     """Read a config of MoCo v2 or DenseCL and shrink it.
 
     Args:

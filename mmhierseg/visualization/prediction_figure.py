@@ -15,7 +15,7 @@ from mmhierseg.superpixels.base import check_number
 
 from .canvas import Panel, draw_grid, draw_key
 from .colors import distinct_colors
-from .sheet import (
+from .figure import (
     draw_nested_boundaries,
     font_size_for,
     level_columns,
@@ -25,13 +25,13 @@ from .sheet import (
     resize_nearest,
 )
 
-__all__ = ['prediction_sheet']
+__all__ = ['prediction_figure']
 
 # How much of a class's colour covers the image, which stays to be seen.
 _OPACITY = 0.65
 
 
-def prediction_sheet(image: np.ndarray,
+def prediction_figure(image: np.ndarray,
                      label_maps: Sequence[np.ndarray] = (),
                      target: Optional[np.ndarray] = None,
                      prediction: Optional[np.ndarray] = None,
@@ -40,7 +40,7 @@ def prediction_sheet(image: np.ndarray,
                      header: str = '',
                      panel_size: int = 320,
                      ignore_index: int = 255) -> np.ndarray:
-    """Sheet of an image, its truth, the prediction and the hierarchy.
+    """Figure of an image, its truth, the prediction and the hierarchy.
 
     What is not given is left out.
 
@@ -64,7 +64,7 @@ def prediction_sheet(image: np.ndarray,
         ignore_index (int): Of the ground truth. Defaults to 255.
 
     Returns:
-        np.ndarray: The sheet, (H', W', 3) uint8, RGB.
+        np.ndarray: The figure, (H', W', 3) uint8, RGB.
 
     Raises:
         TypeError: If ``image`` is not uint8, a map not integer, or

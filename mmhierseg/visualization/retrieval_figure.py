@@ -11,10 +11,10 @@ import numpy as np
 from mmhierseg.superpixels.base import check_number
 
 from .canvas import Panel, draw_grid
+from .figure import font_size_for, panel_shape, resize, resize_nearest
 from .segments import boundary_mask
-from .sheet import font_size_for, panel_shape, resize, resize_nearest
 
-__all__ = ['SegmentView', 'highlight_segment', 'retrieval_sheet']
+__all__ = ['SegmentView', 'highlight_segment', 'retrieval_figure']
 
 _LINE_COLOR = (255, 214, 10)
 _POINT_COLOR = (230, 57, 70)
@@ -23,7 +23,7 @@ _OUTSIDE = 0.5
 
 
 class SegmentView(NamedTuple):
-    """A segment of an image, as it stands on a sheet."""
+    """A segment of an image, as it stands on a figure."""
 
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
@@ -41,12 +41,12 @@ class SegmentView(NamedTuple):
     """(x, y) to mark, or None."""
 
 
-def retrieval_sheet(query: SegmentView,
+def retrieval_figure(query: SegmentView,
                     matches: Sequence[SegmentView],
                     header: str = '',
                     panel_size: int = 240,
                     columns: int = 6) -> np.ndarray:
-    """Sheet of a segment and, in the order given, of those found for it.
+    """Figure of a segment and, in the order given, of those found for it.
 
     The segment stands first. Pictures are as large as the largest of them;
     images of another shape have margins.
@@ -60,7 +60,7 @@ def retrieval_sheet(query: SegmentView,
         columns (int): Most pictures side by side. Defaults to 6.
 
     Returns:
-        np.ndarray: The sheet, (H', W', 3) uint8, RGB.
+        np.ndarray: The figure, (H', W', 3) uint8, RGB.
 
     Raises:
         TypeError: If an image is not uint8, a mask not bool, or a number not
