@@ -1,16 +1,14 @@
-"""Twin of :func:`mmhierseg.superpixels.color.rgb_to_lab`, to the last bit.
+"""Numba kernel of :func:`mmhierseg.superpixels.color.rgb_to_lab`.
 
-The same operations in the same order, none of them fused: hence no
-``fastmath`` here.
+Bitwise identical: the same operations in the same order, none of them fused,
+hence no ``fastmath``.
 """
 
 import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-__all__ = ['rgb_to_lab']
-
-#: Pixels that are taken at once, so that what is between stays in the cache.
+#: Pixels that are processed at once, so that they stay in the cache.
 _TILE = 1024
 
 
@@ -26,7 +24,7 @@ def rgb_to_lab(pixels, linear, matrix, cubic, lab):  # pragma: no cover
         cubic (np.ndarray): (7,) float32, constants of the cube root.
         lab (np.ndarray): (3, P) float32, the result.
     """
-    # Not literals: those are float64, and so would be what they meet.
+    # Literals would be float64, and so would the products.
     two, sixteen, of_l = np.float32(2), np.float32(16), np.float32(116)
     of_a, of_b = np.float32(500), np.float32(200)
     p0, p1, p2, q0, q1, least, slope = (

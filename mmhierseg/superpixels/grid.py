@@ -1,9 +1,8 @@
-"""Rectangular segments: the patches of a vision transformer, any image size.
+"""Rectangular segments, like the patches of a vision transformer.
 
-Also the starting point of :mod:`mmhierseg.superpixels.dense_slic`.
+The grid is also the starting point of
+:mod:`mmhierseg.superpixels.dense_slic`.
 """
-
-from typing import Tuple
 
 import torch
 from torch import Tensor
@@ -13,19 +12,19 @@ from mmhierseg.registry import SUPERPIXELS
 from .base import BaseSuperpixels
 
 
-def grid_shape(height: int, width: int, num_cells: int) -> Tuple[int, int]:
-    """Rows and columns of a grid of about square cells.
+def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
+    """Rows and columns of a grid of roughly square cells.
 
     Args:
         height (int): Height of the image in pixels.
         width (int): Width of the image in pixels.
-        num_cells (int): Number of cells wanted, from 1 to
+        num_cells (int): Requested number of cells, from 1 to
             ``height * width``.
 
     Returns:
-        Tuple[int, int]: Rows, at most ``height``, and columns, at most
-        ``width``; their product is as near to ``num_cells`` as cells of
-        about equal sides allow.
+        tuple[int, int]: Rows, at most ``height``, and columns, at most
+        ``width``; their product is as close to ``num_cells`` as
+        roughly square cells allow.
 
     Example:
         >>> grid_shape(224, 224, 196), grid_shape(1000, 3, 11)
@@ -39,15 +38,10 @@ def grid_shape(height: int, width: int, num_cells: int) -> Tuple[int, int]:
 
 
 def cell_starts(length: int, num_cells: int) -> Tensor:
-    """First pixel of each of the cells that divide a side, and its end.
+    """First pixel of each cell along a side of the image, and the length.
 
-    Args:
-        length (int): Length of the side in pixels.
-        num_cells (int): Number of cells, from 1 to ``length``.
-
-    Returns:
-        Tensor: (num_cells + 1,) int64 from 0 to ``length``; the lengths of
-        cells, its differences, are at least 1 and differ by 1 at most.
+    Returns (num_cells + 1,) int64; lengths of cells, its differences, are at
+    least 1 and differ by at most 1.
 
     Example:
         >>> cell_starts(10, 4)
@@ -57,14 +51,7 @@ def cell_starts(length: int, num_cells: int) -> Tensor:
 
 
 def cell_of_pixel(length: int, num_cells: int) -> Tensor:
-    """Cell that each pixel of a side belongs to.
-
-    Args:
-        length (int): Length of the side in pixels.
-        num_cells (int): Number of cells, from 1 to ``length``.
-
-    Returns:
-        Tensor: (length,) int64 from 0 to ``num_cells - 1``.
+    """Cell of each pixel along a side of the image, (length,) int64.
 
     Example:
         >>> cell_of_pixel(10, 4)
@@ -76,7 +63,7 @@ def cell_of_pixel(length: int, num_cells: int) -> Tensor:
 
 @SUPERPIXELS.register_module()
 class Grid(BaseSuperpixels):
-    """Rectangles of about equal sides, whatever the image shows.
+    """Roughly square rectangles that ignore the content of the image.
 
     See :class:`BaseSuperpixels` for the arguments.
 
