@@ -181,16 +181,7 @@ def check_number(name: str,
 
 
 def check_images(images: Tensor, check_finite: bool) -> None:
-    """Check that ``images`` is a batch of RGB images.
-
-    Args:
-        images (Tensor): The images.
-        check_finite (bool): Whether to check the values, too.
-
-    Raises:
-        TypeError: If it is not a uint8 or floating point tensor.
-        ValueError: If it is not (B, 3, H, W), or not finite.
-    """
+    """Raise if ``images`` is not a batch of RGB images."""
     if not isinstance(images, Tensor):
         raise TypeError('`images` must be a tensor of shape (B, 3, H, W), '
                         f'got {type(images).__name__}')
@@ -211,15 +202,7 @@ def check_images(images: Tensor, check_finite: bool) -> None:
 
 
 def halve(images: Tensor) -> Tensor:
-    """Downsample by the mean of 2 x 2 blocks.
-
-    Args:
-        images (Tensor): (B, 3, H, W) uint8; an odd last row or column is
-            repeated.
-
-    Returns:
-        Tensor: (B, 3, ceil(H / 2), ceil(W / 2)) uint8.
-    """
+    """Mean of 2 x 2 blocks of uint8 images; odd sides are padded."""
     images = images.float()
     odd = images.size(2) % 2, images.size(3) % 2
     if any(odd):

@@ -14,15 +14,10 @@ _TILE = 1024
 
 @njit(error_model='numpy')
 def rgb_to_lab(pixels, linear, matrix, cubic, lab):  # pragma: no cover
-    """Convert one image.
+    """Convert the pixels of an image, (3, P) uint8, to ``lab``, float32.
 
-    Args:
-        pixels (np.ndarray): (3, P) uint8, sRGB.
-        linear (np.ndarray): (256,) float32, linear intensity of each level.
-        matrix (np.ndarray): (3, 3) float32, ratios to white (rows) of linear
-            sRGB (columns).
-        cubic (np.ndarray): (7,) float32, constants of the cube root.
-        lab (np.ndarray): (3, P) float32, the result.
+    Takes the linear intensity of each level, (256,), the ratios to white of
+    linear sRGB, (3, 3), and the constants of the cube root, (7,), as float32.
     """
     # Literals would be float64, and so would the products.
     two, sixteen, of_l = np.float32(2), np.float32(16), np.float32(116)

@@ -1,11 +1,10 @@
-"""Twin of :func:`mmhierseg.superpixels.dense_slic.dense_slic`.
+"""Numba kernel of :func:`mmhierseg.superpixels.dense_slic.dense_slic`.
 
-All values are whole numbers (of eighths, see there) that float32 holds, and
-so are all sums: they are the same in whatever order and with whatever
-instructions they are taken. Sums may therefore be reordered, and products
-fused with them, which lets vectors of pixels be worked on at once. With one
-cell in the cache it is compared with its candidates and added to the sums of
-those that its pixels chose, so each iteration reads the image once.
+All values and sums are integers (in eighths, see there) that float32
+represents exactly, so sums may be reordered and fused with products, which
+allows vector instructions. While a cell is in the cache, its pixels are
+compared with their candidates and added to the sums of those they chose, so
+each iteration reads the image once.
 
 Legend: N = R x C cells in order of rows, of up to P pixels each; 5 features
 (L, a, b, y, x).
@@ -15,27 +14,18 @@ import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-__all__ = ['dense_slic']
-
-#: What changes nothing where all is exact. Not the use of reciprocals for
-#: divisors, which would.
+#: What does not change exact results; reciprocals for divisors would.
 _REORDERED = {'reassoc', 'contract', 'nsz'}
-#: Pixels of a vector register.
+#: Pixels per vector register.
 _VECTOR = 16
 
 
 @njit  # pragma: no cover
 def dense_slic(lab, rows, columns, num_iterations, labels):
-    """Divide one image.
+    """Divide an image (3, H, W), L*a*b*, into segments ``labels``, (H, W).
 
-    Args:
-        lab (np.ndarray): (3, H, W) float32, L*a*b*.
-        rows (tuple): How the height is divided: (R + 1,) int64, first row of
-            each cell, and H; (R,) float32, position of the middle of each;
-            (H,) float32, positions relative to the middle of the cell.
-        columns (tuple): How the width is divided.
-        num_iterations (int): At least 1.
-        labels (np.ndarray): (H, W) int64, the result.
+    ``rows`` and ``columns`` are the division of its sides, see ``_Side`` of
+    the reference implementation.
     """
     number = len(rows[1]) * len(columns[1])
     centres, sums = (np.zeros((number, 5), np.float32),
@@ -74,7 +64,7 @@ def _whole_vectors(number):
 
 @njit(error_model='numpy')  # pragma: no cover
 def _gather(lab, cell, rows, columns, pixels):
-    """Bring the pixels of a cell together, in eighths; their number."""
+    """Collect the pixels of a cell, in eighths; return their number."""
     r, c = divmod(cell, len(columns[1]))
     left, width = columns[0][c], columns[0][c + 1] - columns[0][c]
     x, eight = columns[2][left:left + width], np.float32(8)
@@ -98,7 +88,7 @@ def _gather(lab, cell, rows, columns, pixels):
 
 @njit  # pragma: no cover
 def _load(pixels, result):
-    """Unpack the pixels of a cell, which take less memory as int16."""
+    """Convert the pixels of a cell, stored as int16 to save memory."""
     source, target = pixels.ravel(), result.ravel()
     for i in range(source.size):
         target[i] = source[i]
@@ -106,7 +96,7 @@ def _load(pixels, result):
 
 @njit  # pragma: no cover
 def _find_candidates(cell, middle_y, middle_x, home, offset):
-    """List the cells around a cell, and where their middles lie from its."""
+    """List the cells around a cell and the offsets of their middles."""
     r, c = divmod(cell, len(middle_x))
     number = 0
     for row in range(max(r - 1, 0), min(r + 2, len(middle_y))):
@@ -121,7 +111,7 @@ def _find_candidates(cell, middle_y, middle_x, home, offset):
 @njit(fastmath=_REORDERED)  # pragma: no cover
 def _choose(pixels, number, centres, candidates, home, offset, nearest,
             choice):
-    """Find the nearest candidate of each pixel, the first of equal ones."""
+    """Find the nearest candidate of each pixel, the first if tied."""
     end = _whole_vectors(number)
     for i in range(end):
         nearest[i] = np.inf
@@ -130,7 +120,7 @@ def _choose(pixels, number, centres, candidates, home, offset, nearest,
         c0, c1, c2 = centres[cell, 0], centres[cell, 1], centres[cell, 2]
         c3 = centres[cell, 3] + offset[k, 0]
         c4 = centres[cell, 4] + offset[k, 1]
-        # Half the squared distance, less what is the same for all.
+        # Half the squared distance, without what all have in common.
         square = (c0 * c0 + c1 * c1 + c2 * c2 + c3 * c3 +
                   c4 * c4) * np.float32(0.5)
         for i in range(end):
@@ -140,7 +130,7 @@ def _choose(pixels, number, centres, candidates, home, offset, nearest,
             nearer = distance < nearest[i]
             nearest[i] = distance if nearer else nearest[i]
             choice[i] = k if nearer else choice[i]
-    # What is behind the last pixel belongs to none.
+    # Padding behind the last pixel belongs to none.
     for i in range(number, end):
         choice[i] = -1
 
@@ -184,7 +174,7 @@ def _move(sums, centres):
 
 @njit  # pragma: no cover
 def _write(cell, rows, columns, choice, home, labels):
-    """Bring the labels of a cell to their places in the image."""
+    """Write the labels of a cell to their places in the image."""
     r, c = divmod(cell, len(columns) - 1)
     left, width = columns[c], columns[c + 1] - columns[c]
     place = 0

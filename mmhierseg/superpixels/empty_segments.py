@@ -1,11 +1,11 @@
-"""Giving pixels to segments that lost all of theirs.
+"""Giving pixels back to segments that lost all of theirs.
 
-In even areas, which drawings have, the centres of two segments may come to
-lie in the same place. All pixels are as near to one as to the other, the
-first takes them, and the second is left with none.
+In areas of one colour, as in drawings, the centres of two segments may
+coincide. All pixels are then equally near to both, and the first segment takes
+them all.
 
-Legend: B images, H x W pixels, N = R x C cells of the grid that segments
-started from, cell n being that of segment n.
+Legend: B images, H x W pixels, N = R x C cells of the starting grid, cell n
+being that of segment n.
 """
 
 from functools import lru_cache
@@ -14,20 +14,18 @@ import torch
 from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, use_compiled
-from mmhierseg.superpixels.empty_segments_numba import (
-    fill_empty_segments as compiled_fill_empty_segments,
-)
 
+from . import empty_segments_numba
+from .base import must_synchronize
 from .grid import cell_of_pixel, cell_starts
-from .waiting import has_to_wait
 
 
 def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     """Give empty segments a part of their cell.
 
-    It is what one other segment, that with most pixels there, has of the
-    cell. No segment is emptied by that: if all its pixels went to others, the
-    first stays.
+    An empty segment takes all pixels of its cell that belong to the segment
+    with most pixels there. A segment that would lose all its pixels keeps the
+    first.
 
     Args:
         labels (Tensor): (B, H, W) int64. A pixel's segment is that of its own
@@ -36,9 +34,9 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
         columns (int): C, at most W.
 
     Returns:
-        Tensor: (B, H, W) int64. All N segments are in use if cells have nine
-        pixels at least: no more than eight others share them, so the largest
-        has two.
+        Tensor: (B, H, W) int64. All N segments are in use if cells have at
+        least nine pixels: at most eight segments share an empty one's cell, so
+        the largest has two pixels there.
 
     Example:
         >>> labels = torch.zeros(1, 3, 6, dtype=torch.int64)
@@ -46,12 +44,19 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
         tensor([0, 0, 0, 1, 1, 1])
     """
     if use_compiled(labels):
-        return _compiled(labels, rows, columns)
+        labels = labels.clone(memory_format=torch.contiguous_format)
+        images = labels.numpy()
+        starts = [cell_starts(length, cells).numpy()
+                  for length, cells in zip(images.shape[1:], (rows, columns))]
+        for_each_image(
+            lambda i: empty_segments_numba.fill_empty_segments(
+                images[i], *starts), len(images))
+        return labels
     number, (height, width) = rows * columns, labels.shape[1:]
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     segment = (labels + number * image).flatten()
-    if not has_to_wait(labels):
-        # Looking costs little there, and most images have none.
+    if not must_synchronize(labels):
+        # A cheap check; most images have no empty segment.
         used = torch.zeros(len(labels) * number, dtype=torch.bool)
         if used.index_fill_(0, segment, True).all():
             return labels
@@ -62,14 +67,14 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     pixel = (sizes[cell] == 0).nonzero().squeeze(1)
     cell, segment = cell[pixel], segment[pixel]
 
-    # Which of the nine around its cell a segment is.
+    # Position of a segment among the nine cells around a cell.
     right = segment % columns - cell % columns + 1
     down = (segment - cell - right + 1).div(
         columns, rounding_mode='floor') + 1
     around = 3 * down + right
     shares = sizes.new_zeros(len(sizes) * 9).scatter_add_(
         0, cell * 9 + around, torch.ones_like(cell))
-    # Of equal ones the first; argmax would do, but promises nothing.
+    # The first of equal ones, which argmax does not guarantee.
     shares = shares.view(-1, 9) * 9 + torch.arange(
         8, -1, -1, device=labels.device)
     taken = 8 - shares.amax(1)[cell] % 9 == around
@@ -89,17 +94,3 @@ def _number_cells(height: int, width: int, rows: int, columns: int,
     """(H, W) int64, cell of each pixel."""
     row = cell_of_pixel(height, rows)[:, None]
     return (row * columns + cell_of_pixel(width, columns)).to(device)
-
-
-def _compiled(labels: Tensor, rows: int, columns: int) -> Tensor:
-    """What the twin makes of each image."""
-    labels = labels.clone(memory_format=torch.contiguous_format)
-    images = labels.numpy()
-    starts = [
-        cell_starts(length, cells).numpy()
-        for length, cells in zip(labels.shape[1:], (rows, columns))
-    ]
-    for_each_image(
-        lambda i: compiled_fill_empty_segments(images[i], *starts),
-        len(images))
-    return labels

@@ -1,4 +1,4 @@
-"""Twin of what :mod:`mmhierseg.superpixels.empty_segments` does.
+"""Numba kernel of :func:`.empty_segments.fill_empty_segments`.
 
 Legend: N = R x C cells.
 """
@@ -7,17 +7,12 @@ import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-__all__ = ['fill_empty_segments']
-
 
 @njit  # pragma: no cover
 def fill_empty_segments(labels, rows, columns):
-    """Give empty segments of an image a part of their cell.
+    """Give empty segments of an image (H, W) part of their cell, in place.
 
-    Args:
-        labels (np.ndarray): (H, W) int64, changed in place.
-        rows (np.ndarray): (R + 1,) int64, first row of each cell, and H.
-        columns (np.ndarray): (C + 1,) int64.
+    Takes the first row of each cell and H, (R + 1,), and likewise columns.
     """
     height, width = labels.shape
     number = (len(rows) - 1) * (len(columns) - 1)
@@ -47,7 +42,7 @@ def fill_empty_segments(labels, rows, columns):
 
 @njit  # pragma: no cover
 def _find_giver(labels, cell, rows, columns, losses, first):
-    """Find the segment with most pixels in a cell, and note what it loses."""
+    """Find the segment with most pixels in a cell; record what it loses."""
     width, num_columns = labels.shape[1], len(columns) - 1
     r, c = divmod(cell, num_columns)
     shares = np.zeros(9, np.int64)

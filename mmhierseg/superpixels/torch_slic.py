@@ -21,7 +21,7 @@ from .empty_segments import fill_empty_segments
 from .grid import grid_shape
 
 #: Pixels that an accelerator processes at once; each takes about 150 bytes,
-#: and each segment 8 KiB for its histogram and shares. The CPU takes one image
+#: and each segment 4 KiB for its histogram and shares. The CPU takes one image
 #: at a time, which stays in the cache.
 _PIXELS_PER_CHUNK = 2**22
 
