@@ -68,12 +68,7 @@ class BaseSuperpixels(metaclass=ABCMeta):
     def segments_for(self, height: int, width: int) -> int:
         """Number of segments requested for an image of this size.
 
-        Args:
-            height (int): Height of the image in pixels.
-            width (int): Width of the image in pixels.
-
-        Returns:
-            int: At least 1 and at most one per pixel.
+        It is at least 1 and at most one per pixel.
         """
         if self.num_segments is not None:
             wanted = self.num_segments

@@ -30,7 +30,6 @@ histogram.
 """
 
 from functools import cache
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -63,30 +62,14 @@ _MAX_SIDE = 8
 _LEAST_PIXELS = 16
 
 
-class _Tables(NamedTuple):
-    """Constants of :func:`_choose`; see :func:`_make_tables`."""
-
-    weights: Tensor  # (6, 14) float32
-    offsets: Tensor  # (6, 1) float32
-    movable: Tensor  # (256,) bool, by the bits of blocks of the same segment
-    order: Tensor  # (5, 1) float32, 0 to 4
-
-
 def largest_block(size: tuple[int, int], grid: tuple[int, int],
                   num_passes: int) -> int:
-    """Side of the blocks that move first.
+    """Side of the blocks that move first, for images of H x W pixels.
 
-    Args:
-        size (tuple[int, int]): H, W, in pixels.
-        grid (tuple[int, int]): Rows, at most H, and columns, at most W, of
-            the starting grid of the segments.
-        num_passes (int): As in :func:`refine_borders`.
-
-    Returns:
-        int: A power of two, at most a quarter of the side of a cell of the
-        grid, but 1 in thin cells. 0 if borders are not refined, because cells
-        have fewer than 16 pixels, or segments could have more than can be
-        counted.
+    A power of two, at most a quarter of the side of a cell of the starting
+    grid (rows, columns), but 1 in thin cells. 0 if borders are not refined,
+    because cells have fewer than 16 pixels, or segments could have more than
+    can be counted.
 
     Example:
         >>> largest_block((32, 48), (2, 3), 1)
@@ -199,10 +182,8 @@ def _count(segments: Tensor, bins: Tensor, places: Places,
            outside: int) -> Tensor:
     """Histograms of all segments, (S * K,) float32, zero outside."""
     counts = torch.zeros(outside + _NUM_BINS, device=segments.device)
-    index = (segments.index_select(0, places.inside) +
-             bins.index_select(1, places.block))
-    return counts.scatter_add_(0, index.view(-1),
-                               counts.new_ones(index.numel()))
+    return _add(counts, segments.index_select(0, places.inside),
+                bins.index_select(1, places.block), 1.)
 
 
 def _recount(counts: Tensor, before: Tensor, segments: Tensor, bins: Tensor,
@@ -212,10 +193,15 @@ def _recount(counts: Tensor, before: Tensor, segments: Tensor, bins: Tensor,
                         for x in (before, segments))
     moved = (before != segments).nonzero().view(-1)
     moved_bins = bins.index_select(1, places.block.index_select(0, moved))
-    for some, change in ((before, -1.), (segments, 1.)):
-        index = some.index_select(0, moved) + moved_bins
-        counts.scatter_add_(0, index.view(-1),
-                            counts.new_full((index.numel(), ), change))
+    _add(counts, before.index_select(0, moved), moved_bins, -1.)
+    _add(counts, segments.index_select(0, moved), moved_bins, 1.)
+
+
+def _add(counts: Tensor, segments: Tensor, bins: Tensor,
+         number: float) -> Tensor:
+    """Add a number to the counts of n segments, (n,), in bins (F, n)."""
+    index = (segments + bins).view(-1)
+    return counts.scatter_add_(0, index, counts.new_full(index.shape, number))
 
 
 def _share(counts: Tensor) -> Tensor:
@@ -256,8 +242,8 @@ def _choose(around: Tensor, bins: Tensor, shares: Tensor,
     Takes the segments around the blocks, (9, n) as in ``AROUND``, their bins,
     (F, n), and the blocks that may move, (n,) bool or None for all.
     """
-    tables, own = _make_tables(shares.device), around[8]
-    choice = around[4:]
+    weights, offsets, movable, order = _make_tables(shares.device)
+    own, choice = around[8], around[4:]
     # Comparing into floats saves a conversion: all neighbours with the own
     # segment, then the four candidates with each other.
     equal = shares.new_empty((14, len(own)))
@@ -267,13 +253,13 @@ def _choose(around: Tensor, bins: Tensor, shares: Tensor,
     torch.eq(choice[2], choice[3], out=equal[13])
     # Row 0: bits of the neighbours in the own segment. Rows 1 to 5: weights of
     # the candidates by their numbers of neighbours.
-    sums = torch.addmm(tables.offsets, tables.weights, equal)
-    movable = tables.movable.index_select(0, sums[0].int())
+    sums = torch.addmm(offsets, weights, equal)
+    movable = movable.index_select(0, sums[0].int())
     if border is not None:
         movable &= border
     score = _take(shares, choice[:, None] + bins).sum(1)
     # The last of equal ones, so the own segment if it is among them.
-    score = torch.addcmul(tables.order, score, sums[1:])
+    score = torch.addcmul(order, score, sums[1:])
     best = score.amax(0, keepdim=True).long().bitwise_and_(7)
     return torch.where(movable, choice.gather(0, best)[0], own)
 
@@ -284,7 +270,8 @@ def _take(values: Tensor, index: Tensor) -> Tensor:
 
 
 @cache
-def _make_tables(device: torch.device) -> _Tables:
+def _make_tables(device: torch.device) -> tuple[Tensor, ...]:
+    """Constants of :func:`_choose`: (6, 14), (6, 1), (256,) and (5, 1)."""
     weights, offsets = torch.zeros(6, 14), torch.zeros(6, 1)
     weights[0, :8] = 2.**torch.arange(8)
     # Each candidate counts itself and its equals.
@@ -297,4 +284,4 @@ def _make_tables(device: torch.device) -> _Tables:
     weights[1:] *= 8
     offsets *= 8
     tensors = (weights, offsets, movable_blocks(), torch.arange(5.)[:, None])
-    return _Tables(*(x.to(device) for x in tensors))
+    return tuple(x.to(device) for x in tensors)

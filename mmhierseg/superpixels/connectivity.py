@@ -34,7 +34,7 @@ class _Runs(NamedTuple):
 
 
 def enforce_connectivity(labels: Tensor,
-                         num_labels: int | None = None,
+                         num_labels: int,
                          most_pixels: int | None = None) -> Tensor:
     """Reduce each segment to its largest connected part.
 
@@ -43,8 +43,7 @@ def enforce_connectivity(labels: Tensor,
 
     Args:
         labels (Tensor): (B, H, W) int64, not negative.
-        num_labels (int, optional): Number above all labels, if known; avoids
-            synchronising with a GPU. Defaults to None.
+        num_labels (int): Number above all labels.
         most_pixels (int, optional): Upper bound on the pixels of a segment, if
             known; saves work on a GPU. Defaults to None.
 
@@ -53,14 +52,11 @@ def enforce_connectivity(labels: Tensor,
         is connected.
 
     Example:
-        >>> enforce_connectivity(torch.tensor([[[0, 0, 1, 0], [0, 1, 1, 1]]]))
+        >>> labels = torch.tensor([[[0, 0, 1, 0], [0, 1, 1, 1]]])
+        >>> enforce_connectivity(labels, 2)
         tensor([[[0, 0, 1, 1],
                  [0, 1, 1, 1]]])
     """
-    if labels.numel() == 0:
-        return labels
-    if num_labels is None:
-        num_labels = int(labels.max()) + 1
     if use_compiled(labels):
         result = torch.empty(labels.shape, dtype=torch.int64)
         images, found = labels.flatten(1).numpy(), result.numpy()
@@ -176,8 +172,7 @@ def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
     farthest = height + width
     ring = torch.zeros(labels.shape, dtype=torch.int32, device=labels.device)
     ring.view(-1).index_fill_(0, left, farthest)
-    for dim in (1, 2):
-        ring = _spread(ring, dim)
+    ring = _spread(_spread(ring).transpose(1, 2)).transpose(1, 2)
     around = F.pad(ring, (1, 1, 1, 1), value=farthest)
     pixel = torch.arange(labels.numel(), device=labels.device)
     pixel = pixel.view_as(labels)
@@ -195,12 +190,9 @@ def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
     return labels.flatten()[target].view_as(labels)
 
 
-def _spread(ring: Tensor, dim: int) -> Tensor:
-    """Smallest sum of a pixel's ring and the distance to it along an axis."""
-    shape = [1, 1, 1]
-    shape[dim] = ring.size(dim)
-    place = torch.arange(
-        ring.size(dim), dtype=ring.dtype, device=ring.device).view(shape)
-    before = (ring - place).cummin(dim).values + place
-    behind = (ring + place).flip(dim).cummin(dim).values.flip(dim) - place
+def _spread(ring: Tensor) -> Tensor:
+    """Smallest sum of a pixel's ring and the distance to it in its row."""
+    place = torch.arange(ring.size(2), dtype=ring.dtype, device=ring.device)
+    before = (ring - place).cummin(2).values + place
+    behind = (ring + place).flip(2).cummin(2).values.flip(2) - place
     return before.minimum(behind)

@@ -86,22 +86,17 @@ def _keep_largest(labels, num_labels, starts, root, result):
         if root[run] == run and (largest[label] < 0 or
                                  sizes[run] > sizes[largest[label]]):
             largest[label] = run
-    number = 0
+    left, number = np.empty(labels.size, np.int32), 0
     for run in range(len(root)):
         label = labels[starts[run]]
-        if largest[label] != root[run]:
-            label = -1
-            number += starts[run + 1] - starts[run]
+        if largest[label] == root[run]:
+            result[starts[run]:starts[run + 1]] = label
+            continue
         for pixel in range(starts[run], starts[run + 1]):
-            result[pixel] = label
-    left = np.empty(number, np.int32)
-    number = 0
-    for run in range(len(root)):
-        if result[starts[run]] < 0:
-            for pixel in range(starts[run], starts[run + 1]):
-                left[number] = pixel
-                number += 1
-    return left
+            result[pixel] = -1
+            left[number] = pixel
+            number += 1
+    return left[:number]
 
 
 @njit  # pragma: no cover

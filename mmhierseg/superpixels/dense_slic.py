@@ -109,7 +109,9 @@ def dense_slic(lab: Tensor, grid: tuple[int, int], compactness: float,
     cells = _make_cells(size, grid, compactness, lab.device)
     pixels = _gather_pixels(lab.detach(), cells)
     with torch.autocast(lab.device.type, enabled=False):
-        centres = _means(_total(pixels).to(pixels.dtype), 0.)
+        sums = sum(some.sum(-1).long()
+                   for some in pixels.split(_PIXELS_PER_SUM, dim=2))
+        centres = _means(sums.to(pixels.dtype), 0.)
         for _ in range(num_iterations - 1):
             sums = _add_up(pixels, centres, cells)
             centres = _means(sums.to(pixels.dtype), centres)
@@ -226,12 +228,6 @@ def _scatter_pixels(labels: Tensor, cells: _Cells) -> Tensor:
     return rows[:, cells.cell_row][:, :, cells.cell_column]
 
 
-def _total(pixels: Tensor) -> Tensor:
-    """Sums over the pixels of each cell, (B * N, 6) int64."""
-    return sum(
-        some.sum(-1).long() for some in pixels.split(_PIXELS_PER_SUM, dim=2))
-
-
 def _means(sums: Tensor, default: Tensor) -> Tensor:
     """Centres from sums (..., 6); those without pixels stay in place."""
     total, count = sums.split((5, 1), dim=-1)
@@ -240,18 +236,13 @@ def _means(sums: Tensor, default: Tensor) -> Tensor:
 
 def _add_up(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
     """Sums over the pixels nearest to each centre, (B * N, 6) int64."""
-    sums = None
+    sums = torch.zeros((len(pixels), 9, 6), dtype=torch.int64,
+                       device=pixels.device)
     for tile, some, scores in _compare(pixels, centres, cells):
         choice = _first_largest(scores)[:, None].to(scores.dtype)
         # Directly as floats: via bool takes ten times as long.
         torch.eq(choice, cells.number, out=scores)
-        found = (scores @ some.transpose(1, 2)).long()
-        if len(found) == len(pixels) and some.size(2) == pixels.size(2):
-            sums = found
-            break
-        if sums is None:
-            sums = found.new_zeros((len(pixels), 9, 6))
-        sums[tile[0]].add_(found)
+        sums[tile[0]].add_((scores @ some.transpose(1, 2)).long())
     sums = sums.view(-1, len(cells.offset), 9, 6)
     # Relative to the middle of the candidate's cell rather than this one's.
     sums = torch.addcmul(sums, sums[..., 5:], cells.change)

@@ -8,16 +8,14 @@ Legend: B images, H x W pixels, N = R x C cells of the starting grid, cell n
 being that of segment n.
 """
 
-from functools import lru_cache
-
+import numpy as np
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
-from . import empty_segments_numba
 from .base import must_synchronize
-from .grid import cell_of_pixel, cell_starts
+from .grid import cell_map, cell_starts
 
 
 def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
@@ -49,8 +47,8 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
         starts = [cell_starts(length, cells).numpy()
                   for length, cells in zip(images.shape[1:], (rows, columns))]
         for_each_image(
-            lambda i: empty_segments_numba.fill_empty_segments(
-                images[i], *starts), len(images))
+            lambda i: _fill_empty_segments_kernel(images[i], *starts),
+            len(images))
         return labels
     number, (height, width) = rows * columns, labels.shape[1:]
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
@@ -62,7 +60,7 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
             return labels
     sizes = segment.new_zeros(len(labels) * number).scatter_add_(
         0, segment, torch.ones_like(segment))
-    cell = _number_cells(height, width, rows, columns, labels.device)
+    cell = cell_map(height, width, rows, columns, labels.device)
     cell = (cell + number * image).flatten()
     pixel = (sizes[cell] == 0).nonzero().squeeze(1)
     cell, segment = cell[pixel], segment[pixel]
@@ -88,9 +86,53 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     return result.view_as(labels)
 
 
-@lru_cache(maxsize=16)
-def _number_cells(height: int, width: int, rows: int, columns: int,
-                  device: torch.device) -> Tensor:
-    """(H, W) int64, cell of each pixel."""
-    row = cell_of_pixel(height, rows)[:, None]
-    return (row * columns + cell_of_pixel(width, columns)).to(device)
+@njit  # pragma: no cover
+def _fill_empty_segments_kernel(labels, rows, columns):
+    """Give empty segments of an image (H, W) part of their cell, in place.
+
+    Takes the first row of each cell and H, (R + 1,), and likewise columns.
+    """
+    height, width = labels.shape
+    number = (len(rows) - 1) * (len(columns) - 1)
+    sizes = np.zeros(number, np.int64)
+    for label in labels.ravel():
+        sizes[label] += 1
+    if sizes.all():
+        return
+    giver = np.full(number, -1, np.int64)
+    losses = np.zeros(number, np.int64)
+    first = np.full(number, labels.size, np.int64)
+    for cell in range(number):
+        if sizes[cell] == 0:
+            giver[cell] = _find_giver(labels, cell, rows, columns, losses,
+                                      first)
+    for cell in range(number):
+        if sizes[cell] > 0:
+            continue
+        other = giver[cell]
+        r, c = divmod(cell, len(columns) - 1)
+        for y in range(rows[r], rows[r + 1]):
+            for x in range(columns[c], columns[c + 1]):
+                if labels[y, x] == other and (losses[other] < sizes[other] or
+                                              y * width + x != first[other]):
+                    labels[y, x] = cell
+
+
+@njit  # pragma: no cover
+def _find_giver(labels, cell, rows, columns, losses, first):
+    """Find the segment with most pixels in a cell; record what it loses."""
+    width, num_columns = labels.shape[1], len(columns) - 1
+    r, c = divmod(cell, num_columns)
+    shares = np.zeros(9, np.int64)
+    starts = np.full(9, labels.size, np.int64)
+    for y in range(rows[r], rows[r + 1]):
+        for x in range(columns[c], columns[c + 1]):
+            row, column = divmod(labels[y, x], num_columns)
+            k = 3 * (row - r + 1) + column - c + 1
+            shares[k] += 1
+            starts[k] = min(starts[k], y * width + x)
+    k = np.argmax(shares)
+    other = cell + (k // 3 - 1) * num_columns + k % 3 - 1
+    losses[other] += shares[k]
+    first[other] = min(first[other], starts[k])
+    return other

@@ -4,6 +4,8 @@ The grid is also the starting point of
 :mod:`mmhierseg.superpixels.dense_slic`.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -15,16 +17,8 @@ from .base import BaseSuperpixels
 def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
     """Rows and columns of a grid of roughly square cells.
 
-    Args:
-        height (int): Height of the image in pixels.
-        width (int): Width of the image in pixels.
-        num_cells (int): Requested number of cells, from 1 to
-            ``height * width``.
-
-    Returns:
-        tuple[int, int]: Rows, at most ``height``, and columns, at most
-        ``width``; their product is as close to ``num_cells`` as
-        roughly square cells allow.
+    There are at most ``height`` rows and ``width`` columns; their product is
+    as close to ``num_cells`` as roughly square cells allow.
 
     Example:
         >>> grid_shape(224, 224, 196), grid_shape(1000, 3, 11)
@@ -61,6 +55,14 @@ def cell_of_pixel(length: int, num_cells: int) -> Tensor:
         cell_starts(length, num_cells).diff())
 
 
+@lru_cache(maxsize=16)
+def cell_map(height: int, width: int, rows: int, columns: int,
+             device: torch.device) -> Tensor:
+    """Cell of each pixel of an image, (H, W) int64; not to be changed."""
+    row = cell_of_pixel(height, rows)[:, None]
+    return (row * columns + cell_of_pixel(width, columns)).to(device)
+
+
 @SUPERPIXELS.register_module()
 class Grid(BaseSuperpixels):
     """Roughly square rectangles that ignore the content of the image.
@@ -77,8 +79,6 @@ class Grid(BaseSuperpixels):
 
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
         batch_size, _, height, width = images.shape
-        rows, columns = grid_shape(height, width, num_segments)
-        labels = (
-            cell_of_pixel(height, rows)[:, None] * columns +
-            cell_of_pixel(width, columns))
-        return labels.to(images.device).expand(batch_size, -1, -1)
+        grid = grid_shape(height, width, num_segments)
+        labels = cell_map(height, width, *grid, images.device)
+        return labels.repeat(batch_size, 1, 1)

@@ -13,7 +13,6 @@ OpenCV 5.0).
 """
 
 import math
-from importlib import metadata
 
 import numpy as np
 import torch
@@ -157,16 +156,5 @@ def require_opencv_contrib() -> None:
             f'{message}, but the installed cv2 {cv2.__version__} has no '
             '`cv2.ximgproc.createSuperpixelSEEDS`. Install the contrib build '
             'over it: pip install --force-reinstall --no-deps '
-            f'opencv-contrib-python-headless=={_opencv_version()}. '
+            f'"opencv-contrib-python-headless=={cv2.__version__}.*". '
             'Alternatively, use `TorchSLIC` or `SLIC`')
-
-
-def _opencv_version() -> str:
-    """Version of the installed distribution, for pip."""
-    import cv2
-    for name in ('opencv-python', 'opencv-python-headless'):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return cv2.__version__
