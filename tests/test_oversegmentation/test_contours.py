@@ -132,7 +132,7 @@ def test_model_of_structured_edges(tmp_path):
                     FOREST.replace('numberOfTrees: 1', 'numberOfTrees: 0')):
         path.write_text(content)
         with pytest.raises(ValueError,
-                           match=re.escape(f"'{path}' is no model of")):
+                           match=re.escape(f"'{path}' is not a model of")):
             load_structured_edges(str(path))
 
 
