@@ -96,17 +96,17 @@ class UltrametricContourMap:
             its neighbour to the right or below become one region, the larger
             of the two; 0 inside the finest regions.
         """
-        from scipy.sparse import csr_array
-        labels, number = self._graph.labels, self.num_regions
-        table = csr_array((np.float32(self._arc_heights), self._graph.arcs.T),
-                          (number, number))
-        table = table + table.T
+        labels, number = self._graph.labels.astype(np.int64), self.num_regions
+        keys = self._graph.arcs @ (number, 1)
+        arc_heights = np.append(self._arc_heights, 0).astype(np.float32)
         result = np.zeros(labels.shape, dtype=np.float32)
         for here, there in ((np.s_[:-1], np.s_[1:]),
                             (np.s_[:, :-1], np.s_[:, 1:])):
-            heights = table[labels[here].ravel(), labels[there].ravel()]
-            np.maximum(result[here], heights.reshape(labels[here].shape),
-                       out=result[here])
+            low = np.minimum(labels[here], labels[there])
+            high = np.maximum(labels[here], labels[there])
+            arc = np.searchsorted(keys, low * number + high)
+            heights = np.where(low == high, 0, arc_heights[arc])
+            result[here] = np.maximum(result[here], heights)
         return result
 
 
