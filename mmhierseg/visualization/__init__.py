@@ -1,4 +1,4 @@
-"""Pictures of segments and hierarchies, as functions on NumPy arrays."""
+"""Figures of segments and hierarchies, as functions on NumPy arrays."""
 
 from .figure import draw_nested_boundaries, hierarchy_figure, level_titles
 from .prediction_figure import prediction_figure
