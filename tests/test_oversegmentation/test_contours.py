@@ -19,7 +19,7 @@ def halves(angle, size=(121, 163), colors=((200, 60, 30), (30, 60, 200))):
     """An image of two halves; the border runs in a direction."""
     y, x = np.mgrid[:size[0], :size[1]]
     y, x = y - size[0] // 2, x - size[1] // 2
-    # No pixel is on the border, where rounding would decide.
+    # No pixel lies on the border, which would depend on rounding.
     side = x * math.sin(angle) - y * math.cos(angle) > 0.25
     return np.where(side[..., None], *colors).astype(np.uint8)
 
@@ -54,7 +54,7 @@ def test_strength_is_that_of_the_colour_difference():
 
 
 def test_colour_of_one_lightness_counts():
-    """Red and green may be equally light, and are not alike."""
+    """Equally light red and green differ."""
     image = halves(math.pi / 2, colors=((200, 60, 60), (20, 128, 20)))
     assert gradient_contours(image).strength.max() > 0.7
 

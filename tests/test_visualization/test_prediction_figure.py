@@ -9,7 +9,7 @@ from mmhierseg.visualization import (
     prediction_figure,
     sample_figure,
 )
-from mmhierseg.visualization.canvas import Panel, draw_grid, draw_key
+from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
 
 PALETTE = [(0, 0, 0), (200, 0, 0), (0, 0, 200)]
 
@@ -139,7 +139,7 @@ def test_sample_of_a_classifier():
 def test_key_shows_colours_in_order():
     entries = [('short', (255, 0, 0)), ('a name that is too long ' * 9,
                                         (0, 255, 0))]
-    key = draw_key(entries, (60, 90), font_size=10)
+    key = draw_legend(entries, (60, 90), font_size=10)
     assert key.shape == (60, 90, 3)
     rows = [np.nonzero((key == color).all(axis=2))[0].mean()
             for _, color in entries]
@@ -148,7 +148,7 @@ def test_key_shows_colours_in_order():
 
 def test_key_without_room_counts_the_rest():
     entries = [(str(i), (i, 0, 0)) for i in range(100, 120)]
-    key = draw_key(entries, (60, 90), font_size=10)
+    key = draw_legend(entries, (60, 90), font_size=10)
     # Of four lines the last one says how many more there are.
     shown = [i for i in range(100, 120)
              if (key == (i, 0, 0)).all(axis=2).sum() > 50]
