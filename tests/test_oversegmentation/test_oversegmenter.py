@@ -41,12 +41,6 @@ def test_finds_known_regions(options, noise):
     assert achievable_segmentation_accuracy(labels, regions) > 0.98
 
 
-def test_turned_image_gives_turned_regions():
-    image, regions = known(noise=5)
-    labels = OverSegmenter(num_regions=4)(np.swapaxes(image, 0, 1))
-    assert achievable_segmentation_accuracy(labels.T, regions) > 0.98
-
-
 @pytest.mark.parametrize('size', [(1, 1), (1, 8), (8, 1), (2, 2), (40, 57)])
 def test_small_and_uniform_images(size):
     image = np.full((*size, 3), (13, 130, 220), dtype=np.uint8)

@@ -111,12 +111,6 @@ def test_textures_are_told_apart():
     assert purity(grid) < 0.92 and purity(found) > 0.99
 
 
-def test_one_colour_changes_nothing():
-    images = torch.full((1, 3, 24, 40), 77, dtype=torch.uint8)
-    labels = Grid(segment_size=8)(images)
-    assert refine_borders(labels, images, 15, 1, 3).equal(labels)
-
-
 @pytest.mark.parametrize('size, grid, num_passes, side', [
     ((100, 100), (100, 100), 1, 0), ((300, 500), (100, 100), 1, 0),
     ((100, 1600), (100, 100), 1, 1), ((400, 400), (100, 100), 1, 1),

@@ -84,16 +84,6 @@ def test_segments_follow_edges(photos):
             0.85, explained_variation(grid, image) + 0.05)
 
 
-def test_two_colours_are_told_apart():
-    # A slanted edge between two colours: no segment has pixels of both.
-    row, column = torch.meshgrid(
-        torch.arange(64), torch.arange(80), indexing='ij')
-    dark = (column + row // 3) < 45
-    images = torch.where(dark, 20., 230.).expand(1, 3, -1, -1)
-    labels = TorchSLIC(segment_size=16)(images)[0]
-    assert not set(labels[dark].tolist()) & set(labels[~dark].tolist())
-
-
 def test_connected(photos):
     counts = [
         label(image, connectivity=1, background=-1).max()

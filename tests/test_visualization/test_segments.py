@@ -55,10 +55,6 @@ class TestBoundaryMask:
     def test_all_negative_labels_mean_none(self):
         assert not boundary_mask(np.array([[-1, -2], [-3, -1]])).any()
 
-    def test_transposes(self, labels):
-        np.testing.assert_array_equal(
-            boundary_mask(labels.T, 2), boundary_mask(labels, 2).T)
-
     @pytest.mark.parametrize('shape', [(1, 1), (1, 5), (5, 1)])
     def test_smallest_maps(self, shape):
         assert not boundary_mask(np.zeros(shape, dtype=int), 3).any()
@@ -73,7 +69,9 @@ class TestDrawBoundaries:
 
     def test_changes_lines_only(self, image, labels):
         labels = np.where(labels < 0, 4, labels)
+        before = image.copy()
         drawn = draw_boundaries(image, labels, (1, 2, 3), outline=0)
+        np.testing.assert_array_equal(image, before)
         mask = boundary_mask(labels)
         assert (drawn[mask] == (1, 2, 3)).all()
         np.testing.assert_array_equal(drawn[~mask], image[~mask])
@@ -91,11 +89,6 @@ class TestDrawBoundaries:
         expected = (image[at].astype(int) + 128) / 2
         np.testing.assert_allclose(drawn[at], expected, atol=0.5)
 
-    def test_leaves_input_alone(self, image, labels):
-        before = image.copy()
-        draw_boundaries(image, labels)
-        np.testing.assert_array_equal(image, before)
-
 
 class TestMeanColors:
 
@@ -111,11 +104,6 @@ class TestMeanColors:
         np.testing.assert_array_equal(
             mean_colors(image[:, ::-1], labels[:, ::-1]),
             mean_colors(image, labels)[:, ::-1])
-
-    def test_constant_image_stays(self, labels):
-        image = np.full((*labels.shape, 3), 77, dtype=np.uint8)
-        painted = mean_colors(image, np.where(labels < 0, 4, labels))
-        np.testing.assert_array_equal(painted, image)
 
     def test_no_segment_at_all(self, image):
         painted = mean_colors(image, np.full(image.shape[:2], -1))
@@ -135,14 +123,14 @@ def test_count_segments(labels):
     (None, np.zeros((1, 4, 5), int), ValueError, r'\(H, W\), got \(1, 4, 5'),
     (None, np.zeros((5, 4), int), ValueError, 'as large as `image`'),
 ])
-def test_exceptions(draw, bad_image, bad_labels, error, message):
+def test_bad_input(draw, bad_image, bad_labels, error, message):
     image = np.zeros((4, 5, 3), np.uint8) if bad_image is None else bad_image
     labels = np.zeros((4, 5), int) if bad_labels is None else bad_labels
     with pytest.raises(error, match=message):
         draw(image, labels)
 
 
-def test_exceptions_of_the_lines(image, labels):
+def test_bad_lines(image, labels):
     with pytest.raises(ValueError, match='`width` must be at least 1, got 0'):
         boundary_mask(labels, 0)
     with pytest.raises(ValueError, match=r'`outline` must lie in \[0, 1\]'):
