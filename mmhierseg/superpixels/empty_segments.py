@@ -88,10 +88,7 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
 
 @njit  # pragma: no cover
 def _fill_empty_segments_kernel(labels, rows, columns):
-    """Give empty segments of an image (H, W) part of their cell, in place.
-
-    Takes the first row of each cell and H, (R + 1,), and likewise columns.
-    """
+    """The same for an image (H, W), in place; cells as by `cell_starts`."""
     height, width = labels.shape
     number = (len(rows) - 1) * (len(columns) - 1)
     sizes = np.zeros(number, np.int64)
@@ -120,7 +117,7 @@ def _fill_empty_segments_kernel(labels, rows, columns):
 
 @njit  # pragma: no cover
 def _find_giver(labels, cell, rows, columns, losses, first):
-    """Find the segment with most pixels in a cell; record what it loses."""
+    """Segment with most pixels in a cell; records what it loses."""
     width, num_columns = labels.shape[1], len(columns) - 1
     r, c = divmod(cell, num_columns)
     shares = np.zeros(9, np.int64)

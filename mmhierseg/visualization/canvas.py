@@ -38,19 +38,10 @@ class Panel(NamedTuple):
 def draw_grid(rows: Sequence[Sequence[Panel]],
               header: str = '',
               font_size: int = 15) -> np.ndarray:
-    """Draw rows of panels under one header.
+    """Draw rows of panels, which may differ in length, under one header.
 
     Columns are as wide as the pictures or the widest text, so that titles do
     not overlap.
-
-    Args:
-        rows (Sequence[Sequence[Panel]]): Rows of panels, all pictures of one
-            size; rows may differ in length.
-        header (str): Written once at the top. Defaults to ''.
-        font_size (int): Height of the titles in pixels. Defaults to 15.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
 
     Raises:
         ValueError: If there is no panel, or pictures differ in size.
@@ -86,17 +77,9 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
 def draw_legend(entries: Sequence[tuple[str, tuple[int, ...]]],
                 size: tuple[int, int],
                 font_size: int = 15) -> np.ndarray:
-    """Draw a colour legend as a picture.
+    """Draw names and their colours as a picture of (height, width).
 
-    Args:
-        entries (Sequence[tuple[str, tuple[int, ...]]]): Names and colours,
-            RGB in 0..255, the most important first.
-        size (tuple[int, int]): Height and width of the picture. Long names are
-            truncated; the last line counts the entries that do not fit.
-        font_size (int): Height of the letters in pixels. Defaults to 15.
-
-    Returns:
-        np.ndarray: (height, width, 3) uint8, RGB.
+    Long names are truncated; the last line counts the entries that do not fit.
     """
     height, width = size
     line = font_size + font_size // 2

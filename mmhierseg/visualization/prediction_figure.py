@@ -10,6 +10,7 @@ Legend: H x W pixels; the image is RGB in 0..255, (H, W, 3) uint8; maps are
 from collections.abc import Sequence
 
 import numpy as np
+from mmengine.structures import BaseDataElement
 
 from .canvas import Panel, draw_grid, draw_legend
 from .figure import (
@@ -23,7 +24,7 @@ from .figure import (
 )
 from .segments import check_image_and_map, distinct_colors
 
-__all__ = ['prediction_figure']
+__all__ = ['map_shape', 'prediction_figure', 'sample_figure']
 
 # Opacity of the class colours over the image.
 _OPACITY = 0.65
@@ -95,6 +96,62 @@ def prediction_figure(image: np.ndarray,
     return draw_grid(rows, header, font_size)
 
 
+def sample_figure(image: np.ndarray,
+                  sample: BaseDataElement,
+                  meta: dict | None = None,
+                  name: str = '',
+                  panel_size: int = 320) -> np.ndarray:
+    """Figure of a data sample of a segmentor or of a classifier.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, RGB, of the size of the
+            predictions.
+        sample (BaseDataElement): With any of ``pred_hierarchy``,
+            ``gt_sem_seg``, ``pred_sem_seg``, ``gt_label``, ``pred_label`` and
+            ``pred_score``. Ground truth of another size, as a pipeline may
+            leave it, is resized to the image.
+        meta (dict, optional): Meta information of the dataset: ``classes``
+            and ``palette``. Defaults to None.
+        name (str): Name of the image. Defaults to ''.
+        panel_size (int): Longer side of each picture in pixels.
+            Defaults to 320.
+
+    Returns:
+        np.ndarray: (H', W', 3) uint8, RGB.
+
+    Raises:
+        ValueError: If predictions are not of the size of the image.
+    """
+    meta = meta or {}
+    maps = {
+        field: sample.get(field).data.cpu().long().numpy()
+        for field in ('pred_hierarchy', 'gt_sem_seg', 'pred_sem_seg')
+        if field in sample
+    }
+    target, prediction = (
+        maps[field][0] if field in maps else None
+        for field in ('gt_sem_seg', 'pred_sem_seg'))
+    if target is not None:
+        target = resize_nearest(target, image.shape)
+    return prediction_figure(
+        image,
+        maps.get('pred_hierarchy', ()),
+        target,
+        prediction,
+        meta.get('classes'),
+        meta.get('palette'),
+        header='   '.join([name, *_labels(sample, meta.get('classes') or ())]),
+        panel_size=panel_size)
+
+
+def map_shape(sample: BaseDataElement) -> tuple[int, int] | None:
+    """Height and width of a sample's maps of predictions, None without any."""
+    for field in ('pred_sem_seg', 'pred_hierarchy'):
+        if field in sample:
+            return tuple(sample.get(field).data.shape[-2:])
+    return None
+
+
 def _class_colors(maps: Sequence[np.ndarray],
                   palette: Sequence[Sequence[int]] | None,
                   ignore_index: int) -> np.ndarray:
@@ -141,3 +198,18 @@ def _accuracy(ignore_index: int,
         return ''
     right = (prediction == target)[target != ignore_index].mean()
     return f'{100 * right:.1f} % right'
+
+
+def _labels(sample: BaseDataElement, classes: Sequence[str]) -> list[str]:
+    """True and predicted class of the image."""
+    parts = []
+    for field, title in (('gt_label', 'truth'), ('pred_label', 'predicted')):
+        if field not in sample:
+            continue
+        names = ', '.join(
+            str(classes[i]) if i < len(classes) else f'class {i}'
+            for i in sample.get(field).flatten().tolist())
+        if field == 'pred_label' and 'pred_score' in sample:
+            names += f' ({100 * float(sample.pred_score.max()):.0f} %)'
+        parts.append(f'{title}: {names}')
+    return parts
