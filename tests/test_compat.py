@@ -70,38 +70,24 @@ def test_torchvision_can_be_imported(first):
         """) == ['done']
 
 
-@pytest.fixture
-def installed(monkeypatch):
-    """Pretend which distribution and which module of mmseg there are."""
-
-    def pretend(distribution, module):
-
-        def version(name):
-            if not distribution:
-                raise importlib.metadata.PackageNotFoundError(name)
-            return '1.2.2'
-
-        monkeypatch.setattr(importlib.metadata, 'version', version)
-        monkeypatch.setattr(importlib.util, 'find_spec',
-                            lambda name: object() if module else None)
-
-    return pretend
-
-
 @pytest.mark.parametrize('distribution, module, expected', [
     (True, True, 'mmsegmentation'),
     (False, True, 'mmseg'),
     (False, False, 'mmsegmentation'),
 ])
-def test_name_of_mmsegmentation(installed, distribution, module, expected):
-    installed(distribution, module)
-    utils = SimpleNamespace(MODULE2PACKAGE={'mmseg': 'mmsegmentation'})
+def test_name_of_mmsegmentation(monkeypatch, distribution, module, expected):
+
+    def version(name):
+        if not distribution:
+            raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, 'version', version)
+    monkeypatch.setattr(importlib.util, 'find_spec',
+                        lambda name: object() if module else None)
+    table = {'mmseg': 'mmsegmentation'}
     for _ in range(2):
-        _compat.register_config_packages(utils)
-        assert utils.MODULE2PACKAGE == {
-            'mmseg': expected,
-            'mmhierseg': 'mmhierseg'
-        }
+        _compat.register_config_packages(SimpleNamespace(MODULE2PACKAGE=table))
+        assert table == {'mmseg': expected, 'mmhierseg': 'mmhierseg'}
 
 
 def test_order_of_imports_does_not_matter():

@@ -7,7 +7,6 @@ import pytest
 from helpers.contours import FOREST
 
 from mmhierseg.oversegmentation import (
-    ContourMap,
     gradient_contours,
     load_structured_edges,
     ridge_directions,
@@ -85,25 +84,8 @@ def test_ridge_directions(degrees):
     assert found.min() >= 0 and found.max() < math.pi
 
 
-class Detector:
-    """In place of OpenCV's, whose model is not at hand."""
-
-    def detectEdges(self, image):  # noqa: N802
-        assert image.dtype == np.float32 and image.max() <= 1
-        return image[..., 0] * 1.5
-
-
-def test_structured_edges():
-    image = np.zeros((20, 30, 3), dtype=np.uint8)
-    image[:, 15, 0] = 255
-    contours = structured_edges(image, Detector())
-    assert isinstance(contours, ContourMap)
-    assert contours.strength.max() == 1
-    np.testing.assert_allclose(contours.direction[5:15, 15], math.pi / 2)
-
-
 def test_opencvs_detector(tmp_path):
-    """OpenCV's own code, with the smallest of models."""
+    """OpenCV's own code, with a minimal model."""
     path = tmp_path / 'model.yml'
     path.write_text(FOREST)
     image = np.zeros((64, 96, 3), dtype=np.uint8)

@@ -52,18 +52,13 @@ def test_number_of_regions(ucm):
         first = np.unique(labels, return_index=True)[1]
         assert (np.diff(first) > 0).all()
         fine = labels
-    # Not more than the finest.
+    # Not more than the finest, and with a threshold, until both hold.
     assert np.array_equal(
         ucm.labels(num_regions=10 * ucm.num_regions), ucm.labels())
-
-
-def test_both_conditions_hold(ucm):
     threshold = float(ucm.heights[-20])
-    assert ucm.labels(threshold).max() + 1 == 20
-    for count, expected in ((5, 5), (50, 20)):
-        labels = ucm.labels(threshold, count)
-        assert labels.max() + 1 == expected
-        assert np.array_equal(labels, ucm.labels(num_regions=expected))
+    for count, expected in ((5, 5), (50, 20), (None, 20)):
+        assert np.array_equal(
+            ucm.labels(threshold, count), ucm.labels(num_regions=expected))
 
 
 def test_heights_rise(ucm):
