@@ -8,22 +8,6 @@ import torch
 from mmhierseg.superpixels import SEEDS
 
 
-def plain_seeds(rgb, num_superpixels, histogram_bins, num_iterations):
-    """OpenCV called as the recipes of CAST say."""
-    height, width = rgb.shape[:2]
-    seeds = cv2.ximgproc.createSuperpixelSEEDS(
-        width,
-        height,
-        3,
-        num_superpixels=num_superpixels,
-        num_levels=1,
-        prior=2,
-        histogram_bins=histogram_bins,
-        double_step=False)
-    seeds.iterate(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), num_iterations)
-    return seeds.getLabels()
-
-
 def photo(height, width):
     from skimage.data import astronaut
     return np.ascontiguousarray(astronaut()[:height, 60:60 + width])
@@ -39,9 +23,13 @@ def as_tensor(rgb):
 @pytest.mark.parametrize('recipe', [(15, 20), (5, 15)])
 def test_is_opencv_with_the_recipe_of_cast(size, num_superpixels, recipe):
     rgb = photo(*size)
-    expected = plain_seeds(rgb, num_superpixels, *recipe)
+    seeds = cv2.ximgproc.createSuperpixelSEEDS(
+        *size[::-1], 3, num_superpixels, num_levels=1, prior=2,
+        histogram_bins=recipe[0], double_step=False)
+    seeds.iterate(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), recipe[1])
     # OpenCV's labels without gaps.
-    expected = np.unique(expected, return_inverse=True)[1].reshape(size)
+    expected = np.unique(
+        seeds.getLabels(), return_inverse=True)[1].reshape(size)
     superpixels = SEEDS(
         segment_size=16, histogram_bins=recipe[0], num_iterations=recipe[1])
     np.testing.assert_array_equal(superpixels(as_tensor(rgb))[0], expected)
