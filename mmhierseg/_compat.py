@@ -31,7 +31,7 @@ from typing import Any
 # Operators that torchvision describes to PyTorch without checking for them.
 _OPERATORS = ('nms', 'qnms')
 _SCHEMA = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
-# A declaration lives as long as the library object that made it.
+# Declarations live as long as these objects.
 _libraries = []
 
 
@@ -65,9 +65,8 @@ def register_config_packages(config_utils: ModuleType) -> None:
 def keep_default_scope(config: ModuleType) -> None:
     """Make inheriting ``mmhierseg::x`` equal to inheriting by path.
 
-    MMEngine puts every part of a config of another package in that package's
-    scope. The configs here consist of parts of MMPretrain or MMSegmentation,
-    named by ``default_scope``, which would not be found in ours.
+    MMEngine would look in the scope of this package for all parts of its
+    configs, which are MMPretrain's or MMSegmentation's, by ``default_scope``.
     """
     find = config.Config._get_cfg_path
     if hasattr(find, '__wrapped__'):

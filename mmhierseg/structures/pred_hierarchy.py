@@ -51,10 +51,8 @@ def add_hierarchy(data_samples: Sequence[BaseDataElement],
         raise ValueError(
             '`data_samples` must have one sample for each of the '
             f'{len(hierarchy.labels)} images, got {len(data_samples)}')
-    levels = [
-        hierarchy.label_map(level) for level in range(hierarchy.num_levels)
-    ]
-    maps = torch.stack(levels, dim=1)
+    maps = torch.stack([hierarchy.label_map(level)
+                        for level in range(hierarchy.num_levels)], dim=1)
     for sample, image_maps in zip(data_samples, maps):
         # A copy: a view would keep the maps of the whole batch alive.
         image_maps = restore_maps(image_maps, sample.metainfo).clone()
@@ -75,12 +73,6 @@ def restore_maps(maps: Tensor, metainfo: dict) -> Tensor:
 
     Raises:
         ValueError: If the meta information names an unknown flip.
-
-    Example:
-        >>> maps = torch.tensor([[[0, 1, -1]]])
-        >>> restore_maps(maps, dict(
-        ...     img_padding_size=(0, 1, 0, 0), ori_shape=(1, 4)))
-        tensor([[[0, 0, 1, 1]]])
     """
     padding = metainfo.get('img_padding_size',
                            metainfo.get('padding_size', (0, 0, 0, 0)))
