@@ -21,13 +21,8 @@ class Panel(NamedTuple):
     """A picture of the grid and its caption."""
 
     picture: np.ndarray
-    """(h, w, 3) uint8, RGB."""
-
-    title: str = ''
-    """Written above the picture, dark."""
-
-    note: str = ''
-    """Written behind the title, or below if both do not fit, grey."""
+    title: str = ''  # dark, above the picture
+    note: str = ''  # grey, behind the title, or below if both do not fit
 
     def fits_one_line(self, font_size: int) -> bool:
         """Whether title and note fit side by side."""

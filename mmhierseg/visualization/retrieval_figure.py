@@ -24,22 +24,17 @@ _OUTSIDE = 0.5
 
 
 class SegmentView(NamedTuple):
-    """A segment of an image and its caption."""
+    """A segment of an image, its caption, and a point (x, y) to mark."""
 
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
-
     mask: np.ndarray
     """(H, W) bool: pixels of the segment."""
-
     title: str = ''
     """Written above it, dark."""
-
     note: str = ''
     """Written behind the title, grey."""
-
     point: tuple[int, int] | None = None
-    """(x, y) to mark, or None."""
 
 
 def retrieval_figure(query: SegmentView,
