@@ -15,7 +15,7 @@ from .ultrametric import UltrametricContourMap
 
 __all__ = ['OverSegmenter']
 
-#: What HSG's authors use for VOC and COCO, with Structured Edges.
+#: Options of HSG's authors for VOC and COCO, with Structured Edges.
 THRESHOLD, NUM_REGIONS = 0.25, 48
 
 

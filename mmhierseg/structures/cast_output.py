@@ -54,4 +54,4 @@ class CASTOutput(NamedTuple):
     """Superpixels and the segments after each of the four poolings."""
 
     segments: SegmentTokens | None = None
-    """What ``forward`` returns for ``out_type='segments'``, else None."""
+    """Output of ``forward`` for ``out_type='segments'``, else None."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-#: What does not change exact results; reciprocals for divisors would.
+#: Flags that do not change exact results; reciprocals of divisors would.
 _REORDERED = {'reassoc', 'contract', 'nsz'}
 #: Pixels per vector register.
 _VECTOR = 16

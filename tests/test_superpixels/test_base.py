@@ -58,7 +58,7 @@ class TestEveryMethod:
         labels = superpixels(photos)
         assert superpixels(before).equal(labels) and not labels.requires_grad
         assert before.detach().equal(photos.float())
-        # What undoing a normalisation leaves behind.
+        # Rounding errors of undoing a normalisation.
         assert superpixels(photos.float() + 1e-3).equal(labels)
         assert superpixels(
             photos.contiguous(memory_format=torch.channels_last)).equal(labels)
