@@ -6,7 +6,7 @@ Cityscapes or 255, and 256 G + B the number of the instance.
 """
 
 import os.path as osp
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from collections.abc import Callable, Sequence
 
 import mmengine.fileio as fileio
 from mmseg.datasets import BaseSegDataset, CityscapesDataset
@@ -79,22 +79,22 @@ class KITTISTEPDataset(BaseSegDataset):
     METAINFO = dict(CityscapesDataset.METAINFO)
 
     def __init__(self,
-                 split: Optional[str] = None,
-                 data_prefix: Optional[Dict[str, str]] = None,
+                 split: str | None = None,
+                 data_prefix: dict[str, str] | None = None,
                  ann_file: str = '',
                  img_suffix: str = '.png',
                  seg_map_suffix: str = '.png',
-                 metainfo: Optional[dict] = None,
-                 data_root: Optional[str] = None,
-                 filter_cfg: Optional[dict] = None,
-                 indices: Union[int, Sequence[int], None] = None,
+                 metainfo: dict | None = None,
+                 data_root: str | None = None,
+                 filter_cfg: dict | None = None,
+                 indices: int | Sequence[int] | None = None,
                  serialize_data: bool = True,
-                 pipeline: Sequence[Union[dict, Callable]] = (),
+                 pipeline: Sequence[dict | Callable] = (),
                  test_mode: bool = False,
                  lazy_init: bool = False,
                  max_refetch: int = 1000,
                  ignore_index: int = 255,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         self.split, data_prefix = _folders(split, data_prefix)
         super().__init__(
             ann_file=ann_file,
@@ -114,7 +114,7 @@ class KITTISTEPDataset(BaseSegDataset):
             ignore_index=ignore_index,
             backend_args=backend_args)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """List the frames, each with its image and map, and check them.
 
         Returns:
@@ -141,7 +141,7 @@ class KITTISTEPDataset(BaseSegDataset):
             check_others=not self.ann_file)
         return infos
 
-    def _names(self, infos: List[dict], images: List[str]) -> List[str]:
+    def _names(self, infos: list[dict], images: list[str]) -> list[str]:
         """``sequence/frame`` of what is to be read."""
         if not self.ann_file:
             return images
@@ -150,7 +150,7 @@ class KITTISTEPDataset(BaseSegDataset):
             info['img_path'][start:-end].lstrip('/\\') for info in infos
         ]
 
-    def _files(self, folder: str, suffix: str) -> List[str]:
+    def _files(self, folder: str, suffix: str) -> list[str]:
         """``sequence/frame`` of all files of a folder."""
         if not fileio.isdir(folder, backend_args=self.backend_args):
             raise FileNotFoundError(
@@ -169,8 +169,8 @@ class KITTISTEPDataset(BaseSegDataset):
 
 
 def _folders(
-    split: Optional[str], data_prefix: Optional[Dict[str, str]]
-) -> Tuple[Optional[str], Dict[str, str]]:
+    split: str | None, data_prefix: dict[str, str] | None
+) -> tuple[str | None, dict[str, str]]:
     """Split and folders, where one of them may follow from the other."""
     if split not in (None, 'train', 'val'):
         raise ValueError("`split` must be 'train' or 'val', or None with "

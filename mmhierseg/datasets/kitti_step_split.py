@@ -1,12 +1,12 @@
 """The split of KITTI-STEP, which is one of whole sequences."""
 
 import posixpath
-from typing import Dict, Sequence, Tuple
+from collections.abc import Sequence
 
 __all__ = ['SEQUENCES', 'check_sequences', 'missing_sequences']
 
 #: Of the 21 training sequences of KITTI's tracking benchmark.
-SEQUENCES: Dict[str, Tuple[int, ...]] = dict(
+SEQUENCES: dict[str, tuple[int, ...]] = dict(
     train=(0, 1, 3, 4, 5, 9, 11, 12, 15, 17, 19, 20),
     val=(2, 6, 7, 8, 10, 13, 14, 16, 18))
 
@@ -48,7 +48,7 @@ the sequences of 'train' are 0 1 3 4 5 9 11 12 15 17 19 20
             f'{" ".join(map(str, SEQUENCES[split]))}')
 
 
-def missing_sequences(folders: Sequence[str], split: str) -> Tuple[str, ...]:
+def missing_sequences(folders: Sequence[str], split: str) -> tuple[str, ...]:
     """Sequences of a split that are not among some folders.
 
     Args:

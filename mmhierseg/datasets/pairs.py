@@ -1,6 +1,6 @@
 """Every image needs its label map, and every label map its image."""
 
-from typing import Collection, Iterable, List
+from collections.abc import Collection, Iterable
 
 __all__ = ['check_pairs', 'some']
 
@@ -60,7 +60,7 @@ def check_pairs(chosen: Collection[str],
             f'{some(lonely)} {where}. Add what is missing, or remove the map')
 
 
-def some(names: List[str]) -> str:
+def some(names: list[str]) -> str:
     """The first few of a list of names, and how many more there are.
 
     Example:

@@ -1,7 +1,7 @@
 """PartImageNet: objects of ImageNet with the masks of their parts."""
 
 import os.path as osp
-from typing import Callable, Dict, List, Optional, Sequence, Union
+from collections.abc import Callable, Sequence
 
 import mmengine.fileio as fileio
 from mmengine.logging import print_log
@@ -74,20 +74,20 @@ class PartImageNetDataset(BaseSegDataset):
     def __init__(self,
                  labels: str = 'part',
                  ann_file: str = '',
-                 data_prefix: Optional[Dict[str, str]] = None,
+                 data_prefix: dict[str, str] | None = None,
                  img_suffix: str = '.JPEG',
                  seg_map_suffix: str = '.png',
-                 metainfo: Optional[dict] = None,
-                 data_root: Optional[str] = None,
-                 filter_cfg: Optional[dict] = None,
-                 indices: Union[int, Sequence[int], None] = None,
+                 metainfo: dict | None = None,
+                 data_root: str | None = None,
+                 filter_cfg: dict | None = None,
+                 indices: int | Sequence[int] | None = None,
                  serialize_data: bool = True,
-                 pipeline: Sequence[Union[dict, Callable]] = (),
+                 pipeline: Sequence[dict | Callable] = (),
                  test_mode: bool = False,
                  lazy_init: bool = False,
                  max_refetch: int = 1000,
                  ignore_index: int = 255,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         self._all_classes = class_names(labels)
         self.labels = labels
         super().__init__(
@@ -114,8 +114,8 @@ class PartImageNetDataset(BaseSegDataset):
 
     def get_label_map(
             self,
-            new_classes: Optional[Sequence[str]] = None
-    ) -> Optional[Dict[int, int]]:
+            new_classes: Sequence[str] | None = None
+    ) -> dict[int, int] | None:
         """Ids that a choice of classes gets; no class method as in the base.
 
         What the classes are depends on ``labels``.
@@ -143,7 +143,7 @@ class PartImageNetDataset(BaseSegDataset):
             for i, name in enumerate(names)
         }
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """List the images, each with its annotations or its label PNG.
 
         Returns:
@@ -178,7 +178,7 @@ class PartImageNetDataset(BaseSegDataset):
                 seg_fields=[]) for path, image in zip(paths, annotated)
         ]
 
-    def _files(self, folder: str) -> List[str]:
+    def _files(self, folder: str) -> list[str]:
         """All files below a folder."""
         if not fileio.isdir(folder, backend_args=self.backend_args):
             raise FileNotFoundError(

@@ -5,7 +5,6 @@ He et al., "PartImageNet: A Large, High-Quality Dataset of Parts", ECCV 2022
 through all objects in their order, objects from 1.
 """
 
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -20,7 +19,7 @@ __all__ = [
 LABELS = ('part', 'object')
 
 #: 'Tier' is how the data set spells it.
-PARTS_OF: Dict[str, Tuple[str, ...]] = {
+PARTS_OF: dict[str, tuple[str, ...]] = {
     'Quadruped': ('Head', 'Body', 'Foot', 'Tail'),
     'Biped': ('Head', 'Body', 'Hand', 'Foot', 'Tail'),
     'Fish': ('Head', 'Body', 'Fin', 'Tail'),
@@ -33,8 +32,8 @@ PARTS_OF: Dict[str, Tuple[str, ...]] = {
     'Aeroplane': ('Head', 'Body', 'Engine', 'Wing', 'Tail'),
     'Bottle': ('Mouth', 'Body'),
 }
-OBJECTS: Tuple[str, ...] = tuple(PARTS_OF)
-PARTS: Tuple[str, ...] = tuple(f'{name} {part}'
+OBJECTS: tuple[str, ...] = tuple(PARTS_OF)
+PARTS: tuple[str, ...] = tuple(f'{name} {part}'
                                for name, parts in PARTS_OF.items()
                                for part in parts)
 #: Object id of each part id, the background's first.
@@ -43,7 +42,7 @@ OBJECT_OF_PART = np.array(
     dtype=np.uint8)
 
 
-def class_names(labels: str) -> Tuple[str, ...]:
+def class_names(labels: str) -> tuple[str, ...]:
     """Names of the classes of a label map, background first.
 
     Args:
@@ -66,7 +65,7 @@ def class_names(labels: str) -> Tuple[str, ...]:
     return ('background', *(PARTS if labels == 'part' else OBJECTS))
 
 
-def class_palette(labels: str) -> List[List[int]]:
+def class_palette(labels: str) -> list[list[int]]:
     """Colours of the classes of a label map.
 
     Args:

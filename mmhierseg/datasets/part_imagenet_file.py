@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 from .pairs import some
 from .part_imagenet_classes import part_id
@@ -17,13 +17,13 @@ class AnnotatedImage(NamedTuple):
     """An image with the masks of its parts."""
 
     file_name: str
-    size: Tuple[int, int]
+    size: tuple[int, int]
     """(H, W)."""
-    parts: List[dict]
+    parts: list[dict]
     """Each with ``part_id``, 1 to 40, and ``segmentation``, as in COCO."""
 
 
-def parse_annotations(content: bytes, path: str) -> List[AnnotatedImage]:
+def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
     """Parse a file of annotations.
 
     Args:
@@ -45,7 +45,7 @@ def parse_annotations(content: bytes, path: str) -> List[AnnotatedImage]:
             entry['id']: part_id(entry['name'], entry['supercategory'])
             for entry in data['categories']
         }
-        parts: Dict[int, List[dict]] = defaultdict(list)
+        parts: dict[int, list[dict]] = defaultdict(list)
         for entry in data['annotations']:
             parts[entry['image_id']].append(
                 dict(
@@ -70,7 +70,7 @@ def parse_annotations(content: bytes, path: str) -> List[AnnotatedImage]:
     return result
 
 
-def _check_references(images: List[AnnotatedImage], others: Dict[int, list],
+def _check_references(images: list[AnnotatedImage], others: dict[int, list],
                       path: str) -> None:
     if others:
         raise ValueError(
@@ -86,8 +86,8 @@ def _check_references(images: List[AnnotatedImage], others: Dict[int, list],
             f'does not list, in {some(unknown)}')
 
 
-def image_paths(names: List[str], found: List[str], folder: str,
-                ann_file: str) -> List[str]:
+def image_paths(names: list[str], found: list[str], folder: str,
+                ann_file: str) -> list[str]:
     """Where the images of a file of annotations lie.
 
     Args:

@@ -1,6 +1,6 @@
 """Part-whole scenes as a data set: made when they are asked for."""
 
-from typing import Callable, List, Optional, Sequence, Union
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -69,12 +69,12 @@ class PartWholeScenes(BaseDataset):
                  task: str = 'classification',
                  size: Sequence[int] = (224, 224),
                  seed: int = 0,
-                 categories: Optional[Sequence[str]] = None,
+                 categories: Sequence[str] | None = None,
                  max_others: int = 3,
                  num_poles: int = 0,
                  typical_colors: float = 0.,
-                 pipeline: Sequence[Union[dict, Callable]] = (),
-                 metainfo: Optional[dict] = None,
+                 pipeline: Sequence[dict | Callable] = (),
+                 metainfo: dict | None = None,
                  test_mode: bool = False,
                  lazy_init: bool = False) -> None:
         if num_scenes < 1:
@@ -104,7 +104,7 @@ class PartWholeScenes(BaseDataset):
             test_mode=test_mode,
             lazy_init=lazy_init)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """List the scenes: their index and label, without making them."""
         first, count = self.first_index, len(self.options.categories)
         return [
@@ -112,11 +112,11 @@ class PartWholeScenes(BaseDataset):
             for i in range(first, first + self.num_scenes)
         ]
 
-    def get_cat_ids(self, idx: int) -> List[int]:
+    def get_cat_ids(self, idx: int) -> list[int]:
         """Category of a scene, for samplers that balance classes."""
         return [int(self.get_data_info(idx)['gt_label'])]
 
-    def prepare_data(self, idx: int) -> Union[dict, None]:
+    def prepare_data(self, idx: int) -> dict | None:
         """Make a scene and take it through the pipeline.
 
         Args:

@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import (
     Executor,
     ProcessPoolExecutor,
@@ -12,7 +13,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Callable, Optional, Sequence, TypeVar
+from typing import TypeVar
 
 import cv2
 from interrupts import block_interrupts
@@ -92,7 +93,7 @@ def convert_all(convert: Callable[[Job], bool],
     return new
 
 
-def _executor(workers: int, sent: Optional[Callable]) -> Executor:
+def _executor(workers: int, sent: Callable | None) -> Executor:
     """Threads, or processes that something is sent to."""
     if sent is not None and workers > 1:
         # What cannot be sent is an error now; the pool would wait for ever.

@@ -25,7 +25,6 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import numpy as np
 from conversion import convert_all, default_workers
@@ -46,10 +45,10 @@ VERSION = 2
 #: What goes on with a run.
 AGAIN = 'the same command with --resume'
 #: Image and map.
-Job = Tuple[Path, Path]
+Job = tuple[Path, Path]
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description='Divide the images of a folder into the regions between '
@@ -100,7 +99,7 @@ def make_segmenter(args: argparse.Namespace) -> OverSegmenter:
         raise UserError(str(error)) from error
 
 
-def find_jobs(images: Path, out: Path) -> List[Job]:
+def find_jobs(images: Path, out: Path) -> list[Job]:
     """Images of a folder, each with the map that is to be written.
 
     Raises:
@@ -119,7 +118,7 @@ def find_jobs(images: Path, out: Path) -> List[Job]:
     if not paths:
         raise UserError(f'there is no image ({", ".join(EXTENSIONS)}) in '
                            f'{str(images)!r}')
-    targets: Dict[Path, Path] = {}
+    targets: dict[Path, Path] = {}
     for path in paths:
         target = out / path.relative_to(images).with_suffix('.png')
         other = targets.setdefault(target, path)
@@ -198,7 +197,7 @@ def convert_image(job: Job, segmenter: OverSegmenter) -> bool:
     return True
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Write the maps.
 
     Raises:

@@ -22,8 +22,8 @@ import difflib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List
 
 from mmengine.utils import ProgressBar
 
@@ -34,7 +34,7 @@ from mmhierseg._base.errors import UserError, run_command
 IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description='Make a subset of ImageNet from a list of classes')
@@ -58,7 +58,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_classes(path: Path) -> List[str]:
+def read_classes(path: Path) -> list[str]:
     """Read the list of classes.
 
     Args:
@@ -95,7 +95,7 @@ def read_classes(path: Path) -> List[str]:
     return names
 
 
-def check_source(src: Path, splits: List[str], classes: List[str]) -> None:
+def check_source(src: Path, splits: list[str], classes: list[str]) -> None:
     """Check that every class is there and has an image.
 
     Raises:
@@ -127,7 +127,7 @@ def check_source(src: Path, splits: List[str], classes: List[str]) -> None:
                 'incomplete, unpack these classes again')
 
 
-def check_target(args: argparse.Namespace, classes: List[str]) -> None:
+def check_target(args: argparse.Namespace, classes: list[str]) -> None:
     """Check that OUT may be written to.
 
     Raises:
@@ -191,13 +191,13 @@ def copy_class(source: Path, target: Path) -> bool:
     return copied
 
 
-def _some(names: List[str]) -> str:
+def _some(names: list[str]) -> str:
     """The first few of a list of names, and how many more there are."""
     more = f' and {len(names) - 5} more' if len(names) > 5 else ''
     return ', '.join(names[:5]) + more
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Write the subset.
 
     Raises:

@@ -1,8 +1,8 @@
 """What an interrupt (Ctrl+C) reaches."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 __all__ = ['block_interrupts']
 

@@ -19,7 +19,6 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import List, Tuple
 
 import numpy as np
 from conversion import convert_all, default_workers
@@ -38,10 +37,10 @@ from mmhierseg.datasets.transforms.load_panoptic_map import (
 )
 
 # Folder of the split, name below it: `0002/000017`.
-Job = Tuple[str, str]
+Job = tuple[str, str]
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Convert KITTI-STEP's panoptic maps to label PNGs")
@@ -70,7 +69,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return args
 
 
-def find_frames(folder: Path) -> List[str]:
+def find_frames(folder: Path) -> list[str]:
     """Frames of a folder, ``sequence/frame``, in their order.
 
     Raises:
@@ -86,7 +85,7 @@ def find_frames(folder: Path) -> List[str]:
         for path in folder.rglob('*.png'))
 
 
-def check_split(root: Path, split: str) -> List[Job]:
+def check_split(root: Path, split: str) -> list[Job]:
     """Look at a split before anything is written.
 
     Args:
@@ -164,7 +163,7 @@ def label_palette() -> np.ndarray:
     return colors
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Write the label PNGs.
 
     Raises:

@@ -22,12 +22,12 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 from interrupts import block_interrupts
@@ -56,7 +56,7 @@ from mmhierseg.visualization.scene_figure import draw_scene_figure
 MANIFEST = 'part_whole_scenes.json'
 # Scenes that a worker makes before it reports: a few tenths of a second.
 CHUNK = 24
-Job = Tuple[str, int]
+Job = tuple[str, int]
 
 
 def parse_args() -> argparse.Namespace:
@@ -208,7 +208,7 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
     write_file(path, (json.dumps(described, indent=2) + '\n').encode())
 
 
-def read_manifest(path: Path) -> Optional[dict]:
+def read_manifest(path: Path) -> dict | None:
     """What the folder holds; None if it was not written by this program."""
     try:
         return json.loads(path.read_text())
@@ -225,8 +225,8 @@ def ignore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def write_chunk(jobs: List[Job], root: Path, layout: str, seed: int,
-                options: SceneOptions) -> Tuple[int, int]:
+def write_chunk(jobs: list[Job], root: Path, layout: str, seed: int,
+                options: SceneOptions) -> tuple[int, int]:
     """Write some scenes; return their number and how many were new."""
     written = sum(
         write_scene(root, layout, split, number, seed, options)
@@ -234,8 +234,8 @@ def write_chunk(jobs: List[Job], root: Path, layout: str, seed: int,
     return len(jobs), written
 
 
-def run_chunks(work: partial, chunks: List[List[Job]],
-               workers: int) -> Iterator[Tuple[int, int]]:
+def run_chunks(work: partial, chunks: list[list[Job]],
+               workers: int) -> Iterator[tuple[int, int]]:
     """Results of the work, in this process or in several."""
     if workers == 1:
         yield from map(work, chunks)

@@ -19,7 +19,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from conversion import convert_all, default_workers
 from PIL import Image
@@ -50,7 +50,7 @@ class Job(NamedTuple):
     annotated: AnnotatedImage
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Convert PartImageNet's annotations to label PNGs")
@@ -78,7 +78,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return args
 
 
-def read_split(root: Path, split: str) -> List[Job]:
+def read_split(root: Path, split: str) -> list[Job]:
     """Look at a split before anything is written.
 
     Args:
@@ -145,7 +145,7 @@ def convert_image(job: Job, out: Path) -> bool:
     return True
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Write the label PNGs.
 
     Raises:

@@ -10,7 +10,7 @@ then (in Cityscapes, a cat is a "traffic light").
 PartImageNet has objects of its own: see :mod:`.part_layout`.
 """
 
-from typing import Callable, Dict, List, Sequence, Tuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scene_parts import image_name
@@ -29,7 +29,7 @@ LAYOUTS = ('imagenet', 'voc', 'cityscapes', 'kitti_step', 'ade20k',
 # Names of the classes that scenes are found under, with their ids. Not taken
 # from MMSegmentation, which whoever makes scenes need not have.
 _CITYSCAPES = dict(pole=5, car=13, bus=15, bicycle=18)
-_CLASSES: Dict[str, Dict[str, int]] = dict(
+_CLASSES: dict[str, dict[str, int]] = dict(
     cityscapes=_CITYSCAPES,
     kitti_step=_CITYSCAPES,
     # Ids in the PNGs, where 0 is what is ignored: `reduce_zero_label`.
@@ -59,7 +59,7 @@ _CLASSES: Dict[str, Dict[str, int]] = dict(
         dog=23))
 _FIRST_FREE = dict(cityscapes=0, kitti_step=0, ade20k=1, pascal_context=0)
 
-Paths = Dict[str, Tuple[str, ...]]
+Paths = dict[str, tuple[str, ...]]
 
 
 def semantic_ids(layout: str) -> np.ndarray:
@@ -168,7 +168,7 @@ def _imagenet(split: str, number: int, categories: Sequence[str]) -> Paths:
 
 def _voc(split: str, number: int, categories: Sequence[str]) -> Paths:
     stem = f'{split}_{number:08d}'
-    folders: List[str] = ['SegmentationClassAug']
+    folders: list[str] = ['SegmentationClassAug']
     if split == 'val' or voc_image_set(number, len(categories)) == 'train':
         folders.append('SegmentationClass')
     return dict(
@@ -222,7 +222,7 @@ def _part_imagenet(split: str, number: int,
         **_maps(stem), image=(f'images/{stem}.JPEG', ))
 
 
-_PATHS: Dict[str, Callable[[str, int, Sequence[str]], Paths]] = dict(
+_PATHS: dict[str, Callable[[str, int, Sequence[str]], Paths]] = dict(
     imagenet=_imagenet,
     voc=_voc,
     cityscapes=_cityscapes,

@@ -7,9 +7,9 @@ object, run-length coded.
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -25,7 +25,7 @@ from mmhierseg.datasets.scenes.categories import (
 __all__ = ['FOLDERS', 'annotations', 'image_name', 'part_imagenet_id']
 
 #: Object of PartImageNet, and a class of ImageNet that is such a thing.
-_OBJECTS: Dict[str, Tuple[str, str]] = dict(
+_OBJECTS: dict[str, tuple[str, str]] = dict(
     aeroplane=('Aeroplane', 'n02690373'),
     bicycle=('Bicycle', 'n02835271'),
     bird=('Bird', 'n01558993'),
@@ -37,10 +37,10 @@ _OBJECTS: Dict[str, Tuple[str, str]] = dict(
     cow=('Quadruped', 'n02403003'),
     dog=('Quadruped', 'n02099601'))
 #: Folder of the images of each category that the layout can hold.
-FOLDERS: Dict[str, str] = {name: wnid for name, (_, wnid) in _OBJECTS.items()}
+FOLDERS: dict[str, str] = {name: wnid for name, (_, wnid) in _OBJECTS.items()}
 
 # Of the parts that are called otherwise here.
-_PARTS: Dict[str, str] = dict(
+_PARTS: dict[str, str] = dict(
     beak='Head',
     cap='Mouth',
     door='Body',
@@ -136,8 +136,8 @@ def annotations(root: Path, names: Sequence[str]) -> bytes:
         for i, (name, whole) in enumerate(
             zip(part_imagenet.PARTS, objects))
     ]
-    images: List[dict] = []
-    parts: List[dict] = []
+    images: list[dict] = []
+    parts: list[dict] = []
     for name in names:
         maps = [
             np.asarray(Image.open(root / 'maps' / kind / f'{name}.png'))
@@ -156,7 +156,7 @@ def annotations(root: Path, names: Sequence[str]) -> bytes:
 
 
 def _annotate(objects: np.ndarray, parts: np.ndarray, image_id: int,
-              first_id: int) -> List[dict]:
+              first_id: int) -> list[dict]:
     """Annotations of one scene."""
     from pycocotools import mask as coco
     ids = _id_table()[parts]

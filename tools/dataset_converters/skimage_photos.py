@@ -24,9 +24,9 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Callable, List
 
 import numpy as np
 import skimage
@@ -42,7 +42,7 @@ PHOTOGRAPHS = ('astronaut.png', 'brick.png', 'camera.png', 'chelsea.png',
 MANIFEST = 'skimage_photos.json'
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Write crops of scikit-image's photographs as a small "
@@ -61,7 +61,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return args
 
 
-def find_photographs() -> List[Path]:
+def find_photographs() -> list[Path]:
     """Photographs that lie in the installed scikit-image.
 
     Raises:
@@ -138,7 +138,7 @@ def check_manifest(args: argparse.Namespace) -> None:
     path.write_text(json.dumps(settings) + '\n')
 
 
-def main(argv: List[str]) -> int:
+def main(argv: list[str]) -> int:
     """Write the data set; return the exit status."""
     args = parse_args(argv)
     try:

@@ -11,7 +11,7 @@ in the object's frame (about [-1, 1]^2, y downwards). Categories share parts
 no texture, gives a category away.
 """
 
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 from .shapes import Shape, bar, box, disc, ellipse, polygon, ring
 
@@ -27,14 +27,14 @@ class Part(NamedTuple):
     name: str
     material: str
     """Key of ``textures.MATERIALS``."""
-    shapes: Tuple[Shape, ...]
+    shapes: tuple[Shape, ...]
 
 
 class Category(NamedTuple):
     """A kind of object."""
 
     name: str
-    parts: Tuple[Part, ...]
+    parts: tuple[Part, ...]
     turn: float = 0.2
     """Tangent of half the largest angle that an object is turned by."""
 
@@ -53,7 +53,7 @@ def _windows(y: float, rx: float, ry: float, *xs: float) -> Part:
         box(x, y, rx, ry, 0.04) for x in xs))
 
 
-CATEGORIES: Tuple[Category, ...] = (
+CATEGORIES: tuple[Category, ...] = (
     Category(
         'aeroplane',
         (Part('wing', 'metal',
@@ -167,14 +167,14 @@ POLE = Category(
 
 # Ids: 0 is the background, categories count from 1 and the pole comes last,
 # parts count from 1 through all categories in their order.
-PARTS: Tuple[str, ...] = tuple(f'{category.name} {part.name}'
+PARTS: tuple[str, ...] = tuple(f'{category.name} {part.name}'
                                for category in (*CATEGORIES, POLE)
                                for part in category.parts)
-CATEGORY_OF_PART: Tuple[int, ...] = (0, ) + tuple(
+CATEGORY_OF_PART: tuple[int, ...] = (0, ) + tuple(
     i for i, category in enumerate((*CATEGORIES, POLE), start=1)
     for _ in category.parts)
 
-_FIRST_PARTS: Dict[int, int] = {
+_FIRST_PARTS: dict[int, int] = {
     category: CATEGORY_OF_PART.index(category)
     for category in set(CATEGORY_OF_PART) - {0}
 }

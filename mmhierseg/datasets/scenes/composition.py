@@ -1,6 +1,7 @@
 """Arranges the objects of a scene, and makes its label maps from them."""
 
-from typing import List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +33,7 @@ _PIXELS_PER_VISIBLE_ONE = 4000
 class Composition(NamedTuple):
     """Objects and the maps that they make."""
 
-    placed: List[Placed]
+    placed: list[Placed]
     """Objects, those in front last."""
 
     owner: np.ndarray
@@ -86,7 +87,7 @@ def compose(rng: np.random.Generator, category_id: int, size: Size,
 
 def label_maps(
         composition: Composition
-) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Make the three label maps.
 
     Args:
@@ -109,13 +110,13 @@ def label_maps(
 
 
 def _draw(rng: np.random.Generator, category_id: int, size: Size,
-          scales: Tuple[float, float], slack: float) -> Placed:
+          scales: tuple[float, float], slack: float) -> Placed:
     category = CATEGORIES[category_id - 1]
     pose = draw_pose(rng, category, size, scales, slack)
     return place(rng, category, category_id, pose, size)
 
 
-def _composition(placed: List[Placed], size: Size) -> Composition:
+def _composition(placed: list[Placed], size: Size) -> Composition:
     owner = np.zeros(size, dtype=np.int64)
     parts = np.zeros(size, dtype=np.uint8)
     for number, thing in enumerate(placed, start=1):

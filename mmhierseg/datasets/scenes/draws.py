@@ -12,7 +12,8 @@ else. Two things would break that, and are avoided in this whole package:
   parametrisation of the circle and waves are triangular.
 """
 
-from typing import List, Sequence, Tuple, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def choose(rng: np.random.Generator, items: Sequence[T]) -> T:
 
 
 def sample(rng: np.random.Generator, items: Sequence[T],
-           count: int) -> List[T]:
+           count: int) -> list[T]:
     """Different items, in random order; at most as many as there are."""
     left = list(items)
     return [
@@ -52,7 +53,7 @@ def sample(rng: np.random.Generator, items: Sequence[T],
 
 
 def rotation(rng: np.random.Generator,
-             half_tangent: float) -> Tuple[float, float]:
+             half_tangent: float) -> tuple[float, float]:
     """Cosine and sine of a random angle.
 
     Args:

@@ -5,7 +5,7 @@ y = i + 0.5; `unit` is the shorter side in pixels.
 """
 
 import math
-from typing import List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,17 +23,17 @@ _LEAST_HALF_WIDTH = 0.6
 # The outline is drawn smoothly, over one pixel; labels change at its middle.
 _MARGIN = 1
 
-Size = Tuple[int, int]
-Window = Tuple[slice, slice]
+Size = tuple[int, int]
+Window = tuple[slice, slice]
 
 
 class Pose(NamedTuple):
     """An affine map from an object's frame to pixels."""
 
-    matrix: Tuple[float, float, float, float]
+    matrix: tuple[float, float, float, float]
     """Row-major: x = m0 a + m1 b + centre, y = m2 a + m3 b + centre."""
 
-    center: Tuple[float, float]
+    center: tuple[float, float]
     """Where the frame's origin is, (x, y) in pixels."""
 
     @property
@@ -58,12 +58,12 @@ class Placed(NamedTuple):
     """An object in the picture."""
 
     category_id: int
-    silhouettes: List[Silhouette]
+    silhouettes: list[Silhouette]
     """Its parts, those in front last."""
 
 
 def draw_pose(rng: np.random.Generator, category: Category, size: Size,
-              scales: Tuple[float, float], slack: float) -> Pose:
+              scales: tuple[float, float], slack: float) -> Pose:
     """Draw a pose.
 
     Args:
@@ -112,7 +112,7 @@ def draw_pole(rng: np.random.Generator, size: Size) -> Placed:
     return place(rng, POLE, len(CATEGORIES) + 1, pose, size)
 
 
-def draw_clutter(rng: np.random.Generator, size: Size) -> List[Silhouette]:
+def draw_clutter(rng: np.random.Generator, size: Size) -> list[Silhouette]:
     """Draw things of the background that are no objects."""
     things = []
     for _ in range(integer(rng, 1, 3)):
@@ -123,7 +123,7 @@ def draw_clutter(rng: np.random.Generator, size: Size) -> List[Silhouette]:
     return things
 
 
-def place(rng: Optional[np.random.Generator], category: Category,
+def place(rng: np.random.Generator | None, category: Category,
           category_id: int, pose: Pose, size: Size) -> Placed:
     """Make an object's outlines.
 
@@ -145,7 +145,7 @@ def place(rng: Optional[np.random.Generator], category: Category,
     return Placed(category_id, _silhouettes(list(zip(ids, parts)), pose, size))
 
 
-def grid(window: Window) -> Tuple[np.ndarray, np.ndarray]:
+def grid(window: Window) -> tuple[np.ndarray, np.ndarray]:
     """Pixel centres of a window, x (1, w) and y (h, 1), float32."""
     rows, columns = window
     x = np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5
@@ -167,8 +167,8 @@ def _jitter(rng: np.random.Generator, part: Part) -> Part:
     return part._replace(shapes=tuple(moved(shape) for shape in part.shapes))
 
 
-def _silhouettes(parts: List[Tuple[int, Part]], pose: Pose,
-                 size: Size) -> List[Silhouette]:
+def _silhouettes(parts: list[tuple[int, Part]], pose: Pose,
+                 size: Size) -> list[Silhouette]:
     found = []
     for part_id, part in parts:
         shapes = [_thicken(shape, pose.scale) for shape in part.shapes]
@@ -188,7 +188,7 @@ def _thicken(shape: Shape, scale: float) -> Shape:
                           ) if shape.kind != 'box' else shape
 
 
-def _window(shape: Shape, pose: Pose, size: Size) -> Optional[Window]:
+def _window(shape: Shape, pose: Pose, size: Size) -> Window | None:
     """Rows and columns that a shape may cover; None if there are none."""
     left, top, right, bottom = extent(shape)
     a, b, c, d = pose.matrix
@@ -204,7 +204,7 @@ def _window(shape: Shape, pose: Pose, size: Size) -> Optional[Window]:
     return spans[1], spans[0]
 
 
-def _union(windows: List[Optional[Window]]) -> Optional[Window]:
+def _union(windows: list[Window | None]) -> Window | None:
     found = [window for window in windows if window is not None]
     if not found:
         return None
@@ -213,7 +213,7 @@ def _union(windows: List[Optional[Window]]) -> Optional[Window]:
         for spans in zip(*found))
 
 
-def _rasterize(shapes: List[Shape], windows: List[Optional[Window]],
+def _rasterize(shapes: list[Shape], windows: list[Window | None],
                window: Window, pose: Pose) -> np.ndarray:
     """Signed distance in pixels to the union of shapes."""
     rows, columns = window

@@ -9,7 +9,6 @@ an object of its parts, so the three label maps nest.
 """
 
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 
@@ -53,8 +52,8 @@ class SceneOptions:
         ValueError: If a value is out of its range.
     """
 
-    size: Tuple[int, int] = (224, 224)
-    categories: Tuple[str, ...] = _NAMES
+    size: tuple[int, int] = (224, 224)
+    categories: tuple[str, ...] = _NAMES
     max_others: int = 3
     num_poles: int = 0
     typical_colors: float = 0.
@@ -173,7 +172,7 @@ def make_scene(seed: int,
     return Scene(image, semantic, objects, parts, label)
 
 
-def class_names(num_poles: int = 0) -> Tuple[str, ...]:
+def class_names(num_poles: int = 0) -> tuple[str, ...]:
     """Names of the semantic classes, background first.
 
     Args:

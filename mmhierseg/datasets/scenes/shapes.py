@@ -10,7 +10,7 @@ downwards; arrays are (h, w) float32.
 """
 
 import math
-from typing import List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ __all__ = [
     'polygon', 'ring'
 ]
 
-Point = Tuple[float, float]
+Point = tuple[float, float]
 
 
 class Shape(NamedTuple):
@@ -28,10 +28,10 @@ class Shape(NamedTuple):
     kind: str
     """'ellipse', 'box', 'ring', 'bar' or 'polygon'."""
 
-    points: Tuple[Point, ...]
+    points: tuple[Point, ...]
     """Its centre, its two ends (bar) or its corners (polygon)."""
 
-    sizes: Tuple[float, ...] = ()
+    sizes: tuple[float, ...] = ()
     """Lengths, see the function that makes the shape."""
 
     loose: float = 0.04
@@ -69,7 +69,7 @@ def polygon(*points: Point) -> Shape:
     return Shape('polygon', points)
 
 
-def extent(shape: Shape) -> Tuple[float, float, float, float]:
+def extent(shape: Shape) -> tuple[float, float, float, float]:
     """Box around a shape, (left, top, right, bottom).
 
     Example:
@@ -143,9 +143,9 @@ def _polygon(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return result
 
 
-def _area(points: Tuple[Point, ...]) -> float:
+def _area(points: tuple[Point, ...]) -> float:
     """Twice the signed area of a polygon."""
-    terms: List[float] = [
+    terms: list[float] = [
         x0 * y1 - x1 * y0
         for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1])
     ]

@@ -4,8 +4,9 @@ Legend: (u, v) are coordinates in periods of the pattern, (h, w) float32; a
 pattern is (h, w) float32 in [0, 1], the share of the second colour.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Callable, Dict, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,12 +17,12 @@ __all__ = [
     'draw_texture', 'paint', 'typical_palette'
 ]
 
-Color = Tuple[float, float, float]
+Color = tuple[float, float, float]
 Palette = Sequence[Color]
 
 # What a part is made of decides between a few patterns, never the colours.
 # Every pattern belongs to several materials and may be a background, too.
-MATERIALS: Dict[str, Tuple[str, ...]] = dict(
+MATERIALS: dict[str, tuple[str, ...]] = dict(
     fur=('blotches', 'waves', 'dots'),
     metal=('grain', 'stripes', 'waves'),
     glass=('checks', 'grain', 'bricks'),
@@ -54,16 +55,16 @@ class Texture(NamedTuple):
     pattern: str
     """Key of ``PATTERNS``."""
 
-    colors: Tuple[Color, Color]
+    colors: tuple[Color, Color]
     """The two colours, RGB in 0..255."""
 
     period: float
     """In units of the image's shorter side."""
 
-    turn: Tuple[float, float]
+    turn: tuple[float, float]
     """Cosine and sine of the pattern's angle."""
 
-    offset: Tuple[float, float]
+    offset: tuple[float, float]
     """Moves the pattern, in periods."""
 
     lattice: np.ndarray
@@ -236,7 +237,7 @@ def _noise(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
     return top + fv * (bottom - top)
 
 
-PATTERNS: Dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray],
+PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray],
                              np.ndarray]] = dict(
                                  stripes=_stripes,
                                  checks=_checks,

@@ -1,6 +1,5 @@
 """Over-segmentation in the data pipeline, on the CPU."""
 
-from typing import Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -62,9 +61,9 @@ class GenerateOverSegmentation(BaseTransform):
     """
 
     def __init__(self,
-                 threshold: Optional[float] = None,
-                 num_regions: Optional[int] = None,
-                 edge_model: Optional[str] = None,
+                 threshold: float | None = None,
+                 num_regions: int | None = None,
+                 edge_model: str | None = None,
                  to_rgb: bool = True,
                  attach: bool = False) -> None:
         self.segmenter = OverSegmenter(threshold, num_regions, edge_model)

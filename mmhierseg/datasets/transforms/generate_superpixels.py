@@ -1,6 +1,5 @@
 """Superpixels in the data pipeline, on the CPU."""
 
-from typing import Optional
 
 import mmcv
 import numpy as np
@@ -49,7 +48,7 @@ class GenerateSuperpixels(BaseTransform):
     """
 
     def __init__(self,
-                 superpixels: Optional[dict] = None,
+                 superpixels: dict | None = None,
                  to_rgb: bool = True) -> None:
         if superpixels is None:
             superpixels = dict(type='SEEDS', segment_size=16)

@@ -1,6 +1,5 @@
 """Loading images with errors that say which file it was."""
 
-from typing import Optional
 
 import mmcv
 import mmengine.fileio as fileio
@@ -23,7 +22,7 @@ class LoadImage(LoadImageFromFile):
     with ``ignore_empty=True`` such a file is left out, as it is there.
     """
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Load ``results['img_path']``.
 
         Args:
@@ -71,8 +70,8 @@ class LoadImage(LoadImageFromFile):
 
 def read_file(path: str,
               what: str,
-              backend_args: Optional[dict] = None,
-              file_client_args: Optional[dict] = None) -> bytes:
+              backend_args: dict | None = None,
+              file_client_args: dict | None = None) -> bytes:
     """Read a file through MMEngine's file backends.
 
     Args:

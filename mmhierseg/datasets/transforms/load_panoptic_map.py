@@ -1,7 +1,6 @@
 """Semantic labels out of KITTI-STEP's panoptic maps."""
 
 import io
-from typing import Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -46,7 +45,7 @@ class LoadPanopticMap(BaseTransform):
 
     def __init__(self,
                  num_classes: int = NUM_CLASSES,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         self.num_classes = num_classes
         self.backend_args = backend_args
 

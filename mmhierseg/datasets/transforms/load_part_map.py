@@ -1,6 +1,5 @@
 """Label maps drawn from the masks of parts."""
 
-from typing import List, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -70,7 +69,7 @@ class LoadPartMap(BaseTransform):
         return f'{type(self).__name__}()'
 
 
-def draw_part_map(parts: List[dict], size: Tuple[int, int],
+def draw_part_map(parts: list[dict], size: tuple[int, int],
                   name: str) -> np.ndarray:
     """Draw the masks of parts into one map.
 
@@ -97,8 +96,8 @@ def draw_part_map(parts: List[dict], size: Tuple[int, int],
     return labels
 
 
-def decode_mask(segmentation: Union[list, dict],
-                size: Tuple[int, int]) -> np.ndarray:
+def decode_mask(segmentation: list | dict,
+                size: tuple[int, int]) -> np.ndarray:
     """Decode a mask as COCO stores them.
 
     Args:
@@ -147,7 +146,7 @@ def _check_polygons(polygons: object) -> None:
             raise ValueError('a polygon has NaN or infinity in it')
 
 
-def _check_runs(code: dict, size: Tuple[int, int]) -> None:
+def _check_runs(code: dict, size: tuple[int, int]) -> None:
     if tuple(code.get('size', ())) != tuple(size):
         raise ValueError(f'its run-length code is of size {code.get("size")}, '
                          f'the image {tuple(size)}')

@@ -1,7 +1,6 @@
 """Segment maps from PNG files."""
 
 import os.path as osp
-from typing import Optional
 
 from mmcv.transforms import BaseTransform
 
@@ -65,12 +64,12 @@ class LoadSegmentMap(BaseTransform):
     """
 
     def __init__(self,
-                 map_prefix: Optional[str] = None,
-                 img_prefix: Optional[str] = None,
+                 map_prefix: str | None = None,
+                 img_prefix: str | None = None,
                  suffix: str = '.png',
-                 ignore_label: Optional[int] = None,
+                 ignore_label: int | None = None,
                  attach: bool = False,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         if img_prefix is not None and map_prefix is None:
             raise ValueError('`img_prefix` needs `map_prefix`, the folder '
                              'of the maps, but that is None')
