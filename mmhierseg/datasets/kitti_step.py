@@ -14,7 +14,7 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmhierseg.registry import DATASETS
 
 from .kitti_step_split import check_sequences
-from .pairs import check_pairs
+from .files import check_pairs
 
 __all__ = ['KITTISTEPDataset']
 

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import NamedTuple
 
-from .pairs import some
+from .files import some
 from .part_imagenet_classes import part_id
 
 __all__ = ['AnnotatedImage', 'image_paths', 'parse_annotations']

@@ -31,7 +31,7 @@ from mmhierseg.datasets.kitti_step_split import (
     check_sequences,
     missing_sequences,
 )
-from mmhierseg.datasets.pairs import check_pairs, some
+from mmhierseg.datasets.files import check_pairs, some
 from mmhierseg.datasets.transforms.load_panoptic_map import (
     decode_panoptic_map,
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from mmhierseg.datasets.pairs import check_pairs
+from mmhierseg.datasets.files import check_pairs
 
 
 def check(chosen, images, maps, **options):
