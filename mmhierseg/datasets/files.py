@@ -1,8 +1,137 @@
-"""Every image needs its label map, and every label map its image."""
+"""Read the files of a dataset; errors name the file and the remedy."""
 
+import io
 from collections.abc import Collection, Iterable
 
-__all__ = ['check_pairs', 'some']
+import mmengine.fileio as fileio
+import numpy as np
+from PIL import Image
+
+from mmhierseg._base.errors import UserError
+
+__all__ = [
+    'MissingFileError', 'check_pairs', 'check_size', 'decode_image',
+    'list_files', 'read_file', 'some', 'unreadable'
+]
+
+
+class MissingFileError(UserError, FileNotFoundError):
+    """A file or folder of a dataset does not exist."""
+
+
+def read_file(path: str,
+              what: str,
+              backend_args: dict | None = None,
+              file_client_args: dict | None = None) -> bytes:
+    """Read a file through MMEngine's file backends.
+
+    Args:
+        path (str): Path or URL.
+        what (str): What the file holds, for the message.
+        backend_args (dict, optional): Arguments of the backend.
+        file_client_args (dict, optional): Arguments of the file client, the
+            older form of ``backend_args``.
+
+    Returns:
+        bytes: The content.
+
+    Raises:
+        MissingFileError: If there is no such file.
+        UserError: If the file is empty or cannot be read.
+    """
+    try:
+        if file_client_args is not None:
+            content = fileio.FileClient.infer_client(file_client_args,
+                                                     path).get(path)
+        else:
+            content = fileio.get(path, backend_args=backend_args)
+    except FileNotFoundError as error:
+        raise MissingFileError(
+            f"{what} '{path}' does not exist: check `data_root`, "
+            '`data_prefix` and the list of files in the config') from error
+    except OSError as error:
+        raise unreadable(path, what, error) from error
+    if not content:
+        raise unreadable(path, what, 'it is empty')
+    return content
+
+
+def unreadable(path: str, what: str, reason: object) -> UserError:
+    """Make the error for a file that cannot be read."""
+    return UserError(f"{what} '{path}' cannot be read ({reason}): replace "
+                     'the file, or remove it from the dataset')
+
+
+def decode_image(content: bytes, path: str,
+                 what: str) -> tuple[np.ndarray, str, str]:
+    """Decode an image that holds labels, without converting its values.
+
+    Args:
+        content (bytes): The file.
+        path (str): Where it comes from, for the message.
+        what (str): What it holds, for the message.
+
+    Returns:
+        tuple[np.ndarray, str, str]: Pixels, Pillow's mode, and the format.
+
+    Raises:
+        UserError: If the file is unreadable or truncated.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            return np.asarray(image), image.mode, image.format
+    except (OSError, SyntaxError, ValueError) as error:
+        raise unreadable(path, what, error) from error
+
+
+def check_size(name: str, size: tuple[int, ...], image_path: str | None,
+               image_size: tuple[int, ...]) -> None:
+    """Check that a label map has the size of its image.
+
+    Args:
+        name (str): The map, for the message.
+        size (tuple[int, ...]): (H, W) of the map.
+        image_path (str, optional): Path of the image, for the message.
+        image_size (tuple[int, ...]): (H, W) of the image.
+
+    Raises:
+        UserError: If the sizes differ.
+    """
+    if tuple(size) != tuple(image_size):
+        raise UserError(
+            f"{name} is {size[0]} x {size[1]} but its image '{image_path}' "
+            f'{image_size[0]} x {image_size[1]}: the two do not belong '
+            'together')
+
+
+def list_files(folder: str,
+               hint: str,
+               suffix: str | None = None,
+               backend_args: dict | None = None) -> list[str]:
+    """List the files below a folder.
+
+    Args:
+        folder (str): The folder.
+        hint (str): What to check if there is none, for the message.
+        suffix (str, optional): Only files that end in it.
+        backend_args (dict, optional): Arguments of MMEngine's file backend.
+
+    Returns:
+        list[str]: Sorted paths below the folder, '/' between their parts.
+
+    Raises:
+        MissingFileError: If there is no such folder.
+    """
+    if not fileio.isdir(folder, backend_args=backend_args):
+        raise MissingFileError(f"there is no folder '{folder}': {hint}")
+    names = fileio.list_dir_or_file(
+        folder,
+        list_dir=False,
+        suffix=suffix,
+        recursive=True,
+        backend_args=backend_args)
+    return sorted(name.replace('\\', '/') for name in names)
 
 
 def check_pairs(chosen: Collection[str],
@@ -11,57 +140,55 @@ def check_pairs(chosen: Collection[str],
                 image_folder: str,
                 map_folder: str,
                 check_others: bool = True) -> None:
-    """Check that images and label maps belong together.
+    """Check that every image has its label map, and every map its image.
 
-    Names are paths below the two folders, without what they end in.
+    Names are paths below the two folders, without their suffix.
 
     Args:
         chosen (Collection[str]): Names that are to be read.
-        images (Iterable[str]): Names of the images that are there.
-        maps (Iterable[str]): Names of the label maps that are there.
+        images (Iterable[str]): Names of the images that exist.
+        maps (Iterable[str]): Names of the label maps that exist.
         image_folder (str): Folder of the images, for the messages.
         map_folder (str): Folder of the maps, for the messages.
-        check_others (bool): Whether maps without an image are wrong, too.
+        check_others (bool): Whether maps without an image are errors, too.
             Defaults to True.
 
     Raises:
-        ValueError: If nothing is chosen.
-        FileNotFoundError: If an image or a map is missing.
+        MissingFileError: If an image or a map is missing.
+        UserError: If nothing is chosen.
 
     Example:
         >>> check_pairs(['a', 'b'], ['a', 'b'], ['a'], 'images', 'maps')
         Traceback (most recent call last):
         ...
-        FileNotFoundError: 1 of 2 images has no label map: b (images in \
-'images', maps in 'maps'). Add what is missing, or remove the image
+        mmhierseg.datasets.files.MissingFileError: 1 of 2 images has no label \
+map: b (images in 'images', maps in 'maps'). Add what is missing, or remove \
+the image
     """
     if not chosen:
-        raise ValueError(f"there is no image in '{image_folder}', or the list "
-                         'of images is empty')
+        raise UserError(f"there is no image in '{image_folder}', or the list "
+                        'of images is empty')
     images, maps = set(images), set(maps)
-    where = f"(images in '{image_folder}', maps in '{map_folder}')"
     lacking = [name for name in chosen if name not in images]
     if lacking:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"{some(lacking)} of the list of images is not in "
             f"'{image_folder}': correct the list, or add the image")
-    lacking = [name for name in chosen if name not in maps]
-    if lacking:
-        raise FileNotFoundError(
-            f'{len(lacking)} of {len(chosen)} images '
-            f'{"has" if len(lacking) == 1 else "have"} no label map: '
-            f'{some(lacking)} {where}. Add what is missing, or remove the '
-            'image')
     lonely = sorted(maps - images) if check_others else []
-    if lonely:
-        raise FileNotFoundError(
-            f'{len(lonely)} of {len(maps)} label maps '
-            f'{"has" if len(lonely) == 1 else "have"} no image: '
-            f'{some(lonely)} {where}. Add what is missing, or remove the map')
+    for names, total, one, other in (
+        ([name for name in chosen if name not in maps], len(chosen), 'image',
+         'label map'), (lonely, len(maps), 'label map', 'image')):
+        if names:
+            raise MissingFileError(
+                f'{len(names)} of {total} {one}s '
+                f'{"has" if len(names) == 1 else "have"} no {other}: '
+                f"{some(names)} (images in '{image_folder}', maps in "
+                f"'{map_folder}'). Add what is missing, or remove the "
+                f'{one.split()[-1]}')
 
 
 def some(names: list[str]) -> str:
-    """The first few of a list of names, and how many more there are.
+    """Name the first five of a list, and count the others.
 
     Example:
         >>> some(['a', 'b', 'c', 'd', 'e', 'f', 'g'])

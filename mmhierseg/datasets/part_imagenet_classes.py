@@ -5,10 +5,11 @@ He et al., "PartImageNet: A Large, High-Quality Dataset of Parts", ECCV 2022
 through all objects in their order, objects from 1.
 """
 
-
 import numpy as np
 
-from .scenes.palette import voc_palette
+from mmhierseg._base.errors import UserError
+
+from .scenes.categories import voc_palette
 
 __all__ = [
     'LABELS', 'OBJECTS', 'OBJECT_OF_PART', 'PARTS', 'class_names',
@@ -18,7 +19,7 @@ __all__ = [
 #: What a label map may hold.
 LABELS = ('part', 'object')
 
-#: 'Tier' is how the data set spells it.
+#: 'Tier' is the spelling of the dataset.
 PARTS_OF: dict[str, tuple[str, ...]] = {
     'Quadruped': ('Head', 'Body', 'Foot', 'Tail'),
     'Biped': ('Head', 'Body', 'Hand', 'Foot', 'Tail'),
@@ -52,33 +53,24 @@ def class_names(labels: str) -> tuple[str, ...]:
         tuple[str, ...]: 41 or 12 names.
 
     Raises:
-        ValueError: If ``labels`` is something else.
+        UserError: If ``labels`` is something else.
 
     Example:
-        >>> class_names('object')[:3], class_names('part')[:3]
-        (('background', 'Quadruped', 'Biped'), ('background', \
-'Quadruped Head', 'Quadruped Body'))
+        >>> class_names('object')[:3]
+        ('background', 'Quadruped', 'Biped')
     """
     if labels not in LABELS:
-        raise ValueError(f"`labels` must be 'part' or 'object', got "
-                         f'{labels!r}')
+        raise UserError(f"`labels` must be 'part' or 'object', got {labels!r}")
     return ('background', *(PARTS if labels == 'part' else OBJECTS))
 
 
 def class_palette(labels: str) -> list[list[int]]:
-    """Colours of the classes of a label map.
-
-    Args:
-        labels (str): 'part' or 'object'.
-
-    Returns:
-        list[list[int]]: RGB, 41 or 12 times, all different.
-    """
+    """Colours of the classes of a label map: RGB, all different."""
     return voc_palette()[:len(class_names(labels))].tolist()
 
 
 def part_id(name: str, supercategory: str) -> int:
-    """Id of a part by its names in a file of annotations.
+    """Id of a part by its names in an annotation file.
 
     Capitals, blanks, hyphens and underscores do not matter, and the name may
     be the part's alone or begin with the object's.
@@ -91,7 +83,7 @@ def part_id(name: str, supercategory: str) -> int:
         int: 1 to 40.
 
     Raises:
-        ValueError: If there is no such part.
+        UserError: If there is no such part.
 
     Example:
         >>> part_id('Car Tier', 'Car'), part_id('side_mirror', 'car')
@@ -100,16 +92,16 @@ def part_id(name: str, supercategory: str) -> int:
     found = _IDS.get(_plain(name)) or _IDS.get(
         _plain(supercategory) + _plain(name))
     if found is None:
-        raise ValueError(
+        raise UserError(
             f'PartImageNet has no part {name!r} of {supercategory!r}; its '
             f'parts are {", ".join(PARTS)}')
     if _plain(OBJECTS[OBJECT_OF_PART[found] - 1]) != _plain(supercategory):
-        raise ValueError(f'{name!r} is no part of {supercategory!r}')
+        raise UserError(f'{name!r} is no part of {supercategory!r}')
     return found
 
 
 def _plain(name: str) -> str:
-    """A name without what spellings differ in."""
+    """Normalise the spelling of a name."""
     return ''.join(c for c in name.lower() if c.isalnum()).replace(
         'tire', 'tier')
 

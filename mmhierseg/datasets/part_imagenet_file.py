@@ -1,15 +1,17 @@
-"""Reads the COCO-style files of PartImageNet's annotations."""
+"""Reads the COCO-style annotation files of PartImageNet."""
 
 import json
 from collections import defaultdict
 from typing import NamedTuple
 
-from .files import some
+from mmhierseg._base.errors import UserError
+
+from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 
 __all__ = ['AnnotatedImage', 'image_paths', 'parse_annotations']
 
-#: An image lies in the folder that so many characters of its name name.
+#: These first characters of an image's name are the name of its folder.
 _FOLDER_CHARACTERS = 9
 
 
@@ -24,7 +26,7 @@ class AnnotatedImage(NamedTuple):
 
 
 def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
-    """Parse a file of annotations.
+    """Parse an annotation file.
 
     Args:
         content (bytes): The file.
@@ -35,8 +37,8 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
         the order of the file.
 
     Raises:
-        ValueError: If the file is no COCO-style JSON, names parts that the
-            data set does not have, or refers to what is not in it.
+        UserError: If the file is no COCO-style JSON, or refers to parts,
+            images or categories that do not exist.
     """
     try:
         data = json.loads(content)
@@ -57,68 +59,63 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
                            parts.pop(i, [])) for i, entry in images.items()
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
+        raise UserError(
             f"annotation file '{path}' is no COCO-style JSON of PartImageNet:"
             " it needs 'images' (id, file_name, height, width), 'categories' "
             "(id, name, supercategory) and 'annotations' (image_id, "
             f'category_id, segmentation); got {type(error).__name__}: '
             f'{error}') from error
-    except ValueError as error:  # of JSON, of a part's name, of a size
-        raise ValueError(
+    except ValueError as error:  # from JSON, a part's name, or a size
+        raise UserError(
             f"annotation file '{path}' cannot be read: {error}") from error
-    _check_references(result, parts, path)
-    return result
-
-
-def _check_references(images: list[AnnotatedImage], others: dict[int, list],
-                      path: str) -> None:
-    if others:
-        raise ValueError(
+    if parts:
+        raise UserError(
             f"annotation file '{path}' has annotations of images that it does "
-            f'not list: image_id {some([str(i) for i in others])}')
+            f'not list: image_id {some([str(i) for i in parts])}')
     unknown = [
-        image.file_name for image in images
+        image.file_name for image in result
         if any(part['part_id'] is None for part in image.parts)
     ]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"annotation file '{path}' has annotations of categories that it "
             f'does not list, in {some(unknown)}')
+    return result
 
 
 def image_paths(names: list[str], found: list[str], folder: str,
                 ann_file: str) -> list[str]:
-    """Where the images of a file of annotations lie.
+    """Find the images that an annotation file lists.
 
     Args:
         names (list[str]): ``file_name`` of each image.
-        found (list[str]): Files below the folder of images, '/' between the
+        found (list[str]): Files below the image folder, '/' between the
             parts of a path.
-        folder (str): That folder, for the message.
-        ann_file (str): The file of annotations, for the message.
+        folder (str): The image folder, for the message.
+        ann_file (str): The annotation file, for the message.
 
     Returns:
         list[str]: A path of ``found`` for each name: the name itself, or the
         name in the folder of its class.
 
     Raises:
-        FileNotFoundError: If an image is missing.
+        MissingFileError: If an image is missing.
 
     Example:
         >>> image_paths(['n02690373_7.JPEG'],
         ...             ['n02690373/n02690373_7.JPEG'], 'train', 'train.json')
         ['n02690373/n02690373_7.JPEG']
     """
-    there = set(found)
+    present = set(found)
     paths = [
-        name if name in there else f'{name[:_FOLDER_CHARACTERS]}/{name}'
+        name if name in present else f'{name[:_FOLDER_CHARACTERS]}/{name}'
         for name in names
     ]
     missing = [
-        name for name, path in zip(names, paths) if path not in there
+        name for name, path in zip(names, paths) if path not in present
     ]
     if missing:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{len(missing)} of {len(names)} images that '
             f"'{ann_file}' lists are not in '{folder}': {some(missing)}. They "
             'are expected there, or in the folder of their class, named by '

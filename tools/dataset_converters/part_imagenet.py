@@ -37,7 +37,7 @@ from mmhierseg.datasets.part_imagenet_file import (
     image_paths,
     parse_annotations,
 )
-from mmhierseg.datasets.scenes.palette import voc_palette
+from mmhierseg.datasets.scenes.categories import voc_palette
 from mmhierseg.datasets.transforms.load_part_map import draw_part_map
 
 

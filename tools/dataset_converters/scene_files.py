@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from scene_layouts import scene_paths, semantic_ids
 
-from mmhierseg.datasets.scenes.palette import voc_palette
+from mmhierseg.datasets.scenes.categories import voc_palette
 from mmhierseg.datasets.scenes.scene import (
     Scene,
     SceneOptions,

@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from .composition import Composition
+from .composition import (
+    Composition,
+    Silhouette,
+    Size,
+    draw_clutter,
+    grid,
+)
 from .draws import integer, uniform
-from .objects import Silhouette, Size, draw_clutter, grid
 from .textures import (
     MATERIALS,
     PATTERNS,
@@ -26,16 +31,10 @@ _NOISE = (8., 30.)
 def render(rng: np.random.Generator,
            composition: Composition,
            typical_colors: float = 0.) -> np.ndarray:
-    """Paint a scene.
+    """Paint a scene, (H, W, 3) uint8 RGB.
 
-    Args:
-        rng (np.random.Generator): Where the draws come from.
-        composition (Composition): The scene's objects.
-        typical_colors (float): Probability that a part has its kind's typical
-            colours. Defaults to 0.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
+    With the probability ``typical_colors`` a part has its kind's typical
+    colours.
     """
     size = composition.parts.shape
     palette = draw_palette(rng)
@@ -52,7 +51,7 @@ def render(rng: np.random.Generator,
                 colors = typical_palette(silhouette.part_id)
             _draw(rng, image, silhouette, patterns, colors, used)
     image *= _light(rng, size)
-    # The sum of two uniform numbers is near enough to a normal one.
+    # The sum of two uniform numbers approximates a normal one.
     noise = rng.random((2, *image.shape), dtype=np.float32)
     noise = noise[0] + noise[1] - 1
     image += noise * uniform(rng, *_NOISE)

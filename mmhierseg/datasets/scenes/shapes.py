@@ -23,7 +23,7 @@ Point = tuple[float, float]
 
 
 class Shape(NamedTuple):
-    """A shape: which, where, and how large."""
+    """A shape with its position and size."""
 
     kind: str
     """'ellipse', 'box', 'ring', 'bar' or 'polygon'."""
@@ -65,7 +65,7 @@ def bar(start: Point, end: Point, half_width: float,
 
 
 def polygon(*points: Point) -> Shape:
-    """Convex polygon; corners in order, either way round."""
+    """Convex polygon; corners in order, clockwise or not."""
     return Shape('polygon', points)
 
 
@@ -86,15 +86,7 @@ def extent(shape: Shape) -> tuple[float, float, float, float]:
 
 
 def distance(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Signed distance of points to a shape.
-
-    Args:
-        shape (Shape): The shape.
-        x (np.ndarray): (h, w) float32 coordinates.
-        y (np.ndarray): (h, w) float32 coordinates.
-
-    Returns:
-        np.ndarray: (h, w) float32, negative inside.
+    """Signed distance of points to a shape, (h, w) float32.
 
     Example:
         >>> x, y = np.float32([[0, 3]]), np.float32([[0, 0]])
@@ -145,11 +137,8 @@ def _polygon(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _area(points: tuple[Point, ...]) -> float:
     """Twice the signed area of a polygon."""
-    terms: list[float] = [
-        x0 * y1 - x1 * y0
-        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1])
-    ]
-    return sum(terms)
+    return sum(x0 * y1 - x1 * y0
+               for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]))
 
 
 def _norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:

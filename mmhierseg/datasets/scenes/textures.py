@@ -19,8 +19,9 @@ __all__ = [
 
 Color = tuple[float, float, float]
 Palette = Sequence[Color]
+Array = np.ndarray
 
-# What a part is made of decides between a few patterns, never the colours.
+# The material of a part decides between a few patterns, never the colours.
 # Every pattern belongs to several materials and may be a background, too.
 MATERIALS: dict[str, tuple[str, ...]] = dict(
     fur=('blotches', 'waves', 'dots'),
@@ -34,7 +35,7 @@ MATERIALS: dict[str, tuple[str, ...]] = dict(
 # Shorter side of the image is 1: periods of 4.5 to 12 pixels at 224, finer
 # than usual superpixels.
 _PERIODS = (0.02, 0.055)
-# A pattern is not to be seen below it.
+# A shorter one would not be visible.
 _LEAST_PERIOD_PIXELS = 3.
 _PALETTE_SIZE = 5
 # A palette's colours lie in this range and are mixed with their own grey.
@@ -50,7 +51,7 @@ _LATTICE = 32
 
 
 class Texture(NamedTuple):
-    """A pattern with everything that it needs to be painted."""
+    """A pattern with all parameters of its painting."""
 
     pattern: str
     """Key of ``PATTERNS``."""
@@ -74,11 +75,7 @@ class Texture(NamedTuple):
 def draw_palette(rng: np.random.Generator) -> Palette:
     """Draw the few colours that everything in a scene shares.
 
-    Args:
-        rng (np.random.Generator): Where the draws come from.
-
-    Returns:
-        Palette: Colours, RGB in 0..255, each far from the others.
+    They are RGB in 0..255, each far from the others.
     """
     palette: list = []
     while len(palette) < _PALETTE_SIZE:
@@ -92,13 +89,7 @@ def draw_palette(rng: np.random.Generator) -> Palette:
 
 @cache
 def typical_palette(part_id: int) -> Palette:
-    """Colours that are typical of a kind of part, always the same.
-
-    Args:
-        part_id (int): Id of the kind of part, from 1.
-
-    Returns:
-        Palette: Two colours, RGB in 0..255, far from each other.
+    """Two colours that are typical of a kind of part, always the same.
 
     Example:
         >>> typical_palette(3) == typical_palette(3)
@@ -106,7 +97,7 @@ def typical_palette(part_id: int) -> Palette:
         >>> typical_palette(3) == typical_palette(4)
         False
     """
-    # As in scenes: the same on every platform and with every NumPy.
+    # As for scenes: the same on every platform and with every NumPy.
     seed = np.random.SeedSequence(part_id)
     return draw_palette(np.random.Generator(np.random.PCG64(seed)))[:2]
 
@@ -115,15 +106,7 @@ def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
                  palette: Palette, used: set) -> Texture:
     """Draw a texture that no other region of the scene has.
 
-    Args:
-        rng (np.random.Generator): Where the draws come from.
-        patterns (Sequence[str]): Patterns to choose from.
-        palette (Palette): The scene's colours.
-        used (set): Combinations of pattern and colours that are taken;
-            the new one is added.
-
-    Returns:
-        Texture: The texture.
+    The combination of pattern and colours is added to ``used``.
     """
     # Twenty pairs of colours and three patterns or more: after a few draws a
     # free combination is found; should a crowded scene have none, one repeats.
@@ -149,16 +132,10 @@ def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
 
 def paint(texture: Texture, x: np.ndarray, y: np.ndarray,
           unit: float) -> np.ndarray:
-    """Paint a texture.
+    """Paint a texture, (3, h, w) float32 in 0..255.
 
-    Args:
-        texture (Texture): The texture.
-        x (np.ndarray): (1, w) float32, columns of the pixels.
-        y (np.ndarray): (h, 1) float32, rows of the pixels.
-        unit (float): Shorter side of the image in pixels.
-
-    Returns:
-        np.ndarray: (3, h, w) float32, colours in 0..255.
+    ``x`` (1, w) and ``y`` (h, 1) are pixels, ``unit`` is the shorter side of
+    the image in pixels.
     """
     period = max(texture.period * unit, _LEAST_PERIOD_PIXELS)
     cos, sin = (c / period for c in texture.turn)
@@ -173,55 +150,54 @@ def _contrast(a: Color, b: Color) -> float:
     return sum(abs(p - q) for p, q in zip(a, b))
 
 
-def _fraction(u: np.ndarray) -> np.ndarray:
+def _fraction(u: Array) -> Array:
     return u - np.floor(u)
 
 
-def _wave(u: np.ndarray) -> np.ndarray:
+def _wave(u: Array) -> Array:
     """Triangular wave in [0, 1] of period 1, with flattened tips."""
     triangle = abs(2 * _fraction(u) - 1)
     return np.clip(2 * triangle - 0.5, 0, 1)
 
 
-def _stripes(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _stripes(u: Array, v: Array, lattice: Array) -> Array:
     return _wave(u)
 
 
-def _checks(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _checks(u: Array, v: Array, lattice: Array) -> Array:
     return abs((np.floor(u) + np.floor(v)) % 2)
 
 
-def _dots(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _dots(u: Array, v: Array, lattice: Array) -> Array:
     du, dv = _fraction(u) - 0.5, _fraction(v) - 0.5
     return np.clip(1.8 - 16 * (du * du + dv * dv), 0, 1)
 
 
-def _bricks(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _bricks(u: Array, v: Array, lattice: Array) -> Array:
     shifted = 0.6 * u + 0.5 * (np.floor(v) % 2)
     joint = (_fraction(shifted) < 0.14) | (_fraction(v) < 0.25)
     return joint.astype(np.float32)
 
 
-def _waves(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _waves(u: Array, v: Array, lattice: Array) -> Array:
     return _wave(u + 0.7 * abs(2 * _fraction(0.4 * v) - 1))
 
 
-def _rings(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _rings(u: Array, v: Array, lattice: Array) -> Array:
     # Around the corners of a lattice four periods wide.
     du, dv = _fraction(u / 4) - 0.5, _fraction(v / 4) - 0.5
     return _wave(4 * np.sqrt(du * du + dv * dv))
 
 
-def _blotches(u: np.ndarray, v: np.ndarray,
-              lattice: np.ndarray) -> np.ndarray:
+def _blotches(u: Array, v: Array, lattice: Array) -> Array:
     return np.clip(4 * _noise(0.8 * u, 0.8 * v, lattice) - 1.5, 0, 1)
 
 
-def _grain(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _grain(u: Array, v: Array, lattice: Array) -> Array:
     return np.clip(2 * _noise(3 * u, 3 * v, lattice) - 0.5, 0, 1)
 
 
-def _noise(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+def _noise(u: Array, v: Array, lattice: Array) -> Array:
     """Smooth random function in [0, 1], lattice values at the integers."""
     u0, v0 = np.floor(u), np.floor(v)
     fu, fv = u - u0, v - v0
@@ -237,13 +213,12 @@ def _noise(u: np.ndarray, v: np.ndarray, lattice: np.ndarray) -> np.ndarray:
     return top + fv * (bottom - top)
 
 
-PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray],
-                             np.ndarray]] = dict(
-                                 stripes=_stripes,
-                                 checks=_checks,
-                                 dots=_dots,
-                                 bricks=_bricks,
-                                 waves=_waves,
-                                 rings=_rings,
-                                 blotches=_blotches,
-                                 grain=_grain)
+PATTERNS: dict[str, Callable[[Array, Array, Array], Array]] = dict(
+    stripes=_stripes,
+    checks=_checks,
+    dots=_dots,
+    bricks=_bricks,
+    waves=_waves,
+    rings=_rings,
+    blotches=_blotches,
+    grain=_grain)

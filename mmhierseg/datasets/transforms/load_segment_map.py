@@ -4,10 +4,11 @@ import os.path as osp
 
 from mmcv.transforms import BaseTransform
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
+from ..files import MissingFileError, read_file
 from .attach import add_segment_map
-from .load_image import read_file
 from .segment_map_png import decode_segment_map
 
 
@@ -16,9 +17,9 @@ class LoadSegmentMap(BaseTransform):
     """Load the over-segmentation of an image from a PNG.
 
     ``tools/dataset_converters/generate_oversegmentation.py`` writes such
-    PNGs; those that HSG's authors publish are read as they are. Understood
-    are grey values of 8 or 16 bits, palette indices, and colours that stand
-    for the number R + 256 G + 65536 B.
+    PNGs; those that HSG's authors publish are read as they are. Accepted are
+    grey values of 8 or 16 bits, palette indices, and colours that stand for
+    the number R + 256 G + 65536 B.
 
     The map goes into ``results['segment_map']`` and is carried along by the
     transforms that treat ``seg_fields``: MMSegmentation's Resize,
@@ -26,9 +27,9 @@ class LoadSegmentMap(BaseTransform):
     the pipeline :class:`AttachSegmentMap` makes it a part of the image; with
     ``attach=True`` that happens at once, for pipelines without such
     transforms. The geometric transforms of MMPretrain and MMCV leave the map
-    behind: :class:`AttachSegmentMap` says so where it can tell (another size,
-    a flip). MMSegmentation's RandomRotate fills the corners with the ignored
-    class (``seg_pad_val``), which in a segment map is just another segment.
+    behind: :class:`AttachSegmentMap` says so where it can detect it (another
+    size, a flip). MMSegmentation's RandomRotate fills the corners with the
+    ignored class (``seg_pad_val``), which is just another segment here.
 
     Required Keys:
 
@@ -50,8 +51,7 @@ class LoadSegmentMap(BaseTransform):
         img_prefix (str, optional): Folder that ``img_path`` starts with; what
             follows it is looked up under ``map_prefix``. Defaults to None,
             which means that all maps lie in ``map_prefix`` itself.
-        suffix (str): What the image's extension is replaced by.
-            Defaults to '.png'.
+        suffix (str): Replaces the image's extension. Defaults to '.png'.
         ignore_label (int, optional): Value in the file that means "no
             segment". Defaults to None.
         attach (bool): Whether to make the map a part of the image at once.
@@ -60,7 +60,7 @@ class LoadSegmentMap(BaseTransform):
             Defaults to None.
 
     Raises:
-        ValueError: If ``img_prefix`` is given without ``map_prefix``.
+        UserError: If ``img_prefix`` is given without ``map_prefix``.
     """
 
     def __init__(self,
@@ -71,8 +71,8 @@ class LoadSegmentMap(BaseTransform):
                  attach: bool = False,
                  backend_args: dict | None = None) -> None:
         if img_prefix is not None and map_prefix is None:
-            raise ValueError('`img_prefix` needs `map_prefix`, the folder '
-                             'of the maps, but that is None')
+            raise UserError('`img_prefix` needs `map_prefix`, the folder '
+                            'of the maps, but that is None')
         self.map_prefix = map_prefix
         self.img_prefix = img_prefix
         self.suffix = suffix
@@ -90,22 +90,31 @@ class LoadSegmentMap(BaseTransform):
             dict: The updated result dict.
 
         Raises:
-            FileNotFoundError: If there is no map.
-            ValueError: If it cannot be read, holds no labels or nothing but
+            MissingFileError: If there is no map.
+            UserError: If it cannot be read, holds no labels or nothing but
                 ``ignore_label``, does not have the size of the image, or its
                 place is not known.
         """
         path = self._find(results)
-        labels = decode_segment_map(self._read(path, results), path)
+        try:
+            content = read_file(path, 'segment map', self.backend_args)
+        except MissingFileError as error:
+            raise MissingFileError(
+                f"segment map '{path}' of image '{results.get('img_path')}' "
+                'does not exist: check `map_prefix` and `img_prefix`; '
+                'tools/dataset_converters/generate_oversegmentation.py makes '
+                'the maps of a folder of images, and with --resume the '
+                'missing ones') from error
+        labels = decode_segment_map(content, path)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
             if (labels < 0).all():
-                raise ValueError(
+                raise UserError(
                     f"segment map '{path}' has no segment: all of its pixels "
                     f'are `ignore_label` {self.ignore_label}. Make the map '
-                    'anew, or remove it and its image from the data set')
+                    'again, or remove it and its image from the dataset')
         if 'img' in results and labels.shape != results['img'].shape[:2]:
-            raise ValueError(
+            raise UserError(
                 f"segment map '{path}' is {labels.shape[0]} x "
                 f'{labels.shape[1]} but its image '
                 f"'{results.get('img_path')}' "
@@ -114,24 +123,12 @@ class LoadSegmentMap(BaseTransform):
                 'transform that changes the size')
         return add_segment_map(results, labels, self.attach)
 
-    def _read(self, path: str, results: dict) -> bytes:
-        """Content of a file."""
-        try:
-            return read_file(path, 'segment map', self.backend_args)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f"segment map '{path}' of image '{results.get('img_path')}' "
-                'does not exist: check `map_prefix` and `img_prefix`; '
-                'tools/dataset_converters/generate_oversegmentation.py makes '
-                'the maps of a folder of images, and those that are missing '
-                'with --resume') from error
-
     def _find(self, results: dict) -> str:
         """Path of the map."""
         if results.get('segment_map_path') is not None:
             return results['segment_map_path']
         if self.map_prefix is None:
-            raise ValueError(
+            raise UserError(
                 "`results` has no 'segment_map_path' and `map_prefix` is "
                 'None: give LoadSegmentMap(map_prefix=...), the folder of '
                 'the maps')
@@ -141,9 +138,9 @@ class LoadSegmentMap(BaseTransform):
         else:
             name = osp.relpath(path, self.img_prefix)
             if name.startswith(osp.pardir):
-                raise ValueError(f"image '{path}' is not in `img_prefix` "
-                                 f"'{self.img_prefix}', so its map cannot be "
-                                 'found under `map_prefix`')
+                raise UserError(f"image '{path}' is not in `img_prefix` "
+                                f"'{self.img_prefix}', so its map cannot be "
+                                'found under `map_prefix`')
         return osp.join(self.map_prefix, osp.splitext(name)[0] + self.suffix)
 
     def __repr__(self) -> str:

@@ -1,12 +1,14 @@
-"""Segment maps as PNG: one label per pixel, exactly."""
+"""Segment maps as PNG, without loss: one integer label per pixel."""
 
 import io
 
 import numpy as np
 from PIL import Image
 
+from mmhierseg._base.errors import UserError
+
+from ..files import decode_image
 from .attach import LABEL_LIMIT
-from .load_image import unreadable
 
 __all__ = ['decode_segment_map', 'encode_segment_map']
 
@@ -67,25 +69,19 @@ def decode_segment_map(content: bytes, path: str) -> np.ndarray:
         np.ndarray: (H, W) int32, 0 to 2^24 - 1.
 
     Raises:
-        ValueError: If the file is unreadable or truncated, or its pixels are
+        UserError: If the file is unreadable or truncated, or its pixels are
             no labels.
     """
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            pixels = np.asarray(image)
-            mode, kind = image.mode, image.format
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(unreadable(path, 'segment map', error)) from error
+    pixels, mode, kind = decode_image(content, path, 'segment map')
     if kind != 'PNG':
-        raise ValueError(f"segment map '{path}' must be a PNG, which keeps "
-                         f'labels as they are, got {kind}')
+        raise UserError(f"segment map '{path}' must be a PNG, which keeps "
+                        f'labels as they are, got {kind}')
     if mode in _PLAIN_MODES:
         return pixels.astype(np.int32)
     if mode == 'RGB':
         red, green, blue = np.moveaxis(pixels.astype(np.int32), 2, 0)
         return red + 256 * green + 65536 * blue
-    raise ValueError(
+    raise UserError(
         f"segment map '{path}' has pixels of mode {mode!r}; expected labels "
         'as grey values of 8 or 16 bits, palette indices or RGB '
         '(R + 256 G + 65536 B) without transparency')
