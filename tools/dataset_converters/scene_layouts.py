@@ -1,13 +1,13 @@
-"""Folder layouts of real data sets, and the ids that scenes get in them.
+"""Folder layouts of real datasets, and the ids that scenes get in them.
 
 Scenes are drawings of twelve categories (and poles), numbered as in Pascal
-VOC. In another data set's layout a category has the id of the class of its
-name; what has none, the background included, takes the first classes that
-nothing else is named like, in order. So no two categories share an id, and
-every id is one of the data set's; what such a class is called says nothing
-then (in Cityscapes, a cat is a "traffic light").
+VOC. In another dataset's layout a category has the id of the class of its
+name; those without one, the background included, take the first classes that
+no category is named like, in order. So no two categories share an id, and
+every id is one of the dataset's; the name of such a class means nothing then
+(in Cityscapes, a cat is a "traffic light").
 
-PartImageNet has objects of its own: see :mod:`.part_layout`.
+PartImageNet has objects of its own: see :mod:`scene_parts`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,23 +16,17 @@ import numpy as np
 from scene_parts import image_name
 
 from mmhierseg.datasets.kitti_step_split import SEQUENCES
-from mmhierseg.datasets.scenes.categories import CATEGORIES, POLE
-from mmhierseg.datasets.scenes.scene import SceneOptions, scene_index
+from mmhierseg.datasets.scenes import SceneOptions, class_names, scene_index
 
-__all__ = [
-    'LAYOUTS', 'scene_paths', 'semantic_ids', 'voc_image_set'
-]
-
-LAYOUTS = ('imagenet', 'voc', 'cityscapes', 'kitti_step', 'ade20k',
-           'pascal_context', 'part_imagenet')
+__all__ = ['LAYOUTS', 'scene_paths', 'semantic_ids', 'voc_image_set']
 
 # Names of the classes that scenes are found under, with their ids. Not taken
-# from MMSegmentation, which whoever makes scenes need not have.
+# from MMSegmentation, which making scenes does not need.
 _CITYSCAPES = dict(pole=5, car=13, bus=15, bicycle=18)
 _CLASSES: dict[str, dict[str, int]] = dict(
     cityscapes=_CITYSCAPES,
     kitti_step=_CITYSCAPES,
-    # Ids in the PNGs, where 0 is what is ignored: `reduce_zero_label`.
+    # Ids in the PNGs, where 0 is ignored: `reduce_zero_label`.
     ade20k=dict(
         aeroplane=91,
         bicycle=128,
@@ -57,7 +51,6 @@ _CLASSES: dict[str, dict[str, int]] = dict(
         cow=20,
         diningtable=50,
         dog=23))
-_FIRST_FREE = dict(cityscapes=0, kitti_step=0, ade20k=1, pascal_context=0)
 
 Paths = dict[str, tuple[str, ...]]
 
@@ -79,14 +72,10 @@ def semantic_ids(layout: str) -> np.ndarray:
         [0, 1, 18, 2, 3, 4, 15, 13, 6, 7, 8, 9, 10, 5]
     """
     _check_layout(layout)
-    names = ['background', *(category.name for category in CATEGORIES),
-             POLE.name]
-    if layout not in _CLASSES:
-        return np.arange(len(names), dtype=np.uint8)
-    known = _CLASSES[layout]
-    free = (
-        i for i in range(_FIRST_FREE[layout], 256)
-        if i not in known.values())
+    names = class_names(num_poles=1)
+    known = _CLASSES.get(layout, {})
+    first = 1 if layout == 'ade20k' else 0
+    free = (i for i in range(first, 256) if i not in known.values())
     return np.array([
         known[name] if name in known else next(free) for name in names
     ], dtype=np.uint8)
@@ -94,17 +83,17 @@ def semantic_ids(layout: str) -> np.ndarray:
 
 def scene_paths(layout: str, split: str, number: int,
                 options: SceneOptions) -> Paths:
-    """Where the arrays of a scene go.
+    """Paths of the files of a scene.
 
     Args:
         layout (str): One of ``LAYOUTS``.
         split (str): 'train' or 'val'.
         number (int): Number of the scene in its split.
-        options (SceneOptions): What scenes are made of.
+        options (SceneOptions): Contents of the scenes.
 
     Returns:
         dict[str, tuple[str, ...]]: Per field of :class:`Scene`, or
-        'panoptic', the paths, relative to the data set's root; the image is
+        'panoptic', the paths, relative to the dataset's root; the image is
         the last.
 
     Example:
@@ -118,11 +107,11 @@ def scene_paths(layout: str, split: str, number: int,
 
 
 def voc_image_set(number: int, num_categories: int) -> str:
-    """Which training list of VOC a training scene belongs to.
+    """Training list of VOC that a training scene belongs to.
 
     Every other round of the categories is in the small set 'train', the rest
     in 'aug', as SBD's images are beside VOC's own: both are balanced, and a
-    scene stays where it is when the data set grows.
+    scene stays in its list when the dataset grows.
 
     Example:
         >>> [voc_image_set(i, 2) for i in range(6)]
@@ -132,9 +121,7 @@ def voc_image_set(number: int, num_categories: int) -> str:
 
 
 def kitti_step_frame(split: str, number: int) -> str:
-    """Sequence and frame of a scene in KITTI-STEP.
-
-    Scenes go round the sequences of the split, so that each grows with it.
+    """Sequence and frame of a scene; the sequences take turns.
 
     Example:
         >>> kitti_step_frame('val', 0), kitti_step_frame('val', 10)
@@ -150,25 +137,29 @@ def _check_layout(layout: str) -> None:
         raise ValueError(f'`layout` must be one of {LAYOUTS}, got {layout!r}')
 
 
-def _maps(stem: str, fields: Sequence[str] = ('objects', 'parts')) -> Paths:
-    """Label maps that the real data set does not have."""
-    folders = dict(semantic='semantic', objects='object', parts='part')
-    return {
-        field: (f'maps/{folders[field]}/{stem}.png', ) for field in fields
-    }
+def _maps(stem: str) -> Paths:
+    """Label maps that the real dataset does not have."""
+    return dict(
+        objects=(f'maps/object/{stem}.png', ),
+        parts=(f'maps/part/{stem}.png', ))
+
+
+def _category(split: str, number: int, categories: Sequence[str]) -> str:
+    return categories[scene_index(split, number) % len(categories)]
 
 
 def _imagenet(split: str, number: int, categories: Sequence[str]) -> Paths:
-    name = categories[scene_index(split, number) % len(categories)]
+    name = _category(split, number, categories)
     stem = f'{split}/{name}/{name}_{number:08d}'
     return dict(
-        **_maps(stem, ('semantic', 'objects', 'parts')),
+        semantic=(f'maps/semantic/{stem}.png', ),
+        **_maps(stem),
         image=(f'{stem}.JPEG', ))
 
 
 def _voc(split: str, number: int, categories: Sequence[str]) -> Paths:
     stem = f'{split}_{number:08d}'
-    folders: list[str] = ['SegmentationClassAug']
+    folders = ['SegmentationClassAug']
     if split == 'val' or voc_image_set(number, len(categories)) == 'train':
         folders.append('SegmentationClass')
     return dict(
@@ -215,11 +206,9 @@ def _pascal_context(split: str, number: int,
 
 def _part_imagenet(split: str, number: int,
                    categories: Sequence[str]) -> Paths:
-    category = categories[scene_index(split, number) % len(categories)]
-    name = image_name(category, number)
+    name = image_name(_category(split, number, categories), number)
     stem = f'{split}/{name[:9]}/{name}'
-    return dict(
-        **_maps(stem), image=(f'images/{stem}.JPEG', ))
+    return dict(**_maps(stem), image=(f'images/{stem}.JPEG', ))
 
 
 _PATHS: dict[str, Callable[[str, int, Sequence[str]], Paths]] = dict(
@@ -230,3 +219,4 @@ _PATHS: dict[str, Callable[[str, int, Sequence[str]], Paths]] = dict(
     ade20k=_ade20k,
     pascal_context=_pascal_context,
     part_imagenet=_part_imagenet)
+LAYOUTS = tuple(_PATHS)
