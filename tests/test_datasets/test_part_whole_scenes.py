@@ -1,4 +1,5 @@
-import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -40,18 +41,14 @@ def test_splits_differ():
     assert (train[1]['img'] != val[1]['img']).any()
 
 
-def test_labels_are_known_without_making_scenes():
-    data = PartWholeScenes(5, categories=('dog', 'boat'), size=(32, 32))
+def test_categories_for_samplers():
+    data = PartWholeScenes(
+        5, categories=('dog', 'boat'), size=(32, 32), lazy_init=True)
+    assert data.metainfo['classes'] == ('dog', 'boat')
+    data.full_init()
     assert [data.get_cat_ids(i) for i in range(5)] == [[0], [1], [0], [1],
                                                        [0]]
     assert [data[i]['gt_label'] for i in range(5)] == [0, 1, 0, 1, 0]
-
-
-def test_lazy():
-    data = PartWholeScenes(5, size=(32, 32), lazy_init=True)
-    assert data.metainfo['classes'][0] == 'aeroplane'
-    data.full_init()
-    assert len(data) == 5
 
 
 def test_metainfo():
@@ -68,7 +65,7 @@ def test_metainfo():
     assert meta['classes'] == ('dog', ) and meta['note'] == 'x'
 
 
-def test_in_a_config_of_mmpretrain():
+def test_pipeline_of_mmpretrain():
     data = ROOT.build(
         dict(
             type='mmhierseg.PartWholeScenes',
@@ -84,8 +81,8 @@ def test_in_a_config_of_mmpretrain():
     assert item['data_samples'].gt_label.tolist() == [5]
 
 
-def test_in_a_config_of_mmsegmentation():
-    """All three maps are cut and turned over with the image."""
+def test_pipeline_of_mmsegmentation():
+    """All three maps are cropped and flipped with the image."""
     data = ROOT.build(
         dict(
             type='mmhierseg.PartWholeScenes',
@@ -111,7 +108,8 @@ def test_in_a_config_of_mmsegmentation():
             getattr(scene, field)[top:top + 48, left:left + 40])
 
 
-def test_in_a_data_loader_with_workers():
+@pytest.mark.slow
+def test_data_loader_with_workers():
     config = dict(
         type='mmhierseg.PartWholeScenes',
         num_scenes=6,
@@ -135,12 +133,6 @@ def test_in_a_data_loader_with_workers():
         assert sample.shape == (1, 32, 40) and sample.dtype == torch.int64
 
 
-def test_pickles():
-    data = PartWholeScenes(3, size=(32, 32))
-    again = pickle.loads(pickle.dumps(data))
-    np.testing.assert_array_equal(again[2]['img'], data[2]['img'])
-
-
 @pytest.mark.parametrize('options, message', [
     (dict(num_scenes=0), '`num_scenes` must be at least 1, got 0'),
     (dict(num_scenes=1, task='detection'), "`task` must be .*'detection'"),
@@ -151,3 +143,31 @@ def test_pickles():
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         PartWholeScenes(**options)
+
+
+CODE = """
+import sys
+import mmhierseg
+sys.modules['mmseg'] = None
+from mmhierseg.registry import DATASETS, TRANSFORMS
+assert len(DATASETS.build(dict(
+    type='PartWholeScenes', num_scenes=3, size=(16, 24)))) == 3
+for name in ('LoadPanopticMap', 'LoadPartMap'):
+    TRANSFORMS.build(dict(type=name))
+for name in ('KITTISTEPDataset', 'PartImageNetDataset'):
+    try:
+        DATASETS.build(dict(type=name, split='train'))
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_without_mmsegmentation():
+    """Users of MMPretrain do not need it."""
+    result = subprocess.run([sys.executable, '-c', CODE],
+                            capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stderr
+    for name in ('KITTISTEPDataset', 'PartImageNetDataset'):
+        assert (f'{name} needs the package `mmseg`: pip install'
+                in result.stdout)

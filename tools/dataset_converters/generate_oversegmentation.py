@@ -127,8 +127,8 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
         before = read_manifest(path)
         if not resume:
             raise UserError(
-                f'{str(out)!r} is not empty: --resume continues there, or name '
-                'another folder')
+                f'{str(out)!r} is not empty: --resume continues there, or '
+                'name another folder')
         differing = [
             f'{key} {before.get(key)!r}, requested {value!r}'
             for key, value in settings.items() if before.get(key) != value
@@ -140,7 +140,8 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
                 'folder')
     with resumable(AGAIN):
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (json.dumps(settings, indent=2) + '\n').encode())
+        content = json.dumps(settings, indent=2) + '\n'
+        write_atomically(path, content.encode())
 
 
 def read_manifest(path: Path) -> dict:

@@ -35,8 +35,9 @@ from PIL import Image
 
 from mmhierseg._base.errors import UserError, run_command
 
-# The wheel of scikit-image without drawings, text, microscopy, synthetic images
-# and one of the stereo pair. The order is part of the seed: append new names.
+# The images of scikit-image's wheel without drawings, text, microscopy,
+# synthetic images and half of the stereo pair. The order is part of the seed:
+# append new names.
 PHOTOGRAPHS = ('astronaut.png', 'brick.png', 'camera.png', 'chelsea.png',
                'clock_motion.png', 'coffee.png', 'coins.png', 'grass.png',
                'gravel.png', 'hubble_deep_field.jpg', 'moon.png',
