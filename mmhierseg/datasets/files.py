@@ -25,15 +25,8 @@ def read_file(path: str,
               file_client_args: dict | None = None) -> bytes:
     """Read a file through MMEngine's file backends.
 
-    Args:
-        path (str): Path or URL.
-        what (str): What the file holds, for the message.
-        backend_args (dict, optional): Arguments of the backend.
-        file_client_args (dict, optional): Arguments of the file client, the
-            older form of ``backend_args``.
-
-    Returns:
-        bytes: The content.
+    ``what`` says what the file holds, for the messages, here and below;
+    ``file_client_args`` is the older form of ``backend_args``.
 
     Raises:
         MissingFileError: If there is no such file.
@@ -64,15 +57,7 @@ def unreadable(path: str, what: str, reason: object) -> UserError:
 
 def decode_image(content: bytes, path: str,
                  what: str) -> tuple[np.ndarray, str, str]:
-    """Decode an image that holds labels, without converting its values.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the message.
-        what (str): What it holds, for the message.
-
-    Returns:
-        tuple[np.ndarray, str, str]: Pixels, Pillow's mode, and the format.
+    """Pixels of an image of labels as they are, Pillow's mode, the format.
 
     Raises:
         UserError: If the file is unreadable or truncated.
@@ -87,13 +72,7 @@ def decode_image(content: bytes, path: str,
 
 def check_size(name: str, size: tuple[int, ...], image_path: str | None,
                image_size: tuple[int, ...]) -> None:
-    """Check that a label map has the size of its image.
-
-    Args:
-        name (str): The map, for the message.
-        size (tuple[int, ...]): (H, W) of the map.
-        image_path (str, optional): Path of the image, for the message.
-        image_size (tuple[int, ...]): (H, W) of the image.
+    """Check that a label map has the size (H, W) of its image.
 
     Raises:
         UserError: If the sizes differ.
@@ -109,16 +88,7 @@ def list_files(folder: str,
                hint: str,
                suffix: str | None = None,
                backend_args: dict | None = None) -> list[str]:
-    """List the files below a folder.
-
-    Args:
-        folder (str): The folder.
-        hint (str): What to check if there is none, for the message.
-        suffix (str, optional): Only files that end in it.
-        backend_args (dict, optional): Arguments of MMEngine's file backend.
-
-    Returns:
-        list[str]: Sorted paths below the folder, '/' between their parts.
+    """List the files below a folder: sorted, relative, with '/'.
 
     Raises:
         MissingFileError: If there is no such folder.
@@ -142,16 +112,8 @@ def check_pairs(chosen: Collection[str],
                 check_others: bool = True) -> None:
     """Check that every image has its label map, and every map its image.
 
-    Names are paths below the two folders, without their suffix.
-
-    Args:
-        chosen (Collection[str]): Names that are to be read.
-        images (Iterable[str]): Names of the images that exist.
-        maps (Iterable[str]): Names of the label maps that exist.
-        image_folder (str): Folder of the images, for the messages.
-        map_folder (str): Folder of the maps, for the messages.
-        check_others (bool): Whether maps without an image are errors, too.
-            Defaults to True.
+    Names are paths below the two folders, without their suffix. ``chosen`` are
+    those to be read; with ``check_others``, maps without an image are errors.
 
     Raises:
         MissingFileError: If an image or a map is missing.

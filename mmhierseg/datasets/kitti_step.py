@@ -68,11 +68,7 @@ class KITTISTEPDataset(BaseSegDataset):
             data_prefix=data_prefix, img_suffix=img_suffix, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """List the frames with their images and maps, and check them.
-
-        Returns:
-            list[dict]: One entry per frame, in the order of their paths.
-        """
+        """List the frames with their images and maps, and check them."""
         image_folder = self.data_prefix['img_path']
         images = self._frames(image_folder, self.img_suffix)
         if self.split is not None:

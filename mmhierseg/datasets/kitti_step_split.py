@@ -16,11 +16,6 @@ SEQUENCES: dict[str, tuple[int, ...]] = dict(
 def check_sequences(folders: Sequence[str], split: str, where: str) -> None:
     """Check that folders are sequences of a split.
 
-    Args:
-        folders (Sequence[str]): Names of the folders, such as '0002'.
-        split (str): 'train' or 'val'.
-        where (str): Their parent folder, for the message.
-
     Raises:
         UserError: If one is no sequence, or one of the other split.
 
@@ -53,14 +48,6 @@ which belongs to 'val': the sequences of 'train' are 0 1 3 4 5 9 11 12 15 17 \
 
 def missing_sequences(folders: Sequence[str], split: str) -> tuple[str, ...]:
     """Sequences of a split that are not among some folders.
-
-    Args:
-        folders (Sequence[str]): Names or paths of folders that
-            :func:`check_sequences` has accepted.
-        split (str): 'train' or 'val'.
-
-    Returns:
-        tuple[str, ...]: Names of four digits.
 
     Example:
         >>> missing_sequences(['0002', '0006', '0007', '0008', '0010'], 'val')

@@ -46,18 +46,8 @@ OBJECT_OF_PART = np.array(
 def class_names(labels: str) -> tuple[str, ...]:
     """Names of the classes of a label map, background first.
 
-    Args:
-        labels (str): 'part' or 'object'.
-
-    Returns:
-        tuple[str, ...]: 41 or 12 names.
-
     Raises:
         UserError: If ``labels`` is something else.
-
-    Example:
-        >>> class_names('object')[:3]
-        ('background', 'Quadruped', 'Biped')
     """
     if labels not in LABELS:
         raise UserError(f"`labels` must be 'part' or 'object', got {labels!r}")
@@ -70,17 +60,10 @@ def class_palette(labels: str) -> list[list[int]]:
 
 
 def part_id(name: str, supercategory: str) -> int:
-    """Id of a part by its names in an annotation file.
+    """Id of a part, 1 to 40, by its names in an annotation file.
 
     Capitals, blanks, hyphens and underscores do not matter, and the name may
     be the part's alone or begin with the object's.
-
-    Args:
-        name (str): Name of the category.
-        supercategory (str): Name of its super-category.
-
-    Returns:
-        int: 1 to 40.
 
     Raises:
         UserError: If there is no such part.

@@ -26,15 +26,7 @@ class AnnotatedImage(NamedTuple):
 
 
 def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
-    """Parse an annotation file.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the messages.
-
-    Returns:
-        list[AnnotatedImage]: The images, those without any part included, in
-        the order of the file.
+    """Parse an annotation file, images without any part included.
 
     Raises:
         UserError: If the file is no COCO-style JSON, or refers to parts,
@@ -85,18 +77,7 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
 
 def image_paths(names: list[str], found: list[str], folder: str,
                 ann_file: str) -> list[str]:
-    """Find the images that an annotation file lists.
-
-    Args:
-        names (list[str]): ``file_name`` of each image.
-        found (list[str]): Files below the image folder, '/' between the
-            parts of a path.
-        folder (str): The image folder, for the message.
-        ann_file (str): The annotation file, for the message.
-
-    Returns:
-        list[str]: A path of ``found`` for each name: the name itself, or the
-        name in the folder of its class.
+    """Find the listed images: by name, or in the folder of their class.
 
     Raises:
         MissingFileError: If an image is missing.

@@ -105,14 +105,7 @@ class PartWholeScenes(BaseDataset):
         return [int(self.get_data_info(idx)['gt_label'])]
 
     def prepare_data(self, idx: int) -> dict | None:
-        """Generate a scene and apply the pipeline.
-
-        Args:
-            idx (int): Index into the dataset.
-
-        Returns:
-            dict: What the pipeline returns.
-        """
+        """Generate a scene and apply the pipeline."""
         info = self.get_data_info(idx)
         index = info['scene_index']
         scene = make_scene(self.seed, index, self.options)

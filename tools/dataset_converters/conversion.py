@@ -83,9 +83,6 @@ def write_file(path: Path, content: bytes) -> None:
 def resumable(again: str = 'the same command') -> Iterator[None]:
     """Report errors and interrupts of work that can be resumed.
 
-    Args:
-        again (str): What resumes the work. Defaults to 'the same command'.
-
     Raises:
         UserError: If a file is invalid, or cannot be read or written.
         SystemExit: If the user interrupts, with status 130.

@@ -71,13 +71,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def check_split(root: Path, split: str) -> list[Job]:
     """Check a split before anything is written.
 
-    Args:
-        root (Path): The dataset.
-        split (str): 'train' or 'val'.
-
-    Returns:
-        list[tuple[str, str]]: The frames to convert.
-
     Raises:
         UserError: If a sequence belongs to another split, or an image or a
             map is missing.

@@ -76,14 +76,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def read_split(root: Path, split: str) -> list[Job]:
     """Check a split before anything is written.
 
-    Args:
-        root (Path): The dataset.
-        split (str): Name of the split.
-
-    Returns:
-        list[Job]: Its images, without those that have no part, as in
-        ``PartImageNetDataset``.
-
     Raises:
         UserError: If annotations or images are missing or invalid.
     """

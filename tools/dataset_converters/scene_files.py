@@ -28,17 +28,7 @@ _JPEG_QUALITY = 95
 
 def write_scene(job: tuple[str, int], root: Path, layout: str, seed: int,
                 options: SceneOptions) -> bool:
-    """Make a scene and write it, unless it exists.
-
-    Args:
-        job (tuple[str, int]): Split, and number of the scene in it.
-        root (Path): The dataset's root.
-        layout (str): One of ``LAYOUTS``.
-        seed (int): Seed of the dataset.
-        options (SceneOptions): Contents of the scenes.
-
-    Returns:
-        bool: Whether it was written.
+    """Make the scene of a job, (split, number), and write it unless it exists.
 
     Raises:
         OSError: If a file cannot be written.
@@ -57,15 +47,8 @@ def write_scene(job: tuple[str, int], root: Path, layout: str, seed: int,
 def label_map(scene: Scene, field: str, layout: str) -> np.ndarray:
     """A label map of a scene in the ids of a layout.
 
-    Args:
-        scene (Scene): The scene.
-        field (str): 'semantic', 'objects', 'parts', or 'panoptic', which is
-            KITTI-STEP's: R = class, 256 G + B = object.
-        layout (str): One of ``LAYOUTS``.
-
-    Returns:
-        np.ndarray: (H, W) uint8, or (H, W, 3) if panoptic. Objects and parts
-        have the scene's own ids, semantic classes the layout's.
+    ``field`` is 'semantic', 'objects', 'parts', or 'panoptic', which is
+    KITTI-STEP's: (H, W, 3), R = class, 256 G + B = object.
     """
     if field in ('objects', 'parts'):
         return getattr(scene, field)
@@ -77,16 +60,7 @@ def label_map(scene: Scene, field: str, layout: str) -> np.ndarray:
 
 
 def encode_label_map(labels: np.ndarray, palette: np.ndarray) -> bytes:
-    """Encode a label map as PNG.
-
-    Args:
-        labels (np.ndarray): (H, W) uint8, which gets the palette, or
-            (H, W, 3) uint8.
-        palette (np.ndarray): (256, 3) uint8, RGB.
-
-    Returns:
-        bytes: Content of the file.
-    """
+    """Encode a label map as PNG; (H, W) gets the palette, (H, W, 3) none."""
     image = Image.fromarray(labels)
     if image.mode == 'L':
         image.putpalette(palette.tobytes())

@@ -10,8 +10,6 @@ every id is one of the dataset's; the name of such a class means nothing then
 PartImageNet has objects of its own: see :mod:`scene_parts`.
 """
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 from scene_parts import image_name
 
@@ -52,18 +50,52 @@ _CLASSES: dict[str, dict[str, int]] = dict(
         diningtable=50,
         dog=23))
 
-Paths = dict[str, tuple[str, ...]]
+# Path of a scene, and of its files by field; the image is written last. The
+# real datasets do not have the files in `maps`.
+_STEMS = dict(
+    imagenet='{split}/{category}/{category}_{number:08d}',
+    voc='{split}_{number:08d}',
+    # Real names have a city, a sequence and a frame.
+    cityscapes='{split}/scenes/scenes_{number:06d}_000019',
+    kitti_step='{frame}',
+    ade20k='{folder}/ADE_{split}_{number:08d}',
+    pascal_context='{split}_{number:08d}',
+    part_imagenet='{split}/{folder}/{name}')
+_MAPS = dict(
+    objects=('maps/object/{stem}.png', ), parts=('maps/part/{stem}.png', ))
+_FILES: dict[str, dict[str, tuple[str, ...]]] = dict(
+    imagenet=dict(
+        semantic=('maps/semantic/{stem}.png', ),
+        **_MAPS,
+        image=('{stem}.JPEG', )),
+    voc=dict(
+        semantic=('SegmentationClassAug/{stem}.png',
+                  'SegmentationClass/{stem}.png'),
+        objects=('SegmentationObject/{stem}.png', ),
+        parts=('SegmentationPart/{stem}.png', ),
+        image=('JPEGImages/{stem}.jpg', )),
+    cityscapes=dict(
+        semantic=('gtFine/{stem}_gtFine_labelTrainIds.png', ),
+        **_MAPS,
+        image=('leftImg8bit/{stem}_leftImg8bit.png', )),
+    kitti_step=dict(
+        panoptic=('panoptic_maps/{stem}.png', ),
+        **_MAPS,
+        image=('images/{stem}.png', )),
+    ade20k=dict(
+        semantic=('annotations/{stem}.png', ),
+        **_MAPS,
+        image=('images/{stem}.jpg', )),
+    pascal_context=dict(
+        semantic=('SegmentationClassContext/{stem}.png', ),
+        **_MAPS,
+        image=('JPEGImages/{stem}.jpg', )),
+    part_imagenet=dict(**_MAPS, image=('images/{stem}.JPEG', )))
+LAYOUTS = tuple(_FILES)
 
 
 def semantic_ids(layout: str) -> np.ndarray:
-    """Ids of the semantic classes in the label maps of a layout.
-
-    Args:
-        layout (str): One of ``LAYOUTS``.
-
-    Returns:
-        np.ndarray: (14,) uint8, for the background, the twelve categories and
-        the pole; all different.
+    """Ids of background, categories and pole in a layout, (14,) uint8.
 
     Example:
         >>> semantic_ids('voc').tolist()
@@ -82,19 +114,10 @@ def semantic_ids(layout: str) -> np.ndarray:
 
 
 def scene_paths(layout: str, split: str, number: int,
-                options: SceneOptions) -> Paths:
-    """Paths of the files of a scene.
+                options: SceneOptions) -> dict[str, tuple[str, ...]]:
+    """Paths of a scene's files, relative to the root, per field of ``Scene``.
 
-    Args:
-        layout (str): One of ``LAYOUTS``.
-        split (str): 'train' or 'val'.
-        number (int): Number of the scene in its split.
-        options (SceneOptions): Contents of the scenes.
-
-    Returns:
-        dict[str, tuple[str, ...]]: Per field of :class:`Scene`, or
-        'panoptic', the paths, relative to the dataset's root; the image is
-        the last.
+    The image is the last; 'panoptic' replaces 'semantic' in KITTI-STEP.
 
     Example:
         >>> paths = scene_paths('imagenet', 'val', 3, SceneOptions())
@@ -102,8 +125,28 @@ def scene_paths(layout: str, split: str, number: int,
         ('val/boat/boat_00000003.JPEG',)
     """
     _check_layout(layout)
-    scene_index(split, number)
-    return _PATHS[layout](split, number, options.categories)
+    categories = options.categories
+    category = categories[scene_index(split, number) % len(categories)]
+    words = dict(split=split, number=number, category=category)
+    if layout == 'kitti_step':
+        words['frame'] = kitti_step_frame(split, number)
+    elif layout == 'ade20k':
+        # Files count from 1.
+        words.update(
+            number=number + 1,
+            folder=dict(train='training', val='validation')[split])
+    elif layout == 'part_imagenet':
+        words['name'] = name = image_name(category, number)
+        words['folder'] = name[:9]
+    stem = _STEMS[layout].format(**words)
+    paths = {
+        field: tuple(target.format(stem=stem) for target in targets)
+        for field, targets in _FILES[layout].items()
+    }
+    if layout == 'voc' and split == 'train' and voc_image_set(
+            number, len(categories)) == 'aug':
+        paths['semantic'] = paths['semantic'][:1]
+    return paths
 
 
 def voc_image_set(number: int, num_categories: int) -> str:
@@ -135,88 +178,3 @@ def kitti_step_frame(split: str, number: int) -> str:
 def _check_layout(layout: str) -> None:
     if layout not in LAYOUTS:
         raise ValueError(f'`layout` must be one of {LAYOUTS}, got {layout!r}')
-
-
-def _maps(stem: str) -> Paths:
-    """Label maps that the real dataset does not have."""
-    return dict(
-        objects=(f'maps/object/{stem}.png', ),
-        parts=(f'maps/part/{stem}.png', ))
-
-
-def _category(split: str, number: int, categories: Sequence[str]) -> str:
-    return categories[scene_index(split, number) % len(categories)]
-
-
-def _imagenet(split: str, number: int, categories: Sequence[str]) -> Paths:
-    name = _category(split, number, categories)
-    stem = f'{split}/{name}/{name}_{number:08d}'
-    return dict(
-        semantic=(f'maps/semantic/{stem}.png', ),
-        **_maps(stem),
-        image=(f'{stem}.JPEG', ))
-
-
-def _voc(split: str, number: int, categories: Sequence[str]) -> Paths:
-    stem = f'{split}_{number:08d}'
-    folders = ['SegmentationClassAug']
-    if split == 'val' or voc_image_set(number, len(categories)) == 'train':
-        folders.append('SegmentationClass')
-    return dict(
-        semantic=tuple(f'{folder}/{stem}.png' for folder in folders),
-        objects=(f'SegmentationObject/{stem}.png', ),
-        parts=(f'SegmentationPart/{stem}.png', ),
-        image=(f'JPEGImages/{stem}.jpg', ))
-
-
-def _cityscapes(split: str, number: int, categories: Sequence[str]) -> Paths:
-    # Real names have a city, a sequence and a frame.
-    stem = f'{split}/scenes/scenes_{number:06d}_000019'
-    return dict(
-        semantic=(f'gtFine/{stem}_gtFine_labelTrainIds.png', ),
-        **_maps(stem),
-        image=(f'leftImg8bit/{stem}_leftImg8bit.png', ))
-
-
-def _kitti_step(split: str, number: int, categories: Sequence[str]) -> Paths:
-    stem = kitti_step_frame(split, number)
-    return dict(
-        panoptic=(f'panoptic_maps/{stem}.png', ),
-        **_maps(stem),
-        image=(f'images/{stem}.png', ))
-
-
-def _ade20k(split: str, number: int, categories: Sequence[str]) -> Paths:
-    folder = dict(train='training', val='validation')[split]
-    stem = f'{folder}/ADE_{split}_{number + 1:08d}'
-    return dict(
-        semantic=(f'annotations/{stem}.png', ),
-        **_maps(stem),
-        image=(f'images/{stem}.jpg', ))
-
-
-def _pascal_context(split: str, number: int,
-                    categories: Sequence[str]) -> Paths:
-    stem = f'{split}_{number:08d}'
-    return dict(
-        semantic=(f'SegmentationClassContext/{stem}.png', ),
-        **_maps(stem),
-        image=(f'JPEGImages/{stem}.jpg', ))
-
-
-def _part_imagenet(split: str, number: int,
-                   categories: Sequence[str]) -> Paths:
-    name = image_name(_category(split, number, categories), number)
-    stem = f'{split}/{name[:9]}/{name}'
-    return dict(**_maps(stem), image=(f'images/{stem}.JPEG', ))
-
-
-_PATHS: dict[str, Callable[[str, int, Sequence[str]], Paths]] = dict(
-    imagenet=_imagenet,
-    voc=_voc,
-    cityscapes=_cityscapes,
-    kitti_step=_kitti_step,
-    ade20k=_ade20k,
-    pascal_context=_pascal_context,
-    part_imagenet=_part_imagenet)
-LAYOUTS = tuple(_PATHS)

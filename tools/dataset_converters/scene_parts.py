@@ -88,14 +88,7 @@ def part_imagenet_id(part: int) -> int:
 
 
 def annotations(root: Path, names: Sequence[str]) -> bytes:
-    """COCO-style annotations of scenes that have been written.
-
-    Args:
-        root (Path): The dataset's root.
-        names (Sequence[str]): The scenes, as ``split/folder/name``.
-
-    Returns:
-        bytes: The file.
+    """COCO-style JSON of scenes on disk, ``split/folder/name``.
 
     Raises:
         OSError: If a map cannot be read.

@@ -128,12 +128,6 @@ class AttachSegmentMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Attach ``results['segment_map']`` to ``results['img']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             TypeError: If image or map has a wrong type.
             UserError: If there is no map, or it does not fit the image.

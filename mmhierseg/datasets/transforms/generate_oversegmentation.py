@@ -73,12 +73,6 @@ class GenerateOverSegmentation(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the regions of ``results['img']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             TypeError: If the image is no array, or of another dtype.
             UserError: If it is not (H, W, 3), or carries a map already.

@@ -58,12 +58,6 @@ class GenerateSuperpixels(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace the image by the image and its superpixels.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             TypeError: If the image is no array, or of another dtype.
             UserError: If it is not (H, W, 3), or carries a map already.

@@ -25,13 +25,6 @@ class LoadImage(LoadImageFromFile):
     def transform(self, results: dict) -> dict | None:
         """Load ``results['img_path']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: With ``img``, ``img_shape`` and ``ori_shape``; None if the
-            file cannot be read and ``ignore_empty`` is set.
-
         Raises:
             MissingFileError: If the file is missing.
             UserError: If it cannot be read as an image, or is truncated.
@@ -69,13 +62,9 @@ class LoadImage(LoadImageFromFile):
 def is_truncated_jpeg(content: bytes) -> bool:
     r"""Whether the end of a JPEG is missing.
 
-    Args:
-        content (bytes): A file, of any kind.
-
-    Returns:
-        bool: True for a JPEG without an end-of-image marker behind the start
-        of its scan, or without a scan. Neither marker can occur inside the
-        coded image, and one that belongs to a thumbnail lies before.
+    A JPEG needs an end-of-image marker behind the start of its scan. Neither
+    marker can occur inside the coded image, and one that belongs to a
+    thumbnail lies before.
 
     Example:
         >>> is_truncated_jpeg(b'\xff\xd8..\xff\xda..\xff\xd9')

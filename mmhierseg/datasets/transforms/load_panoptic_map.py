@@ -50,12 +50,6 @@ class LoadPanopticMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load ``results['seg_map_path']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             MissingFileError: If there is no map.
             UserError: If it is no panoptic map, or not of the image's size.
@@ -74,16 +68,7 @@ class LoadPanopticMap(BaseTransform):
 def decode_panoptic_map(content: bytes,
                         path: str,
                         num_classes: int = NUM_CLASSES) -> np.ndarray:
-    """Semantic labels of a panoptic map.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the messages.
-        num_classes (int): Number of classes that R may name.
-            Defaults to 19.
-
-    Returns:
-        np.ndarray: (H, W) uint8, a class or 255.
+    """Semantic labels of a panoptic map, (H, W) uint8: a class or 255.
 
     Raises:
         UserError: If the file is unreadable or truncated, no PNG of RGB, or

@@ -43,12 +43,6 @@ class LoadPartMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Draw the map.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             UserError: If the dataset gives no masks, or a mask cannot be
                 decoded or is not of the image's size.
@@ -67,15 +61,7 @@ class LoadPartMap(BaseTransform):
 
 def draw_part_map(parts: list[dict], size: tuple[int, int],
                   name: str) -> np.ndarray:
-    """Draw the masks of parts into one map.
-
-    Args:
-        parts (list[dict]): Each with ``part_id`` and ``segmentation``.
-        size (tuple[int, int]): (H, W) of the image.
-        name (str): What the map is, for the messages.
-
-    Returns:
-        np.ndarray: (H, W) uint8 part ids, 0 = background.
+    """Draw the masks of parts into one map, (H, W) uint8; 0 = background.
 
     Raises:
         UserError: If a mask cannot be decoded.

@@ -83,12 +83,6 @@ class LoadSegmentMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load the map of ``results['img_path']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             MissingFileError: If there is no map.
             UserError: If it cannot be read, holds no labels or nothing but

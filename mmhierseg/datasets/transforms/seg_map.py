@@ -8,16 +8,7 @@ __all__ = ['add_seg_map']
 
 
 def add_seg_map(results: dict, labels: np.ndarray, name: str) -> dict:
-    """Add a label map to the results of a pipeline.
-
-    Args:
-        results (dict): Result dict; gets ``gt_seg_map`` and a new
-            ``seg_fields``.
-        labels (np.ndarray): (H, W) uint8.
-        name (str): What the map is, for the message.
-
-    Returns:
-        dict: ``results``.
+    """Add a label map, (H, W) uint8, to the results of a pipeline.
 
     Raises:
         UserError: If the map does not have the size of the image as it was
