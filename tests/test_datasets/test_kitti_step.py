@@ -3,7 +3,6 @@ import re
 import numpy as np
 import pytest
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
-from mmengine.registry import init_default_scope
 from mmseg.datasets import CityscapesDataset
 
 from mmhierseg._base.errors import UserError
@@ -63,19 +62,6 @@ def test_folders_instead_of_a_split(root):
     for key in ('classes', 'palette'):
         assert by_split.metainfo[key] == CityscapesDataset.METAINFO[key]
 
-
-def test_pipeline_of_mmsegmentation(root):
-    init_default_scope('mmseg')
-    pipeline = [
-        dict(type='mmhierseg.LoadImage'),
-        dict(type='Resize', scale=(68, 40), keep_ratio=True),
-        dict(type='mmhierseg.LoadPanopticMap'),
-        dict(type='PackSegInputs')
-    ]
-    sample = build(root, split='val', pipeline=pipeline, test_mode=True)[1]
-    assert sample['inputs'].shape == (3, 40, 68)
-    # Ground truth keeps its size in testing.
-    assert truth(sample).shape == (20, 34)
 
 
 def test_subset_of_classes(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from helpers.part_imagenet import NAMES, make_part_imagenet
 from helpers.scripts import load_script
 from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.part_imagenet_classes import (
@@ -73,19 +72,6 @@ def test_log_counts_images_left_out(root, capsys):
     printed = capsys.readouterr().out
     assert '1 of 4 images of' in printed and 'are left out' in printed
 
-
-def test_pipeline_of_mmsegmentation(root):
-    init_default_scope('mmseg')
-    pipeline = [
-        dict(type='mmhierseg.LoadImage'),
-        dict(type='Resize', scale=(72, 48), keep_ratio=True),
-        dict(type='mmhierseg.LoadPartMap'),
-        dict(type='PackSegInputs')
-    ]
-    sample = build(root, pipeline=pipeline, test_mode=True)[1]
-    assert sample['inputs'].shape == (3, 48, 72)
-    # Ground truth keeps its size in testing.
-    assert truth(sample).shape == (24, 36)
 
 
 @pytest.mark.parametrize('labels', ['part', 'object'])

@@ -119,17 +119,17 @@ def test_unfit_python_and_folder(tmp_path):
     assert old.exists()
 
 
-@pytest.mark.parametrize('words, expected', [
-    ((), '[-m][not slow]'),
-    (('tests/a.py', '-m', 'slow'), '[-m][not slow][tests/a.py][-m][slow]'),
-    (('--all', '-k', 'two words'), '[-k][two words]'),
-    (('--cov', ), '[--cov]'),
-])
-def test_arguments_of_the_tests(setup, venv, words, expected):
+def test_tiers(setup, venv):
     setup()
-    status, output = bash('tools/run_tests.sh', *words, VENV=str(venv))
-    assert status == 0
-    assert output.splitlines()[-1].endswith(f'[worksteal]{expected}')
+    for words, expected in (
+        ((), '[-m][not slow]'),
+        (('tests/a.py', '-m', 'slow'), '[-m][not slow][tests/a.py][-m][slow]'),
+        (('--all', '-k', 'two words'), '[-k][two words]'),
+        (('--cov', ), '[--cov]'),
+    ):
+        status, output = bash('tools/run_tests.sh', *words, VENV=str(venv))
+        assert status == 0
+        assert output.splitlines()[-1].endswith(f'[worksteal]{expected}')
 
 
 @pytest.mark.parametrize('status, line', [

@@ -27,7 +27,7 @@ def test_mmpretrain_reads_the_layout(photos, tmp_path, capsys):
     assert '3 photographs, 6 crops' in capsys.readouterr().out
     dataset = CustomDataset(str(tmp_path), data_prefix='train')
     assert len(dataset) == 6
-    assert dataset.CLASSES == ['camera', 'chelsea', 'clock_motion']
+    assert list(dataset.CLASSES) == ['camera', 'chelsea', 'clock_motion']
     crop = Image.open(dataset[0]['img_path'])
     assert crop.size == (32, 32) and crop.mode == 'RGB'
     for source in photos.find_photographs():

@@ -184,11 +184,14 @@ def block_interrupts() -> Iterator[None]:
 def _executor(workers: int, processes: bool) -> Executor:
     if not processes:
         return ThreadPoolExecutor(workers)
-    # Not forked: the copy of a process that has used threads, OpenCV's among
-    # them, may wait for ever for threads that it does not have.
+    # Not forked from this process: the copy of one that has used threads,
+    # OpenCV's among them, may wait for ever for threads that it does not have.
+    # Forked from a server, as all modules are imported once then.
+    methods = multiprocessing.get_all_start_methods()
+    method = 'forkserver' if 'forkserver' in methods else 'spawn'
     return ProcessPoolExecutor(
         workers,
-        mp_context=multiprocessing.get_context('spawn'),
+        mp_context=multiprocessing.get_context(method),
         initializer=_start_worker)
 
 

@@ -113,6 +113,7 @@ def test_shape_identifies_the_category_and_colour_does_not():
     assert by_outline > 0.8
 
 
+@pytest.mark.slow
 def test_typical_colours_carry_information():
     by_colour = []
     for typical_colors in (0., 1.):
