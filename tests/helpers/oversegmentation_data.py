@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from mmhierseg.datasets import PartWholeScenes
-from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
 from .segmentation_data import DATA_ROOTS, make_segmentation_data

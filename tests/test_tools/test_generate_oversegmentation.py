@@ -11,7 +11,7 @@ from skimage import data
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import LoadImage, LoadSegmentMap
-from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
 SCRIPT = TOOLS / 'dataset_converters/generate_oversegmentation.py'

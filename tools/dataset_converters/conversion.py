@@ -26,8 +26,8 @@ from rich.progress import Progress
 from mmhierseg._base.errors import UserError
 
 __all__ = [
-    'add_workers', 'at_least', 'block_interrupts', 'convert_all', 'resumable',
-    'write_file'
+    'add_numbers', 'add_workers', 'at_least', 'block_interrupts',
+    'convert_all', 'resumable', 'write_file'
 ]
 
 Job = TypeVar('Job')
@@ -47,6 +47,17 @@ def at_least(least: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def add_numbers(parser: argparse.ArgumentParser, *rows: tuple) -> None:
+    """Add options: name, type, default and help of each."""
+    for name, kind, default, text in rows:
+        parser.add_argument(
+            f'--{name}',
+            type=kind,
+            default=default,
+            metavar='N',
+            help=f'{text} (default: {default})')
 
 
 def add_workers(parser: argparse.ArgumentParser, kind: str) -> None:

@@ -32,7 +32,7 @@ import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.transforms import LoadImage
-from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
 #: Image files of MMPretrain.

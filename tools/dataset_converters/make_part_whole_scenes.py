@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from conversion import (
+    add_numbers,
     add_workers,
     at_least,
     convert_all,
@@ -64,16 +65,6 @@ def parse_args() -> argparse.Namespace:
         default='imagenet',
         help='folder layout (default: imagenet)')
     parser.add_argument(
-        '--train',
-        type=at_least(0),
-        default=1200,
-        help='number of training scenes (default: 1200)')
-    parser.add_argument(
-        '--val',
-        type=at_least(0),
-        default=240,
-        help='number of validation scenes (default: 240)')
-    parser.add_argument(
         '--size',
         type=int,
         nargs=2,
@@ -86,25 +77,15 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME',
         help='categories to draw from (default: all twelve; in the layout of '
         'PartImageNet, the ten that it has)')
-    parser.add_argument(
-        '--max-others',
-        type=int,
-        default=3,
-        help='most objects beside the main one (default: 3)')
-    parser.add_argument(
-        '--num-poles',
-        type=int,
-        default=0,
-        help='number of poles, a thin structure, in a scene (default: 0)')
-    parser.add_argument(
-        '--typical-colors',
-        type=float,
-        default=0.,
-        metavar='P',
-        help='probability that a part has the colours typical of its kind '
-        '(default: 0, colours carry no information)')
-    parser.add_argument(
-        '--seed', type=int, default=0, help='random seed (default: 0)')
+    add_numbers(
+        parser,
+        ('train', at_least(0), 1200, 'number of training scenes'),
+        ('val', at_least(0), 240, 'number of validation scenes'),
+        ('max-others', int, 3, 'most objects beside the main one'),
+        ('num-poles', int, 0, 'number of poles, a thin structure, in a scene'),
+        ('typical-colors', float, 0., 'probability that a part has the '
+         'colours typical of its kind; with 0, they carry no information'),
+        ('seed', int, 0, 'random seed'))
     add_workers(parser, 'processes')
     parser.add_argument(
         '--figure',

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import skimage
-from conversion import at_least, resumable, write_file
+from conversion import add_numbers, at_least, resumable, write_file
 from PIL import Image
 
 from mmhierseg._base.errors import UserError, run_command
@@ -51,18 +51,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         description="Write crops of scikit-image's photographs as a small "
         'training set')
     parser.add_argument('out', type=Path, help='folder to write to')
-    parser.add_argument(
-        '--crops',
-        type=at_least(1),
-        default=40,
-        help='crops per photograph (default: 40)')
-    parser.add_argument(
-        '--size',
-        type=at_least(16),
-        default=192,
-        help='side of a crop in pixels (default: 192)')
-    parser.add_argument(
-        '--seed', type=at_least(0), default=0, help='random seed (default: 0)')
+    add_numbers(
+        parser,
+        ('crops', at_least(1), 40, 'crops per photograph'),
+        ('size', at_least(16), 192, 'side of a crop in pixels'),
+        ('seed', at_least(0), 0, 'random seed'))
     return parser.parse_args(argv)
 
 

@@ -19,6 +19,13 @@ from mmhierseg.datasets.scenes.draws import (
     sample,
     uniform,
 )
+from mmhierseg.datasets.scenes.rendering import (
+    MATERIALS,
+    PATTERNS,
+    draw_palette,
+    draw_texture,
+    paint,
+)
 from mmhierseg.datasets.scenes.shapes import (
     bar,
     box,
@@ -28,13 +35,6 @@ from mmhierseg.datasets.scenes.shapes import (
     extent,
     polygon,
     ring,
-)
-from mmhierseg.datasets.scenes.textures import (
-    MATERIALS,
-    PATTERNS,
-    draw_palette,
-    draw_texture,
-    paint,
 )
 
 STEP = 0.01

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import AttachSegmentMap, LoadSegmentMap
-from mmhierseg.datasets.transforms.segment_map_png import (
+from mmhierseg.datasets.transforms.load_segment_map import (
     decode_segment_map,
     encode_segment_map,
 )
