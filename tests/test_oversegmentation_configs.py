@@ -109,89 +109,9 @@ def test_inputs_of_the_model(name, scope, folder, monkeypatch):
         both = set(one.unique().tolist()) & set(other.unique().tolist())
         assert len(both - {-1}) > 1
     padded = inputs[:, :3].permute(0, 2, 3, 1)[segments == -1]
+    if name.startswith('kitti'):
+        assert len(padded)
     assert (padded == torch.tensor(PADDING)).all()
-
-
-def test_padding(folder, monkeypatch):
-    """Below and beside a frame that is smaller than the crop."""
-    monkeypatch.chdir(folder)
-    cfg = load_base('kitti_step_hsg_448')
-    step(views_of(cfg), 'RandomResize').ratio_range = (0.5, 0.5)
-    for view in DATASETS.build(cfg.train_dataloader.dataset)[0]['inputs']:
-        # 60 x 88 becomes 376 x 551 at most, and half of that.
-        assert view.dtype == torch.int32
-        assert (view[3, :188, :276] >= 0).all()
-        beside = torch.cat((view[:, 188:].flatten(1),
-                            view[:, :, 276:].flatten(1)), dim=1)
-        assert (beside == torch.tensor([*PADDING, -1])[:, None]).all()
-
-
-def test_geometry_is_shared(folder, monkeypatch):
-    """Each pixel of a view keeps its region."""
-    monkeypatch.chdir(folder)
-    cfg = load_base('coco_hsg_224')
-    pipeline = [
-        one for one in views_of(cfg)
-        if one.type not in ('RandomApply', 'RandomGrayscale')
-    ]
-    dataset = cfg.train_dataloader.dataset
-    dataset.pipeline[2].transforms = [pipeline]
-    data = DATASETS.build(dataset)
-    rows, columns = np.mgrid[:60, :88]
-    info = data.get_data_info(0)
-    # Red and green encode the position, and so does the region.
-    image = np.stack((rows * 0, columns * 2, rows * 3), axis=2)
-    regions = (rows // 10) * 10 + columns // 10
-    monkeypatch.setattr(type(data.pipeline.transforms[0]), 'transform',
-                        lambda self, results: dict(
-                            results, img=image.astype(np.uint8),
-                            img_shape=(60, 88)))
-    monkeypatch.setattr(type(data.pipeline.transforms[1]), 'transform',
-                        lambda self, results: dict(
-                            results, segment_map=regions.astype(np.int32),
-                            seg_fields=['segment_map']))
-    np.random.seed(1)
-    flips = set()
-    for _ in range(6):
-        for view in data.pipeline(dict(info))['inputs']:
-            blue, green, red, segments = view.long()
-            inside = segments >= 0
-            assert inside.any()
-            # Interpolation blurs, by less than a pixel of the image.
-            row, column = red[inside] / 3, green[inside] / 2
-            assert (row - segments[inside] // 10 * 10 > -1.5).all()
-            assert (row - segments[inside] // 10 * 10 < 11.5).all()
-            assert (column - segments[inside] % 10 * 10 > -1.5).all()
-            assert (column - segments[inside] % 10 * 10 < 11.5).all()
-            first = green[0][inside[0]]
-            flips.add(bool(first[0] > first[-1]))
-    assert flips == {False, True}
-
-
-def test_colours_change_but_not_regions():
-    """Colour jitter and greyscale apply to the image only."""
-    pipeline = [
-        one for one in views_of(load_base('coco_hsg_224'))
-        if one.type in ('RandomApply', 'RandomGrayscale')
-    ]
-    from mmcv.transforms import Compose
-    transform = Compose(pipeline)
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (24, 36, 3), dtype=np.uint8)
-    regions = rng.integers(0, 9, (24, 36), dtype=np.int32)
-    np.random.seed(0)
-    changed, grey = 0, 0
-    for _ in range(200):
-        found = transform(
-            dict(
-                img=image.copy(),
-                segment_map=regions.copy(),
-                seg_fields=['segment_map']))
-        assert (found['segment_map'] == regions).all()
-        changed += bool((found['img'] != image).any())
-        grey += bool((found['img'] == found['img'][..., :1]).all())
-    # 1 - 0.2 * 0.8 of all, and 0.2 of all, within four standard deviations.
-    assert abs(changed - 168) < 21 and abs(grey - 40) < 23
 
 
 @pytest.mark.parametrize('name', [

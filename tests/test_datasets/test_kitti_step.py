@@ -63,7 +63,6 @@ def test_folders_instead_of_a_split(root):
         assert by_split.metainfo[key] == CityscapesDataset.METAINFO[key]
 
 
-
 def test_subset_of_classes(tmp_path):
     maps = make_kitti_step(tmp_path)
     data = build(

@@ -73,7 +73,6 @@ def test_log_counts_images_left_out(root, capsys):
     assert '1 of 4 images of' in printed and 'are left out' in printed
 
 
-
 @pytest.mark.parametrize('labels', ['part', 'object'])
 def test_label_pngs_of_the_converter(root, labels):
     script = load_script('dataset_converters/part_imagenet.py')

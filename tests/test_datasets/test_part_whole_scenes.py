@@ -33,7 +33,6 @@ def test_items_are_scenes():
     np.testing.assert_array_equal(val[1]['gt_part_map'], expected.parts)
 
 
-
 def test_categories_for_samplers():
     data = PartWholeScenes(
         5, categories=('dog', 'boat'), size=(32, 32), lazy_init=True)
@@ -99,7 +98,6 @@ def test_pipeline_of_mmsegmentation():
         np.testing.assert_array_equal(
             item[key][:, ::-1],
             getattr(scene, field)[top:top + 48, left:left + 40])
-
 
 
 def test_bad_arguments():

@@ -102,7 +102,6 @@ def test_files_are_the_scenes(layout, made):
     } == expected
 
 
-
 def test_imagenet(made):
     root = made('imagenet')
     for data in (CustomDataset(str(root), data_prefix='train'),
@@ -219,7 +218,6 @@ def test_dataset_class_reads_its_layout(made, layout, kind, images, maps,
         assert main == set(ids[1:13])
 
 
-
 @pytest.mark.parametrize('layout', CLASSES)
 def test_ids_are_those_of_the_dataset(layout):
     dataset, shift, other_names = CLASSES[layout]
@@ -235,8 +233,6 @@ def test_ids_are_those_of_the_dataset(layout):
     rows = [row for row in text.splitlines() if row.startswith('| `')]
     listed = ' '.join(map(str, semantic_ids(layout)))
     assert any(f'`{layout}`' in row and f'| {listed} |' in row for row in rows)
-
-
 
 
 def test_unknown_layout_and_split():

@@ -132,17 +132,14 @@ def test_pattern_mixes_both_colours(pattern, rng):
     assert sum(pattern in chosen for chosen in MATERIALS.values()) >= 2
 
 
-def test_colours_of_a_palette_are_distinct(rng):
-    for _ in range(20):
-        palette = np.array(draw_palette(rng))
-        assert palette.shape == (5, 3)
-        assert palette.min() >= 0 and palette.max() <= 255
-        distances = abs(palette[:, None] - palette).sum(-1)
-        assert distances[~np.eye(5, dtype=bool)].min() > 100
-
-
-def test_textures_are_used_once(rng):
-    palette, used = draw_palette(rng), set()
+def test_colours_and_textures_are_distinct(rng):
+    palette = draw_palette(rng)
+    colors = np.array(palette)
+    assert colors.shape == (5, 3)
+    assert colors.min() >= 0 and colors.max() <= 255
+    distances = abs(colors[:, None] - colors).sum(-1)
+    assert distances[~np.eye(5, dtype=bool)].min() > 100
+    used = set()
     for _ in range(40):
         texture = draw_texture(rng, tuple(PATTERNS), palette, used)
         assert texture.colors[0] in palette

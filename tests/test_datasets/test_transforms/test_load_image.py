@@ -68,14 +68,14 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
 @pytest.mark.parametrize('case', BROKEN)
-def test_unreadable(tmp_path, case, backend):
+def test_unreadable(tmp_path, case):
     content, reason = BROKEN[case]
     results = write(tmp_path, content, 'broken.jpg')
     message = f'broken.jpg.*{reason}.*replace the file, or remove it'
-    with pytest.raises(UserError, match=message):
-        LoadImage(imdecode_backend=backend)(results)
+    for backend in ('cv2', 'pillow'):
+        with pytest.raises(UserError, match=message):
+            LoadImage(imdecode_backend=backend)(results)
     assert LoadImage(ignore_empty=True)(results) is None
 
 
