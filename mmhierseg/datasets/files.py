@@ -9,11 +9,6 @@ from PIL import Image
 
 from mmhierseg._base.errors import UserError
 
-__all__ = [
-    'MissingFileError', 'check_pairs', 'check_size', 'decode_image',
-    'list_files', 'read_file', 'some', 'unreadable'
-]
-
 
 class MissingFileError(UserError, FileNotFoundError):
     """A file or folder of a dataset does not exist."""

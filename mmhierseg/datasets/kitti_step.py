@@ -15,8 +15,6 @@ from mmhierseg.registry import DATASETS
 from .files import check_pairs, list_files
 from .kitti_step_split import check_sequences
 
-__all__ = ['KITTISTEPDataset']
-
 
 @DATASETS.register_module()
 class KITTISTEPDataset(BaseSegDataset):

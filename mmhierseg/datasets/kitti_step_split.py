@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 from mmhierseg._base.errors import UserError
 
-__all__ = ['SEQUENCES', 'check_sequences', 'missing_sequences']
-
 #: Of the 21 training sequences of KITTI's tracking benchmark.
 SEQUENCES: dict[str, tuple[int, ...]] = dict(
     train=(0, 1, 3, 4, 5, 9, 11, 12, 15, 17, 19, 20),

@@ -13,8 +13,6 @@ from .files import list_files, read_file
 from .part_imagenet_classes import class_names, class_palette
 from .part_imagenet_file import image_paths, parse_annotations
 
-__all__ = ['PartImageNetDataset']
-
 
 @DATASETS.register_module()
 class PartImageNetDataset(BaseSegDataset):

@@ -11,11 +11,6 @@ from mmhierseg._base.errors import UserError
 
 from .scenes.categories import voc_palette
 
-__all__ = [
-    'LABELS', 'OBJECTS', 'OBJECT_OF_PART', 'PARTS', 'class_names',
-    'class_palette', 'part_id'
-]
-
 #: What a label map may hold.
 LABELS = ('part', 'object')
 

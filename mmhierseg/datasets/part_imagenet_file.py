@@ -9,8 +9,6 @@ from mmhierseg._base.errors import UserError
 from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 
-__all__ = ['AnnotatedImage', 'image_paths', 'parse_annotations']
-
 #: These first characters of an image's name are the name of its folder.
 _FOLDER_CHARACTERS = 9
 

@@ -10,8 +10,6 @@ from mmhierseg.registry import DATASETS
 from .scenes import SceneOptions, class_names, make_scene, scene_index
 from .scenes.categories import voc_palette
 
-__all__ = ['PartWholeScenes']
-
 
 @DATASETS.register_module()
 class PartWholeScenes(BaseDataset):

@@ -102,7 +102,7 @@ def test_failure_is_repaired_by_the_next_run(setup, venv, tmp_path):
     assert '(ready)' in setup()[1]
 
 
-def test_unfit_python_and_folder(tmp_path):
+def test_unsupported_python_and_folder(tmp_path):
     old = tmp_path / 'python3.9'
     write_program(
         old, '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1\n')

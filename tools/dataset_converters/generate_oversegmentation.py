@@ -95,7 +95,7 @@ def find_jobs(images: Path, out: Path) -> list[Job]:
         if path.suffix.lower() in EXTENSIONS and path.is_file())
     if not paths:
         raise UserError(f'there is no image ({", ".join(EXTENSIONS)}) in '
-                           f'{str(images)!r}')
+                        f'{str(images)!r}')
     targets: dict[Path, Path] = {}
     for path in paths:
         target = out / path.relative_to(images).with_suffix('.png')

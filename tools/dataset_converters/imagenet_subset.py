@@ -76,7 +76,7 @@ def read_classes(path: Path) -> list[str]:
     ]
     if not names:
         raise UserError(f'{path} names no class: it must have the name of '
-                           'a class folder, such as n01558993, on each line')
+                        'a class folder, such as n01558993, on each line')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f'{path} names {some(twice)} more than once')
@@ -84,7 +84,7 @@ def read_classes(path: Path) -> list[str]:
              if name in ('.', '..') or '/' in name or '\\' in name]
     if paths:
         raise UserError(f'{path}: {some(paths)} must be the name of a '
-                           'folder, not a path')
+                        'folder, not a path')
     return names
 
 
@@ -111,7 +111,7 @@ def check_source(src: Path, splits: list[str], classes: list[str]) -> None:
             hint = f' (for {unknown[0]}, did you mean {near[0]}?)' if near \
                 else f'; its folders are named like {known[0]}'
             raise UserError(f'{folder} has no class {some(unknown)}'
-                               f'{hint}')
+                            f'{hint}')
         empty = [name for name in classes
                  if next(images_in(folder / name), None) is None]
         if empty:

@@ -17,11 +17,6 @@ import numpy as np
 
 from .shapes import Shape, bar, box, disc, ellipse, polygon, ring
 
-__all__ = [
-    'CATEGORIES', 'CATEGORY_OF_PART', 'PARTS', 'POLE', 'Category', 'Part',
-    'first_part_id', 'voc_palette'
-]
-
 
 class Part(NamedTuple):
     """A named part of a category; a material is a key of ``MATERIALS``."""

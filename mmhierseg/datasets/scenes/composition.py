@@ -22,11 +22,6 @@ from .categories import (
 from .draws import choose, integer, rotation, uniform
 from .shapes import Shape, box, distance, ellipse, extent
 
-__all__ = [
-    'Composition', 'Silhouette', 'compose', 'draw_clutter', 'grid',
-    'label_maps'
-]
-
 # The main object fills most of the picture, the others up to half of it.
 _MAIN_SCALES = (0.3, 0.46)
 _OTHER_SCALES = (0.1, 0.25)

@@ -17,8 +17,6 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = ['choose', 'integer', 'rotation', 'sample', 'uniform']
-
 T = TypeVar('T')
 
 

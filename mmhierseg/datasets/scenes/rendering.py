@@ -20,11 +20,6 @@ from .composition import (
 )
 from .draws import choose, integer, rotation, sample, uniform
 
-__all__ = [
-    'MATERIALS', 'PATTERNS', 'draw_palette', 'draw_texture', 'paint',
-    'render', 'typical_palette'
-]
-
 Color = tuple[float, float, float]
 Palette = Sequence[Color]
 Array = np.ndarray

@@ -15,11 +15,6 @@ from .categories import CATEGORIES, PARTS, POLE
 from .composition import compose, label_maps
 from .rendering import render
 
-__all__ = [
-    'FIRST_VAL_INDEX', 'GENERATOR_VERSION', 'Scene', 'SceneOptions',
-    'class_names', 'make_scene', 'scene_index'
-]
-
 GENERATOR_VERSION = 1
 """Increases whenever the same seed and index give another scene."""
 
@@ -171,8 +166,8 @@ def class_names(num_poles: int = 0) -> tuple[str, ...]:
     """Names of the semantic classes, background first.
 
     Args:
-        num_poles (int): Number of poles in a scene; with 0, the class is left
-            out. Defaults to 0.
+        num_poles (int): Number of poles in a scene; with 0, their class is
+            left out. Defaults to 0.
 
     Returns:
         tuple[str, ...]: 13 or 14 names.

@@ -14,11 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = [
-    'Point', 'Shape', 'bar', 'box', 'disc', 'distance', 'ellipse', 'extent',
-    'polygon', 'ring'
-]
-
 Point = tuple[float, float]
 
 

@@ -17,16 +17,11 @@ LABEL_LIMIT = 2**24
 
 
 def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Append a segment map to an image.
+    """Append a segment map to an image, as its fourth channel.
 
-    Args:
-        image (np.ndarray): (H, W, 3) uint8, or float32 with values of
-            0 to 255.
-        labels (np.ndarray): (H, W) integer, below 2^24; negative = none.
-
-    Returns:
-        np.ndarray: (H, W, 4), the channels of the image and the labels;
-        int32, or float32 if the image is.
+    The image is (H, W, 3) uint8, or float32 with values from 0 to 255. Labels
+    are (H, W) integer, below 2^24; negative = none. The result is int32, or
+    float32 if the image is.
 
     Raises:
         TypeError: If ``image`` or ``labels`` is no array of such a dtype.

@@ -9,8 +9,6 @@ from mmhierseg.registry import TRANSFORMS
 from ..part_imagenet_classes import OBJECT_OF_PART
 from .seg_map import add_seg_map
 
-__all__ = ['LoadPartMap', 'decode_mask', 'draw_part_map']
-
 
 @TRANSFORMS.register_module()
 class LoadPartMap(BaseTransform):
@@ -80,15 +78,10 @@ def draw_part_map(parts: list[dict], size: tuple[int, int],
 
 def decode_mask(segmentation: list | dict, size: tuple[int,
                                                        int]) -> np.ndarray:
-    """Decode a mask as COCO stores them.
+    """Decode a mask of COCO, (H, W) bool.
 
-    Args:
-        segmentation (list | dict): Polygons, each [x0, y0, x1, y1, ...], or a
-            run-length code with ``counts``, a list or a string, and ``size``.
-        size (tuple[int, int]): (H, W) of the image.
-
-    Returns:
-        np.ndarray: (H, W) bool.
+    Polygons, each [x0, y0, x1, y1, ...], or a run-length code with
+    ``counts``, a list or a string, and ``size``.
 
     Raises:
         ValueError: If it is neither, or does not fit the image.

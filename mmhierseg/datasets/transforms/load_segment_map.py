@@ -13,8 +13,6 @@ from mmhierseg.registry import TRANSFORMS
 from ..files import MissingFileError, decode_image, read_file
 from .attach import LABEL_LIMIT, add_segment_map
 
-__all__ = ['LoadSegmentMap', 'decode_segment_map', 'encode_segment_map']
-
 #: Modes of Pillow that hold one integer per pixel.
 _PLAIN_MODES = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
 
@@ -152,14 +150,10 @@ class LoadSegmentMap(BaseTransform):
 
 
 def encode_segment_map(labels: np.ndarray) -> bytes:
-    """Encode segment labels as a PNG, in as few bits as they need.
+    """Encode segment labels, 0 to 2^24 - 1, as a PNG of as few bits as needed.
 
-    Args:
-        labels (np.ndarray): (H, W) integer, 0 to 2^24 - 1.
-
-    Returns:
-        bytes: Grey values of 8 or 16 bits, or, from 2^16 on, RGB with labels
-        R + 256 G + 65536 B.
+    Grey values of 8 or 16 bits, or, from 2^16 on, RGB with labels
+    R + 256 G + 65536 B.
 
     Raises:
         TypeError: If ``labels`` is no array of integers.
@@ -194,14 +188,7 @@ def encode_segment_map(labels: np.ndarray) -> bytes:
 
 
 def decode_segment_map(content: bytes, path: str) -> np.ndarray:
-    """Decode a PNG of segment labels.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the messages.
-
-    Returns:
-        np.ndarray: (H, W) int32, 0 to 2^24 - 1.
+    """Decode a PNG of segment labels, (H, W) int32, 0 to 2^24 - 1.
 
     Raises:
         UserError: If the file is unreadable or truncated, or its pixels are

@@ -4,8 +4,6 @@ import numpy as np
 
 from ..files import check_size
 
-__all__ = ['add_seg_map']
-
 
 def add_seg_map(results: dict, labels: np.ndarray, name: str) -> dict:
     """Add a label map, (H, W) uint8, to the results of a pipeline.
