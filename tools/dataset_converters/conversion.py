@@ -197,13 +197,15 @@ def _executor(workers: int, processes: bool) -> Executor:
         return ThreadPoolExecutor(workers)
     # Not forked from this process: the copy of one that has used threads,
     # OpenCV's among them, may wait for ever for threads that it does not have.
-    # Forked from a server, as all modules are imported once then.
     methods = multiprocessing.get_all_start_methods()
     method = 'forkserver' if 'forkserver' in methods else 'spawn'
+    context = multiprocessing.get_context(method)
+    if method == 'forkserver':
+        # Imported once, not by every worker.
+        context.set_forkserver_preload(
+            ['mmhierseg.datasets', 'mmhierseg.datasets.transforms'])
     return ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context(method),
-        initializer=_start_worker)
+        workers, mp_context=context, initializer=_start_worker)
 
 
 def _start_worker() -> None:
