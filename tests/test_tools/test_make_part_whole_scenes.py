@@ -235,15 +235,13 @@ def test_ids_are_those_of_the_dataset(layout):
     assert any(f'`{layout}`' in row and f'| {listed} |' in row for row in rows)
 
 
-def test_unknown_layout_and_split():
+def test_unknown_layout():
     with pytest.raises(ValueError, match="one of .*got 'coco'"):
         scene_paths('coco', 'train', 0, SceneOptions())
-    with pytest.raises(ValueError, match="'train' or 'val', got 'test'"):
-        scene_paths('voc', 'test', 0, SceneOptions())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('layout', ['voc', 'part_imagenet'])
 def test_workers_write_the_same_files(layout, made, tmp_path):
     poles = '0' if layout == 'part_imagenet' else '1'
     run(tmp_path, '--layout', layout, '--num-poles', poles, '--workers', '2')
