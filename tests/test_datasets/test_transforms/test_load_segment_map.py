@@ -70,13 +70,13 @@ def test_files_that_are_no_segment_maps(content, message):
     (0, 'L'), (255, 'L'), (256, 'I;16'), (65535, 'I;16'), (65536, 'RGB'),
     (2**24 - 1, 'RGB')
 ])
-@pytest.mark.parametrize('dtype', [np.int32, np.int64, np.uint32])
-def test_round_trip(highest, mode, dtype):
+def test_round_trip(highest, mode):
     """In as few bits as possible."""
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, highest + 1, (13, 22)).astype(dtype)
+    labels = rng.integers(0, highest + 1, (13, 22))
     labels[2, 3] = highest
-    for array in (labels, labels.T, labels[::2, ::-3]):
+    for array in (labels, labels.T, labels[::2, ::-3],
+                  labels.astype(np.int32), labels.astype(np.uint32)):
         content = encode_segment_map(array)
         np.testing.assert_array_equal(
             decode_segment_map(content, 'a.png'), array)
@@ -84,17 +84,17 @@ def test_round_trip(highest, mode, dtype):
         assert image.mode == mode and image.size == (22, 13)
 
 
-@pytest.mark.parametrize('labels, error, message', [
-    ([[0]], TypeError, 'an array of integers, got list'),
-    (np.zeros((2, 2)), TypeError, 'of integers, got float64'),
-    (np.zeros((2, 2, 1), dtype=int), ValueError, r'\(H, W\) .*\(2, 2, 1\)'),
-    (np.zeros((0, 2), dtype=int), ValueError, 'at least one pixel'),
-    (np.array([[0, -1]]), ValueError, 'got -1 to 0'),
-    (np.array([[3, 2**24]]), ValueError, r'2\^24 - 1\), got 3 to 16777216'),
-])
-def test_labels_that_cannot_be_encoded(labels, error, message):
-    with pytest.raises(error, match=message):
-        encode_segment_map(labels)
+def test_labels_that_cannot_be_encoded():
+    for labels, error, message in (
+        ([[0]], TypeError, 'an array of integers, got list'),
+        (np.zeros((2, 2)), TypeError, 'of integers, got float64'),
+        (LABELS[..., None], ValueError, r'\(H, W\) .*\(12, 20, 1\)'),
+        (LABELS[:0], ValueError, 'at least one pixel'),
+        (LABELS - 1, ValueError, 'got -1 to 238'),
+        (LABELS + 2**24, ValueError, r'2\^24 - 1\), got 16777216 to'),
+    ):
+        with pytest.raises(error, match=message):
+            encode_segment_map(labels)
 
 
 @pytest.fixture
@@ -181,28 +181,21 @@ def test_attach(loaded):
         LoadSegmentMap()(loaded)
 
 
+NEAREST = dict(interpolation='nearest', keep_ratio=True)
+
+
 @pytest.mark.parametrize('transforms', [
-    [dict(type='RandomFlip', prob=1.)],
     [dict(type='RandomFlip', prob=1., direction='vertical')],
-    [dict(type='RandomCrop', crop_size=(7, 11))],
-    [dict(type='Resize', scale=(40, 24), interpolation='nearest')],
+    [dict(type='Resize', scale=(40, 24), **NEAREST)],
     [
-        dict(
-            type='RandomResize',
-            scale=(40, 24),
-            ratio_range=(0.5, 2.),
-            interpolation='nearest',
-            keep_ratio=True),
+        dict(type='RandomResize', scale=(40, 24), ratio_range=(0.5, 2.),
+             **NEAREST),
         dict(type='RandomCrop', crop_size=(9, 13)),
         dict(type='RandomFlip', prob=0.5),
     ],
     [
-        dict(
-            type='RandomChoiceResize',
-            scales=[(30, 18), (50, 30)],
-            resize_type='Resize',
-            interpolation='nearest',
-            keep_ratio=False)
+        dict(type='RandomChoiceResize', scales=[(30, 18), (50, 30)],
+             resize_type='Resize', **NEAREST)
     ],
 ])
 def test_carried_by_the_transforms_of_mmseg(loaded, transforms):
