@@ -20,7 +20,7 @@ _IN_WORKER = re.compile(
     r'(?:    [ ~^]+\n)?[\w.]+: (?P<message>.*)', re.DOTALL)
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """What a command was given cannot work; the message says the remedy.
 
     :func:`run_command` prints it without a traceback.
