@@ -1,12 +1,12 @@
-"""The losses of HSG on what its head makes of a batch.
+"""The losses of HSG, given the segments and groups of a batch.
 
 HSG (Ke et al., CVPR 2022): contrasts of pixels with segments by the labels of
-three levels, and the goodness of the groups of two.
+three levels, and the quality of the grouping at two.
 
 Legend: as in ``segment_groups``.
 """
 
-from typing import Dict, List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,16 @@ from .segment_groups import SegmentGroups, ViewSegments
 
 
 class HSGLosses(nn.Module):
-    """L(G_e), L(G_1) + L(G_2), and the goodness of grouping.
+    """L(G_e), L(G_1) + L(G_2), and the quality of the grouping.
 
     Args:
-        contrast_weights (Sequence[float]): Of the contrasts by regions, fine
-            and coarse groups.
-        grouping_weight (float): Of modularity and collapse.
-        centroid_weight (float): Of the contrast of centroids.
+        contrast_weights (Sequence[float]): Weights of the contrasts by
+            regions, fine and coarse groups.
+        grouping_weight (float): Weight of modularity and collapse.
+        centroid_weight (float): Weight of the contrast of centroids.
         concentration (float): kappa of all contrasts.
-        graph_knn (int): Edges of a segment in the graph.
-        graph_within_view (bool): Whether in each view, or in all.
+        graph_knn (int): Edges per segment in the graph.
+        graph_within_view (bool): Whether edges stay within a view.
     """
 
     def __init__(self, contrast_weights: Sequence[float],
@@ -55,22 +55,22 @@ class HSGLosses(nn.Module):
     def forward(self,
                 views: ViewSegments,
                 images: Tensor,
-                groups: Optional[SegmentGroups] = None,
-                sequences: Optional[SegmentSequences] = None
-                ) -> Dict[str, Tensor]:
-        """Compute the losses.
+                groups: SegmentGroups | None = None,
+                sequences: SegmentSequences | None = None
+                ) -> dict[str, Tensor]:
+        """Compute the weighted losses.
 
         Args:
             views (ViewSegments): Segments of the batch.
             images (Tensor): (N,) int64, image of each segment.
-            groups (SegmentGroups, optional): Not for nothing above the
-                segments. Defaults to None.
-            sequences (SegmentSequences, optional): Where the segments are in
-                the groups. Defaults to None.
+            groups (SegmentGroups, optional): Groups of the segments; None if
+                there is no loss on them.
+            sequences (SegmentSequences, optional): Positions of the segments
+                in the groups.
 
         Returns:
-            Dict[str, Tensor]: ``loss_img_sim``, ``loss_hierarchy`` and
-            ``loss_clustering``, weighted.
+            dict[str, Tensor]: ``loss_img_sim``, ``loss_hierarchy`` and
+            ``loss_clustering``.
         """
         names = [views.regions]
         clustering = views.pixels.new_zeros(())
@@ -87,13 +87,10 @@ class HSGLosses(nn.Module):
             loss_hierarchy=contrasts[1] + contrasts[2],
             loss_clustering=clustering)
 
-    def _contrasts(self, views: ViewSegments, labels: List[Tensor]) -> Tensor:
+    def _contrasts(self, views: ViewSegments, labels: list[Tensor]) -> Tensor:
         """(3,) weighted contrasts by regions, fine and coarse groups."""
         losses = views.pixels.new_zeros(3)
-        used = [
-            level for level, weight in enumerate(self.contrast_weights)
-            if weight
-        ]
+        used = [i for i, weight in enumerate(self.contrast_weights) if weight]
         if not used:
             return losses
         values = self.contrast(views.pixels, views.own, views.prototypes,
@@ -106,7 +103,7 @@ class HSGLosses(nn.Module):
     def _clustering(self, views: ViewSegments, groups: SegmentGroups,
                     sequences: SegmentSequences) -> Tensor:
         """Modularity, collapse and contrast of centroids at both levels."""
-        # Images of which everything is ignored do not count.
+        # Images without a segment are left out.
         kept = ~groups.padding.all(dim=1)
         padding = groups.padding[kept]
         loss = views.pixels.new_zeros(())
