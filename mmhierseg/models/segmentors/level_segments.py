@@ -4,7 +4,8 @@ Legend: B images, N segments that have embeddings, M segments of the level, D
 channels, H x W pixels. Labels are int64, -1 = none.
 """
 
-from typing import NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -44,18 +45,17 @@ class LevelSegments(NamedTuple):
 def segments_of_level(output: SegmentEmbeddings,
                       data_samples: Sequence[BaseDataElement],
                       level: int,
-                      kmeans: Optional[SegmentKMeans] = None) -> LevelSegments:
+                      kmeans: SegmentKMeans | None = None) -> LevelSegments:
     """Segments of a level, with the means of their embeddings.
 
     Args:
         output (SegmentEmbeddings): Embeddings of the finest segments, and the
             hierarchy above them.
-        data_samples (Sequence[BaseDataElement]): One per image. Pixels that
-            were added by padding, as their meta information says, have no
-            segment.
+        data_samples (Sequence[BaseDataElement]): One per image, whose meta
+            information says which pixels are padding, without a segment.
         level (int): Level of the hierarchy; negative ones count from the
             coarsest.
-        kmeans (SegmentKMeans, optional): What makes the one level above the
+        kmeans (SegmentKMeans, optional): Computes the only level above the
             finest, in place of those of ``output``. Defaults to None.
 
     Returns:
@@ -75,7 +75,7 @@ def segments_of_level(output: SegmentEmbeddings,
     hierarchy = SegmentHierarchy(labels, parents)
     check_level(level, hierarchy.num_levels)
     if level % hierarchy.num_levels == 0:
-        # Also of segments beyond the last one that has a pixel.
+        # Includes segments beyond the last one that has a pixel.
         assignment = torch.arange(
             embeddings.size(1), device=labels.device).expand_as(sizes)
     else:
@@ -89,15 +89,7 @@ def segments_of_level(output: SegmentEmbeddings,
 
 
 def check_level(level: int, num_levels: int) -> None:
-    """Check that a hierarchy has a level.
-
-    Args:
-        level (int): Level; negative ones count from the coarsest.
-        num_levels (int): Number of levels that there are.
-
-    Raises:
-        ValueError: If it is not one of them.
-    """
+    """Check that a hierarchy has a level; negative ones count from the end."""
     if not -num_levels <= level < num_levels:
         raise ValueError(
             f'`level` is {level}, but the hierarchy has {num_levels} levels, '
@@ -106,16 +98,7 @@ def check_level(level: int, num_levels: int) -> None:
 
 def without_padding(labels: Tensor,
                     data_samples: Sequence[BaseDataElement]) -> Tensor:
-    """Take the segments off pixels that the preprocessor has added.
-
-    Args:
-        labels (Tensor): (B, H, W) int64.
-        data_samples (Sequence[BaseDataElement]): One per image, with meta
-            information.
-
-    Returns:
-        Tensor: A copy, -1 where it is padding.
-    """
+    """Copy (B, H, W) labels, with -1 where the preprocessor has padded."""
     labels = labels.clone()
     height, width = labels.shape[1:]
     for image, sample in zip(labels, data_samples):
