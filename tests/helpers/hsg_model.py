@@ -63,18 +63,3 @@ def noisy_views(images=(0, 1, 0, 1), height=48, width=64, seed=0):
         view[3] = (4 + image) * columns // width
         view[3, :20, 40:] = -1
     return inputs, torch.tensor(images)
-
-
-def step(model, inputs, image_index):
-    """Losses and gradients of a step, by running statistics, in float64."""
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    losses = model(inputs, None, 'loss', image_index)
-    sum(losses.values()).backward()
-    gradients = {
-        name: parameter.grad
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
-    return torch.stack(list(losses.values())).detach(), gradients
