@@ -100,7 +100,7 @@ class TestBank:
          r'\(8, 16\), got \(4, 8\): put LoadAnnotations behind'),
         (lambda sample: sample.gt_sem_seg.data[0, 0].fill_(4),
          r'0 to 3 .* got \[4\]'),
-        (lambda sample: sample.pop('gt_sem_seg'), 'no `gt_sem_seg`'),
+        (lambda sample: delattr(sample, 'gt_sem_seg'), 'no `gt_sem_seg`'),
     ])
     def test_bad_ground_truth(self, change, match):
         inputs, samples, _ = painted()
