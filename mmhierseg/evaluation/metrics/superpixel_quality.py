@@ -70,18 +70,16 @@ class SuperpixelQuality(PerLevelMetric):
                       data_batch: dict | None,
                       index: int) -> dict[str, tuple[float, float]]:
         """Numerator and denominator of each measure."""
-        maps = (segments, target)
+        maps, ignored = (segments, target), self.ignore_index
         parts = {}
         for name in self.measures:
             if name == 'ASA':
-                parts[name] = achievable_segmentation_counts(
-                    *maps, self.ignore_index)
+                parts[name] = achievable_segmentation_counts(*maps, ignored)
             elif name == 'UE':
-                parts[name] = undersegmentation_counts(
-                    *maps, self.ignore_index)
+                parts[name] = undersegmentation_counts(*maps, ignored)
             elif name == 'BR':
                 parts[name] = boundary_recall_counts(
-                    *maps, self.boundary_tolerance, self.ignore_index)
+                    *maps, self.boundary_tolerance, ignored)
             else:
                 image = _image(data_batch, index)
                 parts[name] = explained_variation_sums(

@@ -20,14 +20,8 @@ from .segment_groups import SegmentGroups, ViewSegments
 class HSGLosses(nn.Module):
     """L(G_e), L(G_1) + L(G_2), and the quality of the grouping.
 
-    Args:
-        contrast_weights (Sequence[float]): Weights of the contrasts by
-            regions, fine and coarse groups.
-        grouping_weight (float): Weight of modularity and collapse.
-        centroid_weight (float): Weight of the contrast of centroids.
-        concentration (float): kappa of all contrasts.
-        graph_knn (int): Edges per segment in the graph.
-        graph_within_view (bool): Whether edges stay within a view.
+    Options are those of ``HSGHead``; ``contrast_weights`` are the weights of
+    the contrasts by regions, fine and coarse groups.
     """
 
     def __init__(self, contrast_weights: Sequence[float],
@@ -58,20 +52,7 @@ class HSGLosses(nn.Module):
                 groups: SegmentGroups | None = None,
                 sequences: SegmentSequences | None = None
                 ) -> dict[str, Tensor]:
-        """Compute the weighted losses.
-
-        Args:
-            views (ViewSegments): Segments of the batch.
-            images (Tensor): (N,) int64, image of each segment.
-            groups (SegmentGroups, optional): Groups of the segments; None if
-                there is no loss on them.
-            sequences (SegmentSequences, optional): Positions of the segments
-                in the groups.
-
-        Returns:
-            dict[str, Tensor]: ``loss_img_sim``, ``loss_hierarchy`` and
-            ``loss_clustering``.
-        """
+        """Weighted losses by name; ``images`` are those of segments, (N,)."""
         names = [views.regions]
         clustering = views.pixels.new_zeros(())
         if groups is not None:

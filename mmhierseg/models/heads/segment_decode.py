@@ -58,17 +58,7 @@ class SegmentDecodeMixin:
         raise NotImplementedError
 
     def forward(self, inputs: Sequence[SegmentTokens]) -> Tensor:
-        """Classify pixels.
-
-        Args:
-            inputs (Sequence[SegmentTokens]): Outputs of the backbone.
-
-        Returns:
-            Tensor: (B, K, H, W) logits, at the resolution of the segments.
-
-        Raises:
-            TypeError: If the backbone returned no segment tokens.
-        """
+        """Logits of pixels, (B, K, H, W), at the resolution of segments."""
         segments = self._transform_inputs(inputs)
         return tokens_to_map(
             self.segment_logits(segments), segments.labels, stride=1)
@@ -109,15 +99,7 @@ class SegmentDecodeMixin:
 
     def predict_by_feat(self, seg_logits: Tensor,
                         batch_img_metas: list[dict]) -> Tensor:
-        """Resize logits to the input; not copied if they have its size.
-
-        Args:
-            seg_logits (Tensor): (B, K, H, W).
-            batch_img_metas (list[dict]): Meta information of each image.
-
-        Returns:
-            Tensor: (B, K, H', W').
-        """
+        """Resize logits to the input; not copied if they have its size."""
         meta = batch_img_metas[0]
         size = meta['img_shape']
         if not isinstance(size, torch.Size):  # a torch.Size is of a window

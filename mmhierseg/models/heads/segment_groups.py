@@ -49,15 +49,8 @@ def segment_views(embeddings: Tensor, segments: Tensor | None,
                   kmeans_iterations: int) -> ViewSegments:
     """Cluster the pixels of each view and cut by the over-segmentation.
 
-    Args:
-        embeddings (Tensor): (V, D, h, w) float, of any length.
-        segments (Tensor, optional): (V, h, w) int64, the over-segmentation,
-            negative = ignored. None: nothing is cut or ignored.
-        kmeans_clusters (tuple[int, int]): (K_h, K_w).
-        kmeans_iterations (int): Number of iterations.
-
-    Returns:
-        ViewSegments: With gradients to the embeddings.
+    ``embeddings`` (V, D, h, w) may have any length; ``segments`` (V, h, w)
+    int64 are negative where ignored, None cuts and ignores nothing.
     """
     ignored = None if segments is None else segments < 0
     clusters = cluster_views(embeddings, kmeans_clusters, kmeans_iterations,

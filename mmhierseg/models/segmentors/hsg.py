@@ -89,11 +89,7 @@ class HSG(SegmentRetriever):
             inputs (Tensor): (V, C, H, W), from the data preprocessor.
             data_samples (list, optional): One per view. Defaults to None.
             mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
-            image_index (Tensor, optional): (V,) int64, image of each view;
-                for 'loss'. Defaults to None.
-
-        Returns:
-            The result of that method.
+            image_index (Tensor, optional): Image of each view, for 'loss'.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples, image_index)
@@ -164,14 +160,7 @@ class HSG(SegmentRetriever):
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
         """K-means segments of all pixels, or groups of them.
 
-        Args:
-            inputs (Tensor): (B, C, H, W).
-            data_samples (Sequence[SegDataSample]): One per image, whose meta
-                information says which pixels are padding, without a segment.
-                Defaults to none: no padding.
-
-        Returns:
-            LevelSegments: Those of ``level``, and all levels.
+        Arguments and result are those of :meth:`SegmentRetriever.segments`.
 
         Raises:
             ValueError: If there is no such level.
@@ -195,13 +184,9 @@ class HSG(SegmentRetriever):
                              hierarchy)
 
     def upsampled(self, inputs: Tensor) -> Tensor:
-        """Embeddings of all pixels.
+        """Embeddings of all pixels, (B, D, H, W), of unit length.
 
-        Args:
-            inputs (Tensor): (B, C, H, W).
-
-        Returns:
-            Tensor: (B, D, H, W) of unit length, float32 or wider.
+        They are float32 or wider.
 
         Raises:
             UserError: If the network returns NaN or infinity.

@@ -48,21 +48,9 @@ def segments_of_level(output: SegmentEmbeddings,
                       kmeans: SegmentKMeans | None = None) -> LevelSegments:
     """Segments of a level, with the means of their embeddings.
 
-    Args:
-        output (SegmentEmbeddings): Embeddings of the finest segments, and the
-            hierarchy above them.
-        data_samples (Sequence[BaseDataElement]): One per image, whose meta
-            information says which pixels are padding, without a segment.
-        level (int): Level of the hierarchy; negative ones count from the
-            coarsest.
-        kmeans (SegmentKMeans, optional): Computes the only level above the
-            finest, in place of those of ``output``. Defaults to None.
-
-    Returns:
-        LevelSegments: See there.
-
-    Raises:
-        ValueError: If there is no such level.
+    Pixels that the data samples declare to be padding have no segment.
+    ``kmeans`` computes the only level above the finest, in place of those of
+    ``output``.
     """
     embeddings, parents = output.embeddings, output.hierarchy.parents
     labels = without_padding(output.hierarchy.labels, data_samples)
