@@ -21,7 +21,7 @@ HEADS = {
 def tiny_hsg(head=None, seed=0, **options):
     """HSG of 8 channels at stride 8, in training mode, without dropout.
 
-    Statistics of batch normalisation are those of long training.
+    Running statistics are random.
     """
     init_default_scope('mmseg')
     torch.manual_seed(seed)

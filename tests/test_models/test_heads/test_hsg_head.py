@@ -1,7 +1,6 @@
 import pytest
 import torch
 from helpers.hsg import tiny_head, tiny_views
-from torch import nn
 
 from mmhierseg.models import HSGHead
 from mmhierseg.registry import MODELS
@@ -178,13 +177,21 @@ def test_nan_is_propagated(where, options):
 
 
 @pytest.mark.parametrize('views', [(0, ), (0, 0, 1, 1)])
-def test_one_region_only(views, pad_length):
-    embeddings, segments, image_index = tiny_views(views)
-    losses, _ = losses_and_gradient(
-        tiny_head(pad_length=pad_length), embeddings,
-        torch.zeros_like(segments), image_index)
+@pytest.mark.parametrize('size', [(1, 1), (1, 9), (6, 8)])
+def test_one_region_and_one_group(views, size):
+    embeddings, _, image_index = tiny_views(views)
+    embeddings = embeddings[:, :, :size[0], :1].expand(-1, -1, *size)
+    segments = torch.zeros(len(views), *size, dtype=torch.long)
+    head = tiny_head(fine_clusters=1, coarse_clusters=1)
+    losses, _ = losses_and_gradient(head, embeddings, segments, image_index)
     # A single image has no negatives then.
     assert (losses[0] > 1e-6) == (len(views) > 1)
+    # By default nothing is cut, and each view is an image.
+    hierarchy = head.hierarchy_from_embeddings(embeddings)
+    explicit = head.hierarchy_from_embeddings(embeddings, segments,
+                                              torch.arange(len(views)))
+    assert torch.equal(hierarchy.labels, explicit.labels)
+    assert (hierarchy.label_map(2) == 0).all()
 
 
 def test_more_segments_than_the_padding():
@@ -196,27 +203,6 @@ def test_more_segments_than_the_padding():
             for length in (1, None)))
     groups = tiny_head(pad_length=20).group_probabilities(*inputs)
     assert groups.padding.shape == (2, 96) and not groups.padding.any()
-
-
-def test_one_cluster_of_each_kind():
-    head = tiny_head(fine_clusters=1, coarse_clusters=1)
-    losses_and_gradient(head, *tiny_views())
-    hierarchy = head.hierarchy_from_embeddings(tiny_views()[0])
-    assert (hierarchy.label_map(2) == 0).all()
-
-
-@pytest.mark.parametrize('size', [(1, 1), (1, 9), (9, 1)])
-def test_tiny_maps(size):
-    embeddings, _, image_index = tiny_views()
-    embeddings = embeddings[:, :, :1, :1].expand(-1, -1, *size)
-    segments = torch.zeros(4, *size, dtype=torch.long)
-    losses_and_gradient(tiny_head(), embeddings, segments, image_index)
-
-
-def test_maps_larger_than_the_positions():
-    head = tiny_head(max_positions=5, position_size=4)
-    losses, _ = losses_and_gradient(head, *tiny_views())
-    assert (losses > 0).all()
 
 
 def test_autocast_does_not_reach_the_head():
@@ -262,18 +248,6 @@ def test_levels_nest_and_views_of_an_image_share_ids():
         groups.fine_to_coarse.argmax(1)[image, fine[valid]], coarse[valid])
 
 
-def test_defaults_are_no_cuts_and_separate_images():
-    head = tiny_head().eval()
-    embeddings, segments, _ = tiny_views()
-    default = head.hierarchy_from_embeddings(embeddings)
-    explicit = head.hierarchy_from_embeddings(
-        embeddings, torch.zeros_like(segments), torch.arange(4))
-    assert (default.labels >= 0).all() and (default.labels < 4).all()
-    assert all(
-        torch.equal(default.label_map(level), explicit.label_map(level))
-        for level in range(3))
-
-
 def test_batch_independence(pad_length):
     head = tiny_head(pad_length=pad_length).eval()
     inputs = tiny_views((0, 1, 0, 2, 1))
@@ -301,30 +275,18 @@ def test_masked_padding_does_not_count():
         close(centroids, first)
 
 
-def test_registered_with_the_settings_of_the_paper():
-    head = MODELS.build(
-        dict(type='mmhierseg.HSGHead', in_channels=16, embed_dims=16))
-    assert isinstance(head, HSGHead)
-    assert head.fine_transformer.query_embed.weight.shape == (8, 16)
-    assert head.coarse_transformer.query_embed.weight.shape == (4, 16)
-    assert head.fine_transformer.encoder[1].linear1.out_features == 32
-    assert head.positions.row_embed.weight.shape == (50, 8)
-    assert any(module.p == 0.1 for module in head.modules()
-               if isinstance(module, nn.Dropout))
-    assert all('coarse_transformer.centroid_feature' in name
-               for name, parameter in head.named_parameters()
-               if not parameter.requires_grad)
-
-
 def test_options_of_the_transformers_are_a_dict_or_single_arguments():
+    """Both build the same; the former is new, the latter still accepted."""
     options = dict(
         num_heads=2, num_layers=1, feedforward_channels=12,
         mask_padding=True, centroid_scale=4., kmeans_init=True)
     states = []
     for given in (options, dict(transformer=options)):
         torch.manual_seed(0)
-        head = HSGHead(8, 8, **given)
+        config = dict(type='mmhierseg.HSGHead', in_channels=8, embed_dims=8)
+        head = MODELS.build(dict(config, **given))
         assert head.coarse_transformer.mask_padding
+        assert head.fine_transformer.encoder[0].linear1.out_features == 12
         states.append(head.state_dict())
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(value, states[1][key])

@@ -126,15 +126,20 @@ class TestBank:
         with pytest.raises(RuntimeError, match='MemoryBankHook'):
             model.predict(*painted()[:2])
 
-    def test_bank_of_another_width(self):
-        model = segmentor()
+    def test_unsuitable_for_the_model(self):
+        model = segmentor(level=2)
+        with pytest.raises(
+                ValueError,
+                match=r'`level` is 2, .* 2 levels, 0 \(fine\) to 1'):
+            model.bank_entries(*painted()[:2])
+        model.level = -1
         model.set_bank(MemoryBank(torch.ones(5, 7), torch.zeros(5).long()))
+        # The bank is not in the state dict.
+        assert list(model.state_dict()) == ['embedder.weight']
         with pytest.raises(UserError, match='7 channels, the model of 3'):
             model.predict(*painted()[:2])
-
-    def test_is_not_in_the_state_dict(self):
-        model = filled(segmentor(), *painted()[:2])
-        assert list(model.state_dict()) == ['embedder.weight']
+        with pytest.raises(NotImplementedError, match='tools/test.py'):
+            model(*painted()[:2], mode='loss')
 
     def test_meta_distinguishes_models(self):
         models = [
@@ -147,15 +152,6 @@ class TestBank:
         assert len({str(meta) for meta in metas}) == 4
         models[2].embedder.weight.data += 1
         assert models[2].bank_meta() != metas[0]
-
-
-@pytest.mark.parametrize('level', [2, -3])
-def test_level_that_does_not_exist(level):
-    model = segmentor(level=level)
-    with pytest.raises(
-            ValueError,
-            match=fr'`level` is {level}, .* 2 levels, 0 \(fine\) to 1'):
-        model.bank_entries(*painted()[:2])
 
 
 def test_padding_does_not_count():
@@ -253,14 +249,3 @@ def test_loads_checkpoints_of_pretraining():
     wrapped = nn.ModuleDict(dict(module=second))
     wrapped.load_state_dict({f'module.{k}': v for k, v in weights.items()})
     assert isinstance(second.embedder, SegmentEmbedder)
-
-
-def test_is_not_trained():
-    with pytest.raises(NotImplementedError, match='tools/test.py'):
-        segmentor()(*painted()[:2], mode='loss')
-
-
-@pytest.mark.parametrize('name', ['num_classes', 'num_neighbors'])
-def test_bad_options(name):
-    with pytest.raises(ValueError, match=f'`{name}` must be at least 1'):
-        RetrievalSegmentor(Colours(), **{'num_classes': 4, name: 0})
