@@ -99,18 +99,6 @@ class TestRegionMIoU:
         assert mean_iou(confusion) == pytest.approx(
             np.nanmean(reference['IoU']), rel=1e-6)
 
-    def test_hand_computed(self):
-        target = np.array([[2, 2, 1, 1, 1, 255],
-                           [0, 0, 0, 2, 2, 255]])
-        segments = np.array([[7, 7, 7, 7, 3, 3],
-                             [0, 0, 0, 0, -1, 3]])
-        # 7 has 2 pixels of classes 1 and 2 each: 1. 3 is 1, 0 is 0.
-        confusion = region_miou(segments, target, 3)
-        np.testing.assert_array_equal(confusion,
-                                      [[3, 0, 0], [0, 3, 0], [1, 2, 0]])
-        # 3 / 4, 3 / 5, 0 / 3.
-        assert mean_iou(confusion) == pytest.approx((0.75 + 0.6) / 3)
-
     def test_pixels_as_segments_are_perfect(self, target):
         pixels = np.arange(target.size).reshape(target.shape)
         assert mean_iou(region_miou(pixels, target, 5)) == 1

@@ -6,7 +6,6 @@ import torch
 from helpers.cast import DATA
 from helpers.segments import random_segments
 from mmengine.registry import init_default_scope
-from mmseg.models.decode_heads import SegmenterMaskTransformerHead
 from torch import nn
 
 from mmhierseg.models import SegmentMaskTransformerHead
@@ -76,37 +75,6 @@ class TestGolden:
         change(weights)
         with pytest.raises(ValueError, match=message):
             golden_head(weights)
-
-
-def mmsegs_head(head):
-    """MMSegmentation's own head for patches, with the weights of ours."""
-    other = SegmenterMaskTransformerHead(
-        in_channels=16, channels=16, num_classes=CLASSES, num_layers=2,
-        num_heads=2, embed_dims=16, dropout_ratio=0., init_cfg=None)
-    state = {}
-    for name, value in head.state_dict().items():
-        for part, own in (('norm1', 'ln1'), ('norm2', 'ln2'),
-                          ('mlp', 'ffn'), ('attn.qkv.', 'attn.attn.in_proj_'),
-                          ('attn.proj', 'attn.attn.out_proj')):
-            name = name.replace(f'.{part}', f'.{own}')
-        state[name] = value
-    other.load_state_dict(state)
-    return other.eval()
-
-
-def test_agrees_with_mmsegs_head_where_cells_are_segments():
-    """Logits and gradients; a segment for each cell of a grid."""
-    head = small_head().double()
-    other = mmsegs_head(head).double()
-    segments = random_segments((4, 6), num_segments=24)
-    labels = torch.arange(24).view(1, 4, 6).expand(2, -1, -1)
-    tokens = segments.tokens.double().requires_grad_()
-    grid = tokens.transpose(1, 2).unflatten(2, (4, 6))
-    ours = head((SegmentTokens(tokens[:, 0], tokens, labels), ))
-    theirs = other([grid])
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(*(torch.autograd.grad(
-        x.square().mean(), tokens)[0] for x in (ours, theirs)))
 
 
 def test_empty_tokens_are_masked():
