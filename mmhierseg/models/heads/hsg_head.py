@@ -118,17 +118,9 @@ class HSGHead(BaseModule):
                  **transformer_options) -> None:
         super().__init__(init_cfg)
         check_kmeans(kmeans_clusters, kmeans_iterations)
-        _check_at_least(
-            0,
-            img_sim_weight=img_sim_weight,
-            fine_weight=fine_weight,
-            coarse_weight=coarse_weight,
-            grouping_weight=grouping_weight,
-            centroid_weight=centroid_weight)
-        _check_at_least(
-            1,
-            graph_knn=graph_knn,
-            pad_length=1 if pad_length is None else pad_length)
+        if pad_length is not None and pad_length < 1:
+            raise ValueError('`pad_length` must be at least 1, or None, got '
+                             f'{pad_length}')
         transformer = _merge_options(transformer or {}, transformer_options)
         self.embed_dims = embed_dims
         self.kmeans_clusters = tuple(kmeans_clusters)
@@ -333,7 +325,7 @@ class HSGHead(BaseModule):
 
 def _merge_options(transformer: dict, others: dict) -> dict:
     """Options of the transformers, given together or one by one."""
-    unknown = set(others) - set(_TRANSFORMER_OPTIONS)
+    unknown = {*transformer, *others} - set(_TRANSFORMER_OPTIONS)
     if unknown:
         raise TypeError(f'HSGHead has no option `{min(unknown)}`')
     twice = set(transformer) & set(others)
@@ -341,10 +333,3 @@ def _merge_options(transformer: dict, others: dict) -> dict:
         raise ValueError(f'`{min(twice)}` must be given once, got it in '
                          '`transformer` and by itself')
     return {**transformer, **others}
-
-
-def _check_at_least(least: int, **numbers: float) -> None:
-    for name, value in numbers.items():
-        if not value >= least:
-            raise ValueError(
-                f'`{name}` must be at least {least}, got {value}')

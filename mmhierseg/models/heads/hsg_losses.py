@@ -16,6 +16,9 @@ from mmhierseg.ops import SegmentSequences, joint_labels, knn_adjacency
 from ..losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
 from .segment_groups import SegmentGroups, ViewSegments
 
+_WEIGHTS = ('img_sim_weight', 'fine_weight', 'coarse_weight',
+            'grouping_weight', 'centroid_weight')
+
 
 class HSGLosses(nn.Module):
     """L(G_e), L(G_1) + L(G_2), and the quality of the grouping.
@@ -29,6 +32,13 @@ class HSGLosses(nn.Module):
                  concentration: float, graph_knn: int,
                  graph_within_view: bool) -> None:
         super().__init__()
+        for name, weight in zip(_WEIGHTS, (*contrast_weights, grouping_weight,
+                                           centroid_weight)):
+            if not weight >= 0:
+                raise ValueError(f'`{name}` must be at least 0, got {weight}')
+        if graph_knn < 1:
+            raise ValueError(
+                f'`graph_knn` must be at least 1, got {graph_knn}')
         self.contrast_weights = tuple(contrast_weights)
         self.contrast = PixelSegmentContrastLoss(concentration)
         self.dmon = DMoNLoss(grouping_weight)

@@ -293,8 +293,9 @@ def test_options_of_the_transformers_are_a_dict_or_single_arguments():
                for key, value in states[0].items())
     with pytest.raises(ValueError, match='`num_heads` must be given once'):
         HSGHead(8, 8, transformer=options, num_heads=2)
-    with pytest.raises(TypeError, match='no option `num_head`'):
-        HSGHead(8, 8, num_head=2)
+    for typo in (dict(num_head=2), dict(transformer=dict(num_head=2))):
+        with pytest.raises(TypeError, match='no option `num_head`'):
+            HSGHead(8, 8, **NO_GROUPS, **typo)
 
 
 @pytest.mark.parametrize('options, message', [
@@ -302,7 +303,7 @@ def test_options_of_the_transformers_are_a_dict_or_single_arguments():
     (dict(kmeans_clusters=4), '`kmeans_clusters` must be two numbers'),
     (dict(kmeans_iterations=0), '`kmeans_iterations` must be at least 1'),
     (dict(graph_knn=0), '`graph_knn` must be at least 1, got 0'),
-    (dict(pad_length=0), '`pad_length` must be at least 1, got 0'),
+    (dict(pad_length=0), '`pad_length` must be at least 1, .*got 0'),
     (dict(fine_weight=-1), '`fine_weight` must be at least 0, got -1'),
     (dict(concentration=0), '`concentration` must be above 0'),
     (dict(coarse_clusters=0), '`num_clusters` must be at least 1'),
