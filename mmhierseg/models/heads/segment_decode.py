@@ -31,7 +31,7 @@ class SegmentDecodeMixin:
     """Turns a classifier of segments into a decode head.
 
     It precedes MMSegmentation's ``BaseDecodeHead`` or a subclass among the
-    bases. The class sets ``loss_on_segments`` and defines ``segment_logits``.
+    bases of a class that defines ``segment_logits``.
 
     Pixels without a segment (padding, gaps of a map) have zero logits for all
     classes; the loss ignores them, as it does those whose ground truth is
@@ -42,9 +42,25 @@ class SegmentDecodeMixin:
     computed from the number of pixels of each class in each segment, with
     exactly the same result but without the (B, K, H, W) logits. Other losses,
     and pixel samplers, get those logits as usual.
+
+    Args:
+        loss_decode (dict | Sequence[dict], optional): Losses. Defaults to
+            None: ``CrossEntropyLoss``, averaged over pixels that are not
+            ignored.
+        loss_on_segments (bool): Whether to compute cross entropy without
+            logits at pixels. Defaults to True.
+        **kwargs: Arguments of the next base class.
     """
 
-    loss_on_segments: bool
+    def __init__(self,
+                 loss_decode: dict | Sequence[dict] | None = None,
+                 loss_on_segments: bool = True,
+                 **kwargs) -> None:
+        if loss_decode is None:
+            loss_decode = dict(
+                type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
+        super().__init__(loss_decode=loss_decode, **kwargs)
+        self.loss_on_segments = loss_on_segments
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
         """Classify segments; implemented by the head.

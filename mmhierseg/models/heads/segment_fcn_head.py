@@ -7,8 +7,6 @@ they are computed once per segment instead.
 Legend: B images, N segments, C channels, K classes.
 """
 
-from collections.abc import Sequence
-
 import torch
 from mmseg.models.decode_heads import FCNHead
 from torch import Tensor
@@ -44,16 +42,11 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             Defaults to 0.
         norm_cfg (dict, optional): Norm layer. Defaults to None:
             dict(type='BN').
-        loss_decode (dict | Sequence[dict], optional): Losses. Defaults to
-            None: ``CrossEntropyLoss``, averaged over pixels that are not
-            ignored.
-        loss_on_segments (bool): Whether to compute cross entropy without
-            logits at pixels; see :class:`SegmentDecodeMixin`. Defaults to
-            True.
         init_cfg (dict, optional): Initialisation config. Defaults to None:
             N(0, 0.01) for the classifier, as in all heads of MMSegmentation.
-        **kwargs: ``in_index``, ``ignore_index``, ``sampler`` and
-            ``align_corners`` of ``FCNHead``.
+        **kwargs: ``loss_decode`` and ``loss_on_segments`` of
+            :class:`SegmentDecodeMixin`; ``in_index``, ``ignore_index``,
+            ``sampler`` and ``align_corners`` of ``FCNHead``.
 
     Example:
         >>> head = SegmentFCNHead(8, channels=6, num_classes=3).eval()
@@ -72,8 +65,6 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
                  num_convs: int = 1,
                  dropout_ratio: float = 0.,
                  norm_cfg: dict | None = None,
-                 loss_decode: dict | Sequence[dict] | None = None,
-                 loss_on_segments: bool = True,
                  init_cfg: dict | None = None,
                  **kwargs) -> None:
         super().__init__(
@@ -85,12 +76,9 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             num_classes=num_classes,
             dropout_ratio=dropout_ratio,
             norm_cfg=norm_cfg or dict(type='BN'),
-            loss_decode=loss_decode or dict(
-                type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
             init_cfg=init_cfg or dict(
                 type='Normal', std=0.01, override=dict(name='conv_seg')),
             **kwargs)
-        self.loss_on_segments = loss_on_segments
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
         """Convolve segments as images of one pixel.

@@ -7,8 +7,6 @@ Pascal Context.
 Legend: B images, N segments, D channels of the head, K classes.
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from mmengine.model.weight_init import trunc_normal_
@@ -46,17 +44,12 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
             MLPs. Defaults to 0.1.
         drop_path_rate (float): Stochastic depth of the last block; grows
             linearly from 0. Defaults to 0.
-        loss_decode (dict | Sequence[dict], optional): Losses. Defaults to
-            None: ``CrossEntropyLoss``, averaged over pixels that are not
-            ignored.
-        loss_on_segments (bool): Whether to compute cross entropy without
-            logits at pixels; see :class:`SegmentDecodeMixin`. Defaults to
-            True.
         channels (int, optional): Must be ``embed_dims`` if given, as configs
             of other heads do. Defaults to None.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
-        **kwargs: ``in_index``, ``ignore_index``, ``sampler`` and
-            ``align_corners`` of ``BaseDecodeHead``.
+        **kwargs: ``loss_decode`` and ``loss_on_segments`` of
+            :class:`SegmentDecodeMixin`; ``in_index``, ``ignore_index``,
+            ``sampler`` and ``align_corners`` of ``BaseDecodeHead``.
 
     Raises:
         ValueError: If ``num_heads`` does not divide ``embed_dims``, or
@@ -80,8 +73,6 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
                  mlp_ratio: float = 4.,
                  dropout_ratio: float = 0.1,
                  drop_path_rate: float = 0.,
-                 loss_decode: dict | Sequence[dict] | None = None,
-                 loss_on_segments: bool = True,
                  channels: int | None = None,
                  init_cfg: dict | None = None,
                  **kwargs) -> None:
@@ -94,13 +85,10 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
             channels=embed_dims,
             num_classes=num_classes,
             dropout_ratio=0.,
-            loss_decode=loss_decode or dict(
-                type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
             init_cfg=init_cfg,
             **kwargs)
         # The base class's classifier of pixels.
         del self.conv_seg
-        self.loss_on_segments = loss_on_segments
         self.dec_proj = nn.Linear(in_channels, embed_dims)
         self.cls_emb = nn.Parameter(torch.zeros(1, num_classes, embed_dims))
         rates = torch.linspace(0, drop_path_rate, num_layers).tolist()
