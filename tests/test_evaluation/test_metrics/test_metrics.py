@@ -132,34 +132,17 @@ class TestAccumulation:
         results = metric.evaluate(2)
         assert all(name.startswith('mine/') for name in results)
 
-    def test_perfect_prediction(self, samples):
-        perfect = []
-        for image, sample in samples:
-            target = sample.gt_sem_seg.data
-            other = sample.new()
-            other.pred_sem_seg = PixelData(data=target.where(target < 255, 3))
-            other.pred_hierarchy = PixelData(data=target)
-            perfect.append((image, other))
-        results = evaluate(range(NUM_IMAGES), samples=perfect)
-        assert 0 < results.pop('SuperpixelQuality/EV/level0') < 100
-        assert results.pop('SuperpixelQuality/UE/level0') == 0
-        assert set(results.values()) == {100.}
-
 
 class TestBoundaryFScore:
 
-    def test_tolerance(self):
-        scores = [
-            one(BoundaryFScore(tolerance=tolerance))['BoundaryFScore/mFscore']
-            for tolerance in (0, 0.03, 0.06, 1)
-        ]
-        assert scores == sorted(scores) and len(set(scores)) == 4
+    def test_tolerance_and_no_boundary(self):
+        name = 'BoundaryFScore/mFscore'
+        assert one(BoundaryFScore(tolerance=0.06))[name] > (
+            one(BoundaryFScore())[name])
         with pytest.raises(ValueError, match='`tolerance` .* got -0.1'):
             BoundaryFScore(tolerance=-0.1)
         with pytest.raises(TypeError, match="`tolerance` .* got '1'"):
             BoundaryFScore(tolerance='1')
-
-    def test_no_boundary(self):
         flat = torch.zeros(1, 30, 41, dtype=torch.long)
         for value in one(BoundaryFScore(), pred_sem_seg=flat,
                          gt_sem_seg=flat).values():
@@ -170,15 +153,6 @@ class TestBoundaryFScore:
         pred = make_sample(0)[1].pred_sem_seg.data.clamp(max=1)
         expected = one(BoundaryFScore(), pred_sem_seg=pred)
         assert one(BoundaryFScore(), pred_sem_seg=pred.float()) == expected
-
-    def test_pixels_without_a_class(self):
-        """Retrieval predicts 255 where there is no segment."""
-        pred = make_sample(0)[1].pred_sem_seg.data.clone()
-        pred[:, 5:20, 7:30] = 255
-        missing = one(BoundaryFScore(), pred_sem_seg=pred)
-        full = one(BoundaryFScore())
-        for name in ('BoundaryFScore/mFscore', 'BoundaryFScore/mRecall'):
-            assert 0 < missing[name] < full[name]
 
     @pytest.mark.parametrize('fields, error, match', [
         (dict(pred_sem_seg=torch.rand(1, 30, 41)), TypeError,
@@ -292,16 +266,11 @@ class TestSuperpixelQuality:
         assert one(SuperpixelQuality(measures=['UE', 'BR'])) == {
             name: everything[name] for name in names[1:3]
         }
+        loose = one(SuperpixelQuality(measures=['BR'], boundary_tolerance=3))
+        assert loose[names[2]] > everything[names[2]]
         for wrong in ('ASA', [], ['ASA', 'asa']):
             with pytest.raises(ValueError, match='`measures`'):
                 SuperpixelQuality(measures=wrong)
-
-    def test_boundary_tolerance(self):
-        values = [
-            one(SuperpixelQuality(measures=['BR'], boundary_tolerance=t))
-            ['SuperpixelQuality/BR/level0'] for t in range(3)
-        ]
-        assert values == sorted(values) and len(set(values)) == 3
         with pytest.raises(TypeError, match='`boundary_tolerance` .* got 2.5'):
             SuperpixelQuality(boundary_tolerance=2.5)
 

@@ -205,19 +205,6 @@ def test_more_segments_than_the_padding():
     assert groups.padding.shape == (2, 96) and not groups.padding.any()
 
 
-def test_autocast_does_not_reach_the_head():
-    head = tiny_head().float()
-    embeddings, segments, image_index = tiny_views()
-    rounded = embeddings.detach().bfloat16()
-    with torch.autocast('cpu', torch.bfloat16):
-        half, full = (
-            head.loss_from_embeddings(values, segments, image_index)
-            for values in (rounded, rounded.float()))
-    for term in TERMS:
-        assert half[term].dtype == torch.float32
-        torch.testing.assert_close(half[term], full[term])
-
-
 def test_levels_nest_and_views_of_an_image_share_ids():
     head = tiny_head().eval()
     embeddings, segments, image_index = tiny_views((4, 9, 4, 9))
@@ -265,14 +252,6 @@ def test_batch_independence(pad_length):
         for level in range(3):
             assert torch.equal(
                 maps.label_map(level), hierarchy.label_map(level)[own])
-
-
-def test_masked_padding_does_not_count():
-    first, *others = (
-        tiny_head(pad_length=length, mask_padding=True).group_probabilities(
-            *tiny_views()).coarse_centroids for length in (None, 20, 40))
-    for centroids in others:
-        close(centroids, first)
 
 
 def test_options_of_the_transformers_are_a_dict_or_single_arguments():
