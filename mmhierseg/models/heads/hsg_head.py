@@ -142,13 +142,17 @@ class HSGHead(BaseModule):
                 ClusteringTransformer(
                     embed_dims, clusters, drop_rate=dropout, **transformer)
                 for clusters in (fine_clusters, coarse_clusters))
-            # It would feed a level above the coarse one.
-            self.coarse_transformer.centroid_feature.requires_grad_(False)
-            # Contrasts of pixels depend on the argmax of soft groups only.
-            if not self.losses.trains_groups:
-                for part in (self.positions, self.fine_transformer,
-                             self.coarse_transformer):
-                    part.requires_grad_(False)
+            self._freeze_unused()
+
+    def _freeze_unused(self) -> None:
+        """Freeze parameters that no loss has a gradient to."""
+        # They would feed a level above the coarse one.
+        self.coarse_transformer.centroid_feature.requires_grad_(False)
+        # Contrasts of pixels depend on the argmax of soft groups only.
+        if not self.losses.trains_groups:
+            for part in (self.positions, self.fine_transformer,
+                         self.coarse_transformer):
+                part.requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute the embeddings that the other methods take.
