@@ -129,9 +129,12 @@ class MemoryBank:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it contains no memory bank, or is damaged.
+            UserError: If it contains no memory bank, or is damaged.
         """
-        content = load_plain_checkpoint(path)
+        try:
+            content = load_plain_checkpoint(path)
+        except ValueError as error:
+            raise UserError(str(error)) from error
         try:
             return cls(content['features'], content['labels'],
                        content['meta'])

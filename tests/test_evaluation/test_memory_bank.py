@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_retrieve
 
@@ -50,13 +51,13 @@ def test_bad_file(tmp_path):
                          labels=torch.ones(4).long()),
                     dict(features=1, labels=2, meta={})):
         torch.save(content, path)
-        with pytest.raises(ValueError, match='is no memory bank'):
+        with pytest.raises(UserError, match='is no memory bank'):
             MemoryBank.load(path)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match='damaged'):
+    with pytest.raises(UserError, match='damaged'):
         MemoryBank.load(path)
     torch.save(dict(features=Evil()), path)
-    with pytest.raises(ValueError, match='was not read'):
+    with pytest.raises(UserError, match='was not read'):
         MemoryBank.load(path)
 
 

@@ -125,11 +125,11 @@ class HSG(SegmentRetriever):
             dict[str, Tensor]: See :meth:`HSGHead.loss_from_embeddings`.
 
         Raises:
-            ValueError: If there is no over-segmentation or ``image_index``.
+            UserError: If there is no over-segmentation or ``image_index``.
         """
         check_rgbs(inputs)
         if inputs.size(1) != 4 or image_index is None:
-            raise ValueError(
+            raise UserError(
                 'training needs the over-segmentation as fourth channel of '
                 '`inputs`, and `image_index`, the image of each view: use '
                 'mmhierseg.MultiViewSegDataPreProcessor and a pipeline with '
@@ -163,8 +163,8 @@ class HSG(SegmentRetriever):
         Arguments and result are those of :meth:`SegmentRetriever.segments`.
 
         Raises:
-            ValueError: If there is no such level.
-            UserError: If the network returns NaN or infinity.
+            UserError: If there is no such level, or the network returns NaN
+                or infinity.
         """
         embeddings = self.upsampled(inputs)
         inside = without_padding(

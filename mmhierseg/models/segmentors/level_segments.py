@@ -11,6 +11,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.ops import (
     look_up_parents,
     segment_prototypes,
@@ -79,7 +80,7 @@ def segments_of_level(output: SegmentEmbeddings,
 def check_level(level: int, num_levels: int) -> None:
     """Check that a hierarchy has a level; negative ones count from the end."""
     if not -num_levels <= level < num_levels:
-        raise ValueError(
+        raise UserError(
             f'`level` is {level}, but the hierarchy has {num_levels} levels, '
             f'0 (fine) to {num_levels - 1} (coarse)')
 

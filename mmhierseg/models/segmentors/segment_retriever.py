@@ -87,7 +87,7 @@ class SegmentRetriever(BaseSegmentor):
             LevelSegments: Those of ``level``, and all levels.
 
         Raises:
-            ValueError: If there is no such level.
+            UserError: If there is no such level.
         """
 
     @torch.no_grad()
@@ -108,9 +108,8 @@ class SegmentRetriever(BaseSegmentor):
             int64, and index in the batch of the image of each, (n,) int64.
 
         Raises:
-            ValueError: If there is no such level.
-            UserError: If the ground truth of an image is missing, of another
-                size, or has labels out of range.
+            UserError: If there is no such level, or the ground truth of an
+                image is missing, of another size, or out of range.
         """
         segments = self.segments(inputs, data_samples)
         classes = torch.stack([
@@ -199,12 +198,11 @@ class SegmentRetriever(BaseSegmentor):
             where a pixel has no segment, and ``pred_hierarchy``.
 
         Raises:
-            RuntimeError: If there is no memory bank.
-            ValueError: If the bank has features of another width, or there is
-                no such level.
+            UserError: If there is no memory bank, it has features of another
+                width, or there is no such level.
         """
         if self.bank is None:
-            raise RuntimeError(
+            raise UserError(
                 'there is no memory bank to search for neighbours: add '
                 "dict(type='mmhierseg.MemoryBankHook', dataloader=...) to "
                 '`custom_hooks`, or call `set_bank`')

@@ -123,13 +123,13 @@ class TestBank:
         bank = MemoryBank(torch.ones(number, 3), torch.full((number, ), label))
         with pytest.raises(UserError, match=match):
             model.set_bank(bank)
-        with pytest.raises(RuntimeError, match='MemoryBankHook'):
+        with pytest.raises(UserError, match='MemoryBankHook'):
             model.predict(*painted()[:2])
 
     def test_unsuitable_for_the_model(self):
         model = segmentor(level=2)
         with pytest.raises(
-                ValueError,
+                UserError,
                 match=r'`level` is 2, .* 2 levels, 0 \(fine\) to 1'):
             model.bank_entries(*painted()[:2])
         model.level = -1
