@@ -155,14 +155,7 @@ class HSGHead(BaseModule):
                 part.requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Compute the embeddings that the other methods take.
-
-        Args:
-            features (Tensor): (V, in_channels, h, w).
-
-        Returns:
-            Tensor: (V, D, h, w), before normalisation.
-        """
+        """Embeddings (V, D, h, w) for the other methods, not normalised."""
         return self.embedding(features)
 
     def loss_from_embeddings(self, embeddings: Tensor, segments: Tensor,

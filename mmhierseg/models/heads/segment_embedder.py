@@ -88,14 +88,9 @@ class SegmentEmbedder(BaseModule):
             output.segments.empty)
 
     def embed(self, segments: SegmentTokens) -> Tensor:
-        """Project fused tokens.
+        """Project fused tokens: (B, N, D), of unit length, zero where empty.
 
-        Args:
-            segments (SegmentTokens): From the backbone; tokens (B, N, C).
-
-        Returns:
-            Tensor: (B, N, D), of unit length, zero where a segment is empty;
-            float32 or wider.
+        The result is float32 or wider.
         """
         tokens, empty = segments.tokens, segments.empty
         if empty is None:

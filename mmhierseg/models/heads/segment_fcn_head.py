@@ -81,14 +81,7 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             **kwargs)
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
-        """Convolve segments as images of one pixel.
-
-        Args:
-            segments (SegmentTokens): From the backbone.
-
-        Returns:
-            Tensor: (B, N, K); zero for empty segments.
-        """
+        """Logits (B, N, K) of segments; zero for empty ones."""
         tokens, empty = segments.tokens, segments.empty
         if empty is None:
             empty = torch.zeros_like(tokens[..., 0], dtype=torch.bool)

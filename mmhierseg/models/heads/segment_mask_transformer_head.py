@@ -123,14 +123,7 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
             nn.init.normal_(layer.weight, std=self.channels**-0.5)
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
-        """Cosines of segments and classes, normalised over the classes.
-
-        Args:
-            segments (SegmentTokens): From the backbone.
-
-        Returns:
-            Tensor: (B, N, K).
-        """
+        """Cosines (B, N, K), normalised over the classes."""
         tokens, empty = segments.tokens, segments.empty
         classes = self.cls_emb.expand(tokens.size(0), -1, -1)
         x = self.dec_proj(tokens)

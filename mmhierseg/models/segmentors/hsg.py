@@ -96,14 +96,9 @@ class HSG(SegmentRetriever):
         return super().forward(inputs, data_samples, mode)
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
-        """Pixel embeddings.
+        """Pixel embeddings (V, D, h, w), before normalisation.
 
-        Args:
-            inputs (Tensor): (V, 3, H, W) normalised RGB, or (V, 4, H, W) with
-                a segment map, which has no influence.
-
-        Returns:
-            Tensor: (V, D, h, w), before normalisation.
+        A segment map in a fourth channel of ``inputs`` has no influence.
         """
         check_rgbs(inputs)
         return self.neck(self.backbone(inputs[:, :3].contiguous()))

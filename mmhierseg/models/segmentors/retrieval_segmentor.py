@@ -70,14 +70,7 @@ class RetrievalSegmentor(SegmentRetriever):
             weights=fingerprint(self.embedder))
 
     def extract_feat(self, inputs: Tensor) -> SegmentEmbeddings:
-        """Segments of the finest level and their embeddings.
-
-        Args:
-            inputs (Tensor): (B, C, H, W).
-
-        Returns:
-            SegmentEmbeddings: From the embedder.
-        """
+        """Segments of the finest level and their embeddings."""
         return self.embedder(inputs)
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
