@@ -8,10 +8,8 @@ from helpers.hsg_golden import RECIPES
 from mmengine.registry import MODELS, init_default_scope
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints.hsg import (
-    convert_hsg_checkpoint,
-    is_authors_hsg,
-)
+from mmhierseg.checkpoints import convert_hsg_checkpoint
+from mmhierseg.models import ClusteringTransformer
 
 
 def source(recipe='coco'):
@@ -95,7 +93,6 @@ def test_names_of_a_data_parallel_model():
     wrapped = dict(embedding_model={
         f'module.{key}': value for key, value in weights.items()
     })
-    assert is_authors_hsg(wrapped)
     converted = convert_hsg_checkpoint(wrapped)
     assert converted.unconverted == ['embedding_model.module.prototype']
     assert converted.kind == expected.kind == 'hsg'
@@ -103,7 +100,7 @@ def test_names_of_a_data_parallel_model():
     assert converted.state_dict.keys() == expected.state_dict.keys()
     assert all(value.equal(expected.state_dict[key])
                for key, value in converted.state_dict.items())
-    # Of some names only, it is no such model.
+    # A prefix of only some names is no wrapper.
     wrapped['embedding_model'].update(checkpoint['embedding_model'])
     assert convert_hsg_checkpoint(wrapped).unconverted == sorted(
         f'embedding_model.module.{key}' for key in weights)
@@ -120,6 +117,21 @@ def test_half_precision_becomes_float32():
             } == {torch.float32, torch.int64}
 
 
+def test_transformers_of_other_depths():
+    names = [key for key in convert_hsg_checkpoint(source()).state_dict
+             if key.startswith('head.fine_transformer.')]
+    checkpoint = source()
+    weights = checkpoint['embedding_model']
+    for key in list(weights):
+        if '.layers.1.' in key:
+            weights[key.replace('.layers.1.', '.layers.2.')] = weights[key]
+    deeper = convert_hsg_checkpoint(checkpoint).state_dict
+    expected = ClusteringTransformer(32, 4, num_layers=3).state_dict()
+    assert {f'head.fine_transformer.{key}' for key in expected} == {
+        key for key in deeper if key.startswith('head.fine_transformer.')}
+    assert len(names) < len(expected)
+
+
 @pytest.mark.parametrize('key', [
     'pos_embed.row_embed.weight',
     'coarse_hrchy_transformer.centroid_fc.1.weight',
@@ -128,7 +140,7 @@ def test_half_precision_becomes_float32():
     'resnet_backbone.conv1.norm.running_var',
     'conv_out.3.bias',
 ])
-def test_a_part_that_is_not_whole(key):
+def test_an_incomplete_part(key):
     checkpoint, _ = with_resnet(source(), 50, 'detectron2')
     del checkpoint['embedding_model'][key]
     with pytest.raises(ValueError, match='do not make a whole model of HSG'):
