@@ -26,18 +26,8 @@ def list_images(
         inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
     """Resolve folders, and check that everything is there.
 
-    Args:
-        inputs (str | os.PathLike | np.ndarray | Sequence): File, folder (its
-            images in alphabetical order, without sub-folders), array, or a
-            list of these.
-
-    Returns:
-        list: Paths as str, and arrays, in the order given.
-
-    Raises:
-        FileNotFoundError: If a path does not exist.
-        TypeError: If something is neither path nor array.
-        ValueError: If there is no image at all, or none in a folder.
+    Of a folder the images are taken in alphabetical order, without those of
+    sub-folders. Paths come back as str, arrays as they are.
     """
     if isinstance(inputs, (str, os.PathLike, np.ndarray)):
         inputs = [inputs]
@@ -72,11 +62,8 @@ def read_image(image: ImageInput) -> np.ndarray:
         np.ndarray: (H, W, 3) uint8, RGB, rotated as EXIF says.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        TypeError: If the array is not uint8.
-        ValueError: If the file cannot be read as an image, to its end; if
-            its values are floats or integers of more than 16 bits, whose range
-            is unknown; or if the array has another shape.
+        FileNotFoundError, TypeError, ValueError: If it is missing, cut short
+            or no image, or has values of unknown range.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -97,19 +84,7 @@ def read_image(image: ImageInput) -> np.ndarray:
 
 
 def image_name(image: ImageInput, index: int) -> str:
-    """Name for the results of an image.
-
-    Args:
-        image (str | os.PathLike | np.ndarray): The image.
-        index (int): Its number among the inputs, which names an array.
-
-    Returns:
-        str: Name without suffix.
-
-    Example:
-        >>> image_name('photos/coffee.png', 4)
-        'coffee'
-    """
+    """Name for the results of an image; arrays are numbered."""
     if isinstance(image, np.ndarray):
         return f'image_{index:05d}'
     return Path(image).stem

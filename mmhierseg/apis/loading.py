@@ -1,5 +1,4 @@
-"""Load a model from its config, with the data preprocessor it was trained with.
-"""
+"""Load a model from its config, together with its data preprocessor."""
 
 import copy
 import math
@@ -65,23 +64,15 @@ class ModelSettings(NamedTuple):
 
 
 class LoadedModel(NamedTuple):
-    """A model and its data preprocessor, on their device."""
+    """A model in evaluation mode, and its data preprocessor."""
 
     module: nn.Module
-    """In evaluation mode."""
-
     preprocessor: nn.Module
-    """Data preprocessor."""
 
     def inputs(self, images: list[np.ndarray]) -> Tensor:
-        """Preprocess images as in testing.
+        """Input of the model, (B, C, h, w), C = 4 with superpixels.
 
-        Args:
-            images (list[np.ndarray]): B images (h, w, 3) uint8, RGB, of one
-                size.
-
-        Returns:
-            Tensor: (B, C, h, w) float32, normalised; C = 4 with superpixels.
+        Images are (h, w, 3) uint8, RGB, of one size.
         """
         # Preprocessors take what loaders give: BGR.
         pixels = torch.from_numpy(np.stack(images)[..., ::-1].copy())
@@ -92,20 +83,9 @@ class LoadedModel(NamedTuple):
 def read_config(model: str | Path | Config | dict) -> Config:
     """Find and read a config.
 
-    Args:
-        model (str | Path | Config | dict): Path of a config file;
-            ``mmhierseg::`` and the name of a file under ``configs``; name of
-            a model in the metafiles, e.g. 'cast-s_in1k'; or a config, which
-            is copied.
-
-    Returns:
-        Config: The config.
-
-    Raises:
-        FileNotFoundError: If there is no file of that path.
-        TypeError: If ``model`` is something else.
-        ValueError: If no model has that name, or reading the config fails,
-            for whatever reason.
+    It is given by the path of a file; by ``mmhierseg::`` and the name of a
+    file under ``configs``; by the name of a model in the metafiles; or as a
+    config, which is copied.
     """
     if isinstance(model, Config):
         return copy.deepcopy(model)
@@ -157,14 +137,6 @@ def read_settings(cfg: Config,
             superpixel. Defaults to None, that of training.
         retrieval (bool): Whether the model must be one of retrieval, in place
             of HSG or a model with a CAST. Defaults to False.
-
-    Returns:
-        ModelSettings: The settings.
-
-    Raises:
-        TypeError: If ``segment_size`` is no number.
-        ValueError: If the config is of another model, or ``segment_size`` is
-            less than 1 or there are no superpixels.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
     preprocessor = model.pop('data_preprocessor', None) or cfg.get(
@@ -207,20 +179,10 @@ def read_settings(cfg: Config,
 def load_model(settings: ModelSettings,
                weights: str | None,
                device: torch.device) -> LoadedModel:
-    """Build a model and load its weights.
+    """Build a model, and load a checkpoint.
 
-    Args:
-        settings (ModelSettings): From :func:`read_settings`.
-        weights (str, optional): Path of a checkpoint. None: those that the
-            config names, else random ones, with a warning.
-        device (torch.device): Device of the model.
-
-    Returns:
-        LoadedModel: The model.
-
-    Raises:
-        FileNotFoundError: If there is no checkpoint.
-        ValueError: If the checkpoint does not fit.
+    Without one, the model has the weights that its config names, else random
+    ones, with a warning.
     """
     with DefaultScope.overwrite_default_scope(settings.scope):
         model = MODELS.build(settings.model)
@@ -241,18 +203,7 @@ def load_model(settings: ModelSettings,
 
 
 def find_device(device: str | torch.device | None) -> torch.device:
-    """Check that a device is there, by using it.
-
-    Args:
-        device (str | torch.device, optional): The device. None: a GPU if
-            there is one.
-
-    Returns:
-        torch.device: The device.
-
-    Raises:
-        ValueError: If there is no such device, or it cannot compute.
-    """
+    """Check that a device exists by using it. None: a GPU if there is one."""
     try:
         found = torch.device(get_device() if device is None else device)
         # There and back: 'meta' takes tensors but gives none.
@@ -303,7 +254,7 @@ def _image_size(backbone: dict) -> tuple[int, int]:
 def _without_padding(preprocessor: dict) -> ConfigDict:
     """A batch has images of one size, so results need not depend on it."""
     config = ConfigDict(copy.deepcopy(dict(preprocessor)))
-    # What MMPretrain's models take unless they are told otherwise.
+    # The default of MMPretrain's models.
     config.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
     for key in ('pad_size_divisor', 'test_cfg'):
         config.pop(key, None)

@@ -20,10 +20,6 @@ class OutputFolder:
         path (str | Path): The folder; created with the first file.
         label_format (str, optional): 'png' or 'npz' to write label maps, see
             :func:`save_label_maps`. Defaults to None, no label maps.
-
-    Raises:
-        ValueError: If ``label_format`` is something else, or ``path`` is a
-            file.
     """
 
     def __init__(self,
@@ -43,18 +39,8 @@ class OutputFolder:
               label_maps: Sequence[np.ndarray]) -> list[str]:
         """Write the results of one image.
 
-        Args:
-            name (str): Name of the image, without suffix.
-            figure (np.ndarray, optional): (H, W, 3) uint8, RGB; written as
-                ``<name>_hierarchy.png``. None writes none.
-            label_maps (Sequence[np.ndarray]): (H, W) integer per level.
-
-        Returns:
-            list[str]: Paths of the files, the figure's first.
-
-        Raises:
-            OSError: If the folder cannot be written to.
-            ValueError: If a label is too large for 16 bits ('png').
+        The figure, (H, W, 3) uint8, RGB, or None, becomes
+        ``<name>_hierarchy.png``. Returns the paths, the figure's first.
         """
         unique, number = name, 1
         while unique in self._names:
@@ -73,19 +59,7 @@ class OutputFolder:
 
 
 def save_figure(folder: str | Path, name: str, figure: np.ndarray) -> str:
-    """Write one figure into a folder.
-
-    Args:
-        folder (str | Path): The folder; it is created.
-        name (str): Name of the file, ending in '.png'.
-        figure (np.ndarray): (H, W, 3) uint8, RGB.
-
-    Returns:
-        str: Path of the file.
-
-    Raises:
-        OSError: If the folder cannot be written to.
-    """
+    """Write one figure into a folder, which is created; returns its path."""
     path = Path(folder)
     with _naming(path):
         Image.fromarray(figure).save(path / name)
@@ -110,18 +84,8 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
 
     'npz': one compressed file ``<stem>_levels.npz`` with int32 arrays
     ``level_0``, ``level_1``, ...; -1 = no segment. 'png': a 16-bit grey image
-    ``<stem>_level_<l>.png`` per level with label + 1; 0 = no segment.
-
-    Args:
-        stem (str | Path): Path without the end of the name.
-        label_maps (Sequence[np.ndarray]): (H, W) integer per level, -1 = none.
-        label_format (str): 'npz' or 'png'.
-
-    Returns:
-        list[str]: Paths of the files.
-
-    Raises:
-        ValueError: If a label is too large for 16 bits ('png').
+    ``<stem>_level_<l>.png`` per level with label + 1; 0 = no segment. Returns
+    the paths of the files.
     """
     if label_format == 'npz':
         path = f'{stem}_levels.npz'

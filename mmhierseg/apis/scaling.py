@@ -24,18 +24,7 @@ MIN_SIDE = 8
 
 
 def check_image_size(img_size: ImageSize) -> ImageSize:
-    """Check a user's choice of size.
-
-    Args:
-        img_size (str | int | tuple[int, int]): 'original', the shorter side,
-            or height and width.
-
-    Returns:
-        str | int | tuple[int, int]: The same, a pair as a tuple.
-
-    Raises:
-        ValueError: If it is something else, or less than 8 pixels.
-    """
+    """Check a user's choice of size; returns it, a pair as a tuple."""
     if img_size == 'original':
         return img_size
     pair = isinstance(img_size, (tuple, list)) and len(img_size) == 2
@@ -48,15 +37,7 @@ def check_image_size(img_size: ImageSize) -> ImageSize:
 
 
 def parse_image_size(text: str | None) -> ImageSize | None:
-    """Parse the option of a command line: '224', '200x300' or 'original'.
-
-    Raises:
-        ValueError: If it is something else.
-
-    Example:
-        >>> parse_image_size('224'), parse_image_size('200x300')
-        (224, (200, 300))
-    """
+    """Parse the option of a command line: '224', '200x300' or 'original'."""
     if text is None or text == 'original':
         return text
     sides = tuple(int(side) for side in text.split('x'))
@@ -66,17 +47,12 @@ def parse_image_size(text: str | None) -> ImageSize | None:
 
 
 def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
-    """Scale an image to the size that a model sees.
+    """Scale an image (H, W, 3) uint8 to the size that a model sees.
 
-    Args:
-        image (np.ndarray): (H, W, 3) uint8.
-        img_size (str | int | tuple[int, int]): 'original' keeps the size, up
-            to 1024 pixels on the longer side. An int is the shorter side; of
-            an image longer than 4:1, a quarter of the longer side instead.
-            Both keep the aspect ratio. (h, w) is taken as it is.
-
-    Returns:
-        np.ndarray: (h, w, 3) uint8, bicubic and antialiased.
+    'original' keeps the size, up to 1024 pixels on the longer side. An int is
+    the shorter side; of an image longer than 4:1, a quarter of the longer side
+    instead. Both keep the aspect ratio. (h, w) is taken as it is. Bicubic and
+    antialiased.
     """
     shape = image.shape[:2]
     if isinstance(img_size, tuple):
@@ -96,14 +72,7 @@ def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
 
 
 def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize label maps to an image's size, by nearest pixel centres.
-
-    Args:
-        labels (Tensor): (B, h, w) integer.
-        size (tuple[int, int]): Height and width H, W.
-
-    Returns:
-        Tensor: (B, H, W), the same dtype.
+    """Resize label maps (B, h, w) to (B, H, W), by nearest pixel centres.
 
     Example:
         >>> resize_labels(torch.tensor([[[1, 2]]]), (1, 4))

@@ -57,12 +57,6 @@ class ConvertedCheckpoint(NamedTuple):
 def is_authors_state_dict(names: Iterable[str]) -> bool:
     """Recognise the weights of an authors' checkpoint by their names.
 
-    Args:
-        names (Iterable[str]): Names of the tensors.
-
-    Returns:
-        bool: Whether a name is one that only the authors use.
-
     Example:
         >>> is_authors_state_dict(['module.base_encoder.pool1.pool_block.fc1'])
         True
@@ -192,12 +186,8 @@ def _convert_encoder(inner: StateDict,
 def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
     """Names inside ``mmhierseg.CAST`` of all keys of an authors' encoder.
 
-    Args:
-        keys (Iterable[str]): Keys inside an encoder, all of them: some files
-            count the blocks through all stages, others within each.
-
-    Returns:
-        dict[str, str | None]: New name of each key; None = no counterpart.
+    All of them at once, because some files count the blocks through all
+    stages, others within each. None = no counterpart.
     """
     keys = list(keys)
     first: dict[str, int] = {}

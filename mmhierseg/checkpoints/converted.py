@@ -18,16 +18,7 @@ __all__ = ['report_left', 'save_converted']
 
 def save_converted(state_dict: dict[str, Tensor], dst: str,
                    meta: dict[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Args:
-        state_dict (dict[str, Tensor]): Converted weights.
-        dst (str): Path of the file; folders are created.
-        meta (dict[str, Any]): Further entries of the checkpoint's ``meta``.
-
-    Raises:
-        UserError: If it cannot be written; nothing is left behind.
-    """
+    """Write a checkpoint, whole or not at all; folders are created."""
     meta = dict(mmhierseg_version=__version__, **meta)
     content = io.BytesIO()
     torch.save(dict(state_dict=state_dict, meta=meta), content)

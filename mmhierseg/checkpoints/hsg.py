@@ -76,12 +76,6 @@ class ConvertedHSG(NamedTuple):
 def is_authors_hsg(checkpoint: object) -> bool:
     """Recognise a checkpoint of the authors by the names in it.
 
-    Args:
-        checkpoint (object): Content of the file.
-
-    Returns:
-        bool: Whether a name is one that only the authors use.
-
     Example:
         >>> name = 'resnet_backbone.res2.0.conv1.weight'
         >>> is_authors_hsg(dict(embedding_model={name: None}))
@@ -140,13 +134,9 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
 
 
 def rename_hsg_key(key: str) -> str | None:
-    """Name in the project's HSG model.
+    """Name in our HSG model of a key of the authors' ``embedding_model``.
 
-    Args:
-        key (str): Key inside the authors' ``embedding_model``.
-
-    Returns:
-        str | None: The new name; None = the part has no counterpart.
+    None if the part has no counterpart.
 
     Example:
         >>> rename_hsg_key('resnet_backbone.res5.0.shortcut.norm.weight')
@@ -186,15 +176,16 @@ def _expected(found: set[str]) -> set[str]:
         expected |= _conv_norm('neck.hidden.conv', 'neck.hidden.bn')
         expected |= _named(['neck.out'], ('weight', 'bias'))
     if any(name.startswith('head.') for name in found):
-        first = 'head.fine_transformer.encoder.'
-        layers = {n.split('.')[3] for n in found if n.startswith(first)}
+        layers = set(
+            re.findall(r'head\.fine_transformer\.encoder\.(\d+)\.',
+                       ' '.join(found)))
         for level in ('fine', 'coarse'):
             expected |= {
                 f'head.{level}_transformer.{name}'
                 for name in _transformer(max(len(layers), 1))
             }
         expected |= _named(
-            (f'head.positions.{side}_embed' for side in ('row', 'col')))
+            f'head.positions.{side}_embed' for side in ('row', 'col'))
     return expected
 
 

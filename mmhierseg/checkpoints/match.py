@@ -55,14 +55,11 @@ class Match(NamedTuple):
         return not set(self.unexpected) >= set(self.found)
 
     def differences(self, strict: bool = True) -> list[str]:
-        """Describe all differences, a line for each kind.
+        """Describe all differences; empty if there is none.
 
         Args:
             strict (bool): Whether ``unexpected`` counts by itself. If not, it
                 is described only beside another difference.
-
-        Returns:
-            list[str]: Empty if there is none.
         """
         if not (self.missing or self.shapes or strict and self.unexpected):
             return []
@@ -190,16 +187,7 @@ def _read(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def weights_of(checkpoint: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    """State dict of a checkpoint, whatever it is wrapped in.
-
-    Args:
-        checkpoint (dict): Content of the file.
-        prefix (str): Only names that begin so, which is cut off. Defaults to
-            all.
-
-    Returns:
-        dict: Name -> tensor, without ``module.`` of a parallel model.
-    """
+    """State dict of a checkpoint, or its part under a prefix, cut off."""
     for key in ('state_dict', 'model'):
         if isinstance(checkpoint.get(key), dict):
             checkpoint = checkpoint[key]

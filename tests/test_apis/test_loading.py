@@ -109,8 +109,9 @@ def test_config_by_path_name_and_object():
     assert read_config('cast-s_in1k').model == by_path.model
     copy = read_config(by_path)
     assert copy is not by_path and copy.model == by_path.model
-    assert read_settings(by_path).superpixels == dict(
-        type='SEEDS', segment_size=16)
+    superpixels = read_settings(by_path).superpixels
+    assert superpixels['type'] == 'SEEDS'
+    assert superpixels['segment_size'] == 16
 
 
 @pytest.mark.parametrize('model, error, message', [
