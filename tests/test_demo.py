@@ -155,7 +155,7 @@ def test_bad_size(hierarchy, capsys, size):
 # ------------------------------------------------------------------ retrieval
 
 
-@pytest.mark.parametrize('kind, level', [('hsg', 1), ('cast', 0)])
+@pytest.mark.parametrize('kind, level', [('hsg', 0), ('cast', 0)])
 def test_writes_a_figure_of_what_was_found(retrieve, files, models, capsys,
                                            kind, level):
     retrieve.main(query(files, models, '--level', level, '--panel-size', 64,

@@ -15,8 +15,8 @@ def check_initial_weights(model: nn.Module) -> None:
     Files that are not local are left to MMEngine.
 
     Args:
-        model (nn.Module): The model, not wrapped. The weights are loaded, as
-            its initialisation will do again.
+        model (nn.Module): The model, not wrapped. Modules of which nothing is
+            trained are loaded, as their initialisation will do again.
 
     Raises:
         UserError: If no tensor of a file has the name of one of its
@@ -37,13 +37,14 @@ def _check_part(module: nn.Module, name: str, path: str, prefix: str) -> None:
     # MMEngine does not look under other keys.
     checkpoint = dict(state_dict=checkpoint.get('state_dict', checkpoint))
     prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
-    found = match(weights_of(checkpoint, prefix), module)
+    frozen = not any(p.requires_grad for p in module.parameters())
+    found = match(weights_of(checkpoint, prefix), module, load=frozen)
     if not found.shares:
         raise UserError(
             f'{path!r} cannot initialise {name}: it has no tensor under '
             f'{prefix!r} with a name of that module ({some(found.expected)}); '
             f'it has {some(weights_of(checkpoint))}')
     differences = found.differences(strict=False)
-    if differences and not any(p.requires_grad for p in module.parameters()):
+    if differences and frozen:
         raise UserError(f'{path!r} cannot initialise {name}, which is frozen: '
                         f'{"; ".join(differences)}')

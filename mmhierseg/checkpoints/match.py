@@ -51,7 +51,7 @@ class Match(NamedTuple):
 
     @property
     def shares(self) -> bool:
-        """Whether the model takes anything of the file."""
+        """Whether any tensor of the file is one of the model's."""
         return not set(self.unexpected) >= set(self.found)
 
     def differences(self, strict: bool = True) -> list[str]:
@@ -76,18 +76,19 @@ class Match(NamedTuple):
 
 def match(weights: dict[str, Tensor],
           model: nn.Module,
-          ignore: tuple[str, ...] = ()) -> Match:
-    """Load weights into a model, and compare their names and shapes.
-
-    Loading is part of it because modules rename and resize weights as they
-    take them.
+          ignore: tuple[str, ...] = (),
+          load: bool = True) -> Match:
+    """Compare the names and shapes of weights with those of a model.
 
     Args:
         weights (dict[str, Tensor]): State dict; not changed.
-        model (nn.Module): The model, not wrapped. It gets what fits.
+        model (nn.Module): The model, not wrapped.
         ignore (tuple[str, ...]): Names to leave out of the differences, given
             by what they begin with, or with a leading '.', end with. Defaults
             to none.
+        load (bool): Whether to load what fits. If so, modules may rename and
+            resize weights, and only what they cannot load is a difference.
+            If not, the model is not changed. Defaults to True.
 
     Returns:
         Match: Both inventories, and all differences.
@@ -103,7 +104,32 @@ def match(weights: dict[str, Tensor],
     """
     begins = tuple(name for name in ignore if not name.startswith('.'))
     ends = tuple(name for name in ignore if name.startswith('.'))
-    keys: list[Any] = []
+    state = model.state_dict()
+    missing, unexpected, shapes = (
+        _load(weights, model) if load else _compare(weights, state))
+    missing, unexpected = ([
+        name for name in names
+        if not name.startswith(begins) and not name.endswith(ends)
+    ] for names in (missing, unexpected))
+    return Match(list(weights), list(state), missing, unexpected, shapes)
+
+
+def _compare(weights: dict[str, Tensor],
+             state: dict[str, Tensor]) -> tuple[list[str], ...]:
+    shapes = [
+        f'size mismatch for {name}: {tuple(weights[name].shape)} in the '
+        f'file, {tuple(value.shape)} in the model'
+        for name, value in state.items()
+        if isinstance(weights.get(name), Tensor)
+        and weights[name].shape != value.shape
+    ]
+    return ([name for name in state if name not in weights],
+            [name for name in weights if name not in state], shapes)
+
+
+def _load(weights: dict[str, Tensor],
+          model: nn.Module) -> tuple[list[str], ...]:
+    keys: list[list[str]] = []
     # Called with the names before an error about shapes is raised.
     hook = model.register_load_state_dict_post_hook(
         lambda _, result: keys.extend(result))
@@ -115,12 +141,7 @@ def match(weights: dict[str, Tensor],
         shapes = lines[1:] or lines
     finally:
         hook.remove()
-    missing, unexpected = ([
-        name for name in names
-        if not name.startswith(begins) and not name.endswith(ends)
-    ] for names in (keys or ([], [])))
-    return Match(
-        list(weights), list(model.state_dict()), missing, unexpected, shapes)
+    return (*(keys or ([], [])), shapes)
 
 
 def some(names: Iterable[str]) -> str:
@@ -258,17 +279,17 @@ def check_matches(checkpoint: dict[str, Any], model: nn.Module,
 
 def check_shares(checkpoint: dict[str, Any], model: nn.Module,
                  path: str) -> None:
-    """Check that a model can start from a checkpoint, which it loads.
+    """Check that a model can start from a checkpoint.
 
     Args:
         checkpoint (dict): From :func:`read_checkpoint`.
-        model (nn.Module): The model, not wrapped; it is changed.
+        model (nn.Module): The model, not wrapped; it is not changed.
         path (str): Path of the checkpoint, for the message.
 
     Raises:
-        UserError: If the model takes no tensor of it.
+        UserError: If no tensor has the name of one of the model's.
     """
-    found = match(weights_of(checkpoint), model)
+    found = match(weights_of(checkpoint), model, load=False)
     if not found.shares:
         raise UserError(
             f'{path!r} is of another kind of model: none of its tensors '

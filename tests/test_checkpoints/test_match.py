@@ -165,6 +165,13 @@ def test_all_differences_at_once():
     assert 'size mismatch for b.weight' in line and '[3, 2]' in line
     # What fits is loaded.
     assert torch.equal(model['a'].weight, before['a.weight'])
+    compared = match(
+        weights, model, ('head.', '.running_mean', 'c.b'), load=False)
+    # Counters of batch normalisation are made up in loading.
+    assert set(compared.missing) == {
+        *found.missing, 'c.num_batches_tracked'}
+    assert compared.unexpected == found.unexpected
+    assert 'size mismatch for b.weight: (3, 2)' in compared.shapes[0]
     everything = match(model.state_dict(), model)
     assert everything.differences() == [] and everything.shares
 

@@ -1,8 +1,10 @@
 """Converters of checkpoints: of CAST's and HSG's authors, and fused stems."""
 
+import io
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
 
 import pytest
 import torch
@@ -23,14 +25,14 @@ CAST_TOOL, HSG_TOOL, FUSE_TOOL = (
 
 
 def convert(tool, *arguments):
-    """Run a tool as a program; returns what it printed."""
-    result = subprocess.run(
-        [sys.executable, str(TOOLS / tool), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    """Run a tool in this process; returns what it printed."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        # The tool may set it.
+        patch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+        assert run_command(load_script(tool).main) == 0
+    return printed.getvalue()
 
 
 @pytest.fixture
@@ -43,6 +45,24 @@ def refuse(monkeypatch, capsys):
         return capsys.readouterr().err
 
     return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('tool, src, status, message', [
+    (CAST_TOOL, 'cast_deit_seg.pth', 0, 'kind: deit_seg; '),
+    (HSG_TOOL, 'hsg_cityscapes.pth', 0, 'kind: hsg; '),
+    (FUSE_TOOL, 'nothing.pth', 1, "fuse_stem.py: error: checkpoint '"),
+])
+def test_as_a_program(tool, src, status, message, tmp_path):
+    result = subprocess.run(
+        [sys.executable, TOOLS / tool, DATA / src, tmp_path / 'dst.pth'],
+        capture_output=True,
+        text=True,
+        timeout=300)
+    assert result.returncode == status, result.stderr
+    assert message in result.stdout + result.stderr
+    assert 'Traceback' not in result.stderr
+    assert (tmp_path / 'dst.pth').exists() == (status == 0)
 
 
 @pytest.mark.parametrize('tool, src, options, message', [
