@@ -119,10 +119,8 @@ def test_runs_as_a_program_from_anywhere(files):
 @pytest.mark.parametrize('more, message', [
     (['--config', 'cast-xxl'], "neither a config file nor a model 'cast-xxl'"),
     (['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
-    (['--device', 'cuda:99'], "`device` must be one of .*got 'cuda:99'"),
-    (['--segment-size', '0.5'], '`segment_size` must be at least 1, got 0.5'),
-    (['--img-size', '3'], '`img_size` must be None'),
     (['--batch-size', '0'], '`batch_size` must be at least 1'),
+    (['--out', __file__], '`out_dir` must be a folder'),
 ])
 def test_mistakes_are_explained(hierarchy, files, models, more, message):
     expect_error(
@@ -131,20 +129,7 @@ def test_mistakes_are_explained(hierarchy, files, models, more, message):
         message, files / 'out')
 
 
-def test_images_and_folders_that_do_not_work(hierarchy, files, models):
-    words = options(files, models, 'moco')
-    expect_error(hierarchy, ['no.jpg', *words], "'no.jpg' does not exist",
-                 files / 'out')
-    half = (files / 'query.jpg').read_bytes()[:700]
-    (files / 'half.jpg').write_bytes(half)
-    expect_error(hierarchy, [str(files / 'half.jpg'), *words],
-                 'half.jpg.* cannot be read', files / 'out')
-    with pytest.raises(UserError, match='`out_dir` must be a folder'):
-        hierarchy.main([str(files / 'query.jpg'), *words, '--out',
-                        str(files / 'query.jpg')])
-
-
-@pytest.mark.parametrize('size', ['big', '1x2x3', '2x', ''])
+@pytest.mark.parametrize('size', ['big', '1x2x3', '2x'])
 def test_bad_size(hierarchy, capsys, size):
     with pytest.raises(SystemExit):
         hierarchy.parse_args(['a.png', '--img-size', size])
@@ -189,37 +174,20 @@ def test_retrieval_runs_as_a_program(files):
     assert (files / 'outputs/retrieval/query_3_4_level0.png').is_file()
 
 
-@pytest.mark.parametrize('changes, more, message', [
-    (dict(point=(70, 0)), [], 'inside .*query.jpg., which has 70 x 40 pixels, '
+@pytest.mark.parametrize('changes, message', [
+    (dict(point=(70, 0)), 'inside .*query.jpg., which has 70 x 40 pixels, '
      'numbered from 0: got 70 0'),
-    (dict(bank='nowhere'), [], "nowhere' does not exist"),
-    (dict(bank='nowhere.pth'), [], "nowhere.pth' does not exist"),
-    ({}, ['--level', '7'], '`level` is 7, but the hierarchy has 3'),
-    ({}, ['--num-neighbors', '50'], '`num_neighbors` is 50, but the'),
-    ({}, ['--config', 'cast-t_photos'], "RetrievalSegmentor', got"),
-    ({}, ['--segment-size', '9'], '`segment_size` .* takes none'),
-    ({}, ['--panel-size', '3'], '`panel_size` must be at least 16'),
+    (dict(bank='nowhere'), "nowhere' does not exist"),
+    (dict(bank='query.jpg.pth'), "query.jpg.pth' does not exist"),
+    (dict(level=7), '`level` is 7, but the hierarchy has 3'),
 ])
-def test_mistakes_in_a_retrieval(retrieve, files, models, changes, more,
-                                 message):
-    expect_error(retrieve, query(files, models, *more, **changes), message,
-                 files / 'out')
-
-
-def test_banks_that_do_not_work(retrieve, files, models):
-    (files / 'empty').mkdir()
-    expect_error(retrieve, query(files, models, bank='empty'),
-                 "empty' holds no images", files / 'out')
-    (files / 'text.pth').write_text('no bank')
-    expect_error(retrieve, query(files, models, bank='text.pth'),
-                 'is no checkpoint', files / 'out')
-    (files / 'images/damaged.png').write_bytes(b'no image')
-    expect_error(retrieve, query(files, models),
-                 'damaged.png. cannot be read', files / 'out')
+def test_mistakes_in_a_retrieval(retrieve, files, models, changes, message):
+    level = changes.pop('level', 0)
+    words = query(files, models, '--level', level, **changes)
+    expect_error(retrieve, words, message, files / 'out')
 
 
 @pytest.mark.parametrize('words, message', [
-    (['--point', '1', 'x'], "invalid int value: 'x'"),
     (['--point', '1', '2', '--bank', '.', '--img-size', 'big'],
      "--img-size must be like 384, 384x512 or 'original', got 'big'"),
     (['--point', '1', '2'], 'required: --bank'),
