@@ -125,6 +125,13 @@ def test_bank_in_a_file(filled, models, photos, tmp_path):
         other.load(path)
 
 
+def test_image_of_the_bank_that_is_gone(filled, photos):
+    image = picture(40, 60)
+    os.remove(photos / 'c.bmp')
+    with pytest.raises(FileNotFoundError, match="c.bmp' does not exist"):
+        filled(image, (0, 0), len(filled.bank))
+
+
 @pytest.mark.parametrize('point', [(80, 0), (0, 48), (-1, 3)])
 def test_pixel_outside(filled, photos, point):
     with pytest.raises(ValueError, match=(
