@@ -98,7 +98,7 @@ def test_damaged_one_gives_way_to_the_one_before(damage, run):
     assert latest.path == str(run / 'epoch_2.pth')
     assert latest.checkpoint['meta']['epoch'] == 2
     assert re.search(
-        r"the latest checkpoint cannot be used: '.*epoch_3\.pth' .*goes on "
+        r"the latest checkpoint cannot be used: '.*epoch_3\.pth' .*continues "
         r"from '.*epoch_2\.pth', epoch 2, iteration 20$", latest.note)
     with pytest.raises(UserError, match=r'epoch_3\.pth'):
         read_resumable(str(run / 'epoch_3.pth'))
@@ -126,7 +126,7 @@ def test_later_ones_are_of_another_run(run):
     """That of a run which began anew in the folder is the first."""
     point_to(run, 'epoch_1.pth')
     truncate(run / 'epoch_1.pth')
-    with pytest.raises(UserError, match='no checkpoint to go on from'):
+    with pytest.raises(UserError, match='no checkpoint to continue from'):
         find_latest(str(run))
     save(run / 'kept_epoch_1.pth', 1, 10)
     assert find_latest(str(run)).path == str(run / 'kept_epoch_1.pth')
