@@ -42,7 +42,8 @@ def run_in_process(name, *words, cwd='.', status=0):
     words = [str(word) for word in words]
     output = io.StringIO()
     # Names of loggers and the like are times in seconds.
-    for manager in (DefaultScope, MessageHub, MMLogger, Visualizer):
+    for manager in (DefaultScope, MessageHub, MMLogger,
+                    *Visualizer.__subclasses__()):
         manager._instance_dict.clear()
     before = os.getcwd()
     os.chdir(cwd)

@@ -1,4 +1,4 @@
-"""What was trained is there after an interruption, whatever ended it."""
+"""Training that was interrupted, by whatever, can be continued."""
 
 import os
 import re
@@ -31,9 +31,9 @@ def work_dir(trained_classifier, tmp_path):
 
 @pytest.fixture
 def resume(tool, classifier_config, work_dir):
-    """Go on to the end of epoch 2; the output."""
+    """Continue to the end of epoch 2; the output."""
 
-    def go_on(epochs=2, status=0):
+    def resume_training(epochs=2, status=0):
         result = tool('train.py', classifier_config, '--work-dir', work_dir,
                       '--no-validate', '--resume', '--cfg-options',
                       f'train_cfg.max_epochs={epochs}', check=False)
@@ -41,7 +41,7 @@ def resume(tool, classifier_config, work_dir):
         assert 'Traceback' not in result.stdout
         return result.stdout
 
-    return go_on
+    return resume_training
 
 
 def contents(folder):
@@ -59,7 +59,7 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(resume, work_dir):
     output = resume()
     note = re.search(
         r"WARNING - the latest checkpoint cannot be used: '.*/epoch_2\.pth' is"
-        r" no checkpoint of torch\.save, or is damaged\. Training goes on "
+        r" no checkpoint of torch\.save, or is damaged\. Training continues "
         r"from '.*/epoch_1\.pth', epoch 1, iteration 4\n", output)
     assert 'resumed epoch: 1, iter: 4' in output
     assert 'Epoch(train) [1]' not in output
@@ -84,7 +84,7 @@ def test_none_can_be_read(resume, work_dir):
     output = resume(status=1)
     assert re.search(
         r"train\.py: error: .*epoch_2\.pth' .*epoch_1\.pth' .*there is no "
-        r'checkpoint to go on from .*Nothing was changed', output)
+        r'checkpoint to continue from .*Nothing was changed', output)
     assert contents(work_dir) == before
 
 
@@ -101,13 +101,14 @@ def test_damaged_one_that_was_asked_for_is_an_error(tool, classifier_config,
     assert contents(work_dir) == before
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes_pass_over_a_damaged_one(tool, classifier_config,
                                                work_dir):
     result = tool('dist_train.sh', classifier_config, 2, '--work-dir',
                   work_dir, '--no-validate', '--resume', '--cfg-options',
                   'train_cfg.max_epochs=2')
-    assert result.stdout.count('Training goes on from') == 1
+    assert result.stdout.count('Training continues from') == 1
     assert 'resumed epoch: 1, iter: 4' in result.stdout
     assert 'Epoch(train) [2][2/2]' in result.stdout
 
@@ -130,6 +131,7 @@ def start(config, folder, *options, **kwargs):
         **kwargs)
 
 
+@pytest.mark.slow
 def test_full_disk_takes_nothing(classifier_config, work_dir):
     """The kernel ends the writing of a checkpoint in its middle."""
     (work_dir / 'epoch_2.pth').unlink()
@@ -159,14 +161,17 @@ def test_full_disk_takes_nothing(classifier_config, work_dir):
     assert {path.name for path in work_dir.glob('*.pth*')} == {'epoch_2.pth'}
 
 
-def test_configs_of_other_packages_profit(trained_segmentor):
-    """Theirs names MMEngine's CheckpointHook."""
+def test_configs_of_other_packages_are_adapted(trained_segmentor):
+    """It names MMEngine's CheckpointHook."""
     output, _ = trained_segmentor
     assert ') AtomicCheckpointHook' in output
     assert ') CheckpointHook' not in output
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [
+    signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    pytest.param(signal.SIGKILL, marks=pytest.mark.slow)
+])
 def test_stopped_by_a_signal(number, classifier_config, tmp_path):
     process = start(classifier_config, tmp_path, 'train_cfg.max_epochs=1000')
     for line in process.stdout:
