@@ -12,7 +12,7 @@ from helpers.sharding import STEPS, train_both
 from mmengine.model import ExponentialMovingAverage
 
 from mmhierseg.checkpoints.match import read_checkpoint, read_safely
-from mmhierseg.engine.fsdp.sharded_strategy import _update_shares
+from mmhierseg.engine.fsdp import _update_shards
 
 CONFIG = ROOT / 'configs/cast/cast-b_in1k_fsdp.py'
 VIEWS = [random_inputs(4, 64, 64, 16, seed).double() for seed in (0, 1)]
@@ -90,19 +90,19 @@ def test_encoder_that_cannot_be_followed():
     averaged = ExponentialMovingAverage(torch.nn.Linear(4, 3))
     averaged.module.weight.data = torch.zeros(6)
     with pytest.raises(ValueError, match='1 parameters.*auto_wrap_policy'):
-        _update_shares(averaged, torch.nn.Linear(4, 3))
+        _update_shards(averaged, torch.nn.Linear(4, 3))
 
 
 def test_names_are_those_of_the_whole():
     """A unit puts words of its own into the names of what it wraps."""
     model = torch.nn.Linear(4, 3)
     averaged = ExponentialMovingAverage(model, momentum=0.5)
-    _update_shares(averaged, model)
+    _update_shards(averaged, model)
     before = model.weight.detach().clone()
     model.weight.data += 1
     names = torch.nn.Module()
     names.add_module('_fsdp_wrapped_module', model)
-    _update_shares(averaged, names)
+    _update_shards(averaged, names)
     torch.testing.assert_close(averaged.module.weight.data, before + 0.5)
 
 

@@ -12,6 +12,8 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import BaseVisBackend
 from PIL import Image
 
+from mmhierseg._base import UserError
+from mmhierseg.cli import adapt_config
 from mmhierseg.cli.options import with_test_options
 from mmhierseg.cli.parser import parse_test_args
 from mmhierseg.engine import HierarchyVisualizationHook
@@ -108,7 +110,7 @@ def run(cfg, folder, *options, backend='Recording', **hook):
         name=str(folder), vis_backends=[dict(type=backend)])
     args = parse_test_args(
         ['c.py', 'w.pth', '--work-dir', str(folder), *map(str, options)])
-    cfg = with_test_options(cfg, args)
+    cfg = adapt_config(with_test_options(cfg, args), training=False)
     cfg.load_from = None
     Runner.from_cfg(cfg).test()
     return Recording.images
@@ -232,7 +234,7 @@ def test_no_image_to_draw():
     hook = HierarchyVisualizationHook(draw=True)
     _, samples = batch(1)
     samples[0].set_metainfo(dict(img_path='nowhere.png'))
-    with pytest.raises(ValueError, match='finds no image.*nowhere.png'):
+    with pytest.raises(UserError, match='finds no image.*nowhere.png'):
         hook.after_val_iter(fake_runner([]), 0, {}, samples)
 
 

@@ -11,6 +11,7 @@ from helpers.memory_bank import (
 from mmengine.model import BaseModel
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 
+from mmhierseg._base import UserError
 from mmhierseg.checkpoints.match import read_safely
 from mmhierseg.engine import MemoryBankHook
 from mmhierseg.evaluation import MemoryBank
@@ -126,12 +127,12 @@ class TestFile:
             MemoryBankHook(load_from=str(tmp_path / 'bank.pth')))
         bank.meta = {**runner.model.bank_meta(), **change}
         bank.save(tmp_path / 'bank.pth')
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(UserError, match=match):
             runner.test()
 
     def test_missing(self, tmp_path):
         hook = MemoryBankHook(load_from=str(tmp_path / 'none.pth'))
-        with pytest.raises(FileNotFoundError, match='none.pth'):
+        with pytest.raises(UserError, match='none.pth'):
             run(tmp_path, hook)
 
 
@@ -145,17 +146,17 @@ class TestBadInput:
         monkeypatch.setattr(
             type(bank_loader['dataset']), '__getitem__',
             lambda self, i: items[i % 2])
-        with pytest.raises(ValueError, match='memory bank is empty'):
+        with pytest.raises(UserError, match='memory bank is empty'):
             run(tmp_path, MemoryBankHook(bank_loader))
 
     def test_fewer_entries_than_neighbours(self, tmp_path):
         model = segmentor(num_neighbors=100)
-        with pytest.raises(ValueError, match='is 100, .* only 16 entries'):
+        with pytest.raises(UserError, match='is 100, .* only 16 entries'):
             run(tmp_path, MemoryBankHook(loader(range(1))), model=model)
 
     def test_data_sets_of_other_classes(self, tmp_path):
         hook = MemoryBankHook(loader(range(3), classes=CLASSES[::-1]))
-        with pytest.raises(ValueError, match=r"\('d', .*\('a', "):
+        with pytest.raises(UserError, match=r"\('d', .*\('a', "):
             run(tmp_path, hook)
 
     def test_model_without_a_bank(self, tmp_path):
@@ -165,7 +166,7 @@ class TestBadInput:
             def forward(self, inputs, data_samples=None, mode='tensor'):
                 return []
 
-        with pytest.raises(TypeError, match='set_bank.* got Other'):
+        with pytest.raises(UserError, match='set_bank.* got Other'):
             run(tmp_path, model=Other())
 
     @pytest.mark.parametrize('options, error, match', [

@@ -7,8 +7,10 @@ import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from mmhierseg.engine.batch_seeds import BatchSeeds
-from mmhierseg.engine.resumable_batches import ResumableBatches
+from mmhierseg.engine.hooks.random_state_hook import (
+    BatchSeeds,
+    ResumableBatches,
+)
 
 
 class Squares(Dataset):
