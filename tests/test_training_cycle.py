@@ -5,7 +5,8 @@ import pickle
 
 import pytest
 import torch
-from helpers.configs import ROOT, load_config, make_data, run_tool, shrink
+from helpers.configs import ROOT, load_config, make_data, shrink
+from helpers.scripts import run_in_process
 from mmengine.dataset import default_collate
 from mmpretrain.registry import DATASETS, MODELS
 
@@ -22,6 +23,11 @@ def folder(tmp_path_factory):
         cfg = shrink(load_config(ROOT / f'configs/cast/{name}.py'))
         cfg.dump(root / f'{name}.py')
     return root
+
+
+def run_tool(name, *words, **options):
+    """Output of a tool."""
+    return run_in_process(name, *words, **options)[1]
 
 
 @pytest.fixture(scope='module')
@@ -54,7 +60,7 @@ def test_pretraining_is_resumed(folder, pretrained):
     work = folder / 'work_dirs/cast-s_in1k'
     before, after = (load(work / f'epoch_{i}.pth') for i in (1, 2))
     assert (step_of(before), step_of(after)) == (2, 4)
-    # The momentum encoder goes on from where it was.
+    # The momentum encoder continues.
     steps = [int(c['state_dict']['momentum_encoder.steps'])
              for c in (before, after)]
     assert steps == [2, 4]
@@ -122,7 +128,7 @@ def test_deit_is_tested_with_its_moving_average(folder):
 
 
 def test_checkpoints_for_retrieval_stay(folder):
-    """Beside the latest ones, of which the older are removed."""
+    """In addition to the latest ones, of which older ones are removed."""
     run_tool('train.py', 'cast-s_coco.py', '--cfg-options',
              'train_cfg.max_epochs=5', 'custom_hooks.0.interval=2',
              'default_hooks.checkpoint.max_keep_ckpts=2', cwd=folder)

@@ -164,9 +164,11 @@ def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
                           args.checkpoint)
         if dump and args.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(args.out))
-        # Before the test: the file may be overwritten while it runs.
-        source = describe_checkpoint(args.checkpoint, checkpoint)
-        machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
+        source = machine = None
+        if is_main_process():
+            # Before the test: the file may be overwritten while it runs.
+            source = describe_checkpoint(args.checkpoint, checkpoint)
+            machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
         start = time.perf_counter()
         metrics = runner.test()
         seconds = time.perf_counter() - start

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import os.path as osp
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -25,21 +24,10 @@ FORMAT = 'mmhierseg test record 1'
 def make_record(cfg: Config, config_path: str, metrics: dict[str, Any],
                 images: int, options: dict[str, Any],
                 **others: Any) -> dict[str, Any]:
-    """Put the record of a test together.
+    """Put the record of a test together, for JSON.
 
-    Args:
-        cfg (Config): The config that the test ran with, options included.
-        config_path (str): File that it was read from; its name is what
-            tables know the result by.
-        metrics (dict[str, Any]): What the test has measured.
-        images (int): Number of images.
-        options (dict[str, Any]): Other options of the command line.
-        **others: ``checkpoint`` (:func:`describe_checkpoint`), ``machine``
-            (:func:`mmhierseg.cli.machine.describe`), ``processes`` and
-            ``seconds``.
-
-    Returns:
-        dict[str, Any]: Can be written as JSON.
+    Tables know the result by the name of the config file. Others:
+    ``checkpoint``, ``machine``, ``processes`` and ``seconds``.
     """
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:  # of wrappers
@@ -60,42 +48,22 @@ def make_record(cfg: Config, config_path: str, metrics: dict[str, Any],
 
 
 def describe_checkpoint(path: str, content: dict | None) -> dict[str, Any]:
-    """Path, SHA-256 and size of a checkpoint, and how long it was trained.
-
-    Args:
-        path (str): Local file, or another path that MMEngine takes.
-        content (dict, optional): What was read from it.
-
-    Returns:
-        dict[str, Any]: None where a fact is not known.
-    """
-    local = osp.isfile(path)
-    meta = (content or {}).get('meta') or {}
-    sha256 = None
-    if local:
+    """Path, SHA-256 and size of a checkpoint, and how long it was trained."""
+    known = dict(path=path, sha256=None, bytes=None)
+    if osp.isfile(path):
+        digest = hashlib.sha256()  # `file_digest` needs Python 3.11
         with open(path, 'rb') as file:
-            # `file_digest` needs Python 3.11.
-            digest = hashlib.sha256()
             while block := file.read(2**20):
                 digest.update(block)
-        sha256 = digest.hexdigest()
-    trained = {
-        key: meta[key] if isinstance(meta.get(key), int) else None
-        for key in ('epoch', 'iter')
-    }
-    return dict(
-        path=path,
-        sha256=sha256,
-        bytes=osp.getsize(path) if local else None,
-        **trained)
+        known.update(sha256=digest.hexdigest(), bytes=osp.getsize(path))
+    meta = (content or {}).get('meta') or {}
+    for key in ('epoch', 'iter'):
+        known[key] = meta[key] if isinstance(meta.get(key), int) else None
+    return known
 
 
 def write_record(path: str, record: dict[str, Any]) -> None:
-    """Write a record, whole or not at all; folders are made.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
+    """Write a record, whole or not at all; folders are made."""
     text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
     try:
         os.makedirs(osp.dirname(path) or '.', exist_ok=True)
@@ -113,10 +81,7 @@ def _plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value) if math.isfinite(value) else None
-    return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    plain = value is None or isinstance(value, (bool, str, int))
+    return value if plain else str(value)

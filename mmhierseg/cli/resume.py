@@ -26,12 +26,8 @@ _NUMBERED = re.compile(r'(?!best_)(.*?)(epoch|iter)_(\d+)\.pth')
 class Latest(NamedTuple):
     """The checkpoint that a run continues from.
 
-    Attributes:
-        path (str): Its path.
-        checkpoint (dict | None): Its content; None if it is a folder or not a
-            local file, which are not read here.
-        note (str | None): Why it is not the one that ``last_checkpoint``
-            names, if it is not.
+    ``checkpoint``, its content, is None for a folder or a file that is not
+    local; ``note`` says why it is not the one that ``last_checkpoint`` names.
     """
 
     path: str
@@ -44,9 +40,6 @@ def read_resumable(path: str) -> dict[str, Any]:
 
     PyTorch reads a file whose tensors were overwritten, by zeros after a
     power failure for instance, without an error.
-
-    Raises:
-        UserError: If it is damaged, or training cannot continue from it.
     """
     checkpoint = read_checkpoint(path)
     check_resumable(checkpoint, path)
@@ -116,11 +109,7 @@ def find_latest(work_dir: str) -> Latest | None:
 
 
 def check_agreement(path: str | None) -> None:
-    """Check that all processes continue from the same checkpoint.
-
-    Raises:
-        UserError: In all processes, if their paths differ.
-    """
+    """Check that all processes continue from the same checkpoint."""
     paths = all_gather_object(path)
     if any(other != path for other in paths):
         seen = ', '.join(f'{i}: {other}' for i, other in enumerate(paths))
