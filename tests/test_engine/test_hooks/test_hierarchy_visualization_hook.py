@@ -1,4 +1,4 @@
-"""Pictures that runners leave, of segmentors and of classifiers."""
+"""Figures that runners leave, of segmentors and of classifiers."""
 
 from types import SimpleNamespace
 
@@ -77,7 +77,7 @@ def classifier():
 
 
 class Recording(BaseVisBackend):
-    """Stands for any backend: keeps what it is given."""
+    """Any backend: it keeps what it is given."""
 
     images = []
 
@@ -126,7 +126,7 @@ def check_size(image, columns, rows):
 
 
 def test_segmentor(tmp_path):
-    """The backbone is asked if the field is missing: pictures are the same."""
+    """With the field `pred_hierarchy` or without, figures are the same."""
     drawn = [
         run(segmentor(FEATMAP, kind), tmp_path / kind, '--show-dir',
             tmp_path / kind / 'drawn', '--interval', 2)
@@ -142,6 +142,8 @@ def test_segmentor(tmp_path):
 
 
 def test_classifier(tmp_path):
+    # Nothing is drawn by default.
+    assert run(classifier(), tmp_path / '0') == []
     images = run(classifier(), tmp_path, draw=True, interval=1)
     assert len(images) == 5
     check_size(images[0][1], 5, 3)
@@ -158,10 +160,6 @@ def test_model_without_a_hierarchy(tmp_path):
     check_size(images[0][1], 4, 1)
 
 
-def test_nothing_is_drawn_unless_asked_for(tmp_path):
-    assert run(classifier(), tmp_path) == []
-
-
 def test_local_files_in_the_folder_of_show_dir(tmp_path):
     drawn = tmp_path / 'drawn'
     run(classifier(), tmp_path, '--show-dir', drawn, '--interval', 3,
@@ -169,20 +167,6 @@ def test_local_files_in_the_folder_of_show_dir(tmp_path):
     files = sorted(drawn.rglob('test_*.png'))
     assert len(files) == 2
     check_size(np.array(Image.open(files[0])), 5, 3)
-
-
-def test_tensorboard(tmp_path):
-    pytest.importorskip('tensorboard')
-    from tensorboard.backend.event_processing.event_accumulator import (
-        EventAccumulator,
-    )
-    run(classifier(), tmp_path, draw=True, backend='TensorboardVisBackend')
-    file, = tmp_path.rglob('events.out.tfevents*')
-    events = EventAccumulator(str(file)).Reload()
-    names = events.Tags()['images']
-    assert names
-    for name in names:
-        assert all(image.height > 0 for image in events.Images(name))
 
 
 # ----------------------------------------------------------------- validation
@@ -217,7 +201,7 @@ def test_same_images_in_every_validation():
             hook.after_val_iter(runner, index, *batch(count))
     assert [name for name, _, _ in images] == ['val_0', 'val_3', 'val_6'] * 2
     assert {step for _, step, _ in images} == {7}
-    # Images of the pipelines are BGR, pictures RGB.
+    # Images of the pipelines are BGR, figures RGB.
     pixels = images[0][2].reshape(-1, 3)
     assert (pixels == (0, 0, 200)).all(axis=1).sum() > 1000
     assert not (pixels == (200, 0, 0)).all(axis=1).any()

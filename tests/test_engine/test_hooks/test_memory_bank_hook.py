@@ -9,7 +9,6 @@ from helpers.memory_bank import (
     segmentor,
 )
 from mmengine.model import BaseModel
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
 
 from mmhierseg._base import UserError
 from mmhierseg.checkpoints.match import read_safely
@@ -35,10 +34,6 @@ def reference(tmp_path_factory):
     return run(tmp_path_factory.mktemp('reference'))
 
 
-def test_is_registered():
-    assert MMENGINE_HOOKS.get('mmhierseg.MemoryBankHook') is MemoryBankHook
-
-
 def test_retrieval_is_better_than_chance(reference):
     metrics, bank = reference
     # Of each of nine images at most four clusters, of three classes.
@@ -62,7 +57,7 @@ def test_batches_and_order_do_not_matter(reference, tmp_path):
         bank.features.sum(0), reference[1].features.sum(0))
 
 
-def test_is_filled_anew_each_time(tmp_path):
+def test_is_filled_again_each_time(tmp_path):
     """Weights change between validations."""
     runner = retrieval_runner(tmp_path, MemoryBankHook(loader(range(3))))
     runner.val()
@@ -84,9 +79,10 @@ def test_model_is_in_eval_mode_meanwhile(tmp_path):
     assert modes == [False] * 2 and runner.model.training
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes(reference, tmp_path):
-    """Nine images on two, and one image, which the second has no share of."""
+    """Nine images on two, and one image, of which the second has none."""
     read_safely()
     run_on_two_processes(retrieve_on_two, tmp_path, [9, 1])
     results = [torch.load(tmp_path / f'{rank}.pth') for rank in (0, 1)]
@@ -98,7 +94,7 @@ def test_two_processes(reference, tmp_path):
     assert results[0][9][0] == metrics
     hook = MemoryBankHook(loader(range(1)))
     assert results[0][1][0] == run(tmp_path / 'one', hook)[0]
-    # What one process has written, another run reads.
+    # Another run reads what one process has written.
     hook = MemoryBankHook(load_from=str(tmp_path / '9.pth'))
     got, read = run(tmp_path / 'read', hook)
     assert got == metrics
@@ -154,7 +150,7 @@ class TestBadInput:
         with pytest.raises(UserError, match='is 100, .* only 16 entries'):
             run(tmp_path, MemoryBankHook(loader(range(1))), model=model)
 
-    def test_data_sets_of_other_classes(self, tmp_path):
+    def test_datasets_of_other_classes(self, tmp_path):
         hook = MemoryBankHook(loader(range(3), classes=CLASSES[::-1]))
         with pytest.raises(UserError, match=r"\('d', .*\('a', "):
             run(tmp_path, hook)
