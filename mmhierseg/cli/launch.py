@@ -3,10 +3,11 @@
 import errno
 import os
 import os.path as osp
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from traceback import clear_frames
 
 import mmengine
@@ -70,7 +71,9 @@ def train(argv: list[str] | None = None) -> None:
     """
     args = parse_train_args(argv)
     read_safely()
-    cfg = adapt_config(with_train_options(read_config(args.config), args))
+    # Warnings must not be a part of a printed config.
+    with redirect_stdout(sys.stderr if args.print_config else sys.stdout):
+        cfg = adapt_config(with_train_options(read_config(args.config), args))
     if args.print_config:
         print(cfg.pretty_text)
         return

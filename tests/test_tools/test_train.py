@@ -60,11 +60,11 @@ def test_segmentor_trains_and_resumes(tool, segmentor_config,
 
 
 def test_print_config(tool, classifier_config, tmp_path):
-    """The config that would run: its own file trains the same."""
-    output = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--print-config', '--cfg-options', 'seed=7').stdout
-    # The warning about mixed precision comes before it.
-    text = output[output.index('\ndata_preprocessor = '):]
+    """The config that would be trained, complete, and nothing else."""
+    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
+                  '--print-config', '--cfg-options', 'seed=7', process=True)
+    # The error stream is in front: warnings of imports and about precision.
+    text = result.stdout[result.stdout.index('data_preprocessor = dict('):]
     cfg = Config.fromstring(text, '.py')
     assert cfg.seed == 7 and cfg.work_dir == str(tmp_path)
     assert cfg.optim_wrapper.type == 'OptimWrapper'
