@@ -85,25 +85,13 @@ _TEST = {
 
 
 def parse_train_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the options of ``tools/train.py``.
-
-    Example:
-        >>> args = parse_train_args(['config.py', '--resume'])
-        >>> args.resume, args.launcher
-        ('auto', 'none')
-    """
-    return _parse(_parser('Train a model, on the CPU without a GPU.', _TRAIN),
-                  argv)
+    """Parse the options of ``tools/train.py``."""
+    parser = _parser('Train a model, without a GPU on the CPU.', _TRAIN)
+    return _parse(parser, argv)
 
 
 def parse_test_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the options of ``tools/test.py``.
-
-    Example:
-        >>> args = parse_test_args(['config.py', 'last.pth', '--tta'])
-        >>> args.checkpoint, args.tta
-        ('last.pth', True)
-    """
+    """Parse the options of ``tools/test.py``."""
     parser = _parser('Test a model with the metrics of its config.', _TEST)
     args = _parse(parser, argv)
     if args.out_item is not None and args.out is None:

@@ -41,31 +41,22 @@ class LabelCheckHook(Hook):
             raise ValueError(f'`interval` must be at least 0, got {interval}')
         self.interval = interval
 
-    def before_train_iter(self,
-                          runner: Runner,
-                          batch_idx: int,
+    def before_train_iter(self, runner: Runner, batch_idx: int,
                           data_batch: dict | None = None) -> None:
         """Check what the model is to be trained on."""
         self._check(runner, batch_idx, data_batch)
 
-    def before_val_iter(self,
-                        runner: Runner,
-                        batch_idx: int,
+    def before_val_iter(self, runner: Runner, batch_idx: int,
                         data_batch: dict | None = None) -> None:
         """Check what predictions are to be compared with."""
         self._check(runner, batch_idx, data_batch, runner.val_loop)
 
-    def before_test_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
+    def before_test_iter(self, runner: Runner, batch_idx: int,
                          data_batch: dict | None = None) -> None:
         """Check what predictions are to be compared with."""
         self._check(runner, batch_idx, data_batch, runner.test_loop)
 
-    def _check(self,
-               runner: Runner,
-               batch_idx: int,
-               data_batch: dict | None,
+    def _check(self, runner: Runner, batch_idx: int, data_batch: dict | None,
                loop: Any = None) -> None:
         if not self.interval or batch_idx % self.interval:
             return
@@ -99,7 +90,7 @@ def _check_labels(sample: BaseDataElement, num_classes: int,
 
 
 def _flatten(samples: Any) -> Iterator[BaseDataElement]:
-    """Data samples of a batch; of augmented images, those of each view."""
+    """Data samples of a batch, also of the views of augmented images."""
     if isinstance(samples, BaseDataElement):
         yield samples
     elif isinstance(samples, (list, tuple)):

@@ -58,12 +58,10 @@ class MemoryBankHook(Hook):
                  load_from: str | None = None,
                  interval: int = 50) -> None:
         if dataloader is None and load_from is None:
-            raise ValueError('`dataloader` of the training set is needed to '
-                             'fill the memory bank, or `load_from`, a file of '
-                             'one')
+            raise ValueError('`dataloader` of the training set or `load_from`,'
+                             ' a file of a memory bank, must be given')
         if load_from is not None and save_to is not None:
-            raise ValueError('`save_to` and `load_from` exclude each other: '
-                             'a bank that was read need not be written')
+            raise ValueError('`save_to` and `load_from` exclude each other')
         if dataloader is not None and not isinstance(dataloader, dict):
             raise TypeError('`dataloader` must be a config, got '
                             f'{type(dataloader).__name__}')

@@ -18,12 +18,7 @@ from mmengine.dist import (
 )
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    Sampler,
-    get_worker_info,
-)
+from torch.utils.data import BatchSampler, DataLoader, get_worker_info
 
 from mmhierseg.registry import HOOKS
 
@@ -34,9 +29,8 @@ __all__ = ['BatchSeeds', 'RandomStateHook', 'ResumableBatches']
 class RandomStateHook(Hook):
     """Keeps random states in checkpoints, by epochs and by iterations.
 
-    MMEngine stores a run's seed only: a resumed run draws from the start of
-    the random numbers again, and in another order of images if the config
-    leaves the seed open. With this hook:
+    MMEngine stores a run's seed only: a resumed run draws the first random
+    numbers again. With this hook:
 
     * ``checkpoint['random_states']`` holds the states of ``random``, NumPy and
       PyTorch of all ranks at the end of its epoch or iteration, and the
@@ -49,18 +43,15 @@ class RandomStateHook(Hook):
       iterations they are seeded for each batch (:class:`BatchSeeds`). A
       ``worker_init_fn`` in the config is kept instead.
 
-    Checkpoints that are saved in the middle of an epoch, in training by
-    epochs, get no states.
+    In training by epochs, checkpoints within an epoch get no states.
     """
 
-    # Before the CheckpointHook, after all that may draw random numbers.
-    priority = 'LOW'
+    priority = 'LOW'  # after all that draw, before the CheckpointHook
 
     def __init__(self) -> None:
         # States at the end of the last epoch or iteration.
         self._at_end: dict[str, Any] | None = None
-        self._before_val: dict[str, Any] | None = None
-        self._loaded: dict[str, Any] | None = None
+        self._before_val = self._loaded = None
         # Seed of the workers, in training by iterations.
         self._seed: int | None = None
 
@@ -68,11 +59,10 @@ class RandomStateHook(Hook):
         """Set the states of a checkpoint, and how workers are seeded."""
         loop = runner.train_loop
         if isinstance(loop, EpochBasedTrainLoop):
-            if _has_default_init_fn(loop.dataloader):
-                loop.dataloader.worker_init_fn = partial(
-                    _seed_worker,
-                    num_workers=loop.dataloader.num_workers,
-                    rank=get_rank())
+            loader = loop.dataloader
+            if _has_default_init_fn(loader):
+                loader.worker_init_fn = partial(
+                    _seed_worker, shift=loader.num_workers * get_rank())
             if runner.epoch > 0 and (state := self._loaded_state(runner)):
                 _set_random_state(state)
         elif isinstance(loop, IterBasedTrainLoop):
@@ -110,18 +100,14 @@ class RandomStateHook(Hook):
 
     def after_val(self, runner: Runner) -> None:
         """Restore the states from before the validation."""
-        if self._before_val is not None:
-            _set_random_state(self._before_val)
-            self._before_val = None
+        _set_random_state(self._before_val)
 
-    def before_save_checkpoint(self, runner: Runner,
-                               checkpoint: dict[str, Any]) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the states, if they have just been gathered."""
         if self._at_end is not None:
             checkpoint['random_states'] = self._at_end
 
-    def after_load_checkpoint(self, runner: Runner,
-                              checkpoint: dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the states until the training begins."""
         self._loaded = checkpoint.get('random_states')
 
@@ -144,11 +130,9 @@ class RandomStateHook(Hook):
                 'processes draw other random numbers than in an uninterrupted '
                 'run')
         skips = hasattr(loop.dataloader_iterator, 'skip_iter')
+        restore = None if state is None else partial(_set_random_state, state)
         loop.dataloader_iterator = ResumableBatches(
-            loader,
-            seeds,
-            None if state is None else partial(_set_random_state, state),
-            num_dummies=0 if skips else runner.iter)
+            loader, seeds, restore, num_dummies=0 if skips else runner.iter)
 
     def _gather(self, runner: Runner) -> None:
         self._at_end = dict(
@@ -161,10 +145,10 @@ class RandomStateHook(Hook):
         """State of this rank, if there is one; set the sampler's seed."""
         ranks = (self._loaded or {}).get('ranks', [])
         if len(ranks) != get_world_size():
-            reason = (f'those of {len(ranks)} processes, not of '
-                      f'{get_world_size()}' if ranks else 'no random states')
+            found = f'those of {len(ranks)} processes' if ranks else 'none'
             runner.logger.warning(
-                f'The checkpoint holds {reason}: this run draws other random '
+                f'random states of {get_world_size()} processes are needed, '
+                f'the checkpoint holds {found}: this run draws other random '
                 'numbers than an uninterrupted one')
             return None
         loader = runner.train_loop.dataloader
@@ -184,12 +168,11 @@ class BatchSeeds:
 
     Args:
         collate_fn (callable): Makes a batch of a list of samples.
-        seed (int): Of the run, not negative.
+        seed (int): Seed of the run, not negative.
         rank (int): Rank of the process that the workers load for.
     """
 
-    def __init__(self, collate_fn: Callable[[Sequence[Any]], Any], seed: int,
-                 rank: int) -> None:
+    def __init__(self, collate_fn: Callable, seed: int, rank: int) -> None:
         self._collate_fn = collate_fn
         self._seed, self._rank = seed, rank
         #: Number of the first batch of the loader's next iterator.
@@ -219,16 +202,16 @@ class ResumableBatches:
 
     The loader's iterator is made as late as possible, when all random states
     are set. Batches that were trained with are skipped: not even loaded, if
-    the sampler is an :class:`mmengine.dataset.InfiniteSampler` or can ``skip``.
+    the sampler is an ``InfiniteSampler`` of MMEngine or can ``skip``.
 
     Args:
         loader (DataLoader): Source of the batches.
-        seeds (BatchSeeds, optional): Seeds the loader's workers, if it does
-            so for each batch. Defaults to None.
+        seeds (BatchSeeds, optional): Seeds the loader's workers. Defaults to
+            None.
         before_first (callable, optional): Called once, right before the first
             batch that is trained with is drawn. Defaults to None.
-        num_dummies (int): How often ``next`` first gives None, for a skipped
-            batch: OpenMMLab's MMEngine 0.10.7 calls it as often, in place of
+        num_dummies (int): How often ``next`` first gives None: OpenMMLab's
+            MMEngine 0.10.7 calls it for each batch to skip, in place of
             :meth:`skip_iter`. Defaults to 0.
     """
 
@@ -237,11 +220,9 @@ class ResumableBatches:
                  seeds: BatchSeeds | None = None,
                  before_first: Callable[[], None] | None = None,
                  num_dummies: int = 0) -> None:
-        self._loader = loader
-        self._seeds = seeds
-        self._before_first = before_first
-        self._num_dummies = num_dummies
-        self._iterator: Iterator[Any] | None = None
+        self._loader, self._seeds = loader, seeds
+        self._before_first, self._num_dummies = before_first, num_dummies
+        self._iterator = None
         # Of the next batch; of the sampler's pass over the dataset.
         self._number, self._epoch = 0, 0
 
@@ -249,7 +230,7 @@ class ResumableBatches:
         """Skip the first batches."""
         self._number = num_iters
 
-    def __iter__(self) -> 'ResumableBatches':
+    def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
@@ -257,11 +238,11 @@ class ResumableBatches:
             self._number += 1
             return None
         if self._iterator is None:
-            to_load = 0
-            if not _move_sampler(self._loader, self._number):
-                to_load, self._number = self._number, 0
+            skipped = self._number
+            if not _move_sampler(self._loader, skipped):
+                self._number = 0
             self._start_iterator()
-            for _ in range(to_load):
+            while self._number < skipped:
                 self._draw()
             if self._before_first is not None:
                 self._before_first()
@@ -290,18 +271,17 @@ class ResumableBatches:
 def _move_sampler(loader: DataLoader, number: int) -> bool:
     """Let the next iterator begin with a batch, if the sampler can."""
     batches = loader.batch_sampler
-    # Subclasses may compose batches differently.
-    if type(batches) is not BatchSampler:
+    if type(batches) is not BatchSampler:  # others may compose differently
         return False
     sampler, begin = batches.sampler, number * batches.batch_size
     if hasattr(sampler, 'skip'):
         sampler.skip(begin)
-    elif isinstance(sampler, InfiniteSampler):
+        return True
+    if isinstance(sampler, InfiniteSampler):
         # OpenMMLab's MMEngine 0.10.7 has no `skip`; elsewhere it is this.
         sampler.indices = islice(sampler._indices_of_rank(), begin, None)
-    else:
-        return False
-    return True
+        return True
+    return False
 
 
 def _is_saved_now(runner: Runner) -> bool:
@@ -318,7 +298,7 @@ def _has_default_init_fn(loader: DataLoader) -> bool:
     return getattr(init_fn, 'func', None) is default_worker_init_fn
 
 
-def _sampler(loader: DataLoader) -> Sampler | None:
+def _sampler(loader: DataLoader) -> Any:
     """Find the sampler that draws the order of images."""
     inner = getattr(getattr(loader, 'batch_sampler', None), 'sampler', None)
     outer = getattr(loader, 'sampler', None)
@@ -331,7 +311,7 @@ def _sampler_seed(loader: DataLoader) -> int | None:
 
 
 def _get_random_state() -> dict[str, Any]:
-    """States of all generators, readable with ``weights_only=True``."""
+    """States of all generators, which ``weights_only=True`` reads."""
     version, words, gauss = random.getstate()
     name, key, position, has_gauss, cached = np.random.get_state()
     python = dict(version=version, words=torch.tensor(words), gauss=gauss)
@@ -359,9 +339,9 @@ def _set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state['cuda'].cpu())
 
 
-def _seed_worker(worker_id: int, num_workers: int, rank: int) -> None:
-    """Add the rank to PyTorch's seed, which may be the same for all ranks."""
-    _seed_all((torch.initial_seed() + num_workers * rank) % 2**63)
+def _seed_worker(worker_id: int, shift: int) -> None:
+    """Shift PyTorch's seed, which may be the same for all ranks."""
+    _seed_all((torch.initial_seed() + shift) % 2**63)
 
 
 def _seed_all(seed: int) -> None:

@@ -172,9 +172,9 @@ def test_own_worker_seeds_are_kept_and_logged(tmp_path):
 
 
 @pytest.mark.parametrize('change, words', [
-    (lambda c: c.pop('random_states'), 'holds no random states'),
+    (lambda c: c.pop('random_states'), 'checkpoint holds none'),
     (lambda c: c['random_states']['ranks'].append({}),
-     'holds those of 2 processes, not of 1'),
+     'of 1 processes are needed, the checkpoint holds those of 2'),
 ])
 def test_missing_states_are_logged(change, words, tmp_path):
     recorded_run(tmp_path / 'a', epochs=1)
