@@ -32,11 +32,9 @@ def run_tool(name, *words, **options):
 
 @pytest.fixture(scope='module')
 def pretrained(folder):
-    """Outputs of one epoch of MoCo v3, and of a second one, resumed."""
-    first = run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
-    second = run_tool('train.py', 'cast-s_in1k.py', '--resume',
-                      '--cfg-options', 'train_cfg.max_epochs=2', cwd=folder)
-    return first, second
+    """Checkpoint of one epoch of MoCo v3."""
+    run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
+    return 'work_dirs/cast-s_in1k/epoch_1.pth'
 
 
 def load(path):
@@ -51,24 +49,9 @@ def accuracy(output):
     return float(output.split('accuracy/top1: ')[-1].split()[0])
 
 
-def test_pretraining_is_resumed(folder, pretrained):
-    first, second = pretrained
-    assert 'Epoch(train) [1][2/2]' in first
-    assert 'resumed epoch: 1, iter: 2' in second
-    assert 'Epoch(train) [1]' not in second
-    assert 'Epoch(train) [2][2/2]' in second
-    work = folder / 'work_dirs/cast-s_in1k'
-    before, after = (load(work / f'epoch_{i}.pth') for i in (1, 2))
-    assert (step_of(before), step_of(after)) == (2, 4)
-    # The momentum encoder continues.
-    steps = [int(c['state_dict']['momentum_encoder.steps'])
-             for c in (before, after)]
-    assert steps == [2, 4]
-
-
 def test_linear_probing_of_what_was_pretrained(folder, pretrained):
-    config, weights = 'cast-s_linear_in1k.py', (
-        'model.backbone.init_cfg.checkpoint=work_dirs/cast-s_in1k/epoch_2.pth')
+    config = 'cast-s_linear_in1k.py'
+    weights = f'model.backbone.init_cfg.checkpoint={pretrained}'
     message = run_tool('train.py', config, cwd=folder, status=1)
     assert ("there is no checkpoint 'work_dirs/cast-s_in1k/epoch_100.pth', "
             'which model.backbone.init_cfg.checkpoint names' in message)
@@ -85,7 +68,7 @@ def test_linear_probing_of_what_was_pretrained(folder, pretrained):
     work = folder / 'work_dirs/cast-s_linear_in1k'
     first, second = (load(work / f'epoch_{i}.pth')['state_dict']
                      for i in (1, 2))
-    source = load(folder / 'work_dirs/cast-s_in1k/epoch_2.pth')['state_dict']
+    source = load(folder / pretrained)['state_dict']
     for name, value in second.items():
         if name.startswith('backbone.'):
             # Neither weights nor statistics have moved.

@@ -29,21 +29,6 @@ def work_dir(trained_classifier, tmp_path):
     return folder
 
 
-@pytest.fixture
-def resume(tool, classifier_config, work_dir):
-    """Continue to the end of epoch 2; the output."""
-
-    def resume_training(epochs=2, status=0):
-        result = tool('train.py', classifier_config, '--work-dir', work_dir,
-                      '--no-validate', '--resume', '--cfg-options',
-                      f'train_cfg.max_epochs={epochs}', check=False)
-        assert result.returncode == status, result.stdout[-3000:]
-        assert 'Traceback' not in result.stdout
-        return result.stdout
-
-    return resume_training
-
-
 def contents(folder):
     return {
         path: path.read_bytes()
@@ -55,8 +40,10 @@ def truncate(path):
     os.truncate(path, path.stat().st_size // 2)
 
 
-def test_damaged_checkpoint_gives_way_to_the_one_before(resume, work_dir):
-    output = resume()
+def test_damaged_checkpoint_is_skipped(tool, classifier_config, work_dir):
+    output = tool('train.py', classifier_config, '--work-dir', work_dir,
+                  '--no-validate', '--resume', '--cfg-options',
+                  'train_cfg.max_epochs=2').stdout
     note = re.search(
         r"WARNING - the latest checkpoint cannot be used: '.*/epoch_2\.pth' is"
         r" no checkpoint of torch\.save, or is damaged\. Training continues "
@@ -69,23 +56,6 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(resume, work_dir):
     # The epoch was trained again, and its file is whole.
     assert torch.load(work_dir / 'epoch_2.pth',
                       weights_only=False)['meta']['iter'] == 8
-
-
-def test_last_checkpoint_is_empty(resume, work_dir):
-    (work_dir / 'last_checkpoint').write_text('')
-    output = resume(epochs=1)  # which is trained already
-    assert "last_checkpoint' is empty; '" in output
-    assert 'resumed epoch: 1, iter: 4' in output
-
-
-def test_none_can_be_read(resume, work_dir):
-    (work_dir / 'epoch_1.pth').write_bytes(b'')
-    before = contents(work_dir)
-    output = resume(status=1)
-    assert re.search(
-        r"train\.py: error: .*epoch_2\.pth' .*epoch_1\.pth' .*there is no "
-        r'checkpoint to continue from .*Nothing was changed', output)
-    assert contents(work_dir) == before
 
 
 def test_damaged_one_that_was_asked_for_is_an_error(tool, classifier_config,

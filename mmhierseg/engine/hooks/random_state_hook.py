@@ -52,8 +52,7 @@ class RandomStateHook(Hook):
         # States at the end of the last epoch or iteration.
         self._at_end: dict[str, Any] | None = None
         self._before_val = self._loaded = None
-        # Seed of the workers, in training by iterations.
-        self._seed: int | None = None
+        self._seed: int | None = None  # of workers, by iterations
 
     def before_train(self, runner: Runner) -> None:
         """Set the states of a checkpoint, and how workers are seeded."""
