@@ -74,7 +74,8 @@ def test_print_config(tool, classifier_config, tmp_path):
 
 @pytest.mark.parametrize('option, message', [
     ('train_dataloader.dataset.data_root=nowhere',
-     "error: there is no data root 'nowhere'"),
+     "error: there is no data root 'nowhere' .*--cfg-options "
+     r'train_dataloader\.dataset\.data_root=PATH'),
     ('model.head.no_such=1', 'error: config: .*no_such'),
     ('model.type=NoSuch', 'error: config: .*NoSuch is not in'),
     ('optim_wrapper.optimizer.lr=-1', 'error: config: .*Invalid learning'),
@@ -87,19 +88,6 @@ def test_print_config(tool, classifier_config, tmp_path):
 def test_wrong_settings(option, message, tool, classifier_config, tmp_path):
     result = tool('train.py', classifier_config, '--work-dir', tmp_path,
                   '--cfg-options', *option.split(), check=False)
-    assert result.returncode == 1
+    assert result.returncode == 1 and 'Traceback' not in result.stdout
     line = result.stdout.split('train.py: ')[1]
     assert re.match(message, line.replace('\n', ' ')), line
-
-
-def test_messages_come_without_a_traceback(tool, classifier_config,
-                                           tmp_path):
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--cfg-options',
-                  'train_dataloader.dataset.data_root=nowhere', check=False,
-                  process=True)
-    assert result.returncode == 1
-    assert 'Traceback' not in result.stdout
-    assert "train.py: error: there is no data root 'nowhere'" in result.stdout
-    assert ('--cfg-options train_dataloader.dataset.data_root=PATH'
-            in result.stdout)
