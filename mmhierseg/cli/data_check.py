@@ -16,16 +16,8 @@ __all__ = ['check_data', 'check_pretrained']
 def check_data(cfg: Config, fields: list[str]) -> None:
     """Check that the folders and lists of the datasets are there.
 
-    Also those of hooks that have loaders (``custom_hooks``). Data that is not
-    in local files is not checked.
-
-    Args:
-        cfg (Config): Config of a runner.
-        fields (list[str]): Loaders to check, e.g. ``'train_dataloader'``.
-
-    Raises:
-        UserError: If something is missing, or a list of files is empty; the
-            message names the path and the setting.
+    Of the loaders with these names and of those of ``custom_hooks``, as far
+    as they are local. Errors name the path and the setting.
     """
     loaders = {field: cfg.get(field) for field in fields}
     for i, hook in enumerate(cfg.get('custom_hooks') or ()):
@@ -40,12 +32,7 @@ def check_data(cfg: Config, fields: list[str]) -> None:
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Check that the weights that a config starts from are there.
-
-    Raises:
-        UserError: If ``load_from``, or the checkpoint of an ``init_cfg``, is
-            missing, or the latter is not in MMEngine's format.
-    """
+    """Check that the files that the weights start from are there."""
     if cfg.get('load_from') is not None and not _exists(cfg.load_from):
         raise UserError(
             f'there is no checkpoint {cfg.load_from!r} (load_from, or '

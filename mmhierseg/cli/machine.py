@@ -16,14 +16,10 @@ _PACKAGES = ('mmengine', 'mmcv', 'mmpretrain', 'mmsegmentation')
 
 
 def describe(device: str) -> dict[str, object]:
-    """Record hardware, versions, commit and date.
+    """Record hardware, versions, commit and date, for JSON.
 
     Args:
         device (str): 'cpu' or 'cuda'.
-
-    Returns:
-        dict[str, object]: Can be written as JSON. ``load_average`` is that
-        of the last minute: near 0 on a quiet machine.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     record = dict(
@@ -76,15 +72,10 @@ def in_words(record: dict[str, object]) -> str:
 
 
 def git_commit(folder: Path = ROOT) -> str | None:
-    """Short name of the commit that is checked out.
+    """Short name of the commit of a repository, by default of this one.
 
-    Args:
-        folder (Path): Root of the repository. Defaults to this one.
-
-    Returns:
-        str | None: With ``+ changes`` if tracked files differ from it; None
-        if the folder is not the root of a repository (the installed package
-        may lie in another one).
+    With ``+ changes`` if tracked files differ from it; None if the folder is
+    not the root of a repository (an installed package may lie in another).
     """
     try:
         root = Path(_git(folder, 'rev-parse', '--show-toplevel'))
