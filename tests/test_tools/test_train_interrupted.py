@@ -6,11 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 import torch
-from helpers.full_disk import limit_file_size
+from helpers.full_disk import file_size_limit
 from helpers.pretraining import ROOT
 
 from mmhierseg.checkpoints.match import read_safely
@@ -83,26 +82,7 @@ def test_two_processes_pass_over_a_damaged_one(tool, classifier_config,
     assert 'Epoch(train) [2][2/2]' in result.stdout
 
 
-def start(config, folder, *options, **kwargs):
-    return subprocess.Popen(
-        [
-            sys.executable, ROOT / 'tools/train.py', config, '--work-dir',
-            folder, '--no-validate', '--resume', '--cfg-options',
-            'default_hooks.checkpoint.max_keep_ckpts=1', *options
-        ],
-        env={
-            **os.environ, 'PYTHONPATH': str(ROOT),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': ''
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **kwargs)
-
-
-@pytest.mark.slow
-def test_full_disk_takes_nothing(classifier_config, work_dir):
+def test_full_disk_takes_nothing(tool, classifier_config, work_dir):
     """The kernel ends the writing of a checkpoint in its middle."""
     (work_dir / 'epoch_2.pth').unlink()
     first, pointer = (work_dir / f for f in ('epoch_1.pth', 'last_checkpoint'))
@@ -113,20 +93,23 @@ def test_full_disk_takes_nothing(classifier_config, work_dir):
     checkpoint['message_hub']['resumed_keys']['keep_ckpt_ids'] = True
     torch.save(checkpoint, first)
     before = first.read_bytes(), pointer.read_text()
-    options = classifier_config, work_dir, 'train_cfg.max_epochs=2'
-    process = start(
-        *options, preexec_fn=partial(limit_file_size, len(before[0]) // 2))
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 1 and 'Traceback' not in output, output
+    words = [
+        'train.py', classifier_config, '--work-dir', work_dir, '--no-validate',
+        '--resume', '--cfg-options', 'train_cfg.max_epochs=2',
+        'default_hooks.checkpoint.max_keep_ckpts=1'
+    ]
+    with file_size_limit(len(before[0]) // 2):
+        result = tool(*words, check=False)
+    assert result.returncode == 1 and 'Traceback' not in result.stdout
     assert re.search(
         r"train\.py: error: cannot write '.*/epoch_2\.pth': File too large "
-        r'\(it needs \d\.\d MiB, \d+\.\d MiB are free\).*--resume', output)
+        r'\(it needs \d\.\d MiB, \d+\.\d MiB are free\).*--resume',
+        result.stdout)
     assert (first.read_bytes(), pointer.read_text()) == before
     assert {path.name for path in work_dir.glob('*.pth*')} == {first.name}
     # With room again.
-    process = start(*options)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0 and 'WARNING - the' not in output, output
+    output = tool(*words).stdout
+    assert 'WARNING - the' not in output
     assert 'resumed epoch: 1, iter: 4' in output
     assert {path.name for path in work_dir.glob('*.pth*')} == {'epoch_2.pth'}
 
@@ -143,7 +126,20 @@ def test_configs_of_other_packages_are_adapted(trained_segmentor):
     pytest.param(signal.SIGKILL, marks=pytest.mark.slow)
 ])
 def test_stopped_by_a_signal(number, classifier_config, tmp_path):
-    process = start(classifier_config, tmp_path, 'train_cfg.max_epochs=1000')
+    process = subprocess.Popen(
+        [
+            sys.executable, ROOT / 'tools/train.py', classifier_config,
+            '--work-dir', tmp_path, '--no-validate', '--cfg-options',
+            'default_hooks.checkpoint.max_keep_ckpts=1',
+            'train_cfg.max_epochs=1000'
+        ],
+        env={
+            **os.environ, 'PYTHONPATH': str(ROOT),
+            'CUDA_VISIBLE_DEVICES': ''
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True)
     for line in process.stdout:
         if 'Saving checkpoint at 3 epochs' in line:
             break
