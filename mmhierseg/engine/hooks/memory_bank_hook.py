@@ -163,7 +163,7 @@ def _check_meta(saved: dict[str, Any], wanted: dict[str, Any],
             raise ValueError(
                 f'the memory bank in {path!r} is of another model: its '
                 f'`{name}` is {saved.get(name)!r}, here it is {value!r}. '
-                'Leave `load_from` out to fill it again')
+                'Leave `load_from` out to fill it anew')
 
 
 def _check_classes(bank: Any, tested: Any) -> None:
