@@ -42,7 +42,7 @@ def run_in_process(name, *words, cwd='.', status=0):
     words = [str(word) for word in words]
     output = io.StringIO()
     # Names of loggers and the like are times in seconds.
-    for manager in (DefaultScope, MessageHub, MMLogger,
+    for manager in (DefaultScope, MessageHub, MMLogger, Visualizer,
                     *Visualizer.__subclasses__()):
         manager._instance_dict.clear()
     before = os.getcwd()

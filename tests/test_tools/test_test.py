@@ -83,7 +83,8 @@ class RunsAProgram:
         return os.system, (f'touch {self.path}', )
 
 
-@pytest.mark.parametrize('zipped, process', [(True, True), (False, False)])
+@pytest.mark.parametrize('zipped, process', [
+    pytest.param(True, True, marks=pytest.mark.slow), (False, False)])
 def test_checkpoint_is_not_executed(tool, classifier_config, tmp_path,
                                     zipped, process):
     mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'

@@ -63,8 +63,11 @@ def test_fine_tuning_draws_its_own_numbers(tmp_path):
     (dict(val=True), 3),
     (dict(val=True, workers=2), 4),
     (dict(sampler='DefaultSampler'), 4),
-    (dict(sampler='DefaultSampler', workers=2), 3),
-    (dict(sampler='DefaultSampler', workers=3, persistent=False), 4),
+    pytest.param(
+        dict(sampler='DefaultSampler', workers=2), 3, marks=pytest.mark.slow),
+    pytest.param(
+        dict(sampler='DefaultSampler', workers=3, persistent=False), 4,
+        marks=pytest.mark.slow),
 ], ids=str)
 def test_iterations_are_resumed(options, start, whole_iterations, tmp_path):
     """In the middle of a later pass over the dataset, and at its end."""
