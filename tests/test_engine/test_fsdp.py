@@ -12,7 +12,7 @@ from helpers.sharding import STEPS, train_both
 from mmengine.model import ExponentialMovingAverage
 
 from mmhierseg.checkpoints.match import read_checkpoint, read_safely
-from mmhierseg.engine.fsdp.sharded_strategy import _update_shares
+from mmhierseg.engine.fsdp import _update_shards
 
 CONFIG = ROOT / 'configs/cast/cast-b_in1k_fsdp.py'
 VIEWS = [random_inputs(4, 64, 64, 16, seed).double() for seed in (0, 1)]
@@ -29,6 +29,7 @@ def both(tmp_path_factory):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_losses_are_those_of_unsharded_training(both):
     for rank in both:
@@ -37,6 +38,7 @@ def test_losses_are_those_of_unsharded_training(both):
         assert sharded == pytest.approx(whole, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_weights_are_those_of_unsharded_training(both):
     """Momentum encoder and running statistics among them."""
@@ -51,16 +53,18 @@ def test_weights_are_those_of_unsharded_training(both):
         for value in both[1]['states'][1]['model'].values())
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
-def test_optimizer_goes_on_from_unsharded_training(both):
+def test_optimizer_continues_from_unsharded_training(both):
     for rank in both:
         whole, sharded = rank['losses'][STEPS]
         assert sharded == pytest.approx(whole, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_states_of_the_optimizer_are_whole_and_in_order(both):
-    """So that an unsharded run goes on from them: PyTorch goes by order."""
+    """So that an unsharded run continues from them: PyTorch goes by order."""
     whole, sharded = (state['optimizer'] for state in both[0]['states'])
     ids, names = (state['param_groups'][0]['params']
                   for state in (whole, sharded))
@@ -74,9 +78,10 @@ def test_states_of_the_optimizer_are_whole_and_in_order(both):
                     rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_a_process_holds_half_of_it(both):
-    """But for what is filled up."""
+    """Apart from the padding."""
     total = sum(value.numel()
                 for name, value in both[0]['states'][0]['model'].items()
                 if 'bn' not in name.rsplit('.', 2)[-2]
@@ -86,23 +91,23 @@ def test_a_process_holds_half_of_it(both):
 
 
 def test_encoder_that_cannot_be_followed():
-    """Whole, where the momentum encoder is a share: in no unit of its own."""
+    """Whole, where the momentum encoder is a shard: in no unit of its own."""
     averaged = ExponentialMovingAverage(torch.nn.Linear(4, 3))
     averaged.module.weight.data = torch.zeros(6)
     with pytest.raises(ValueError, match='1 parameters.*auto_wrap_policy'):
-        _update_shares(averaged, torch.nn.Linear(4, 3))
+        _update_shards(averaged, torch.nn.Linear(4, 3))
 
 
 def test_names_are_those_of_the_whole():
-    """A unit puts words of its own into the names of what it wraps."""
+    """A unit inserts its own words into the names of what it wraps."""
     model = torch.nn.Linear(4, 3)
     averaged = ExponentialMovingAverage(model, momentum=0.5)
-    _update_shares(averaged, model)
+    _update_shards(averaged, model)
     before = model.weight.detach().clone()
     model.weight.data += 1
     names = torch.nn.Module()
     names.add_module('_fsdp_wrapped_module', model)
-    _update_shares(averaged, names)
+    _update_shards(averaged, names)
     torch.testing.assert_close(averaged.module.weight.data, before + 0.5)
 
 
@@ -150,7 +155,7 @@ def test_resumed_is_uninterrupted(folder):
 
 @pytest.mark.distributed
 @pytest.mark.slow
-def test_one_process_goes_on_from_it(folder):
+def test_one_process_continues_from_it(folder):
     """On the same runner, unsharded, whatever the processes were."""
     output = run_tool(
         'train.py', 'config.py', '--work-dir', 'single', '--resume',
@@ -200,7 +205,7 @@ def flat(value):
     return value
 
 
-def test_config_says_so():
+def test_config_is_that_of_the_unsharded_recipe():
     cfg = load_config(CONFIG)
     plain = load_config(CONFIG.with_name('cast-b_in1k.py'))
     for key in set(cfg) | set(plain):

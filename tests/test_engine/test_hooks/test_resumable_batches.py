@@ -7,12 +7,14 @@ import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from mmhierseg.engine.batch_seeds import BatchSeeds
-from mmhierseg.engine.resumable_batches import ResumableBatches
+from mmhierseg.engine.hooks.random_state_hook import (
+    BatchSeeds,
+    ResumableBatches,
+)
 
 
 class Squares(Dataset):
-    """What was loaded, and a number of each generator."""
+    """Index and a number of each generator; notes what was loaded."""
 
     def __init__(self, length=7):
         self.length, self.loaded = length, []
@@ -28,7 +30,7 @@ class Squares(Dataset):
 
 
 class Pairs(BatchSampler):
-    """Some batches of one's own."""
+    """A custom class."""
 
 
 def loader_of(sampler=InfiniteSampler, batches=None, workers=0, **options):
@@ -62,9 +64,9 @@ KINDS = [
 @pytest.mark.parametrize('start', [0, 3, 5])
 @pytest.mark.parametrize('kind', KINDS, ids=str)
 def test_skips(kind, start):
-    """With three batches in a round; a finite sampler has other rounds."""
+    """With three batches in a pass over the dataset."""
     whole = take(ResumableBatches(loader_of(**kind)), 8)[..., 0]
-    # MMEngine's own order, where the loader does without an end.
+    # MMEngine's own order, with a sampler that has no end.
     if 'sampler' not in kind:
         expected = take(iter(loader_of(**kind)), 8)[..., 0]
         assert torch.equal(whole, expected)
@@ -79,7 +81,7 @@ def test_skips(kind, start):
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_mmengine_that_cannot_skip(workers, monkeypatch):
-    """OpenMMLab's makes an iterator at once, and draws what it passes over."""
+    """OpenMMLab's makes an iterator at once, and draws what it skips."""
     if hasattr(InfiniteSampler, 'skip'):
         monkeypatch.delattr(InfiniteSampler, 'skip')
     whole = take(ResumableBatches(loader_of()), 8)[..., 0]
@@ -114,7 +116,7 @@ def test_prepares_right_before_the_first_draw():
 ], ids=str)
 @pytest.mark.parametrize('kind', KINDS[2:], ids=str)
 def test_batches_have_their_own_random_numbers(kind, options):
-    """Whatever the number of workers, and in later rounds of the data set."""
+    """Whatever the number of workers, also in later passes."""
     loader = loader_of(**kind, workers=2)
     whole = take(ResumableBatches(loader, seeded(loader)), 8)
     assert whole[..., 1:].unique().numel() == 8 * 2 * 3
@@ -133,7 +135,7 @@ def test_ranks_draw_different_numbers():
 
 
 def test_workers_may_be_spawned():
-    """They get both in one piece."""
+    """They get collate_fn and worker_init_fn in one piece."""
     loader = loader_of(workers=1)
     seeds = seeded(loader)
     seeds.first = 3
