@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
-from ..utils import TransformerBlock, init_timm_vit_, use_fast_linear
+from ..utils import TransformerBlock, init_timm_vit_
 from .segment_decode import SegmentDecodeMixin
 
 # Of all LayerNorms of the head, PyTorch's default; the backbone has 1e-6.
@@ -131,7 +131,6 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
         self.patch_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.classes_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.mask_norm = nn.LayerNorm(num_classes, eps=NORM_EPS)
-        use_fast_linear(self)
         self.reset_parameters()
 
     def init_weights(self) -> None:
