@@ -29,7 +29,6 @@ from ..utils import (
     check_rgbs,
     follow_parents,
     split_rgbs,
-    use_fast_linear,
 )
 from .cast_config import CASTOptions
 from .cast_parameters import CASTParameters
@@ -212,7 +211,6 @@ table_sizes=[16, 8, 6, 4])
         if options.fuses:
             self.fusion = BlockFusion(self.embed_dims, self.num_stages,
                                       fusion_drop_rate, norm_cfg)
-        use_fast_linear(self)
         self.reset_parameters()
         self._freeze_unused()
         self._freeze_stages()

@@ -5,7 +5,6 @@ from .batch_norm_layers import BatchNormDecoderLayer, BatchNormEncoderLayer
 from .block_fusion import BlockFusion, follow_parents
 from .conv_stem import ConvStem
 from .learned_positions import LearnedPositions
-from .linear import FastLinear, fast_linear, use_fast_linear
 from .rgbs import check_rgbs, split_rgbs
 from .segment_kmeans import SegmentKMeans
 from .token_batch_norm import TokenBatchNorm
@@ -14,8 +13,8 @@ from .vit_init import init_mocov3_, init_timm_vit_
 
 __all__ = [
     'BatchNormDecoderLayer', 'BatchNormEncoderLayer', 'BlockFusion',
-    'ConvStem', 'FastLinear', 'LearnedPositions', 'MaskedSelfAttention',
+    'ConvStem', 'LearnedPositions', 'MaskedSelfAttention',
     'SegmentKMeans', 'TokenBatchNorm', 'TransformerBlock', 'check_rgbs',
-    'fast_linear', 'follow_parents', 'init_mocov3_', 'init_timm_vit_',
-    'keep_one_key', 'split_rgbs', 'use_fast_linear'
+    'follow_parents', 'init_mocov3_', 'init_timm_vit_',
+    'keep_one_key', 'split_rgbs'
 ]
