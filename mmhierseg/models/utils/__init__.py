@@ -7,8 +7,8 @@ from .conv_stem import ConvStem
 from .learned_positions import LearnedPositions
 from .rgbs import check_rgbs, split_rgbs
 from .segment_kmeans import SegmentKMeans
-from .token_batch_norm import TokenBatchNorm
-from .transformer_block import TransformerBlock
+from .batch_norm import TokenBatchNorm
+from .transformer import TransformerBlock
 from .vit_init import init_mocov3_, init_timm_vit_
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Optional
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .token_batch_norm import TokenBatchNorm
+from .batch_norm import TokenBatchNorm
 
 
 class _FeedForwardLayer(nn.Module):
