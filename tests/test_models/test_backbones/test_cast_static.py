@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmhierseg.models.utils import ConvStem
-from mmhierseg.models.utils.block_fusion import masked_batch_norm
+from mmhierseg.models.utils import masked_batch_norm
 from mmhierseg.structures import SegmentTokens
 
 OUTPUTS = [
