@@ -1,4 +1,4 @@
-"""A user of one of the packages does not need the other."""
+"""Each ecosystem package is optional."""
 
 import subprocess
 import sys

@@ -109,13 +109,6 @@ def test_an_image_of_empty_tokens_is_finite():
     assert tokens.grad.isfinite().all() and out.logits.isfinite().all()
 
 
-def test_cls_token_alone():
-    module = pooling()
-    cls_token, tokens = tokens_of()
-    torch.testing.assert_close(
-        module(cls_token, tokens).cls_token, module.pool_cls_token(cls_token))
-
-
 def test_registered_and_checked():
     module = MODELS.build(
         dict(type='mmhierseg.GraphPooling', embed_dims=24, num_clusters=3))

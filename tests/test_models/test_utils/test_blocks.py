@@ -7,9 +7,6 @@ from mmhierseg.models.utils import (
     ConvStem,
     MaskedSelfAttention,
     TransformerBlock,
-    follow_parents,
-    keep_one_key,
-    split_rgbs,
 )
 
 
@@ -28,12 +25,6 @@ def test_masked_keys_are_as_if_not_there():
     empty = torch.tensor([[False] * 5 + [True] * 2] * 2)
     torch.testing.assert_close(
         attention(x, empty)[:, :5], attention(x[:, :5]))
-
-
-def test_keep_one_key_opens_closed_rows_only():
-    empty = torch.tensor([[True, True], [True, False], [False, False]])
-    assert keep_one_key(empty).tolist() == [[False, False], [True, False],
-                                            [False, False]]
 
 
 def test_block_is_two_residuals():
@@ -70,24 +61,3 @@ def test_fusion_normalises_rows_that_take_part():
     torch.testing.assert_close(out[:, 0], expected[:3])
     torch.testing.assert_close(out[:, 1:][~empty], expected[3:])
     assert (out[:, 1:][empty] == 0).all()
-
-
-def test_follow_parents_looks_up_ancestors():
-    tokens = [
-        torch.arange(4.).view(1, 4, 1),
-        10 + torch.arange(3.).view(1, 3, 1),
-        20 + torch.arange(2.).view(1, 2, 1),
-    ]
-    parents = [torch.tensor([[2, 0, 2, 1]]), torch.tensor([[1, 0, 0]])]
-    ancestors = follow_parents(tokens, parents)
-    assert [a.flatten().tolist() for a in ancestors] == [
-        [0, 1, 2, 3], [12, 10, 12, 11], [20, 21, 20, 20]]
-
-
-def test_split_rgbs_takes_the_map_off():
-    inputs = torch.randn(2, 4, 3, 5)
-    inputs[:, 3] = torch.randint(-3, 9, (2, 3, 5)).float()
-    image, labels, largest = split_rgbs(inputs)
-    assert torch.equal(image, inputs[:, :3])
-    assert torch.equal(labels, inputs[:, 3].long().clamp(min=-1))
-    assert largest == labels.max()

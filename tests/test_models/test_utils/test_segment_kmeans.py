@@ -106,9 +106,3 @@ def test_too_many_segments_for_the_farthest(monkeypatch):
 def test_bad_options(options, error):
     with pytest.raises(error, match='`num_clusters`'):
         SegmentKMeans(**options)
-
-
-def test_says_what_it_is():
-    assert repr(SegmentKMeans([6, 7], 3)) == (
-        'SegmentKMeans(num_clusters=(6, 7), num_iterations=3, '
-        'location=False)')
