@@ -166,11 +166,13 @@ def test_inference_is_one_graph(options):
 
 
 @pytest.mark.slow
-def test_training_is_one_graph():
+def test_training_is_one_graph(monkeypatch):
     torch._dynamo.reset()
     inputs = uneven_inputs()
     options = dict(
         out_type='avg_segments', num_tokens=NUM_TOKENS, **SHALLOW)
+    # Large matrices are computed in strips.
+    monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 1000)
     results = []
     for compile_cfg in (None, dict(backend='aot_eager')):
         model = without_dropout(tiny_cast(**options, compile_cfg=compile_cfg))
@@ -204,8 +206,9 @@ def test_batch_norm_of_some_rows(number, momentum, affine):
     torch.manual_seed(0)
     norm = nn.BatchNorm1d(5, momentum=momentum, affine=affine)
     norm.running_mean.normal_()
+    norm = norm.double()
     masked = copy.deepcopy(norm)
-    x = torch.randn(2, 6, 5)
+    x = torch.randn(2, 6, 5).double()
     taking_part = torch.zeros(12, dtype=torch.bool)
     taking_part[torch.randperm(12)[:number]] = True
     taking_part = taking_part.view(2, 6)
@@ -216,14 +219,9 @@ def test_batch_norm_of_some_rows(number, momentum, affine):
         torch.testing.assert_close(got[taking_part], expected)
     torch.testing.assert_close(
         dict(masked.named_buffers()), dict(norm.named_buffers()))
-
-
-def test_gradient_of_batch_norm_of_some_rows():
-    norm = nn.BatchNorm1d(3).double()
-    taking_part = torch.tensor([[True, True, False], [False, True, True]])
-    x = torch.randn(2, 3, 3, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda x: masked_batch_norm(norm, x, taking_part)[taking_part], x)
+        lambda x: masked_batch_norm(masked, x, taking_part)[taking_part],
+        x.double().requires_grad_())
 
 
 def test_memory_does_not_grow_with_segments_times_pixels(monkeypatch):
@@ -258,33 +256,3 @@ def test_memory_does_not_grow_with_segments_times_pixels(monkeypatch):
         hidden = len(inputs) * (NUM_TOKENS + 1) * 4 * model.embed_dims
         # int64 labels count twice.
         assert max(largest) <= max(hidden, inputs.numel())
-
-
-@pytest.mark.parametrize('options, number', [
-    (dict(out_type='cls_token'), 3),
-    (dict(out_type='segments'), 3),
-    (dict(out_type='featmap', out_indices=(1, )), 1),
-    (dict(out_type='featmap', out_indices=(0, )), 0),
-])
-def test_unused_poolings_are_not_computed(options, number):
-    model = tiny_cast(**options)
-    calls = []
-    for pool in model.pools:
-        pool.register_forward_hook(lambda *_: calls.append(1))
-    model(random_inputs())
-    assert len(calls) == number
-
-
-@pytest.mark.slow
-def test_large_matrices_are_traced_in_strips(monkeypatch):
-    torch._dynamo.reset()
-    monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 1000)
-    inputs = uneven_inputs()
-    results = []
-    for compile_cfg in (None, dict(backend='eager')):
-        model = tiny_cast(out_type='segments', num_tokens=NUM_TOKENS,
-                          compile_cfg=compile_cfg, **SHALLOW)
-        out = model(inputs)[0].tokens
-        out.square().sum().backward()
-        results.append([out, *grads(model)])
-    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-3)

@@ -36,9 +36,14 @@ def names(options):
 @pytest.mark.parametrize('options', OUTPUTS, ids=names)
 def test_exactly_the_used_parameters_require_gradients(options, segment_at):
     model = tiny_cast(segment_at=segment_at, pos_embed='learned', **options)
+    calls = []
+    for pool in model.pools:
+        pool.register_forward_hook(lambda *_: calls.append(1))
     mean_square(model.train()(random_inputs())).backward()
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
+    # Poolings are not computed in vain.
+    assert len(calls) == (1 if options.get('out_indices') == (0, 1) else 3)
 
 
 @pytest.mark.distributed
