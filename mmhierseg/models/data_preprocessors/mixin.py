@@ -146,14 +146,11 @@ class SuperpixelMixin:
         if maps is None:
             segments = self._make_segments(images, sizes)
         else:
-            segments = self._pad_segments(maps, images.shape[-2:])
+            size = images.shape[-2:]
+            if not isinstance(maps, Tensor):
+                maps = torch.stack([_pad(labels, size) for labels in maps])
+            segments = _pad(self.cast_data(maps), size)
         return torch.cat((images.float(), segments[:, None]), dim=1)
-
-    def _pad_segments(self, maps: Images, size: tuple[int, int]) -> Tensor:
-        """(B, H, W) float32 maps of any sizes, on the device."""
-        if not isinstance(maps, Tensor):
-            maps = torch.stack([_pad(labels, size) for labels in maps])
-        return _pad(self.cast_data(maps), size)
 
     @torch.no_grad()
     def _make_segments(self, images: Tensor,
@@ -166,7 +163,11 @@ class SuperpixelMixin:
         segments = images.new_full(
             (images.size(0), *images.shape[-2:]), NO_SEGMENT,
             dtype=torch.float32)
-        pixels = self._undo_normalisation(images)
+        pixels = images.float()
+        if self._enable_normalize:
+            pixels = pixels * self.std.float() + self.mean.float()
+        if self._gives_bgr:
+            pixels = pixels.flip(1)
         same_size: dict[tuple[int, int], list[int]] = {}
         for index, size in enumerate(sizes):
             same_size.setdefault(tuple(size), []).append(index)
@@ -174,13 +175,6 @@ class SuperpixelMixin:
             labels = self.superpixels(pixels[indices, :, :height, :width])
             segments[indices, :height, :width] = labels.float()
         return segments
-
-    def _undo_normalisation(self, images: Tensor) -> Tensor:
-        """RGB pixels in 0..255 of normalised images."""
-        pixels = images.float()
-        if self._enable_normalize:
-            pixels = pixels * self.std.float() + self.mean.float()
-        return pixels.flip(1) if self._gives_bgr else pixels
 
 
 def _pad(labels: Tensor, size: tuple[int, int]) -> Tensor:

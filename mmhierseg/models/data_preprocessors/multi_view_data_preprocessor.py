@@ -92,15 +92,21 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
         if self._enable_normalize:
             images = (images - self.mean) / self.std
         count = len(views[0])
+        if data_samples is not None:
+            if len(data_samples) != count:
+                raise ValueError(
+                    '`data_samples` must have one entry for each of the '
+                    f'{count} images, got {len(data_samples)}')
+            data_samples = list(data_samples) * len(views)
         return dict(
             inputs=self._add_segments(images, maps, sizes),
-            data_samples=_repeat(data_samples, count, len(views)),
+            data_samples=data_samples,
             image_index=torch.arange(
                 count, device=images.device).repeat(len(views)))
 
 
 def _is_views(inputs: Any) -> bool:
-    """Whether there is an axis of views before that of the images."""
+    """Whether there is an axis of views before the axis of images."""
     if isinstance(inputs, Tensor) or not isinstance(inputs, Sequence):
         return False
     return bool(inputs) and all(
@@ -125,13 +131,3 @@ def _stack_views(views: Views) -> list[Tensor]:
         view if isinstance(view, Tensor) else torch.stack(list(view))
         for view in views
     ]
-
-
-def _repeat(data_samples: Any, count: int, num_views: int) -> Any:
-    """Data samples of the images, once for each view."""
-    if data_samples is None:
-        return None
-    if len(data_samples) != count:
-        raise ValueError(f'`data_samples` must have one entry for each of '
-                         f'the {count} images, got {len(data_samples)}')
-    return list(data_samples) * num_views

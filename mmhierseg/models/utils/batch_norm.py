@@ -46,29 +46,16 @@ class TokenBatchNorm(nn.Module):
 
 
 def has_local_statistics(norm: nn.Module) -> bool:
-    """Whether the layer normalises by the rows of this process alone.
-
-    Args:
-        norm (nn.Module): Norm layer.
-
-    Returns:
-        bool: False also if it is not a batch normalisation.
-    """
+    """Whether it is a BatchNorm with statistics of this process alone."""
     return isinstance(norm, _BatchNorm) and (
         not isinstance(norm, nn.SyncBatchNorm) or get_world_size() == 1)
 
 
 def normalise_rows(norm: nn.Module, rows: Tensor) -> Tensor:
-    """Apply a norm layer; in training, a single row is no error.
+    """Apply a norm layer to (n, C, ...).
 
-    Args:
-        norm (nn.Module): Norm layer.
-        rows (Tensor): (n, C, ...) float. In training, batch normalisation of
-            fewer than two rows uses the running statistics and does not
-            update them.
-
-    Returns:
-        Tensor: As ``rows``.
+    In training, a single row is normalised by the running statistics, which
+    are not updated.
     """
     if norm.training and len(rows) < 2 and has_local_statistics(norm):
         return F.batch_norm(

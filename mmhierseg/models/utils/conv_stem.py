@@ -71,11 +71,7 @@ class ConvStem(BaseModule):
     def convolve(self, image: Tensor) -> Tensor:
         """Apply the 3x3 convolutions, channels last.
 
-        Args:
-            image (Tensor): (B, 3, H, W).
-
-        Returns:
-            Tensor: (B, C, ceil(H / 8), ceil(W / 8)).
+        Shapes are those of :meth:`forward`.
 
         Raises:
             RuntimeError: If the stem is folded and in training mode.
@@ -115,15 +111,9 @@ class ConvStem(BaseModule):
             self.fold()
 
     def project(self, features: Tensor) -> Tensor:
-        """Apply the 1x1 convolution.
+        """Apply the 1x1 convolution, (B, C, h, w) to (B, C, h, w).
 
-        It is linear, so it can be applied to means of features instead: there
-        are fewer segments than cells.
-
-        Args:
-            features (Tensor): (B, C, h, w) float.
-
-        Returns:
-            Tensor: (B, C, h, w).
+        It is linear, so it can be applied to means over segments, which are
+        fewer than cells.
         """
         return self.layers[-1](features)

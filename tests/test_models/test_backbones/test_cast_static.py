@@ -170,7 +170,8 @@ def test_training_is_one_graph(monkeypatch):
     torch._dynamo.reset()
     inputs = uneven_inputs()
     options = dict(
-        out_type='avg_segments', num_tokens=NUM_TOKENS, **SHALLOW)
+        out_type='avg_segments', segment_at='pixel', num_tokens=NUM_TOKENS,
+        **SHALLOW)
     # Large matrices are computed in strips.
     monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 1000)
     results = []
