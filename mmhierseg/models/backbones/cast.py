@@ -435,7 +435,7 @@ table_sizes=[16, 8, 6, 4])
 
     def _encode(self, segments: TokenizedSegments, last_stage: int,
                 pool_last: bool) -> _Stages:
-        """Run the stages up to one, and its pooling if asked for."""
+        """Run the stages up to ``last_stage``, with or without its pooling."""
         x, empty, fewest = segments.tokens, segments.empty, segments.fewest
         cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
         cls_token = cls_token.expand(x.size(0), -1)

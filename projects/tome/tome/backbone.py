@@ -118,7 +118,7 @@ class SuperpixelToMe(CAST):
         tokens, labels = segments.tokens, segments.labels
         sizes = torch.ones_like(tokens[..., 0], dtype=torch.float32)
         if segments.empty is not None:
-            # Empty tokens go last, where `match_tokens` wants them.
+            # `match_tokens` needs empty tokens last.
             sizes = sizes.masked_fill(segments.empty, 0)
             order = segments.empty.int().sort(dim=1, stable=True)[1]
             labels = look_up_parents(order.argsort(dim=1), labels)

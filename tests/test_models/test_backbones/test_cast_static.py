@@ -73,8 +73,10 @@ def test_fixed_number_of_tokens_changes_nothing(options, segment_at):
 
 
 def test_images_without_superpixels():
-    expected = tiny_cast()(random_inputs()[:, :3])[0]
-    got = tiny_cast(num_tokens=NUM_TOKENS)(random_inputs()[:, :3])[0]
+    grid = dict(type='Grid', segment_size=16)
+    got, expected = (
+        tiny_cast(num_tokens=number, superpixels=grid)(
+            random_inputs()[:, :3])[0] for number in (NUM_TOKENS, None))
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
 
 
