@@ -6,10 +6,8 @@ from mmpretrain.models.utils import MultiheadAttention
 
 from mmhierseg.models.utils import (
     BlockFusion,
-    ConvStem,
     LearnedPositions,
     MaskedSelfAttention,
-    TransformerBlock,
 )
 
 
@@ -28,22 +26,6 @@ def test_masked_keys_have_no_effect():
     empty = torch.tensor([[False] * 5 + [True] * 2] * 2)
     torch.testing.assert_close(
         attention(x, empty)[:, :5], attention(x[:, :5]))
-
-
-def test_block_is_two_residuals():
-    torch.manual_seed(0)
-    block = TransformerBlock(24, 4).eval()
-    x = torch.randn(2, 7, 24)
-    y = x + block.attn(block.norm1(x))
-    linear1, linear2 = block.mlp.layers[0][0], block.mlp.layers[1]
-    z = y + linear2(torch.nn.functional.gelu(linear1(block.norm2(y))))
-    torch.testing.assert_close(block(x), z)
-
-
-@pytest.mark.parametrize('height, width', [(64, 32), (61, 33), (1, 7)])
-def test_stem_has_stride_eight(height, width):
-    out = ConvStem(16).eval()(torch.randn(1, 3, height, width))
-    assert out.shape == (1, 16, -(-height // 8), -(-width // 8))
 
 
 def test_empty_segments_are_left_out_of_the_fusions_statistics():
