@@ -86,6 +86,13 @@ def test_sums_are_conserved():
     assert tokens.size(1) == 1
 
 
+def test_half_precision_is_summed_in_float32():
+    merged, _ = merge_tokens(
+        torch.ones(1, 4, 1).half(), torch.full((1, 4), 30000.),
+        torch.zeros(1, 4).long(), 1)
+    assert merged.dtype == torch.float16 and merged.item() == 1
+
+
 def test_gradient_reaches_every_token():
     tokens = tokens_of(1, 6).double().requires_grad_()
     sizes, parents = sizes_of([6], 6).double(), torch.tensor([[0, 0, 1, 1, 1,

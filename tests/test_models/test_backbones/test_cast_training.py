@@ -184,6 +184,14 @@ def test_freezing_all_stages_freezes_everything(out_type):
         assert torch.equal(value, before[name]), name
 
 
+def test_norm_eval_keeps_statistics():
+    model = tiny_cast(norm_eval=True, out_type='segments').train()
+    before = copy.deepcopy(model.state_dict())
+    model(random_inputs())
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
 # ------------------------------------------------------------- initialisation
 
 
@@ -206,6 +214,12 @@ def test_initialisation_of_moco():
     linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
     assert all((m.bias == 0).all() for m in linear)
     assert 0 < model.cls_token.std() < 2e-6
+    # Convolutions as in PyTorch.
+    for layer in model.tokenizer.stem.layers[:4]:
+        bound = 1 / math.sqrt(layer.conv.weight[0].numel())
+        assert 0.95 * bound < layer.conv.weight.abs().max() <= bound
+    biases = torch.stack([pool.grouping.bias for pool in model.pools])
+    assert biases.detach().std() == pytest.approx(0.01, rel=0.2)
     assert 'tokenizer.pos_embed' not in dict(model.named_parameters())
 
 

@@ -174,6 +174,23 @@ def test_padding_gets_no_gradient_from_real_segments():
     assert (tokens.grad[~padding] != 0).all()
 
 
+def test_centroid_scale():
+    soft, hard = (transformer(centroid_scale=scale)(*sequences())
+                  for scale in (1., 4.))
+    torch.testing.assert_close(hard.logits, 4 * soft.logits)
+    torch.testing.assert_close(hard.features, soft.features)
+
+
+def test_norms_can_be_synchronised():
+    module = transformer()
+    synced = torch.nn.SyncBatchNorm.convert_sync_batchnorm(
+        copy.deepcopy(module))
+    assert module.state_dict().keys() == synced.state_dict().keys()
+    assert sum(isinstance(norm, torch.nn.SyncBatchNorm)
+               for norm in synced.modules()) == 4 + 6 + 1 + 1 + 2
+    close(synced(*sequences()).logits, module(*sequences()).logits)
+
+
 def test_kmeans_init_is_soft_kmeans():
     """From the queries, if norms are the identity."""
     torch.manual_seed(0)
