@@ -6,8 +6,6 @@ from typing import Callable, NamedTuple
 
 import torch
 
-from mmhierseg.models.utils import fast_linear
-
 __all__ = ['Floor', 'measure_machine']
 
 _SIDE = dict(cpu=2048, cuda=8192)
@@ -56,10 +54,7 @@ def measure_machine(device: str) -> Floor:
     matrix = torch.ones(side, side, device=device)
     numbers = torch.ones(_NUMBERS[device], device=device)
     target = torch.empty_like(numbers)
-    # By MKL or by oneDNN, whichever is faster here.
-    product = min(
-        _best(partial(multiply, matrix, matrix), device)
-        for multiply in (torch.matmul, fast_linear))
+    product = _best(partial(torch.matmul, matrix, matrix), device)
     copy = _best(lambda: target.copy_(numbers), device)
     return Floor(2 * side**3 / product, 8 * numbers.numel() / copy)
 
