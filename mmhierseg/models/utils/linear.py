@@ -20,8 +20,6 @@ from mmcv.cnn.bricks.wrappers import Linear as MMCVLinear
 from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
-from mmhierseg.ops._numba.products import has_onednn
-
 __all__ = ['FastLinear', 'fast_linear', 'use_fast_linear']
 
 #: '0' never takes oneDNN, '1' takes it on every CPU.
@@ -93,6 +91,18 @@ def _is_for_onednn(x: Tensor, weight: Tensor) -> bool:
             and x.numel() > 0 and _is_worthwhile()
             and not torch.is_autocast_enabled('cpu')
             and not torch._C._are_functorch_transforms_active())
+
+
+@functools.cache
+def has_onednn() -> bool:
+    """Whether this build of PyTorch has the operator that is used here."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    first, second = torch.eye(3), torch.arange(6.).view(2, 3)
+    try:
+        return torch.equal(_product(first, second), second.t())
+    except (AttributeError, RuntimeError, TypeError):
+        return False
 
 
 def _is_worthwhile() -> bool:
