@@ -20,17 +20,17 @@ from .kmeans import (
     sum_by_label,
 )
 from .knn import first_of_largest, knn_retrieve, knn_search
-from .knn_adjacency import knn_adjacency
+from .graph import knn_adjacency
 from .masked_mean import masked_mean
 from .modularity import collapse_loss, modularity_loss
 from .parents import look_up_parents
-from .pixel_segment_contrast import pixel_segment_contrast
+from .contrast import pixel_segment_contrast
 from .position_encoding import (
     resize_position_encoding,
     sincos_position_encoding,
 )
-from .relabel import compact_labels, joint_labels
-from .segment_cross_entropy import (
+from .label_maps import compact_labels, joint_labels
+from .segment_classes import (
     segment_class_counts,
     segment_cross_entropy,
 )

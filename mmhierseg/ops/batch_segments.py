@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .relabel import joint_labels
+from .label_maps import joint_labels
 
 
 class BatchSegments(NamedTuple):

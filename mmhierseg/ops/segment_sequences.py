@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 import torch
 from torch import Tensor
 
-from .relabel import joint_labels
+from .label_maps import joint_labels
 
 
 class SegmentSequences(NamedTuple):

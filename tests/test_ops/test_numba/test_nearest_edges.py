@@ -10,7 +10,7 @@ from mmhierseg.ops import knn_adjacency
 from mmhierseg.ops._numba import has_numba
 
 # The package has a function of the same name.
-MODULE = sys.modules['mmhierseg.ops.knn_adjacency']
+MODULE = sys.modules['mmhierseg.ops.graph']
 
 pytestmark = pytest.mark.skipif(not has_numba(), reason='needs numba')
 

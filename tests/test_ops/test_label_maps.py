@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmhierseg.ops import compact_labels, joint_labels
-from mmhierseg.ops.relabel import _rank_by_sort, _rank_by_table
+from mmhierseg.ops.label_maps import _rank_by_sort, _rank_by_table
 
 
 def random_labels(seed=0, high=40):

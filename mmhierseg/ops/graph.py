@@ -17,7 +17,7 @@ from mmhierseg.ops._numba.nearest_edges import mark_nearest
 from mmhierseg.ops._numba.products import multiply
 
 from .checks import check_tokens
-from .relabel import compact_labels
+from .label_maps import compact_labels
 
 #: Factor of the similarity in the weight of an edge, exp(5 x . x'). Weights
 #: become 1 in the end, and exp keeps order: it decides nothing but ties.

@@ -31,7 +31,7 @@ from .contrast_positives import (
     sum_few_positives,
     sum_positives,
 )
-from .relabel import joint_labels
+from .label_maps import joint_labels
 
 #: Similarities of a block in float32: 8 MiB, which caches of CPUs hold, or
 #: 64 MiB, which keep a GPU busy.
