@@ -116,7 +116,7 @@ def test_sums():
 
 
 @pytest.mark.parametrize(
-    'form', [kmeans._add_by_index, kmeans._multiply_by_membership])
+    'form', [kmeans._sum_by_index, kmeans._sum_by_product])
 def test_both_forms_of_sums(form):
     """CPUs take one, GPUs the other; some labels are none, some empty."""
     generator = torch.Generator().manual_seed(2)
