@@ -18,8 +18,6 @@ D channels, L sets of labels, kappa the concentration; M centroids, N of the
 whole batch.
 """
 
-from typing import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -129,8 +127,7 @@ def centroid_contrast(centroids: Tensor,
         >>> centroid_contrast(centroids, concentration=1.)
         tensor([0.3133, 0.3133])
     """
-    if all_centroids is None:
-        all_centroids = centroids
+    all_centroids = centroids if all_centroids is None else all_centroids
     if (centroids.dim() != 2 or all_centroids.dim() != 2
             or centroids.size(1) != all_centroids.size(1)
             or not 0 <= first <= len(all_centroids) - len(centroids)):
@@ -141,9 +138,8 @@ def centroid_contrast(centroids: Tensor,
     dtype = torch.promote_types(centroids.dtype, torch.float32)
     with torch.autocast(centroids.device.type, enabled=False):
         unit = F.normalize(centroids.to(dtype), dim=1)
-        everything = unit if all_centroids is centroids else F.normalize(
-            all_centroids.to(dtype), dim=1)
-        logits = concentration * unit @ everything.t()
+        logits = concentration * unit @ F.normalize(
+            all_centroids.to(dtype), dim=1).t()
     own = first + torch.arange(len(centroids), device=centroids.device)
     return F.cross_entropy(logits, own, reduction='none')
 
@@ -228,10 +224,9 @@ class _Contrast(torch.autograd.Function):
         return grad_pixels, grad_prototypes, None, None, None, None, None
 
 
-def _blocks(number: int, step: int) -> Iterator[slice]:
+def _blocks(number: int, step: int) -> list[slice]:
     """Rows whose similarities are in memory at once."""
-    for start in range(0, number, step):
-        yield slice(start, start + step)
+    return [slice(i, i + step) for i in range(0, number, step)]
 
 
 def _softmax_(similarity: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,16 +6,13 @@ location, starting from a grid (:func:`cluster_views`). It also groups the
 features of any other network, for comparison (:func:`spherical_kmeans`).
 
 The result is a function of the initial clusters alone. Sums are products with
-matrices of zeros and ones on a GPU, where ``index_add`` would be atomic, and
-``index_add`` on a CPU, where it is ordered and 2 to 30 times faster. A GPU
-groups all images in one pass without waiting for the host; a CPU groups as
-many as fit into its caches, until none of their points moves.
+matrices of zeros and ones on a GPU, where ``index_add`` would be atomic. A GPU
+groups all images in one pass without waiting for the host; a CPU as many as
+fit into its caches, until none of their points moves.
 
 Legend: B images or V views, N points, K clusters (K_h x K_w of a grid), C or D
 channels, h x w pixels of an embedding. Labels are int64, -1 = none.
 """
-
-from typing import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -48,8 +45,8 @@ def spherical_kmeans(features: Tensor,
     Args:
         features (Tensor): (B, N, C) float, of any length. Half precision is
             converted to float32.
-        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters. Points
-            with -1 do not contribute to the first sums.
+        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters; -1
+            does not contribute to the first sums.
         num_clusters (int): K, at least 1.
         num_iterations (int): Iterations, at least 1. Defaults to 15.
         empty (Tensor, optional): (B, N) bool, points to leave out.
@@ -75,10 +72,8 @@ def spherical_kmeans(features: Tensor,
         raise ValueError(
             f'`labels` must have shape {tuple(features.shape[:2])}, one '
             f'cluster per point, got {tuple(labels.shape)}')
-    for name, number in (('num_clusters', num_clusters),
-                         ('num_iterations', num_iterations)):
-        if number < 1:
-            raise ValueError(f'`{name}` must be at least 1, got {number}')
+    _check_at_least_1(
+        num_clusters=num_clusters, num_iterations=num_iterations)
     if labels.numel() and int(labels.max()) >= num_clusters:
         raise ValueError('`labels` must be below `num_clusters`, '
                          f'{num_clusters}, got {int(labels.max())}')
@@ -104,13 +99,13 @@ def cluster_views(embeddings: Tensor,
         grid_size (tuple[int, int]): (K_h, K_w), initial clusters: pixels of
             row y start in row round(linspace(0, K_h - 1, h))[y] of the grid,
             columns likewise.
-        num_iterations (int): Iterations, at least 1. Defaults to 15.
+        num_iterations (int): At least 1. Defaults to 15.
         ignored (Tensor, optional): (V, h, w) bool, pixels to leave out,
             whatever their embeddings are.
 
     Returns:
-        Tensor: (V, h, w) int64 in [-1, K - 1], -1 where ignored and nowhere
-        else: pixels whose embeddings are NaN get some cluster.
+        Tensor: (V, h, w) int64 in [-1, K - 1], -1 only where ignored: pixels
+        of NaN get some cluster.
 
     Raises:
         TypeError: If ``embeddings`` is not floating-point, or ``ignored`` not
@@ -130,13 +125,11 @@ def cluster_views(embeddings: Tensor,
         raise ValueError(
             f'`ignored` must have shape {(views, height, width)}, that of '
             f'the embeddings, got {tuple(ignored.shape)}')
-    if num_iterations < 1:
-        raise ValueError('`num_iterations` must be at least 1, got '
-                         f'{num_iterations}')
+    _check_at_least_1(num_iterations=num_iterations)
     _check_grid(grid_size)
+    device = embeddings.device
     rows, columns = (
-        torch.linspace(0, number - 1, side,
-                       device=embeddings.device).round().long()
+        torch.linspace(0, number - 1, side, device=device).round().long()
         for number, side in zip(grid_size, (height, width)))
     start = (rows[:, None] * grid_size[1] + columns).flatten()
     labels = start.new_empty(views, height * width)
@@ -152,8 +145,7 @@ def cluster_views(embeddings: Tensor,
 def location_features(embeddings: Tensor) -> Tensor:
     """Embeddings with locations, [v ; (y, x) - 0.5], of unit length.
 
-    v is of unit length itself, and y and x run from 0 to 1, both included
-    (a single row has y = 0).
+    v is of unit length, y and x run from 0 to 1 (a single row has y = 0).
 
     Args:
         embeddings (Tensor): (V, D, h, w) float. Half precision is converted
@@ -171,13 +163,11 @@ def location_features(embeddings: Tensor) -> Tensor:
     """
     _check_embeddings(embeddings)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    height, width = embeddings.shape[2:]
-    embeddings = embeddings.to(dtype).flatten(2)
     y, x = (
         torch.linspace(0, 1, side, dtype=dtype, device=embeddings.device) - 0.5
-        for side in (height, width))
-    location = torch.stack(
-        [y[:, None].expand(-1, width), x.expand(height, -1)]).flatten(1)
+        for side in embeddings.shape[2:])
+    embeddings = embeddings.to(dtype).flatten(2)
+    location = torch.stack(torch.meshgrid(y, x, indexing='ij')).flatten(1)
     # F.normalize over channels, which are far apart in memory, is ten times
     # slower on a CPU.
     square = embeddings.square().sum(dim=1, keepdim=True)
@@ -211,18 +201,18 @@ def nearest_prototype(features: Tensor,
         ...                   torch.tensor([[False, True, False]]))
         tensor([[0, 2]])
     """
+    if empty is not None and reads_are_free(empty) and not empty.any():
+        empty = None
     labels = []
-    may_lack = empty is not None and not (
-        reads_are_free(empty) and not empty.any())
     # In blocks: the points may be all pixels of an image.
     for points in features.split(_POINTS, dim=1):
         # Points last: reductions are 5 times as fast.
         similarity = prototypes @ points.transpose(1, 2)
-        if may_lack:
+        if empty is not None:
             similarity.masked_fill_(empty[..., None], -torch.inf)
         labels.append(first_of_largest(similarity.transpose(1, 2)))
     labels = torch.cat(labels, dim=1)
-    if may_lack:
+    if empty is not None:
         labels = labels.masked_fill(empty.all(dim=1, keepdim=True), -1)
     return labels
 
@@ -278,13 +268,12 @@ def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
     return cells[..., 0] * grid_size[1] + cells[..., 1]
 
 
-def _image_chunks(features: Tensor) -> Iterator[slice]:
+def _image_chunks(features: Tensor) -> list[slice]:
     """Images that are grouped together."""
     step = max(len(features), 1)
     if features.device.type == 'cpu' and features.numel():
         step = max(_CHUNK // features[0].numel(), torch.get_num_threads())
-    for start in range(0, len(features), step):
-        yield slice(start, start + step)
+    return [slice(i, i + step) for i in range(0, len(features), step)]
 
 
 def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
@@ -338,6 +327,12 @@ def _sum_by_product(features: Tensor, labels: Tensor,
         sums += belongs.to(features.dtype) @ points
         sizes += belongs.sum(dim=2)
     return sums, sizes
+
+
+def _check_at_least_1(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f'`{name}` must be at least 1, got {number}')
 
 
 def _check_embeddings(embeddings: Tensor) -> None:
