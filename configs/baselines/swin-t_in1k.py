@@ -18,6 +18,6 @@ no stochastic depth, as in the models that it is compared with.
 _base_ = [
     '../_base_/models/mocov3_swin-t.py',
     '../_base_/datasets/imagenet_mocov3.py',
-    '../_base_/schedules/mocov3_adamw_100e.py',
+    '../_base_/schedules/mocov3_adamw.py',
     '../_base_/default_runtime.py',
 ]

@@ -17,6 +17,6 @@ authors'. MMPretrain's config of this name trains longer on larger batches.
 _base_ = [
     '../_base_/models/mocov3_vit-s.py',
     '../_base_/datasets/imagenet_mocov3.py',
-    '../_base_/schedules/mocov3_adamw_100e.py',
+    '../_base_/schedules/mocov3_adamw.py',
     '../_base_/default_runtime.py',
 ]

@@ -27,6 +27,6 @@ What MMPretrain expresses differently, or this project changes on purpose:
 _base_ = [
     '../_base_/models/mocov3_cast-s.py',
     '../_base_/datasets/imagenet_mocov3_seeds.py',
-    '../_base_/schedules/mocov3_adamw_100e.py',
+    '../_base_/schedules/mocov3_adamw.py',
     '../_base_/default_runtime.py',
 ]

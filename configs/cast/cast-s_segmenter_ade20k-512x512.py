@@ -34,7 +34,7 @@ _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/ade20k_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_ade20k.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(

@@ -20,7 +20,7 @@ A quarter of the channels, half the stride (8): views of 96 x 96 pixels have
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/part_whole_scenes_hsg.py',
-    '../_base_/schedules/hsg_sgd_38k.py',
+    '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 

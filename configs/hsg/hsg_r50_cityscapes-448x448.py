@@ -23,7 +23,7 @@ all of their pixels take 4 GB of memory beside the network.
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/cityscapes_hsg_448.py',
-    '../_base_/schedules/hsg_sgd_38k.py',
+    '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 

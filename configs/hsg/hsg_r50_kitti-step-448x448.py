@@ -22,7 +22,7 @@ As `hsg_r50_cityscapes-448x448.py`, the k-means of the evaluation included.
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/kitti_step_hsg_448.py',
-    '../_base_/schedules/hsg_sgd_38k.py',
+    '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 

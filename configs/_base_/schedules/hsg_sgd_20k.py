@@ -1,6 +1,6 @@
 # The second stage on COCO: what is new, all of the head, learns ten times
 # faster than what the first one has trained.
-_base_ = ['hsg_sgd_38k.py']
+_base_ = ['hsg_sgd.py']
 
 max_iters = 20000
 head_bias = dict(lr_mult=20, decay_mult=0)

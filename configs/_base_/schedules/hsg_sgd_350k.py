@@ -1,5 +1,5 @@
 # The first stage on COCO: longer, with larger batches.
-_base_ = ['hsg_sgd_38k.py']
+_base_ = ['hsg_sgd.py']
 
 max_iters = 350000
 param_scheduler = [

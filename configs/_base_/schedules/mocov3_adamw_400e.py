@@ -1,5 +1,5 @@
 # MoCo v3's schedule for 400 epochs: 40 of linear warm-up, cosine to zero.
-_base_ = ['mocov3_adamw_100e.py']
+_base_ = ['mocov3_adamw.py']
 
 param_scheduler = [
     dict(

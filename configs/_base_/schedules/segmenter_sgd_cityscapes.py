@@ -1,5 +1,5 @@
 # 216 epochs of Cityscapes' 2975 images by 8: 2975 * 216 / 8 iterations.
-_base_ = ['segmenter_sgd_ade20k.py']
+_base_ = ['segmenter_sgd.py']
 
 max_iters = 80325
 optim_wrapper = dict(optimizer=dict(lr=1e-2))

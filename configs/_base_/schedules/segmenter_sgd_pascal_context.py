@@ -1,5 +1,5 @@
 # 256 epochs of Pascal Context's 4998 images by 16: 4998 * 256 / 16 iterations.
-_base_ = ['segmenter_sgd_ade20k.py']
+_base_ = ['segmenter_sgd.py']
 
 max_iters = 79968
 param_scheduler = [
