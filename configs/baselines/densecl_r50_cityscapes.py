@@ -16,12 +16,13 @@ sees in its 38k iterations, and with a queue that is shorter than an epoch, so
 that no image is compared with itself. The paper does not say what it took.
 """
 
-_base_ = [
-    '../_base_/models/densecl_r50.py',
-    '../_base_/datasets/cityscapes_mocov2.py',
-    '../_base_/schedules/mocov2_sgd_400e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['densecl_r50_coco.py']
 
 model = dict(queue_len=2048)
-default_hooks = dict(checkpoint=dict(interval=10))
+train_dataloader = dict(
+    dataset=dict(data_root='data/cityscapes', data_prefix='leftImg8bit/train'))
+max_epochs = 400
+param_scheduler = [
+    dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)
+]
+train_cfg = dict(max_epochs=max_epochs)

@@ -13,11 +13,16 @@ Model, augmentation, batch, learning rate and epochs are those of MMPretrain's
 recipe for ImageNet; the paper does not say what it took.
 """
 
-_base_ = [
-    '../_base_/models/densecl_r50.py',
-    '../_base_/datasets/coco_mocov2.py',
-    '../_base_/schedules/mocov2_sgd_200e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['moco_r50_coco.py']
 
-default_hooks = dict(checkpoint=dict(interval=10))
+# The contrast of MoCo v2, and the same between cells of the feature maps.
+model = dict(
+    type='DenseCL',
+    loss_lambda=0.5,
+    neck=dict(
+        _delete_=True,
+        type='DenseCLNeck',
+        in_channels=2048,
+        hid_channels=2048,
+        out_channels=128,
+        num_grid=None))

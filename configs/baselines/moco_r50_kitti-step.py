@@ -15,12 +15,13 @@ sees in its 38k iterations, and with a queue that is shorter than an epoch, so
 that no image is compared with itself. The paper does not say what it took.
 """
 
-_base_ = [
-    '../_base_/models/mocov2_r50.py',
-    '../_base_/datasets/kitti_step_mocov2.py',
-    '../_base_/schedules/mocov2_sgd_240e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['moco_r50_coco.py']
 
 model = dict(queue_len=4096)
-default_hooks = dict(checkpoint=dict(interval=10))
+train_dataloader = dict(
+    dataset=dict(data_root='data/kitti_step', data_prefix='images/train'))
+max_epochs = 240
+param_scheduler = [
+    dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)
+]
+train_cfg = dict(max_epochs=max_epochs)

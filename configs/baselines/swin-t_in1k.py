@@ -15,9 +15,15 @@ authors'. The paper does not say how its Swin-T was regularised; here there is
 no stochastic depth, as in the models that it is compared with.
 """
 
-_base_ = [
-    '../_base_/models/mocov3_swin-t.py',
-    '../_base_/datasets/imagenet_mocov3.py',
-    '../_base_/schedules/mocov3_adamw.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['vit-s_in1k.py']
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='SwinTransformer',
+        arch='tiny',
+        img_size=224,
+        # None of the models that it is compared with has stochastic depth.
+        drop_path_rate=0.),
+    # The image feature is the mean of the last feature map.
+    neck=dict(in_channels=768, with_avg_pool=True))

@@ -14,14 +14,18 @@ Data and budget are those of `../cast/cast-s_coco.py`. The image feature is
 the class token, as in MoCo v3.
 """
 
-_base_ = [
-    '../_base_/models/mocov3_vit-s.py',
-    '../_base_/datasets/coco_mocov3.py',
-    '../_base_/schedules/mocov3_adamw_400e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['vit-s_in1k.py']
 
+train_dataloader = dict(
+    dataset=dict(data_root='data/coco', data_prefix='train2017'))
+param_scheduler = [
+    dict(_base_.param_scheduler[0], end=40),
+    dict(_base_.param_scheduler[1], T_max=360, begin=40, end=400),
+]
+train_cfg = dict(max_epochs=400)
+# Ten epochs are about one of ImageNet.
 default_hooks = dict(checkpoint=dict(interval=10))
+# In addition to the last three checkpoints.
 custom_hooks = [
     dict(
         type='mmhierseg.AtomicCheckpointHook',

@@ -15,8 +15,18 @@ authors'. MMPretrain's config of this name trains longer on larger batches.
 """
 
 _base_ = [
-    '../_base_/models/mocov3_vit-s.py',
+    '../_base_/models/mocov3_cast-s.py',
     '../_base_/datasets/imagenet_mocov3.py',
     '../_base_/schedules/mocov3_adamw.py',
     '../_base_/default_runtime.py',
 ]
+
+model = dict(
+    data_preprocessor=dict(type='SelfSupDataPreprocessor'),
+    backbone=dict(
+        _delete_=True,
+        type='MoCoV3ViT',
+        arch='mocov3-small',
+        img_size=224,
+        patch_size=16,
+        stop_grad_conv1=True))

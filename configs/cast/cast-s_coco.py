@@ -18,18 +18,19 @@ mean, and of the statistics of the fusion's BN; the authors count them in.
 `kept_epoch_150.pth` stays for retrieval.
 """
 
-_base_ = [
-    '../_base_/models/mocov3_cast-s.py',
-    '../_base_/datasets/coco_mocov3_seeds.py',
-    '../_base_/schedules/mocov3_adamw_400e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['cast-s_in1k.py']
 
 model = dict(backbone=dict(out_type='avg_segments'))
-
+train_dataloader = dict(
+    dataset=dict(data_root='data/coco', data_prefix='train2017'))
+param_scheduler = [
+    dict(_base_.param_scheduler[0], end=40),
+    dict(_base_.param_scheduler[1], T_max=360, begin=40, end=400),
+]
+train_cfg = dict(max_epochs=400)
 # Ten epochs are about one of ImageNet.
 default_hooks = dict(checkpoint=dict(interval=10))
-# Beside the last three checkpoints.
+# In addition to the last three checkpoints.
 custom_hooks = [
     dict(
         type='mmhierseg.AtomicCheckpointHook',

@@ -14,13 +14,13 @@ As `cast-s_in1k.py`, whose header says what is different from the authors',
 for 200 epochs, 20 of them warm-up.
 """
 
-_base_ = [
-    '../_base_/models/mocov3_cast-s.py',
-    '../_base_/datasets/imagenet_mocov3_seeds.py',
-    '../_base_/schedules/mocov3_adamw_200e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['cast-s_in1k.py']
 
 train_dataloader = dict(dataset=dict(data_root='data/imagenet100'))
 # An epoch is a tenth of ImageNet's.
 default_hooks = dict(checkpoint=dict(interval=10))
+param_scheduler = [
+    dict(_base_.param_scheduler[0], end=20),
+    dict(_base_.param_scheduler[1], T_max=180, begin=20, end=200),
+]
+train_cfg = dict(max_epochs=200)

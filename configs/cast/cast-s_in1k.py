@@ -26,7 +26,27 @@ What MMPretrain expresses differently, or this project changes on purpose:
 
 _base_ = [
     '../_base_/models/mocov3_cast-s.py',
-    '../_base_/datasets/imagenet_mocov3_seeds.py',
+    '../_base_/datasets/imagenet_mocov3.py',
     '../_base_/schedules/mocov3_adamw.py',
     '../_base_/default_runtime.py',
 ]
+
+# SEEDS superpixels of each view, made by the loader's workers.
+superpixels = dict(
+    type='mmhierseg.GenerateSuperpixels',
+    superpixels=dict(
+        type='SEEDS',
+        num_segments=196,
+        histogram_bins=15,
+        num_iterations=20))
+view_pipeline1 = [*_base_.view_pipeline1, superpixels]
+view_pipeline2 = [*_base_.view_pipeline2, superpixels]
+train_pipeline = [
+    _base_.train_pipeline[0],
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[view_pipeline1, view_pipeline2]),
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

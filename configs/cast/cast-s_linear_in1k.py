@@ -24,7 +24,7 @@ What is different from the authors':
 
 _base_ = [
     '../_base_/models/linear_cast-s.py',
-    '../_base_/datasets/imagenet_linear_seeds.py',
+    '../_base_/datasets/imagenet_linear.py',
     '../_base_/schedules/linear_sgd_90e.py',
     '../_base_/default_runtime.py',
 ]
@@ -35,3 +35,22 @@ model = dict(
             type='Pretrained',
             checkpoint='work_dirs/cast-s_in1k/epoch_100.pth',
             prefix='backbone.')))
+
+# SEEDS superpixels, made by the loader's workers.
+superpixels = dict(
+    type='mmhierseg.GenerateSuperpixels',
+    superpixels=dict(
+        type='SEEDS',
+        num_segments=196,
+        histogram_bins=15,
+        num_iterations=20))
+# Before packing, the last step.
+train_pipeline = [
+    *_base_.train_pipeline[:-1], superpixels, _base_.train_pipeline[-1]
+]
+test_pipeline = [
+    *_base_.test_pipeline[:-1], superpixels, _base_.test_pipeline[-1]
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -25,6 +25,32 @@ To keep the bank: --cfg-options custom_hooks.0.save_to=work_dirs/bank.pth
 
 _base_ = [
     '../_base_/models/retrieval_cast-s.py',
-    '../_base_/datasets/pascal_voc12_retrieval_seeds.py',
+    '../_base_/datasets/pascal_voc12_retrieval.py',
     '../_base_/default_runtime_seg.py',
+]
+
+# SEEDS superpixels at full resolution, as for testing after fine-tuning.
+test_pipeline = [
+    *_base_.test_pipeline[:-1],
+    dict(
+        type='mmhierseg.GenerateSuperpixels',
+        superpixels=dict(
+            type='SEEDS',
+            segment_size=16,
+            histogram_bins=5,
+            num_iterations=15)),
+    _base_.test_pipeline[-1],
+]
+bank_datasets = [
+    dict(dataset, pipeline=test_pipeline) for dataset in _base_.bank_datasets
+]
+bank_dataloader = dict(dataset=dict(datasets=bank_datasets))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
+custom_hooks = [
+    dict(
+        type='mmhierseg.MemoryBankHook',
+        dataloader=dict(_base_.bank_dataloader,
+                        dataset=dict(
+                            type='ConcatDataset', datasets=bank_datasets)))
 ]

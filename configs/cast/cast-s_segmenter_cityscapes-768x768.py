@@ -23,7 +23,7 @@ _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/cityscapes_768x768_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_cityscapes.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(
@@ -39,3 +39,8 @@ model = dict(
     test_cfg=dict(crop_size=(768, 768), stride=(512, 512)))
 train_dataloader = dict(batch_size=2)
 default_hooks = dict(checkpoint=dict(interval=5355))
+
+max_iters = 80325
+optim_wrapper = dict(optimizer=dict(lr=1e-2))
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters)]
+train_cfg = dict(max_iters=max_iters, val_interval=5355)

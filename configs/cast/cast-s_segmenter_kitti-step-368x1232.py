@@ -26,7 +26,7 @@ _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/kitti_step_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_kitti_step.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(
@@ -42,3 +42,8 @@ model = dict(
     test_cfg=dict(_delete_=True, mode='whole'))
 train_dataloader = dict(batch_size=2)
 default_hooks = dict(checkpoint=dict(interval=15081))
+
+max_iters = 135729
+optim_wrapper = dict(optimizer=dict(lr=1e-2))
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters)]
+train_cfg = dict(max_iters=max_iters, val_interval=15081)

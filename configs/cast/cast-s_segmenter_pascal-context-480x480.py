@@ -25,7 +25,7 @@ _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/pascal_context_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_pascal_context.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(
@@ -41,3 +41,8 @@ model = dict(
     test_cfg=dict(crop_size=(480, 480), stride=(320, 320)))
 train_dataloader = dict(batch_size=4)
 default_hooks = dict(checkpoint=dict(interval=4998))
+
+max_iters = 79968
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters)]
+train_cfg = dict(max_iters=max_iters, val_interval=4998)
+auto_scale_lr = dict(base_batch_size=16)

@@ -26,7 +26,7 @@ evaluation has one level, the segments by k-means.
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/coco_hsg_224.py',
-    '../_base_/schedules/hsg_sgd_350k.py',
+    '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 
@@ -42,3 +42,12 @@ model = dict(
     num_classes=21,
     kmeans_clusters=(6, 6))
 default_hooks = dict(checkpoint=dict(interval=10000))
+
+max_iters = 350000
+param_scheduler = [
+    _base_.param_scheduler[0],
+    # 32, 56 and 75 %.
+    dict(_base_.param_scheduler[1], milestones=[112000, 196000, 262500]),
+]
+train_cfg = dict(max_iters=max_iters, val_interval=50000)
+auto_scale_lr = dict(base_batch_size=128)
