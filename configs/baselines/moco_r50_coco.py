@@ -1,8 +1,9 @@
 """MoCo v2 with ResNet-50 on COCO's images.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432); by retrieval on VOC 28.1 mIoU.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): pre-training for table `hsg`, row MoCo, column COCO →
+          VOC.
 Command:  bash tools/dist_train.sh configs/baselines/moco_r50_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.
@@ -10,7 +11,7 @@ Status:   runs - trains on small generated data in COCO's layout; not yet
           trained on COCO here.
 
 Model, augmentation, batch, learning rate and epochs are those of MMPretrain's
-recipe for ImageNet; the paper does not say what it took.
+recipe for ImageNet; the paper does not give its settings.
 """
 
 _base_ = [

@@ -1,9 +1,8 @@
 """ViT-S, pre-trained with MoCo v3 on COCO's images: patches, no pooling.
 
-Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
-          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
-          on VOC 30.9 mIoU, 16.1 boundary F-score by retrieval; 65.8 and 40.7
-          after fine-tuning.
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
+          `voc`, row ViT-S, before and after tuning.
 Command:  bash tools/dist_train.sh configs/baselines/vit-s_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.

@@ -1,16 +1,15 @@
 """CAST-S as a segmentation model, pre-trained with MoCo v3 on COCO's images.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): on VOC 38.4 mIoU,
-          27.0 boundary F-score by retrieval (epoch 150); 67.6 and 48.1 after
-          fine-tuning (epoch 400).
+          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
+          `voc`, row CAST-S, before and after tuning.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.
 Status:   runs - trains on small generated data in COCO's layout; not yet
           trained on COCO here.
 
-As `cast-s_in1k.py`, whose header says what is different from the authors',
+As `cast-s_in1k.py` (see there for the differences from the authors' recipe),
 but the image feature is the mean of its fused segment tokens instead of the
 class token; 400 epochs, 40 of them warm-up. Empty tokens stay out of that
 mean, and of the statistics of the fusion's BN; the authors count them in.

@@ -1,8 +1,8 @@
 """Linear probing of CAST-S on ImageNet-100.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 79.9 top-1 (ViT-S
-          78.1, Swin-T 78.3).
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
+          CAST-S, column IN-100.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_linear_in100.py 8
           (with another total batch than 8 x 32, add --auto-scale-lr)
 Hardware: 8 GPUs, 32 images each.
@@ -13,7 +13,7 @@ Weights:  those of `cast-s_in100.py`. Others:
 Status:   runs - trains and validates on small generated data in ImageNet's
           layout; not yet trained on ImageNet here.
 
-What is different from the authors': see `cast-s_linear_in1k.py`.
+For the differences from the authors' recipe, see `cast-s_linear_in1k.py`.
 """
 
 _base_ = ['cast-s_linear_in1k.py']

@@ -1,8 +1,8 @@
 """Retrieval on Pascal VOC 2012 by CAST-S as pre-trained on COCO: no tuning.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 38.4 mIoU, 27.0
-          boundary F-score (ViT-S 30.9, 16.1).
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `voc`, row CAST-S,
+          column before tuning.
 Command:  bash tools/dist_test.sh configs/cast/cast-s_retrieval_voc12-512.py \
               work_dirs/cast-s_coco/kept_epoch_150.pth 8
 Hardware: any number of GPUs; the result is the same.

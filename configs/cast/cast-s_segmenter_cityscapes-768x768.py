@@ -14,9 +14,9 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 216 epochs by 8 images: 2975 * 216 / 8 = 80325 iterations.
 
-As `cast-s_segmenter_ade20k-512x512.py`, whose header says what is different
-from the authors'. A crop has 2304 superpixels; the clusters are the papers'
-320 for 1024 in proportion.
+As `cast-s_segmenter_ade20k-512x512.py` (see there for the differences from the
+authors' recipe). A crop has 2304 superpixels; the clusters are the papers' 320
+for 1024 in proportion.
 """
 
 _base_ = [

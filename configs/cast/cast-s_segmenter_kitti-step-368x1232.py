@@ -16,10 +16,10 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 216 epochs by 8 images, as on Cityscapes: 5027 * 216 / 8 = 135729 iterations.
 
-As `cast-s_segmenter_ade20k-512x512.py`, whose header says what is different
-from the authors'. The crop is nearly the frame, so that frames are tested as
-a whole. A crop has 1771 superpixels; the clusters are the papers' 320 for
-1024 in proportion.
+As `cast-s_segmenter_ade20k-512x512.py` (see there for the differences from the
+authors' recipe). The crop is nearly the frame, so that frames are tested as a
+whole. A crop has 1771 superpixels; the clusters are the papers' 320 for 1024
+in proportion.
 """
 
 _base_ = [

@@ -10,9 +10,9 @@ Status:   reproduced - the loss falls from 2.6 to 1.8, and by eye segments come
           picture is of such a run). Features worth using need more data:
           see `cast-s_in1k.py`.
 
-What differs from CAST-S: width, depth, images of less than half the side.
-Segments of 8 pixels are as small as a cell of the stem, so that some would
-have none: features are averaged at pixels instead.
+It differs from CAST-S in width, depth and image size (less than half).
+Segments of 8 pixels are as small as a cell of the stem, so some would contain
+no cell: features are averaged at pixel resolution instead.
 """
 
 _base_ = [

@@ -1,8 +1,8 @@
 r"""HSG with ResNet-50 on COCO's images, first of two stages: the embedding.
 
 Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432).
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432).
 Command:  bash tools/dist_train.sh \
               configs/hsg/hsg_r50_stage1_coco-224x224.py 8
           bash tools/dist_test.sh configs/hsg/hsg_r50_stage1_coco-224x224.py \
