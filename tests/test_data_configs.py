@@ -1,4 +1,4 @@
-"""Config bases of the segmentation data sets, on scenes in their layouts."""
+"""`_base_` configs of segmentation datasets, on scenes in their layouts."""
 
 import cv2
 import numpy as np
@@ -23,9 +23,7 @@ BASES = dict(
     kitti_step=((368, 1232), 19),
     kitti_step_seeds=((368, 1232), 19),
     part_imagenet=((224, 224), 41),
-    part_imagenet_seeds=((224, 224), 41),
-    part_imagenet_object=((224, 224), 12),
-    part_imagenet_object_seeds=((224, 224), 12))
+    part_imagenet_seeds=((224, 224), 41))
 SEEDS = dict(
     type='SEEDS', segment_size=16, histogram_bins=5, num_iterations=15)
 
@@ -67,8 +65,8 @@ def test_superpixels_are_the_published_ones(name):
 
 
 @pytest.mark.parametrize('name', BASES)
-def test_what_is_read(name, folder, monkeypatch):
-    """The real pipelines, on tiny images, up to what the model is given."""
+def test_pipelines(name, folder, monkeypatch):
+    """The real pipelines, on tiny images, up to the input of the model."""
     monkeypatch.chdir(folder)
     cfg = load_base(name)
     crop, classes = BASES[name]
@@ -154,6 +152,17 @@ def test_test_time_augmentation(name, folder, monkeypatch):
     for inputs in packed['inputs']:
         assert len(inputs) == 4
         assert len(inputs[3].unique()) == inputs[3].max() + 1
+
+
+def test_objects_of_part_imagenet(folder, monkeypatch):
+    """An option of the dataset, which the pipelines follow."""
+    monkeypatch.chdir(folder)
+    cfg = load_base('part_imagenet_seeds')
+    cfg.val_dataloader.dataset.labels = 'object'
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    assert len(dataset.metainfo['classes']) == 12
+    labels = dataset[-1]['data_samples'].gt_sem_seg.data.unique().tolist()
+    assert set(labels) <= {*range(12), 255} and len(labels) > 1
 
 
 def test_crop_of_kitti_step():

@@ -5,6 +5,7 @@ sees.
 
 Paper:    none for these superpixels; the published numbers are SEEDS'.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_deit_in1k_torchslic.py 8
+Hardware: 8 GPUs, 128 images each.
 Status:   runs, as `cast-s_deit_in1k.py`.
 """
 

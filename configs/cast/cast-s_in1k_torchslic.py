@@ -6,6 +6,7 @@ one core).
 
 Paper:    none for these superpixels; the published numbers are SEEDS'.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_in1k_torchslic.py 8
+Hardware: 8 GPUs, 32 images each.
 Status:   runs, as `cast-s_in1k.py`.
 """
 
