@@ -4,11 +4,12 @@ Model, images, batches and the length of training shrink; paths of data and
 weights stay as they are, relative to the folder that a tool is run in.
 """
 
+import copy
+import functools
 import os
 import re
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,14 @@ _TRANSFORMS = dict(
     CenterCrop=dict(crop_size=SIDE))
 
 
+@functools.cache
+def _read(path):
+    return Config.fromfile(path, import_custom_modules='mask2' not in path)
+
+
 def load_config(path):
-    """Config whose default scope is set."""
-    cfg = Config.fromfile(str(path))
+    """Config of the repository; sets its default scope."""
+    cfg = copy.deepcopy(_read(str(path)))
     init_default_scope(cfg.default_scope)
     return cfg
 
@@ -125,7 +131,7 @@ def learning_rates(cfg, steps, epoch_length=None):
         kind = PARAM_SCHEDULERS.get(options.pop('type'))
         every = epoch_length if options['by_epoch'] else 1
         if options.pop('convert_to_iter_based', False):
-            kind, every = partial(
+            kind, every = functools.partial(
                 kind.build_iter_from_epoch, epoch_length=epoch_length), 1
         schedulers.append((kind(optimizer=optimizer, **options), every))
     rates = []

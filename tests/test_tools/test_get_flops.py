@@ -8,6 +8,8 @@ from helpers.configs import ROOT
 from helpers.scripts import load_script
 from torch import nn
 
+from mmhierseg._base.errors import UserError
+
 TOOL = 'analysis_tools/get_flops.py'
 CAST = ROOT / 'configs/cast/cast-s_in1k.py'
 
@@ -102,9 +104,10 @@ def test_attention_is_counted_as_its_products(script):
     (['missing.py'], 'there is no config file'),
     ([ROOT / 'configs/_base_/default_runtime.py'], 'has no `model`'),
     ([CAST, '--shape', '0'], '--shape must be at least 1'),
-    ([CAST, '--shape', '1', '2', '3'], '--shape takes one or two numbers, got 3'),
+    ([CAST, '--shape', '1', '2', '3'],
+     '--shape takes one or two numbers, got 3'),
 ])
 def test_bad_arguments(words, message, run, capsys):
-    with pytest.raises((SystemExit, ValueError)) as error:
+    with pytest.raises((SystemExit, UserError)) as error:
         run(*words)
     assert message in str(error.value) + capsys.readouterr().err
