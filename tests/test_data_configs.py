@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.config_runs import cases
 from helpers.configs import ROOT
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from mmengine.config import Config
@@ -64,7 +65,9 @@ def test_superpixels_are_the_published_ones(name):
     assert not steps(cfg.train_pipeline, 'Pad')
 
 
-@pytest.mark.parametrize('name', BASES)
+@pytest.mark.parametrize('name', cases(
+    BASES, ['pascal_voc12_aug_seeds', 'kitti_step', 'kitti_step_seeds',
+            'part_imagenet_seeds']))
 def test_pipelines(name, folder, monkeypatch):
     """The real pipelines, on tiny images, up to the input of the model."""
     monkeypatch.chdir(folder)
@@ -134,10 +137,9 @@ def _number_of_seeds(height, width, halved):
         round(height * width / 256), 1, 2, 5, False).getNumberOfSuperpixels()
 
 
-@pytest.mark.parametrize('name', [
-    'kitti_step_seeds', 'part_imagenet_seeds', 'pascal_context_seeds',
-    'ade20k_seeds'
-])
+@pytest.mark.parametrize('name', cases(
+    ['kitti_step_seeds', 'part_imagenet_seeds', 'pascal_context_seeds',
+     'ade20k_seeds'], ['kitti_step_seeds']))
 def test_test_time_augmentation(name, folder, monkeypatch):
     monkeypatch.chdir(folder)
     cfg = load_base(name)
