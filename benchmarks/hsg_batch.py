@@ -1,10 +1,10 @@
-"""Batches as HSG's head has them, made up.
+"""Random batches as HSG's head has them.
 
 Legend: V views, B images, P pixels, N segments, L segments of an image
 (padded), K groups, D channels, h x w pixels of the embedding.
 """
 
-from typing import Any, NamedTuple, Tuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +26,7 @@ _VIEW = 0.7
 
 
 class Batch(NamedTuple):
-    """Embeddings of views, and what comes of them."""
+    """Embeddings of views, their segments and groups."""
 
     embeddings: Tensor
     """(V, D, h, w) float32."""
@@ -49,8 +49,8 @@ class Batch(NamedTuple):
     centroids: Tensor
     """(B, K_1 + K_2, D), likewise."""
 
-    def leaves(self) -> Tuple[Tensor, ...]:
-        """What losses have gradients to."""
+    def leaves(self) -> tuple[Tensor, ...]:
+        """Tensors that losses have gradients to."""
         return (self.views.pixels, self.views.prototypes, self.fine,
                 self.coarse, self.centroids)
 
@@ -71,7 +71,7 @@ def make_batch(num_images: int,
         size (int): h and w. Defaults to 28, crops of 448 at stride 16.
         channels (int): D. Defaults to 128.
         num_regions (int): Regions of an image. Defaults to 48.
-        seed (int): Seed of all that is drawn. Defaults to 0.
+        seed (int): Seed of the random numbers. Defaults to 0.
 
     Returns:
         Batch: Its neighbouring pixels are alike, so that k-means gives
@@ -105,14 +105,14 @@ def make_batch(num_images: int,
                  coarse.requires_grad_(), centroids.requires_grad_())
 
 
-def split_centroids(batch: Batch) -> Tuple[Tensor, Tensor]:
+def split_centroids(batch: Batch) -> tuple[Tensor, Tensor]:
     """Centroids of the fine and of the coarse groups.
 
     Args:
         batch (Batch): The batch.
 
     Returns:
-        Tuple[Tensor, Tensor]: (B, K_1, D) and (B, K_2, D).
+        tuple[Tensor, Tensor]: (B, K_1, D) and (B, K_2, D).
     """
     return batch.centroids.split((_FINE, _COARSE), dim=1)
 

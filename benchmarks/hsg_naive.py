@@ -1,23 +1,28 @@
-"""The same, written down as the formulas are: what the package is against.
+"""Naive reference of HSG's k-means, contrast and grouping: the formulas.
 
 Views and images one after the other, all pixels against all segments at once.
 
-Legend: as in ``batch``.
+Legend: as in ``hsg_batch``.
 """
-
-from typing import List
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .batch import GRID, ITERATIONS, KAPPA, NEIGHBOURS, Batch, split_centroids
+from benchmarks.hsg_batch import (
+    GRID,
+    ITERATIONS,
+    KAPPA,
+    NEIGHBOURS,
+    Batch,
+    split_centroids,
+)
 
 __all__ = ['contrast', 'grouping', 'kmeans']
 
 
 def kmeans(batch: Batch) -> Tensor:
-    """See :func:`.work.kmeans`."""
+    """See the package's :func:`.hsg.kmeans`."""
     _, _, height, width = batch.embeddings.shape
     device = batch.embeddings.device
     y, x = torch.meshgrid(
@@ -45,7 +50,7 @@ def kmeans(batch: Batch) -> Tensor:
 
 
 def contrast(batch: Batch) -> Tensor:
-    """See :func:`.work.contrast`."""
+    """See the package's :func:`.hsg.contrast`."""
     views = batch.views
     similarity = (KAPPA * views.pixels @ views.prototypes.t()).exp()
     own = F.one_hot(views.own, len(views.prototypes)).bool()
@@ -62,7 +67,7 @@ def contrast(batch: Batch) -> Tensor:
 
 
 def grouping(batch: Batch) -> Tensor:
-    """See :func:`.work.grouping`."""
+    """See the package's :func:`.hsg.grouping`."""
     graphs = _graphs(batch)
     losses = []
     for logits in (batch.fine, batch.coarse):
@@ -86,7 +91,7 @@ def grouping(batch: Batch) -> Tensor:
     return torch.stack(losses)
 
 
-def _graphs(batch: Batch) -> List[Tensor]:
+def _graphs(batch: Batch) -> list[Tensor]:
     """Nearest segments within each view, image by image."""
     sequences = batch.sequences
     tokens = sequences.pad(batch.views.prototypes.detach())

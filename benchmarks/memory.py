@@ -2,26 +2,25 @@
 
 Both are counts of PyTorch's allocator: how many bytes of tensors were alive
 at once, temporary ones inside operators included. On CUDA the allocator keeps
-that count itself. On the CPU the profiler is told of every allocation and of
-its release, whose running sum is followed here; it is exact, and the same in
-every run. (The profiler is not told of the release of what was there before,
-so work that frees some of that, as no training step does, seems to need more.)
+that count. On the CPU the profiler records every allocation and its release,
+whose running sum is followed here; it is exact, and the same in every run.
+(It does not record the release of older tensors, so work that frees some of
+them, as no training step does, seems to need more.)
 
-The size of the process would be the other choice. It is not taken because it
-depends on what ran before: the C library keeps much of what is released, so a
-later piece of work finds its memory there and seems to need none. What
-PyTorch's allocator does not see, the scratch space of oneDNN and cuDNN and the
-code of the libraries, is missing here.
+The size of the process is not used because it depends on what ran before: the
+C library keeps much of what is released, so later work finds its memory there
+and seems to need none. Scratch space of oneDNN and cuDNN and the code of the
+libraries, which PyTorch's allocator does not see, are missing here.
 """
 
+from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import Callable, Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-__all__ = ['held_bytes', 'peak_bytes']
+__all__ = ['held_bytes', 'held_by_training', 'peak_bytes']
 
 
 def peak_bytes(call: Callable[[], object], device: str = 'cpu') -> int:
@@ -79,3 +78,16 @@ def held_bytes(tensors: Iterable[Tensor]) -> int:
         storage = tensor.untyped_storage()
         storages[tensor.device, storage.data_ptr()] = storage.nbytes()
     return sum(storages.values())
+
+
+def held_by_training(model: nn.Module,
+                     optimizer: torch.optim.Optimizer | None) -> int:
+    """Memory of weights, buffers, gradients and the optimizer's state."""
+    tensors = [*model.parameters(), *model.buffers()]
+    tensors += [x.grad for x in tensors if x.grad is not None]
+    if optimizer is not None:
+        tensors += [
+            x for state in optimizer.state.values() for x in state.values()
+            if isinstance(x, Tensor)
+        ]
+    return held_bytes(tensors)

@@ -1,28 +1,39 @@
-"""The pipelines that are compared, and one pass of each over the files.
+"""Images per second of the pipeline that MoCo v3 trains from.
 
-All come from configs of this repository: two views of each image with the
-augmentation of MoCo v3, as ``train_dataloader`` has it, then the model's data
-preprocessor.
+Decoding, two views, augmentation, superpixels and normalisation, from the
+configs of this repository: the pipeline of ``train_dataloader``, then the
+model's data preprocessor.
 """
 
 import random
+import tempfile
 import time
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmpretrain.datasets import MultiView
 
-from mmhierseg.cli.options import read_config
+from benchmarks.images import write_photographs
+from benchmarks.models import SUPERPIXELS, read_config
+from benchmarks.report import Report, markdown_table
+from benchmarks.timing import paired_ratio, spread, take_turns
 
-__all__ = ['BASELINE', 'PIPELINES', 'Pass', 'Pipeline', 'time_parts']
+__all__ = ['BASELINE', 'PIPELINES', 'Pass', 'run', 'time_parts']
 
-ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = dict(
+    workers=dict(nargs='+', type=int, default=[0], least=0,
+                 help='processes of the loader; 0 is this one'),
+    images=dict(type=int, default=56, quick=14, help='photographs of a pass'),
+    batch_size=dict(type=int, default=4, help='images in a batch'),
+    img_size=dict(type=int, default=224, help='height and width of a view'),
+    repeats=dict(type=int, default=5, quick=3, help='rounds'))
 
 
 class Pipeline(NamedTuple):
@@ -31,16 +42,15 @@ class Pipeline(NamedTuple):
     config: str
     """Below configs/."""
 
-    in_loader: Optional[dict] = None
+    in_loader: dict | None = None
     """Superpixels that take the place of those in the config's pipeline."""
 
 
 BASELINE = 'SEEDS in the loader'
-_SLIC = dict(type='TorchSLIC', segment_size=16)
-PIPELINES: Dict[str, Pipeline] = {
+PIPELINES = {
     'no superpixels': Pipeline('baselines/vit-s_in1k.py'),
     BASELINE: Pipeline('cast/cast-s_in1k.py'),
-    'TorchSLIC in the loader': Pipeline('cast/cast-s_in1k.py', _SLIC),
+    'TorchSLIC in the loader': Pipeline('cast/cast-s_in1k.py', SUPERPIXELS),
     'TorchSLIC on the device': Pipeline('cast/cast-s_in1k_torchslic.py'),
 }
 
@@ -76,16 +86,8 @@ class Pass:
         self.preprocessor = MODELS.build(
             cfg.model.data_preprocessor).to(device)
 
-    def __len__(self) -> int:
-        """Images of a pass."""
-        return len(self.dataset)
-
-    def __call__(self) -> List[torch.Tensor]:
-        """Make all batches.
-
-        Returns:
-            list[Tensor]: The views of the last batch.
-        """
+    def __call__(self) -> list[torch.Tensor]:
+        """Make all batches; the views of the last one."""
         # Without workers, all pipelines draw the same crops and colours.
         random.seed(0)
         np.random.seed(0)
@@ -94,25 +96,49 @@ class Pass:
         return inputs
 
 
-def time_parts(one: Pass) -> Dict[str, float]:
-    """Time each transform of a pipeline, and the preprocessor.
+def _read(pipeline: Pipeline, folder: Path, img_size: int):
+    cfg = read_config(pipeline.config)
+    dataset = cfg.train_dataloader.dataset
+    dataset.data_root = str(folder)
+    steps = [
+        step for views in dataset.pipeline
+        for view in views.get('transforms', ()) for step in view
+    ]
+    for step in steps:
+        if step.type == 'RandomResizedCrop':
+            step.scale = img_size
+        elif step.type == 'mmhierseg.GenerateSuperpixels':
+            settings = dict(pipeline.in_loader or step.superpixels)
+            if 'num_segments' in settings:
+                # As many pixels in each at any size of the view.
+                settings['num_segments'] = (img_size // 16)**2
+            step.superpixels = settings
+    return cfg
+
+
+def time_parts(one: Pass) -> dict[str, float]:
+    """Time each transform of a pipeline without workers, and the preprocessor.
 
     Args:
         one (Pass): Without workers.
 
     Returns:
-        Dict[str, float]: Seconds of a pass by the names of the transforms,
-        both views together. ``'other'`` is what no transform takes:
-        collating, copying, the loader itself.
+        dict[str, float]: Seconds of a pass by the names of the transforms,
+        both views together. ``'other'`` is the rest: collating, copying, the
+        loader itself.
     """
-    seconds: Dict[str, float] = {}
+    seconds = {}
     undo = [_watch(one.preprocessor, 'forward', 'preprocessor', seconds)]
     for transform in one.dataset.pipeline.transforms:
         steps = [transform]
         if isinstance(transform, MultiView):
             steps = [x for view in transform.transforms
                      for x in view.transforms]
-        undo += [_watch(x, 'transform', _name(x), seconds) for x in steps]
+        for step in steps:
+            # `RandomApply` is named by what it applies.
+            inner = getattr(step, 'transforms', [step])[0]
+            undo.append(
+                _watch(step, 'transform', type(inner).__name__, seconds))
     start = time.perf_counter()
     one()
     total = time.perf_counter() - start
@@ -122,17 +148,9 @@ def time_parts(one: Pass) -> Dict[str, float]:
     return seconds
 
 
-def _name(transform: object) -> str:
-    """Of its class; of that which `RandomApply` applies."""
-    inner = getattr(transform, 'transforms', None)
-    if inner is not None:
-        transform = inner.transforms[0]
-    return type(transform).__name__
-
-
 def _watch(item: object, method: str, name: str,
-           seconds: Dict[str, float]) -> Callable[[], None]:
-    """Add the seconds of every call; what is returned undoes it."""
+           seconds: dict[str, float]) -> Callable[[], None]:
+    """Add up the seconds of every call; the returned function undoes it."""
     original = getattr(item, method)
 
     def call(*args, **kwargs):
@@ -148,25 +166,53 @@ def _watch(item: object, method: str, name: str,
     return lambda: delattr(item, method)
 
 
-def _read(pipeline: Pipeline, folder: Path, img_size: int) -> Config:
-    cfg = read_config(str(ROOT / 'configs' / pipeline.config))
-    dataset = cfg.train_dataloader.dataset
-    dataset.data_root = str(folder)
-    for views in dataset.pipeline:
-        for view in views.get('transforms', ()):
-            for step in view:
-                if step.type == 'RandomResizedCrop':
-                    step.scale = img_size
-                elif step.type == 'mmhierseg.GenerateSuperpixels':
-                    step.superpixels = _superpixels(
-                        pipeline.in_loader or step.superpixels, img_size)
-    return cfg
+def _speed_table(results: dict[int, dict[str, list[float]]],
+                 images: int) -> str:
+    rows = []
+    for workers, seconds in results.items():
+        for name, values in seconds.items():
+            time = spread([1e3 * x / images for x in values])
+            ratio = paired_ratio(seconds[BASELINE], values).median
+            rows.append([
+                name, f'{workers}', f'{1e3 / time.median:.1f}',
+                f'{time.median:.1f} ({time.low:.1f}–{time.high:.1f})',
+                f'{ratio:.2f}'
+            ])
+    return markdown_table(('superpixels', 'workers', 'images/s',
+                           'ms an image (quartiles)', 'images/s : SEEDS'),
+                          rows)
 
 
-def _superpixels(settings: dict, img_size: int) -> dict:
-    """As many pixels in each at any size of the view."""
-    settings = dict(settings)
-    if 'num_segments' in settings:
-        settings['num_segments'] = (img_size // 16)**2
-    return settings
+def _parts_table(parts: dict[str, dict[str, float]], images: int) -> str:
+    # In the order of the pipeline that has all steps.
+    steps = [x for x in parts[BASELINE] if x != 'other'] + ['other']
+    return markdown_table(('ms an image', *parts), [[
+        step, *(f'{1e3 * one[step] / images:.2f}' if step in one else '–'
+                for one in parts.values())
+    ] for step in steps])
 
+
+def run(args: Namespace) -> Report:
+    """Measure with all numbers of workers."""
+    seconds, parts = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_photographs(Path(folder), args.images)
+        for workers in args.workers:
+            passes = {
+                name: Pass(name, Path(folder), args.batch_size, workers,
+                           args.device, args.img_size) for name in PIPELINES
+            }
+            seconds[workers] = take_turns(
+                passes, args.repeats, warmup=1, min_seconds=0.,
+                device=args.device, progress=args.progress)
+            if not workers:
+                parts = {name: time_parts(x) for name, x in passes.items()}
+    text = [
+        f'{args.images} images a pass, views of {args.img_size} x '
+        f'{args.img_size}, batches of {args.batch_size}; {args.repeats} '
+        'rounds', _speed_table(seconds, args.images)
+    ]
+    if parts:
+        text.append(_parts_table(parts, args.images))
+    return Report({f'pipeline on {args.place}': '\n\n'.join(text)},
+                  dict(seconds=seconds, parts=parts))

@@ -1,77 +1,48 @@
-"""The parts of a step: which operators belong to which.
+"""Where the time of a training step of CAST or a ViT goes.
 
-Forward passes run inside of named ranges. A node of the backward pass has the
-number of the operator that it belongs to, so it counts for the same part.
+A table of the parts of the step, forward and backward. Forward passes run
+inside named ranges of the profiler. A node of the backward pass has the number
+of the operator that it belongs to, so it counts for the same part.
 """
 
 import contextlib
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import (
-    flop_registry,
-    sdpa_backward_flop_count,
-    sdpa_flop_count,
-)
 
+from benchmarks.models import CONTENDERS
+from benchmarks.report import Report, markdown_table
+from benchmarks.steps import MODES, Step
 from mmhierseg.models.necks import graph_pooling
 
-from .work import Step
+__all__ = ['label_parts', 'profile_parts', 'run']
 
-__all__ = ['count_operations', 'label_parts', 'profile_parts']
-
+OPTIONS = dict(
+    model=dict(choices=['cast-s', 'cast-b', 'vit-s', 'vit-b'],
+               default='cast-s', help='of the configs'),
+    mode=dict(choices=MODES, default='pretraining-fp32', help='step'),
+    batch_size=dict(type=int, default=8, help='images in a step'),
+    img_size=dict(type=int, default=224, help='height and width'),
+    repeats=dict(type=int, default=3, help='steps that are recorded'))
 _PREFIX = 'part: '
 _BACKWARD = 'autograd::engine::evaluate_function: '
 _REST = 'everything else'
 _TOP = 'projectors, predictor and loss'
 
 
-def _count_attention(query: Tensor, key: Tensor, value: Tensor, *_: object,
-                     **__: object) -> int:
-    return sdpa_flop_count(query.shape, key.shape, value.shape)
-
-
-def _count_attention_backward(grad: Tensor, query: Tensor, key: Tensor,
-                              value: Tensor, *_: object,
-                              **__: object) -> int:
-    return sdpa_backward_flop_count(grad.shape, query.shape, key.shape,
-                                    value.shape)
-
-
-_ATTENTION = '_scaled_dot_product_flash_attention_for_cpu'
-#: PyTorch's own, without attention on the CPU.
-_COUNTS: Dict[object, Callable] = {
-    **flop_registry,
-    getattr(torch.ops.aten, _ATTENTION): _count_attention,
-    getattr(torch.ops.aten, f'{_ATTENTION}_backward'):
-    _count_attention_backward,
-}
-
-
 @contextlib.contextmanager
-def label_parts(step: Step) -> Iterator[List[str]]:
-    """Put names on the parts of a step while it runs.
-
-    Args:
-        step (Step): Of CAST or a ViT, in any mode.
-
-    Yields:
-        list[str]: The parts that are running, the innermost last.
-    """
-    running: List[str] = []
+def label_parts(step: Step) -> Iterator[None]:
+    """Name the parts of a step of CAST or a ViT while it runs."""
 
     def labelled(call: Callable, name: str) -> Callable:
         def inner(*args, **kwargs):
-            running.append(name)
             with record_function(_PREFIX + name):
-                result = call(*args, **kwargs)
-            running.pop()
-            return result
+                return call(*args, **kwargs)
 
         return inner
 
@@ -80,10 +51,10 @@ def label_parts(step: Step) -> Iterator[List[str]]:
             call = getattr(owner, attribute)
             stack.enter_context(mock.patch.object(owner, attribute,
                                                   labelled(call, name)))
-        yield running
+        yield
 
 
-def _parts(model: nn.Module) -> Iterator[Tuple[object, str, str]]:
+def _parts(model: nn.Module) -> Iterator[tuple[object, str, str]]:
     """Where the parts are: an object, its function, the part's name."""
     yield graph_pooling, 'farthest_point_sampling', 'sampling'
     if getattr(model.data_preprocessor, 'superpixels', None) is not None:
@@ -99,7 +70,7 @@ def _parts(model: nn.Module) -> Iterator[Tuple[object, str, str]]:
             yield module, 'forward', part
 
 
-def _part_of(words: List[str]) -> Optional[str]:
+def _part_of(words: list[str]) -> str | None:
     """Part that a module is, by the words of its name."""
     if words == ['neck']:
         return _TOP
@@ -120,44 +91,8 @@ def _part_of(words: List[str]) -> Optional[str]:
     return whole.get(tuple(words[1:]))
 
 
-def count_operations(step: Step, running: List[str]) -> Dict[str, int]:
-    """Count what matrix products and convolutions have to do.
-
-    Args:
-        step (Step): Labelled by :func:`label_parts`.
-        running (list[str]): What that yields.
-
-    Returns:
-        Dict[str, int]: Floating-point operations by part, those of the
-        backward pass included.
-    """
-    counts: Dict[str, int] = {}
-    owners: Dict[int, str] = {}
-
-    class Counter(TorchDispatchMode):
-
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            result = func(*args, **(kwargs or {}))
-            count = _COUNTS.get(func._overloadpacket)
-            if count is not None:
-                node = torch._C._current_autograd_node()
-                if node is None:
-                    name = running[-1] if running else _REST
-                    # The number of the operator's node, if it has one.
-                    owners[torch._C._autograd._get_sequence_nr() - 1] = name
-                else:
-                    name = owners.get(node._sequence_nr(), _REST)
-                counts[name] = counts.get(name, 0) + count(
-                    *args, **(kwargs or {}), out_val=result)
-            return result
-
-    with Counter():
-        step()
-    return counts
-
-
 def profile_parts(step: Step, repeats: int,
-                  device: str) -> Dict[str, Tuple[float, float]]:
+                  device: str) -> dict[str, tuple[float, float]]:
     """Time all parts.
 
     Args:
@@ -166,7 +101,7 @@ def profile_parts(step: Step, repeats: int,
         device (str): 'cpu' or 'cuda', whose time counts.
 
     Returns:
-        Dict[str, Tuple[float, float]]: Seconds of a step, forward and
+        dict[str, tuple[float, float]]: Seconds of a step, forward and
         backward, by part.
     """
     activities = [ProfilerActivity.CPU]
@@ -183,7 +118,7 @@ def profile_parts(step: Step, repeats: int,
     # the graph.
     owners = {event.sequence_nr: _owner(event, {})[0] for event in events
               if event.sequence_nr >= 0 and _node(event) is None}
-    seconds: Dict[str, List[float]] = {}
+    seconds: dict[str, list[float]] = {}
     for event in events:
         own = (event.self_device_time_total
                if device == 'cuda' else event.self_cpu_time_total)
@@ -193,7 +128,7 @@ def profile_parts(step: Step, repeats: int,
     return {name: tuple(spent) for name, spent in seconds.items()}
 
 
-def _owner(event: FunctionEvent, owners: Dict[int, str]) -> Tuple[str, bool]:
+def _owner(event: FunctionEvent, owners: dict[int, str]) -> tuple[str, bool]:
     """Part of an operator, and whether it belongs to the backward pass."""
     node = _node(event)
     if node is not None:
@@ -207,10 +142,32 @@ def _owner(event: FunctionEvent, owners: Dict[int, str]) -> Tuple[str, bool]:
     return _REST, False
 
 
-def _node(event: FunctionEvent) -> Optional[FunctionEvent]:
+def _node(event: FunctionEvent) -> FunctionEvent | None:
     """Node of the backward pass that an operator runs in."""
     while event is not None:
         if event.name.startswith(_BACKWARD):
             return event
         event = event.cpu_parent
     return None
+
+
+def run(args: Namespace) -> Report:
+    """Profile a step; the longest part first."""
+    contender = CONTENDERS[args.model]
+    step = Step(contender, MODES[args.mode], args.batch_size, args.img_size,
+                contender.takes_superpixels, args.device)
+    step()
+    with label_parts(step):
+        seconds = profile_parts(step, args.repeats, args.device)
+    total = sum(map(sum, seconds.values()))
+    rows = [[
+        name, f'{1e3 * (forward + backward):.1f}', f'{1e3 * backward:.1f}',
+        f'{100 * (forward + backward) / total:.1f}'
+    ] for name, (forward, backward) in sorted(
+        seconds.items(), key=lambda x: -sum(x[1]))]
+    rows.append(['all', f'{1e3 * total:.1f}',
+                 f'{1e3 * sum(x for _, x in seconds.values()):.1f}', '100'])
+    table = markdown_table(('part', 'ms', 'of it backward', 'share, %'), rows)
+    text = (f'{args.model}, {MODES[args.mode].title}, {args.batch_size} '
+            f'images of {args.img_size} pixels\n\n{table}')
+    return Report({'profile of a step': text}, seconds)

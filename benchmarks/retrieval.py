@@ -1,26 +1,43 @@
-"""Retrieval, the products alone that it needs, and its formula.
+"""Time and peak memory of retrieval as the memory bank grows.
 
 Legend: Q queries, M entries of the bank, C channels.
 """
 
+import time
+from argparse import Namespace
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.memory import peak_bytes
+from benchmarks.report import Report, markdown_table
+from mmhierseg._base.errors import UserError
 from mmhierseg.ops import knn_retrieve
 
-__all__ = ['Bank', 'make_bank', 'products', 'retrieve', 'naive_reference']
+__all__ = ['Bank', 'make_bank', 'naive_reference', 'retrieve', 'run']
 
+OPTIONS = dict(
+    queries=dict(type=int, default=10000, quick=2000, help='Q'),
+    banks=dict(nargs='+', type=int, default=[10000, 100000, 1000000],
+               quick=[10000, 100000], help='numbers of entries M'),
+    channels=dict(type=int, default=128, help='C'),
+    some=dict(type=int, default=256,
+              help='queries that the products alone and the naive reference '
+              'are run with; their times are scaled'))
 #: Classes and neighbours, as for VOC.
-CLASSES, NEIGHBOURS = 21, 20
-#: Queries and entries of the products, which are done as fast as others.
+_CLASSES, _NEIGHBOURS = 21, 20
+#: Queries and entries of a product: a size that is fast.
 _BLOCK = 1024
+_HEADER = ('bank', 'queries', 'Q M, MiB', 's', 'GFLOP/s', 'peak MiB',
+           'products alone, s', 'time : products', 's, naive',
+           'peak MiB, naive', 's for 100,000 queries')
 
 
 class Bank(NamedTuple):
-    """Queries and what their neighbours are looked for in."""
+    """Queries, and the entries that their neighbours are searched in."""
 
     queries: Tensor
     """(Q, C) float32."""
@@ -29,26 +46,16 @@ class Bank(NamedTuple):
     """(M, C)."""
 
     classes: Tensor
-    """(M,) int64, in no order."""
+    """(M,) int64, in random order."""
 
 
 def make_bank(queries: int, entries: int, channels: int,
               device: str = 'cpu') -> Bank:
-    """Draw queries and entries around one direction for each class.
-
-    Args:
-        queries (int): Q.
-        entries (int): M.
-        channels (int): C.
-        device (str): Where to. Defaults to 'cpu'.
-
-    Returns:
-        Bank: See there.
-    """
+    """Draw queries and entries around one direction for each class."""
     generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(CLASSES, channels, generator=generator)
+    centres = torch.randn(_CLASSES, channels, generator=generator)
     classes, wanted = (
-        torch.randint(0, CLASSES, (number, ), generator=generator)
+        torch.randint(0, _CLASSES, (number, ), generator=generator)
         for number in (entries, queries))
     values = (
         torch.randn(len(names), channels, generator=generator).add_(
@@ -57,23 +64,12 @@ def make_bank(queries: int, entries: int, channels: int,
 
 
 def retrieve(bank: Bank) -> Tensor:
-    """Classes of the queries, (Q,).
-
-    Args:
-        bank (Bank): Queries and bank.
-
-    Returns:
-        Tensor: (Q,) int64.
-    """
-    return knn_retrieve(*bank, NEIGHBOURS, CLASSES)
+    """Classes of the queries, (Q,) int64."""
+    return knn_retrieve(*bank, _NEIGHBOURS, _CLASSES)
 
 
 def products(bank: Bank) -> None:
-    """All inner products of queries and entries, forgotten at once.
-
-    Args:
-        bank (Bank): Queries and bank.
-    """
+    """All inner products of queries and entries, discarded at once."""
     memory = bank.queries.new_empty(_BLOCK * _BLOCK)
     for queries in bank.queries.split(_BLOCK):
         for entries in bank.features.split(_BLOCK):
@@ -83,16 +79,63 @@ def products(bank: Bank) -> None:
 
 
 def naive_reference(bank: Bank) -> Tensor:
-    """As the formula is: all similarities, the largest of each row, votes.
-
-    Args:
-        bank (Bank): Queries and bank.
-
-    Returns:
-        Tensor: (Q,) int64.
-    """
+    """All similarities, the largest of each row, votes: (Q,) int64."""
     similarity = F.normalize(
         bank.queries, dim=1) @ F.normalize(
             bank.features, dim=1).t()
-    nearest = similarity.topk(NEIGHBOURS, dim=1).indices
-    return F.one_hot(bank.classes[nearest], CLASSES).sum(dim=1).argmax(dim=1)
+    nearest = similarity.topk(_NEIGHBOURS, dim=1).indices
+    return F.one_hot(bank.classes[nearest], _CLASSES).sum(dim=1).argmax(dim=1)
+
+
+def _time(call: Callable[[], object], device: str) -> float:
+    """Seconds of one call: each is of many equal pieces."""
+    start = time.perf_counter()
+    call()
+    if device == 'cuda':
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _measure(entries: int, args: Namespace) -> dict[str, float]:
+    """Seconds, scaled to all queries, and peaks in bytes."""
+    bank = make_bank(args.queries, entries, args.channels, args.device)
+    few = bank._replace(queries=bank.queries[:args.some])
+    share = len(few.queries) / args.queries
+    result = dict(
+        bank=entries,
+        products=_time(lambda: products(few), args.device) / share,
+        naive=_time(lambda: naive_reference(few), args.device) / share,
+        naive_peak=peak_bytes(lambda: naive_reference(few), args.device),
+        seconds=_time(lambda: retrieve(bank), args.device),
+        peak=peak_bytes(lambda: retrieve(bank), args.device))
+    args.progress(f'{entries} entries: {result["seconds"]:.3g} s')
+    return result
+
+
+def _cells(one: dict[str, float], queries: int, channels: int) -> list[str]:
+    pairs = queries * one['bank']
+    return [
+        f'{one["bank"]:,}', f'{queries:,}', f'{4 * pairs / 2**20:.0f}',
+        f'{one["seconds"]:.3g}',
+        f'{2e-9 * pairs * channels / one["seconds"]:.0f}',
+        f'{one["peak"] / 2**20:.0f}', f'{one["products"]:.3g}',
+        f'{one["seconds"] / one["products"]:.2f}', f'{one["naive"]:.3g}',
+        f'{one["naive_peak"] / 2**20:.0f}',
+        f'{1e5 / queries * one["seconds"]:.3g}'
+    ]
+
+
+def run(args: Namespace) -> Report:
+    """Measure banks of all sizes."""
+    if min(args.banks) < _NEIGHBOURS:
+        raise UserError(f'--banks must be at least {_NEIGHBOURS}, the number '
+                        f'of neighbours, got {args.banks}')
+    # Libraries are loaded by the first call.
+    retrieve(make_bank(64, 1024, args.channels, args.device))
+    results = [_measure(entries, args) for entries in args.banks]
+    table = markdown_table(
+        _HEADER,
+        [_cells(x, args.queries, args.channels) for x in results])
+    text = (f'{args.channels} channels, {_NEIGHBOURS} neighbours, '
+            f'{_CLASSES} classes\n\n{table}')
+    return Report({f'retrieval on {args.place}': text}, results)

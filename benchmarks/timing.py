@@ -3,20 +3,22 @@
 On a computer that does other things too, and whose clock rises and falls,
 variants that are measured one after the other are measured under different
 conditions. Here they take turns, in an order that is shuffled in each round,
-so that what disturbs the measurement hits all of them alike. Ratios are taken
-within a round, and then their median over the rounds.
+so that disturbances hit all of them alike. Ratios are taken within a round,
+then their median over the rounds.
 """
 
+import contextlib
 import gc
 import math
 import random
 import statistics
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 
-__all__ = ['Spread', 'paired_ratio', 'spread', 'take_turns']
+__all__ = ['Spread', 'paired_ratio', 'run_threads', 'spread', 'take_turns']
 
 _MOST_CALLS = 1000
 
@@ -82,31 +84,30 @@ def paired_ratio(values: Sequence[float],
     return spread([value / base for value, base in zip(values, baseline)])
 
 
-def take_turns(calls: Dict[str, Callable[[], object]],
+def take_turns(calls: dict[str, Callable[[], object]],
                repeats: int,
                warmup: int = 2,
                min_seconds: float = 0.2,
                device: str = 'cpu',
-               progress: Optional[Callable[[str], None]] = None
-               ) -> Dict[str, List[float]]:
+               progress: Callable[[str], None] | None = None
+               ) -> dict[str, list[float]]:
     """Time variants in turns.
 
     Args:
-        calls (Dict[str, Callable]): The variants by name; they take no
+        calls (dict[str, Callable]): The variants by name; they take no
             arguments.
         repeats (int): Rounds, at least 1. In each, every variant has a turn.
         warmup (int): Calls of each variant before the first round, at least
             1: the first one allocates, chooses algorithms, fills caches.
             Defaults to 2.
-        min_seconds (float): A turn is as many calls as take so long, and at
+        min_seconds (float): A turn is as many calls as take this long, and at
             least one. Defaults to 0.2.
-        device (str): 'cpu' or 'cuda', whose work is waited for before the
-            clock is read. Defaults to 'cpu'.
-        progress (Callable, optional): Is told what has been done.
-            Defaults to None.
+        device (str): 'cpu' or 'cuda', synchronised before the clock is read.
+            Defaults to 'cpu'.
+        progress (Callable, optional): Called with a message after each step.
 
     Returns:
-        Dict[str, List[float]]: Of each variant, seconds per call in each
+        dict[str, list[float]]: Seconds per call of each variant in each
         round.
 
     Raises:
@@ -139,17 +140,28 @@ def _time(call: Callable[[], object], number: int, device: str) -> float:
     enabled = gc.isenabled()
     gc.disable()
     try:
-        _wait(device)
+        _synchronize(device)
         start = time.perf_counter()
         for _ in range(number):
             call()
-        _wait(device)
+        _synchronize(device)
         return (time.perf_counter() - start) / number
     finally:
         if enabled:
             gc.enable()
 
 
-def _wait(device: str) -> None:
+def _synchronize(device: str) -> None:
     if device == 'cuda':
         torch.cuda.synchronize()
+
+
+@contextlib.contextmanager
+def run_threads(number: int) -> Iterator[None]:
+    """Limit the threads of PyTorch on the CPU."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
