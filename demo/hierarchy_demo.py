@@ -13,7 +13,6 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
-from typing import List, Optional
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
@@ -25,7 +24,7 @@ DEFAULT_CONFIG = (
     Path(__file__).resolve().parents[1] / 'configs/cast/cast-t_photos.py')
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description='Show the hierarchy of segments that a CAST or HSG sees '
@@ -86,8 +85,8 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     return args
 
 
-def main(argv: Optional[List[str]] = None) -> None:
-    """Write the figures and say where they are."""
+def main(argv: list[str] | None = None) -> None:
+    """Write the figures and print their paths."""
     args = parse_args(argv)
     try:
         images = list_images(args.images)

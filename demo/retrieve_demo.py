@@ -1,19 +1,18 @@
 #!/usr/bin/env python
-"""Show the segments of other images that are like one of an image.
+"""Show the segments of other images that are similar to one of an image.
 
     python demo/retrieve_demo.py IMAGE --point X Y --bank FOLDER
         --config CONFIG --checkpoint CHECKPOINT [--level LEVEL]
 
-The pixel (X, Y) names a segment of IMAGE; those of the images in FOLDER whose
-features are the nearest are drawn beside it, as one PNG. CONFIG is one of HSG
-or of a test by retrieval, configs/*/*_retrieval_*.py.
+The pixel (X, Y) selects a segment of IMAGE; those of the images in FOLDER with
+the nearest features are drawn beside it, as one PNG. CONFIG is one of HSG or
+of an evaluation by retrieval, configs/*/*_retrieval_*.py.
 """
 
 import argparse
 import sys
 import warnings
 from pathlib import Path
-from typing import List, Optional
 
 import numpy as np
 from PIL import Image
@@ -31,11 +30,11 @@ DEFAULT_CONFIG = (
 )
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description='Show the segments of other images that are like one of '
-        'an image.')
+        description='Show the segments of other images that are similar to '
+        'one of an image.')
     parser.add_argument('image', metavar='IMAGE', help='image file')
     parser.add_argument(
         '--point',
@@ -50,8 +49,8 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         nargs='+',
         required=True,
         metavar='PATH',
-        help='where to look: folders and image files, or one file that '
-        '--save-bank has written')
+        help='where to search: folders and image files, or one file written '
+        'by --save-bank')
     parser.add_argument(
         '--save-bank',
         metavar='FILE',
@@ -113,7 +112,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def check_point(args: argparse.Namespace) -> None:
-    """Look whether the pixel is there before the bank is filled."""
+    """Check the pixel before the bank is filled."""
     height, width = read_image(args.image).shape[:2]
     x, y = args.point
     if not (0 <= x < width and 0 <= y < height):
@@ -123,7 +122,7 @@ def check_point(args: argparse.Namespace) -> None:
 
 
 def make_retriever(args: argparse.Namespace) -> ContextRetriever:
-    """Build the model, and fill or read its bank."""
+    """Build the model, and fill or load its bank."""
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter('always', UserWarning)
         retriever = ContextRetriever(
@@ -148,7 +147,7 @@ def make_retriever(args: argparse.Namespace) -> ContextRetriever:
 
 
 def draw(found: Retrieval, name: str, panel_size: int) -> np.ndarray:
-    """Draw the figure of what was found."""
+    """Draw the figure."""
     matches = [
         SegmentView(match.image, match.mask, Path(match.path).stem,
                     f'{match.similarity:.2f}') for match in found.matches
@@ -158,8 +157,8 @@ def draw(found: Retrieval, name: str, panel_size: int) -> np.ndarray:
                            panel_size)
 
 
-def main(argv: Optional[List[str]] = None) -> None:
-    """Write the figure and say where it is."""
+def main(argv: list[str] | None = None) -> None:
+    """Write the figure and print its path."""
     args = parse_args(argv)
     try:
         check_point(args)

@@ -1,9 +1,8 @@
 """Hierarchical image segmentation (CAST, HSG) for the OpenMMLab ecosystem.
 
-Importing the package is cheap: it repairs what the installed stack needs
-(:mod:`mmhierseg._compat`) and imports nothing else of weight. Modules are
-registered on demand by the ``locations`` of :mod:`mmhierseg.registry`, so
-``type='mmhierseg.CAST'`` in a config finds its class by itself.
+Importing the package is cheap: it only repairs the installed stack
+(:mod:`mmhierseg._compat`). Modules are registered on demand by
+:mod:`mmhierseg.registry`, so ``type='mmhierseg.CAST'`` in a config works.
 """
 
 from . import _compat

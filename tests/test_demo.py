@@ -1,4 +1,5 @@
-import importlib.util
+"""Both demos: hierarchies of images, and retrieval of similar segments."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -6,148 +7,192 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.cast import TINY, tiny_cast
+from helpers.demo import CAST_RETRIEVAL, hsg_config, picture, save_weights
+from helpers.scripts import TOOLS, load_script
+from mmengine.config import Config
 from PIL import Image
 
 from mmhierseg._base.errors import UserError
 
-from .helpers.cast import TINY, tiny_cast
-
-ROOT = Path(__file__).resolve().parents[1]
+DEMO = TOOLS.parent / 'demo'
 
 
 @pytest.fixture(scope='module')
-def demo():
-    spec = importlib.util.spec_from_file_location(
-        'hierarchy_demo', ROOT / 'demo/hierarchy_demo.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def hierarchy():
+    return load_script(DEMO / 'hierarchy_demo.py')
+
+
+@pytest.fixture(scope='module')
+def retrieve():
+    return load_script(DEMO / 'retrieve_demo.py')
+
+
+@pytest.fixture(scope='module')
+def models(tmp_path_factory):
+    """Folder with config and checkpoint of each kind of model."""
+    root = tmp_path_factory.mktemp('models')
+    configs = dict(
+        hsg=hsg_config(),
+        cast=Config(
+            dict(model=CAST_RETRIEVAL,
+                 hierarchy_inferencer=dict(img_size=64))))
+    for name, cfg in configs.items():
+        cfg.dump(str(root / f'{name}.py'))
+        save_weights(cfg.model, root / f'{name}.pth')
+    backbone = dict(type='mmhierseg.CAST', **TINY)
+    (root / 'moco.py').write_text(
+        f'model = dict(type="MoCoV3", backbone={backbone!r})')
+    torch.save(tiny_cast().state_dict(prefix='backbone.'), root / 'moco.pth')
+    return root
 
 
 @pytest.fixture
 def files(tmp_path):
-    """Config, checkpoint and a folder of two images; the output folder."""
-    backbone = dict(type='mmhierseg.CAST', **TINY)
-    (tmp_path / 'config.py').write_text(
-        f'model = dict(type="MoCoV3", backbone={backbone!r})')
-    weights = {f'backbone.{k}': v for k, v in tiny_cast().state_dict().items()}
-    torch.save(dict(state_dict=weights), tmp_path / 'moco.pth')
+    """Two images in a folder, and one beside it; no folder `out` yet."""
     (tmp_path / 'images').mkdir()
-    rng = np.random.default_rng(0)
-    for name in ('dog.jpg', 'cat.png'):
-        noise = rng.integers(0, 256, (40, 70, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(tmp_path / 'images' / name)
+    for i, name in enumerate(('query.jpg', 'images/cat.png',
+                              'images/dog.jpg')):
+        Image.fromarray(picture(40, 70, seed=i)).save(tmp_path / name)
     return tmp_path
 
 
-def _arguments(files, *more):
+def options(files, models, kind, *more):
     return [
-        str(word) for word in (files / 'images', '--config', files /
-                               'config.py', '--checkpoint', files / 'moco.pth',
-                               '--out', files / 'out', '--device', 'cpu',
-                               *more)
+        str(word) for word in ('--config', models / f'{kind}.py',
+                               '--checkpoint', models / f'{kind}.pth', '--out',
+                               files / 'out', '--device', 'cpu', *more)
     ]
 
 
-def test_writes_a_figure_per_image_and_says_where(demo, files, capsys):
-    demo.main(_arguments(files))
-    figures = sorted((files / 'out').iterdir())
-    assert [path.name for path in figures
-            ] == ['cat_hierarchy.png', 'dog_hierarchy.png']
-    printed = capsys.readouterr().out
-    for path in figures:
-        assert str(path) in printed
-        assert Image.open(path).width > 6 * 320  # image and five levels
-    assert 'cat: ' in printed and 'segments' in printed
+def query(files, models, *more, kind='hsg', bank='images', point=(30, 20)):
+    """Command line of the retrieval."""
+    return [
+        str(files / 'query.jpg'), '--point', *map(str, point), '--bank',
+        str(files / bank), *options(files, models, kind, '--num-neighbors',
+                                    3, *more)
+    ]
 
 
-def test_options_reach_the_inferencer(demo, files, capsys):
-    demo.main(
-        _arguments(files, '--img-size', '64x128', '--segment-size', 8,
-                   '--save-labels', 'npz', '--batch-size', 2, '--panel-size',
-                   64))
-    levels = np.load(files / 'out' / 'cat_levels.npz')
-    # 64 * 128 / 8 ** 2 superpixels were asked for.
-    assert 100 < np.unique(levels['level_0']).size < 160
-    assert levels['level_4'].shape == (40, 70)
-    assert Image.open(files / 'out' / 'cat_hierarchy.png').width < 6 * 200
-
-
-def test_runs_as_a_program_from_anywhere(files):
-    """The default config, without a checkpoint: a note, and a figure."""
+def run_program(files, name, *words):
     result = subprocess.run(
-        [sys.executable, ROOT / 'demo/hierarchy_demo.py', 'images/cat.png'],
+        [sys.executable, DEMO / name, *words],
         cwd=files,
         capture_output=True,
         text=True)
     assert result.returncode == 0, result.stderr
     assert 'Note: no `weights` were given' in result.stdout
+
+
+def expect_error(demo, words, message, out):
+    with pytest.raises(UserError, match=message):
+        demo.main(words)
+    assert not out.exists()
+
+
+# ---------------------------------------------------------------- hierarchies
+
+
+def test_writes_a_figure_per_image(hierarchy, files, models, capsys):
+    hierarchy.main(
+        [str(files / 'images'), *options(
+            files, models, 'moco', '--img-size', '64x128', '--segment-size',
+            8, '--save-labels', 'npz', '--batch-size', 2)])
+    printed = capsys.readouterr().out
+    for name in ('cat', 'dog'):
+        path = files / 'out' / f'{name}_hierarchy.png'
+        assert str(path) in printed and f'{name}: ' in printed
+        assert Image.open(path).width > 6 * 320  # image and five levels
+    levels = np.load(files / 'out' / 'cat_levels.npz')
+    # 64 * 128 / 8 ** 2 superpixels were asked for.
+    assert 100 < np.unique(levels['level_0']).size < 160
+    assert levels['level_4'].shape == (40, 70)
+
+
+@pytest.mark.slow
+def test_runs_as_a_program_from_anywhere(files):
+    """The default config, without a checkpoint: a note, and a figure."""
+    run_program(files, 'hierarchy_demo.py', 'images/cat.png')
     assert (files / 'outputs/hierarchy/cat_hierarchy.png').is_file()
 
 
-@pytest.mark.parametrize('change, message', [
-    (['no.jpg'], "image 'no.jpg' does not exist"),
-    (['--config', 'no.py'], "config 'no.py' does not exist"),
+@pytest.mark.parametrize('more, message', [
     (['--config', 'cast-xxl'], "neither a config file nor a model 'cast-xxl'"),
     (['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
-    (['--device', 'foo'], "`device` must be one of .*got 'foo'"),
-    (['--device', 'cuda:99'], "`device` must be one of .*got 'cuda:99'"),
-    (['--segment-size', '0.5'], '`segment_size` must be at least 1, got 0.5'),
-    (['--img-size', '3'], '`img_size` must be None'),
     (['--batch-size', '0'], '`batch_size` must be at least 1'),
+    (['--out', __file__], '`out_dir` must be a folder'),
 ])
-def test_mistakes_are_explained(demo, files, change, message):
-    arguments = _arguments(files)
-    # Positional words first, options last: the last of two counts.
-    arguments = change + arguments if len(change) == 1 else arguments + change
-    with pytest.raises(UserError, match=message):
-        demo.main(arguments)
-    assert not (files / 'out').exists()
+def test_mistakes_are_explained(hierarchy, files, models, more, message):
+    expect_error(
+        hierarchy,
+        [str(files / 'images'), *options(files, models, 'moco', *more)],
+        message, files / 'out')
 
 
-def test_config_that_is_none(demo, files):
-    (files / 'text.txt').write_text('hello')
-    with pytest.raises(UserError, match="text.txt' cannot be read"):
-        demo.main(_arguments(files, '--config', files / 'text.txt'))
-
-
-@pytest.mark.parametrize('out, message', [
-    ('config.py', '`out_dir` must be a folder'),
-    ('config.py/out', '`out_dir` .*config.py/out. cannot be written to'),
-])
-def test_folder_that_cannot_be_written(demo, files, out, message):
-    with pytest.raises(UserError, match=message):
-        demo.main(_arguments(files, '--out', files / out))
-
-
-def test_unreadable_image_is_named(demo, files):
-    path = files / 'images' / 'bird.jpg'
-    path.write_bytes((files / 'images' / 'dog.jpg').read_bytes()[:700])
-    with pytest.raises(UserError, match='bird.jpg.* cannot be read'):
-        demo.main(_arguments(files))
-
-
-def test_message_without_a_traceback(files):
-    result = subprocess.run(
-        [sys.executable, ROOT / 'demo/hierarchy_demo.py', 'no.jpg'],
-        cwd=files,
-        capture_output=True,
-        text=True)
-    assert result.returncode == 1
-    assert result.stderr.strip().splitlines()[-1] == (
-        "hierarchy_demo.py: error: image 'no.jpg' does not exist")
-    assert 'Traceback' not in result.stderr
-
-
-@pytest.mark.parametrize('size', ['big', '1x2x3', '2x', '', '64 64'])
-def test_bad_size(demo, capsys, size):
+@pytest.mark.parametrize('size', ['big', '1x2x3', '2x'])
+def test_bad_size(hierarchy, capsys, size):
     with pytest.raises(SystemExit):
-        demo.parse_args(['a.png', '--img-size', size])
+        hierarchy.parse_args(['a.png', '--img-size', size])
     assert f"like 224, 224x320 or 'original', got {size!r}" in (
         capsys.readouterr().err)
 
 
-def test_help_names_the_defaults(demo, capsys):
+# ------------------------------------------------------------------ retrieval
+
+
+@pytest.mark.parametrize('kind, level', [('hsg', 0), ('cast', 0)])
+def test_writes_a_figure_of_what_was_found(retrieve, files, models, capsys,
+                                           kind, level):
+    retrieve.main(query(files, models, '--level', level, '--panel-size', 64,
+                        kind=kind))
+    figure, = (files / 'out').iterdir()
+    assert figure.name == f'query_30_20_level{level}.png'
+    assert Image.open(figure).width > 4 * 64
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == f'  {figure}'
+    found = [line.split('  ') for line in printed[-4:-1]]
+    cosines = [float(cosine) for cosine, _ in found]
+    assert cosines == sorted(cosines, reverse=True)
+    assert all(Path(path).parent == files / 'images' for _, path in found)
+    assert any('segments of 2 images' in line for line in printed)
+
+
+def test_bank_is_kept_and_read(retrieve, files, models, capsys):
+    bank = files / 'bank.pth'
+    retrieve.main(query(files, models, '--save-bank', bank))
+    first = capsys.readouterr().out
+    assert str(bank) in first
+    retrieve.main(query(files, models, bank='bank.pth'))
+    second = capsys.readouterr().out
+    assert first.splitlines()[-4:] == second.splitlines()[-4:]
+
+
+@pytest.mark.slow
+def test_retrieval_runs_as_a_program(files):
+    run_program(files, 'retrieve_demo.py', 'query.jpg', '--point', '3', '4',
+                '--bank', 'images')
+    assert (files / 'outputs/retrieval/query_3_4_level0.png').is_file()
+
+
+@pytest.mark.parametrize('changes, message', [
+    (dict(point=(70, 0)), 'inside .*query.jpg., which has 70 x 40 pixels, '
+     'numbered from 0: got 70 0'),
+    (dict(bank='nowhere'), "nowhere' does not exist"),
+    (dict(bank='query.jpg.pth'), "query.jpg.pth' does not exist"),
+    (dict(level=7), '`level` is 7, but the hierarchy has 3'),
+])
+def test_mistakes_in_a_retrieval(retrieve, files, models, changes, message):
+    level = changes.pop('level', 0)
+    words = query(files, models, '--level', level, **changes)
+    expect_error(retrieve, words, message, files / 'out')
+
+
+@pytest.mark.parametrize('words, message', [
+    (['--point', '1', '2', '--bank', '.', '--img-size', 'big'],
+     "--img-size must be like 384, 384x512 or 'original', got 'big'"),
+    (['--point', '1', '2'], 'required: --bank'),
+])
+def test_bad_command_lines(retrieve, capsys, words, message):
     with pytest.raises(SystemExit):
-        demo.parse_args(['--help'])
-    assert 'outputs/hierarchy' in capsys.readouterr().out
+        retrieve.parse_args(['a.png', *words])
+    assert message in capsys.readouterr().err

@@ -3,13 +3,11 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 import mmhierseg
 
 PACKAGE = Path(mmhierseg.__file__).parent
 #: From the bottom up. A folder imports from the layers below its own, or from
-#: a neighbour in its layer that does not import it back.
+#: its own layer, without circles.
 LAYERS = [
     {'_base', 'ops', 'registry', '_compat', 'version'},
     {'structures'},
@@ -22,8 +20,8 @@ LAYERS = [
     {'apis', 'cli'},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
-FILES = sorted(path for path in PACKAGE.rglob('*.py')
-               if '.mim' not in path.parts)
+#: The package itself, and deprecated aliases.
+FREE = {'', 'compiled'}
 
 
 def module_name(path):
@@ -31,11 +29,14 @@ def module_name(path):
     return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
 
 
-MODULES = {module_name(path): path for path in FILES}
+MODULES = {
+    module_name(path): path
+    for path in sorted(PACKAGE.rglob('*.py')) if '.mim' not in path.parts
+}
 
 
 def imported(path):
-    """Modules of the package that a file imports, those in functions too."""
+    """Modules of the package that a file imports, also inside functions."""
     package = list(path.relative_to(PACKAGE.parent).parts[:-1])
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -54,50 +55,50 @@ def folder(name):
     return name.split('.')[1] if '.' in name else ''
 
 
-@pytest.mark.parametrize('path', FILES, ids=lambda p: str(
-    p.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    own = folder(module_name(path))
-    if own in ('', 'compiled'):  # the package itself, the deprecated alias
-        return
-    for other in {folder(name) for name in imported(path)} - {own, ''}:
-        assert LAYER[other] <= LAYER[own], f'{own} imports {other}'
+IMPORTS = {name: imported(path) for name, path in MODULES.items()}
 
 
-@pytest.mark.parametrize('path', sorted((PACKAGE / 'ops').rglob('*.py')),
-                         ids=lambda p: p.name)
-def test_ops_import_nothing_of_ours(path):
-    assert {folder(name) for name in imported(path)} <= {'ops', ''}
-
-
-def test_folders_do_not_import_each_other():
-    edges = {}
-    for name, path in MODULES.items():
-        if folder(name) != 'compiled':
-            edges.setdefault(folder(name), set()).update(
-                map(folder, imported(path)))
-    for one, others in edges.items():
-        for other in others - {one, ''}:
-            assert one not in edges[other], f'{one} and {other}'
-
-
-def test_modules_do_not_import_in_circles():
-    graph = {
-        # A package that lists its modules is no circle.
-        name: {
-            other for other in imported(path)
-            if MODULES[other].name != '__init__.py'
-        }
-        for name, path in MODULES.items() if path.name != '__init__.py'
-    }
+def assert_no_circles(graph):
     done = set()
 
     def visit(name, way):
         assert name not in way, ' -> '.join([*way, name])
         if name not in done:
-            for other in graph[name]:
+            for other in graph.get(name, ()):
                 visit(other, (*way, name))
             done.add(name)
 
     for name in graph:
         visit(name, ())
+
+
+def test_imports_point_down():
+    wrong = {
+        f'{name} imports {other}'
+        for name, others in IMPORTS.items() for other in others
+        if not {folder(name), folder(other)} & FREE
+        and LAYER[folder(other)] > LAYER[folder(name)]
+    }
+    assert not wrong
+
+
+def test_ops_import_nothing_of_ours():
+    for name, others in IMPORTS.items():
+        if folder(name) == 'ops':
+            assert {folder(other) for other in others} <= {'ops', ''}
+
+
+def test_folders_do_not_import_in_circles():
+    graph = {}
+    for name, others in IMPORTS.items():
+        own = folder(name)
+        graph.setdefault(own, set()).update(
+            {folder(other) for other in others} - FREE - {own})
+    assert_no_circles({own: graph[own] for own in graph if own not in FREE})
+
+
+def test_modules_do_not_import_in_circles():
+    # A package that lists its modules is no circle.
+    modules = {name for name, path in MODULES.items()
+               if path.name != '__init__.py'}
+    assert_no_circles({name: IMPORTS[name] & modules for name in modules})

@@ -1,4 +1,4 @@
-"""Config bases of HSG's data: two views with their over-segmentation."""
+"""Dataset configs of HSG: two views with their over-segmentation."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
+from mmhierseg._base.errors import UserError
+
 #: Crop, images in a batch of a GPU, classes of evaluation.
 BASES = dict(
     coco_hsg_224=(224, 16, 21),
@@ -18,14 +20,14 @@ BASES = dict(
     cityscapes_hsg_448=(448, 4, 19),
     kitti_step_hsg_448=(448, 4, 19),
     part_whole_scenes_hsg=(96, 16, 13))
-#: Long side and short side of what a ratio of 1 is.
+#: Long and short side at a ratio of 1.
 SCALES = dict(
     coco_hsg_224=(640, 640),
     coco_hsg_448=(640, 640),
     cityscapes_hsg_448=(2048, 1024),
     kitti_step_hsg_448=(1242, 376),
     part_whole_scenes_hsg=(128, 128))
-#: Mean of ImageNet's images, BGR, rounded as whole numbers are.
+#: Mean of ImageNet's images, BGR, rounded to integers.
 PADDING = [104, 116, 124]
 
 
@@ -77,10 +79,15 @@ def test_settings_are_the_papers(name):
     assert step(view, 'RandomGrayscale').prob == 0.2
 
 
-@pytest.mark.parametrize('scope', ['mmseg', 'mmpretrain'])
-@pytest.mark.parametrize('name', BASES)
-def test_what_the_model_is_given(name, scope, folder, monkeypatch):
-    """The real pipelines, through a loader, on tiny images."""
+@pytest.mark.parametrize('name, scope', [
+    ('coco_hsg_224', 'mmpretrain'),
+    ('part_whole_scenes_hsg', 'mmseg'),
+    ('kitti_step_hsg_448', 'mmseg'),
+    pytest.param('coco_hsg_448', 'mmseg', marks=pytest.mark.slow),
+    pytest.param('cityscapes_hsg_448', 'mmseg', marks=pytest.mark.slow),
+])
+def test_inputs_of_the_model(name, scope, folder, monkeypatch):
+    """The real pipelines, collated, on tiny images."""
     monkeypatch.chdir(folder)
     cfg = load_base(name, scope)
     crop = BASES[name][0]
@@ -98,100 +105,23 @@ def test_what_the_model_is_given(name, scope, folder, monkeypatch):
     assert inputs[:, 3].equal(segments.float())
     assert segments.min() >= -1 and segments.max() < 48
     for one, other in (segments[::2], segments[1::2]):
-        # Regions that both views show.
+        # Regions that are visible in both views.
         both = set(one.unique().tolist()) & set(other.unique().tolist())
         assert len(both - {-1}) > 1
     padded = inputs[:, :3].permute(0, 2, 3, 1)[segments == -1]
+    if name.startswith('kitti'):
+        assert len(padded)
     assert (padded == torch.tensor(PADDING)).all()
 
 
-def test_padding(folder, monkeypatch):
-    """Below and beside a frame that is smaller than the crop."""
-    monkeypatch.chdir(folder)
-    cfg = load_base('kitti_step_hsg_448')
-    step(views_of(cfg), 'RandomResize').ratio_range = (0.5, 0.5)
-    for view in DATASETS.build(cfg.train_dataloader.dataset)[0]['inputs']:
-        # 60 x 88 becomes 376 x 551 at most, and half of that.
-        assert view.dtype == torch.int32
-        assert (view[3, :188, :276] >= 0).all()
-        beside = torch.cat((view[:, 188:].flatten(1),
-                            view[:, :, 276:].flatten(1)), dim=1)
-        assert (beside == torch.tensor([*PADDING, -1])[:, None]).all()
-
-
-def test_geometry_is_shared(folder, monkeypatch):
-    """Where a view has a colour, it has the region of that colour."""
-    monkeypatch.chdir(folder)
-    cfg = load_base('coco_hsg_224')
-    pipeline = [
-        one for one in views_of(cfg)
-        if one.type not in ('RandomApply', 'RandomGrayscale')
-    ]
-    dataset = cfg.train_dataloader.dataset
-    dataset.pipeline[2].transforms = [pipeline]
-    data = DATASETS.build(dataset)
-    rows, columns = np.mgrid[:60, :88]
-    info = data.get_data_info(0)
-    # Red and green tell the place, and so does the region.
-    image = np.stack((rows * 0, columns * 2, rows * 3), axis=2)
-    regions = (rows // 10) * 10 + columns // 10
-    monkeypatch.setattr(type(data.pipeline.transforms[0]), 'transform',
-                        lambda self, results: dict(
-                            results, img=image.astype(np.uint8),
-                            img_shape=(60, 88)))
-    monkeypatch.setattr(type(data.pipeline.transforms[1]), 'transform',
-                        lambda self, results: dict(
-                            results, segment_map=regions.astype(np.int32),
-                            seg_fields=['segment_map']))
-    np.random.seed(1)
-    flips = set()
-    for _ in range(6):
-        for view in data.pipeline(dict(info))['inputs']:
-            blue, green, red, segments = view.long()
-            inside = segments >= 0
-            assert inside.any()
-            # Interpolation blurs, by less than a pixel of the image.
-            row, column = red[inside] / 3, green[inside] / 2
-            assert (row - segments[inside] // 10 * 10 > -1.5).all()
-            assert (row - segments[inside] // 10 * 10 < 11.5).all()
-            assert (column - segments[inside] % 10 * 10 > -1.5).all()
-            assert (column - segments[inside] % 10 * 10 < 11.5).all()
-            first = green[0][inside[0]]
-            flips.add(bool(first[0] > first[-1]))
-    assert flips == {False, True}
-
-
-def test_colours_change_and_regions_do_not():
-    """Jitter and grey are for the image alone."""
-    pipeline = [
-        one for one in views_of(load_base('coco_hsg_224'))
-        if one.type in ('RandomApply', 'RandomGrayscale')
-    ]
-    from mmcv.transforms import Compose
-    transform = Compose(pipeline)
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (24, 36, 3), dtype=np.uint8)
-    regions = rng.integers(0, 9, (24, 36), dtype=np.int32)
-    np.random.seed(0)
-    changed, grey = 0, 0
-    for _ in range(200):
-        found = transform(
-            dict(
-                img=image.copy(),
-                segment_map=regions.copy(),
-                seg_fields=['segment_map']))
-        assert (found['segment_map'] == regions).all()
-        changed += bool((found['img'] != image).any())
-        grey += bool((found['img'] == found['img'][..., :1]).all())
-    # 1 - 0.2 * 0.8 of all, and 0.2 of all, within four standard deviations.
-    assert abs(changed - 168) < 21 and abs(grey - 40) < 23
-
-
 @pytest.mark.parametrize('name', [
-    *BASES, 'cityscapes_retrieval', 'kitti_step_retrieval'
+    'part_whole_scenes_hsg',
+    *(pytest.param(name, marks=pytest.mark.slow) for name in (
+        'coco_hsg_224', 'coco_hsg_448', 'cityscapes_hsg_448',
+        'kitti_step_hsg_448', 'cityscapes_retrieval', 'kitti_step_retrieval'))
 ])
 def test_evaluation(name, folder, monkeypatch):
-    """Bank of training images and test images, as retrieval reads them."""
+    """Memory bank and test images, as retrieval reads them."""
     monkeypatch.chdir(folder)
     cfg = load_base(name)
     hook, = cfg.custom_hooks
@@ -220,8 +150,9 @@ def test_evaluation(name, folder, monkeypatch):
         assert sample['inputs'].shape[1:] == size
 
 
-def test_folders_are_the_configs(folder):
-    """What the helper writes is what the bases name."""
+def test_folders(folder, monkeypatch):
+    """The helper writes the folders that the configs name."""
+    monkeypatch.chdir(folder)
     for name, base in (('coco', 'coco_hsg_224'),
                        ('cityscapes', 'cityscapes_hsg_448'),
                        ('kitti_step', 'kitti_step_hsg_448')):
@@ -230,15 +161,8 @@ def test_folders_are_the_configs(folder):
         images = f'{dataset.data_root}/{dataset.data_prefix}'
         assert (images, load.map_prefix) == FOLDERS[name]
         assert load.img_prefix == images
-
-
-def test_missing_png(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    cfg = load_base('coco_hsg_224')
-    dataset = cfg.train_dataloader.dataset
-    dataset.pipeline[1].map_prefix = 'data/nowhere'
+    load.map_prefix = 'data/nowhere'
     with pytest.raises(
-            FileNotFoundError,
-            match=r"segment map 'data/nowhere/000000000000.png' of image "
-            r"'data/coco/train2017/000000000000.jpg' does not exist"):
+            UserError, match=r"segment map 'data/nowhere/.*.png' of image "
+            r"'data/kitti_step/images/train/.*.png' does not exist"):
         DATASETS.build(dataset)[0]

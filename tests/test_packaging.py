@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope='module')
 def source(tmp_path_factory) -> Path:
-    """A copy of what the package is built from: building leaves files."""
+    """A copy of the files that the package is built from."""
     folder = tmp_path_factory.mktemp('source')
     for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md',
                  'LICENSE', 'requirements.txt', 'model-index.yml'):
@@ -46,28 +45,22 @@ def wheel(source, tmp_path_factory) -> Path:
     return next(folder.glob('mmhierseg-*.whl'))
 
 
-def test_wheel_has_what_configs_are_looked_up_in(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
+def test_wheel(wheel):
+    """It has every module, and the files that configs are looked up in."""
+    archive = zipfile.ZipFile(wheel)
+    names = archive.namelist()
     for name in ('configs/cast/cast-s_in1k.py', 'configs/cast/metafile.yml',
                  'configs/_base_/default_runtime.py',
                  'configs/cast/swap/cast-s_fcn_voc12aug-512x512.py',
                  'tools/train.py', 'tools/dist_train.sh', 'model-index.yml'):
         assert f'mmhierseg/.mim/{name}' in names
-    assert not [name for name in names if name.endswith('.pyc')]
-    assert not [
-        name for name in names if name.startswith(('tests', 'configs'))
-    ]
-
-
-def test_wheel_has_every_module(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
     for path in (ROOT / 'mmhierseg').rglob('*.py'):
         if '.mim' not in path.parts:
             assert str(path.relative_to(ROOT)) in names
-
-
-def test_metadata(wheel):
-    archive = zipfile.ZipFile(wheel)
+    assert not [
+        name for name in names
+        if name.endswith('.pyc') or name.startswith(('tests', 'configs'))
+    ]
     name = f'mmhierseg-{mmhierseg.__version__}.dist-info/METADATA'
     metadata = archive.read(name).decode()
     assert re.search('^Requires-Python: >=3.10$', metadata, re.M)
@@ -98,6 +91,7 @@ def inherit(folder: Path, **env) -> str:
     return result.stdout.split()
 
 
+@pytest.mark.slow
 def test_installed_configs_can_be_inherited_from(wheel, tmp_path):
     target = tmp_path / 'installed'
     pip('install', '--no-deps', '--no-index', '--target', target, wheel)
@@ -106,17 +100,16 @@ def test_installed_configs_can_be_inherited_from(wheel, tmp_path):
     assert backbone == 'mmhierseg.CAST'
 
 
+@pytest.mark.slow
 def test_editable_configs_are_those_of_the_repository(source, tmp_path):
     source = Path(shutil.copytree(source, tmp_path / 'source'))
-    spec = importlib.util.spec_from_file_location('hierseg_setup_py',
-                                                  source / 'setup.py')
-    # Only its helper: executing setup() needs a command line.
+    # Only the helper of setup.py: setup() needs a command line.
     code = (source / 'setup.py').read_text().split('\nsetup(')[0]
-    scope = dict(__file__=spec.origin, __name__='hierseg_setup_py')
-    exec(compile(code, spec.origin, 'exec'), scope)
+    scope = dict(__file__=str(source / 'setup.py'), __name__='setup_py')
+    exec(compile(code, str(source / 'setup.py'), 'exec'), scope)
     for _ in range(2):
         scope['put_mim'](source / 'mmhierseg' / '.mim', link=True)
-    # Edited after the installation, as a user would: a copy stays behind.
+    # Edited after the installation: a copy would stay behind.
     edited = source / 'configs' / 'cast' / 'cast-s_in1k.py'
     with edited.open('a') as file:
         file.write("\nmodel = dict(backbone=dict(type='Edited'))\n")
@@ -125,7 +118,7 @@ def test_editable_configs_are_those_of_the_repository(source, tmp_path):
     assert backbone == 'Edited'
 
 
-def test_model_index_names_what_there_is():
+def test_model_index():
     index = mmengine.load(ROOT / 'model-index.yml')
     assert index['Import']
     for path in index['Import']:
@@ -142,21 +135,14 @@ def test_model_index_names_what_there_is():
                 assert result['Source'] == 'paper'
 
 
-def requirements(name):
-    lines = (ROOT / name).read_text().splitlines()
-    return [line for line in lines if line and not line.startswith('#')]
-
-
-def test_versions_are_pinned():
-    pinned = requirements('requirements.txt')
+def test_requirements_are_pinned():
+    """And both OpenCV packages are of one version."""
+    pinned, contrib = ([
+        line for line in (ROOT / name).read_text().splitlines()
+        if line and not line.startswith('#')
+    ] for name in ('requirements.txt', 'requirements/contrib.txt'))
     assert all(re.match(r'[\w-]+==[\w.]+(; python_version .*)?$', line)
                for line in pinned)
-
-
-def test_both_opencv_packages_are_of_one_version():
-    version = next(line.split('==')[1]
-                   for line in requirements('requirements.txt')
+    version = next(line.split('==')[1] for line in pinned
                    if line.startswith('opencv-python=='))
-    assert requirements('requirements/contrib.txt') == [
-        f'opencv-contrib-python-headless=={version}'
-    ]
+    assert contrib == [f'opencv-contrib-python-headless=={version}']

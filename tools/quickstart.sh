@@ -5,10 +5,11 @@
 #
 #     bash tools/quickstart.sh
 #
-# Takes a few minutes on two CPU cores. Interrupted, it goes on where it was;
-# run again, it draws the pictures anew. Settings, from the environment: PYTHON
-# and VENV as in tools/setup_env.sh.
+# Takes a few minutes on two CPU cores. Running it again resumes an interrupted
+# run, or draws the pictures again. Settings, from the environment: PYTHON and
+# VENV as in tools/setup_env.sh.
 set -euo pipefail
+unset CDPATH
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 VENV="${VENV:-$PWD/.venv}"

@@ -6,12 +6,14 @@
 # Settings, all optional, from the environment:
 #   PYTHON  interpreter to make it with (default: the first of python3,
 #           python3.12, python3.11, python3.10 that is 3.10 to 3.12)
-#   VENV    where it is, or is to be (default: .venv in the repository)
+#   VENV    folder of the environment (default: .venv in the repository)
 #
-# Running it again is quick while the requirement files are the same. A run
-# that was interrupted, or failed, is taken up by the next one: the stamp that
-# says "complete" is removed before the first change and written after the last.
+# Running it again is quick while the requirement files are the same. The next
+# run repairs one that was interrupted or failed: the stamp that says "complete"
+# is removed before the first change and written after the last.
 set -euo pipefail
+# With it, cd may print the path.
+unset CDPATH
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${VENV:-$ROOT/.venv}"
@@ -35,11 +37,11 @@ find_python() {
             command -v "$candidate"
             return
         fi
-        # A Python that was asked for is not exchanged for another.
+        # A Python that was named is not replaced by another.
         [ -z "${PYTHON:-}" ] || break
     done
     local found
-    found="$("${PYTHON:-python3}" --version 2>/dev/null)" || found="not there"
+    found="$("${PYTHON:-python3}" --version 2>/dev/null)" || found="missing"
     fail "Python 3.10, 3.11 or 3.12 is needed, but ${PYTHON:-python3} is" \
         "$found. Name one with PYTHON=/path/to/python3.11"
 }
@@ -54,7 +56,7 @@ make_venv() {
             && "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
             return
         fi
-        echo "The environment in $VENV cannot be used; making it anew."
+        echo "The environment in $VENV cannot be used; it is made again."
     fi
     local python
     python="$(find_python)"
@@ -62,8 +64,8 @@ make_venv() {
         "virtual environment. On Debian and Ubuntu: apt install python3-venv"
 }
 
-# What the environment is made from. The folder is part of it, because the
-# installation is editable: it points here.
+# Hash of everything that the environment is made from. The folder is part of
+# it, because the installation is editable: it points here.
 fingerprint() {
     {
         echo "$ROOT"

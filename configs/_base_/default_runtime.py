@@ -7,12 +7,14 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # A full disk or a killed process damages no checkpoint: docs/training.md.
+    # Survives a full disk and a killed process: see docs/training.md.
     checkpoint=dict(
         type='mmhierseg.AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Interrupted and resumed is the same as uninterrupted: docs/training.md.
+    # A resumed run equals an uninterrupted one: see docs/training.md.
     random_state=dict(type='mmhierseg.RandomStateHook'),
+    # Rejects labels that the classes do not have: see docs/data.md.
+    label_check=dict(type='mmhierseg.LabelCheckHook'),
     visualization=dict(type='VisualizationHook', enable=False))
 
 env_cfg = dict(

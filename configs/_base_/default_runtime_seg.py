@@ -1,4 +1,4 @@
-# Of segmentors, which are trained by iterations. Modules without a scope are
+# For segmentors, trained by iterations. Modules without a scope are
 # MMSegmentation's; those of this package are named `mmhierseg.X`.
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmhierseg'])
@@ -7,13 +7,15 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # A full disk or a killed process damages no checkpoint: docs/training.md.
+    # Survives a full disk and a killed process: see docs/training.md.
     checkpoint=dict(
         type='mmhierseg.AtomicCheckpointHook', by_epoch=False, interval=2000,
         max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Interrupted and resumed is the same as uninterrupted: docs/training.md.
+    # A resumed run equals an uninterrupted one: see docs/training.md.
     random_state=dict(type='mmhierseg.RandomStateHook'),
+    # Rejects labels that the classes do not have: see docs/data.md.
+    label_check=dict(type='mmhierseg.LabelCheckHook'),
     visualization=dict(type='SegVisualizationHook'))
 
 env_cfg = dict(

@@ -1,1 +1,5 @@
-"""Bottom layer: errors, atomic files, safe reading, gathering."""
+"""Bottom layer: errors, whole files, safe reading, gathering of rows."""
+
+from mmhierseg._base.errors import UserError
+
+__all__ = ['UserError']

@@ -1,39 +1,26 @@
-"""Errors that a user of the command line can mend, told in one message."""
+"""Errors that a user can mend, and how the command-line tools print them."""
 
-import dis
 import os
-import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional
 
 __all__ = ['UserError', 'run_command']
 
-#: Set to anything, this variable of the environment keeps all tracebacks.
-_KEEP = 'MMHIERSEG_TRACEBACK'
-_PACKAGE = Path(__file__).resolve().parents[1]
-# What PyTorch makes of an error in a worker of a data loader: the text of its
-# traceback. The last entry tells where the error was raised, and how.
-_IN_WORKER = re.compile(
-    r'Caught \w+ in DataLoader worker process.*'
-    r'\n  File "(?P<file>[^"\n]+)", line \d+, in [^\n]+\n    raise\b[^\n]*\n'
-    r'(?:    [ ~^]+\n)?[\w.]+: (?P<message>.*)', re.DOTALL)
 
-
-class UserError(Exception):
-    """What a command was given cannot work; the message says the remedy.
+class UserError(ValueError):
+    """A file, a dataset or a setting is wrong; the message says what to do.
 
     :func:`run_command` prints it without a traceback.
     """
 
 
 def run_command(main: Callable[[], None]) -> int:
-    """Run a command and turn errors that are meant for its user into messages.
+    """Run a command; print a :class:`UserError` without its traceback.
 
-    These are a :class:`UserError`, and what a ``raise`` of this package
-    has refused: a setting, a file, a label, also in a worker of a data
-    loader. Anything else keeps its traceback, because it is not the user's
-    fault; with ``MMHIERSEG_TRACEBACK=1`` in the environment, everything does.
+    The error may come from a worker process of a data loader. Other errors
+    are defects and keep their traceback; with ``MMHIERSEG_TRACEBACK=1`` in
+    the environment, all do.
 
     Args:
         main (Callable): The command. It takes no arguments.
@@ -48,33 +35,10 @@ def run_command(main: Callable[[], None]) -> int:
     try:
         main()
     except UserError as error:
-        message = str(error)
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        message = None if os.environ.get(_KEEP) else _own_message(error)
-        if message is None:
+        if os.environ.get('MMHIERSEG_TRACEBACK'):
             raise
-        message += f'\n({_KEEP}=1 shows where this was found.)'
-    else:
-        return 0
-    print(f'{Path(sys.argv[0]).name}: error: {message}', file=sys.stderr)
-    return 1
-
-
-def _own_message(error: Exception) -> Optional[str]:
-    """Message of an error that this package has raised, else None."""
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code
-    # Not of what fails by itself, as `int('x')`: that is a defect.
-    raised = dis.opname[code.co_code[trace.tb_lasti]] == 'RAISE_VARARGS'
-    if raised and _is_own(code.co_filename):
-        return str(error)
-    found = _IN_WORKER.fullmatch(str(error))
-    if found is not None and _is_own(found['file']):
-        return found['message'].rstrip()
-    return None
-
-
-def _is_own(file: str) -> bool:
-    return _PACKAGE in Path(file).resolve().parents
+        # Of a loader's worker, PyTorch raises the text of the traceback.
+        message = str(error).rpartition(f'{UserError.__name__}: ')[2].rstrip()
+        print(f'{Path(sys.argv[0]).name}: error: {message}', file=sys.stderr)
+        return 1
+    return 0

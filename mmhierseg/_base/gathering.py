@@ -1,6 +1,6 @@
-"""Collecting rows that processes have different numbers of."""
+"""Gathering rows of which processes have different numbers."""
 
-from typing import Any, Tuple
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
@@ -8,40 +8,33 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 __all__ = [
-    'mean_count', 'gather_rows', 'gather_rows_with_grad', 'all_reduce_max'
+    'all_reduce_max', 'gather_rows', 'gather_rows_with_grad', 'mean_count'
 ]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
     """Concatenate the rows of all processes, in the order of their ranks.
 
-    MMEngine's ``all_gather`` takes tensors of the same shape only; pickled
-    objects would be in memory several times. So the rows are padded to the
-    longest, and cut again. Works with NCCL and Gloo, and without either.
+    MMEngine's ``all_gather`` takes tensors of one shape, so rows are padded
+    to the longest and cut again. Works with NCCL, with Gloo and without.
 
     Args:
-        rows (Tensor): (n, ...) of any dtype. Processes may differ in n; of
-            one that has none, the other axes need not fit.
+        rows (Tensor): (n, ...) of any dtype. n may differ between processes;
+            where it is 0, the other axes need not fit.
 
     Returns:
         Tensor: (sum of n, ...) on the device of ``rows``.
 
     Raises:
         ValueError: If rows of different processes differ in shape.
-
-    Example:
-        >>> gather_rows(torch.arange(3))
-        tensor([0, 1, 2])
     """
     shape = torch.tensor(rows.shape, dtype=torch.int64)
     shapes = torch.stack(all_gather(shape))
     filled = shapes[shapes[:, 0] > 0]
-    if len(filled) == 0:
-        return rows
-    if (filled[:, 1:] != filled[0, 1:]).any():
+    if (filled[:, 1:] != filled[:1, 1:]).any():
         raise ValueError('rows must have the same shape in all processes, '
                          f'got {filled[:, 1:].tolist()}')
-    if len(shapes) == 1:
+    if len(shapes) == 1 or len(filled) == 0:
         return rows
     padded = rows.new_zeros(int(shapes[:, 0].max()), *filled[0, 1:].tolist())
     if len(rows):
@@ -52,31 +45,24 @@ def gather_rows(rows: Tensor) -> Tensor:
     ])
 
 
-def gather_rows_with_grad(rows: Tensor) -> Tuple[Tensor, int]:
-    """What :func:`gather_rows` gives, with gradients to all processes.
+def gather_rows_with_grad(rows: Tensor) -> tuple[Tensor, int]:
+    """:func:`gather_rows` with gradients to all processes.
 
-    The gradient of a row is the sum of what it gets from the losses of all
-    processes. Averaged by DistributedDataParallel, it is that of the mean of
-    their losses. Both directions communicate, so every process must call
-    this, with rows that need a gradient if those of any other process do, and
-    go back through the result, also one that has no rows.
+    The gradient of a row is the sum over the losses of all processes;
+    averaged by DistributedDataParallel, it is that of their mean loss. Both
+    directions communicate: every process must call this and backpropagate
+    through the result, also one without rows, and ``requires_grad`` must be
+    the same everywhere.
 
     Args:
-        rows (Tensor): (n, ...) float, see :func:`gather_rows`; here, the
-            other axes must fit even where there are no rows.
+        rows (Tensor): (n, ...) float; the other axes must fit even if n is 0.
 
     Returns:
-        Tuple[Tensor, int]: (sum of n, ...), and where the rows of this
+        tuple[Tensor, int]: (sum of n, ...), and where the rows of this
         process begin.
 
     Raises:
         ValueError: If rows of different processes differ in shape.
-
-    Example:
-        >>> rows = torch.ones(3, 2, requires_grad=True)
-        >>> gathered, first = gather_rows_with_grad(rows)
-        >>> gathered.shape, first
-        (torch.Size([3, 2]), 0)
     """
     if get_world_size() == 1:
         return rows, 0
@@ -86,20 +72,10 @@ def gather_rows_with_grad(rows: Tensor) -> Tuple[Tensor, int]:
 
 
 def mean_count(count: int) -> float:
-    """What a sum is divided by, for the mean of processes to be that of all.
+    """Mean of a count over processes, 1 if all counts are 0.
 
-    Processes that have different numbers of things would count each of them
-    differently, if every process took its own mean.
-
-    Args:
-        count (int): How many this process has.
-
-    Returns:
-        float: Mean of the counts; 1 if all are 0.
-
-    Example:
-        >>> mean_count(3), mean_count(0)
-        (3.0, 1.0)
+    A sum divided by it gives, averaged over processes, the mean over all
+    items, however many of them each process has.
     """
     total = torch.tensor([count])
     all_reduce(total)
@@ -107,7 +83,7 @@ def mean_count(count: int) -> float:
 
 
 def all_reduce_max(number: int) -> int:
-    """Largest of the numbers that the processes have."""
+    """Largest of the numbers of all processes."""
     return int(max(all_gather(torch.tensor([number]))))
 
 
@@ -120,7 +96,7 @@ class _GatherRows(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         # Contiguous, and a copy: it is written to.
         grad = grad.clone(memory_format=torch.contiguous_format)
         all_reduce(grad)

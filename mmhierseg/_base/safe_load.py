@@ -1,61 +1,84 @@
-"""Reading checkpoints of others without executing anything in them."""
+"""Read checkpoints without executing what is in them.
 
-import argparse
+A checkpoint is a pickle, and unpickling can run any program. PyTorch's
+``weights_only`` reader builds tensors and plain containers only. What MMEngine
+and training scripts write holds a little more: log histories, NumPy arrays and
+an ``argparse.Namespace``. These are allowed by name, and nothing else is.
+(PyTorch 2.6 or later: older readers could be tricked.)
+"""
+
 import os
 import pickle
 import re
 import zipfile
-from typing import Any, Union
+from argparse import Namespace
+from typing import Any
 
+import numpy as np
 import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+
+__all__ = ['allow_plain_objects', 'load_plain_checkpoint']
 
 
-def load_plain_checkpoint(path: Union[str, os.PathLike]) -> Any:
-    """Read a file of tensors and plain containers.
+def _history_buffer_method(owner: type, name: str) -> Any:
+    """Stand in for ``getattr``, by which methods are pickled."""
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(f'{owner!r}.{name} may not be looked up')
+    return getattr(owner, name)
 
-    Beside what ``torch.load(weights_only=True)`` allows, a plain
-    ``argparse.Namespace`` is read, which training scripts like to store.
+
+def allow_plain_objects() -> None:
+    """Let PyTorch's safe reader build what MMEngine's checkpoints hold.
+
+    It adds to the allowed names of the process and never takes any away, so
+    threads can read at the same time.
+    """
+    core = np._core if hasattr(np, '_core') else np.core
+    torch.serialization.add_safe_globals([
+        Namespace, HistoryBuffer, (_history_buffer_method, 'builtins.getattr'),
+        np.ndarray, np.dtype, core.multiarray._reconstruct,
+        core.multiarray.scalar,
+        *{type(np.dtype(kind))
+          for kind in '?bBhHiIlLqQefd'}
+    ])
+
+
+def load_plain_checkpoint(path: str | os.PathLike) -> Any:
+    """Read a file of tensors and plain objects.
 
     Args:
         path (str | os.PathLike): File written by ``torch.save``.
 
     Returns:
-        Any: What the file holds, tensors on the CPU.
+        Any: Content of the file, tensors on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no checkpoint, is damaged, or holds objects that
-            only executing code could make.
+            could only be made by executing code.
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'checkpoint {path!r} does not exist (in {os.getcwd()})')
-    # Not what is allowed already: leaving the context would forbid it.
-    allowed = {argparse.Namespace}.difference(
-        torch.serialization.get_safe_globals())
+    allow_plain_objects()
     try:
-        with torch.serialization.safe_globals(list(allowed)):
-            # Mapped from the file, not copied; files from before PyTorch 1.6
-            # are no archives and cannot be.
-            return torch.load(
-                path,
-                map_location='cpu',
-                weights_only=True,
-                mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        forbidden = re.search(r'GLOBAL (\S+)', str(error))
+        # Mapped from the file, not copied; files from before PyTorch 1.6 are
+        # no archives and cannot be.
+        return torch.load(
+            path,
+            map_location='cpu',
+            weights_only=True,
+            mmap=zipfile.is_zipfile(path))
+    except Exception as error:
+        # Bytes that are no pickle make the reader fail in many ways.
+        forbidden = re.search(r'GLOBAL (\S+)', str(error)) if isinstance(
+            error, pickle.UnpicklingError) else None
         if forbidden is None:
-            raise _not_a_checkpoint(path) from error
+            raise ValueError(f'{path!r} is no checkpoint of torch.save, or is '
+                             'damaged') from error
         raise ValueError(
             f'{path!r} was not read, because it wants to make a '
-            f'{forbidden.group(1)}, which is no plain container and could '
-            'execute a program') from error
-    except Exception as error:
-        # Bytes that are no pickle make the reader stumble in many ways.
-        raise _not_a_checkpoint(path) from error
-
-
-def _not_a_checkpoint(path: str) -> ValueError:
-    return ValueError(f'{path!r} is no checkpoint of torch.save, or is '
-                      'damaged')
+            f'{forbidden[1]}, which is no plain object and could execute a '
+            'program') from error

@@ -1,41 +1,36 @@
-"""Visual context retrieval: what looks like a segment of a user's image.
+"""Visual context retrieval: segments that look like one of a user's image.
 
-Where the test by retrieval takes the classes of the nearest neighbours of a
-segment (HSG, Ke et al., CVPR 2022), this shows the neighbours themselves. No
-class is needed: the memory bank is of any folder of images.
+Evaluation by retrieval takes the classes of the nearest neighbours of a
+segment (HSG, Ke et al., CVPR 2022); this shows the neighbours themselves. No
+classes are needed: the memory bank is of any folder of images.
 
 Legend: H x W pixels of an image, M segments of a level, D channels.
 """
 
 import math
 import os
-import warnings
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmhierseg.checkpoints.weights import load_model_weights
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_search
-from mmhierseg.registry import MODELS
 from mmhierseg.superpixels.base import check_number
 
-from .devices import find_device
 from .images import ImageInput, list_images, read_image
-from .inputs import InputMaker
-from .model_settings import read_config, read_retrieval_settings
+from .loading import find_device, load_model, read_config, read_settings
 from .scaling import ImageSize, resize_labels, scale_image
 
 __all__ = ['ContextRetriever', 'Match', 'Retrieval']
 
 
 class Match(NamedTuple):
-    """A segment of the bank that is like the one that was looked for."""
+    """A segment of the bank that is similar to the query."""
 
     path: str
     """Path of its image."""
@@ -51,22 +46,22 @@ class Match(NamedTuple):
 
 
 class Retrieval(NamedTuple):
-    """A segment, and those that are like it."""
+    """A segment, and similar ones."""
 
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
 
     mask: np.ndarray
-    """(H, W) bool: pixels of the segment that was looked for."""
+    """(H, W) bool: pixels of the segment."""
 
-    point: Tuple[int, int]
-    """(x, y), the pixel that named it."""
+    point: tuple[int, int]
+    """(x, y), the pixel that selected it."""
 
     level: int
     """Level of the segments; 0 is the finest."""
 
-    matches: List[Match]
-    """The nearest ones, in falling order of similarity."""
+    matches: list[Match]
+    """The nearest ones, by falling similarity."""
 
 
 class _Segments(NamedTuple):
@@ -83,7 +78,7 @@ class _Segments(NamedTuple):
 
 
 class ContextRetriever:
-    """Finds the segments of a set of images that are like a given one.
+    """Finds the segments of a set of images that are similar to a given one.
 
     Args:
         model (str | Path | Config | dict): Config of ``HSG`` or
@@ -93,7 +88,7 @@ class ContextRetriever:
         level (int, optional): Level of the segments; 0 is the finest, -1 the
             coarsest. Defaults to None, that of the config.
         device (str, optional): Defaults to None, a GPU if there is one.
-        img_size (int | Tuple[int, int] | str, optional): Size that images are
+        img_size (int | tuple[int, int] | str, optional): Size that images are
             scaled to, see :class:`HierarchyInferencer`. Defaults to None:
             what the config's ``hierarchy_inferencer`` says, else 384 for the
             shorter side.
@@ -115,6 +110,7 @@ class ContextRetriever:
         ...     embedder=dict(type='mmhierseg.FeatureMapEmbedder',
         ...                   backbone=backbone),
         ...     kmeans=dict(num_clusters=(2, 2))))
+        >>> import warnings
         >>> with warnings.catch_warnings():
         ...     warnings.simplefilter('ignore')  # random weights
         ...     retriever = ContextRetriever(cfg, device='cpu', img_size=64)
@@ -125,27 +121,25 @@ class ContextRetriever:
     """
 
     def __init__(self,
-                 model: Union[str, Path, Config, dict],
-                 weights: Optional[str] = None,
-                 level: Optional[int] = None,
-                 device: Optional[str] = None,
-                 img_size: Optional[ImageSize] = None,
-                 segment_size: Optional[float] = None) -> None:
+                 model: str | Path | Config | dict,
+                 weights: str | None = None,
+                 level: int | None = None,
+                 device: str | None = None,
+                 img_size: ImageSize | None = None,
+                 segment_size: float | None = None) -> None:
         if level is not None:
             check_number('level', level, -math.inf, whole=True)
-        self.settings = read_retrieval_settings(
-            read_config(model), img_size, segment_size)
+        self.settings = read_settings(
+            read_config(model), img_size, segment_size, retrieval=True)
         self.device = find_device(device)
-        self.model = self._build(weights)
+        self.loaded = load_model(self.settings, weights, self.device)
+        self.model = self.loaded.module
         if level is not None:
             self.model.level = level
-        self.make_inputs = InputMaker(self.settings, self.device)
-        self.bank: Optional[MemoryBank] = None
-
-    # --------------------------------------------------------------- the bank
+        self.bank: MemoryBank | None = None
 
     def fill(self,
-             images: Union[ImageInput, List[ImageInput]],
+             images: ImageInput | list[ImageInput],
              show_progress: bool = True) -> MemoryBank:
         """Fill the memory bank with all segments of images.
 
@@ -168,8 +162,8 @@ class ContextRetriever:
         """
         paths = list_images(images)
         if any(isinstance(path, np.ndarray) for path in paths):
-            raise TypeError('`images` must be files or folders, since what is '
-                            'found is read from them again, got an array')
+            raise TypeError('`images` must be files or folders, which are '
+                            'read again to show what is found, got an array')
         features, numbers, segments = [], [], []
         for i, path in enumerate(
                 track(paths, 'Memory bank') if show_progress else paths):
@@ -186,11 +180,11 @@ class ContextRetriever:
                 segments=segments))
         return self.bank
 
-    def load(self, path: Union[str, os.PathLike]) -> MemoryBank:
-        """Take the memory bank that another retriever has saved.
+    def load(self, path: str | os.PathLike) -> MemoryBank:
+        """Load a memory bank that was saved before.
 
         Args:
-            path (str | os.PathLike): What ``bank.save`` has written.
+            path (str | os.PathLike): File written by ``bank.save``.
 
         Returns:
             MemoryBank: The bank.
@@ -205,28 +199,26 @@ class ContextRetriever:
         if not all(isinstance(value, list) for value in lists):
             raise ValueError(
                 f'the memory bank in {os.fspath(path)!r} does not say which '
-                'images it is of: it is one of a test; make one here from '
+                'images it is of: it was made by a test; make one here from '
                 'images')
         for name, value in self._meta().items():
             if bank.meta.get(name) != value:
                 raise ValueError(
-                    f'the memory bank in {os.fspath(path)!r} was filled '
-                    f'otherwise: its `{name}` is {bank.meta.get(name)!r}, '
-                    f'here it is {value!r}. Fill it anew')
+                    f'the memory bank in {os.fspath(path)!r} does not fit: '
+                    f'its `{name}` is {bank.meta.get(name)!r}, here it is '
+                    f'{value!r}. Fill it again')
         self.bank = bank
         return bank
 
-    # -------------------------------------------------------------- searching
-
-    def segments(self, image: ImageInput) -> Tuple[np.ndarray, np.ndarray]:
-        """Segments of an image, and what they are compared by.
+    def segments(self, image: ImageInput) -> tuple[np.ndarray, np.ndarray]:
+        """Segments of an image, and their prototypes.
 
         Args:
             image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
                 uint8 in BGR order.
 
         Returns:
-            Tuple[np.ndarray, np.ndarray]: Label map (H, W) int64, -1 = none,
+            tuple[np.ndarray, np.ndarray]: Label map (H, W) int64, -1 = none,
             and prototypes (M, D), of unit length.
 
         Raises:
@@ -237,16 +229,16 @@ class ContextRetriever:
 
     def __call__(self,
                  image: ImageInput,
-                 point: Tuple[int, int],
+                 point: tuple[int, int],
                  num_neighbors: int = 5) -> Retrieval:
-        """Find what is like the segment at a pixel.
+        """Find segments that are similar to the one at a pixel.
 
-        Segments of the same file are left out.
+        Those of the same file are left out.
 
         Args:
             image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
                 uint8 in BGR order.
-            point (Tuple[int, int]): (x, y): column and row of the pixel, from
+            point (tuple[int, int]): (x, y): column and row of the pixel, from
                 the upper left corner.
             num_neighbors (int): How many to find. Defaults to 5.
 
@@ -256,7 +248,7 @@ class ContextRetriever:
         Raises:
             FileNotFoundError: If an image does not exist.
             RuntimeError: If there is no bank.
-            TypeError: If a number is not whole.
+            TypeError: If a number is not an integer.
             ValueError: If the pixel lies outside the image or has no segment,
                 an image cannot be read, or the bank has not as many segments.
         """
@@ -264,7 +256,7 @@ class ContextRetriever:
         for name, value in zip('xy', point):
             check_number(name, value, -math.inf, whole=True)
         if self.bank is None:
-            raise RuntimeError('there is no memory bank to look in: call '
+            raise RuntimeError('there is no memory bank to search: call '
                                '`fill` or `load` before')
         query = self._segment(image)
         segment = _segment_at(query, point)
@@ -292,9 +284,9 @@ class ContextRetriever:
                 'fill it from more images')
         return rows.to(self.device)
 
-    def _matches(self, rows: List[int], cosines: List[float]) -> List[Match]:
+    def _matches(self, rows: list[int], cosines: list[float]) -> list[Match]:
         """Images and masks of rows of the bank; each image is read once."""
-        seen: Dict[str, _Segments] = {}
+        seen: dict[str, _Segments] = {}
         matches = []
         for row, cosine in zip(rows, cosines):
             path = self.bank.meta['images'][int(self.bank.labels[row])]
@@ -305,21 +297,8 @@ class ContextRetriever:
             matches.append(Match(path, found.image, mask, cosine))
         return matches
 
-    # --------------------------------------------------------------- the model
-
-    def _build(self, weights: Optional[str]) -> nn.Module:
-        model = MODELS.build(self.settings.model)
-        if weights is not None:
-            load_model_weights(model, weights)
-        else:
-            warnings.warn(
-                'no `weights` were given: the model is random, and so is what '
-                'it takes for alike',
-                stacklevel=3)
-        return model.to(self.device).eval()
-
-    def _meta(self) -> Dict[str, Any]:
-        """What a bank must have been filled with to be this model's."""
+    def _meta(self) -> dict[str, Any]:
+        """Settings that a bank must have been filled with."""
         return dict(
             self.model.bank_meta(),
             img_size=repr(self.settings.img_size),
@@ -330,14 +309,13 @@ class ContextRetriever:
         """Segments of one image, at its own size."""
         image = read_image(source)
         scaled = scale_image(image, self.settings.img_size)
-        pixels = torch.from_numpy(scaled).permute(2, 0, 1)[None]
-        found = self.model.segments(self.make_inputs(pixels))
+        found = self.model.segments(self.loaded.inputs([scaled]))
         labels = resize_labels(found.maps, image.shape[:2])
         return _Segments(image, labels[0].cpu().numpy(), found.prototypes[0],
                          found.known[0], found.hierarchy.num_levels)
 
 
-def _segment_at(segments: _Segments, point: Tuple[int, int]) -> int:
+def _segment_at(segments: _Segments, point: tuple[int, int]) -> int:
     """Segment that a pixel lies in."""
     x, y = point
     height, width = segments.labels.shape

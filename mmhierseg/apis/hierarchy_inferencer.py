@@ -1,8 +1,9 @@
 """Hierarchies of a user's images, in the style of MMEngine's inferencers."""
 
 import math
-import warnings
-from typing import Callable, Iterator, List, NamedTuple, Optional, Union
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,21 +11,14 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from PIL import Image
 from rich.progress import track
-from torch import Tensor, nn
+from torch import nn
 
-from mmhierseg.checkpoints.weights import (
-    load_backbone_weights,
-    load_model_weights,
-)
-from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
 from mmhierseg.visualization import count_segments, hierarchy_figure
 
-from .devices import find_device
 from .images import ImageInput, image_name, list_images, read_image
-from .inputs import InputMaker
-from .model_settings import read_config, read_settings
+from .loading import find_device, load_model, read_config, read_settings
 from .outputs import OutputFolder
 from .scaling import ImageSize, resize_labels, scale_image
 
@@ -45,11 +39,12 @@ class _Prepared(NamedTuple):
 class HierarchyInferencer(BaseInferencer):
     """Segments images at all levels of a CAST or HSG, from fine to coarse.
 
-    Of a config of CAST only the backbone is built, and of the checkpoint only
-    its weights are read, so models of MMPretrain (MoCoV3, ImageClassifier) and
-    of MMSegmentation (EncoderDecoder) will do alike. HSG is built whole; its
-    levels are the segments by k-means and, where it has learned any, fine and
-    coarse groups of them.
+    Of a config with a CAST only the backbone is built, and only its weights
+    are read, so models of MMPretrain (MoCoV3, ImageClassifier) and of
+    MMSegmentation (EncoderDecoder) work alike. HSG is built whole; its levels
+    are the segments by k-means and, where it has learned any, fine and coarse
+    groups of them. The config's data preprocessor normalises the images and
+    makes their superpixels.
 
     Args:
         model (str | Path | Config | dict): Path of a config,
@@ -59,7 +54,7 @@ class HierarchyInferencer(BaseInferencer):
             to be converted first (tools/model_converters/cast2mmhierseg.py).
             Defaults to None: random weights, with a warning.
         device (str, optional): Defaults to None, a GPU if there is one.
-        img_size (int | Tuple[int, int] | str, optional): Size that images are
+        img_size (int | tuple[int, int] | str, optional): Size that images are
             scaled to. None: what the config's ``hierarchy_inferencer`` says,
             else the backbone's for the shorter side (384 for HSG), keeping
             the aspect ratio. An int: another shorter side; that of an image
@@ -68,9 +63,9 @@ class HierarchyInferencer(BaseInferencer):
             the longer side. Label maps always have the image's own size.
             Defaults to None.
         segment_size (float, optional): Side in pixels, *of the scaled image*,
-            of the average superpixel: the smaller, the thinner the structures
-            that are kept. Defaults to None: what the config's
-            ``hierarchy_inferencer`` says, else as in training. Not for HSG.
+            of the average superpixel; smaller ones keep thinner structures.
+            Defaults to None: what the config's ``hierarchy_inferencer`` says,
+            else as in training. Not for HSG.
         show_progress (bool): Whether to show a progress bar when there is
             more than one batch. Defaults to True.
 
@@ -83,6 +78,7 @@ class HierarchyInferencer(BaseInferencer):
             device, or an option is out of range.
 
     Example:
+        >>> import warnings
         >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
         >>> backbone = dict(type='mmhierseg.CAST', arch=arch, img_size=64,
         ...                 num_clusters=(8, 6, 4, 2))
@@ -102,37 +98,35 @@ class HierarchyInferencer(BaseInferencer):
     postprocess_kwargs: set = {'out_dir', 'save_labels', 'return_labels'}
 
     def __init__(self,
-                 model: Union[str, Config, dict],
-                 weights: Optional[str] = None,
-                 device: Optional[str] = None,
-                 img_size: Optional[ImageSize] = None,
-                 segment_size: Optional[float] = None,
+                 model: str | Path | Config | dict,
+                 weights: str | None = None,
+                 device: str | None = None,
+                 img_size: ImageSize | None = None,
+                 segment_size: float | None = None,
                  show_progress: bool = True) -> None:
         cfg = read_config(model)
         self.settings = read_settings(cfg, img_size, segment_size)
-        self.device = find_device(device)
-        self.make_inputs = InputMaker(self.settings, self.device)
         super().__init__(
             model=cfg,
             weights=weights,
-            device=self.device,
+            device=find_device(device),
             scope='mmhierseg',
             show_progress=show_progress)
 
     def __call__(self,
-                 inputs: Union[ImageInput, List[ImageInput]],
+                 inputs: ImageInput | list[ImageInput],
                  return_datasamples: bool = False,
                  batch_size: int = 1,
                  return_vis: bool = True,
                  show: bool = False,
                  panel_size: int = 320,
-                 out_dir: Optional[str] = None,
-                 save_labels: Optional[str] = None,
+                 out_dir: str | None = None,
+                 save_labels: str | None = None,
                  return_labels: bool = True) -> dict:
         """Segment images.
 
-        What is returned stays in memory: 20 bytes per pixel for the label
-        maps of five levels, and the figures. For a large folder, write instead
+        The result stays in memory: 20 bytes per pixel for the label maps of
+        five levels, and the figures. For a large folder, write instead
         (``out_dir``, ``save_labels``), with ``return_labels=False`` and
         ``return_vis=False``: then only one batch is held at a time.
 
@@ -143,15 +137,16 @@ class HierarchyInferencer(BaseInferencer):
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts. Defaults to False.
-            batch_size (int): Images that the model sees at once. Only images
-                that have one size after scaling go together: nothing is
-                padded, results do not depend on it. Defaults to 1.
+            batch_size (int): Images that the model sees at once. Only
+                successive images of one size after scaling go together, so
+                that nothing is padded and results do not depend on it.
+                Defaults to 1.
             return_vis (bool): Whether to return the figures; without
                 ``out_dir`` and ``show`` they are not drawn otherwise.
                 Defaults to True.
             show (bool): Whether to open each figure in a window. Defaults to
                 False.
-            panel_size (int): Longer side of the figures' pictures in pixels.
+            panel_size (int): Longer side of the figures' panels in pixels.
                 Defaults to 320.
             out_dir (str, optional): Folder to write each image's figure to,
                 ``<name>_hierarchy.png``. Defaults to None, nothing is
@@ -173,7 +168,7 @@ class HierarchyInferencer(BaseInferencer):
             FileNotFoundError: If an image does not exist.
             OSError: If ``out_dir`` cannot be written to.
             TypeError: If an input is no path and no uint8 array, or a number
-                is not whole.
+                is not an integer.
             ValueError: If an image cannot be read - the message names the
                 file - or an option is out of range.
         """
@@ -197,7 +192,7 @@ class HierarchyInferencer(BaseInferencer):
         for batch in batches:
             preds = self.forward(batch)
             figures = self.visualize(batch, preds, show,
-                                    panel_size) if draw else []
+                                     panel_size) if draw else []
             part = self.postprocess(preds, figures, return_datasamples, batch,
                                     folder, return_labels)
             results['predictions'] += part['predictions']
@@ -207,19 +202,10 @@ class HierarchyInferencer(BaseInferencer):
     # ------------------------------------------------------------- the chain
 
     def preprocess(self,
-                   inputs: List[ImageInput],
-                   batch_size: int = 1) -> Iterator[List[_Prepared]]:
-        """Read images and put those of one size together.
-
-        Args:
-            inputs (list): Paths and arrays.
-            batch_size (int): Images in a batch at most. Defaults to 1.
-
-        Yields:
-            List[_Prepared]: Images that follow each other, of one size after
-            scaling.
-        """
-        batch: List[_Prepared] = []
+                   inputs: list[ImageInput],
+                   batch_size: int = 1) -> Iterator[list[_Prepared]]:
+        """Read images, and batch successive ones of one size after scaling."""
+        batch: list[_Prepared] = []
         for index, source in enumerate(inputs):
             item = self.pipeline(source, index)
             if batch and (len(batch) == batch_size
@@ -231,19 +217,17 @@ class HierarchyInferencer(BaseInferencer):
             yield batch
 
     @torch.no_grad()
-    def forward(self, inputs: List[_Prepared]) -> List[SegmentHierarchy]:
-        """Run the model.
-
-        Args:
-            inputs (List[_Prepared]): Images of one size after scaling.
+    def forward(self, inputs: list[_Prepared]) -> list[SegmentHierarchy]:
+        """Run the model on a batch.
 
         Returns:
-            List[SegmentHierarchy]: Per image, of B = 1, on the CPU, at the
+            list[SegmentHierarchy]: Per image, of B = 1, on the CPU, at the
             image's own size.
         """
-        pixels = np.stack([item.scaled for item in inputs])
-        images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-        hierarchy = self._hierarchy(self.make_inputs(images)).cpu()
+        batch = self.loaded.inputs([item.scaled for item in inputs])
+        hierarchy = (
+            self.model.segments(batch) if self._is_whole else
+            self.model.forward_hierarchy(batch)).hierarchy.cpu()
         return [
             SegmentHierarchy(
                 resize_labels(hierarchy.labels[i:i + 1], item.image.shape[:2]),
@@ -252,27 +236,17 @@ class HierarchyInferencer(BaseInferencer):
         ]
 
     def visualize(self,
-                  inputs: List[_Prepared],
-                  preds: List[SegmentHierarchy],
+                  inputs: list[_Prepared],
+                  preds: list[SegmentHierarchy],
                   show: bool = False,
-                  panel_size: int = 320) -> List[np.ndarray]:
-        """Draw a figure per image.
-
-        Args:
-            inputs (List[_Prepared]): The images.
-            preds (List[SegmentHierarchy]): Their hierarchies.
-            show (bool): Whether to open each figure in a window. Defaults to
-                False.
-            panel_size (int): Longer side of the pictures. Defaults to 320.
-
-        Returns:
-            List[np.ndarray]: Figures, (H', W', 3) uint8, RGB.
-        """
+                  panel_size: int = 320) -> list[np.ndarray]:
+        """Draw a figure per image, (H', W', 3) uint8, RGB."""
+        titles = ['Segments', 'Fine groups', 'Coarse groups']
         figures = [
             hierarchy_figure(
                 item.image,
                 _label_maps(pred),
-                self._titles(pred.num_levels),
+                titles[:pred.num_levels] if self._is_whole else None,
                 header=item.name,
                 panel_size=panel_size) for item, pred in zip(inputs, preds)
         ]
@@ -281,40 +255,25 @@ class HierarchyInferencer(BaseInferencer):
         return figures
 
     def postprocess(self,
-                    preds: List[SegmentHierarchy],
-                    visualization: List[np.ndarray],
+                    preds: list[SegmentHierarchy],
+                    visualization: list[np.ndarray],
                     return_datasamples: bool = False,
-                    inputs: Optional[List[_Prepared]] = None,
-                    folder: Optional[OutputFolder] = None,
+                    inputs: list[_Prepared] = (),
+                    folder: OutputFolder | None = None,
                     return_labels: bool = True) -> dict:
-        """Pack, and write, the results.
-
-        Args:
-            preds (List[SegmentHierarchy]): Hierarchies.
-            visualization (List[np.ndarray]): Their figures.
-            return_datasamples (bool): Whether to return the hierarchies as
-                they are. Defaults to False.
-            inputs (List[_Prepared], optional): The images, for their names.
-            folder (OutputFolder, optional): Where to write.
-            return_labels (bool): Whether predictions hold the label maps.
-                Defaults to True.
-
-        Returns:
-            dict: ``predictions`` and ``visualization``.
-        """
+        """Write the results of a batch, and pack them as they are returned."""
         predictions = []
         for i, (item, pred) in enumerate(zip(inputs, preds)):
             maps = _label_maps(pred)
-            files = folder.write(item.name, visualization[i],
-                                 maps) if folder is not None else []
+            array = isinstance(item.source, np.ndarray)
             predictions.append(
                 dict(
                     name=item.name,
-                    img_path=None if isinstance(item.source, np.ndarray) else
-                    str(item.source),
+                    img_path=None if array else str(item.source),
                     label_maps=maps if return_labels else None,
                     num_segments=[count_segments(labels) for labels in maps],
-                    files=files))
+                    files=[] if folder is None else folder.write(
+                        item.name, visualization[i], maps)))
         return dict(
             predictions=list(preds) if return_datasamples else predictions,
             visualization=visualization)
@@ -323,25 +282,12 @@ class HierarchyInferencer(BaseInferencer):
 
     def _init_model(self,
                     cfg: Config,
-                    weights: Optional[str],
-                    device: Union[str, torch.device] = 'cpu') -> nn.Module:
-        """Build the backbone, or HSG, and load its weights."""
-        model = MODELS.build(self.settings.model)
-        load = load_model_weights if self._is_whole else load_backbone_weights
-        if weights is not None:
-            load(model, weights)
-        elif model.init_cfg is not None:
-            model.init_weights()
-        else:
-            warnings.warn(
-                'no `weights` were given: the model is random, and so is the '
-                'way it groups ' +
-                ('pixels' if self._is_whole else 'superpixels'),
-                stacklevel=2)
-        return model.to(device).eval()
+                    weights: str | None,
+                    device: str | torch.device = 'cpu') -> nn.Module:
+        self.loaded = load_model(self.settings, weights, device)
+        return self.loaded.module
 
     def _init_pipeline(self, cfg: Config) -> Callable:
-        """What prepares one image."""
 
         def prepare(source: ImageInput, index: int = 0) -> _Prepared:
             image = read_image(source)
@@ -362,19 +308,8 @@ class HierarchyInferencer(BaseInferencer):
         """Whether it is HSG, not a backbone."""
         return self.settings.model.type == 'mmhierseg.HSG'
 
-    def _hierarchy(self, inputs: Tensor) -> SegmentHierarchy:
-        if not self._is_whole:
-            return self.model.forward_hierarchy(inputs).hierarchy
-        return self.model.segments(inputs).hierarchy
 
-    def _titles(self, num_levels: int) -> Optional[List[str]]:
-        """Titles of the levels on a figure."""
-        if not self._is_whole:
-            return None
-        return ['Segments', 'Fine groups', 'Coarse groups'][:num_levels]
-
-
-def _label_maps(hierarchy: SegmentHierarchy) -> List[np.ndarray]:
+def _label_maps(hierarchy: SegmentHierarchy) -> list[np.ndarray]:
     """(H, W) int32 per level of a hierarchy of one image."""
     return [
         hierarchy.label_map(level)[0].numpy().astype(np.int32)

@@ -1,15 +1,15 @@
-"""Images that a user names: files, folders, arrays, or lists of them."""
+"""Read images that a user names: files, folders, arrays, or lists of them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence, Union
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 __all__ = ['ImageInput', 'image_name', 'list_images', 'read_image']
 
-ImageInput = Union[str, os.PathLike, np.ndarray]
+ImageInput = str | os.PathLike | np.ndarray
 
 # What is taken out of a folder; a file that is named may have any suffix.
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
@@ -23,28 +23,18 @@ _16_BIT_FORMATS = ('PNG', 'PPM')
 
 
 def list_images(
-        inputs: Union[ImageInput, Sequence[ImageInput]]) -> List[ImageInput]:
+        inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
     """Resolve folders, and check that everything is there.
 
-    Args:
-        inputs (str | os.PathLike | np.ndarray | Sequence): File, folder (its
-            images in alphabetical order, without sub-folders), array, or a
-            list of these.
-
-    Returns:
-        list: Paths as str, and arrays, in the order given.
-
-    Raises:
-        FileNotFoundError: If a path does not exist.
-        TypeError: If something is neither path nor array.
-        ValueError: If there is no image at all, or none in a folder.
+    Of a folder the images are taken in alphabetical order, without those of
+    sub-folders. Paths come back as str, arrays as they are.
     """
     if isinstance(inputs, (str, os.PathLike, np.ndarray)):
         inputs = [inputs]
     if not isinstance(inputs, Sequence):
         raise TypeError('`inputs` must be a path, an array or a list of them, '
                         f'got {type(inputs).__name__}')
-    images: List[ImageInput] = []
+    images: list[ImageInput] = []
     for item in inputs:
         if isinstance(item, np.ndarray):
             images.append(item)
@@ -61,22 +51,19 @@ def list_images(
 def read_image(image: ImageInput) -> np.ndarray:
     """Read an image as RGB.
 
-    16-bit grey becomes 8-bit: 0..65535 is scaled to 0..255. What is
-    transparent is laid on white. Of an animation the first picture is taken.
+    16-bit grey is scaled from 0..65535 to 0..255. Transparency is blended with
+    white. Of an animation the first frame is taken.
 
     Args:
         image (str | os.PathLike | np.ndarray): File, or array as OpenMMLab's
             loaders make them: (H, W, 3) uint8 in *BGR* order, or (H, W).
 
     Returns:
-        np.ndarray: (H, W, 3) uint8, RGB, turned upright where EXIF says how.
+        np.ndarray: (H, W, 3) uint8, RGB, rotated as EXIF says.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        TypeError: If the array is not uint8.
-        ValueError: If the file cannot be read as an image, to its end; if
-            its values are floats or integers of more than 16 bits, whose range
-            is unknown; or if the array has another shape.
+        FileNotFoundError, TypeError, ValueError: If it is missing, cut short
+            or no image, or has values of unknown range.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -97,27 +84,13 @@ def read_image(image: ImageInput) -> np.ndarray:
 
 
 def image_name(image: ImageInput, index: int) -> str:
-    """Name to file an image's results under.
-
-    Args:
-        image (str | os.PathLike | np.ndarray): The image.
-        index (int): Its number among the inputs, which names an array.
-
-    Returns:
-        str: Name without suffix.
-
-    Example:
-        >>> image_name('photos/coffee.png', 4)
-        'coffee'
-        >>> image_name(np.zeros((2, 2, 3), dtype=np.uint8), 4)
-        'image_00004'
-    """
+    """Name for the results of an image; arrays are numbered."""
     if isinstance(image, np.ndarray):
         return f'image_{index:05d}'
     return Path(image).stem
 
 
-def _list_path(path: Path) -> List[str]:
+def _list_path(path: Path) -> list[str]:
     if path.is_dir():
         found = sorted(
             str(child) for child in path.iterdir()

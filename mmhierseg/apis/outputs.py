@@ -1,15 +1,13 @@
-"""Writes the pictures and label maps of an image's hierarchy."""
+"""Write the figures and label maps of images."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Set, Union
 
 import numpy as np
 from PIL import Image
 
-__all__ = ['OutputFolder', 'save_label_maps', 'save_figure']
-
-LABEL_FORMATS = ('png', 'npz')
+__all__ = ['OutputFolder', 'save_figure', 'save_label_maps']
 
 
 class OutputFolder:
@@ -19,19 +17,15 @@ class OutputFolder:
     ``cat``, ``cat_2``, ... An earlier run's files are overwritten.
 
     Args:
-        path (str | Path): The folder; made when the first file is written.
+        path (str | Path): The folder; created with the first file.
         label_format (str, optional): 'png' or 'npz' to write label maps, see
             :func:`save_label_maps`. Defaults to None, no label maps.
-
-    Raises:
-        ValueError: If ``label_format`` is something else, or ``path`` is a
-            file.
     """
 
     def __init__(self,
-                 path: Union[str, Path],
-                 label_format: Optional[str] = None) -> None:
-        if label_format not in (None, *LABEL_FORMATS):
+                 path: str | Path,
+                 label_format: str | None = None) -> None:
+        if label_format not in (None, 'png', 'npz'):
             raise ValueError(
                 f"`save_labels` must be 'png', 'npz' or None, got "
                 f'{label_format!r}')
@@ -39,68 +33,42 @@ class OutputFolder:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f'`out_dir` must be a folder, got {str(path)!r}')
         self.label_format = label_format
-        self._names: Set[str] = set()
+        self._names: set[str] = set()
 
-    def write(self, name: str, figure: Optional[np.ndarray],
-              label_maps: Sequence[np.ndarray]) -> List[str]:
+    def write(self, name: str, figure: np.ndarray | None,
+              label_maps: Sequence[np.ndarray]) -> list[str]:
         """Write the results of one image.
 
-        Args:
-            name (str): Name of the image, without suffix.
-            figure (np.ndarray, optional): Picture, (H, W, 3) uint8, RGB;
-                written as ``<name>_hierarchy.png``. None writes none.
-            label_maps (Sequence[np.ndarray]): (H, W) integer per level.
-
-        Returns:
-            List[str]: Paths of the files, the picture's first.
-
-        Raises:
-            OSError: If the folder cannot be written to.
-            ValueError: If a label is too large for 16 bits ('png').
+        The figure, (H, W, 3) uint8, RGB, or None, becomes
+        ``<name>_hierarchy.png``. Returns the paths, the figure's first.
         """
         unique, number = name, 1
         while unique in self._names:
             number += 1
             unique = f'{name}_{number}'
         self._names.add(unique)
-        with _telling_where(self.path):
-            return self._write(unique, figure, label_maps)
-
-    def _write(self, unique: str, figure: Optional[np.ndarray],
-               label_maps: Sequence[np.ndarray]) -> List[str]:
         files = []
         if figure is not None:
-            files.append(str(self.path / f'{unique}_hierarchy.png'))
-            Image.fromarray(figure).save(files[0])
+            files.append(
+                save_figure(self.path, f'{unique}_hierarchy.png', figure))
         if self.label_format is not None:
-            files += save_label_maps(self.path / unique, label_maps,
-                                     self.label_format)
+            with _naming(self.path):
+                files += save_label_maps(self.path / unique, label_maps,
+                                         self.label_format)
         return files
 
 
-def save_figure(folder: Union[str, Path], name: str, figure: np.ndarray) -> str:
-    """Write one picture into a folder.
-
-    Args:
-        folder (str | Path): The folder; it is made.
-        name (str): Name of the file, ending in '.png'.
-        figure (np.ndarray): Picture, (H, W, 3) uint8, RGB.
-
-    Returns:
-        str: Path of the file.
-
-    Raises:
-        OSError: If the folder cannot be written to.
-    """
+def save_figure(folder: str | Path, name: str, figure: np.ndarray) -> str:
+    """Write one figure into a folder, which is created; returns its path."""
     path = Path(folder)
-    with _telling_where(path):
+    with _naming(path):
         Image.fromarray(figure).save(path / name)
     return str(path / name)
 
 
 @contextmanager
-def _telling_where(folder: Path) -> Iterator[None]:
-    """Make a folder; name it if that, or writing into it, fails."""
+def _naming(folder: Path) -> Iterator[None]:
+    """Create a folder, and name it if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -110,26 +78,14 @@ def _telling_where(folder: Path) -> Iterator[None]:
             'give another folder') from error
 
 
-def save_label_maps(stem: Union[str, Path],
-                    label_maps: Sequence[np.ndarray],
-                    label_format: str) -> List[str]:
+def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
+                    label_format: str) -> list[str]:
     """Write the label maps of an image.
 
     'npz': one compressed file ``<stem>_levels.npz`` with int32 arrays
-    ``level_0``, ``level_1``, ...; -1 = no segment. 'png': a 16-bit grey
-    picture ``<stem>_level_<l>.png`` per level that holds label + 1; 0 = no
-    segment.
-
-    Args:
-        stem (str | Path): Path without the end of the name.
-        label_maps (Sequence[np.ndarray]): (H, W) integer per level, -1 = none.
-        label_format (str): 'npz' or 'png'.
-
-    Returns:
-        List[str]: Paths of the files.
-
-    Raises:
-        ValueError: If a label is too large for 16 bits ('png').
+    ``level_0``, ``level_1``, ...; -1 = no segment. 'png': a 16-bit grey image
+    ``<stem>_level_<l>.png`` per level with label + 1; 0 = no segment. Returns
+    the paths of the files.
     """
     if label_format == 'npz':
         path = f'{stem}_levels.npz'

@@ -1,6 +1,4 @@
-"""From an image's size to the one a model sees, and back."""
-
-from typing import Optional, Tuple, Union
+"""Scale images to the size a model sees, and label maps back."""
 
 import numpy as np
 import torch
@@ -13,31 +11,20 @@ __all__ = [
 ]
 
 # 'original', the shorter side, or height and width.
-ImageSize = Union[str, int, Tuple[int, int]]
+ImageSize = str | int | tuple[int, int]
 
 # With 'original', larger images are scaled down to this many pixels on the
 # longer side: attention grows with the square of the superpixels.
 MAX_ORIGINAL_SIDE = 1024
 # With a shorter side, the longer one is at most so many times as long: a strip
-# of a few pixels would otherwise become longer than any memory.
+# of a few pixels would otherwise exceed any memory.
 MAX_ASPECT_RATIO = 4
 # The stride of CAST's stem: less is not even one cell.
 MIN_SIDE = 8
 
 
 def check_image_size(img_size: ImageSize) -> ImageSize:
-    """Check a user's choice of size.
-
-    Args:
-        img_size (str | int | Tuple[int, int]): 'original', the shorter side,
-            or height and width.
-
-    Returns:
-        str | int | Tuple[int, int]: The same, a pair as a tuple.
-
-    Raises:
-        ValueError: If it is something else, or less than 8 pixels.
-    """
+    """Check a user's choice of size; returns it, a pair as a tuple."""
     if img_size == 'original':
         return img_size
     pair = isinstance(img_size, (tuple, list)) and len(img_size) == 2
@@ -49,22 +36,8 @@ def check_image_size(img_size: ImageSize) -> ImageSize:
     return sides if pair else img_size
 
 
-def parse_image_size(text: Optional[str]) -> Optional[ImageSize]:
-    """What the option of a command line means.
-
-    Args:
-        text (str, optional): Such as '224', '200x300' or 'original'.
-
-    Returns:
-        int | Tuple[int, int] | str | None: For :func:`check_image_size`.
-
-    Raises:
-        ValueError: If it is something else.
-
-    Example:
-        >>> parse_image_size('224'), parse_image_size('200x300')
-        (224, (200, 300))
-    """
+def parse_image_size(text: str | None) -> ImageSize | None:
+    """Parse the option of a command line: '224', '200x300' or 'original'."""
     if text is None or text == 'original':
         return text
     sides = tuple(int(side) for side in text.split('x'))
@@ -74,23 +47,12 @@ def parse_image_size(text: Optional[str]) -> Optional[ImageSize]:
 
 
 def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
-    """Scale an image to the size that a model sees.
+    """Scale an image (H, W, 3) uint8 to the size that a model sees.
 
-    Args:
-        image (np.ndarray): (H, W, 3) uint8.
-        img_size (str | int | Tuple[int, int]): 'original' keeps the size, up
-            to 1024 pixels on the longer side. An int is the shorter side; of
-            an image longer than 4:1, a quarter of the longer side instead.
-            Both keep the aspect ratio. (h, w) is taken as it is.
-
-    Returns:
-        np.ndarray: (h, w, 3) uint8, bicubic and antialiased.
-
-    Example:
-        >>> scale_image(np.zeros((30, 60, 3), dtype=np.uint8), 16).shape
-        (16, 32, 3)
-        >>> scale_image(np.zeros((30, 240, 3), dtype=np.uint8), 16).shape
-        (8, 64, 3)
+    'original' keeps the size, up to 1024 pixels on the longer side. An int is
+    the shorter side; of an image longer than 4:1, a quarter of the longer side
+    instead. Both keep the aspect ratio. (h, w) is taken as it is. Bicubic and
+    antialiased.
     """
     shape = image.shape[:2]
     if isinstance(img_size, tuple):
@@ -109,21 +71,14 @@ def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
     return np.array(pil)
 
 
-def resize_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:
-    """Bring label maps to an image's size, by nearest pixel centres.
-
-    Args:
-        labels (Tensor): (B, h, w) integer.
-        size (Tuple[int, int]): Height and width H, W.
-
-    Returns:
-        Tensor: (B, H, W), the same dtype.
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize label maps (B, h, w) to (B, H, W), by nearest pixel centres.
 
     Example:
         >>> resize_labels(torch.tensor([[[1, 2]]]), (1, 4))
         tensor([[[1, 1, 2, 2]]])
     """
-    # In integers, floor((2 i + 1) old / (2 new)): no rounding to go wrong.
+    # In integers, floor((2 i + 1) old / (2 new)): no rounding errors.
     rows, cols = ((2 * torch.arange(new, device=labels.device) + 1) * old //
                   (2 * new) for new, old in zip(size, labels.shape[1:]))
     return labels[:, rows][:, :, cols]

@@ -1,9 +1,10 @@
-"""What the converters of model checkpoints have in common."""
+"""Helpers shared by the converters of model checkpoints."""
 
 import io
 import os
 from collections import Counter
-from typing import Any, Dict, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,18 +16,9 @@ from mmhierseg.version import __version__
 __all__ = ['report_left', 'save_converted']
 
 
-def save_converted(state_dict: Dict[str, Tensor], dst: str,
-                   meta: Dict[str, Any]) -> None:
-    """Write a checkpoint under its name only once it is whole.
-
-    Args:
-        state_dict (Dict[str, Tensor]): Converted weights.
-        dst (str): Path of the file; folders are made.
-        meta (Dict[str, Any]): What else is known of them.
-
-    Raises:
-        UserError: If it cannot be written; nothing is left behind.
-    """
+def save_converted(state_dict: dict[str, Tensor], dst: str,
+                   meta: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all; folders are created."""
     meta = dict(mmhierseg_version=__version__, **meta)
     content = io.BytesIO()
     torch.save(dict(state_dict=state_dict, meta=meta), content)
@@ -38,10 +30,7 @@ def save_converted(state_dict: Dict[str, Tensor], dst: str,
 
 
 def report_left(unconverted: Iterable[str]) -> None:
-    """Print what has no counterpart, by the beginnings of the names.
-
-    Args:
-        unconverted (Iterable[str]): Names in the source.
+    """Print the names of what was not converted, grouped by their beginnings.
 
     Example:
         >>> report_left(['epoch', 'model.fc.0.bias', 'model.fc.0.weight'])
@@ -49,9 +38,8 @@ def report_left(unconverted: Iterable[str]) -> None:
           epoch
           model.fc.0.* (2 tensors)
     """
-    unconverted = list(unconverted)
-    if unconverted:
-        print(f'not converted ({len(unconverted)}):')
     groups = Counter('.'.join(key.split('.')[:3]) for key in unconverted)
+    if groups:
+        print(f'not converted ({sum(groups.values())}):')
     for group, number in sorted(groups.items()):
         print(f'  {group}' + (f'.* ({number} tensors)' if number > 1 else ''))

@@ -1,11 +1,10 @@
-"""Folding batch normalisation into the convolutions of CAST's stem.
+"""Fold batch normalisation into the convolutions of CAST's stem.
 
-In inference batch normalisation multiplies and adds constants, which the
-weights and biases of the convolution before it can hold.
+In inference batch normalisation multiplies by and adds constants, which the
+weights and biases of the convolution before it can absorb.
 """
 
 import re
-from typing import Dict, List, Tuple
 
 from torch import Tensor
 
@@ -14,19 +13,19 @@ __all__ = ['fuse_stems']
 _NORM = re.compile(r'^(.*tokenizer\.stem\.layers\.\d+\.)bn\.running_var$')
 
 
-def fuse_stems(state_dict: Dict[str, Tensor],
-               eps: float = 1e-5) -> Tuple[Dict[str, Tensor], List[str]]:
+def fuse_stems(state_dict: dict[str, Tensor],
+               eps: float = 1e-5) -> tuple[dict[str, Tensor], list[str]]:
     """Fold the batch normalisation of the stems of a model.
 
     Args:
-        state_dict (Dict[str, Tensor]): Weights of a model with CAST in it;
-            a momentum encoder counts as well. Not changed.
-        eps (float): Of the batch normalisation. Defaults to 1e-5.
+        state_dict (dict[str, Tensor]): Weights of a model with one or more
+            CASTs, such as MoCo's two encoders. Not changed.
+        eps (float): Epsilon of the normalisation. Defaults to 1e-5.
 
     Returns:
-        Tuple[Dict[str, Tensor], List[str]]: The weights, with biases of
-        convolutions in the place of batch normalisation; and the names of
-        the layers that were folded, none if there was nothing to do.
+        tuple[dict[str, Tensor], list[str]]: Weights with biases of
+        convolutions in place of batch normalisation; and the names of the
+        layers that were folded, none if there was nothing to do.
 
     Example:
         >>> import torch
@@ -44,8 +43,8 @@ def fuse_stems(state_dict: Dict[str, Tensor],
     """
     fused = dict(state_dict)
     layers = []
-    for match in filter(None, map(_NORM.match, state_dict)):
-        layer = match.group(1)
+    for found in filter(None, map(_NORM.match, state_dict)):
+        layer = found[1]
         norm = {
             key: fused.pop(f'{layer}bn.{key}').double()
             for key in ('weight', 'bias', 'running_mean', 'running_var')

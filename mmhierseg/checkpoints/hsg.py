@@ -1,40 +1,36 @@
-"""From the checkpoints that HSG's authors publish to MMEngine's.
+"""Convert the checkpoints that HSG's authors publish to MMEngine's.
 
-They hold ``embedding_model`` and ``prediction_model``. In the first are a
+They hold ``embedding_model`` and ``prediction_model``. The first has a
 ResNet, the layers that make embeddings of its features, and, where levels
 above the segments are learned, the clustering transformers.
 """
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Set
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from torch import Tensor
 
-StateDict = Dict[str, Tensor]
+StateDict = dict[str, Tensor]
 
 CONVERTER = 'tools/model_converters/hsg2mmhierseg.py'
 
-#: What names begin with in files saved of a data-parallel model.
+#: Prefix of names in files saved of a data-parallel model.
 _WRAPPER = 'module.'
-
 #: Parts that only the authors' models name so.
 _OWN_PARTS = ('resnet_backbone.', 'fine_hrchy_transformer.',
               'coarse_hrchy_transformer.')
-
-# Authors' name -> ours, in this order, all that fit; inside a transformer
-# before the parts.
-_NECK_RULES = [
+_OURS = ('backbone.', 'neck.', 'head.')
+# Authors' name -> ours; all that fit are applied, in this order.
+_RULES = [
     (r'^conv_out\.0\.', r'neck.hidden.conv.'),
     (r'^conv_out\.1\.', r'neck.hidden.bn.'),
     (r'^conv_out\.3\.', r'neck.out.'),
-]
-_HEAD_RULES = [
     (r'^pos_embed\.(row|col)_embed\.', r'head.positions.\1_embed.'),
     (r'^(fine|coarse)_query_embed\._query_embedding\.',
      r'head.\1_transformer.query_embed.'),
-    (r'^(fine|coarse)_hrchy_transformer\._transformer\.',
+    (r'^(fine|coarse)_hrchy_transformer\.(?:_transformer\.)?',
      r'head.\1_transformer.'),
-    (r'^(fine|coarse)_hrchy_transformer\.', r'head.\1_transformer.'),
     (r'\.(encoder|decoder)\.layers\.', r'.\1.'),
     (r'\.decoder\.norm\.', r'.decoder_norm.'),
     (r'\.tgt_fc\.1\.', r'.target.1.norm.'),
@@ -42,19 +38,23 @@ _HEAD_RULES = [
     (r'\.(centroid_fc|centroid_feat_fc)\.2\.', r'.\1.2.norm.'),
     (r'\.centroid_fc\.', r'.centroid.'),
     (r'\.centroid_feat_fc\.', r'.centroid_feature.'),
-]
-# Detectron2 puts a norm into its convolution and calls the projection of the
-# residual a shortcut; torchvision, and so the ecosystem, does neither.
-_BACKBONE_RULES = [
+    # Detectron2 puts a norm into its convolution and calls the projection of
+    # the residual a shortcut; torchvision, and so the ecosystem, does not.
     (r'^resnet_backbone\.', r'backbone.'),
     (r'^backbone\.conv1\.(?:conv1?\.|0\.)', r'backbone.conv1.'),
     (r'^backbone\.conv1\.(?:norm|bn1?|1)\.', r'backbone.bn1.'),
     (r'^backbone\.res(\d+)\.',
-     lambda match: f'backbone.layer{int(match[1]) - 1}.'),
+     lambda found: f'backbone.layer{int(found[1]) - 1}.'),
     (r'\.conv(\d)\.norm\.', r'.bn\1.'),
     (r'\.shortcut\.norm\.', r'.downsample.1.'),
     (r'\.shortcut\.', r'.downsample.0.'),
 ]
+# Layers of a clustering transformer outside of its encoder and decoder.
+_WEIGHTS = ('query_embed', 'target.0', 'centroid.1', 'centroid_feature.1')
+_NORMS = ('decoder_norm.norm', 'target.1.norm', 'centroid.2.norm',
+          'centroid_feature.2.norm')
+_NORM = ('weight', 'bias', 'running_mean', 'running_var',
+         'num_batches_tracked')
 
 
 class ConvertedHSG(NamedTuple):
@@ -66,7 +66,7 @@ class ConvertedHSG(NamedTuple):
     kind: str
     """'hsg' with clustering transformers, 'hsg_embedding' without."""
 
-    unconverted: List[str]
+    unconverted: list[str]
     """Keys of the source that have no counterpart."""
 
     head: dict
@@ -74,13 +74,7 @@ class ConvertedHSG(NamedTuple):
 
 
 def is_authors_hsg(checkpoint: object) -> bool:
-    """Tell a checkpoint of the authors by the names in it.
-
-    Args:
-        checkpoint (object): What the file holds.
-
-    Returns:
-        bool: Whether there is a part that only the authors' models name so.
+    """Recognise a checkpoint of the authors by the names in it.
 
     Example:
         >>> name = 'resnet_backbone.res2.0.conv1.weight'
@@ -100,29 +94,26 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
     """Rename the weights of an authors' checkpoint.
 
     Args:
-        checkpoint (dict): What the file holds.
+        checkpoint (dict): Content of the file.
 
     Returns:
-        ConvertedHSG: Weights in float32 and what became of the rest.
+        ConvertedHSG: Weights in float32, and what was left.
 
     Raises:
-        ValueError: If it is no checkpoint of HSG, or one of the parts that
-            it has (ResNet, embedding, transformers) is not whole.
+        ValueError: If it is no checkpoint of HSG, or one of its parts
+            (ResNet, embedding, transformers) is incomplete.
     """
     source = _embedding_model(checkpoint)
-    wrapped = all(key.startswith(_WRAPPER) for key in source)
-    prefix = 'embedding_model.' + _WRAPPER * wrapped
-    if wrapped:
-        source = {key[len(_WRAPPER):]: v for key, v in source.items()}
-    names = {key: rename_hsg_key(key) for key in source}
-    expected = _expected(names, source)
-    found = {name for name in names.values() if name in expected}
+    wrapper = _WRAPPER * all(key.startswith(_WRAPPER) for key in source)
+    names = {key: rename_hsg_key(key[len(wrapper):]) for key in source}
+    expected = _expected({name for name in names.values() if name})
     missing = sorted(
-        name for name in expected - found
+        name for name in expected.difference(names.values())
         # It came with PyTorch 0.4.1, and nothing depends on it.
         if not name.endswith('.num_batches_tracked'))
     unconverted = [
-        prefix + key for key, name in names.items() if name not in expected
+        f'embedding_model.{key}' for key, name in names.items()
+        if name not in expected
     ]
     if missing:
         raise ValueError(
@@ -142,14 +133,10 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
     return ConvertedHSG(state_dict, kind, sorted(unconverted), head)
 
 
-def rename_hsg_key(key: str) -> Optional[str]:
-    """Name in the project's HSG model.
+def rename_hsg_key(key: str) -> str | None:
+    """Name in our HSG model of a key of the authors' ``embedding_model``.
 
-    Args:
-        key (str): Key inside the authors' ``embedding_model``.
-
-    Returns:
-        str | None: The new name; None = the part has no counterpart.
+    None if the part has no counterpart.
 
     Example:
         >>> rename_hsg_key('resnet_backbone.res5.0.shortcut.norm.weight')
@@ -157,14 +144,10 @@ def rename_hsg_key(key: str) -> Optional[str]:
         >>> rename_hsg_key('fine_query_embed._query_embedding.weight')
         'head.fine_transformer.query_embed.weight'
     """
-    for prefix, rules in (('backbone.', _BACKBONE_RULES),
-                          ('neck.', _NECK_RULES), ('head.', _HEAD_RULES)):
-        name = key
-        for pattern, replacement in rules:
-            name = re.sub(pattern, replacement, name)
-        if name.startswith(prefix) and name != key:
-            return name
-    return None
+    name = key
+    for pattern, replacement in _RULES:
+        name = re.sub(pattern, replacement, name)
+    return name if name != key and name.startswith(_OURS) else None
 
 
 def _embedding_model(checkpoint: dict) -> StateDict:
@@ -184,76 +167,79 @@ def _embedding_model(checkpoint: dict) -> StateDict:
     return weights
 
 
-def _expected(names: Dict[str, Optional[str]],
-              source: StateDict) -> Set[str]:
+def _expected(found: set[str]) -> set[str]:
     """Names of all tensors of the parts of which there is anything."""
-    found = {name for name in names.values() if name is not None}
-    expected = set()
+    expected: set[str] = set()
     if any(name.startswith('backbone.') for name in found):
-        expected |= _resnet_names(found)
+        expected |= _resnet(found)
     if any(name.startswith('neck.') for name in found):
         expected |= _conv_norm('neck.hidden.conv', 'neck.hidden.bn')
-        expected |= {'neck.out.weight', 'neck.out.bias'}
+        expected |= _named(['neck.out'], ('weight', 'bias'))
     if any(name.startswith('head.') for name in found):
-        expected |= _head_names(source)
+        layers = set(
+            re.findall(r'head\.fine_transformer\.encoder\.(\d+)\.',
+                       ' '.join(found)))
+        for level in ('fine', 'coarse'):
+            expected |= {
+                f'head.{level}_transformer.{name}'
+                for name in _transformer(max(len(layers), 1))
+            }
+        expected |= _named(
+            f'head.positions.{side}_embed' for side in ('row', 'col'))
     return expected
 
 
-def _resnet_names(found: Set[str]) -> Set[str]:
+def _resnet(found: set[str]) -> set[str]:
     """A ResNet with the blocks that there are, each of them whole."""
     convolutions = 3 if 'backbone.layer1.0.conv3.weight' in found else 2
     blocks = {
-        match[1]: match[2] for match in (
-            re.match(r'(backbone\.layer[1-4]\.\d+)\.(.*)', name)
-            for name in sorted(found)) if match
+        (int(match[1]), int(match[2])) for match in (
+            re.match(r'backbone\.layer([1-4])\.(\d+)\.', name)
+            for name in found) if match
     }
     expected = _conv_norm('backbone.conv1', 'backbone.bn1')
     for stage in range(1, 5):
-        prefix = f'backbone.layer{stage}.'
-        numbers = [
-            int(block[len(prefix):]) for block in blocks
-            if block.startswith(prefix)
-        ]
-        for number in range(max(numbers, default=0) + 1):
-            block = f'{prefix}{number}'
-            for index in range(1, convolutions + 1):
-                expected |= _conv_norm(f'{block}.conv{index}',
-                                       f'{block}.bn{index}')
+        last = max((block for s, block in blocks if s == stage), default=0)
+        stem = f'backbone.layer{stage}'
+        for block in range(last + 1):
+            for i in range(1, convolutions + 1):
+                expected |= _conv_norm(f'{stem}.{block}.conv{i}',
+                                       f'{stem}.{block}.bn{i}')
         # The first of basic blocks of the first stage needs no projection.
         if stage > 1 or convolutions == 3:
-            expected |= _conv_norm(f'{prefix}0.downsample.0',
-                                   f'{prefix}0.downsample.1')
+            expected |= _conv_norm(f'{stem}.0.downsample.0',
+                                   f'{stem}.0.downsample.1')
     return expected
 
 
-def _conv_norm(conv: str, norm: str) -> Set[str]:
-    """A convolution without bias, and the batch normalisation behind it."""
-    parts = ('weight', 'bias', 'running_mean', 'running_var',
-             'num_batches_tracked')
-    return {f'{conv}.weight'} | {f'{norm}.{part}' for part in parts}
+def _transformer(num_layers: int) -> set[str]:
+    """A clustering transformer of as many layers."""
+    attentions, linear, norms = [], ['target.3'], list(_NORMS)
+    for i in range(num_layers):
+        for part, parts, number in (
+            (f'encoder.{i}.', ['self_attn'], 2),
+            (f'decoder.{i}.', ['self_attn', 'multihead_attn'], 3)):
+            attentions += [part + name for name in parts]
+            linear += [f'{part}linear1', f'{part}linear2']
+            norms += [f'{part}norm{n + 1}.norm' for n in range(number)]
+    linear += [f'{name}.out_proj' for name in attentions]
+    return (_named(_WEIGHTS) | _named(linear, ('weight', 'bias'))
+            | _named(attentions, ('in_proj_weight', 'in_proj_bias'))
+            | _named(norms, _NORM))
 
 
-def _head_names(source: StateDict) -> Set[str]:
-    """Two transformers of as many layers as there are, and positions."""
-    from mmhierseg.models import ClusteringTransformer
-    layers = len({
-        key.split('.')[4]
-        for key in source
-        if key.startswith('fine_hrchy_transformer._transformer.encoder.layers')
-    })
-    transformer = ClusteringTransformer(
-        embed_dims=4, num_clusters=1, num_layers=max(layers, 1))
-    names = {
-        f'head.{level}_transformer.{name}'
-        for level in ('fine', 'coarse') for name in transformer.state_dict()
-    }
-    return names | {
-        f'head.positions.{side}_embed.weight' for side in ('row', 'col')
-    }
+def _conv_norm(conv: str, norm: str) -> set[str]:
+    """A convolution without bias, and batch normalisation."""
+    return _named([conv]) | _named([norm], _NORM)
+
+
+def _named(layers: Iterable[str],
+           parts: tuple[str, ...] = ('weight', )) -> set[str]:
+    return {f'{layer}.{part}' for layer in layers for part in parts}
 
 
 def _head_options(state_dict: StateDict) -> dict:
-    """What the weights tell of the head; attention's heads they do not."""
+    """Options that follow from the weights; attention's heads do not."""
     options = {}
     out = state_dict.get('neck.out.weight')
     if out is not None:

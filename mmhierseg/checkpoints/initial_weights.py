@@ -1,15 +1,10 @@
-"""Look whether the weights that a model starts from fit before it trains.
-
-MMEngine loads what fits and logs the rest, so that a frozen backbone could be
-probed with the weights it was drawn with.
-"""
-
-from typing import Iterable
+"""Check the weights that ``init_cfg`` names before training starts."""
 
 from torch import nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.checkpoints.match import read_checkpoint
+
+from .match import match, read_checkpoint, some, weights_of
 
 __all__ = ['check_initial_weights']
 
@@ -38,37 +33,18 @@ def check_initial_weights(model: nn.Module) -> None:
 
 
 def _check_part(module: nn.Module, name: str, path: str, prefix: str) -> None:
-    """Check one module against the part of a file under a prefix."""
     checkpoint = read_checkpoint(path)
-    # Where MMEngine looks, too.
-    weights = {
-        key.removeprefix('module.'): value
-        for key, value in checkpoint.get('state_dict', checkpoint).items()
-    }
+    # MMEngine does not look under other keys.
+    checkpoint = dict(state_dict=checkpoint.get('state_dict', checkpoint))
     prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
-    part = {
-        key.removeprefix(prefix): value
-        for key, value in weights.items() if key.startswith(prefix)
-    }
-    expected = module.state_dict().keys()
-    if not part.keys() & expected:
+    frozen = not any(p.requires_grad for p in module.parameters())
+    found = match(weights_of(checkpoint, prefix), module, load=frozen)
+    if not found.shares:
         raise UserError(
             f'{path!r} cannot initialise {name}: it has no tensor under '
-            f'{prefix!r} with a name of that module ({_some(expected)}); it '
-            f'has {_some(weights)}')
-    if any(p.requires_grad for p in module.parameters()):
-        return
-    try:
-        missing = module.load_state_dict(part, strict=False).missing_keys
-    except RuntimeError as error:
-        raise UserError(f'{path!r} cannot initialise {name}, which is '
-                           f'frozen: {error}') from error
-    if missing:
-        raise UserError(
-            f'{path!r} cannot initialise {name}, which is frozen: it lacks '
-            f'{_some(missing)}')
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ', '.join(names[:3] + ['...'] * (len(names) > 3))
+            f'{prefix!r} with a name of that module ({some(found.expected)}); '
+            f'it has {some(weights_of(checkpoint))}')
+    differences = found.differences(strict=False)
+    if differences and frozen:
+        raise UserError(f'{path!r} cannot initialise {name}, which is frozen: '
+                        f'{"; ".join(differences)}')

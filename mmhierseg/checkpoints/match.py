@@ -1,72 +1,163 @@
-"""Read checkpoints without executing what is in them.
+"""Read checkpoints safely, and check that they fit a model.
 
-A checkpoint is a pickle, and a pickle can run any program when it is read.
-PyTorch's ``weights_only`` reader builds tensors and plain containers only. A
-checkpoint that MMEngine wrote holds a little more: log histories and NumPy
-arrays. These are allowed by name, and nothing else is.
-
-PyTorch before 2.6 is not supported: its ``weights_only`` reader could be
-tricked, and it cannot be told what to allow under a name.
+MMEngine loads the tensors that fit and logs the rest, so that a model could
+be tested or fine-tuned with its random initialisation. Every check here asks
+:func:`match`, and differs in what it lets pass.
 """
 
 import os
-from argparse import Namespace
-from pickle import UnpicklingError
-from typing import Any, Callable, Dict, Iterable, List, Tuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-import numpy as np
-from mmengine.logging.history_buffer import HistoryBuffer
-from torch import nn
-from torch.serialization import add_safe_globals
+from torch import Tensor, nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints.cast import CONVERTER, is_authors_state_dict
-from mmhierseg.checkpoints.hsg import CONVERTER as HSG_CONVERTER
-from mmhierseg.checkpoints.hsg import is_authors_hsg
+from mmhierseg._base.safe_load import (
+    allow_plain_objects,
+    load_plain_checkpoint,
+)
+
+from . import cast, hsg
 
 __all__ = [
-    'check_matches', 'check_resumable', 'check_shares', 'mmengine_globals',
-    'read_checkpoint', 'read_safely'
+    'Match', 'check_matches', 'check_resumable', 'check_shares',
+    'load_weights', 'match', 'read_checkpoint', 'read_safely'
 ]
 
-# Parts of models that a checkpoint made for testing may leave out.
-_TRAINING_ONLY = ('auxiliary_head.', 'momentum_encoder.')
+#: Counters of batch normalisation: files from before PyTorch 0.4.1 have none,
+#: and nothing depends on them.
+COUNTERS = '.num_batches_tracked'
+#: Parts of models that a checkpoint made for testing may leave out.
+TRAINING_ONLY = ('auxiliary_head.', 'momentum_encoder.')
 
 
-def _history_buffer_method(owner: type, name: str) -> Callable:
-    """Stand in for ``getattr``, by which methods are pickled."""
-    if owner is not HistoryBuffer or name.startswith('_'):
-        raise UnpicklingError(f'{owner!r}.{name} may not be looked up')
-    return getattr(owner, name)
+class Match(NamedTuple):
+    """Comparison of the weights of a file with those of a model."""
+
+    found: list[str]
+    """Names of all tensors of the file."""
+
+    expected: list[str]
+    """Names of all tensors of the model."""
+
+    missing: list[str]
+    """Names of the model's that the file lacks, without the ignored ones."""
+
+    unexpected: list[str]
+    """Names of the file's that the model lacks, without the ignored ones."""
+
+    shapes: list[str]
+    """Why tensors of both could not be loaded: mostly, their shapes differ."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether any tensor of the file is one of the model's."""
+        return not set(self.unexpected) >= set(self.found)
+
+    def differences(self, strict: bool = True) -> list[str]:
+        """Describe all differences; empty if there is none.
+
+        Args:
+            strict (bool): Whether ``unexpected`` counts by itself. If not, it
+                is described only beside another difference.
+        """
+        if not (self.missing or self.shapes or strict and self.unexpected):
+            return []
+        lines = []
+        if self.missing:
+            lines.append(f'it has nothing for {len(self.missing)} of the '
+                         f'{len(self.expected)} tensors of this one '
+                         f'({some(self.missing)})')
+        if self.unexpected:
+            lines.append(f'{len(self.unexpected)} of its {len(self.found)} '
+                         f'are unexpected ({some(self.unexpected)})')
+        return lines + self.shapes[:5]
 
 
-def mmengine_globals() -> list:
-    """What MMEngine's checkpoints hold beside tensors and containers.
+def match(weights: dict[str, Tensor],
+          model: nn.Module,
+          ignore: tuple[str, ...] = (),
+          load: bool = True) -> Match:
+    """Compare the names and shapes of weights with those of a model.
+
+    Args:
+        weights (dict[str, Tensor]): State dict; not changed.
+        model (nn.Module): The model, not wrapped.
+        ignore (tuple[str, ...]): Names to leave out of the differences, given
+            by what they begin with, or with a leading '.', end with. Defaults
+            to none.
+        load (bool): Whether to load what fits. If so, modules may rename and
+            resize weights, and only what they cannot load is a difference.
+            If not, the model is not changed. Defaults to True.
 
     Returns:
-        list: For ``torch.serialization.safe_globals``: log histories and
-        arrays of numbers.
+        Match: Both inventories, and all differences.
+
+    Example:
+        >>> from torch import zeros
+        >>> weights = dict(weight=zeros(1, 3), extra=zeros(1))
+        >>> found = match(weights, nn.Linear(2, 1), ignore=('ext', ))
+        >>> found.missing, found.unexpected
+        (['bias'], [])
+        >>> 'size mismatch for weight' in found.shapes[0]
+        True
     """
-    multiarray = np._core.multiarray if hasattr(
-        np, '_core') else np.core.multiarray
-    return [
-        HistoryBuffer,
-        (_history_buffer_method, 'builtins.getattr'),
-        np.ndarray,
-        np.dtype,
-        multiarray._reconstruct,
-        multiarray.scalar,
-        *{type(np.dtype(kind))
-          for kind in '?bBhHiIlLqQefd'},
+    begins = tuple(name for name in ignore if not name.startswith('.'))
+    ends = tuple(name for name in ignore if name.startswith('.'))
+    state = model.state_dict()
+    missing, unexpected, shapes = (
+        _load(weights, model) if load else _compare(weights, state))
+    missing, unexpected = ([
+        name for name in names
+        if not name.startswith(begins) and not name.endswith(ends)
+    ] for names in (missing, unexpected))
+    return Match(list(weights), list(state), missing, unexpected, shapes)
+
+
+def _compare(weights: dict[str, Tensor],
+             state: dict[str, Tensor]) -> tuple[list[str], ...]:
+    shapes = [
+        f'size mismatch for {name}: {tuple(weights[name].shape)} in the '
+        f'file, {tuple(value.shape)} in the model'
+        for name, value in state.items()
+        if isinstance(weights.get(name), Tensor)
+        and weights[name].shape != value.shape
     ]
+    return ([name for name in state if name not in weights],
+            [name for name in weights if name not in state], shapes)
+
+
+def _load(weights: dict[str, Tensor],
+          model: nn.Module) -> tuple[list[str], ...]:
+    keys: list[list[str]] = []
+    # Called with the names before an error about shapes is raised.
+    hook = model.register_load_state_dict_post_hook(
+        lambda _, result: keys.extend(result))
+    shapes: list[str] = []
+    try:
+        model.load_state_dict(weights, strict=False)
+    except (RuntimeError, ValueError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        shapes = lines[1:] or lines
+    finally:
+        hook.remove()
+    return (*(keys or ([], [])), shapes)
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of some names, for a message."""
+    names = sorted(names)
+    return ', '.join(names[:3] + ['...'] * (len(names) > 3)) or 'nothing'
+
+
+# --------------------------------------------------------------------- reading
 
 
 def read_safely() -> None:
-    """Have every later ``torch.load`` of this process read safely.
+    """Make every later ``torch.load`` of this process read safely.
 
-    It holds for MMEngine's own loading too, which would otherwise fall back
-    to the unsafe reader (OneDL's build), or fail to resume (the original).
+    That includes MMEngine's own loading, which would otherwise fall back to
+    the unsafe reader (OneDL's build), or fail to resume (the original).
 
     Raises:
         UserError: If the environment demands the opposite.
@@ -76,14 +167,11 @@ def read_safely() -> None:
             'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, by which checkpoints '
             'could execute programs: unset it')
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    # A plain container, too, in which training programs keep their options.
-    add_safe_globals([Namespace, *mmengine_globals()])
+    allow_plain_objects()
 
 
-def read_checkpoint(path: str) -> Dict[str, Any]:
-    """Read a checkpoint file on the CPU.
-
-    Call :func:`read_safely` before.
+def read_checkpoint(path: str) -> dict[str, Any]:
+    """Read a checkpoint file on the CPU, without executing what is in it.
 
     Args:
         path (str): Path of a file.
@@ -96,29 +184,82 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
             authors' files, or holds what would have to be executed.
     """
     try:
-        checkpoint = load_plain_checkpoint(path)
+        return _read(path)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
+
+
+def _read(path: str | os.PathLike) -> dict[str, Any]:
+    path = os.fspath(path)
+    checkpoint = load_plain_checkpoint(path)
     if not isinstance(checkpoint, dict):
-        raise UserError(f'{path!r} is no checkpoint: it holds a '
-                           f'{type(checkpoint).__name__}')
+        raise ValueError(f'{path!r} is no checkpoint: it holds a '
+                         f'{type(checkpoint).__name__} instead of a dict')
     for method, converter, found in (
-        ('CAST', CONVERTER, is_authors_state_dict(_weights(checkpoint))),
-        ('HSG', HSG_CONVERTER, is_authors_hsg(checkpoint))):
+        ('CAST', cast.CONVERTER,
+         cast.is_authors_state_dict(weights_of(checkpoint))),
+        ('HSG', hsg.CONVERTER, hsg.is_authors_hsg(checkpoint))):
         if found:
-            raise UserError(
+            raise ValueError(
                 f'{path!r} is a checkpoint in the format of the authors of '
                 f'{method}. Convert it first: python {converter} {path} '
-                'DST.pth')
+                'CONVERTED.pth')
     return checkpoint
 
 
-def check_matches(checkpoint: Dict[str, Any], model: nn.Module,
+def weights_of(checkpoint: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    """State dict of a checkpoint, or its part under a prefix, cut off."""
+    for key in ('state_dict', 'model'):
+        if isinstance(checkpoint.get(key), dict):
+            checkpoint = checkpoint[key]
+            break
+    names = ((str(key).removeprefix('module.'), value)
+             for key, value in checkpoint.items())
+    return {
+        name[len(prefix):]: value
+        for name, value in names if name.startswith(prefix)
+    }
+
+
+# -------------------------------------------------------------------- checking
+
+
+def load_weights(model: nn.Module,
+                 path: str | os.PathLike,
+                 prefix: str = '',
+                 ignore: tuple[str, ...] = (COUNTERS, )) -> None:
+    """Load the weights of a model, or of a part of it, from a file.
+
+    Args:
+        model (nn.Module): Changed in place.
+        path (str | os.PathLike): Checkpoint of MMEngine.
+        prefix (str): Name of the part with a dot. The file must then have
+            exactly the part's weights under it; without, it may have more.
+            Defaults to '', the whole model.
+        ignore (tuple[str, ...]): See :func:`match`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, is one of the authors' files, or
+            does not fit the model.
+    """
+    checkpoint = _read(path)
+    weights = weights_of(checkpoint, prefix)
+    if prefix and not weights:
+        raise ValueError(
+            f'{os.fspath(path)!r} has no weights under `{prefix}`; it holds '
+            f'{some(weights_of(checkpoint))}')
+    differences = match(weights, model, ignore).differences(bool(prefix))
+    if differences:
+        raise ValueError('\n  '.join([
+            f'{os.fspath(path)!r} does not fit the model of the config; name '
+            'the config that it was trained with', *differences
+        ]))
+
+
+def check_matches(checkpoint: dict[str, Any], model: nn.Module,
                   path: str) -> None:
     """Load a checkpoint into a model that it must fill.
-
-    MMEngine loads what fits and logs the rest, so that a model could be
-    tested with the weights it was initialised with.
 
     Args:
         checkpoint (dict): From :func:`read_checkpoint`.
@@ -129,58 +270,35 @@ def check_matches(checkpoint: Dict[str, Any], model: nn.Module,
         UserError: If a tensor of the model is missing or of another shape.
             Heads that serve only training, and counters, may be.
     """
-    missing, unexpected = _load(checkpoint, model, path)
-    missing = [
-        name for name in missing
-        if not name.startswith(_TRAINING_ONLY)
-        and not name.endswith('.num_batches_tracked')
-    ]
-    if missing:
+    found = match(weights_of(checkpoint), model, (*TRAINING_ONLY, COUNTERS))
+    differences = found.differences(strict=False)
+    if differences:
         raise UserError(
-            f'{path!r} is of another model: it has nothing for {len(missing)} '
-            f'of the {len(model.state_dict())} tensors of this one '
-            f'({_some(missing)})' + (f', but {_some(unexpected)}'
-                                     if unexpected else ''))
+            f'{path!r} is of another model: {"; ".join(differences)}')
 
 
-def check_shares(checkpoint: Dict[str, Any], model: nn.Module,
+def check_shares(checkpoint: dict[str, Any], model: nn.Module,
                  path: str) -> None:
-    """Check that there is something to start training from in a checkpoint.
+    """Check that a model can start from a checkpoint.
 
     Args:
         checkpoint (dict): From :func:`read_checkpoint`.
-        model (nn.Module): The model, not wrapped.
+        model (nn.Module): The model, not wrapped; it is not changed.
         path (str): Path of the checkpoint, for the message.
 
     Raises:
         UserError: If no tensor has the name of one of the model's.
     """
-    names = {name.removeprefix('module.') for name in _weights(checkpoint)}
-    expected = model.state_dict().keys()
-    if not names & expected:
+    found = match(weights_of(checkpoint), model, load=False)
+    if not found.shares:
         raise UserError(
             f'{path!r} is of another kind of model: none of its tensors '
-            f'({_some(names)}) has a name of this one ({_some(expected)})')
+            f'({some(found.found)}) has a name of this one '
+            f'({some(found.expected)})')
 
 
-def _load(checkpoint: Dict[str, Any], model: nn.Module,
-          path: str) -> Tuple[List[str], List[str]]:
-    """Load what fits; names that the file lacks, and that the model does."""
-    weights = {
-        name.removeprefix('module.'): value
-        for name, value in _weights(checkpoint).items()
-    }
-    try:
-        result = model.load_state_dict(weights, strict=False)
-    except (RuntimeError, ValueError) as error:  # of another shape
-        lines = [line.strip() for line in str(error).splitlines()]
-        raise UserError(f'{path!r} is of another model: '
-                           f'{" ".join(lines[1:3] or lines)}') from error
-    return result.missing_keys, result.unexpected_keys
-
-
-def check_resumable(checkpoint: Dict[str, Any], path: str) -> None:
-    """Check that training can go on from a checkpoint.
+def check_resumable(checkpoint: dict[str, Any], path: str) -> None:
+    """Check that training can resume from a checkpoint.
 
     Args:
         checkpoint (dict): From :func:`read_checkpoint`.
@@ -196,18 +314,6 @@ def check_resumable(checkpoint: Dict[str, Any], path: str) -> None:
     ]
     if missing:
         raise UserError(
-            f'{path!r} has no {", ".join(missing)}, so training cannot go on '
+            f'{path!r} has no {", ".join(missing)}, so training cannot resume '
             'from it. To start from its weights: --cfg-options '
             f'load_from={path}')
-
-
-def _weights(checkpoint: Dict[str, Any]) -> Dict[str, Any]:
-    for key in ('state_dict', 'model'):
-        if isinstance(checkpoint.get(key), dict):
-            return checkpoint[key]
-    return checkpoint
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ', '.join(names[:3] + ['...'] * (len(names) > 3))

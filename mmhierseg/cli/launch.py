@@ -1,22 +1,27 @@
-"""Train and test: what ``tools/train.py`` and ``tools/test.py`` do."""
+"""Train and test: the programs ``tools/train.py`` and ``tools/test.py``."""
 
+import errno
+import os
 import os.path as osp
+import sys
 import time
 from argparse import Namespace
-from typing import List, Optional
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from traceback import clear_frames
 
 import mmengine
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import DumpResults
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
-from torch import nn
 
-from mmhierseg._base.errors import UserError
+from mmhierseg._base import UserError
+from mmhierseg._base.atomic import free_space
 from mmhierseg.checkpoints.initial_weights import check_initial_weights
 from mmhierseg.checkpoints.match import (
     check_matches,
@@ -24,6 +29,7 @@ from mmhierseg.checkpoints.match import (
     read_checkpoint,
     read_safely,
 )
+from mmhierseg.cli.adapt import adapt_config
 from mmhierseg.cli.data_check import check_data, check_pretrained
 from mmhierseg.cli.machine import describe
 from mmhierseg.cli.options import (
@@ -36,7 +42,6 @@ from mmhierseg.cli.parser import parse_test_args, parse_train_args
 from mmhierseg.cli.records import (
     describe_checkpoint,
     make_record,
-    record_path,
     write_record,
 )
 from mmhierseg.cli.resume import (
@@ -45,79 +50,70 @@ from mmhierseg.cli.resume import (
     find_latest,
     read_resumable,
 )
-from mmhierseg.cli.saving import report_disk_full, with_atomic_checkpoints
-from mmhierseg.engine import LabelCheckHook
-from mmhierseg.engine.device import (
-    cpu_process_group,
-    for_cpu_processes,
-    without_amp,
-)
-from mmhierseg.engine.fsdp.strategy import for_strategy, without_strategy
+from mmhierseg.engine.device import cpu_process_group
+from mmhierseg.engine.hooks.unwrap import unwrap_model
 
 __all__ = ['test', 'train']
 
+# No space; the user's quota; the limit to the size of a file (`ulimit -f`).
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-def train(argv: Optional[List[str]] = None) -> None:
+
+def train(argv: list[str] | None = None) -> None:
     """Train as the command line says.
 
     Args:
-        argv (list[str], optional): The words after the program's name.
-            Defaults to those of the command line.
+        argv (list[str], optional): Arguments. Defaults to those of the
+            command line.
 
     Raises:
-        UserError: If what the command line or the config names is missing
-            or unfit.
+        UserError: If a file, a dataset or a setting is missing or wrong.
     """
     args = parse_train_args(argv)
     read_safely()
-    cfg = read_config(args.config)
-    if cfg.get('train_dataloader') is None and 'runner_type' not in cfg:
-        raise UserError(
-            f'{args.config!r} has no train_dataloader: there is nothing to '
-            'train. Test it: python tools/test.py CONFIG CHECKPOINT')
-    cfg = with_train_options(cfg, args)
-    cfg = with_atomic_checkpoints(
-        for_cpu_processes(without_amp(for_strategy(cfg))))
+    # Warnings must not be a part of a printed config.
+    with redirect_stdout(sys.stderr if args.print_config else sys.stdout):
+        cfg = adapt_config(with_train_options(read_config(args.config), args))
+    if args.print_config:
+        print(cfg.pretty_text)
+        return
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
-    start = _start(cfg)
-    with cpu_process_group(cfg.launcher), report_disk_full(cfg.work_dir):
+    start = _find_start(cfg)
+    with cpu_process_group(cfg.launcher), _report_disk_full(cfg.work_dir):
         _train(cfg, start)
 
 
-def test(argv: Optional[List[str]] = None) -> None:
+def test(argv: list[str] | None = None) -> None:
     """Test as the command line says.
 
     Args:
-        argv (list[str], optional): The words after the program's name.
-            Defaults to those of the command line.
+        argv (list[str], optional): Arguments. Defaults to those of the
+            command line.
 
     Raises:
-        UserError: If what the command line or the config names is missing
-            or unfit.
+        UserError: If a file, a dataset or a setting is missing or wrong.
     """
     args = parse_test_args(argv)
     read_safely()
     cfg = with_test_options(read_config(args.config), args)
-    cfg = for_cpu_processes(without_strategy(cfg))
-    _keep_config_of_training(cfg, args.config)
+    cfg = adapt_config(cfg, training=False)
+    # The runner writes the config to the work directory, where it must not
+    # replace that of training. (A Config takes other attributes for fields.)
+    folder, name = osp.split(args.config)
+    object.__setattr__(cfg, '_filename', osp.join(folder, f'test_{name}'))
     checkpoint = None
     if _is_local(args.checkpoint):
         checkpoint = read_checkpoint(args.checkpoint)
     check_data(cfg, ['test_dataloader'])
-    dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
     with cpu_process_group(cfg.launcher):
-        metrics = _test(cfg, checkpoint, args,
-                        args.out if dump and args.out_item != 'metrics' else
-                        None)
-        if dump and args.out_item == 'metrics' and is_main_process():
-            mmengine.dump(metrics, args.out)
+        _test(cfg, checkpoint, args)
 
 
-def _start(cfg: Config) -> Optional[Latest]:
-    """Read what training starts from, and name it in the config."""
+def _find_start(cfg: Config) -> Latest | None:
+    """Read the checkpoint that training starts from; set its path."""
     path = cfg.get('load_from')
-    # MMEngine looks for the latest one, too, if none is named.
+    # MMEngine takes the latest one, too, if none is named.
     if cfg.get('resume') == 'auto' or (cfg.get('resume') is True
                                        and path is None):
         latest = find_latest(cfg.work_dir)
@@ -131,96 +127,114 @@ def _start(cfg: Config) -> Optional[Latest]:
     return Latest(path, read(path))
 
 
-def _train(cfg: Config, start: Optional[Latest]) -> None:
-    """Train; the runner ends with the call, before its process group."""
-    runner = _build_runner(cfg)
-    check_agreement(cfg.load_from if cfg.get('resume') else None)
-    if start is not None and start.note is not None:
-        # In the log of the run, and once for all processes.
-        runner.logger.warning(start.note)
-    if isinstance(runner, FlexibleRunner):
-        # Which would build it, and wrap it, only as it starts.
-        runner.model = runner.strategy.build_model(runner.model)
-    _check_weights(_bare(runner.model), cfg, start and start.checkpoint)
-    _check_epoch(runner)
-    runner.train()
+def _train(cfg: Config, start: Latest | None) -> None:
+    """Train; the runner's life ends here, before its process group's."""
+    with _config_errors() as built:
+        runner = RUNNERS.build(
+            cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.register_hook(built)
+        check_agreement(cfg.load_from if cfg.get('resume') else None)
+        if start is not None and start.note is not None:
+            # In the log of the run, and once for all processes.
+            runner.logger.warning(start.note)
+        if isinstance(runner, FlexibleRunner):
+            # It would build and wrap the model only when it starts.
+            runner.model = runner.strategy.build_model(runner.model)
+        model = unwrap_model(runner.model)
+        check_initial_weights(model)
+        if start is not None and start.checkpoint is not None:
+            # Resuming needs the whole model.
+            check = check_matches if cfg.get('resume') else check_shares
+            check(start.checkpoint, model, cfg.load_from)
+        loader = runner.train_dataloader
+        if len(loader) == 0:
+            raise UserError(
+                f'train_dataloader has no batch: {len(loader.dataset)} images '
+                f'are fewer than its batch_size of {loader.batch_size} (for '
+                'each process), and drop_last leaves them out. Add images, or '
+                '--cfg-options train_dataloader.batch_size=N')
+        runner.train()
 
 
-def _test(cfg: Config, checkpoint: Optional[dict], args: Namespace,
-          predictions: Optional[str]) -> dict:
-    """Test, and write the predictions to a file if one is named."""
-    runner = _build_runner(cfg)
-    if checkpoint is not None:
-        check_matches(checkpoint, _bare(runner.model), args.checkpoint)
-    if predictions is not None:
-        runner.test_evaluator.metrics.append(DumpResults(predictions))
+def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
+    """Test; write predictions or metrics, and a record."""
+    dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
+    with _config_errors() as built:
+        runner = Runner.from_cfg(cfg)
+        runner.register_hook(built)
+        if checkpoint is not None:
+            check_matches(checkpoint, unwrap_model(runner.model),
+                          args.checkpoint)
+        if dump and args.out_item != 'metrics':
+            runner.test_evaluator.metrics.append(DumpResults(args.out))
+        source = machine = None
+        if is_main_process():
+            # Before the test: the file may be overwritten while it runs.
+            source = describe_checkpoint(args.checkpoint, checkpoint)
+            machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
+        start = time.perf_counter()
+        metrics = runner.test()
+        seconds = time.perf_counter() - start
     if not is_main_process():
-        return runner.test()
-    # Before the test: the file may be overwritten while it runs.
-    source = describe_checkpoint(args.checkpoint, checkpoint)
-    machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
-    start = time.perf_counter()
-    metrics = runner.test()
-    seconds = time.perf_counter() - start
+        return
+    if dump and args.out_item == 'metrics':
+        mmengine.dump(metrics, args.out)
     record = make_record(
-        cfg, args.config, source, metrics,
-        len(runner.test_dataloader.dataset), seconds,
+        cfg,
+        args.config,
+        metrics,
+        len(runner.test_dataloader.dataset),
         dict(tta=args.tta, amp=args.amp, cfg_options=args.cfg_options),
-        get_world_size(), machine)
-    path = record_path(cfg.work_dir, args.config, runner.timestamp)
+        checkpoint=source,
+        machine=machine,
+        processes=get_world_size(),
+        seconds=round(seconds, 3))
+    name = f'test_{record["config"]["name"]}_{runner.timestamp}.json'
+    path = osp.join(cfg.work_dir, name)
     write_record(path, record)
     runner.logger.info(f'Results, with what they were measured on: {path}')
-    return metrics
 
 
-def _keep_config_of_training(cfg: Config, path: str) -> None:
-    """Have the runner write the config of a test under another name.
+class _Built(Hook):
+    """Notes that the runner has built everything."""
 
-    In the work directory of training it would overwrite that of training, by
-    one whose model, with ``--tta``, is wrapped.
-    """
-    name = f'test_{osp.basename(path)}'
-    # A Config takes every other attribute for a field.
-    object.__setattr__(cfg, '_filename', osp.join(osp.dirname(path), name))
+    done = False
+
+    def before_run(self, runner: Runner) -> None:
+        self.done = True
 
 
-def _check_weights(model: nn.Module, cfg: Config,
-                   checkpoint: Optional[dict]) -> None:
-    """What the model starts from must be its own."""
-    check_initial_weights(model)
-    if checkpoint is not None:
-        # To go on with a run takes all of its model.
-        check = check_matches if cfg.get('resume') else check_shares
-        check(checkpoint, model, cfg.load_from)
+@contextmanager
+def _config_errors() -> Iterator[_Built]:
+    """What fails while a runner is built is an error in the config."""
+    built = _Built()
+    try:
+        yield built
+    except (ImportError, KeyError, TypeError, ValueError) as error:
+        if (built.done or isinstance(error, UserError)
+                or os.environ.get('MMHIERSEG_TRACEBACK')):
+            raise
+        raise UserError(f'config: {error}') from error
 
 
-def _check_epoch(runner: Runner) -> None:
-    """An epoch without a batch would fail deep inside the schedules."""
-    loader = runner.train_dataloader
-    if len(loader) == 0:
+@contextmanager
+def _report_disk_full(work_dir: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        # Only some errors know their file.
+        message = (f'cannot write {error.filename!r}: {error.strerror}'
+                   if error.filename else
+                   f'{error.strerror} (in {work_dir!r}, {free_space(work_dir)}'
+                   '; check also /tmp and /dev/shm)')
+        # The frames of the traceback would keep the model alive.
+        clear_frames(error.__traceback__)
         raise UserError(
-            f'train_dataloader has no batch: {len(loader.dataset)} images are '
-            f'fewer than its batch_size of {loader.batch_size} (for each '
-            'process), and drop_last leaves them out. Add images, or '
-            '--cfg-options train_dataloader.batch_size=N')
+            f'{message}. The checkpoints before are whole. Make room, and '
+            'continue by the same command with --resume') from None
 
 
-def _is_local(path: Optional[str]) -> bool:
+def _is_local(path: str | None) -> bool:
     return path is not None and '://' not in path
-
-
-def _build_runner(cfg: Config) -> Runner:
-    if 'runner_type' in cfg:
-        runner = RUNNERS.build(cfg)
-    else:
-        runner = Runner.from_cfg(cfg)
-    if not any(isinstance(hook, LabelCheckHook) for hook in runner.hooks):
-        runner.register_hook(LabelCheckHook())
-    return runner
-
-
-def _bare(model: nn.Module) -> nn.Module:
-    """Take the wrappers for several processes and for augmentation off."""
-    if is_model_wrapper(model):
-        model = model.module
-    return model.module if isinstance(model, BaseTTAModel) else model

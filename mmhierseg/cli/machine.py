@@ -1,39 +1,29 @@
-"""What a number was measured on, and with what."""
+"""Description of the machine and the software of a measurement."""
 
 import datetime
-import importlib.metadata
 import os
 import platform
 import subprocess
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Dict, Optional
 
 import torch
 
 __all__ = ['describe', 'git_commit', 'in_words']
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Distributions of the base packages: the maintained one, the original.
-_DISTRIBUTIONS = dict(
-    mmengine=('onedl-mmengine', 'mmengine'),
-    mmcv=('onedl-mmcv', 'mmcv', 'mmcv-lite'),
-    mmpretrain=('onedl-mmpretrain', 'mmpretrain'),
-    mmsegmentation=('onedl-mmsegmentation', 'mmsegmentation'))
+_PACKAGES = ('mmengine', 'mmcv', 'mmpretrain', 'mmsegmentation')
 
 
-def describe(device: str) -> Dict[str, object]:
-    """Record hardware, versions, commit and date.
+def describe(device: str) -> dict[str, object]:
+    """Record hardware, versions, commit and date, for JSON.
 
     Args:
         device (str): 'cpu' or 'cuda'.
-
-    Returns:
-        Dict[str, object]: Can be written as JSON. ``load_average`` is that
-        of the last minute: near 0 on a quiet machine.
     """
+    now = datetime.datetime.now(datetime.timezone.utc)
     record = dict(
-        date=datetime.datetime.now(
-            datetime.timezone.utc).strftime('%Y-%m-%d %H:%M UTC'),
+        date=now.strftime('%Y-%m-%d %H:%M UTC'),
         commit=git_commit(),
         device=device,
         cpu=_cpu_name(),
@@ -46,7 +36,7 @@ def describe(device: str) -> Dict[str, object]:
         versions=dict(
             python=platform.python_version(),
             torch=torch.__version__,
-            **{name: _version(name) for name in _DISTRIBUTIONS}))
+            **{name: _version(name) for name in _PACKAGES}))
     if device == 'cuda':
         record.update(
             gpu=torch.cuda.get_device_name(),
@@ -58,45 +48,34 @@ def describe(device: str) -> Dict[str, object]:
     return record
 
 
-def in_words(record: Dict[str, object]) -> str:
-    """Put a record into one sentence.
-
-    Args:
-        record (Dict[str, object]): Of :func:`describe`.
-
-    Returns:
-        str: Markdown.
-    """
-    load = record['load_average']
-    parts = [
-        f'{record["cpu"]}, {record["cpu_cores"]} cores, '
-        f'{record["cpu_capability"]}',
-        f'threads: {record["threads"]}',
-        *([f'load {load} before'] if load is not None else []),
-        *(f'{name} {version}'
-          for name, version in record['versions'].items() if version),
-        f'commit {record["commit"] or "unknown"}',
-        record['date'],
-    ]
+def in_words(record: dict[str, object]) -> str:
+    """Put a record of :func:`describe` into one sentence."""
+    parts = []
     if record['device'] == 'cuda':
         tf32 = [name for name, on in record['tf32'].items() if on]
-        parts[:0] = [
+        parts += [
             record['gpu'], f'CUDA {record["cuda"]}',
             f'TF32 in {" and ".join(tf32) or "nothing"}'
         ]
-    return '; '.join(parts)
+    parts += [
+        f'{record["cpu"]}, {record["cpu_cores"]} cores, '
+        f'{record["cpu_capability"]}', f'threads: {record["threads"]}'
+    ]
+    if record['load_average'] is not None:
+        parts.append(f'load {record["load_average"]} before')
+    parts += [
+        f'{name} {number}' for name, number in record['versions'].items()
+        if number
+    ]
+    return '; '.join(
+        [*parts, f'commit {record["commit"] or "unknown"}', record['date']])
 
 
-def git_commit(folder: Path = ROOT) -> Optional[str]:
-    """Name the commit that is checked out.
+def git_commit(folder: Path = ROOT) -> str | None:
+    """Short name of the commit of a repository, by default of this one.
 
-    Args:
-        folder (Path): Root of the repository. Defaults to this one.
-
-    Returns:
-        str | None: Its short name, with ``+ changes`` if tracked files
-        differ from it; None where there is no repository. A folder inside of
-        one is none: the installed package may lie in somebody else's.
+    With ``+ changes`` if tracked files differ from it; None if the folder is
+    not the root of a repository (an installed package may lie in another).
     """
     try:
         root = Path(_git(folder, 'rev-parse', '--show-toplevel'))
@@ -117,20 +96,19 @@ def _git(folder: Path, *words: str) -> str:
                           text=True).stdout.strip()
 
 
-def _version(name: str) -> Optional[str]:
-    """The installed version, with the distribution if it is not `name`."""
-    for distribution in _DISTRIBUTIONS[name]:
+def _version(name: str) -> str | None:
+    """The installed version, of OneDL's build or of OpenMMLab's."""
+    for prefix in ('onedl-', ''):
         try:
-            version = importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
+            number = version(prefix + name)
+        except PackageNotFoundError:
             continue
-        kind = distribution.replace(name, '').strip('-')
-        return f'{version} ({kind})' if kind else version
+        return f'{number} (onedl)' if prefix else number
     return None
 
 
 def _cpu_name() -> str:
-    """As Linux knows it, and family and model where the name says little."""
+    """As Linux knows it, with family and model: the name may say little."""
     info = Path('/proc/cpuinfo')
     if not info.is_file():
         return platform.processor() or platform.machine()

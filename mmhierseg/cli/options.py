@@ -1,9 +1,5 @@
 """Put command-line options into a config.
 
-Configs written for MMPretrain and for MMSegmentation are served alike; where
-the two differ (collating, drawing, test-time augmentation, output), the data
-preprocessor or the default scope of the config decides.
-
 ``--cfg-options`` come first, as if they stood in the config; the other
 options override them.
 """
@@ -15,16 +11,15 @@ from copy import deepcopy
 from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import ConfigParsingError
 
-from mmhierseg._base.errors import UserError
-from mmhierseg.cli.tta import with_test_time_augmentation
-from mmhierseg.engine.device import has_accelerator
+from mmhierseg._base import UserError
+from mmhierseg.cli.adapt import class_name, is_segmentation
+from mmhierseg.registry import MODELS
 
 __all__ = [
-    'DUMP_SUFFIXES', 'is_segmentation', 'read_config', 'with_test_options',
-    'with_train_options'
+    'DUMP_SUFFIXES', 'read_config', 'with_test_options', 'with_train_options'
 ]
 
-# Where --out names a file of these kinds it is dumped to, else it is a folder.
+# --out names a file if it ends like this, else a folder.
 DUMP_SUFFIXES = ('.pkl', '.pickle', '.json', '.yaml', '.yml')
 # MMSegmentation's metrics that take `output_dir`.
 _LABEL_MAP_WRITERS = ('CityscapesMetric', 'IoUMetric')
@@ -41,7 +36,7 @@ def read_config(path: str) -> Config:
 
     Raises:
         UserError: If it, or a config that it is based on, is missing or
-            no config of a run.
+            is not a config of a run.
     """
     if not osp.isfile(path):
         raise UserError(
@@ -51,66 +46,33 @@ def read_config(path: str) -> Config:
     except (OSError, ImportError, SyntaxError, ConfigParsingError) as error:
         raise UserError(f'{path}: {error}') from error
     if cfg.get('model') is None:
-        raise UserError(f'{path} has no `model`: it is no config of a run, '
-                           'but perhaps a part that others are based on')
+        raise UserError(f'{path} has no `model`: it is not a config of a run, '
+                        'but perhaps a part that others are based on')
     return cfg
 
 
-def is_segmentation(cfg: Config) -> bool:
-    """Tell whether a config follows MMSegmentation rather than MMPretrain.
-
-    The name of the data preprocessor tells, for it is what takes the batch
-    from the loader; where it is of neither family, or left out, the default
-    scope does.
-
-    Args:
-        cfg (Config): Config of a runner.
-
-    Returns:
-        bool: Whether it does.
-
-    Example:
-        >>> is_segmentation(Config(dict(default_scope='mmseg')))
-        True
-        >>> is_segmentation(Config(dict(
-        ...     data_preprocessor=dict(type='SelfSupDataPreprocessor'))))
-        False
-    """
-    model = cfg.get('model') or {}
-    preprocessor = model.get('data_preprocessor') or cfg.get(
-        'data_preprocessor') or {}
-    name = preprocessor.get('type') or ''
-    name = getattr(name, '__name__', name)
-    if name.endswith('SegDataPreProcessor'):
-        return True
-    if name.endswith(('ClsDataPreprocessor', 'SelfSupDataPreprocessor')):
-        return False
-    return cfg.get('default_scope') == 'mmseg'
-
-
 def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
-    """Add the options of ``tools/train.py`` to a config.
-
-    Args:
-        cfg (Config): The config as it was read.
-        args (argparse.Namespace): From :func:`parse_train_args`.
-
-    Returns:
-        Config: A changed copy.
-
-    Raises:
-        UserError: If an option does not fit the config.
-    """
+    """Add the options of ``tools/train.py`` to a copy of a config."""
     cfg = _with_common_options(cfg, args)
+    if cfg.get('train_dataloader') is None:
+        raise UserError(
+            f'{args.config} has no train_dataloader: there is nothing to '
+            'train. Test it: python tools/test.py CONFIG CHECKPOINT')
     if args.amp:
-        _enable_amp(cfg)
+        name = cfg.optim_wrapper.get('type', 'OptimWrapper')
+        if name not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise UserError(
+                '--amp is for configs with optim_wrapper.type OptimWrapper '
+                f'or AmpOptimWrapper, this one has {name!r}')
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.resume is not None:
-        _resume(cfg, args.resume)
-    if cfg.get('train_dataloader') is None:
-        raise UserError(f'{args.config} has no train_dataloader, so there '
-                           'is nothing to train on')
+    if args.resume == 'auto':  # a path that is looked up later
+        cfg.resume = 'auto'
+    elif args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = args.resume
     if args.auto_scale_lr:
         if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
             raise UserError(
@@ -118,25 +80,11 @@ def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
                 'was chosen for: add --cfg-options '
                 'auto_scale_lr.base_batch_size=N')
         cfg.auto_scale_lr.enable = True
-    for field in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        _set_loader_defaults(cfg, field, not args.no_pin_memory)
     return cfg
 
 
 def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
-    """Add the options of ``tools/test.py`` to a config.
-
-    Args:
-        cfg (Config): The config as it was read.
-        args (argparse.Namespace): From :func:`parse_test_args`.
-
-    Returns:
-        Config: A changed copy.
-
-    Raises:
-        UserError: If the config has nothing to test, or an option does
-            not fit it.
-    """
+    """Add the options of ``tools/test.py`` to a copy of a config."""
     cfg = _with_common_options(cfg, args)
     for field in ('test_dataloader', 'test_evaluator', 'test_cfg'):
         if cfg.get(field) is None:
@@ -144,21 +92,19 @@ def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
                 f'{args.config} has no {field}, so there is nothing to test. '
                 'Configs of self-supervised pre-training have none: test '
                 'with the config of a task that the weights were tuned for')
+    # Checkpoints of FlexibleRunner's strategies are of the whole model.
+    for key in ('runner_type', 'strategy'):
+        cfg.pop(key, None)
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.amp:
         cfg.test_cfg.fp16 = True
     if args.show or args.show_dir is not None:
-        if args.tta and not is_segmentation(cfg):
-            raise UserError('--tta does not go with --show and --show-dir '
-                               "for a classifier: MMPretrain's hook draws one "
-                               'image for each sample')
         _enable_drawing(cfg, args)
     if args.tta:
-        cfg = with_test_time_augmentation(cfg, is_segmentation(cfg))
+        _enable_tta(cfg)
     if args.out is not None and not args.out.endswith(DUMP_SUFFIXES):
         _enable_label_maps(cfg, args.out)
-    _set_loader_defaults(cfg, 'test_dataloader', not args.no_pin_memory)
     return cfg
 
 
@@ -171,62 +117,17 @@ def _with_common_options(cfg: Config, args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         name = osp.splitext(osp.basename(args.config))[0]
         cfg.work_dir = osp.join('work_dirs', name)
+    for field in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if args.no_pin_memory and cfg.get(field) is not None:
+            cfg[field].pin_memory = False
     return cfg
 
 
-def _resume(cfg: Config, checkpoint: str) -> None:
-    """Go on from a checkpoint, or from the run's latest: 'auto'.
-
-    Which one that is, and whether it can be read, is looked up later. A run
-    that has none yet starts as its config says, ``load_from`` included: the
-    same command line then serves its first start and every other.
-    """
-    if checkpoint == 'auto':
-        cfg.resume = 'auto'
-        return
-    cfg.resume = True
-    cfg.load_from = checkpoint
-
-
-def _enable_amp(cfg: Config) -> None:
-    name = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if name not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UserError(
-            '--amp is for configs with optim_wrapper.type OptimWrapper or '
-            f'AmpOptimWrapper, this one has {name!r}')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def _set_loader_defaults(cfg: Config, field: str, pin_memory: bool) -> None:
-    """Add what MMPretrain's configs leave to its tools.
-
-    They want samples collated to tensors (MMEngine's own default, a list of
-    samples, is what MMSegmentation's want), pinned memory and workers that
-    stay. The latter two are only set where they are possible.
-    """
-    loader = cfg.get(field)
-    if loader is None:
-        return
-    has_workers = loader.get('num_workers', 0) > 0
-    if not is_segmentation(cfg):
-        defaults = ConfigDict(
-            pin_memory=has_accelerator(),
-            persistent_workers=has_workers,
-            collate_fn=dict(type='default_collate'))
-        defaults.update(loader)
-        # A config stores a copy.
-        cfg[field] = defaults
-        loader = cfg[field]
-    if not has_workers:
-        # PyTorch takes the combination for an error, but num_workers=0 is a
-        # usual thing to set from the command line.
-        loader.persistent_workers = False
-    if not pin_memory:
-        loader.pin_memory = False
-
-
 def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
+    if args.tta and not is_segmentation(cfg):
+        raise UserError("--tta excludes --show and --show-dir for a "
+                        "classifier: MMPretrain's hook draws one image for "
+                        'each sample')
     hook = (cfg.get('default_hooks') or {}).get('visualization')
     if hook is None:
         raise UserError(
@@ -235,9 +136,9 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
             "MMPretrain's, 'SegVisualizationHook' for MMSegmentation's")
     hook.update(
         show=args.show, wait_time=args.wait_time, interval=args.interval)
-    # This package's own hook serves both.
-    name = str(getattr(hook.type, '__name__', hook.type))
-    if is_segmentation(cfg) or name.endswith('HierarchyVisualizationHook'):
+    # This package's own hook is for both.
+    if is_segmentation(cfg) or class_name(
+            hook) == 'HierarchyVisualizationHook':
         hook.draw = True
         if args.show_dir is not None:
             cfg.visualizer.save_dir = args.show_dir
@@ -247,7 +148,6 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _enable_label_maps(cfg: Config, folder: str) -> None:
-    """Let the metrics of a segmentor write the predicted label maps."""
     if not is_segmentation(cfg):
         raise UserError(
             f'--out {folder!r}: for a classifier it is a file whose name '
@@ -257,7 +157,7 @@ def _enable_label_maps(cfg: Config, folder: str) -> None:
         evaluators = [evaluators]
     writers = [
         evaluator for evaluator in evaluators
-        if str(evaluator.get('type')).split('.')[-1] in _LABEL_MAP_WRITERS
+        if class_name(evaluator) in _LABEL_MAP_WRITERS
     ]
     if not writers:
         raise UserError(
@@ -266,3 +166,59 @@ def _enable_label_maps(cfg: Config, folder: str) -> None:
             f'{", ".join(_LABEL_MAP_WRITERS)}')
     for evaluator in writers:
         evaluator.update(output_dir=folder, keep_results=True)
+
+
+def _enable_tta(cfg: Config) -> None:
+    dataset = cfg.test_dataloader.dataset
+    while dataset.get('pipeline') is None:
+        if not isinstance(dataset.get('dataset'), dict):
+            raise UserError(
+                '--tta replaces the pipeline of test_dataloader.dataset, but '
+                f'{dataset.get("type")} has none. Of several datasets, test '
+                'one at a time')
+        dataset = dataset.dataset
+    if not is_segmentation(cfg):
+        cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
+        cfg.setdefault('tta_pipeline', _add_mirror_image(dataset.pipeline))
+    missing = [
+        name for name in ('tta_model', 'tta_pipeline') if cfg.get(name) is None
+    ]
+    if missing:
+        raise UserError(
+            f'--tta needs {" and ".join(missing)} in the config. '
+            "MMSegmentation's dataset configs show a tta_pipeline; tta_model "
+            "is usually dict(type='SegTTAModel')")
+    kind = cfg.model.type
+    if isinstance(kind, str) and is_segmentation(cfg):
+        kind = MODELS.get(kind)
+    if hasattr(kind, 'set_bank'):
+        raise UserError(
+            f'--tta merges the scores of classes, but {kind.__name__} is '
+            'tested by retrieval, which has none: leave it out')
+    model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    # Otherwise the runner would fill in one from the top of the config, which
+    # is another if the config inherits that and changes the model's.
+    if cfg.model.get('data_preprocessor') is not None:
+        model.data_preprocessor = cfg.model.data_preprocessor
+    cfg.model = model
+    dataset.pipeline = cfg.tta_pipeline
+
+
+def _add_mirror_image(pipeline: list[dict]) -> list[dict]:
+    """Let a test pipeline give the image and its mirror image.
+
+    Each gets its own superpixels, so these are made behind the flip.
+    """
+    names = [class_name(transform) for transform in pipeline]
+    split = len(pipeline) - 1
+    if 'GenerateSuperpixels' in names:
+        split = names.index('GenerateSuperpixels')
+    mirror = [
+        dict(type='RandomFlip', prob=0.),
+        dict(type='RandomFlip', prob=1.)
+    ]
+    rest = [[transform] for transform in pipeline[split:]]
+    return [
+        *pipeline[:split],
+        dict(type='TestTimeAug', transforms=[mirror, *rest])
+    ]

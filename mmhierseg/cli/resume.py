@@ -1,9 +1,8 @@
-"""Find what training goes on from, and check that it is whole.
+"""Find the checkpoint that training continues from.
 
-The latest checkpoint may be missing or damaged, though this package writes
-them whole (:mod:`mmhierseg._base.atomic`): other programs do not, disks fail,
-and files are deleted or copied in part. Then training goes on from the newest
-one before it that can be read, and says so.
+The latest one may be missing or damaged: disks fail, and files are deleted or
+copied in part. Then training continues from the newest one before it that can
+be read, and reports it.
 """
 
 import os
@@ -11,50 +10,36 @@ import os.path as osp
 import re
 import zipfile
 from collections import defaultdict
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple
 
 from mmengine.dist import all_gather_object
 
-from mmhierseg._base.errors import UserError
+from mmhierseg._base import UserError
 from mmhierseg.checkpoints.match import check_resumable, read_checkpoint
 
 __all__ = ['Latest', 'check_agreement', 'find_latest', 'read_resumable']
 
-# MMEngine's names, with a prefix of one's own. `best_*` are weights only.
+# MMEngine's names, with a custom prefix. `best_*` are weights only.
 _NUMBERED = re.compile(r'(?!best_)(.*?)(epoch|iter)_(\d+)\.pth')
 
 
 class Latest(NamedTuple):
-    """The checkpoint that a run goes on from.
+    """The checkpoint that a run continues from.
 
-    Attributes:
-        path (str): Its path.
-        checkpoint (dict | None): Its content; None if it is a folder or no
-            local file, which are not read here.
-        note (str | None): Why it is not the one that ``last_checkpoint``
-            names, if it is not.
+    ``checkpoint``, its content, is None for a folder or a file that is not
+    local; ``note`` says why it is not the one that ``last_checkpoint`` names.
     """
 
     path: str
-    checkpoint: Optional[Dict[str, Any]]
-    note: Optional[str] = None
+    checkpoint: dict[str, Any] | None
+    note: str | None = None
 
 
-def read_resumable(path: str) -> Dict[str, Any]:
-    """Read a checkpoint file to go on from.
+def read_resumable(path: str) -> dict[str, Any]:
+    """Read a checkpoint file, and check every byte of it.
 
-    Every byte is checked: PyTorch reads a file whose tensors were overwritten,
-    by zeros after a power failure for instance, without a word.
-
-    Args:
-        path (str): Path of a file.
-
-    Returns:
-        dict: Its content.
-
-    Raises:
-        UserError: If it is no checkpoint, is damaged, or is none that
-            training can go on from.
+    PyTorch reads a file whose tensors were overwritten, by zeros after a
+    power failure for instance, without an error.
     """
     checkpoint = read_checkpoint(path)
     check_resumable(checkpoint, path)
@@ -69,12 +54,12 @@ def read_resumable(path: str) -> Dict[str, Any]:
     return checkpoint
 
 
-def find_latest(work_dir: str) -> Optional[Latest]:
-    """Find the checkpoint that a run goes on from.
+def find_latest(work_dir: str) -> Latest | None:
+    """Find the checkpoint that a run continues from.
 
     It is the one that ``last_checkpoint`` names. If that is damaged, it is the
-    newest before it that can be read; if there is no such file, or what it
-    names is gone, the newest of the folder.
+    newest before it that can be read; if there is no such file, or the named
+    one is gone, the newest of the folder.
 
     Args:
         work_dir (str): Folder of the run.
@@ -83,9 +68,9 @@ def find_latest(work_dir: str) -> Optional[Latest]:
         Latest or None: None if the folder has no checkpoint.
 
     Raises:
-        UserError: If there are checkpoints, but none to go on from.
+        UserError: If there are checkpoints, but none to continue from.
     """
-    named, complaint = _last_checkpoint(work_dir)
+    named, problem = _last_checkpoint(work_dir)
     folder = work_dir
     if named is not None:
         if '://' in named or osp.isdir(named):
@@ -93,48 +78,47 @@ def find_latest(work_dir: str) -> Optional[Latest]:
         try:
             return Latest(named, read_resumable(named))
         except UserError as error:
-            complaint = f'the latest checkpoint cannot be used: {error}'
+            problem = f'the latest checkpoint cannot be used: {error}'
             folder = osp.dirname(named) or '.'
-    groups = _numbered(folder, before=named)
-    if complaint is None:
+    groups = _numbered(folder, named)
+    if problem is None:
         if not groups:
             return None
-        complaint = f'{work_dir!r} has no file last_checkpoint'
-    found, complaints = _newest(groups)
-    complaint = '; '.join([complaint, *complaints])
-    if found is None:
+        problem = f'{work_dir!r} has no file last_checkpoint'
+    problems, found = [problem], []
+    for paths in groups:
+        for path in paths:
+            try:
+                found.append((path, read_resumable(path)))
+                break
+            except UserError as error:
+                problems.append(str(error))
+    problem = '; '.join(problems)
+    if not found:
         raise UserError(
-            f'{complaint}; there is no checkpoint to go on from in '
-            f'{folder!r}. Nothing was changed. To go on from another one: '
+            f'{problem}; there is no checkpoint to continue from in '
+            f'{folder!r}. Nothing was changed. To continue from another one: '
             '--resume PATH. To train from the start: another --work-dir, or '
             'remove the files that were named')
-    path, checkpoint = found
+    # Numbers of epochs and of iterations cannot be compared.
+    path, checkpoint = max(found, key=lambda item: item[1]['meta']['iter'])
     meta = checkpoint['meta']
     return Latest(
-        path, checkpoint, f'{complaint}. Training goes on from {path!r}, '
+        path, checkpoint, f'{problem}. Training continues from {path!r}, '
         f'epoch {meta["epoch"]}, iteration {meta["iter"]}')
 
 
-def check_agreement(path: Optional[str]) -> None:
-    """Check that all processes go on from the same checkpoint.
-
-    Each of them looks before they are connected.
-
-    Args:
-        path (str, optional): The one of this process.
-
-    Raises:
-        UserError: In all processes, if they differ.
-    """
+def check_agreement(path: str | None) -> None:
+    """Check that all processes continue from the same checkpoint."""
     paths = all_gather_object(path)
     if any(other != path for other in paths):
         seen = ', '.join(f'{i}: {other}' for i, other in enumerate(paths))
-        raise UserError('the processes found different checkpoints to go '
-                           f'on from ({seen}). The work directory must be on '
-                           'a disk that all machines share')
+        raise UserError('the processes found different checkpoints to '
+                        f'continue from ({seen}). The work directory must be '
+                        'on a disk that all machines share')
 
 
-def _last_checkpoint(work_dir: str) -> Tuple[Optional[str], Optional[str]]:
+def _last_checkpoint(work_dir: str) -> tuple[str | None, str | None]:
     """Path that the file names, and what is wrong if it names none."""
     pointer = osp.join(work_dir, 'last_checkpoint')
     if not osp.isfile(pointer):
@@ -150,38 +134,22 @@ def _last_checkpoint(work_dir: str) -> Tuple[Optional[str], Optional[str]]:
     return None, f'{pointer!r} names {named!r}, which does not exist'
 
 
-def _numbered(folder: str,
-              before: Optional[str]) -> Dict[str, List[Tuple[int, str]]]:
-    """Files with the number of an epoch or iteration, by the rest of the name.
+def _numbered(folder: str, before: str | None) -> list[list[str]]:
+    """Numbered files by kind of name, the newest of each kind first.
 
     Files with a higher number than that of `before` are of another run.
     """
-    limit = _NUMBERED.fullmatch(osp.basename(before or ''))
+    before = osp.basename(before or '')
+    limit = _NUMBERED.fullmatch(before)
     groups = defaultdict(list)
     for name in os.listdir(folder) if osp.isdir(folder) else []:
         match = _NUMBERED.fullmatch(name)
-        if match is None or name == osp.basename(before or ''):
+        if match is None or name == before:
             continue
         prefix, kind, number = match.groups()
-        if limit is None or (kind == limit.group(2)
-                             and int(number) <= int(limit.group(3))):
+        if limit is None or (kind == limit[2]
+                             and int(number) <= int(limit[3])):
             groups[prefix + kind].append((int(number),
                                           osp.join(folder, name)))
-    return groups
-
-
-def _newest(
-    groups: Dict[str, List[Tuple[int, str]]]
-) -> Tuple[Optional[Tuple[str, Dict[str, Any]]], List[str]]:
-    """Path and content of the newest to go on from; what was passed over."""
-    found, complaints = [], []
-    for _, group in sorted(groups.items()):
-        for _, path in sorted(group, reverse=True):
-            try:
-                found.append((path, read_resumable(path)))
-                break
-            except UserError as error:
-                complaints.append(str(error))
-    # Numbers of epochs and of iterations cannot be compared.
-    found.sort(key=lambda item: item[1]['meta']['iter'])
-    return (found[-1] if found else None), complaints
+    return [[path for _, path in sorted(group, reverse=True)]
+            for _, group in sorted(groups.items())]

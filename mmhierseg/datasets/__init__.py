@@ -1,4 +1,4 @@
-"""Data sets and their transforms."""
+"""Datasets and their transforms."""
 
 from importlib.util import find_spec
 

@@ -5,22 +5,17 @@ He et al., "PartImageNet: A Large, High-Quality Dataset of Parts", ECCV 2022
 through all objects in their order, objects from 1.
 """
 
-from typing import Dict, List, Tuple
-
 import numpy as np
 
-from .scenes.palette import voc_palette
+from mmhierseg._base.errors import UserError
 
-__all__ = [
-    'LABELS', 'OBJECTS', 'OBJECT_OF_PART', 'PARTS', 'class_names',
-    'class_palette', 'part_id'
-]
+from .scenes.categories import voc_palette
 
 #: What a label map may hold.
 LABELS = ('part', 'object')
 
-#: 'Tier' is how the data set spells it.
-PARTS_OF: Dict[str, Tuple[str, ...]] = {
+#: 'Tier' is the spelling of the dataset.
+PARTS_OF: dict[str, tuple[str, ...]] = {
     'Quadruped': ('Head', 'Body', 'Foot', 'Tail'),
     'Biped': ('Head', 'Body', 'Hand', 'Foot', 'Tail'),
     'Fish': ('Head', 'Body', 'Fin', 'Tail'),
@@ -33,8 +28,8 @@ PARTS_OF: Dict[str, Tuple[str, ...]] = {
     'Aeroplane': ('Head', 'Body', 'Engine', 'Wing', 'Tail'),
     'Bottle': ('Mouth', 'Body'),
 }
-OBJECTS: Tuple[str, ...] = tuple(PARTS_OF)
-PARTS: Tuple[str, ...] = tuple(f'{name} {part}'
+OBJECTS: tuple[str, ...] = tuple(PARTS_OF)
+PARTS: tuple[str, ...] = tuple(f'{name} {part}'
                                for name, parts in PARTS_OF.items()
                                for part in parts)
 #: Object id of each part id, the background's first.
@@ -43,56 +38,30 @@ OBJECT_OF_PART = np.array(
     dtype=np.uint8)
 
 
-def class_names(labels: str) -> Tuple[str, ...]:
+def class_names(labels: str) -> tuple[str, ...]:
     """Names of the classes of a label map, background first.
 
-    Args:
-        labels (str): 'part' or 'object'.
-
-    Returns:
-        tuple[str, ...]: 41 or 12 names.
-
     Raises:
-        ValueError: If ``labels`` is something else.
-
-    Example:
-        >>> class_names('object')[:3], class_names('part')[:3]
-        (('background', 'Quadruped', 'Biped'), ('background', \
-'Quadruped Head', 'Quadruped Body'))
+        UserError: If ``labels`` is something else.
     """
     if labels not in LABELS:
-        raise ValueError(f"`labels` must be 'part' or 'object', got "
-                         f'{labels!r}')
+        raise UserError(f"`labels` must be 'part' or 'object', got {labels!r}")
     return ('background', *(PARTS if labels == 'part' else OBJECTS))
 
 
-def class_palette(labels: str) -> List[List[int]]:
-    """Colours of the classes of a label map.
-
-    Args:
-        labels (str): 'part' or 'object'.
-
-    Returns:
-        list[list[int]]: RGB, 41 or 12 times, all different.
-    """
+def class_palette(labels: str) -> list[list[int]]:
+    """Colours of the classes of a label map: RGB, all different."""
     return voc_palette()[:len(class_names(labels))].tolist()
 
 
 def part_id(name: str, supercategory: str) -> int:
-    """Id of a part by its names in a file of annotations.
+    """Id of a part, 1 to 40, by its names in an annotation file.
 
     Capitals, blanks, hyphens and underscores do not matter, and the name may
     be the part's alone or begin with the object's.
 
-    Args:
-        name (str): Name of the category.
-        supercategory (str): Name of its super-category.
-
-    Returns:
-        int: 1 to 40.
-
     Raises:
-        ValueError: If there is no such part.
+        UserError: If there is no such part.
 
     Example:
         >>> part_id('Car Tier', 'Car'), part_id('side_mirror', 'car')
@@ -101,16 +70,16 @@ def part_id(name: str, supercategory: str) -> int:
     found = _IDS.get(_plain(name)) or _IDS.get(
         _plain(supercategory) + _plain(name))
     if found is None:
-        raise ValueError(
+        raise UserError(
             f'PartImageNet has no part {name!r} of {supercategory!r}; its '
             f'parts are {", ".join(PARTS)}')
     if _plain(OBJECTS[OBJECT_OF_PART[found] - 1]) != _plain(supercategory):
-        raise ValueError(f'{name!r} is no part of {supercategory!r}')
+        raise UserError(f'{name!r} is no part of {supercategory!r}')
     return found
 
 
 def _plain(name: str) -> str:
-    """A name without what spellings differ in."""
+    """Normalise the spelling of a name."""
     return ''.join(c for c in name.lower() if c.isalnum()).replace(
         'tire', 'tier')
 

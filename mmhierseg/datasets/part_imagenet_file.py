@@ -1,15 +1,15 @@
-"""Reads the COCO-style files of PartImageNet's annotations."""
+"""Reads the COCO-style annotation files of PartImageNet."""
 
 import json
 from collections import defaultdict
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
-from .pairs import some
+from mmhierseg._base.errors import UserError
+
+from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 
-__all__ = ['AnnotatedImage', 'image_paths', 'parse_annotations']
-
-#: An image lies in the folder that so many characters of its name name.
+#: These first characters of an image's name are the name of its folder.
 _FOLDER_CHARACTERS = 9
 
 
@@ -17,26 +17,18 @@ class AnnotatedImage(NamedTuple):
     """An image with the masks of its parts."""
 
     file_name: str
-    size: Tuple[int, int]
+    size: tuple[int, int]
     """(H, W)."""
-    parts: List[dict]
+    parts: list[dict]
     """Each with ``part_id``, 1 to 40, and ``segmentation``, as in COCO."""
 
 
-def parse_annotations(content: bytes, path: str) -> List[AnnotatedImage]:
-    """Parse a file of annotations.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the messages.
-
-    Returns:
-        list[AnnotatedImage]: The images, those without any part included, in
-        the order of the file.
+def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
+    """Parse an annotation file, images without any part included.
 
     Raises:
-        ValueError: If the file is no COCO-style JSON, names parts that the
-            data set does not have, or refers to what is not in it.
+        UserError: If the file is no COCO-style JSON, or refers to parts,
+            images or categories that do not exist.
     """
     try:
         data = json.loads(content)
@@ -45,7 +37,7 @@ def parse_annotations(content: bytes, path: str) -> List[AnnotatedImage]:
             entry['id']: part_id(entry['name'], entry['supercategory'])
             for entry in data['categories']
         }
-        parts: Dict[int, List[dict]] = defaultdict(list)
+        parts: dict[int, list[dict]] = defaultdict(list)
         for entry in data['annotations']:
             parts[entry['image_id']].append(
                 dict(
@@ -57,68 +49,52 @@ def parse_annotations(content: bytes, path: str) -> List[AnnotatedImage]:
                            parts.pop(i, [])) for i, entry in images.items()
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
+        raise UserError(
             f"annotation file '{path}' is no COCO-style JSON of PartImageNet:"
             " it needs 'images' (id, file_name, height, width), 'categories' "
             "(id, name, supercategory) and 'annotations' (image_id, "
             f'category_id, segmentation); got {type(error).__name__}: '
             f'{error}') from error
-    except ValueError as error:  # of JSON, of a part's name, of a size
-        raise ValueError(
+    except ValueError as error:  # from JSON, a part's name, or a size
+        raise UserError(
             f"annotation file '{path}' cannot be read: {error}") from error
-    _check_references(result, parts, path)
-    return result
-
-
-def _check_references(images: List[AnnotatedImage], others: Dict[int, list],
-                      path: str) -> None:
-    if others:
-        raise ValueError(
+    if parts:
+        raise UserError(
             f"annotation file '{path}' has annotations of images that it does "
-            f'not list: image_id {some([str(i) for i in others])}')
+            f'not list: image_id {some([str(i) for i in parts])}')
     unknown = [
-        image.file_name for image in images
+        image.file_name for image in result
         if any(part['part_id'] is None for part in image.parts)
     ]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"annotation file '{path}' has annotations of categories that it "
             f'does not list, in {some(unknown)}')
+    return result
 
 
-def image_paths(names: List[str], found: List[str], folder: str,
-                ann_file: str) -> List[str]:
-    """Where the images of a file of annotations lie.
-
-    Args:
-        names (list[str]): ``file_name`` of each image.
-        found (list[str]): Files below the folder of images, '/' between the
-            parts of a path.
-        folder (str): That folder, for the message.
-        ann_file (str): The file of annotations, for the message.
-
-    Returns:
-        list[str]: A path of ``found`` for each name: the name itself, or the
-        name in the folder of its class.
+def image_paths(names: list[str], found: list[str], folder: str,
+                ann_file: str) -> list[str]:
+    """Find the listed images: by name, or in the folder of their class.
 
     Raises:
-        FileNotFoundError: If an image is missing.
+        MissingFileError: If an image is missing.
 
     Example:
         >>> image_paths(['n02690373_7.JPEG'],
         ...             ['n02690373/n02690373_7.JPEG'], 'train', 'train.json')
         ['n02690373/n02690373_7.JPEG']
     """
-    there = set(found)
+    present = set(found)
     paths = [
-        name if name in there else f'{name[:_FOLDER_CHARACTERS]}/{name}'
+        name if name in present else f'{name[:_FOLDER_CHARACTERS]}/{name}'
         for name in names
     ]
     missing = [
-        name for name, path in zip(names, paths) if path not in there
+        name for name, path in zip(names, paths) if path not in present
     ]
     if missing:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{len(missing)} of {len(names)} images that '
             f"'{ann_file}' lists are not in '{folder}': {some(missing)}. They "
             'are expected there, or in the folder of their class, named by '

@@ -1,27 +1,23 @@
-"""Part-whole scenes as a data set: made when they are asked for."""
+"""Part-whole scenes as a dataset that generates its images on the fly."""
 
-from typing import Callable, List, Optional, Sequence, Union
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmhierseg.registry import DATASETS
 
-from .scenes import SceneOptions, class_names, make_scene
-from .scenes.palette import voc_palette
-from .scenes.scene import scene_index
-
-__all__ = ['PartWholeScenes']
+from .scenes import SceneOptions, class_names, make_scene, scene_index
+from .scenes.categories import voc_palette
 
 
 @DATASETS.register_module()
 class PartWholeScenes(BaseDataset):
     """Generated scenes with image label, semantic, object and part map.
 
-    Nothing is read or written: a scene is made, in milliseconds, when it is
-    asked for, and the same each time. Pipelines begin without a loading
-    transform; those of MMPretrain and of MMSegmentation both work. What they
-    are given:
+    Nothing is read or written: a scene is generated, in milliseconds, when it
+    is asked for, and is the same each time. Pipelines begin without a loading
+    transform; those of MMPretrain and of MMSegmentation both work. They get:
 
     * ``img``: (H, W, 3) uint8, BGR as ``LoadImageFromFile`` gives it;
     * ``gt_label``: category of the largest object, 0 based;
@@ -39,20 +35,16 @@ class PartWholeScenes(BaseDataset):
             the meta information only: the categories, or background and
             categories. Defaults to 'classification'.
         size (Sequence[int]): (H, W) of a scene. Defaults to (224, 224).
-        seed (int): Seed of the data set. Defaults to 0.
+        seed (int): Seed of the dataset. Defaults to 0.
         categories (Sequence[str], optional): Names of the categories to draw
             from; semantic ids stay the same. Defaults to None, all twelve.
         max_others (int): Most objects beside the main one. Defaults to 3.
         num_poles (int): Number of poles in each scene. Defaults to 0.
-        typical_colors (float): How likely a part has the colours typical of
-            its kind, 0 to 1. Defaults to 0.
-        pipeline (Sequence): Transforms. Defaults to ().
-        metainfo (dict, optional): Meta information that overrides the data
-            set's own. Defaults to None.
-        test_mode (bool): Whether a pipeline that returns None is an error.
-            Defaults to False.
-        lazy_init (bool): Whether to leave the list of scenes for later.
-            Defaults to False.
+        typical_colors (float): Probability that a part has the colours
+            typical of its kind. Defaults to 0.
+        metainfo (dict, optional): Meta information that overrides the
+            dataset's own. Defaults to None.
+        **kwargs: Arguments of MMEngine's ``BaseDataset``.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -69,14 +61,12 @@ class PartWholeScenes(BaseDataset):
                  task: str = 'classification',
                  size: Sequence[int] = (224, 224),
                  seed: int = 0,
-                 categories: Optional[Sequence[str]] = None,
+                 categories: Sequence[str] | None = None,
                  max_others: int = 3,
                  num_poles: int = 0,
                  typical_colors: float = 0.,
-                 pipeline: Sequence[Union[dict, Callable]] = (),
-                 metainfo: Optional[dict] = None,
-                 test_mode: bool = False,
-                 lazy_init: bool = False) -> None:
+                 metainfo: dict | None = None,
+                 **kwargs) -> None:
         if num_scenes < 1:
             raise ValueError('`num_scenes` must be at least 1, got '
                              f'{num_scenes}')
@@ -94,37 +84,26 @@ class PartWholeScenes(BaseDataset):
         self.num_scenes = num_scenes
         self.first_index = scene_index(split, 0)
         self.seed = seed
-        super().__init__(
-            metainfo={
-                **self._own_metainfo(task),
-                **(metainfo or {})
-            },
-            # BaseDataset hands the list to Compose as it is.
-            pipeline=list(pipeline),
-            test_mode=test_mode,
-            lazy_init=lazy_init)
+        names = class_names(num_poles)
+        own = dict(classes=self.options.categories) if (
+            task == 'classification') else dict(
+                classes=names, palette=voc_palette()[:len(names)].tolist())
+        super().__init__(metainfo={**own, **(metainfo or {})}, **kwargs)
 
-    def load_data_list(self) -> List[dict]:
-        """List the scenes: their index and label, without making them."""
+    def load_data_list(self) -> list[dict]:
+        """List the scenes' indices and labels, without generating them."""
         first, count = self.first_index, len(self.options.categories)
         return [
             dict(scene_index=i, gt_label=i % count)
             for i in range(first, first + self.num_scenes)
         ]
 
-    def get_cat_ids(self, idx: int) -> List[int]:
+    def get_cat_ids(self, idx: int) -> list[int]:
         """Category of a scene, for samplers that balance classes."""
         return [int(self.get_data_info(idx)['gt_label'])]
 
-    def prepare_data(self, idx: int) -> Union[dict, None]:
-        """Make a scene and take it through the pipeline.
-
-        Args:
-            idx (int): Index into the data set.
-
-        Returns:
-            dict: What the pipeline returns.
-        """
+    def prepare_data(self, idx: int) -> dict | None:
+        """Generate a scene and apply the pipeline."""
         info = self.get_data_info(idx)
         index = info['scene_index']
         scene = make_scene(self.seed, index, self.options)
@@ -141,10 +120,3 @@ class PartWholeScenes(BaseDataset):
             label_map=None,
             reduce_zero_label=False)
         return self.pipeline(info)
-
-    def _own_metainfo(self, task: str) -> dict:
-        if task == 'classification':
-            return dict(classes=self.options.categories)
-        names = class_names(self.options.num_poles)
-        return dict(
-            classes=names, palette=voc_palette()[:len(names)].tolist())

@@ -1,7 +1,6 @@
-"""Hooks, constructors of optimizers, and strategies."""
+"""Hooks, optimizer constructors, and strategies for sharded training."""
 
-from mmhierseg.engine.fsdp import ShardedStrategy, wrap_by_class_name
-
+from .fsdp import ShardedStrategy, wrap_by_class_name
 from .hooks import (
     AtomicCheckpointHook,
     HierarchyVisualizationHook,

@@ -1,4 +1,4 @@
-"""Metrics: a functional core, and the registered classes over it."""
+"""Metrics: functions on label maps, and registered classes over them."""
 
 from . import functional
 from .memory_bank import MemoryBank

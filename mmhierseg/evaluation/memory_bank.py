@@ -1,17 +1,18 @@
-"""What retrieval looks its neighbours up in.
+"""Memory bank of segment prototypes for retrieval.
 
 Legend: M entries, D channels, K classes, Q queries.
 """
 
 import io
 import os
-from typing import Any, Dict, Optional, Union
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmhierseg._base.atomic import write_atomically
+from mmhierseg._base.errors import UserError
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.ops import knn_retrieve
 
@@ -21,14 +22,13 @@ __all__ = ['MemoryBank']
 class MemoryBank:
     """Prototypes of the segments of a training set, and their classes.
 
-    Entries are in the order of their classes, those of a class in the order
-    in which they were given.
+    Entries are sorted by class; those of a class stay in the given order.
 
     Args:
         features (Tensor): (M, D) float, of any length but zero.
         labels (Tensor): (M,) int64, at least 0.
-        meta (dict, optional): What the features are of, in plain containers,
-            numbers and strings; kept with them in a file. Defaults to None.
+        meta (dict, optional): Origin of the features, in plain containers,
+            numbers and strings; saved with them. Defaults to None.
 
     Raises:
         TypeError: If ``features`` are not floating-point or ``labels`` not
@@ -46,7 +46,7 @@ class MemoryBank:
     def __init__(self,
                  features: Tensor,
                  labels: Tensor,
-                 meta: Optional[Dict[str, Any]] = None) -> None:
+                 meta: dict[str, Any] | None = None) -> None:
         if not features.is_floating_point():
             raise TypeError('`features` must be floating-point, got '
                             f'{features.dtype}')
@@ -59,7 +59,7 @@ class MemoryBank:
         order = labels.argsort(stable=True)
         self.features = F.normalize(features[order], dim=1)
         self.labels = labels[order]
-        self.meta: Dict[str, Any] = dict(meta or {})
+        self.meta: dict[str, Any] = dict(meta or {})
 
     def __len__(self) -> int:
         return self.labels.numel()
@@ -74,7 +74,7 @@ class MemoryBank:
         return self.features.size(1)
 
     def retrieve(self, queries: Tensor, k: int, num_classes: int) -> Tensor:
-        """Majority class of the nearest entries.
+        """Majority class of the k nearest entries.
 
         Args:
             queries (Tensor): (Q, D) float, on any device.
@@ -92,24 +92,17 @@ class MemoryBank:
         return knn_retrieve(queries, self.features, self.labels, k,
                             num_classes)
 
-    def to(self, device: Union[str, torch.device]) -> 'MemoryBank':
-        """Move the bank to a device.
-
-        Args:
-            device (torch.device | str): Where to.
-
-        Returns:
-            MemoryBank: This one.
-        """
+    def to(self, device: str | torch.device) -> 'MemoryBank':
+        """Move this bank to a device and return it."""
         self.features = self.features.to(device)
         self.labels = self.labels.to(device)
         return self
 
-    def save(self, path: Union[str, os.PathLike]) -> None:
-        """Write the bank to a file, whole or not at all.
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the bank to a file atomically, creating its folder.
 
         Args:
-            path (str | os.PathLike): Path of the file; folders are made.
+            path (str | os.PathLike): Path of the file.
 
         Raises:
             OSError: If it cannot be written.
@@ -125,7 +118,7 @@ class MemoryBank:
         write_atomically(path, content.getvalue())
 
     @classmethod
-    def load(cls, path: Union[str, os.PathLike]) -> 'MemoryBank':
+    def load(cls, path: str | os.PathLike) -> 'MemoryBank':
         """Read a bank from a file, without executing anything in it.
 
         Args:
@@ -136,12 +129,15 @@ class MemoryBank:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it holds no memory bank, or is damaged.
+            UserError: If it contains no memory bank, or is damaged.
         """
-        content = load_plain_checkpoint(path)
+        try:
+            content = load_plain_checkpoint(path)
+        except ValueError as error:
+            raise UserError(str(error)) from error
         try:
             return cls(content['features'], content['labels'],
                        content['meta'])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{os.fspath(path)!r} is no memory bank: '
-                             f'{error!r}') from error
+            raise UserError(f'{os.fspath(path)!r} is no memory bank: '
+                            f'{error!r}') from error

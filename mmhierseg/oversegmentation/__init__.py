@@ -1,7 +1,7 @@
 """Over-segmentation: the regions between the contours of an image.
 
-Contour map, oriented watershed, ultrametric contour map, in plain NumPy,
-OpenCV and scikit-image. For superpixels, of one size and many more, see
+Contour map, oriented watershed and ultrametric contour map, in NumPy, OpenCV
+and scikit-image. For superpixels, which are smaller and of similar size, see
 :mod:`mmhierseg.superpixels`.
 """
 

@@ -1,34 +1,34 @@
-"""Where the contours of an image are, how strong, and which way they run.
+"""Contours of an image: their strength and direction.
 
-Two detectors: gradients of colour at several scales, which need nothing, and
-the Structured Edges of Dollár and Zitnick ("Fast Edge Detection Using
-Structured Forests", TPAMI 2015) as OpenCV's contributed modules run them, for
-those who have the file of the model. HSG used the latter on VOC and COCO.
+Two detectors: multi-scale colour gradients, which need no model, and the
+Structured Edges of Dollár and Zitnick ("Fast Edge Detection Using Structured
+Forests", TPAMI 2015) of OpenCV's contributed modules, which need a model file.
+HSG used the latter on VOC and COCO.
 
 Legend: H x W pixels; x runs to the right, y down; directions are angles from
-the x axis towards the y axis, in [0, pi), as a contour has no beginning.
+the x axis towards the y axis, in [0, pi), as contours are not oriented.
 """
 
 import math
 import os
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 __all__ = [
-    'ContourMap', 'check_rgb', 'gradient_contours', 'load_structured_edges',
+    'ContourMap', 'gradient_contours', 'load_structured_edges',
     'ridge_directions', 'structured_edges'
 ]
 
-#: Colour difference (CIE76) of a step whose contour has strength 1 - 1/e.
-#: With it, a threshold of 0.25, HSG's for Structured Edges, leaves about 48
-#: regions, HSG's number, of photographs (those of scikit-image).
+#: Colour difference (CIE76) of a step whose contour has strength 1 - 1/e: with
+#: it, HSG's threshold for Structured Edges, 0.25, leaves about HSG's number of
+#: regions, 48, on the photographs of scikit-image.
 COLOR_SCALE = 60.
-#: Standard deviations in pixels of the Gaussians whose derivatives are taken.
-#: Finer ones follow every texture: of part-whole scenes, 48 regions cover
-#: objects and parts worse with (1, 2, 4) than with these, and take twice the
-#: time.
+#: Standard deviations in pixels of the Gaussian derivatives. With (1, 2, 4),
+#: which follow every texture, 48 regions cover the objects and parts of
+#: part-whole scenes worse, and take twice the time.
 SCALES = (2., 4., 8.)
 
 
@@ -38,15 +38,15 @@ class ContourMap(NamedTuple):
     strength: np.ndarray
     """(H, W) float32, 0 (no contour) to 1."""
     direction: np.ndarray
-    """(H, W) float32, the direction that a contour here runs in, [0, pi)."""
+    """(H, W) float32, direction along the contour, [0, pi)."""
 
 
 def gradient_contours(image: np.ndarray,
                       scales: Sequence[float] = SCALES) -> ContourMap:
-    """Contours by gradients of colour.
+    """Contours from colour gradients.
 
     The structure tensor of the L*a*b* image (Di Zenzo, 1986), averaged over
-    scales. Its larger eigenvalue is the squared gradient across the contour.
+    scales; its larger eigenvalue is the squared gradient across the contour.
     Derivatives are scaled such that an ideal step gives its height at every
     scale.
 
@@ -60,7 +60,7 @@ def gradient_contours(image: np.ndarray,
         difference d, and direction. Exactly 0 where colours do not change.
 
     Raises:
-        TypeError: If ``image`` is no array of uint8.
+        TypeError: If ``image`` is not a uint8 array.
         ValueError: If it is not (H, W, 3) with at least one pixel.
 
     Example:
@@ -73,10 +73,10 @@ def gradient_contours(image: np.ndarray,
         >>> round(float(contours.direction[4, 6] / np.pi), 3)  # Up and down.
         0.5
     """
-    check_rgb(image)
+    _check_rgb(image)
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    # Without an offset that filters would have to cancel: what has one colour
-    # has no gradient at all, not one of the size of rounding errors.
+    # Without an offset that filters would have to cancel, areas of one colour
+    # have a gradient of exactly 0, not of rounding errors.
     lab -= lab[0, 0]
     # Entries xx, xy, yy of the tensor.
     tensor = np.zeros((3, *image.shape[:2]), dtype=np.float32)
@@ -88,7 +88,7 @@ def gradient_contours(image: np.ndarray,
     xx, xy, yy = tensor
     root = np.sqrt((xx - yy)**2 + 4 * xy**2)
     contrast = np.sqrt(np.maximum(xx + yy + root, 0) / 2)
-    # The first term is the direction of the gradient, across the contour.
+    # The first term is the direction of the gradient.
     direction = 0.5 * np.arctan2(2 * xy, xx - yy) + math.pi / 2
     return ContourMap(-np.expm1(-contrast / COLOR_SCALE),
                       np.mod(direction, np.float32(math.pi)))
@@ -97,7 +97,7 @@ def gradient_contours(image: np.ndarray,
 def structured_edges(image: np.ndarray,
                      detector: 'cv2.ximgproc.StructuredEdgeDetection'
                      ) -> ContourMap:
-    """Contours by Structured Edges.
+    """Contours from Structured Edges.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
@@ -105,13 +105,9 @@ def structured_edges(image: np.ndarray,
             :func:`load_structured_edges`.
 
     Returns:
-        ContourMap: Strength as the detector gives it, and direction.
-
-    Raises:
-        TypeError: If ``image`` is no array of uint8.
-        ValueError: If it is not (H, W, 3) with at least one pixel.
+        ContourMap: The detector's response, and direction.
     """
-    check_rgb(image)
+    _check_rgb(image)
     strength = detector.detectEdges(image.astype(np.float32) / 255)
     strength = np.clip(strength, 0, 1)
     return ContourMap(strength, ridge_directions(strength))
@@ -119,10 +115,10 @@ def structured_edges(image: np.ndarray,
 
 def load_structured_edges(
         path: str) -> 'cv2.ximgproc.StructuredEdgeDetection':
-    """Load the model of Structured Edges.
+    """Load a model of Structured Edges.
 
     Args:
-        path (str): File of the model, such as ``model.yml.gz`` of OpenCV's
+        path (str): Model file, such as ``model.yml.gz`` of OpenCV's
             ``opencv_extra``.
 
     Returns:
@@ -131,13 +127,13 @@ def load_structured_edges(
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If OpenCV lacks its contributed modules.
-        ValueError: If the file is no such model.
+        ValueError: If the file is not such a model.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"there is no model of Structured Edges '{path}': it is "
             "'model.yml.gz' of OpenCV's repository opencv_extra, folder "
-            'testdata/cv/ximgproc. Without it, contours are made of gradients')
+            'testdata/cv/ximgproc. Without it, use gradient contours')
     make = getattr(
         getattr(cv2, 'ximgproc', None), 'createStructuredEdgeDetection', None)
     if make is None:
@@ -151,13 +147,13 @@ def load_structured_edges(
 
 
 def ridge_directions(strength: np.ndarray, sigma: float = 1.5) -> np.ndarray:
-    """Directions in which the ridges of a map run.
+    """Directions along the ridges of a map.
 
-    Across a ridge the second derivative is the most negative one; along it,
-    the other eigenvector of the Hessian.
+    The direction is the eigenvector of the Hessian with the larger eigenvalue;
+    across a ridge the second derivative is the most negative.
 
     Args:
-        strength (np.ndarray): (H, W) float32, contours.
+        strength (np.ndarray): (H, W) float32, contour strength.
         sigma (float): Standard deviation of the smoothing. Defaults to 1.5.
 
     Returns:
@@ -175,20 +171,10 @@ def ridge_directions(strength: np.ndarray, sigma: float = 1.5) -> np.ndarray:
         cv2.Sobel(
             smooth, cv2.CV_32F, *order, ksize=3, borderType=cv2.BORDER_REFLECT)
         for order in ((2, 0), (0, 2), (1, 1)))
-    # Of the larger eigenvalue.
     return np.mod(0.5 * np.arctan2(2 * xy, xx - yy), np.float32(math.pi))
 
 
-def check_rgb(image: np.ndarray) -> None:
-    """Check that an array is an RGB image.
-
-    Args:
-        image (np.ndarray): What was given.
-
-    Raises:
-        TypeError: If it is no array of uint8.
-        ValueError: If it is not (H, W, 3) with at least one pixel.
-    """
+def _check_rgb(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         kind = getattr(image, 'dtype', type(image).__name__)
         raise TypeError(f'`image` must be an array of uint8, got {kind}')
@@ -198,10 +184,10 @@ def check_rgb(image: np.ndarray) -> None:
 
 
 def _check_model(path: str) -> None:
-    """Look for what OpenCV divides by: it would end the whole process."""
+    """Check the options that OpenCV divides by: 0 would crash the process."""
     needed = ('stride', 'shrinkNumber', 'patchSize', 'patchInnerSize',
               'numberOfTrees', 'numberOfTreesToEvaluate')
-    message = f"'{path}' is no model of Structured Edges"
+    message = f"'{path}' is not a model of Structured Edges"
     try:
         file = cv2.FileStorage(os.fspath(path), cv2.FILE_STORAGE_READ)
         options = file.getNode('options')
@@ -217,11 +203,11 @@ def _check_model(path: str) -> None:
 
 
 def _derivatives(image: np.ndarray, sigma: float) -> Sequence[np.ndarray]:
-    """Derivatives by x and y of a smoothed image, (H, W, C) each."""
+    """Derivatives in x and y of a smoothed image, (H, W, C) each."""
     radius = math.ceil(3 * sigma)
     x = np.arange(-radius, radius + 1, dtype=np.float64)
     bell = np.exp(-x**2 / (2 * sigma**2))
-    # Correlated with a step of height 1, its peak is the sum of one half.
+    # The response to a step of height 1 peaks at the sum of one half.
     slope = x * bell
     slope /= slope[radius + 1:].sum()
     bell /= bell.sum()

@@ -1,7 +1,7 @@
-"""From an image to the map of its regions: the steps put together."""
+"""From an image to the map of its regions: all steps together."""
 
 from numbers import Integral, Real
-from typing import Any, Dict, Optional
+from typing import Any
 
 import numpy as np
 
@@ -15,34 +15,34 @@ from .ultrametric import UltrametricContourMap
 
 __all__ = ['OverSegmenter']
 
-#: What HSG's authors take for VOC and COCO, with Structured Edges.
+#: Options of HSG's authors for VOC and COCO, with Structured Edges.
 THRESHOLD, NUM_REGIONS = 0.25, 48
 
 
 class OverSegmenter:
     """Divides images into the regions between their contours.
 
-    The over-segmentation of HSG (Ke et al., CVPR 2022), whose authors make it
-    in MATLAB: contours, oriented watershed, ultrametric contour map (Arbelaez
-    et al., TPAMI 2011). The result for an image depends on nothing but that
+    The over-segmentation of HSG (Ke et al., CVPR 2022), whose authors compute
+    it in MATLAB: contours, oriented watershed, ultrametric contour map
+    (Arbelaez et al., TPAMI 2011). The result for an image depends only on that
     image.
 
-    With ``threshold`` and ``num_regions``, regions are merged until both
-    hold; with one of them, until that one does; with none of them, they are
-    those of HSG on VOC and COCO, 0.25 and 48.
+    Regions are merged until both ``threshold`` and ``num_regions`` hold, or
+    the one that is given. If neither is, they are those of HSG on VOC and
+    COCO, 0.25 and 48.
 
     Args:
-        threshold (float, optional): Contours that are not stronger, from 0 to
-            1, do not separate regions. Defaults to None.
-        num_regions (int, optional): The most regions of an image.
+        threshold (float, optional): Contours up to this strength, from 0 to 1,
+            do not separate regions. Defaults to None.
+        num_regions (int, optional): Maximum number of regions of an image.
             Defaults to None.
-        edge_model (str, optional): File of OpenCV's model of Structured
-            Edges, the authors' detector on VOC and COCO. Defaults to None:
-            contours are made of gradients.
+        edge_model (str, optional): File of OpenCV's model of Structured Edges,
+            the authors' detector on VOC and COCO. Defaults to None, contours
+            from colour gradients.
 
     Raises:
-        TypeError: If an argument is no number.
-        ValueError: If it is out of range, or the file is no model.
+        TypeError: If an argument is not a number.
+        ValueError: If it is out of range, or the file is not a model.
         FileNotFoundError: If there is no such file.
 
     Example:
@@ -53,17 +53,23 @@ class OverSegmenter:
     """
 
     def __init__(self,
-                 threshold: Optional[float] = None,
-                 num_regions: Optional[int] = None,
-                 edge_model: Optional[str] = None) -> None:
-        _check(threshold, num_regions)
+                 threshold: float | None = None,
+                 num_regions: int | None = None,
+                 edge_model: str | None = None) -> None:
+        _check('threshold', threshold, Real, 'a number')
+        _check('num_regions', num_regions, Integral, 'an integer')
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(
+                f'`threshold` must be from 0 to 1, got {threshold}')
+        if num_regions is not None and num_regions < 1:
+            raise ValueError(
+                f'`num_regions` must be at least 1, got {num_regions}')
         if threshold is None and num_regions is None:
             threshold, num_regions = THRESHOLD, NUM_REGIONS
         self.threshold = threshold
         self.num_regions = num_regions
         self.edge_model = edge_model
-        self._detector = (None if edge_model is None else
-                          load_structured_edges(edge_model))
+        self.__setstate__({})
 
     def ultrametric_contour_map(self,
                                 image: np.ndarray) -> UltrametricContourMap:
@@ -76,7 +82,7 @@ class OverSegmenter:
             UltrametricContourMap: The regions.
 
         Raises:
-            TypeError: If ``image`` is no array of uint8.
+            TypeError: If ``image`` is not a uint8 array.
             ValueError: If it is not (H, W, 3) with at least one pixel.
         """
         if self._detector is None:
@@ -86,7 +92,7 @@ class OverSegmenter:
         return UltrametricContourMap(oriented_watershed(contours))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Divide an image.
+        """Divide an image into regions.
 
         Args:
             image (np.ndarray): (H, W, 3) uint8, RGB.
@@ -94,22 +100,18 @@ class OverSegmenter:
         Returns:
             np.ndarray: (H, W) int32, 0..N-1, every region in use and
             connected, numbered in the order of their first pixels.
-
-        Raises:
-            TypeError: If ``image`` is no array of uint8.
-            ValueError: If it is not (H, W, 3) with at least one pixel.
         """
         return self.ultrametric_contour_map(image).labels(
             self.threshold, self.num_regions)
 
-    def __getstate__(self) -> Dict[str, Any]:
-        # OpenCV's detector cannot be sent to a data loader's workers.
+    # OpenCV's detector cannot be pickled for the workers of a data loader.
+    def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), '_detector': None}
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        if self.edge_model is not None:
-            self._detector = load_structured_edges(self.edge_model)
+        self._detector = (None if self.edge_model is None else
+                          load_structured_edges(self.edge_model))
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(threshold={self.threshold}, '
@@ -117,15 +119,7 @@ class OverSegmenter:
                 f'edge_model={self.edge_model!r})')
 
 
-def _check(threshold: Optional[float], num_regions: Optional[int]) -> None:
-    for name, value, kind in (('threshold', threshold, Real),
-                              ('num_regions', num_regions, Integral)):
-        if value is not None and (isinstance(value, bool)
-                                  or not isinstance(value, kind)):
-            noun = 'an integer' if kind is Integral else 'a number'
-            raise TypeError(f'`{name}` must be {noun} or None, got {value!r}')
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f'`threshold` must be from 0 to 1, got {threshold}')
-    if num_regions is not None and num_regions < 1:
-        raise ValueError('`num_regions` must be at least 1, got '
-                         f'{num_regions}')
+def _check(name: str, value: Any, kind: type, noun: str) -> None:
+    if value is not None and (isinstance(value, bool)
+                              or not isinstance(value, kind)):
+        raise TypeError(f'`{name}` must be {noun} or None, got {value!r}')

@@ -1,18 +1,16 @@
 """Ultrametric contour map: regions that merge along their weakest boundary.
 
 Arbelaez et al., "Contour Detection and Hierarchical Image Segmentation",
-TPAMI 2011, section 4.2. The two neighbours whose common boundary is the
-weakest in the mean are merged, again and again, until there is one region.
-That mean never falls from one merge to the next: boundaries that become one
-have a mean between their own. So the merges are a tree whose heights rise
-towards the root, and the regions at a threshold nest in those at any higher
-one.
+TPAMI 2011, section 4.2. The two neighbours with the weakest mean boundary are
+merged repeatedly, until one region is left. That mean never falls from one
+merge to the next, because the mean of a joined boundary lies between those of
+its parts. So the merges form a tree whose heights rise towards the root, and
+the regions at a threshold nest in those at any higher one.
 
 Legend: N regions, 0..N-1; merge k (0..N-2) makes region N + k of two others.
 """
 
 import heapq
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -28,10 +26,10 @@ class UltrametricContourMap:
         graph (RegionGraph): The finest regions and their boundaries.
 
     Attributes:
-        parents (np.ndarray): (2N - 1,) int64, the region that each one
-            becomes a part of; the last, the whole image, is its own parent.
-        heights (np.ndarray): (N - 1,) float64, rising: the strength of the
-            boundary at which each merge takes place.
+        parents (np.ndarray): (2N - 1,) int64, the region that each region is
+            merged into; the last, the whole image, is its own parent.
+        heights (np.ndarray): (N - 1,) float64, rising: strength of the
+            boundary that each merge removes.
 
     Example:
         >>> labels = np.array([[0, 1, 2]], dtype=np.int32)
@@ -45,9 +43,7 @@ class UltrametricContourMap:
 
     def __init__(self, graph: RegionGraph) -> None:
         self._graph = graph
-        count = int(graph.labels.max()) + 1
-        self.parents, self.heights, self._arc_heights = _merge_all(
-            count, graph)
+        self.parents, self.heights, self._arc_heights = _merge_all(graph)
 
     @property
     def num_regions(self) -> int:
@@ -55,35 +51,37 @@ class UltrametricContourMap:
         return len(self.heights) + 1
 
     def labels(self,
-               threshold: Optional[float] = None,
-               num_regions: Optional[int] = None) -> np.ndarray:
+               threshold: float | None = None,
+               num_regions: int | None = None) -> np.ndarray:
         """Regions at a level of detail.
 
         Args:
-            threshold (float, optional): Boundaries that are not stronger are
-                gone. Defaults to None.
-            num_regions (int, optional): The most regions there may be.
+            threshold (float, optional): Boundaries up to this strength are
+                removed. Defaults to None.
+            num_regions (int, optional): Maximum number of regions.
                 Defaults to None.
 
         Returns:
-            np.ndarray: (H, W) int32, 0.., every one in use. With both
-            arguments, merging goes on until both hold; with none, these are
-            the finest regions.
+            np.ndarray: (H, W) int32, 0.., every one in use. Regions are merged
+            until the given arguments hold; without any, these are the finest.
 
         Raises:
             ValueError: If ``num_regions`` is below 1.
         """
-        if num_regions is not None and num_regions < 1:
-            raise ValueError('`num_regions` must be at least 1, got '
-                             f'{num_regions}')
         merges = 0
         if threshold is not None:
             merges = int(np.searchsorted(self.heights, threshold, 'right'))
         if num_regions is not None:
+            if num_regions < 1:
+                raise ValueError('`num_regions` must be at least 1, got '
+                                 f'{num_regions}')
             merges = max(merges, self.num_regions - num_regions)
-        roots = self._roots(merges)
-        # Numbered by their first pixel in reading order, whatever was merged.
+        # Regions that later merges make do not exist yet.
+        exists = self.parents < self.num_regions + merges
+        roots = _to_roots(
+            np.where(exists, self.parents, np.arange(len(self.parents))))
         maps = roots[self._graph.labels]
+        # Numbered by their first pixel in reading order.
         _, first, inverse = np.unique(
             maps.ravel(), return_index=True, return_inverse=True)
         rank = np.empty(len(first), dtype=np.int32)
@@ -91,39 +89,29 @@ class UltrametricContourMap:
         return rank[inverse].reshape(maps.shape)
 
     def contour_map(self) -> np.ndarray:
-        """The map itself: at which threshold each boundary goes.
+        """Threshold at which each boundary is removed.
 
         Returns:
             np.ndarray: (H, W) float32; a pixel has the height at which it and
             its neighbour to the right or below become one region, the larger
             of the two; 0 inside the finest regions.
         """
-        labels = self._graph.labels
-        count = self.num_regions
-        keys = self._graph.arcs[:, 0] * count + self._graph.arcs[:, 1]
+        labels, number = self._graph.labels.astype(np.int64), self.num_regions
+        keys = self._graph.arcs @ (number, 1)
+        arc_heights = np.append(self._arc_heights, 0).astype(np.float32)
         result = np.zeros(labels.shape, dtype=np.float32)
-        for here, one, other in ((np.s_[:-1], labels[:-1], labels[1:]),
-                                 (np.s_[:, :-1], labels[:, :-1],
-                                  labels[:, 1:])):
-            differ = one != other
-            low, high = np.minimum(one, other), np.maximum(one, other)
-            key = low[differ].astype(np.int64) * count + high[differ]
-            heights = np.zeros(one.shape, dtype=np.float32)
-            heights[differ] = self._arc_heights[np.searchsorted(keys, key)]
+        for here, there in ((np.s_[:-1], np.s_[1:]),
+                            (np.s_[:, :-1], np.s_[:, 1:])):
+            low = np.minimum(labels[here], labels[there])
+            high = np.maximum(labels[here], labels[there])
+            arc = np.searchsorted(keys, low * number + high)
+            heights = np.where(low == high, 0, arc_heights[arc])
             result[here] = np.maximum(result[here], heights)
         return result
 
-    def _roots(self, merges: int) -> np.ndarray:
-        """Region that each of the finest is in after some merges, (N,)."""
-        made = self.num_regions + merges
-        # Whatever is made later does not exist yet.
-        parents = np.where(self.parents < made, self.parents,
-                           np.arange(len(self.parents)))
-        return _to_roots(parents)[:self.num_regions]
-
 
 def _to_roots(parents: np.ndarray) -> np.ndarray:
-    """Root of each node of a forest, by doubling the steps."""
+    """Root of each node of a forest, by pointer doubling."""
     while True:
         further = parents[parents]
         if np.array_equal(further, parents):
@@ -132,86 +120,47 @@ def _to_roots(parents: np.ndarray) -> np.ndarray:
 
 
 def _merge_all(
-        count: int,
-        graph: RegionGraph) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Merge until one region is left.
-
-    Returns the parents (2 count - 1,), the heights (count - 1,) and the
-    height (A,) at which each arc is gone.
-    """
-    merging = _Merging(count, graph)
-    parents = np.arange(2 * count - 1)
-    heights = np.zeros(count - 1)
+        graph: RegionGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Merge until one region is left: parents, heights, heights of arcs."""
+    count = int(graph.labels.max()) + 1
+    parents, heights = np.arange(2 * count - 1), np.zeros(count - 1)
     arc_heights = np.zeros(len(graph.arcs))
-    node = list(range(count))
+    # Lists and dicts are several times faster than arrays if entries are
+    # accessed one at a time.
+    ends, strengths, lengths = (x.tolist() for x in graph[1:])
+    node, arc_parents = list(range(count)), list(range(len(ends)))
+    # For each region its neighbours and the arcs to them.
+    neighbours: list[dict[int, int]] = [{} for _ in range(count)]
+    for arc, (one, other) in enumerate(ends):
+        neighbours[one][other] = neighbours[other][one] = arc
+    # The number of the arc breaks ties; entries with another length than the
+    # arc has are outdated.
+    heap = [(strength / length, arc, length)
+            for arc, (strength, length) in enumerate(zip(strengths, lengths))]
+    heapq.heapify(heap)
     for k in range(count - 1):
-        height, arc = merging.weakest()
-        # Above the last one but for rounding.
-        height = heights[k] = max(height, heights[k - 1] if k else 0.)
-        arc_heights[arc] = height
-        kept, gone = merging.merge(arc)
-        parents[node[kept]] = parents[node[gone]] = count + k
-        node[kept] = count + k
-    return parents, heights, arc_heights[_to_roots(
-        np.array(merging.arc_parents, dtype=np.int64))]
-
-
-class _Merging:
-    """Regions and arcs while regions merge.
-
-    Python's own numbers, lists and dicts: an entry at a time, they are
-    several times faster than arrays.
-    """
-
-    def __init__(self, count: int, graph: RegionGraph) -> None:
-        self.strengths: List[float] = graph.strengths.tolist()
-        self.lengths: List[int] = graph.lengths.tolist()
-        self.ends: List[List[int]] = graph.arcs.tolist()
-        #: Arc that an arc has become a part of, or itself.
-        self.arc_parents = list(range(len(self.ends)))
-        #: Of each region: its neighbours, and the arcs that lead there.
-        self.neighbours: List[Dict[int, int]] = [{} for _ in range(count)]
-        for arc, (one, other) in enumerate(self.ends):
-            self.neighbours[one][other] = self.neighbours[other][one] = arc
-        self.means = [
-            strength / length
-            for strength, length in zip(self.strengths, self.lengths)
-        ]
-        #: Means of arcs; those that have changed are still in it. The number
-        #: of the arc decides between equals.
-        self.heap = [(mean, arc) for arc, mean in enumerate(self.means)]
-        heapq.heapify(self.heap)
-
-    def weakest(self) -> Tuple[float, int]:
-        """Mean and number of the weakest arc; it is off the heap then."""
-        while True:
-            mean, arc = heapq.heappop(self.heap)
-            if self.arc_parents[arc] == arc and self.means[arc] == mean:
-                return mean, arc
-
-    def merge(self, arc: int) -> Tuple[int, int]:
-        """Merge the regions of an arc: the one that is kept, and the other."""
-        kept, gone = self.ends[arc]
-        if len(self.neighbours[kept]) < len(self.neighbours[gone]):
+        mean, arc, length = heapq.heappop(heap)
+        while length != lengths[arc]:
+            mean, arc, length = heapq.heappop(heap)
+        # Never below the last one but for rounding.
+        heights[k] = arc_heights[arc] = max(mean, heights[k - 1] if k else 0.)
+        kept, gone = ends[arc]
+        if len(neighbours[kept]) < len(neighbours[gone]):
             kept, gone = gone, kept
-        self.means[arc] = -1.
-        del self.neighbours[kept][gone], self.neighbours[gone][kept]
-        for region, moved in self.neighbours[gone].items():
-            del self.neighbours[region][gone]
-            if region in self.neighbours[kept]:
-                self._join(self.neighbours[kept][region], moved)
-            else:
-                self.neighbours[kept][region] = moved
-                self.neighbours[region][kept] = moved
-                self.ends[moved] = [kept, region]
-        self.neighbours[gone] = {}
-        return kept, gone
-
-    def _join(self, arc: int, other: int) -> None:
-        """Make an arc a part of another."""
-        self.arc_parents[other] = arc
-        self.strengths[arc] += self.strengths[other]
-        self.lengths[arc] += self.lengths[other]
-        mean = self.strengths[arc] / self.lengths[arc]
-        self.means[arc] = mean
-        heapq.heappush(self.heap, (mean, arc))
+        parents[node[kept]] = parents[node[gone]] = node[kept] = count + k
+        lengths[arc] = 0
+        del neighbours[kept][gone], neighbours[gone][kept]
+        for region, moved in neighbours[gone].items():
+            del neighbours[region][gone]
+            if region not in neighbours[kept]:
+                neighbours[kept][region] = neighbours[region][kept] = moved
+                ends[moved] = [kept, region]
+                continue
+            joined = arc_parents[moved] = neighbours[kept][region]
+            strengths[joined] += strengths[moved]
+            lengths[joined] += lengths[moved]
+            lengths[moved] = 0
+            heapq.heappush(heap, (strengths[joined] / lengths[joined], joined,
+                                  lengths[joined]))
+    roots = _to_roots(np.array(arc_parents, dtype=np.int64))
+    return parents, heights, arc_heights[roots]

@@ -1,9 +1,8 @@
-"""Structures that carry a hierarchy between backbones, heads and metrics."""
+"""Data structures for hierarchies, passed between models and metrics."""
 
-from .cast_output import CASTOutput
+from .cast_output import CASTOutput, SegmentTokens
 from .pred_hierarchy import add_hierarchy, restore_maps
 from .segment_hierarchy import SegmentHierarchy
-from .segment_tokens import SegmentTokens
 
 __all__ = [
     'CASTOutput', 'SegmentHierarchy', 'SegmentTokens', 'add_hierarchy',

@@ -1,15 +1,14 @@
-"""Where a predicted hierarchy lives in a data sample.
+"""Predicted hierarchies in data samples.
 
-``data_sample.pred_hierarchy`` is a ``PixelData`` beside ``pred_sem_seg``; its
-``data`` holds the label map of every level, (L, H, W) int64, level 0, the
-finest, first; -1 = no segment. As maps, not as labels and parents: a data
-sample is moved, sliced, saved and drawn by code that knows nothing of
-hierarchies, and maps of any origin, nested or not, can be put there.
+``data_sample.pred_hierarchy`` is a ``PixelData`` like ``pred_sem_seg``; its
+``data`` holds the label map of every level, (L, H, W) int64, the finest first;
+-1 = no segment. These are maps, not labels and parents, because generic code
+moves, slices, saves and draws data samples, and maps need not be nested.
 
 Legend: B images, L levels, H x W pixels.
 """
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import BaseDataElement, PixelData
@@ -22,21 +21,20 @@ __all__ = ['add_hierarchy', 'restore_maps']
 
 def add_hierarchy(data_samples: Sequence[BaseDataElement],
                   hierarchy: SegmentHierarchy) -> None:
-    """Give each data sample the hierarchy of its image.
+    """Add the hierarchy of its image to each data sample.
 
-    As MMSegmentation does with logits, padding is cut off, flips are undone
-    and the maps are brought to the original size, by nearest neighbour. What
-    is needed for it stands in the meta information; without it, maps stay as
-    they are.
+    As MMSegmentation does with logits, padding is removed, flips are undone
+    and maps are resized to the original size, according to the meta
+    information; see :func:`restore_maps`.
 
     Args:
         data_samples (Sequence[BaseDataElement]): One per image. Changed in
             place: they get the field ``pred_hierarchy``.
-        hierarchy (SegmentHierarchy): Of the batch as it entered the model.
+        hierarchy (SegmentHierarchy): Hierarchy of the model's inputs.
 
     Raises:
-        ValueError: If there are not as many samples as images, or the meta
-            information names an unknown flip.
+        ValueError: If the number of samples is not that of the images, or the
+            meta information names an unknown flip.
 
     Example:
         >>> labels = torch.tensor([[[0, 1, -1]]])
@@ -53,10 +51,8 @@ def add_hierarchy(data_samples: Sequence[BaseDataElement],
         raise ValueError(
             '`data_samples` must have one sample for each of the '
             f'{len(hierarchy.labels)} images, got {len(data_samples)}')
-    levels = [
-        hierarchy.label_map(level) for level in range(hierarchy.num_levels)
-    ]
-    maps = torch.stack(levels, dim=1)
+    maps = torch.stack([hierarchy.label_map(level)
+                        for level in range(hierarchy.num_levels)], dim=1)
     for sample, image_maps in zip(data_samples, maps):
         # A copy: a view would keep the maps of the whole batch alive.
         image_maps = restore_maps(image_maps, sample.metainfo).clone()
@@ -65,24 +61,18 @@ def add_hierarchy(data_samples: Sequence[BaseDataElement],
 
 
 def restore_maps(maps: Tensor, metainfo: dict) -> Tensor:
-    """Bring label maps of the padded input to the image as it was loaded.
+    """Map label maps of a model's input back to the image as it was loaded.
 
     Args:
-        maps (Tensor): (L, H, W), of the input of a model.
+        maps (Tensor): (L, H, W), label maps of the input.
         metainfo (dict): Meta information of the image's data sample: padding,
-            flip and original size. What is not there is not undone.
+            flip and original size, as far as they are to be undone.
 
     Returns:
         Tensor: ``(L, *ori_shape)``, by nearest neighbour.
 
     Raises:
         ValueError: If the meta information names an unknown flip.
-
-    Example:
-        >>> maps = torch.tensor([[[0, 1, -1]]])
-        >>> restore_maps(maps, dict(
-        ...     img_padding_size=(0, 1, 0, 0), ori_shape=(1, 4)))
-        tensor([[[0, 0, 1, 1]]])
     """
     padding = metainfo.get('img_padding_size',
                            metainfo.get('padding_size', (0, 0, 0, 0)))
@@ -97,13 +87,8 @@ def restore_maps(maps: Tensor, metainfo: dict) -> Tensor:
                              f'got {direction!r}')
         maps = maps.flip(axes[direction])
     height, width = metainfo.get('ori_shape', maps.shape[-2:])[:2]
+    # Nearest neighbour at the centres of pixels, in integers.
     rows, columns = (
-        _nearest(new, old, maps.device)
+        (2 * torch.arange(new, device=maps.device) + 1) * old // (2 * new)
         for new, old in zip((height, width), maps.shape[-2:]))
     return maps[:, rows[:, None], columns]
-
-
-def _nearest(new: int, old: int, device: torch.device) -> Tensor:
-    """Of each of `new` cells, the one of `old` that its middle lies in."""
-    cells = torch.arange(new, device=device)
-    return (2 * cells + 1) * old // (2 * new)

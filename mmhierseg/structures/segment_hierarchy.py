@@ -1,11 +1,11 @@
-"""A hierarchy of segments: a label map and the parents that join its levels.
+"""A hierarchy of segments: a label map and the parents of each level.
 
 Legend: B images, N_l segments at level l (level 0 the finest), C channels,
 H x W pixels. Labels and parents are int64, -1 = none.
 """
 
 import copy
-from typing import List, Sequence, Union
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,22 +18,21 @@ class SegmentHierarchy:
 
     Level 0 is a label map; every further level is given by the parents of the
     segments one level below (CAST, Sec. 3.2: chaining the hard assignments
-    gives the segmentation at each level). Levels are therefore nested by
-    construction: pixels that share a segment share all of its ancestors.
+    gives the segmentation at each level). Levels are nested by construction:
+    pixels that share a segment share all of its ancestors.
 
     Args:
         labels (Tensor): Segments of level 0, (B, H, W) int64 in
             [-1, N_0 - 1]; -1 = the pixel has no segment at any level.
         parents (Sequence[Tensor]): Per step up, (B, N_l) int64;
             ``parents[l][b, i]`` in [-1, N_{l+1} - 1] is the segment of level
-            l + 1 that segment i of level l belongs to. Entries of numbers
-            that no segment has (images of a batch may have fewer than N_l)
-            are never looked at by the methods that map pixels.
+            l + 1 that segment i of level l belongs to. Images may have fewer
+            than N_l segments; methods that map pixels ignore the other
+            entries.
 
     Raises:
         TypeError: If ``labels`` or a parent table is not an int64 tensor.
-        ValueError: If the shapes do not fit each other, or an index names a
-            segment that the next table does not have.
+        ValueError: If shapes do not match, or an index exceeds the next table.
 
     Example:
         >>> labels = torch.tensor([[[0, 0, 1], [2, 2, -1]]])
@@ -58,17 +57,17 @@ class SegmentHierarchy:
                     f'`parents[{level}]` must have shape (B, N_{level}) with '
                     f'B = {labels.size(0)}, got {tuple(parent.shape)}')
         self.labels = labels
-        self.parents: List[Tensor] = list(parents)
+        self.parents: list[Tensor] = list(parents)
         self._check_ranges()
 
     @property
     def num_levels(self) -> int:
-        """int: Number of levels, the label map's own included."""
+        """int: Number of levels, including the label map."""
         return len(self.parents) + 1
 
     @property
     def device(self) -> torch.device:
-        """torch.device: Where the label map lies."""
+        """torch.device: Device of the label map."""
         return self.labels.device
 
     def assignment(self, level: int) -> Tensor:
@@ -86,9 +85,13 @@ class SegmentHierarchy:
         """
         level = self._level(level)
         if level == 0:
-            num_segments = self._num_finest()
-            indices = torch.arange(num_segments, device=self.device)
-            return indices.expand(self.labels.size(0), num_segments)
+            number = 0
+            if self.parents:
+                number = self.parents[0].size(1)
+            elif self.labels.numel():
+                number = int(self.labels.max()) + 1
+            indices = torch.arange(number, device=self.device)
+            return indices.expand(self.labels.size(0), number)
         assignment = self.parents[0]
         for parent in self.parents[1:level]:
             assignment = look_up_parents(parent, assignment)
@@ -135,15 +138,8 @@ class SegmentHierarchy:
                 f'{tokens.size(1)}')
         return tokens_to_map(tokens, labels, stride=1)
 
-    def to(self, device: Union[str, torch.device]) -> 'SegmentHierarchy':
-        """Copy of the hierarchy on a device.
-
-        Args:
-            device (torch.device | str): Target device.
-
-        Returns:
-            SegmentHierarchy: The same hierarchy on ``device``.
-        """
+    def to(self, device: str | torch.device) -> 'SegmentHierarchy':
+        """Copy of the hierarchy on a device."""
         moved = copy.copy(self)
         moved.labels = self.labels.to(device)
         moved.parents = [parent.to(device) for parent in self.parents]
@@ -162,30 +158,27 @@ class SegmentHierarchy:
 
     def _check_ranges(self) -> None:
         """Every index must name a segment of the next table, or be -1."""
-        indices = [self.labels, *self.parents]
-        for level, (index, table) in enumerate(zip(indices, self.parents)):
+        for level, index in enumerate([self.labels, *self.parents]):
+            if not index.numel():
+                continue
             name = 'labels' if level == 0 else f'parents[{level - 1}]'
-            if index.numel() and int(index.max()) >= table.size(1):
-                raise ValueError(
-                    f'`{name}` must be below {table.size(1)}, the number of '
-                    f'entries of `parents[{level}]`, got {int(index.max())}')
-        for level, index in enumerate(indices):
-            if index.numel() and int(index.min()) < -1:
-                name = 'labels' if level == 0 else f'parents[{level - 1}]'
+            lowest, highest = map(int, index.aminmax())
+            if lowest < -1:
                 raise ValueError(f'`{name}` must be at least -1, which means '
-                                 f'none, got {int(index.min())}')
+                                 f'none, got {lowest}')
+            if level == len(self.parents):
+                continue
+            size = self.parents[level].size(1)
+            if highest >= size:
+                raise ValueError(
+                    f'`{name}` must be below {size}, the number of entries of '
+                    f'`parents[{level}]`, got {highest}')
 
     def _level(self, level: int) -> int:
         if not -self.num_levels <= level < self.num_levels:
             raise IndexError(f'`level` must lie in [0, {self.num_levels - 1}]'
                              f', got {level}')
         return level % self.num_levels
-
-    def _num_finest(self) -> int:
-        if self.parents:
-            return self.parents[0].size(1)
-        return (
-            max(int(self.labels.max()) + 1, 0) if self.labels.numel() else 0)
 
 
 def _check_int64(name: str, value: Tensor) -> None:

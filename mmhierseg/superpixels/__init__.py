@@ -1,8 +1,8 @@
 """Superpixel methods: images in, maps of small segments out.
 
-All of them are registered in ``SUPERPIXELS`` and share one call signature
-(:class:`BaseSuperpixels`). OpenCV and scikit-image are imported only by the
-methods that need them, when one is constructed.
+All methods are registered in ``SUPERPIXELS`` and share the call signature of
+:class:`BaseSuperpixels`. OpenCV and scikit-image are imported when a method
+that needs them is constructed.
 """
 
 from .base import BaseSuperpixels

@@ -1,8 +1,7 @@
-"""What all superpixel methods share: arguments, checks, compact labels."""
+"""Base class of the superpixel methods: options, checks, compact labels."""
 
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -10,36 +9,34 @@ from torch import Tensor
 
 from mmhierseg.ops import compact_labels
 
-#: Side, in pixels, of the average segment: 196 of them in 224 x 224.
+#: Side of the average segment in pixels: 196 segments in 224 x 224.
 DEFAULT_SEGMENT_SIZE = 16
 
 
 class BaseSuperpixels(metaclass=ABCMeta):
     """A method that divides images into small segments.
 
-    The result for an image depends on nothing but that image: not on the
-    other images of the batch, nor on any random number. Float images are
-    rounded to the 256 levels of a photograph first, so that an image gives
-    the same segments as uint8 and as float, and also after its normalisation
-    was done and undone.
+    The result for an image depends only on that image, not on the rest of the
+    batch or on random numbers. Float images are first rounded to 256 levels,
+    so an image gives the same segments as uint8, as float, and after its
+    normalisation has been undone.
 
-    A subclass implements :meth:`_segment`.
+    Subclasses implement :meth:`_segment`.
 
     Args:
-        segment_size (float, optional): Side in pixels of the average segment,
+        segment_size (float, optional): Side of the average segment in pixels,
             at least 1. An image of H x W pixels is divided into
-            ``H * W // segment_size**2`` segments, or nearly so many where the
-            method cannot make just any number. Defaults to None, which means
-            16 unless ``num_segments`` is given.
-        num_segments (int, optional): Number of segments of every image,
-            whatever its size. Defaults to None.
-        half_resolution (bool): Whether to divide the image at half its
-            resolution into the same number of segments (at most one for each
-            pixel that is left), and to bring the map up by nearest
-            neighbour. About twice as fast. Defaults to False.
-        check_finite (bool): Whether to look for NaN and infinity in float
-            images. On a GPU the check waits for the image.
-            Defaults to True.
+            ``H * W // segment_size**2`` segments, or close to that where the
+            method cannot produce an arbitrary number. Defaults to None, which
+            means 16 unless ``num_segments`` is given.
+        num_segments (int, optional): Number of segments per image, whatever
+            its size. Defaults to None.
+        half_resolution (bool): Whether to segment the image at half its
+            resolution, into the same number of segments (at most one per
+            remaining pixel), and upsample the map by nearest neighbour. About
+            twice as fast. Defaults to False.
+        check_finite (bool): Whether to check float images for NaN and
+            infinity, which synchronises with a GPU. Defaults to True.
 
     Raises:
         ValueError: If both ``segment_size`` and ``num_segments`` are given,
@@ -48,8 +45,8 @@ class BaseSuperpixels(metaclass=ABCMeta):
     """
 
     def __init__(self,
-                 segment_size: Optional[float] = None,
-                 num_segments: Optional[int] = None,
+                 segment_size: float | None = None,
+                 num_segments: int | None = None,
                  half_resolution: bool = False,
                  check_finite: bool = True) -> None:
         if segment_size is not None and num_segments is not None:
@@ -69,14 +66,9 @@ class BaseSuperpixels(metaclass=ABCMeta):
         self.check_finite = check_finite
 
     def segments_for(self, height: int, width: int) -> int:
-        """Number of segments to divide an image of this size into.
+        """Number of segments requested for an image of this size.
 
-        Args:
-            height (int): Height of the image in pixels.
-            width (int): Width of the image in pixels.
-
-        Returns:
-            int: At least 1 and at most one per pixel.
+        It is at least 1 and at most one per pixel.
         """
         if self.num_segments is not None:
             wanted = self.num_segments
@@ -98,7 +90,7 @@ class BaseSuperpixels(metaclass=ABCMeta):
             images.
 
         Raises:
-            TypeError: If ``images`` is no tensor or of another dtype.
+            TypeError: If ``images`` is not a tensor or has another dtype.
             ValueError: If ``images`` has another shape, or contains NaN or
                 infinity.
         """
@@ -108,47 +100,28 @@ class BaseSuperpixels(metaclass=ABCMeta):
         if wanted == 1 or batch_size == 0:
             return images.new_zeros(
                 (batch_size, height, width), dtype=torch.int64)
+        if images.dtype != torch.uint8:
+            images = images.float().round().clamp(0, 255).to(torch.uint8)
         if not self.half_resolution:
             return self._segment_compactly(images, wanted)
-        halved = halve(_to_levels(images))
+        halved = halve(images)
         wanted = min(wanted, halved.size(2) * halved.size(3))
-        return double(self._segment_compactly(halved, wanted), height, width)
+        labels = self._segment_compactly(halved, wanted)
+        # Faster than `repeat_interleave` or interpolation.
+        wide = torch.stack((labels, labels), dim=-1).flatten(2)
+        rows = wide[:, :, None].expand(-1, -1, 2, -1).flatten(1, 2)
+        return rows[:, :height, :width].contiguous()
 
     def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
-        """As :meth:`_segment`, of images of any dtype, without gaps."""
-        labels = self._segment(_to_levels(images), num_segments)
-        if self._uses_all_labels(*images.shape[2:], num_segments):
-            return labels
-        bound = self._num_labels(*images.shape[2:], num_segments)
-        return compact_labels(labels, bound)[0]
+        """:meth:`_segment` with its labels renumbered without gaps."""
+        labels = self._segment(images, num_segments)
+        bound, all_used = self._label_bound(*images.shape[2:], num_segments)
+        return labels if all_used else compact_labels(labels, bound)[0]
 
-    def _num_labels(self, height: int, width: int,
-                    num_segments: int) -> Optional[int]:
-        """A number above all labels of :meth:`_segment`.
-
-        Args:
-            height (int): Height of the images in pixels.
-            width (int): Width of the images in pixels.
-            num_segments (int): As there.
-
-        Returns:
-            int, optional: None if it is not known beforehand.
-        """
-        return None
-
-    def _uses_all_labels(self, height: int, width: int,
-                         num_segments: int) -> bool:
-        """Whether :meth:`_segment` never leaves a gap.
-
-        Args:
-            height (int): Height of the images in pixels.
-            width (int): Width of the images in pixels.
-            num_segments (int): As there.
-
-        Returns:
-            bool: False if that is not known.
-        """
-        return False
+    def _label_bound(self, height: int, width: int,
+                     num_segments: int) -> tuple[int | None, bool]:
+        """Number above all labels, or None, and whether all are in use."""
+        return None, False
 
     @abstractmethod
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
@@ -173,13 +146,13 @@ def check_number(name: str,
                  minimum: float,
                  maximum: float = float('inf'),
                  whole: bool = False) -> None:
-    """Check an option of a superpixel method.
+    """Check a numeric option.
 
     Args:
         name (str): Name of the option, for the message.
         value (float): Its value.
-        minimum (float): The smallest value allowed.
-        maximum (float): The largest value allowed. Defaults to infinity.
+        minimum (float): Smallest allowed value.
+        maximum (float): Largest allowed value. Defaults to infinity.
         whole (bool): Whether it must be an integer. Defaults to False.
 
     Raises:
@@ -203,16 +176,7 @@ def check_number(name: str,
 
 
 def check_images(images: Tensor, check_finite: bool) -> None:
-    """Check that ``images`` is a batch of RGB images.
-
-    Args:
-        images (Tensor): What was given.
-        check_finite (bool): Whether to look at the values, too.
-
-    Raises:
-        TypeError: If it is no tensor, or neither uint8 nor floating point.
-        ValueError: If it is not (B, 3, H, W), or not finite.
-    """
+    """Raise if ``images`` is not a batch of RGB images."""
     if not isinstance(images, Tensor):
         raise TypeError('`images` must be a tensor of shape (B, 3, H, W), '
                         f'got {type(images).__name__}')
@@ -232,43 +196,22 @@ def check_images(images: Tensor, check_finite: bool) -> None:
                          'values from 0 to 255')
 
 
-def _to_levels(images: Tensor) -> Tensor:
-    """Round to the nearest of the 256 levels; uint8 stays as it is."""
-    if images.dtype == torch.uint8:
-        return images
-    return images.float().round().clamp(0, 255).to(torch.uint8)
-
-
 def halve(images: Tensor) -> Tensor:
-    """Mean of each 2 x 2 block; an odd last row or column counts double.
-
-    Args:
-        images (Tensor): (B, 3, H, W) uint8.
-
-    Returns:
-        Tensor: Of half the size, rounded up, uint8.
-    """
+    """Mean of 2 x 2 blocks of uint8 images; odd sides are padded."""
     images = images.float()
     odd = images.size(2) % 2, images.size(3) % 2
     if any(odd):
         images = F.pad(images, (0, odd[1], 0, odd[0]), mode='replicate')
-    # Whole rows first; pooling goes from pixel to pixel.
+    # Adding whole rows is faster than pooling, which goes pixel by pixel.
     images = images[:, :, ::2] + images[:, :, 1::2]
     images = images[..., ::2] + images[..., 1::2]
     return images.mul_(0.25).round_().to(torch.uint8)
 
 
-def double(labels: Tensor, height: int, width: int) -> Tensor:
-    """Bring labels up by nearest neighbour, on the integers themselves.
+def must_synchronize(tensor: Tensor) -> bool:
+    """Whether reading values of a tensor waits for an accelerator.
 
-    Args:
-        labels (Tensor): (B, ceil(height / 2), ceil(width / 2)) int64.
-        height (int): Of the result.
-        width (int): Of the result.
-
-    Returns:
-        Tensor: (B, height, width) int64.
+    Loops then run a fixed number of steps instead of checking whether they
+    are done.
     """
-    wide = torch.stack((labels, labels), dim=-1).flatten(2)
-    rows = wide[:, :, None].expand(-1, -1, 2, -1).flatten(1, 2)
-    return rows[:, :height, :width].contiguous()
+    return tensor.device.type != 'cpu'

@@ -1,6 +1,6 @@
-"""Twin of :func:`mmhierseg.superpixels.borders.refine_borders`.
+"""Numba kernel of :func:`mmhierseg.superpixels.borders.refine_borders`.
 
-Shares come from a division that IEEE 754 rounds; the rest is whole numbers.
+Shares come from a division that IEEE 754 rounds; all else are integers.
 
 Legend: H x W pixels, h x w blocks of F pixels, N segments, K bins.
 """
@@ -9,32 +9,22 @@ import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-__all__ = ['refine_borders']
-
 
 @njit  # pragma: no cover
 def refine_borders(labels, image, num_labels, side, num_passes, options,
                    movable, result):
-    """Move the borders of the segments of an image.
+    """Refine the borders of the segments of an image (3, H, W) uint8.
 
-    Args:
-        labels (np.ndarray): (h, w) int64, 0 to ``num_labels - 1``, of blocks.
-        image (np.ndarray): (3, H, W) uint8.
-        num_labels (int): N.
-        side (int): Of a block, a power of two.
-        num_passes (int): How often blocks of each size may move.
-        options (tuple): Bits that a bin has of a channel, shares in 1, least
-            share, smoothness.
-        movable (np.ndarray): (256,) bool, whether a segment keeps together
-            without a block, by those around that are of it.
-        result (np.ndarray): (H, W) int64, the result.
+    Takes the labels of blocks, (h, w) int64, and fills ``result``, (H, W)
+    int64. ``options`` are the bits per channel of a bin, the number of shares
+    in 1, the smallest share and the smoothness.
     """
     bits, num_shares, least, smoothness = options
     bins = _find_bins(image, bits)
     height, width = bins.shape
     counts = np.zeros((num_labels, 1 << 3 * bits), np.int32)
     shares = np.empty((num_labels + 1, counts.shape[1]), np.int32)
-    # Nothing moves to what is outside, the frame of the map.
+    # Nothing moves to the outside, the frame of the map.
     shares[num_labels] = -num_shares
     segments = np.full((labels.shape[0] + 2, labels.shape[1] + 2), num_labels,
                        np.int32)
@@ -42,7 +32,7 @@ def refine_borders(labels, image, num_labels, side, num_passes, options,
     moves = np.empty((4, height * width), np.int32)
     whole = False
     while True:
-        # Blocks that stick out count pixels twice.
+        # Blocks that extend beyond the image count pixels repeatedly.
         before, whole = whole, height % side == 0 and width % side == 0
         if not (before and whole):
             _count_all(segments, bins, side, counts)
@@ -74,7 +64,7 @@ def _find_bins(image, bits):
 
 @njit  # pragma: no cover
 def _count_all(segments, bins, side, counts):
-    """Make the histograms."""
+    """Count the histograms of all segments."""
     counts[:] = 0
     for row in range(segments.shape[0] - 2):
         for column in range(segments.shape[1] - 2):
@@ -84,7 +74,7 @@ def _count_all(segments, bins, side, counts):
 
 @njit  # pragma: no cover
 def _count(counts, bins, side, row, column, number):
-    """Count the pixels of a block; beyond the image the last ones again."""
+    """Count the pixels of a block; beyond the image, the last ones again."""
     height, width = bins.shape
     for y in range(row * side, (row + 1) * side):
         for x in range(column * side, (column + 1) * side):
@@ -93,7 +83,7 @@ def _count(counts, bins, side, row, column, number):
 
 @njit(error_model='numpy')  # pragma: no cover
 def _share(counts, num_shares, shares):
-    """Make shares of counts."""
+    """Convert counts to shares."""
     for segment in range(len(counts)):
         size = np.float32(max(counts[segment].sum(), 1)) / np.float32(
             num_shares)
@@ -104,7 +94,7 @@ def _share(counts, num_shares, shares):
 
 @njit  # pragma: no cover
 def _move(segments, bins, side, shares, options, movable, moves, counts):
-    """Move blocks once, at a time those that do not touch each other."""
+    """Move blocks once, in four fields of blocks that do not touch."""
     height, width = segments.shape[0] - 2, segments.shape[1] - 2
     borders = _find_borders(segments)
     number = 0
@@ -126,7 +116,7 @@ def _move(segments, bins, side, shares, options, movable, moves, counts):
                     number += 1
         for i in range(first, number):
             segments[moves[0, i] + 1, moves[1, i] + 1] = moves[3, i]
-    # Only now: histograms are those of the start of a pass.
+    # Not earlier: histograms are those at the start of a pass.
     for i in range(number):
         row, column, own, best = moves[:, i]
         _count(counts[own], bins, side, row, column, -1)
@@ -135,7 +125,7 @@ def _move(segments, bins, side, shares, options, movable, moves, counts):
 
 @njit  # pragma: no cover
 def _find_borders(segments):
-    """Blocks beside which is another segment."""
+    """Blocks beside another segment."""
     height, width = segments.shape[0] - 2, segments.shape[1] - 2
     borders = np.empty((height, width), np.bool_)
     for row in range(height):
@@ -152,7 +142,7 @@ def _find_borders(segments):
 
 @njit  # pragma: no cover
 def _look_around(segments, row, column, own):
-    """Bits of the blocks around that are of the own segment."""
+    """Bits of the neighbours that belong to the own segment."""
     above, here, below = segments[row], segments[row + 1], segments[row + 2]
     return ((own == above[column + 2]) | (own == below[column + 2]) << 1
             | (own == below[column]) << 2 | (own == above[column]) << 3
@@ -163,14 +153,14 @@ def _look_around(segments, row, column, own):
 
 @njit  # pragma: no cover
 def _choose(segments, row, column, bins, side, shares, options):
-    """Find the best segment for a block: its own, or one beside it."""
+    """Find the best segment for a block: its own or a neighbouring one."""
     least, smoothness = options
     above, left = segments[row, column + 1], segments[row + 1, column]
     right, below = segments[row + 1, column + 2], segments[row + 2, column + 1]
     height, width = bins.shape
     best = before = np.int32(-1)
     most = np.int64(-1)
-    # Of equal ones the first.
+    # The first of equal ones.
     for choice in (segments[row + 1, column + 1], above, right, below, left):
         if choice == before:
             continue
@@ -189,7 +179,7 @@ def _choose(segments, row, column, bins, side, shares, options):
 
 @njit  # pragma: no cover
 def _double(segments, height, width, outside):
-    """Divide each block into four, as many as there are."""
+    """Divide each block into four, as far as they lie in the image."""
     result = np.full((height + 2, width + 2), outside, np.int32)
     for row in range(height):
         for column in range(width):

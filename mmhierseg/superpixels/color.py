@@ -3,21 +3,19 @@
 Constants are those of the sRGB standard (IEC 61966-2-1) with the white point
 D65 of the 2 degree observer, as in ``skimage.color.rgb2lab``.
 
-Of uint8 images the result is the same to the last bit on every device, and in
-the compiled twin: intensities come from a table, and the rest is made of
-products, sums and quotients in a fixed order, which IEEE 754 rounds the same
-everywhere. Powers, which it leaves to the library, are not among them.
+The result is bitwise identical on every device and in the numba kernel:
+intensities come from a table, and the rest consists of products, sums and
+quotients in a fixed order, which IEEE 754 rounds the same everywhere. Powers,
+which depend on the maths library, are avoided.
 """
 
 from functools import cache
-from typing import Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import for_each_image, use_compiled
-from mmhierseg.superpixels.color_numba import rgb_to_lab as compiled_rgb_to_lab
+from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
 #: CIE XYZ (rows) of linear sRGB (columns).
 _XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423),
@@ -30,37 +28,41 @@ _RATIO_FROM_RGB = tuple(
     for row, white in zip(_XYZ_FROM_RGB, _WHITE_D65))
 #: Below (6 / 29)**3 the cube root is replaced by its tangent.
 _LINEAR_BELOW, _SLOPE = 0.008856, 7.787
-#: (p0 + p1 t + p2 t^2) / (q0 + q1 t + t^2) is the cube root of t to 0.5 % from
-#: 0.0085 to 1.03; one step of Halley's method leaves 1e-7 of that.
+#: (p0 + p1 t + p2 t^2) / (q0 + q1 t + t^2) approximates the cube root of t to
+#: 0.5 % from 0.0085 to 1.03; one step of Halley's method refines it to 1e-7.
 _GUESS_ABOVE = (0.00398961, 0.4592704, 1.57033832)
 _GUESS_BELOW = (0.03037281, 1.01099757)
-#: Pixels that are taken at once on the CPU, so that they stay in the cache.
-_PIXELS_PER_TILE = 2**14
+#: Pixels that PyTorch and the kernel process at once on the CPU, so that they
+#: stay in the cache.
+_TILE, _KERNEL_TILE = 2**14, 2**10
 
 
 def rgb_to_lab(images: Tensor) -> Tensor:
     """Convert sRGB to L*a*b*.
 
     Args:
-        images (Tensor): (B, 3, H, W) uint8 or floating point, 0 to 255.
+        images (Tensor): (B, 3, H, W) uint8.
 
     Returns:
         Tensor: (B, 3, H, W) float32; L from 0 to 100, a and b from about
         -110 to 100.
 
     Example:
-        >>> white = torch.full((1, 3, 1, 1), 255)
+        >>> white = torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)
         >>> rgb_to_lab(white).flatten().round().abs()
         tensor([100.,   0.,   0.])
     """
-    if images.dtype == torch.uint8 and use_compiled(images):
-        return _rgb_to_lab_compiled(images)
     lab = torch.empty(
         images.shape, dtype=torch.float32, device=images.device)
     pixels, result = images.flatten(2), lab.flatten(2)
-    tile = _PIXELS_PER_TILE
-    if images.device.type != 'cpu':
-        tile = max(pixels.size(2), 1)
+    if use_compiled(images):
+        source, target, constants = (
+            pixels.numpy(), result.numpy(), _kernel_constants())
+        for_each_image(
+            lambda i: _rgb_to_lab_kernel(source[i], *constants, target[i]),
+            len(images))
+        return lab
+    tile = _TILE if images.device.type == 'cpu' else pixels.size(2)
     for source, target in zip(
             pixels.split(tile, dim=2), result.split(tile, dim=2)):
         _convert(source, target)
@@ -69,72 +71,40 @@ def rgb_to_lab(images: Tensor) -> Tensor:
 
 def _convert(pixels: Tensor, lab: Tensor) -> None:
     """Convert (B, 3, P) sRGB to L*a*b*."""
-    ratio, scale = _factors(pixels.device)
-    # Written out: a matrix product may run in reduced precision on a GPU, and
-    # sums up in an order of its own.
-    red, green, blue = _linear(pixels).split(1, dim=1)
+    table, ratio, scale = _constants(pixels.device)
+    linear = table.index_select(0, pixels.flatten().int()).view(pixels.shape)
+    # Not a matrix product, which may run in reduced precision on a GPU and
+    # sums in an order of its own.
+    red, green, blue = linear.split(1, dim=1)
     ratios = (ratio[0] * red).add_(ratio[1] * green).add_(ratio[2] * blue)
     root = _cube_root(ratios)
     torch.mul(root[:, 1], 116, out=lab[:, 0]).sub_(16)
     torch.sub(root[:, :2], root[:, 1:], out=lab[:, 1:]).mul_(scale)
 
 
-def _rgb_to_lab_compiled(images: Tensor) -> Tensor:
-    lab = torch.empty(images.shape, dtype=torch.float32)
-    pixels, result = images.flatten(2).numpy(), lab.flatten(2).numpy()
-    constants = _constants()
-    for_each_image(
-        lambda i: compiled_rgb_to_lab(pixels[i], *constants, result[i]),
-        len(images))
-    return lab
-
-
-def _linear(images: Tensor) -> Tensor:
-    """Linear intensities, 0 to 1, float32."""
-    if images.dtype == torch.uint8:
-        table = _level_table(images.device)
-        return table.index_select(
-            0, images.flatten().int()).view(images.shape)
-    return _remove_gamma(images.float() / 255)
-
-
-def _remove_gamma(rgb: Tensor) -> Tensor:
-    return torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055)**2.4,
-                       rgb / 12.92)
-
-
 @cache
-def _level_table(device: torch.device) -> Tensor:
-    """(256,) float32, linear intensity of each level."""
-    levels = torch.arange(256, dtype=torch.float64) / 255
-    return _remove_gamma(levels).float().to(device)
-
-
-@cache
-def _factors(device: torch.device) -> Tuple[Tensor, Tensor]:
-    """What pixels are multiplied by, all three values of each at a time.
-
-    Returns:
-        Tuple[Tensor, Tensor]: (3, 3, 1), for each linear colour its share of
-        each ratio to white; (2, 1), for a and b.
-    """
+def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Linear intensity of each level, ratios to white, scale of a and b."""
+    rgb = torch.arange(256, dtype=torch.float64) / 255
+    table = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055)**2.4,
+                        rgb / 12.92)
     ratio = torch.tensor(_RATIO_FROM_RGB).T[..., None]
-    return ratio.to(device), torch.tensor([[500.], [200.]]).to(device)
+    scale = torch.tensor([[500.], [200.]])
+    return table.float().to(device), ratio.to(device), scale.to(device)
 
 
 @cache
-def _constants() -> tuple:
-    """What the compiled twin takes besides the image."""
+def _kernel_constants() -> tuple[np.ndarray, ...]:
     cubic = (*_GUESS_ABOVE, *_GUESS_BELOW, _LINEAR_BELOW, _SLOPE)
-    return (_level_table(torch.device('cpu')).numpy(),
+    return (_constants(torch.device('cpu'))[0].numpy(),
             np.float32(_RATIO_FROM_RGB), np.float32(cubic))
 
 
 def _cube_root(ratio: Tensor) -> Tensor:
     """Cube root, or its tangent near 0."""
     (p0, p1, p2), (q0, q1) = _GUESS_ABOVE, _GUESS_BELOW
-    # In place where it can be, and without a choice for each pixel, both of
-    # which take longer than the arithmetic.
+    # In place where possible and without `torch.where`: both cost more than
+    # the arithmetic.
     above = ratio.clamp(min=_LINEAR_BELOW)
     root = (above * p2).add_(p1).mul_(above).add_(p0)
     root /= (above + q1).mul_(above).add_(q0)
@@ -142,3 +112,38 @@ def _cube_root(ratio: Tensor) -> Tensor:
     root *= (cube + 2 * above).div_(cube.mul_(2).add_(above))
     return root.add_(
         ratio.clamp(max=_LINEAR_BELOW).sub_(_LINEAR_BELOW).mul_(_SLOPE))
+
+
+@njit(error_model='numpy')
+def _rgb_to_lab_kernel(pixels, linear, matrix, cubic, lab):  # pragma: no cover
+    """Convert the pixels of an image, (3, P) uint8, to ``lab``, float32.
+
+    The same operations in the same order as above, none of them fused: hence
+    no ``fastmath``.
+    """
+    # Literals would be float64, and so would the products.
+    two, sixteen, of_l = np.float32(2), np.float32(16), np.float32(116)
+    of_a, of_b = np.float32(500), np.float32(200)
+    p0, p1, p2, q0, q1, least, slope = (
+        cubic[0], cubic[1], cubic[2], cubic[3], cubic[4], cubic[5], cubic[6])
+    rgb = np.empty((3, _KERNEL_TILE), np.float32)
+    for first in range(0, pixels.shape[1], _KERNEL_TILE):
+        number = min(_KERNEL_TILE, pixels.shape[1] - first)
+        for c in range(3):
+            for i in range(number):
+                rgb[c, i] = linear[pixels[c, first + i]]
+        for c in range(3):
+            red, green, blue = matrix[c]
+            for i in range(number):
+                ratio = red * rgb[0, i] + green * rgb[1, i] + blue * rgb[2, i]
+                above = max(ratio, least)
+                root = (((p2 * above + p1) * above + p0) /
+                        ((above + q1) * above + q0))
+                cube = root * root * root
+                root *= (cube + two * above) / (two * cube + above)
+                lab[c, first + i] = root + (min(ratio, least) - least) * slope
+        for i in range(first, first + number):
+            x, y, z = lab[0, i], lab[1, i], lab[2, i]
+            lab[0, i] = y * of_l - sixteen
+            lab[1, i] = (x - y) * of_a
+            lab[2, i] = (y - z) * of_b

@@ -1,27 +1,21 @@
-"""Twin of :func:`mmhierseg.superpixels.connectivity.enforce_connectivity`.
+"""Numba kernel of :func:`.connectivity.enforce_connectivity`.
 
 Runs of equal labels within a row are the elements of a union-find, whose
-roots are first in reading order. An image has several times fewer runs than
-pixels.
+roots come first in reading order.
 
-Legend: H x W pixels, numbered in reading order, R runs.
+Legend: H x W pixels, numbered in reading order.
 """
 
 import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-__all__ = ['enforce_connectivity']
-
 
 @njit  # pragma: no cover
 def enforce_connectivity(labels, num_labels, result):
-    """Leave each segment of an image its largest connected part.
+    """Reduce each segment of an image, (H * W,) int64, to its largest part.
 
-    Args:
-        labels (np.ndarray): (H * W,) int64, from 0 to ``num_labels - 1``.
-        num_labels (int): A number above all labels.
-        result (np.ndarray): (H, W) int64, the result.
+    Fills ``result``, (H, W) int64.
     """
     height, width = result.shape
     starts = np.empty(labels.size + 1, np.int32)
@@ -61,7 +55,7 @@ def _join(labels, width, starts, above, below, end, root):
         if labels[starts[upper]] == labels[starts[lower]]:
             one, other = _find_root(root, upper), _find_root(root, lower)
             root[max(one, other)] = min(one, other)
-        # On with the one that ends first, or with both.
+        # Advance the run that ends first, or both.
         upper_end = starts[upper + 1] + width
         lower_end = starts[lower + 1]
         if upper_end <= lower_end:
@@ -73,7 +67,7 @@ def _join(labels, width, starts, above, below, end, root):
 @njit  # pragma: no cover
 def _find_root(root, run):
     while root[run] != run:
-        # Halve the way for those who come later.
+        # Path halving.
         root[run] = root[root[run]]
         run = root[run]
     return run
@@ -81,7 +75,7 @@ def _find_root(root, run):
 
 @njit  # pragma: no cover
 def _keep_largest(labels, num_labels, starts, root, result):
-    """Write the pixels to keep, -1 elsewhere, and list the others."""
+    """Write the labels to keep, -1 elsewhere, and list the other pixels."""
     sizes = np.zeros(len(root), np.int32)
     largest = np.full(num_labels, -1, np.int32)
     for run in range(len(root)):
@@ -92,27 +86,22 @@ def _keep_largest(labels, num_labels, starts, root, result):
         if root[run] == run and (largest[label] < 0 or
                                  sizes[run] > sizes[largest[label]]):
             largest[label] = run
-    number = 0
+    left, number = np.empty(labels.size, np.int32), 0
     for run in range(len(root)):
         label = labels[starts[run]]
-        if largest[label] != root[run]:
-            label = -1
-            number += starts[run + 1] - starts[run]
+        if largest[label] == root[run]:
+            result[starts[run]:starts[run + 1]] = label
+            continue
         for pixel in range(starts[run], starts[run + 1]):
-            result[pixel] = label
-    left = np.empty(number, np.int32)
-    number = 0
-    for run in range(len(root)):
-        if result[starts[run]] < 0:
-            for pixel in range(starts[run], starts[run + 1]):
-                left[number] = pixel
-                number += 1
-    return left
+            result[pixel] = -1
+            left[number] = pixel
+            number += 1
+    return left[:number]
 
 
 @njit  # pragma: no cover
 def _absorb(left, width, labels):
-    """Give the pixels that are left to a neighbour, one ring at a time."""
+    """Give the pixels that are left to a neighbour, ring by ring."""
     number = len(left)
     pixels, values = np.empty(number, np.int32), np.empty(number, np.int64)
     while number:
@@ -135,7 +124,7 @@ def _absorb(left, width, labels):
             else:
                 pixels[found], values[found] = pixel, label
                 found += 1
-        # Only now, so that rings do not grow into each other.
+        # Not earlier, so that the pixels of a ring do not see each other.
         for i in range(found):
             labels[pixels[i]] = values[i]
         number = rest

@@ -2,59 +2,58 @@ r"""SLIC as dense products over a grid of cells, for a batch of images.
 
 Achanta et al., "SLIC Superpixels Compared to State-of-the-Art Superpixel
 Methods", TPAMI 2012. A pixel p with colour l (L*a*b*) and position x joins
-the centre c with the least
+the centre c with the smallest
 
 .. math:: D^2 = \|l_p - l_c\|^2 + (m / S)^2 \|x_p - x_c\|^2
 
 where m is the compactness and S the side of a cell. Two differences from the
 paper: a centre is compared with the pixels of its own cell of the starting
-grid and of the eight cells around it (the paper: with those of a window of
-2S x 2S that moves with the centre), and it starts from the mean of its cell.
+grid and of the eight cells around it (the paper: a window of 2S x 2S that
+moves with the centre), and it starts from the mean of its cell.
 
-The pixels of a cell thus share nine candidates, and one product of
-(9 x 6) by (6 x P) compares them all with all, another gives the sums over the
-pixels that joined each candidate.
+The pixels of a cell thus share nine candidates: one matrix product of
+(9 x 6) by (6 x P) compares all pairs, and another sums the pixels that joined
+each candidate.
 
-All arithmetic is exact. Colours, scaled positions and centres are rounded to
-eighths and held as whole numbers of them, so that every product and sum below
-is a multiple of 1/2 that float32 holds (and the factors have at most 12 bits,
-of which TF32 would drop one: it is not used). Segments therefore do not
-depend on the device, the number of threads, the order of summation or the
-rest of the batch; an eighth is far less than the eye can tell apart (about 2
-in L*a*b*).
+All arithmetic is exact. Colours, scaled positions and centres are integer
+multiples of 1/8, so that every product and sum below is a multiple of 1/2 that
+float32 represents (factors have up to 12 bits; TF32 would drop one and is not
+used). Segments therefore do not depend on the device, the number of threads,
+the order of summation or the rest of the batch. An eighth is far below the
+just noticeable difference (about 2 in L*a*b*).
 
 Legend: B images, R x C cells of at most h x w pixels each, N = R * C,
 P = h * w, 9 candidates, 5 features (L, a, b, y, x).
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Iterator, NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, use_compiled
-from mmhierseg.superpixels.slic_numba import dense_slic as compiled_slic
 
+from . import dense_slic_numba
 from .grid import cell_of_pixel, cell_starts
 
-#: Features and centres are whole numbers of 1 / _STEPS.
+#: Features and centres are integer multiples of 1 / _STEPS.
 _STEPS = 8
-#: Above this compactness the arithmetic would no longer be exact; the result
-#: is a grid long before.
+#: Largest compactness for which the arithmetic is exact; segments are those of
+#: a grid long before.
 MAX_COMPACTNESS = 100
-#: Score of candidates outside the grid, far below any other.
+#: Score of candidates outside the grid, far below all others.
 _NEVER = -2.**25
-#: Scores that are there at once on the CPU, of which 512 KiB stay in the
-#: cache of a core.
+#: Scores that the CPU holds at once, 2 MiB.
 _SCORES_PER_TILE = 2**19
-#: Pixels of a cell that are added up at once, at most 2^11 eighths each.
+#: Pixels of a cell that are summed at once, at most 2^11 eighths each.
 _PIXELS_PER_SUM = 2**12
 
 
 class _Side(NamedTuple):
-    """How a side of the image is divided into n cells."""
+    """Division of a side of the image into n cells."""
 
     starts: Tensor  # (n + 1,) int64, first pixel of each cell, and the length
     middle: Tensor  # (n,) position of the middle of each cell
@@ -62,17 +61,17 @@ class _Side(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """The cells of an image: which pixels they have, which neighbours."""
+    """Cells of an image: their pixels and their neighbours."""
 
     rows: int
     columns: int
-    pixel_row: Tensor  # (R * h,) row in the image of each row of the cells
+    pixel_row: Tensor  # (R * h,) image row of each row of the padded cells
     pixel_column: Tensor  # (C * w,)
-    cell_row: Tensor  # (H,) the way back: row in the cells of image rows
+    cell_row: Tensor  # (H,) inverse: row in the padded cells of image rows
     cell_column: Tensor  # (W,)
     rest: Tensor  # (N, 3, P) y, x and 1, or 0 where there is no such pixel
     offset: Tensor  # (N, 9, 5) from the cell's middle to the candidate's
-    change: Tensor  # (N, 9, 6) int64, of sums for each pixel: the way back
+    change: Tensor  # (N, 9, 6) int64, inverse, per pixel of a sum
     outside: Tensor  # (N, 9, 1) bool, candidates outside the grid
     home: Tensor  # (N * 9,) int64, cell of the candidate
     back: Tensor  # (N * 9,) int64, where this cell is the candidate
@@ -80,29 +79,39 @@ class _Cells(NamedTuple):
     number: Tensor  # (9, 1) 0..8
 
 
-def dense_slic(lab: Tensor, grid: Tuple[int, int], compactness: float,
+def dense_slic(lab: Tensor, grid: tuple[int, int], compactness: float,
                num_iterations: int) -> Tensor:
     """Divide images into segments that need not be connected.
 
     Args:
         lab (Tensor): (B, 3, H, W) float32, L*a*b*.
-        grid (Tuple[int, int]): Rows, at most H, and columns, at most W, of
+        grid (tuple[int, int]): Rows, at most H, and columns, at most W, of
             the centres.
         compactness (float): m, up to :data:`MAX_COMPACTNESS`.
-        num_iterations (int): How often centres are moved to the mean of
-            their pixels and pixels assigned anew, at least 1.
+        num_iterations (int): How often centres move to the mean of their
+            pixels and pixels are reassigned, at least 1.
 
     Returns:
-        Tensor: (B, H, W) int64 from 0 to R * C - 1; not all need be in use.
+        Tensor: (B, H, W) int64 from 0 to R * C - 1, some of them perhaps
+        unused.
     """
     size = tuple(lab.shape[-2:])
     if use_compiled(lab):
-        return _compiled(lab, _divide(size, grid, compactness),
-                         num_iterations)
+        labels = torch.empty((len(lab), *size), dtype=torch.int64)
+        images, result = lab.detach().float().numpy(), labels.numpy()
+        rows, columns = (tuple(x.numpy() for x in side)
+                         for side in _divide(size, grid, compactness))
+        for_each_image(
+            lambda i: dense_slic_numba.dense_slic(
+                images[i], rows, columns, num_iterations, result[i]),
+            len(images))
+        return labels
     cells = _make_cells(size, grid, compactness, lab.device)
     pixels = _gather_pixels(lab.detach(), cells)
     with torch.autocast(lab.device.type, enabled=False):
-        centres = _means(_total(pixels).to(pixels.dtype), 0.)
+        sums = sum(some.sum(-1).long()
+                   for some in pixels.split(_PIXELS_PER_SUM, dim=2))
+        centres = _means(sums.to(pixels.dtype), 0.)
         for _ in range(num_iterations - 1):
             sums = _add_up(pixels, centres, cells)
             centres = _means(sums.to(pixels.dtype), centres)
@@ -110,23 +119,10 @@ def dense_slic(lab: Tensor, grid: Tuple[int, int], compactness: float,
     return _scatter_pixels(labels, cells)
 
 
-def _compiled(lab: Tensor, sides: Tuple[_Side, _Side],
-              num_iterations: int) -> Tensor:
-    """What the twin makes of each image."""
-    labels = torch.empty(
-        (lab.size(0), *lab.shape[-2:]), dtype=torch.int64)
-    images, result = lab.detach().float().numpy(), labels.numpy()
-    rows, columns = (tuple(x.numpy() for x in side) for side in sides)
-    for_each_image(
-        lambda i: compiled_slic(images[i], rows, columns, num_iterations,
-                                result[i]), len(images))
-    return labels
-
-
 @lru_cache(maxsize=16)
-def _divide(size: Tuple[int, int], grid: Tuple[int, int],
-            compactness: float) -> Tuple[_Side, _Side]:
-    """Divide the height and the width of images."""
+def _divide(size: tuple[int, int], grid: tuple[int, int],
+            compactness: float) -> tuple[_Side, _Side]:
+    """Divide the height and the width of images into cells."""
     scale = compactness / max(
         length / number for length, number in zip(size, grid))
     return tuple(
@@ -147,9 +143,9 @@ def _eighths(values: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _make_cells(size: Tuple[int, int], grid: Tuple[int, int],
+def _make_cells(size: tuple[int, int], grid: tuple[int, int],
                 compactness: float, device: torch.device) -> _Cells:
-    """Lay the grid over images of this size."""
+    """Cells of images of this size."""
     side_y, side_x = _divide(size, grid, compactness)
     rows, columns = grid
     pixel_row, valid_y, back_y = _block_side(side_y)
@@ -176,7 +172,7 @@ def _make_cells(size: Tuple[int, int], grid: Tuple[int, int],
         (side_y.middle[beside_y] - side_y.middle[cell // columns],
          side_x.middle[beside_x] - side_x.middle[cell % columns]), dim=-1),
                    (3, 0))
-    # A candidate outside the grid has no pixels, so nothing is added.
+    # Candidates outside the grid have no pixels: any cell will do.
     back = torch.where(inside, home * 9 + 8 - number, cell * 9 + number)
     tensors = (pixel_row, pixel_column, back_y, back_x,
                rest.reshape(len(home), 3, -1), offset,
@@ -187,15 +183,11 @@ def _make_cells(size: Tuple[int, int], grid: Tuple[int, int],
     return _Cells(rows, columns, *(t.to(device) for t in tensors))
 
 
-def _block_side(side: _Side) -> Tuple[Tensor, Tensor, Tensor]:
-    """Make the cells of a side equally long.
+def _block_side(side: _Side) -> tuple[Tensor, Tensor, Tensor]:
+    """Pad the cells of a side to one length by repeating their last pixel.
 
-    Cells may differ by a pixel; shorter ones repeat their last pixel, which
-    is not ``valid``.
-
-    Returns:
-        Tuple[Tensor, Tensor, Tensor]: (n * longest,) pixels, (n, longest)
-        whether they are valid, and (length,) where each pixel is.
+    Returns (n * longest,) pixels, (n, longest) whether they are no padding,
+    and (length,) the place of each pixel.
     """
     starts = side.starts
     longest, num_cells = int(starts.diff().max()), len(starts) - 1
@@ -208,10 +200,7 @@ def _block_side(side: _Side) -> Tuple[Tensor, Tensor, Tensor]:
 
 
 def _gather_pixels(lab: Tensor, cells: _Cells) -> Tensor:
-    """Features of the pixels of each cell and a row of ones, (B * N, 6, P).
-
-    Zero where the cell has no such pixel, so that sums leave it out.
-    """
+    """Features and a row of ones for each cell, (B * N, 6, P); 0 = padding."""
     even = lab.shape[-2:] == (len(cells.pixel_row), len(cells.pixel_column))
     if not even:
         lab = lab[:, :, cells.pixel_row][..., cells.pixel_column]
@@ -229,7 +218,7 @@ def _gather_pixels(lab: Tensor, cells: _Cells) -> Tensor:
 
 
 def _scatter_pixels(labels: Tensor, cells: _Cells) -> Tensor:
-    """Bring (B * N, P) back into the order of the image, (B, H, W)."""
+    """Bring labels of cells, (B * N, P), into the order of the image."""
     height = len(cells.pixel_row) // cells.rows
     blocks = labels.view(-1, cells.rows, cells.columns, height,
                          labels.size(1) // height)
@@ -239,41 +228,21 @@ def _scatter_pixels(labels: Tensor, cells: _Cells) -> Tensor:
     return rows[:, cells.cell_row][:, :, cells.cell_column]
 
 
-def _total(pixels: Tensor) -> Tensor:
-    """Sums over all pixels of each cell, (B * N, 6) int64."""
-    return sum(
-        some.sum(-1).long() for some in pixels.split(_PIXELS_PER_SUM, dim=2))
-
-
 def _means(sums: Tensor, default: Tensor) -> Tensor:
-    """Centres from sums (..., 6); without pixels a centre keeps its place."""
+    """Centres from sums (..., 6); those without pixels stay in place."""
     total, count = sums.split((5, 1), dim=-1)
     return torch.where(count > 0, (total / count).round_(), default)
 
 
 def _add_up(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
-    """Sums over the pixels that are nearest to each centre.
-
-    Args:
-        pixels (Tensor): (B * N, 6, P).
-        centres (Tensor): (B * N, 5), relative to the middle of their cells.
-        cells (_Cells): The grid.
-
-    Returns:
-        Tensor: (B * N, 6) int64, relative to the middle of their cells.
-    """
-    sums = None
+    """Sums over the pixels nearest to each centre, (B * N, 6) int64."""
+    sums = torch.zeros((len(pixels), 9, 6), dtype=torch.int64,
+                       device=pixels.device)
     for tile, some, scores in _compare(pixels, centres, cells):
         choice = _first_largest(scores)[:, None].to(scores.dtype)
-        # As numbers at once: the detour over bool takes ten times as long.
+        # Directly as floats: via bool takes ten times as long.
         torch.eq(choice, cells.number, out=scores)
-        found = (scores @ some.transpose(1, 2)).long()
-        if len(found) == len(pixels) and some.size(2) == pixels.size(2):
-            sums = found
-            break
-        if sums is None:
-            sums = found.new_zeros((len(pixels), 9, 6))
-        sums[tile[0]].add_(found)
+        sums[tile[0]].add_((scores @ some.transpose(1, 2)).long())
     sums = sums.view(-1, len(cells.offset), 9, 6)
     # Relative to the middle of the candidate's cell rather than this one's.
     sums = torch.addcmul(sums, sums[..., 5:], cells.change)
@@ -282,7 +251,7 @@ def _add_up(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
 
 
 def _assign(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
-    """Number of the centre that each pixel is nearest to, (B * N, P)."""
+    """Nearest centre of each pixel, (B * N, P)."""
     labels = torch.empty((len(pixels), pixels.size(2)), dtype=torch.int64,
                          device=pixels.device)
     for tile, _, scores in _compare(pixels, centres, cells):
@@ -293,25 +262,19 @@ def _assign(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
     return labels.view(-1, len(cell), labels.size(1)).add_(cell).flatten(0, 1)
 
 
-def _compare(pixels: Tensor, centres: Tensor,
-             cells: _Cells) -> Iterator[Tuple[Tuple[slice, slice], Tensor,
-                                              Tensor]]:
-    """Compare pixels with their nine candidates, a tile after the other.
+def _compare(
+    pixels: Tensor, centres: Tensor, cells: _Cells
+) -> Iterator[tuple[tuple[slice, slice], Tensor, Tensor]]:
+    """Compare pixels with their nine candidates, tile by tile.
 
-    Args:
-        pixels (Tensor): (B * N, 6, P).
-        centres (Tensor): (B * N, 5), relative to the middle of their cells.
-        cells (_Cells): The grid.
-
-    Yields:
-        Tuple: Cells and pixels of the tile, two slices; (n, 6, p) its pixels;
-        (n, 9, p) scores of the candidates: half the pixel's square less half
-        the squared distance. Those of the tile before are gone.
+    Yields the cells and pixels of the tile as slices, (n, 6, p) its pixels and
+    (n, 9, p) scores, valid until the next tile: half the pixel's square minus
+    half the squared distance to the candidate.
     """
     num_cells = len(cells.offset)
     around = centres.view(-1, num_cells, 5).index_select(1, cells.home)
     around = around.view(-1, num_cells, 9, 5).add_(cells.offset)
-    # Not as another row of the product: TF32 has no room for squares.
+    # Not as another row of the product: TF32 cannot represent squares.
     squares = around.square().sum(-1, keepdim=True).mul_(-0.5)
     squares.masked_fill_(cells.outside, _NEVER)
     around, squares = around.flatten(0, 1), squares.flatten(0, 1)
@@ -332,14 +295,10 @@ def _compare(pixels: Tensor, centres: Tensor,
 
 
 def _first_largest(scores: Tensor) -> Tensor:
-    """Which of the candidates (n, 9, p) is best, the first of equal ones.
-
-    Returns:
-        Tensor: (n, p) int64.
-    """
+    """Index (n, p) of the best candidate, the first one in case of ties."""
     if scores.device.type != 'cpu':
         return scores.argmax(dim=1)
-    # Pooling looks at many pixels at once; argmax, 100 times slower, at one.
+    # Pooling is vectorised over pixels; argmax is 100 times slower.
     image = scores[:, :, None].permute(0, 3, 1, 2)
     _, index = F.max_pool2d(image, (9, 1), return_indices=True)
     return index.view(len(scores), scores.size(2))

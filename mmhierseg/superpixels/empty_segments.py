@@ -1,33 +1,29 @@
-"""Giving pixels to segments that lost all of theirs.
+"""Giving pixels back to segments that lost all of theirs.
 
-In even areas, which drawings have, the centres of two segments may come to
-lie in the same place. All pixels are as near to one as to the other, the
-first takes them, and the second is left with none.
+In areas of one colour, as in drawings, the centres of two segments may
+coincide. All pixels are then equally near to both, and the first segment takes
+them all.
 
-Legend: B images, H x W pixels, N = R x C cells of the grid that segments
-started from, cell n being that of segment n.
+Legend: B images, H x W pixels, N = R x C cells of the starting grid, cell n
+being that of segment n.
 """
 
-from functools import lru_cache
-
+import numpy as np
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import for_each_image, use_compiled
-from mmhierseg.superpixels.empty_segments_numba import (
-    fill_empty_segments as compiled_fill_empty_segments,
-)
+from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
-from .grid import cell_of_pixel, cell_starts
-from .waiting import has_to_wait
+from .base import must_synchronize
+from .grid import cell_map, cell_starts
 
 
 def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     """Give empty segments a part of their cell.
 
-    It is what one other segment, that with most pixels there, has of the
-    cell. No segment is emptied by that: if all its pixels went to others, the
-    first stays.
+    An empty segment takes all pixels of its cell that belong to the segment
+    with most pixels there. A segment that would lose all its pixels keeps the
+    first.
 
     Args:
         labels (Tensor): (B, H, W) int64. A pixel's segment is that of its own
@@ -36,9 +32,9 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
         columns (int): C, at most W.
 
     Returns:
-        Tensor: (B, H, W) int64. All N segments are in use if cells have nine
-        pixels at least: no more than eight others share them, so the largest
-        has two.
+        Tensor: (B, H, W) int64. All N segments are in use if cells have at
+        least nine pixels: at most eight segments share an empty one's cell, so
+        the largest has two pixels there.
 
     Example:
         >>> labels = torch.zeros(1, 3, 6, dtype=torch.int64)
@@ -46,30 +42,37 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
         tensor([0, 0, 0, 1, 1, 1])
     """
     if use_compiled(labels):
-        return _compiled(labels, rows, columns)
+        labels = labels.clone(memory_format=torch.contiguous_format)
+        images = labels.numpy()
+        starts = [cell_starts(length, cells).numpy()
+                  for length, cells in zip(images.shape[1:], (rows, columns))]
+        for_each_image(
+            lambda i: _fill_empty_segments_kernel(images[i], *starts),
+            len(images))
+        return labels
     number, (height, width) = rows * columns, labels.shape[1:]
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     segment = (labels + number * image).flatten()
-    if not has_to_wait(labels):
-        # Looking costs little there, and most images have none.
+    if not must_synchronize(labels):
+        # A cheap check; most images have no empty segment.
         used = torch.zeros(len(labels) * number, dtype=torch.bool)
         if used.index_fill_(0, segment, True).all():
             return labels
     sizes = segment.new_zeros(len(labels) * number).scatter_add_(
         0, segment, torch.ones_like(segment))
-    cell = _number_cells(height, width, rows, columns, labels.device)
+    cell = cell_map(height, width, rows, columns, labels.device)
     cell = (cell + number * image).flatten()
     pixel = (sizes[cell] == 0).nonzero().squeeze(1)
     cell, segment = cell[pixel], segment[pixel]
 
-    # Which of the nine around its cell a segment is.
+    # Position of a segment among the nine cells around a cell.
     right = segment % columns - cell % columns + 1
     down = (segment - cell - right + 1).div(
         columns, rounding_mode='floor') + 1
     around = 3 * down + right
     shares = sizes.new_zeros(len(sizes) * 9).scatter_add_(
         0, cell * 9 + around, torch.ones_like(cell))
-    # Of equal ones the first; argmax would do, but promises nothing.
+    # The first of equal ones, which argmax does not guarantee.
     shares = shares.view(-1, 9) * 9 + torch.arange(
         8, -1, -1, device=labels.device)
     taken = 8 - shares.amax(1)[cell] % 9 == around
@@ -83,23 +86,50 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     return result.view_as(labels)
 
 
-@lru_cache(maxsize=16)
-def _number_cells(height: int, width: int, rows: int, columns: int,
-                  device: torch.device) -> Tensor:
-    """(H, W) int64, cell of each pixel."""
-    row = cell_of_pixel(height, rows)[:, None]
-    return (row * columns + cell_of_pixel(width, columns)).to(device)
+@njit  # pragma: no cover
+def _fill_empty_segments_kernel(labels, rows, columns):
+    """The same for an image (H, W), in place; cells as by `cell_starts`."""
+    height, width = labels.shape
+    number = (len(rows) - 1) * (len(columns) - 1)
+    sizes = np.zeros(number, np.int64)
+    for label in labels.ravel():
+        sizes[label] += 1
+    if sizes.all():
+        return
+    giver = np.full(number, -1, np.int64)
+    losses = np.zeros(number, np.int64)
+    first = np.full(number, labels.size, np.int64)
+    for cell in range(number):
+        if sizes[cell] == 0:
+            giver[cell] = _find_giver(labels, cell, rows, columns, losses,
+                                      first)
+    for cell in range(number):
+        if sizes[cell] > 0:
+            continue
+        other = giver[cell]
+        r, c = divmod(cell, len(columns) - 1)
+        for y in range(rows[r], rows[r + 1]):
+            for x in range(columns[c], columns[c + 1]):
+                if labels[y, x] == other and (losses[other] < sizes[other] or
+                                              y * width + x != first[other]):
+                    labels[y, x] = cell
 
 
-def _compiled(labels: Tensor, rows: int, columns: int) -> Tensor:
-    """What the twin makes of each image."""
-    labels = labels.clone(memory_format=torch.contiguous_format)
-    images = labels.numpy()
-    starts = [
-        cell_starts(length, cells).numpy()
-        for length, cells in zip(labels.shape[1:], (rows, columns))
-    ]
-    for_each_image(
-        lambda i: compiled_fill_empty_segments(images[i], *starts),
-        len(images))
-    return labels
+@njit  # pragma: no cover
+def _find_giver(labels, cell, rows, columns, losses, first):
+    """Segment with most pixels in a cell; records what it loses."""
+    width, num_columns = labels.shape[1], len(columns) - 1
+    r, c = divmod(cell, num_columns)
+    shares = np.zeros(9, np.int64)
+    starts = np.full(9, labels.size, np.int64)
+    for y in range(rows[r], rows[r + 1]):
+        for x in range(columns[c], columns[c + 1]):
+            row, column = divmod(labels[y, x], num_columns)
+            k = 3 * (row - r + 1) + column - c + 1
+            shares[k] += 1
+            starts[k] = min(starts[k], y * width + x)
+    k = np.argmax(shares)
+    other = cell + (k // 3 - 1) * num_columns + k % 3 - 1
+    losses[other] += shares[k]
+    first[other] = min(first[other], starts[k])
+    return other

@@ -1,9 +1,10 @@
-"""Rectangular segments: the patches of a vision transformer, any image size.
+"""Rectangular segments, like the patches of a vision transformer.
 
-Also the starting point of :mod:`mmhierseg.superpixels.dense_slic`.
+The grid is also the starting point of
+:mod:`mmhierseg.superpixels.dense_slic`.
 """
 
-from typing import Tuple
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -13,19 +14,11 @@ from mmhierseg.registry import SUPERPIXELS
 from .base import BaseSuperpixels
 
 
-def grid_shape(height: int, width: int, num_cells: int) -> Tuple[int, int]:
-    """Rows and columns of a grid of about square cells.
+def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
+    """Rows and columns of a grid of roughly square cells.
 
-    Args:
-        height (int): Height of the image in pixels.
-        width (int): Width of the image in pixels.
-        num_cells (int): Number of cells wanted, from 1 to
-            ``height * width``.
-
-    Returns:
-        Tuple[int, int]: Rows, at most ``height``, and columns, at most
-        ``width``; their product is as near to ``num_cells`` as cells of
-        about equal sides allow.
+    There are at most ``height`` rows and ``width`` columns; their product is
+    as close to ``num_cells`` as roughly square cells allow.
 
     Example:
         >>> grid_shape(224, 224, 196), grid_shape(1000, 3, 11)
@@ -39,15 +32,10 @@ def grid_shape(height: int, width: int, num_cells: int) -> Tuple[int, int]:
 
 
 def cell_starts(length: int, num_cells: int) -> Tensor:
-    """First pixel of each of the cells that divide a side, and its end.
+    """First pixel of each cell along a side of the image, and the length.
 
-    Args:
-        length (int): Length of the side in pixels.
-        num_cells (int): Number of cells, from 1 to ``length``.
-
-    Returns:
-        Tensor: (num_cells + 1,) int64 from 0 to ``length``; the lengths of
-        cells, its differences, are at least 1 and differ by 1 at most.
+    Returns (num_cells + 1,) int64; lengths of cells, its differences, are at
+    least 1 and differ by at most 1.
 
     Example:
         >>> cell_starts(10, 4)
@@ -57,14 +45,7 @@ def cell_starts(length: int, num_cells: int) -> Tensor:
 
 
 def cell_of_pixel(length: int, num_cells: int) -> Tensor:
-    """Cell that each pixel of a side belongs to.
-
-    Args:
-        length (int): Length of the side in pixels.
-        num_cells (int): Number of cells, from 1 to ``length``.
-
-    Returns:
-        Tensor: (length,) int64 from 0 to ``num_cells - 1``.
+    """Cell of each pixel along a side of the image, (length,) int64.
 
     Example:
         >>> cell_of_pixel(10, 4)
@@ -74,9 +55,17 @@ def cell_of_pixel(length: int, num_cells: int) -> Tensor:
         cell_starts(length, num_cells).diff())
 
 
+@lru_cache(maxsize=16)
+def cell_map(height: int, width: int, rows: int, columns: int,
+             device: torch.device) -> Tensor:
+    """Cell of each pixel of an image, (H, W) int64; not to be changed."""
+    row = cell_of_pixel(height, rows)[:, None]
+    return (row * columns + cell_of_pixel(width, columns)).to(device)
+
+
 @SUPERPIXELS.register_module()
 class Grid(BaseSuperpixels):
-    """Rectangles of about equal sides, whatever the image shows.
+    """Roughly square rectangles that ignore the content of the image.
 
     See :class:`BaseSuperpixels` for the arguments.
 
@@ -90,8 +79,6 @@ class Grid(BaseSuperpixels):
 
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
         batch_size, _, height, width = images.shape
-        rows, columns = grid_shape(height, width, num_segments)
-        labels = (
-            cell_of_pixel(height, rows)[:, None] * columns +
-            cell_of_pixel(width, columns))
-        return labels.to(images.device).expand(batch_size, -1, -1)
+        grid = grid_shape(height, width, num_segments)
+        labels = cell_map(height, width, *grid, images.device)
+        return labels.repeat(batch_size, 1, 1)

@@ -3,18 +3,16 @@
 Van den Bergh et al., "SEEDS: Superpixels Extracted via Energy-Driven
 Sampling", IJCV 2015. CAST (Ke et al., ICLR 2024) runs it on the L*a*b* image.
 
-What OpenCV does with the number of superpixels: it makes a grid of at most
-that many segments, and its cells are two blocks a side whose size is rounded
-*up* to whole pixels. The number is met exactly where the segments fit into
-the image (224 x 224 by 16); otherwise there are fewer. Images of the usual
-size are left to that rule, as in the published implementation. Small ones
-need care, because OpenCV asks for at least ten superpixels and crashes, or
-never returns, where its grid comes out empty (seen in OpenCV 5.0).
+OpenCV lays out a grid of at most the requested number of segments, each made
+of 2 x 2 blocks whose size is rounded *up* to whole pixels. The number is exact
+where the segments fit into the image (224 x 224 by 16); otherwise there are
+fewer. Images of the usual size are left to that rule, as in the published
+implementation. Small images are padded, because OpenCV makes at least ten
+superpixels and crashes or hangs if its grid comes out empty (seen in
+OpenCV 5.0).
 """
 
 import math
-from importlib import metadata
-from typing import Optional, Tuple
 
 import numpy as np
 import torch
@@ -24,11 +22,11 @@ from mmhierseg.registry import SUPERPIXELS
 
 from .base import BaseSuperpixels, check_number
 
-#: A segment is two blocks of at least one pixel a side.
+#: A segment is 2 x 2 blocks of at least one pixel each.
 _MIN_SIDE = 2
-#: An image with fewer segments along a side is extended to whole segments.
+#: Images with fewer segments along a side are padded to whole segments ...
 _MIN_SEGMENTS_ALONG_SIDE = 8
-#: ... and to four a side, because OpenCV makes ten segments at least.
+#: ... and to at least four per side, since OpenCV makes at least ten segments.
 _MIN_CANVAS = 4
 
 
@@ -36,34 +34,30 @@ _MIN_CANVAS = 4
 class SEEDS(BaseSuperpixels):
     """SEEDS of OpenCV's contributed modules, on the L*a*b* image.
 
-    Runs on the CPU, one image after the other; made for data pipelines. The
-    defaults are those of CAST's MoCo pre-training and linear probing; DeiT
-    and fine-tuning use ``histogram_bins=5, num_iterations=15``.
+    Runs on the CPU, image by image; made for data pipelines. The defaults are
+    those of CAST's MoCo pre-training and linear probing; DeiT and fine-tuning
+    use ``histogram_bins=5, num_iterations=15``.
 
-    There is at most one segment for four pixels. Where segments do not fit
-    into the image, OpenCV makes fewer than asked for: down to about six
-    tenths for segments of 16 pixels, and fewer for small ones (784 of 1393
-    for 224 x 224 and 6 pixels). It makes as many as asked for where
-    ``segment_size`` is even and divides both sides.
+    There is at most one segment per four pixels. Where segments do not fit
+    into the image, OpenCV makes fewer than requested: down to about 60 % for
+    segments of 16 pixels, and fewer for small ones (784 of 1393 for 224 x 224
+    and 6 pixels). The number is exact where ``segment_size`` is even and
+    divides both sides.
+
+    See :class:`BaseSuperpixels` for ``segment_size`` (here at least 2),
+    ``num_segments``, ``half_resolution`` (used in CAST's fine-tuning on VOC)
+    and ``check_finite``.
 
     Args:
-        segment_size (float, optional): Side in pixels of the average segment,
-            at least 2. Defaults to None, which means 16 unless
-            ``num_segments`` is given.
-        num_segments (int, optional): Number of segments of every image.
-            Defaults to None.
         num_iterations (int): Passes over the pixels. Defaults to 20.
         histogram_bins (int): Bins of the colour histograms per channel, from
             1 to 255. Defaults to 15.
         prior (int): Smoothing of the shapes, from 0 (none) to 5.
             Defaults to 2.
         num_levels (int): Levels of blocks that are exchanged before pixels
-            are; OpenCV uses two at least. Defaults to 1.
+            are; OpenCV uses at least two. Defaults to 1.
         double_step (bool): Whether to run every block level twice.
             Defaults to False.
-        half_resolution (bool): See :class:`BaseSuperpixels`; used in CAST's
-            fine-tuning on VOC. Defaults to False.
-        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
 
     Raises:
         ImportError: If OpenCV lacks its contributed modules.
@@ -72,8 +66,8 @@ class SEEDS(BaseSuperpixels):
     """
 
     def __init__(self,
-                 segment_size: Optional[float] = None,
-                 num_segments: Optional[int] = None,
+                 segment_size: float | None = None,
+                 num_segments: int | None = None,
                  num_iterations: int = 20,
                  histogram_bins: int = 15,
                  prior: int = 2,
@@ -87,10 +81,7 @@ class SEEDS(BaseSuperpixels):
             check_number('segment_size', segment_size, minimum=_MIN_SIDE)
         check_number('num_iterations', num_iterations, minimum=1, whole=True)
         check_number(
-            'histogram_bins',
-            histogram_bins,
-            minimum=1,
-            maximum=255,
+            'histogram_bins', histogram_bins, minimum=1, maximum=255,
             whole=True)
         check_number('prior', prior, minimum=0, maximum=5, whole=True)
         check_number('num_levels', num_levels, minimum=1, whole=True)
@@ -130,17 +121,16 @@ class SEEDS(BaseSuperpixels):
 
 
 def _extend_small(rgb: np.ndarray,
-                  num_segments: int) -> Tuple[np.ndarray, int]:
-    """Extend an image of few segments by its border, to whole segments.
+                  num_segments: int) -> tuple[np.ndarray, int]:
+    """Pad an image of few segments to whole segments, repeating its border.
 
-    Returns the image and the number of segments of the same size that it has
-    room for. An image with many segments comes back as it is.
+    Returns the image and the number of segments that fit into it.
     """
     height, width = rgb.shape[:2]
     side = math.sqrt(height * width / num_segments)
     if min(height, width) >= _MIN_SEGMENTS_ALONG_SIDE * side:
         return rgb, num_segments
-    # The nearest even number: a segment is two blocks a side.
+    # The nearest even number, because a segment is 2 x 2 blocks.
     side = max(2 * round(side / 2), _MIN_SIDE)
     rows = max(math.ceil(height / side), _MIN_CANVAS)
     columns = max(math.ceil(width / side), _MIN_CANVAS)
@@ -149,34 +139,22 @@ def _extend_small(rgb: np.ndarray,
 
 
 def require_opencv_contrib() -> None:
-    """Check that OpenCV has the module with the superpixel methods.
+    """Check that OpenCV has its contributed modules.
 
     Raises:
         ImportError: If it has not; the message says what to install.
     """
+    message = 'SEEDS needs OpenCV with its contributed modules'
     try:
         import cv2
     except ImportError as error:
-        raise ImportError(
-            'SEEDS needs OpenCV with its contributed modules: '
-            'pip install opencv-contrib-python-headless') from error
+        raise ImportError(f'{message}: pip install '
+                          'opencv-contrib-python-headless') from error
     if not hasattr(
             getattr(cv2, 'ximgproc', None), 'createSuperpixelSEEDS'):
         raise ImportError(
-            'SEEDS needs OpenCV with its contributed modules, but the '
-            f'installed cv2 {cv2.__version__} has no '
+            f'{message}, but the installed cv2 {cv2.__version__} has no '
             '`cv2.ximgproc.createSuperpixelSEEDS`. Install the contrib build '
             'over it: pip install --force-reinstall --no-deps '
-            f'opencv-contrib-python-headless=={_opencv_version()}. '
-            'Without it, `TorchSLIC` and `SLIC` make superpixels, too')
-
-
-def _opencv_version() -> str:
-    """Version of the installed distribution, which pip can be asked for."""
-    import cv2
-    for flavour in ('', '-headless'):
-        try:
-            return metadata.version(f'opencv-python{flavour}')
-        except metadata.PackageNotFoundError:
-            continue
-    return cv2.__version__
+            f'"opencv-contrib-python-headless=={cv2.__version__}.*". '
+            'Alternatively, use `TorchSLIC` or `SLIC`')

@@ -4,8 +4,6 @@ Achanta et al., "SLIC Superpixels Compared to State-of-the-Art Superpixel
 Methods", TPAMI 2012.
 """
 
-from typing import Optional
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,23 +17,19 @@ from .base import BaseSuperpixels, check_number
 class SLIC(BaseSuperpixels):
     """SLIC of scikit-image: connected segments, on the CPU, image by image.
 
-    The number of segments is only roughly what was asked for (about 126 for
-    196 on photographs). :class:`TorchSLIC` meets it and is faster.
+    The number of segments is only roughly the requested one (about 126 for
+    196 on photographs). :class:`TorchSLIC` is exact and faster.
+
+    See :class:`BaseSuperpixels` for ``segment_size``, ``num_segments``,
+    ``half_resolution`` and ``check_finite``.
 
     Args:
-        segment_size (float, optional): Side in pixels of the average segment.
-            Defaults to None, which means 16 unless ``num_segments`` is given.
-        num_segments (int, optional): Number of segments of every image.
-            Defaults to None.
         compactness (float): Weight of the distance in the image against that
-            in colour, above 0. scikit-image stretches each image to the full
-            range of intensities before it compares. Defaults to 10.
+            in colour, above 0. scikit-image first stretches each image to the
+            full range of intensities. Defaults to 10.
         num_iterations (int): Iterations of k-means. Defaults to 10.
-        sigma (float): Width in pixels of the Gaussian that smooths the image
-            first; 0 leaves it as it is. Defaults to 0.
-        half_resolution (bool): See :class:`BaseSuperpixels`.
-            Defaults to False.
-        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
+        sigma (float): Standard deviation in pixels of the Gaussian that
+            smooths the image first; 0 = no smoothing. Defaults to 0.
 
     Raises:
         ImportError: If scikit-image is not installed.
@@ -44,8 +38,8 @@ class SLIC(BaseSuperpixels):
     """
 
     def __init__(self,
-                 segment_size: Optional[float] = None,
-                 num_segments: Optional[int] = None,
+                 segment_size: float | None = None,
+                 num_segments: int | None = None,
                  compactness: float = 10.,
                  num_iterations: int = 10,
                  sigma: float = 0.,

@@ -1,13 +1,10 @@
 """SLIC superpixels: whole batches, on the device of the images.
 
-k-means, as :mod:`~mmhierseg.superpixels.dense_slic` does it, groups colours
-of an image that is scaled down, and
-:mod:`~mmhierseg.superpixels.connectivity` leaves each segment in one piece.
-:mod:`~mmhierseg.superpixels.borders` then moves the borders, from blocks of
-pixels down to single ones.
+k-means (:mod:`~mmhierseg.superpixels.dense_slic`) groups the pixels of a
+downsampled image, and :mod:`~mmhierseg.superpixels.connectivity` reduces each
+segment to one piece. :mod:`~mmhierseg.superpixels.borders` then refines the
+borders, from blocks of pixels down to single ones.
 """
-
-from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -23,50 +20,46 @@ from .dense_slic import MAX_COMPACTNESS, dense_slic
 from .empty_segments import fill_empty_segments
 from .grid import grid_shape
 
-#: Pixels that are processed at once on an accelerator; each takes about
-#: 150 bytes, and each segment 4 KiB for its histogram and the shares of it. On
-#: the CPU it is one image, which stays in the cache.
+#: Pixels that an accelerator processes at once; each takes about 150 bytes,
+#: and each segment 4 KiB for its histogram and shares. The CPU takes one image
+#: at a time, which stays in the cache.
 _PIXELS_PER_CHUNK = 2**22
 
 
 @SUPERPIXELS.register_module()
 class TorchSLIC(BaseSuperpixels):
-    """SLIC for any device, with borders by histograms of colours.
+    """SLIC for any device, with borders refined by colour histograms.
 
-    The fast one, in loaders and in data preprocessors, which have the whole
-    batch on the device. On the CPU it is compiled if numba is installed
-    (``pip install mmhierseg[speed]``), with one image for each thread of
-    PyTorch; in torch otherwise, and on other devices.
+    The fast method, for data loaders and for data preprocessors, which have
+    the whole batch on the device. On the CPU it runs numba kernels if numba is
+    installed (``pip install mmhierseg[speed]``), one image per thread of
+    PyTorch; otherwise, and on other devices, the reference implementation in
+    PyTorch.
 
-    All arithmetic is exact: the segments of an image are the same however
-    they are computed, on whatever device, and whatever else is in the batch.
-    Every segment is one connected piece, and there are exactly as many as
-    asked for where cells of ``segment_size`` pixels a side divide the image
-    and have at least nine pixels.
+    All arithmetic is exact: the segments of an image do not depend on the
+    implementation, the device or the rest of the batch. Every segment is
+    connected, and their number is exact where cells of ``segment_size`` pixels
+    per side tile the image and have at least nine pixels.
+
+    See :class:`BaseSuperpixels` for ``segment_size``, ``num_segments``,
+    ``half_resolution`` and ``check_finite``.
 
     Args:
-        segment_size (float, optional): Side in pixels of the average segment.
-            Defaults to None, which means 16 unless ``num_segments`` is given.
-        num_segments (int, optional): Number of segments of every image.
-            Defaults to None.
         compactness (float): Weight of the distance in the image against that
             in colour, above 0 and up to 100. Defaults to 12.
         num_iterations (int): Iterations of k-means. Defaults to 3, which is
-            enough for a start; plain SLIC is better with 5 or more.
-        connected (bool): Whether segments keep only their largest connected
-            part, the rest going to their neighbours. Without it an image has
-            hundreds of stray fragments, and ``border_passes`` does nothing.
+            enough with ``border_passes``; plain SLIC is better with 5 or more.
+        connected (bool): Whether each segment keeps only its largest connected
+            part and its other pixels go to neighbours. Without it an image has
+            hundreds of stray fragments, and ``border_passes`` has no effect.
             Defaults to True.
-        half_resolution (bool): See :class:`BaseSuperpixels`.
-            Defaults to False.
-        check_finite (bool): See :class:`BaseSuperpixels`. Defaults to True.
-        border_passes (int): How often blocks of pixels at the borders of
-            segments may move to the segment beside that has more of their
-            colours, for each size of blocks from a fourth of
-            ``segment_size`` (8 pixels at most) down to single pixels. k-means
-            then takes the means of the largest blocks for pixels. With 0, or
-            where segments have less than 16 pixels, it is plain SLIC at full
-            resolution, which is worse on textures. Defaults to 1.
+        border_passes (int): How often blocks of pixels at borders may move to
+            a neighbouring segment that has more of their colours, for each
+            block size from a quarter of ``segment_size`` (at most 8 pixels)
+            down to single pixels. k-means then runs on the means of the
+            largest blocks. With 0, or where segments have fewer than 16
+            pixels, it is plain SLIC at full resolution, which is worse on
+            textures. Defaults to 1.
 
     Raises:
         ValueError: If an option is out of range.
@@ -74,8 +67,8 @@ class TorchSLIC(BaseSuperpixels):
     """
 
     def __init__(self,
-                 segment_size: Optional[float] = None,
-                 num_segments: Optional[int] = None,
+                 segment_size: float | None = None,
+                 num_segments: int | None = None,
                  compactness: float = 12.,
                  num_iterations: int = 3,
                  connected: bool = True,
@@ -96,7 +89,7 @@ class TorchSLIC(BaseSuperpixels):
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
         grid = grid_shape(*images.shape[2:], num_segments)
         if use_compiled(images):
-            # Each image all the way, on one thread, while it is in the cache.
+            # All steps of an image on one thread, while it is in the cache.
             labels = list(images.split(1))
 
             def segment(index: int) -> None:
@@ -110,7 +103,7 @@ class TorchSLIC(BaseSuperpixels):
         return torch.cat(
             [self._segment_chunk(some, grid) for some in images.split(chunk)])
 
-    def _segment_chunk(self, images: Tensor, grid: Tuple[int, int]) -> Tensor:
+    def _segment_chunk(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         block = 0
         if self.connected and self.border_passes:
             block = largest_block(
@@ -123,7 +116,7 @@ class TorchSLIC(BaseSuperpixels):
         labels = fill_empty_segments(labels, *grid)
         if not self.connected:
             return labels
-        # Pixels join a centre of the nine cells around.
+        # The pixels of a segment come from 3 x 3 cells.
         height, width = small.shape[2:]
         most_pixels = 9 * -(-height // grid[0]) * -(-width // grid[1])
         number = grid[0] * grid[1]
@@ -133,13 +126,9 @@ class TorchSLIC(BaseSuperpixels):
         return refine_borders(labels, images, number, block,
                               self.border_passes)
 
-    def _num_labels(self, height: int, width: int, num_segments: int) -> int:
+    def _label_bound(self, height: int, width: int,
+                     num_segments: int) -> tuple[int, bool]:
+        # `fill_empty_segments` needs nine pixels per cell; cells of an image
+        # that is downsampled have at least 16.
         rows, columns = grid_shape(height, width, num_segments)
-        return rows * columns
-
-    def _uses_all_labels(self, height: int, width: int,
-                         num_segments: int) -> bool:
-        # As `fill_empty_segments` says. Cells of an image that is scaled down
-        # have 16 pixels at least.
-        rows, columns = grid_shape(height, width, num_segments)
-        return (height // rows) * (width // columns) >= 9
+        return rows * columns, (height // rows) * (width // columns) >= 9

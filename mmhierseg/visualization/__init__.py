@@ -1,13 +1,12 @@
-"""Pictures of segments and hierarchies, as functions on NumPy arrays."""
+"""Figures of segments and hierarchies, as functions on NumPy arrays."""
 
 from .figure import draw_nested_boundaries, hierarchy_figure, level_titles
-from .prediction_figure import prediction_figure
+from .prediction_figure import map_shape, prediction_figure, sample_figure
 from .retrieval_figure import (
     SegmentView,
     highlight_segment,
     retrieval_figure,
 )
-from .sample_figure import map_shape, sample_figure
 from .segments import (
     boundary_mask,
     count_segments,

@@ -1,15 +1,16 @@
-"""Arranges titled pictures in a grid: what a figure is made of.
+"""Figures as grids of titled pictures.
 
 Legend: pictures are RGB in 0..255, (h, w, 3) uint8, all of one size.
 """
 
+from collections.abc import Sequence
 from functools import cache
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ['Panel', 'draw_grid', 'draw_key']
+__all__ = ['Panel', 'draw_grid', 'draw_legend']
 
 _BACKGROUND = (255, 255, 255)
 _TITLE_COLOR = (24, 24, 27)
@@ -17,34 +18,25 @@ _NOTE_COLOR = (113, 113, 122)
 
 
 class Panel(NamedTuple):
-    """A picture of the grid and what is written above it."""
+    """A picture of the grid and its caption."""
 
     picture: np.ndarray
-    """(h, w, 3) uint8, RGB."""
+    title: str = ''  # dark, above the picture
+    note: str = ''  # grey, behind the title, or below if both do not fit
 
-    title: str = ''
-    """Written above the picture, dark."""
-
-    note: str = ''
-    """Written behind the title, or below where both do not fit, grey."""
+    def fits_one_line(self, font_size: int) -> bool:
+        """Whether title and note fit side by side."""
+        text = f'{self.title}  {self.note}'
+        return _length(text, font_size) <= self.picture.shape[1]
 
 
 def draw_grid(rows: Sequence[Sequence[Panel]],
               header: str = '',
               font_size: int = 15) -> np.ndarray:
-    """Draw rows of panels under one header.
+    """Draw rows of panels, which may differ in length, under one header.
 
-    Columns are as wide as the pictures, or as the widest text where that is
-    more: titles never run into each other.
-
-    Args:
-        rows (Sequence[Sequence[Panel]]): Rows of panels, all pictures of one
-            size; rows may differ in length.
-        header (str): Written once above everything. Defaults to ''.
-        font_size (int): Height of the titles in pixels. Defaults to 15.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
+    Columns are as wide as the pictures or the widest text, so that titles do
+    not overlap.
 
     Raises:
         ValueError: If there is no panel, or pictures differ in size.
@@ -59,9 +51,9 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
     height, width = sizes.pop()
     gap = font_size
     top = gap + (2 * font_size + gap // 2 if header else 0)
-    # Rows without any text come closer.
-    captions = [_caption_height(row, width, font_size) for row in rows]
-    column = gap + max(width, _text_width(panels, font_size))
+    captions = [_caption_height(row, font_size) for row in rows]
+    column = gap + max(width, *(_length(text, font_size) for panel in panels
+                                for text in (panel.title, panel.note)))
     canvas = Image.new(
         'RGB', (gap + max(column * max(map(len, rows)), gap +
                           _length(header, font_size + 5)),
@@ -70,30 +62,19 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
     _write(pen, (gap, gap), header, font_size + 5, _TITLE_COLOR)
     for caption, row in zip(captions, rows):
         for x, panel in enumerate(row):
-            corner = (gap + x * column, top)
-            _draw_caption(pen, corner, panel, width, font_size)
-            canvas.paste(
-                Image.fromarray(panel.picture),
-                (corner[0], top + caption))
+            left = gap + x * column
+            _draw_caption(pen, (left, top), panel, font_size)
+            canvas.paste(Image.fromarray(panel.picture), (left, top + caption))
         top += caption + height + gap
     return np.array(canvas)
 
 
-def draw_key(entries: Sequence[Tuple[str, Tuple[int, ...]]],
-             size: Tuple[int, int],
-             font_size: int = 15) -> np.ndarray:
-    """Draw what colours mean, as a picture among others.
+def draw_legend(entries: Sequence[tuple[str, tuple[int, ...]]],
+                size: tuple[int, int],
+                font_size: int = 15) -> np.ndarray:
+    """Draw names and their colours as a picture of (height, width).
 
-    Args:
-        entries (Sequence[Tuple[str, Tuple[int, ...]]]): Names and colours,
-            RGB in 0..255, the important ones first.
-        size (Tuple[int, int]): Height and width of the picture. Names that
-            are too long end in dots; entries that find no place are counted
-            in the last line.
-        font_size (int): Height of the letters in pixels. Defaults to 15.
-
-    Returns:
-        np.ndarray: (height, width, 3) uint8, RGB.
+    Long names are truncated; the last line counts the entries that do not fit.
     """
     height, width = size
     line = font_size + font_size // 2
@@ -101,21 +82,21 @@ def draw_key(entries: Sequence[Tuple[str, Tuple[int, ...]]],
     canvas = Image.new('RGB', (width, height), _BACKGROUND)
     pen = ImageDraw.Draw(canvas)
     left = line + font_size // 4
-    hidden = len(entries) - room + 1 if len(entries) > room else 0
-    for i, (name, color) in enumerate(entries[:len(entries) - hidden]):
+    shown = len(entries) if len(entries) <= room else room - 1
+    for i, (name, color) in enumerate(entries[:shown]):
         top = i * line
         pen.rectangle((0, top, font_size, top + font_size), tuple(color),
                       _NOTE_COLOR)
         _write(pen, (left, top), _shorten(name, width - left, font_size),
                font_size, _TITLE_COLOR)
-    if hidden:
-        text = _shorten(f'and {hidden} more', width - left, font_size)
-        _write(pen, (left, (room - 1) * line), text, font_size, _NOTE_COLOR)
+    if shown < len(entries):
+        text = f'and {len(entries) - shown} more'
+        _write(pen, (left, (room - 1) * line),
+               _shorten(text, width - left, font_size), font_size, _NOTE_COLOR)
     return np.array(canvas)
 
 
 def _shorten(text: str, width: int, size: int) -> str:
-    """The text, or as much of its beginning as fits."""
     if _length(text, size) <= width:
         return text
     while text and _length(text + '…', size) > width:
@@ -123,40 +104,28 @@ def _shorten(text: str, width: int, size: int) -> str:
     return text + '…'
 
 
-def _caption_height(panels: Sequence[Panel], width: int,
-                    font_size: int) -> int:
+def _caption_height(panels: Sequence[Panel], font_size: int) -> int:
     """Height above the pictures: none, one, or two lines of text."""
     if not any(panel.title or panel.note for panel in panels):
         return 0
     line = font_size + font_size // 2
-    fits = all(_fits_one_line(panel, width, font_size) for panel in panels)
+    fits = all(panel.fits_one_line(font_size) for panel in panels)
     return line if fits else 2 * line
 
 
-def _text_width(panels: List[Panel], font_size: int) -> int:
-    """Width of the widest title or note."""
-    return max(
-        _length(text, font_size) for panel in panels
-        for text in (panel.title, panel.note))
-
-
-def _fits_one_line(panel: Panel, width: int, font_size: int) -> bool:
-    return _length(f'{panel.title}  {panel.note}', font_size) <= width
-
-
-def _draw_caption(pen: ImageDraw.ImageDraw, corner: Tuple[int, int],
-                  panel: Panel, width: int, font_size: int) -> None:
+def _draw_caption(pen: ImageDraw.ImageDraw, corner: tuple[int, int],
+                  panel: Panel, font_size: int) -> None:
     left, top = corner
     _write(pen, corner, panel.title, font_size, _TITLE_COLOR)
-    if _fits_one_line(panel, width, font_size):
+    if panel.fits_one_line(font_size):
         left += _length(f'{panel.title}  ', font_size) if panel.title else 0
     else:
         top += font_size + font_size // 3
     _write(pen, (left, top), panel.note, font_size, _NOTE_COLOR)
 
 
-def _write(pen: ImageDraw.ImageDraw, corner: Tuple[int, int], text: str,
-           size: int, color: Tuple[int, int, int]) -> None:
+def _write(pen: ImageDraw.ImageDraw, corner: tuple[int, int], text: str,
+           size: int, color: tuple[int, int, int]) -> None:
     pen.text(corner, text, fill=color, font=_font(size))
 
 
@@ -167,6 +136,6 @@ def _length(text: str, size: int) -> int:
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which Matplotlib ships: the same figure on any machine."""
+    """DejaVu Sans of Matplotlib, the same on any machine."""
     from matplotlib import font_manager
     return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)

@@ -1,10 +1,10 @@
-"""One picture of an image's whole hierarchy, from fine to coarse.
+"""Figure of an image and its hierarchy, from fine to coarse.
 
 Legend: H x W pixels; the image is RGB in 0..255, (H, W, 3) uint8; there is a
 label map per level, (H, W) integer, negative = no segment.
 """
 
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -21,22 +21,22 @@ from .segments import (
 
 __all__ = ['draw_nested_boundaries', 'hierarchy_figure', 'level_titles']
 
-# Boundaries of the finest and of the coarsest level; levels between blend.
+# Boundaries of the finest and of the coarsest level; those between are mixed.
 _FINE_COLOR = np.float32([255, 255, 255])
 _COARSE_COLOR = np.float32([255, 214, 10])
 
 
 def hierarchy_figure(image: np.ndarray,
-                    label_maps: Sequence[np.ndarray],
-                    titles: Optional[Sequence[str]] = None,
-                    header: str = '',
-                    panel_size: int = 320) -> np.ndarray:
+                     label_maps: Sequence[np.ndarray],
+                     titles: Sequence[str] | None = None,
+                     header: str = '',
+                     panel_size: int = 320) -> np.ndarray:
     """Figure of an image and all levels of its hierarchy.
 
     Columns are the image and its levels, fine to coarse. The upper row shows
-    each level's boundaries over the image, the lower row its segments in
-    their mean colours; under the image itself are the boundaries of all levels
-    at once, the coarser the bolder.
+    each level's boundaries over the image, the lower row its segments in their
+    mean colours; below the image are the boundaries of all levels at once,
+    coarser ones thicker.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
@@ -44,7 +44,7 @@ def hierarchy_figure(image: np.ndarray,
             level 0 (superpixels) first; negative = none.
         titles (Sequence[str], optional): Title per level. Defaults to
             None, "Superpixels", "Level 1", ...
-        header (str): Written above everything, e.g. the file's name. Defaults
+        header (str): Written at the top, e.g. the name of the file. Defaults
             to ''.
         panel_size (int): Longer side of each picture in pixels; lines keep
             their width whatever the image's size. Defaults to 320.
@@ -65,67 +65,66 @@ def hierarchy_figure(image: np.ndarray,
     if len(titles) != len(label_maps):
         raise ValueError('`titles` must have one entry per level, '
                          f'{len(label_maps)}, got {len(titles)}')
-    check_number('panel_size', panel_size, minimum=16, whole=True)
-    size = panel_shape(image.shape[:2], panel_size)
-    small = resize(image, size)
-    maps = [resize_nearest(labels, size) for labels in label_maps]
-    upper, lower = level_columns(image, label_maps, titles, size)
-    upper.insert(
-        0, Panel(small, 'Image', '{1} x {0}'.format(*image.shape[:2])))
-    lower.insert(0, Panel(draw_nested_boundaries(small, maps), 'All levels'))
-    return draw_grid([upper, lower], header, font_size=font_size_for(size))
+    small = fit_panel(image, panel_size)
+    upper, lower = level_rows(image, label_maps, titles, small)
+    upper.insert(0, image_panel(image, small))
+    lower.insert(0, nested_panel(small, label_maps))
+    return draw_grid([upper, lower], header, font_size_for(small))
 
 
-def level_columns(image: np.ndarray, label_maps: Sequence[np.ndarray],
-                  titles: Sequence[str],
-                  size: Tuple[int, int]) -> Tuple[List[Panel], List[Panel]]:
-    """Two rows of panels: boundaries over the image, and mean colours.
+def level_rows(image: np.ndarray, label_maps: Sequence[np.ndarray],
+               titles: Sequence[str],
+               small: np.ndarray) -> tuple[list[Panel], list[Panel]]:
+    """Two rows of a panel per level: boundaries and mean colours.
 
-    Args:
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        label_maps (Sequence[np.ndarray]): (H, W) integer label map per level,
-            fine to coarse, negative = none.
-        titles (Sequence[str]): Title per level.
-        size (Tuple[int, int]): Height and width of a panel.
-
-    Returns:
-        Tuple[List[Panel], List[Panel]]: The upper and the lower row, a panel
-        per level in each.
+    ``small`` is the image at the size of a panel.
     """
-    # Means are taken over all pixels of the image, before it is scaled.
-    means = [mean_colors(image, labels) for labels in label_maps]
-    small = resize(image, size)
     upper, lower = [], []
-    colors = level_colors(len(label_maps))
+    colors = _level_colors(len(label_maps))
     for i, labels in enumerate(label_maps):
-        note = _count_note(count_segments(labels))
+        count = count_segments(labels)
         bounds = draw_boundaries(
-            small, resize_nearest(labels, size), colors[i], width=1 + (i > 0))
-        upper.append(Panel(bounds, titles[i], note))
-        lower.append(Panel(resize_nearest(means[i], size)))
+            small, resize_nearest(labels, small.shape), colors[i],
+            width=1 + (i > 0))
+        upper.append(Panel(bounds, titles[i],
+                           f'{count} segment' + 's' * (count != 1)))
+        # Means are taken over all pixels of the image, before resizing.
+        lower.append(
+            Panel(resize_nearest(mean_colors(image, labels), small.shape)))
     return upper, lower
+
+
+def image_panel(image: np.ndarray, small: np.ndarray) -> Panel:
+    """Panel of the image itself."""
+    return Panel(small, 'Image', f'{image.shape[1]} x {image.shape[0]}')
+
+
+def nested_panel(small: np.ndarray,
+                 label_maps: Sequence[np.ndarray]) -> Panel:
+    """Panel of the boundaries of all levels."""
+    maps = [resize_nearest(labels, small.shape) for labels in label_maps]
+    return Panel(draw_nested_boundaries(small, maps), 'All levels')
 
 
 def draw_nested_boundaries(image: np.ndarray,
                            label_maps: Sequence[np.ndarray]) -> np.ndarray:
-    """Boundaries of all levels over one darkened image, coarser ones bolder.
+    """Draw the boundaries of all levels over one darkened image.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
         label_maps (Sequence[np.ndarray]): (H, W) integer label map per level,
-            fine to coarse, negative = none.
+            fine to coarse, negative = none; coarser ones get thicker lines.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, a new array.
     """
     drawn = (image * np.float32(0.55)).astype(np.uint8)
-    for level, color in enumerate(level_colors(len(label_maps))):
-        mask = boundary_mask(label_maps[level], width=1 + level)
-        drawn[mask] = color
+    for level, color in enumerate(_level_colors(len(label_maps))):
+        drawn[boundary_mask(label_maps[level], width=1 + level)] = color
     return drawn
 
 
-def level_titles(num_levels: int) -> List[str]:
+def level_titles(num_levels: int) -> list[str]:
     """Titles of a hierarchy's levels, fine to coarse.
 
     Example:
@@ -135,41 +134,33 @@ def level_titles(num_levels: int) -> List[str]:
     return ['Superpixels'] + [f'Level {i}' for i in range(1, num_levels)]
 
 
-def level_colors(num_levels: int) -> List[Tuple[int, ...]]:
-    """Line colours of a hierarchy's levels, fine (white) to coarse (yellow).
-
-    Example:
-        >>> level_colors(2)
-        [(255, 255, 255), (255, 214, 10)]
-    """
+def _level_colors(num_levels: int) -> list[tuple[int, ...]]:
+    """Line colours, fine (white) to coarse (yellow)."""
     steps = np.linspace(0, 1, num_levels) if num_levels > 1 else [1.0]
     mixed = [(1 - t) * _FINE_COLOR + t * _COARSE_COLOR for t in steps]
     return [tuple(int(round(float(c))) for c in color) for color in mixed]
 
 
-def _count_note(count: int) -> str:
-    return f'{count} segment' + ('' if count == 1 else 's')
-
-
-def font_size_for(size: Tuple[int, int]) -> int:
+def font_size_for(picture: np.ndarray) -> int:
     """Height of letters that stay legible when the figure is shown small."""
-    return int(np.clip(size[1] / 16, 11, 40))
+    return int(np.clip(picture.shape[1] / 16, 11, 40))
 
 
-def panel_shape(shape: Tuple[int, int], longer: int) -> Tuple[int, int]:
-    """Height and width of a panel whose longer side is given."""
-    scale = longer / max(shape)
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+def fit_panel(image: np.ndarray, panel_size: int) -> np.ndarray:
+    """Resize an image to a longer side of ``panel_size``, at least 16."""
+    check_number('panel_size', panel_size, minimum=16, whole=True)
+    scale = panel_size / max(image.shape[:2])
+    return resize(image, [max(1, round(n * scale)) for n in image.shape[:2]])
 
 
-def resize(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """Bring an image to a height and width."""
+def resize(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Resize an image to a height and width."""
     pil = Image.fromarray(image).resize(size[::-1], Image.Resampling.LANCZOS)
     return np.asarray(pil)
 
 
-def resize_nearest(array: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """Nearest neighbour at pixel centres, for label maps and flat colours."""
+def resize_nearest(array: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Resize a label map by nearest neighbour at pixel centres."""
     rows, cols = (((np.arange(n) + 0.5) * old / n).astype(int)
-                  for n, old in zip(size, array.shape))
+                  for n, old in zip(size[:2], array.shape))
     return array[rows[:, None], cols]

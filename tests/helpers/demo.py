@@ -1,14 +1,16 @@
-"""Models, checkpoints and photographs that inference is shown with."""
+"""Models, checkpoints and images for inference."""
 
+import numpy as np
 import torch
 from mmengine.registry import init_default_scope
+from PIL import Image
 
 from mmhierseg.registry import MODELS
 
 from .cast import TINY
 from .hsg_configs import HSG_PATHS, shrink_hsg
 
-#: Of a tiny CAST, as a test by retrieval has it.
+#: Model of a tiny CAST that is evaluated by retrieval.
 CAST_RETRIEVAL = dict(
     type='mmhierseg.RetrievalSegmentor',
     data_preprocessor=dict(
@@ -27,15 +29,15 @@ CAST_RETRIEVAL = dict(
     num_classes=3)
 
 
+def picture(height, width, seed=0):
+    """(H, W, 3) uint8, RGB: smooth coloured noise, so segments differ."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return np.array(Image.fromarray(coarse).resize((width, height)))
+
+
 def hsg_config(name='hsg_r18_scenes-96x96'):
-    """Config of a tiny HSG, of images whose shorter side is 64 pixels.
-
-    Args:
-        name (str): Of the config that is shrunk.
-
-    Returns:
-        Config: With the evaluation's k-means from 2 x 3 clusters.
-    """
+    """Config of a tiny HSG, of images whose shorter side is 64 pixels."""
     cfg = shrink_hsg(HSG_PATHS[name])
     cfg.model.kmeans_clusters = (2, 3)
     cfg.hierarchy_inferencer = dict(img_size=64)
@@ -43,17 +45,9 @@ def hsg_config(name='hsg_r18_scenes-96x96'):
 
 
 def save_weights(model, path, seed=3):
-    """Draw the weights of a model's config.
+    """Initialise the model of a config, and save its weights.
 
     Statistics of batch normalisation are those of long training.
-
-    Args:
-        model (dict): Config of the model.
-        path (Path): File to write.
-        seed (int): Of the draw.
-
-    Returns:
-        nn.Module: The model, in evaluation mode.
     """
     init_default_scope('mmseg')
     torch.manual_seed(seed)

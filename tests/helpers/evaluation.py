@@ -54,15 +54,15 @@ def make_sample(seed):
     return image, sample
 
 
-def evaluate(indices, size=None, metrics=METRICS, samples=None):
-    """What MMEngine's evaluator makes of some images, two to a batch."""
+def evaluate(indices, size=None, metrics=METRICS, samples=None, batch_size=2):
+    """Results of MMEngine's evaluator for some images."""
     evaluator = Evaluator(metrics)
     evaluator.dataset_meta = dict(classes=CLASSES)
     indices = list(indices)
-    for start in range(0, len(indices), 2):
+    for start in range(0, len(indices), batch_size):
         pairs = [
             samples[i] if samples else make_sample(i)
-            for i in indices[start:start + 2]
+            for i in indices[start:start + batch_size]
         ]
         images, batch = map(list, zip(*pairs))
         evaluator.process(batch, dict(inputs=images))

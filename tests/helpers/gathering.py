@@ -1,4 +1,4 @@
-"""Gathering on two processes; apart, for what it imports is little."""
+"""Gathering on two processes; apart, because it imports little."""
 
 import pytest
 import torch
@@ -23,26 +23,16 @@ def gather_on_two(rank, port, folder):
     none = gather_rows(torch.zeros(0, 5))
     with pytest.raises(ValueError, match=r'got \[\[3\], \[4\]\]'):
         gather_rows(torch.ones(1, 3 + rank))
-    torch.save((both, one, none), folder / f'{rank}')
-    dist.destroy_process_group()
-
-
-def gather_gradients_on_two(rank, port, folder):
-    """Gradients of rows that both processes use, each in its own way."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     rows = torch.arange(2. + 4 * rank).view(-1, 2).requires_grad_()
     gathered, first = gather_rows_with_grad(rows)
     # Not contiguous on the way back.
     (gathered.t() * torch.tensor([[1.], [10.]])**(1 + rank)).sum().backward()
-    none = torch.zeros(3 * rank, 4, requires_grad=True)
-    some, _ = gather_rows_with_grad(none)
-    (some.sum() * (1 + rank)).backward()
-    divisors = [
-        mean_count(count)
-        for count in (3 + 4 * rank, 2 * rank, 0)
-    ]
-    torch.save((gathered.detach(), first, rows.grad, none.grad, divisors,
-                all_reduce_max(7 - rank)), folder / f'{rank}')
+    of_one = torch.zeros(3 * rank, 4, requires_grad=True)
+    (gather_rows_with_grad(of_one)[0].sum() * (1 + rank)).backward()
+    counts = [mean_count(n) for n in (3 + 4 * rank, 2 * rank, 0)]
+    torch.save(
+        dict(
+            rows=(both, one, none), gathered=gathered.detach(), first=first,
+            grad=rows.grad, grad_of_one=of_one.grad, counts=counts,
+            largest=all_reduce_max(7 - rank)), folder / f'{rank}')
     dist.destroy_process_group()

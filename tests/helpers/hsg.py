@@ -1,4 +1,4 @@
-"""HSG: the authors' values, and heads with the authors' weights."""
+"""HSG: heads with the authors' weights, and tiny heads."""
 
 import re
 
@@ -14,7 +14,7 @@ from .hsg_golden import DATA, hsg_golden
 
 
 def hsg_weights(recipe, prefix=''):
-    """The authors' weights by our names, those that begin with a prefix."""
+    """The authors' weights by our names, without the prefix of a part."""
     source = load_plain_checkpoint(DATA / f'hsg_{recipe}.pth')
     renamed = {
         rename_hsg_key(key): value
@@ -64,15 +64,15 @@ def with_resnet(checkpoint, depth, style):
     """A checkpoint of the authors with a ResNet and embedding layers.
 
     Args:
-        checkpoint (dict): What gets the further weights.
-        depth (int): Of the ResNet, which is 4 channels wide.
-        style (str): How a norm is called: 'detectron2', within its
-            convolution; 'torchvision', beside it; 'wrapped' and
-            'sequential', torchvision's with the stem as a module of its own.
+        checkpoint (dict): A checkpoint without them.
+        depth (int): Depth of the ResNet, which is 4 channels wide.
+        style (str): Names of the norms: 'detectron2', within the convolution;
+            'torchvision', beside it; 'wrapped' and 'sequential', as
+            torchvision with the stem as a module of its own.
 
     Returns:
-        tuple: The checkpoint; and the ResNet's weights by the names that
-        MMSegmentation has for them.
+        tuple: The checkpoint, and the ResNet's weights by MMSegmentation's
+        names.
     """
     generator = torch.Generator().manual_seed(depth)
     resnet = MODELS.build(
@@ -160,7 +160,7 @@ def golden_inputs(recipe):
 
 
 def tiny_head(seed=0, **options):
-    """A small head in float64 with used batch statistics, no dropout."""
+    """A small head in float64 with random batch statistics, no dropout."""
     torch.manual_seed(seed)
     settings = dict(
         in_channels=8, embed_dims=8, kmeans_clusters=(2, 2),
@@ -175,7 +175,7 @@ def tiny_head(seed=0, **options):
 
 
 def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):
-    """Noise, regions that views of an image share, and the image index.
+    """Noise, regions shared by the views of an image, and the image index.
 
     A corner of every second view is ignored.
     """
@@ -183,7 +183,7 @@ def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):
     views = len(image_index)
     embeddings = torch.randn(
         views, 8, height, width, generator=generator, dtype=torch.float64)
-    # Two rows of regions, an image with one column of them more than another.
+    # Two rows of regions; each image has one column more than the last.
     rows, columns = torch.arange(height), torch.arange(width)
     segments = torch.stack([
         7 * (2 * rows // height)[:, None] + 3 *

@@ -1,4 +1,4 @@
-"""HSG's head on two processes, importable by the processes that spawn."""
+"""Steps of HSG's head on two processes."""
 
 import torch
 import torch.distributed as dist
@@ -7,7 +7,7 @@ from torch import nn
 
 from .hsg import tiny_head, tiny_views
 
-#: Views of the images of each process, by their numbers in one process.
+#: Images of the views of each process, numbered across processes.
 SPLITS = {
     'even': ((0, 0, 1, 1), (2, 2, 3, 3)),
     'uneven': ((0, 0), (1, 1, 2, 2, 3)),
@@ -23,12 +23,12 @@ HEADS = {
 
 
 class WithLoss(nn.Module):
-    """A model whose forward pass is its loss, with weights in any case."""
+    """A model whose forward pass is its loss; it always has weights."""
 
     def __init__(self, **options):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(8, 1, 1, dtype=torch.float64))
-        # Batch normalisation by running statistics.
+        # Batch normalisation uses running statistics.
         self.head = tiny_head(**options).eval()
 
     def forward(self, embeddings, segments, image_index):
@@ -37,7 +37,7 @@ class WithLoss(nn.Module):
 
 
 def views_of(split):
-    """All views of a case, and which process each is of."""
+    """All views of a case, and the process of each."""
     numbers = SPLITS[split]
     embeddings, segments, image_index = tiny_views(numbers[0] + numbers[1])
     rank = torch.tensor([0] * len(numbers[0]) + [1] * len(numbers[1]))
@@ -49,7 +49,7 @@ def views_of(split):
 def run_step(model, inputs):
     """Losses, gradients of weights and of embeddings."""
     embeddings = inputs[0].detach().requires_grad_()
-    # Twice: a parameter without a gradient is found out by the second pass.
+    # DDP reports a parameter without a gradient in the second pass.
     for _ in range(2):
         model.zero_grad()
         embeddings.grad = None

@@ -1,4 +1,4 @@
-"""Values of the implementation of HSG's authors."""
+"""Golden values of the implementation of HSG's authors."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ RECIPES = ['coco', 'cityscapes']
 
 
 def hsg_golden(recipe):
-    """Tensors of a golden file by their names, and the settings."""
+    """Tensors of a golden file by name, and the settings."""
     with np.load(DATA / f'hsg_{recipe}.npz') as file:
         values = {key: file[key] for key in file.files}
     meta = json.loads(str(values.pop('meta')))

@@ -1,14 +1,12 @@
-"""A tiny HSG, with and without several processes."""
+"""A tiny HSG and views for it."""
 
 import torch
-import torch.distributed as dist
-from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmhierseg.registry import MODELS
 
-#: Of the second stage on COCO, and of what differs in the other recipes.
+#: Heads of the second stage on COCO, of other recipes and the first stage.
 HEADS = {
     'within views': dict(pad_length=40),
     'across views': dict(
@@ -23,7 +21,7 @@ HEADS = {
 def tiny_hsg(head=None, seed=0, **options):
     """HSG of 8 channels at stride 8, in training mode, without dropout.
 
-    Statistics of batch normalisation are those of long training.
+    Running statistics are random.
     """
     init_default_scope('mmseg')
     torch.manual_seed(seed)
@@ -54,10 +52,9 @@ def tiny_hsg(head=None, seed=0, **options):
 
 
 def noisy_views(images=(0, 1, 0, 1), height=48, width=64, seed=0):
-    """What the data preprocessor gives: RGBS of views, and their images.
+    """Output of the data preprocessor: RGBS of views, and their images.
 
-    Columns of regions, as many as 4 and the number of the image; some pixels
-    are ignored.
+    Image i has 4 + i columns of regions; some pixels are ignored.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(len(images), 4, height, width, generator=generator)
@@ -66,45 +63,3 @@ def noisy_views(images=(0, 1, 0, 1), height=48, width=64, seed=0):
         view[3] = (4 + image) * columns // width
         view[3, :20, 40:] = -1
     return inputs, torch.tensor(images)
-
-
-def step(model, inputs, image_index):
-    """Losses and gradients of a step, by running statistics, in float64."""
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    # Twice: a parameter without a gradient is found out by the second pass.
-    for _ in range(2):
-        model.zero_grad()
-        losses = model(inputs, None, 'loss', image_index)
-        sum(losses.values()).backward()
-    gradients = {
-        name.removeprefix('module.'): parameter.grad
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
-    return torch.stack(list(losses.values())).detach(), gradients
-
-
-def views_of_two():
-    """Three images of one process and one of the other, two views each."""
-    inputs, images = noisy_views((0, 1, 2, 3, 0, 1, 2, 3))
-    return inputs.double(), images, images // 3
-
-
-def save_hsg_steps(rank, port, out):
-    """Steps of all heads on this process."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
-    inputs, images, ranks = views_of_two()
-    own = ranks == rank
-    results = {}
-    for name, head in HEADS.items():
-        model = MMDistributedDataParallel(tiny_hsg(head).double())
-        # Each process numbers its images from 0.
-        results[name] = step(model, inputs[own], images[own] - 3 * rank)
-        # Its reducer waits for the group when it goes, so it must go first.
-        del model
-    torch.save(results, out / f'{rank}.pth')
-    dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Retrieval by colours, and runs of it on one and on two processes."""
+"""Retrieval by colour, on one process and on two."""
 
 import gc
 import os
@@ -46,13 +46,13 @@ class Colours(nn.Module):
 
 
 def segmentor(embedder=None, **options):
-    """Of four classes; the nearest neighbour decides."""
+    """A segmentor of four classes and one neighbour."""
     options = {'num_classes': 4, 'num_neighbors': 1, **options}
     return RetrievalSegmentor(embedder or Colours(), **options).eval()
 
 
 def painted(height=4, width=8, batch=2, seed=0):
-    """Images of three noisy colours, samples with them as classes, classes."""
+    """Images of three noisy colours, data samples, and the classes."""
     generator = torch.Generator().manual_seed(seed)
     target = torch.randint(0, 3, (batch, height // 2, width // 4),
                            generator=generator)
@@ -86,7 +86,7 @@ class Painted(torch.utils.data.Dataset):
         seed = self.seeds[index]
         inputs, samples, _ = painted(8, 16, batch=1, seed=seed)
         generator = torch.Generator().manual_seed(seed)
-        # Far from clear, so that the number of neighbours matters.
+        # Noisy enough for the number of neighbours to matter.
         inputs = inputs[0] + torch.randn(3, 8, 16, generator=generator)
         ignored = torch.rand(8, 16, generator=generator) < 0.2
         samples[0].gt_sem_seg.data[0, ignored] = 255
@@ -94,7 +94,7 @@ class Painted(torch.utils.data.Dataset):
 
 
 def loader(seeds, batch_size=2, **options):
-    """Config of a loader but for its sampler."""
+    """Config of a data loader without its sampler."""
     return dict(
         batch_size=batch_size,
         num_workers=0,
@@ -103,13 +103,13 @@ def loader(seeds, batch_size=2, **options):
 
 def retrieval_runner(folder, hook, test_seeds=range(100, 107), model=None,
                      **options):
-    """A runner that tests retrieval with a hook that fills the bank."""
+    """A runner that tests retrieval, with a hook that fills the bank."""
     if model is None:
         model = segmentor(num_neighbors=3, kmeans=dict(num_clusters=4))
     model.data_preprocessor = SegDataPreProcessor()
     sampler = dict(type='DefaultSampler', shuffle=False)
     evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
-    # Of another run in the same second, MMEngine would take the log.
+    # MMEngine would share the log of another run in the same second.
     name = str(folder).replace('/', '_')
     splits = {}
     for split in ('val', 'test'):
@@ -128,7 +128,7 @@ def retrieval_runner(folder, hook, test_seeds=range(100, 107), model=None,
 
 
 def retrieve_on_two(rank, port, folder, bank_sizes):
-    """Test with banks of some sizes; keep metrics and banks of each."""
+    """Test with banks of several sizes; save metrics and bank of each."""
     torch.set_num_threads(1)
     os.environ['LOCAL_RANK'] = str(rank)
     dist.init_process_group(

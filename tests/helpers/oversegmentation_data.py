@@ -4,13 +4,13 @@ import numpy as np
 from PIL import Image
 
 from mmhierseg.datasets import PartWholeScenes
-from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
 from .segmentation_data import DATA_ROOTS, make_segmentation_data
 
 #: Images to train on, and their over-segmentation, relative to where a tool
-#: is run; whatever is there for evaluation is of a layout of its own.
+#: is run; evaluation data has a layout of its own.
 FOLDERS = dict(
     coco=('data/coco/train2017', 'data/coco/oversegmentation/train2017'),
     cityscapes=('data/cityscapes/leftImg8bit/train',
@@ -22,14 +22,14 @@ _EVALUATION = dict(coco='voc', cityscapes='cityscapes',
 
 
 def make_oversegmentation_data(root, names=tuple(FOLDERS)):
-    """All that training and evaluation of HSG read.
+    """Write the files that training and evaluation of HSG read.
 
     Eight images of 60 x 88 for training, each with its over-segmentation;
     for evaluation, eight images for the memory bank and four to test.
 
     Args:
         root (Path): Folder that a tool is run in.
-        names (Sequence[str]): Which data sets to write, of `FOLDERS`.
+        names (Sequence[str]): Which datasets to write, of `FOLDERS`.
     """
     layouts = [_EVALUATION[name] for name in names]
     make_segmentation_data(

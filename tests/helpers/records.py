@@ -1,4 +1,4 @@
-"""Records of tests that nobody has run."""
+"""Records of imaginary tests."""
 
 import json
 
@@ -8,19 +8,10 @@ from mmhierseg.cli.records import FORMAT
 
 def save_record(folder, config, metrics, *, sha256='a' * 64, date='',
                 content='a = 1', **parts):
-    """Write a record as ``tools/test.py`` does.
+    """Write a record to a folder, as ``tools/test.py`` does.
 
-    Args:
-        folder (Path): Where to.
-        config (str): Name of the config.
-        metrics (dict): What was measured.
-        sha256 (str): Of the checkpoint.
-        date (str): When, '' for now.
-        content (str): Of the config.
-        parts: What else differs from a usual record.
-
-    Returns:
-        Path: The file.
+    Of a config and a checkpoint (its SHA-256); `date` is '' for now. Other
+    parts replace those of a usual record.
     """
     record = dict(
         format=FORMAT,

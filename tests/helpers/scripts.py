@@ -1,22 +1,57 @@
-"""The programs under tools/, as modules."""
+"""Run the command-line tools, as modules or in this process."""
 
 import importlib.util
+import io
+import os
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
+
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+
+from mmhierseg._base.errors import run_command
+from mmhierseg.cli import launch
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
 def load_script(name):
-    """Import a program.
-
-    Args:
-        name (str): Path below tools/.
-
-    Returns:
-        ModuleType: The module, which is in no list of modules.
-    """
+    """Import a tool, by its path below tools/; it is not in sys.modules."""
     spec = importlib.util.spec_from_file_location(
         f'script_{Path(name).stem}', TOOLS / name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def run_in_process(name, *words, cwd='.', status=0):
+    """Run train.py or test.py without a process of its own.
+
+    Args:
+        name (str): Of the tool.
+        words: Its arguments.
+        cwd (str | Path): Folder to run it in.
+        status (int, optional): Exit status that it must have, if any.
+
+    Returns:
+        tuple[int, str]: Exit status, and what it prints.
+    """
+    main = getattr(launch, name.removesuffix('.py'))
+    words = [str(word) for word in words]
+    output = io.StringIO()
+    # Names of loggers and the like are times in seconds.
+    for manager in (DefaultScope, MessageHub, MMLogger, Visualizer,
+                    *Visualizer.__subclasses__()):
+        manager._instance_dict.clear()
+    before = os.getcwd()
+    os.chdir(cwd)
+    try:
+        with patch.dict(os.environ), patch('sys.argv', [name]), \
+                redirect_stdout(output), redirect_stderr(output):
+            result = run_command(lambda: main(words))
+    finally:
+        os.chdir(before)
+    assert status in (None, result), output.getvalue()[-5000:]
+    return result, output.getvalue()

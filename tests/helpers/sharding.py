@@ -1,4 +1,4 @@
-"""Sharded training beside unsharded, for two processes."""
+"""Sharded and unsharded training, for two processes."""
 
 import os
 from copy import deepcopy
@@ -53,7 +53,7 @@ def shard(folder):
 
 
 def train_both(rank, port, views, out):
-    """Losses and states of both ways; then one goes on from the other."""
+    """Losses and states of both ways; then one continues from the other."""
     torch.set_num_threads(1)
     os.environ['LOCAL_RANK'] = str(rank)
     dist.init_process_group(

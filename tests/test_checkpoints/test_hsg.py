@@ -8,10 +8,8 @@ from helpers.hsg_golden import RECIPES
 from mmengine.registry import MODELS, init_default_scope
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints.hsg import (
-    convert_hsg_checkpoint,
-    is_authors_hsg,
-)
+from mmhierseg.checkpoints import convert_hsg_checkpoint
+from mmhierseg.models import ClusteringTransformer
 
 
 def source(recipe='coco'):
@@ -95,7 +93,6 @@ def test_names_of_a_data_parallel_model():
     wrapped = dict(embedding_model={
         f'module.{key}': value for key, value in weights.items()
     })
-    assert is_authors_hsg(wrapped)
     converted = convert_hsg_checkpoint(wrapped)
     assert converted.unconverted == ['embedding_model.module.prototype']
     assert converted.kind == expected.kind == 'hsg'
@@ -103,21 +100,26 @@ def test_names_of_a_data_parallel_model():
     assert converted.state_dict.keys() == expected.state_dict.keys()
     assert all(value.equal(expected.state_dict[key])
                for key, value in converted.state_dict.items())
-    # Of some names only, it is no such model.
+    # A prefix of only some names is no wrapper.
     wrapped['embedding_model'].update(checkpoint['embedding_model'])
     assert convert_hsg_checkpoint(wrapped).unconverted == sorted(
         f'embedding_model.module.{key}' for key in weights)
 
 
-def test_half_precision_becomes_float32():
+def test_deeper_transformers_in_half_precision():
     checkpoint = source()
     weights = checkpoint['embedding_model']
-    for key, value in weights.items():
+    for key, value in list(weights.items()):
         if value.is_floating_point():
             weights[key] = value.half()
-    converted = convert_hsg_checkpoint(checkpoint)
-    assert {value.dtype for value in converted.state_dict.values()
+        if '.layers.1.' in key:
+            weights[key.replace('.layers.1.', '.layers.2.')] = weights[key]
+    converted = convert_hsg_checkpoint(checkpoint).state_dict
+    assert {value.dtype for value in converted.values()
             } == {torch.float32, torch.int64}
+    expected = ClusteringTransformer(32, 4, num_layers=3).state_dict()
+    assert {f'head.fine_transformer.{key}' for key in expected} == {
+        key for key in converted if key.startswith('head.fine_transformer.')}
 
 
 @pytest.mark.parametrize('key', [
@@ -128,7 +130,7 @@ def test_half_precision_becomes_float32():
     'resnet_backbone.conv1.norm.running_var',
     'conv_out.3.bias',
 ])
-def test_a_part_that_is_not_whole(key):
+def test_an_incomplete_part(key):
     checkpoint, _ = with_resnet(source(), 50, 'detectron2')
     del checkpoint['embedding_model'][key]
     with pytest.raises(ValueError, match='do not make a whole model of HSG'):
@@ -148,8 +150,3 @@ def test_a_part_that_is_not_whole(key):
 def test_other_kinds(checkpoint, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         convert_hsg_checkpoint(checkpoint)
-
-
-def test_casts_checkpoints_are_another_kind():
-    with pytest.raises(ValueError, match='not a checkpoint of the authors of'):
-        convert_hsg_checkpoint(load_plain_checkpoint(DATA / 'cast_deit.pth'))

@@ -1,75 +1,78 @@
+"""Reading checkpoints safely, and checking that they fit."""
+
+import argparse
 import os
 import pickle
-from argparse import Namespace
+import threading
 
 import numpy as np
 import pytest
 import torch
+from helpers.cast import DATA, tiny_cast
+from helpers.full_disk import file_size_limit
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch import nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.checkpoints.match import (
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints import (
+    check_initial_weights,
     check_matches,
     check_resumable,
     check_shares,
+    fingerprint,
+    load_weights,
+    match,
     read_checkpoint,
     read_safely,
 )
+from mmhierseg.checkpoints.converted import save_converted
+
+# --------------------------------------------------------------- safe reading
 
 
-class RunsAProgram:
+class Executes:
+    """What an attacker would put into a file: a call, when it is read."""
 
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f'touch {self.path}', )
-
-
-class LooksUp:
-    """Reaches for the attribute of something by the stand-in of getattr."""
-
-    def __init__(self, owner, name):
-        self.words = owner, name
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
 
     def __reduce__(self):
-        return getattr, self.words
+        return self.call
 
 
-@pytest.fixture(autouse=True)
-def safe():
-    read_safely()
+def saved(path, content, **options):
+    torch.save(content, path, **options)
+    return str(path)
 
 
 def test_reads_what_mmengine_writes(tmp_path):
     hub = MessageHub.get_instance('test_reads_what_mmengine_writes')
     hub.update_scalar('train/loss', 0.5)
-    hub.update_info('epoch', 1)
-    checkpoint = dict(
+    path = saved(tmp_path / 'epoch_1.pth', dict(
         state_dict=dict(weight=torch.arange(3.)),
-        meta=dict(
-            seed=np.int64(3), palette=np.arange(6, dtype=np.uint8),
-            scale=np.float32(2.)),
-        message_hub=hub.state_dict())
-    path = tmp_path / 'epoch_1.pth'
-    torch.save(checkpoint, path)
-    read = read_checkpoint(str(path))
+        meta=dict(seed=np.int64(3), scale=np.float32(2.),
+                  palette=np.arange(6, dtype=np.uint8)),
+        args=argparse.Namespace(lr=3),
+        message_hub=hub.state_dict()))
+    read = read_checkpoint(path)
     assert torch.equal(read['state_dict']['weight'], torch.arange(3.))
-    assert read['meta']['seed'] == 3
+    assert read['meta']['seed'] == 3 and read['args'].lr == 3
     assert read['meta']['palette'].tolist() == list(range(6))
     history = read['message_hub']['log_scalars']['train/loss']
-    assert isinstance(history, HistoryBuffer)
-    assert history.current() == 0.5
+    assert isinstance(history, HistoryBuffer) and history.current() == 0.5
 
 
 @pytest.mark.parametrize('zipped', [True, False])
-def test_refuses_what_would_be_executed(tmp_path, zipped):
-    mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
-    torch.save(dict(state_dict={}, extra=RunsAProgram(mark)), path,
-               _use_new_zipfile_serialization=zipped)
+def test_nothing_in_a_file_is_executed(tmp_path, zipped):
+    mark = tmp_path / 'executed'
+    path = saved(
+        tmp_path / 'bad.pth',
+        dict(state_dict={}, extra=Executes(os.system, f'touch {mark}')),
+        _use_new_zipfile_serialization=zipped)
     with pytest.raises(UserError, match=r'make a posix\.system, .*exec'):
-        read_checkpoint(str(path))
+        read_checkpoint(path)
+    read_safely()
     # What MMEngine does after its safe reader has failed.
     with pytest.raises(pickle.UnpicklingError):
         torch.load(path, weights_only=False)
@@ -79,10 +82,28 @@ def test_refuses_what_would_be_executed(tmp_path, zipped):
 @pytest.mark.parametrize('owner, name', [(HistoryBuffer, '__init__'),
                                          (np.ndarray, 'tofile')])
 def test_lookups_are_limited_to_log_histories(tmp_path, owner, name):
-    path = tmp_path / 'bad.pth'
-    torch.save(dict(method=LooksUp(owner, name)), path)
+    path = saved(tmp_path / 'a.pth', dict(a=Executes(getattr, owner, name)))
     with pytest.raises(UserError):
-        read_checkpoint(str(path))
+        read_checkpoint(path)
+
+
+def test_threads_can_read_at_the_same_time(tmp_path):
+    good = saved(tmp_path / 'good.pth', dict(args=argparse.Namespace(lr=3)))
+    bad = saved(tmp_path / 'bad.pth', dict(a=Executes(os.getcwd)))
+    results = []
+
+    def read():
+        for _ in range(20):
+            results.append(load_plain_checkpoint(good)['args'].lr)
+            with pytest.raises(ValueError, match='was not read'):
+                load_plain_checkpoint(bad)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [3] * 80
 
 
 def test_environment_that_demands_the_opposite(monkeypatch):
@@ -91,69 +112,68 @@ def test_environment_that_demands_the_opposite(monkeypatch):
         read_safely()
 
 
-def test_missing_file(tmp_path):
-    with pytest.raises(UserError, match="gone.pth' does not exist"):
-        read_checkpoint(str(tmp_path / 'gone.pth'))
+@pytest.mark.parametrize('content', [
+    b'', b'hello world', b'PK\x03\x04 no', pickle.dumps(nn.Linear),
+    (DATA / 'cast_deit.pth').read_bytes()[:100_000]
+], ids=['empty', 'text', 'no archive', 'pickle', 'truncated'])
+def test_files_that_are_no_checkpoints(tmp_path, content):
+    (tmp_path / 'a.pth').write_bytes(content)
+    with pytest.raises(UserError, match='a.pth'):
+        read_checkpoint(str(tmp_path / 'a.pth'))
 
 
-@pytest.mark.parametrize('content', [b'', b'hello world', b'PK\x03\x04 no'])
-def test_other_files(tmp_path, content):
-    path = tmp_path / 'file.pth'
-    path.write_bytes(content)
-    with pytest.raises(UserError, match='is no checkpoint of'):
-        read_checkpoint(str(path))
+@pytest.mark.parametrize('content, message', [
+    (None, "a.pth' does not exist"),
+    (torch.ones(1), 'it holds a Tensor instead of a dict'),
+    (dict(state_dict={
+        'module.base_encoder.pool1.pool_block.fc1.1.bias': torch.zeros(1)
+    }), r'cast2mmhierseg\.py .*CONVERTED.pth'),
+    (dict(model={'pool1.pool_block.centroid_fc.bias': torch.zeros(1)},
+          args=argparse.Namespace(lr=1e-3)), r'cast2mmhierseg\.py'),
+    (dict(embedding_model={'resnet_backbone.conv1.weight': torch.zeros(1)}),
+     r'hsg2mmhierseg\.py'),
+])
+def test_other_files(tmp_path, content, message):
+    """Also those of the authors, which have to be converted first."""
+    if content is not None:
+        torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(UserError, match=message):
+        read_checkpoint(str(tmp_path / 'a.pth'))
 
 
-def test_truncated_file(tmp_path):
-    path = tmp_path / 'file.pth'
-    torch.save(dict(state_dict=dict(w=torch.rand(1000))), path)
-    path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(UserError, match='is no checkpoint of'):
-        read_checkpoint(str(path))
-
-
-@pytest.mark.parametrize('checkpoint', [
-    dict(state_dict={
-        'module.base_encoder.pool1.pool_block.fc1.1.bias': torch.zeros(1),
-        'module.predictor.0.weight': torch.zeros(1)
-    }),
-    dict(
-        model={'pool1.pool_block.centroid_fc.bias': torch.zeros(1)},
-        args=Namespace(lr=1e-3)),
-], ids=['MoCo', 'DeiT'])
-def test_authors_files_name_the_converter(tmp_path, checkpoint):
-    path = tmp_path / 'authors.pth'
-    torch.save(checkpoint, path)
-    with pytest.raises(UserError, match=r'cast2mmhierseg\.py'):
-        read_checkpoint(str(path))
-
-
-def test_files_of_hsgs_authors_name_theirs(tmp_path):
-    path = tmp_path / 'authors.pth'
-    weights = {'resnet_backbone.conv1.weight': torch.zeros(1)}
-    torch.save(dict(embedding_model=weights, prediction_model={}), path)
-    with pytest.raises(UserError, match=r'hsg2mmhierseg\.py'):
-        read_checkpoint(str(path))
-
-
-def test_options_of_a_training_program_are_read(tmp_path):
-    path = tmp_path / 'other.pth'
-    torch.save(dict(model=dict(w=torch.ones(1)), args=Namespace(lr=3)), path)
-    assert read_checkpoint(str(path))['args'].lr == 3
-    # What MMEngine does afterwards.
-    assert torch.load(path)['args'].lr == 3
-
-
-def test_no_dict(tmp_path):
-    path = tmp_path / 'tensor.pth'
-    torch.save(torch.ones(1), path)
-    with pytest.raises(UserError, match='it holds a Tensor'):
-        read_checkpoint(str(path))
+# ------------------------------------------------------------------- matching
 
 
 def linear(**weights):
     defaults = dict(weight=torch.zeros(2, 2), bias=torch.zeros(2))
     return {f'0.{k}': v for k, v in {**defaults, **weights}.items()}
+
+
+def test_all_differences_at_once():
+    model = nn.ModuleDict(
+        dict(a=nn.Linear(2, 2), b=nn.Linear(2, 2), c=nn.BatchNorm1d(2)))
+    weights = {k: v + 1 for k, v in model['a'].state_dict(prefix='a.').items()}
+    weights |= {'b.weight': torch.zeros(3, 2), 'other.x': torch.zeros(1),
+                'head.x': torch.zeros(1)}
+    before = dict(weights)
+    found = match(weights, model, ignore=('head.', '.running_mean', 'c.b'))
+    assert found.found == list(before) == list(weights)
+    assert found.expected == list(model.state_dict())
+    assert found.missing == ['b.bias', 'c.weight', 'c.running_var']
+    assert found.unexpected == ['other.x']
+    line, = found.shapes
+    assert 'size mismatch for b.weight' in line and '[3, 2]' in line
+    # What fits is loaded.
+    assert torch.equal(model['a'].weight, before['a.weight'])
+    compared = match(
+        weights, model, ('head.', '.running_mean', 'c.b'), load=False)
+    # Counters of batch normalisation are made up in loading.
+    assert set(compared.missing) == {
+        *found.missing, 'c.num_batches_tracked'}
+    assert compared.unexpected == found.unexpected
+    assert 'size mismatch for b.weight: (3, 2)' in compared.shapes[0]
+    everything = match(model.state_dict(), model)
+    assert everything.differences() == [] and everything.shares
 
 
 def test_matches():
@@ -167,7 +187,8 @@ def test_matches():
 
 @pytest.mark.parametrize('weights, message', [
     ({'0.weight': torch.zeros(2, 2), 'head.bias': torch.zeros(3)},
-     r'nothing for 1 of the 2 tensors of this one \(0\.bias\), but head'),
+     r'it has nothing for 1 of the 2 tensors of this one \(0\.bias\); 1 of '
+     r'its 2 are unexpected \(head.bias\)'),
     ({}, r'nothing for 2 of the 2 tensors of this one \(0\.bias, 0\.weight\)'),
     (linear(weight=torch.zeros(3, 2)), 'size mismatch for 0.weight'),
 ])
@@ -188,13 +209,14 @@ def test_parts_that_serve_training_only_may_be_missing():
     check_matches(dict(state_dict=weights), model, 'a.pth')
 
 
-def test_shares():
-    model = nn.Sequential(nn.Linear(2, 2))
-    check_shares({'module.0.weight': torch.zeros(2, 2)}, model, 'a.pth')
+@pytest.mark.parametrize('others', [{}, {'decoder': torch.zeros(1)}])
+def test_shares(others):
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    check_shares({'module.0.weight': torch.zeros(2, 2), **others}, model,
+                 'a.pth')
     with pytest.raises(UserError, match=r"'a\.pth' is of another kind .*"
-                       r'\(decoder\) has a name .*0\.bias, 0\.weight'):
-        check_shares(dict(state_dict=dict(decoder=torch.zeros(1))), model,
-                     'a.pth')
+                       r'\((decoder|nothing)\) has a name .*0\.bias, 0\.wei'):
+        check_shares(dict(state_dict=others), model, 'a.pth')
 
 
 def test_resumable():
@@ -203,3 +225,132 @@ def test_resumable():
     with pytest.raises(UserError, match='has no message_hub, optimizer, .*'
                        r'load_from=a\.pth'):
         check_resumable(weights, 'a.pth')
+
+
+# ------------------------------------------------------------ initial weights
+
+
+def classifier(path, frozen_stages=4, **options):
+    """A tiny CAST that starts from a file, inside of another module."""
+    init_cfg = dict(
+        type='Pretrained', checkpoint=str(path), prefix='backbone.')
+    backbone = tiny_cast(
+        frozen_stages=frozen_stages, init_cfg=init_cfg, **options)
+    return nn.ModuleDict(dict(backbone=backbone, head=nn.Linear(48, 2)))
+
+
+def save_backbone(path, leave_out='-', **options):
+    return saved(path, dict(state_dict={
+        f'backbone.{name}': value
+        for name, value in tiny_cast(seed=1, **options).state_dict().items()
+        if not name.startswith(leave_out)
+    }))
+
+
+def test_initial_weights_that_fit(tmp_path):
+    path = save_backbone(tmp_path / 'a.pth')
+    check_initial_weights(classifier(path))
+    # Another image size: positions are resized.
+    check_initial_weights(classifier(path, img_size=96))
+    # Nothing to check: no file, or none of this machine.
+    check_initial_weights(tiny_cast())
+    check_initial_weights(classifier('https://example.org/a.pth'))
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(leave_out='norm'), r'which is frozen: it has nothing .*norm\.bias'),
+    (dict(arch=dict(embed_dims=24, depths=(2, 1, 1, 1), num_heads=4)),
+     'backbone, which is frozen: .*size mismatch'),
+])
+def test_a_frozen_module_needs_all_of_its_weights(tmp_path, options, message):
+    path = save_backbone(tmp_path / 'a.pth', **options)
+    with pytest.raises(UserError, match=message):
+        check_initial_weights(classifier(path))
+    # What is trained may start from a part of them.
+    check_initial_weights(classifier(path, frozen_stages=-1))
+
+
+@pytest.mark.parametrize('frozen_stages', [-1, 4])
+def test_initial_weights_of_something_else(tmp_path, frozen_stages):
+    path = saved(tmp_path / 'vit.pth', dict(
+        state_dict={'backbone.layers.0.ln1.bias': torch.zeros(1)}))
+    with pytest.raises(UserError, match=r"vit\.pth' cannot initialise "
+                       r"backbone: it has no tensor under 'backbone\.' with"):
+        check_initial_weights(classifier(path, frozen_stages))
+
+
+# --------------------------------------------------------- loading for the API
+
+
+def load_backbone(model, path):
+    load_weights(model, path, 'backbone.', ('norm.', 'fusion.'))
+
+
+def test_loads_a_part_and_nothing_else(tmp_path):
+    source = tiny_cast(seed=3)
+    weights = source.state_dict(prefix='backbone.')
+    path = saved(tmp_path / 'a.pth', dict(
+        state_dict={**weights, 'neck.fc.weight': torch.zeros(2)}))
+    model = tiny_cast(seed=9)
+    load_backbone(model, path)
+    assert fingerprint(model) == fingerprint(source)
+    # A classifier's weights show the hierarchy in a segmentor.
+    segmentor = tiny_cast(seed=9, out_type='featmap')
+    load_backbone(segmentor, path)
+    assert torch.equal(segmentor.cls_token, source.cls_token)
+    # Positions are resized to 12 x 12 cells.
+    larger = tiny_cast(seed=9, img_size=96)
+    own = larger.tokenizer.pos_embed.clone()
+    load_backbone(larger, path)
+    assert larger.tokenizer.pos_embed.shape == own.shape == (1, 145, 48)
+    assert not torch.equal(larger.tokenizer.pos_embed, own)
+
+
+@pytest.mark.parametrize('dims, depths, message', [
+    (96, (2, 1, 1, 1), 'size mismatch'),
+    (48, (2, 2, 1, 1), r'it has nothing for .*\(stages\.1\.1\.'),
+    (48, (1, 1, 1, 1), r'are unexpected \(stages\.0\.1\.'),
+])
+def test_weights_of_another_architecture(tmp_path, dims, depths, message):
+    path = save_backbone(tmp_path / 'a.pth')
+    model = tiny_cast(
+        arch=dict(embed_dims=dims, depths=depths, num_heads=4))
+    with pytest.raises(ValueError, match=f'(?s)does not fit.*{message}'):
+        load_backbone(model, path)
+
+
+def test_no_part_of_that_name(tmp_path):
+    path = saved(tmp_path / 'a.pth', {'layer.weight': torch.zeros(1)})
+    with pytest.raises(ValueError, match='no weights under `backbone.`; it '
+                       'holds layer.weight'):
+        load_backbone(tiny_cast(), path)
+    with pytest.raises(FileNotFoundError, match="'no.pth' does not exist"):
+        load_backbone(tiny_cast(), 'no.pth')
+
+
+# --------------------------------------------------------------------- writing
+
+
+def test_full_disk_leaves_the_old_file(tmp_path):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(b'old')
+    with file_size_limit(5000), pytest.raises(
+            UserError, match=r'cannot write .*a\.pth.*MiB are free'):
+        save_converted(dict(a=torch.zeros(5000)), str(path), {})
+    assert path.read_bytes() == b'old'
+    assert [found.name for found in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_fingerprints_tell_weights_apart():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    first = fingerprint(module.eval())
+    # Of any layout in memory.
+    module[0].weight.data = module[0].weight.data.t().contiguous().t()
+    assert fingerprint(module) == first
+    prints = {first}
+    module[1].running_mean += 1e-7
+    prints.add(fingerprint(module))
+    prints.add(fingerprint(module.half()))
+    prints.add(fingerprint(nn.ModuleDict(dict(a=module))))
+    assert len(prints) == 4

@@ -4,20 +4,16 @@ from helpers.hsg_baselines import draw_resnet
 from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
 
-from mmhierseg.checkpoints.resnet_names import resnet_names
+from mmhierseg.checkpoints import resnet_names
 
-EMBEDDER = dict(
-    type='mmhierseg.FeatureMapEmbedder',
-    backbone=dict(type='mmseg.ResNet', depth=18, base_channels=4,
-                  stem_channels=4))
-
-
-def test_finds_all_of_it_and_nothing_else():
-    parts = draw_resnet()
-    names = [f'encoder_q.{key}' for key in parts]
-    others = ['encoder_q.fc.0.weight', 'queue', 'queue_ptr', 'layer1', 'epoch']
-    found = resnet_names([*others, *names])
-    assert found == dict(zip(names, parts))
+RETRIEVAL = dict(
+    type='mmhierseg.RetrievalSegmentor',
+    embedder=dict(
+        type='mmhierseg.FeatureMapEmbedder',
+        backbone=dict(type='mmseg.ResNet', depth=18, base_channels=4,
+                      stem_channels=4)),
+    num_classes=2,
+    kmeans=dict(num_clusters=2))
 
 
 @pytest.mark.parametrize('first, second', [
@@ -27,11 +23,11 @@ def test_finds_all_of_it_and_nothing_else():
     ('', 'momentum_encoder.module.0.'),
 ])
 def test_of_two_the_one_that_was_trained(first, second):
-    names = [prefix + key for prefix in (second, first)
-             for key in draw_resnet()]
-    assert resnet_names(names) == {
-        name: name[len(first):] for name in names
-        if not name.startswith(second)
+    parts = draw_resnet()
+    names = [prefix + key for prefix in (second, first) for key in parts]
+    others = ['encoder_q.fc.0.weight', 'queue', 'layer1', 'epoch']
+    assert resnet_names([*others, *names]) == {
+        first + key: key for key in parts
     }
 
 
@@ -56,9 +52,7 @@ def test_other_networks():
 ])
 def test_retrieval_takes_it(prefix, load):
     weights = draw_resnet()
-    model = MODELS.build(
-        dict(type='mmhierseg.RetrievalSegmentor', embedder=EMBEDDER,
-             num_classes=2, kmeans=dict(num_clusters=2)))
+    model = MODELS.build(RETRIEVAL)
     given = {prefix + key: value for key, value in weights.items()}
     before = list(given)
     load(model, dict(given, queue=torch.zeros(2)))
@@ -71,10 +65,7 @@ def test_in_a_larger_model():
     """Names that another part of it has are left alone."""
     weights = {f'encoder_q.{key}': value
                for key, value in draw_resnet().items()}
-    parts = torch.nn.ModuleDict(
-        dict(a=MODELS.build(
-            dict(type='mmhierseg.RetrievalSegmentor', embedder=EMBEDDER,
-                 num_classes=2, kmeans=dict(num_clusters=2)))))
+    parts = torch.nn.ModuleDict(dict(a=MODELS.build(RETRIEVAL)))
     result = parts.load_state_dict(
         {f'a.{key}': value for key, value in weights.items()}, strict=False)
     assert not result.missing_keys and not result.unexpected_keys

@@ -72,7 +72,7 @@ def test_beginnings_of_file_names(root):
     check(dict(type='A', data_root=root, data_prefix='ima'))
 
 
-def test_data_that_is_elsewhere():
+def test_data_that_is_not_local():
     check(dict(type='A', data_root='s3://bucket/data'))
     check(dict(type='A', data_root='gone', backend_args=dict(backend='x')))
 

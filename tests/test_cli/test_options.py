@@ -1,12 +1,12 @@
+"""Options of the command line in a config."""
+
 import re
 
 import pytest
 from mmengine.config import Config
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli import options
 from mmhierseg.cli.options import (
-    is_segmentation,
     read_config,
     with_test_options,
     with_train_options,
@@ -47,21 +47,6 @@ def test(cfg, *words):
 test.__test__ = False
 
 
-@pytest.mark.parametrize('fields, expected', [
-    (dict(default_scope='mmseg'), True),
-    (dict(default_scope='mmpretrain'), False),
-    (dict(default_scope='mmhierseg'), False),
-    (dict(default_scope='mmhierseg', model=dict(data_preprocessor=dict(
-        type='SuperpixelSegDataPreProcessor'))), True),
-    (dict(default_scope='mmseg', data_preprocessor=dict(
-        type='mmpretrain.SelfSupDataPreprocessor')), False),
-    (dict(default_scope='mmpretrain', data_preprocessor=dict(
-        num_classes=3)), False),
-])
-def test_is_segmentation(fields, expected):
-    assert is_segmentation(Config(fields)) is expected
-
-
 @pytest.mark.parametrize('word', ['a', "a=[dict(type='A',b=0)]"])
 def test_options_that_cannot_be_read(word, capsys):
     with pytest.raises(SystemExit):
@@ -96,10 +81,7 @@ def test_resume():
     assert 'resume' not in train(config())
     cfg = train(config(), '--resume', 'x.pth')
     assert cfg.resume is True and cfg.load_from == 'x.pth'
-
-
-def test_resume_of_the_latest():
-    """Which one it is, is looked up later: `test_resume.py`."""
+    # Which one is the latest is looked up later: `test_resume.py`.
     cfg = train(config(load_from='w.pth'), '--resume')
     assert cfg.resume == 'auto' and cfg.load_from == 'w.pth'
 
@@ -123,19 +105,8 @@ def test_nothing_to_train_on():
 
 def test_tta_and_drawing_of_a_classifier():
     cfg = config(default_hooks=dict(visualization=dict(type='V')))
-    with pytest.raises(UserError, match='--tta does not go with --show'):
+    with pytest.raises(UserError, match='--tta excludes --show'):
         test(cfg, '--tta', '--show-dir', 'x')
-
-
-def test_tta_of_a_data_set_in_wrappers():
-    inner = config().test_dataloader.dataset
-    loader = dict(dataset=dict(type='RepeatDataset', dataset=inner))
-    cfg = test(config(test_dataloader=loader), '--tta')
-    pipeline = cfg.test_dataloader.dataset.dataset.pipeline
-    assert pipeline[-1].type == 'TestTimeAug'
-    loader = dict(dataset=dict(type='ConcatDataset', datasets=[inner]))
-    with pytest.raises(UserError, match='ConcatDataset has none'):
-        test(config(test_dataloader=loader), '--tta')
 
 
 def test_amp():
@@ -161,46 +132,22 @@ def test_auto_scale_lr():
         train(config(), '--auto-scale-lr')
 
 
-def test_loader_defaults_of_mmpretrain(monkeypatch):
-    monkeypatch.setattr(options, 'has_accelerator', lambda: True)
-    loader = train(config()).train_dataloader
-    assert loader.collate_fn == dict(type='default_collate')
-    assert loader.persistent_workers and loader.pin_memory
-    assert not train(config(), '--no-pin-memory').val_dataloader.pin_memory
-    own = train(config(), '--cfg-options',
-                'train_dataloader.collate_fn.type=pseudo_collate')
-    assert own.train_dataloader.collate_fn == dict(type='pseudo_collate')
+def test_memory_that_is_not_pinned():
+    cfg = train(config(), '--no-pin-memory')
+    assert cfg.train_dataloader.pin_memory is False
+    assert cfg.val_dataloader.pin_memory is False
 
 
-def test_no_memory_is_pinned_without_a_gpu(monkeypatch):
-    monkeypatch.setattr(options, 'has_accelerator', lambda: False)
-    assert not train(config()).train_dataloader.pin_memory
-
-
-def test_mmsegmentation_keeps_the_collating_of_mmengine():
-    cfg = train(config(default_scope='mmseg'))
-    assert 'collate_fn' not in cfg.train_dataloader
-
-
-@pytest.mark.parametrize('scope', ['mmseg', 'mmpretrain'])
-def test_no_workers_to_persist(scope):
-    cfg = train(config(default_scope=scope), '--cfg-options',
-                'train_dataloader.num_workers=0',
-                'train_dataloader.persistent_workers=True')
-    assert not cfg.train_dataloader.persistent_workers
+def test_tests_use_the_plain_runner():
+    cfg = test(config(runner_type='FlexibleRunner', strategy=dict(type='A')))
+    assert 'runner_type' not in cfg and 'strategy' not in cfg
+    assert cfg.load_from == 'c.pth'
 
 
 @pytest.mark.parametrize('field', ['test_dataloader', 'test_evaluator'])
 def test_nothing_to_test(field):
     with pytest.raises(UserError, match=f'a/b.py has no {field}'):
         test(config(**{field: None}))
-
-
-def test_cfg_options_reach_the_model_under_augmentation():
-    cfg = test(config(), '--tta', '--cfg-options', 'model.head.topk=5')
-    assert cfg.model.type == 'mmpretrain.AverageClsScoreTTA'
-    assert cfg.model.module.head == dict(topk=5)
-    assert cfg.load_from == 'c.pth'
 
 
 def test_drawing():
@@ -238,3 +185,81 @@ def test_unfit_out(words, message, capsys):
     with pytest.raises(SystemExit):
         test(config(), *words)
     assert re.search(message, capsys.readouterr().err)
+
+
+# -------------------------------------------------- test-time augmentation
+
+
+def loader_of(*names):
+    return dict(dataset=dict(pipeline=[dict(type=name) for name in names]))
+
+
+def steps(cfg):
+    """Names of the transforms, and of those that are augmented."""
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    return [transform.type for transform in pipeline], [
+        [step.type for step in steps] for steps in pipeline[-1].transforms
+    ]
+
+
+MIRROR = ['RandomFlip', 'RandomFlip']
+
+
+def test_mirror_image_of_a_classifier():
+    cfg = test(config(test_dataloader=loader_of('Load', 'Crop', 'Pack')),
+               '--tta', '--cfg-options', 'model.head.topk=5')
+    assert steps(cfg) == (['Load', 'Crop', 'TestTimeAug'],
+                          [MIRROR, ['Pack']])
+    flips = cfg.test_dataloader.dataset.pipeline[-1].transforms[0]
+    assert [flip.prob for flip in flips] == [0., 1.]
+    assert cfg.model.type == 'mmpretrain.AverageClsScoreTTA'
+    assert cfg.model.module.head == dict(topk=5)
+
+
+def test_every_image_gets_its_own_superpixels():
+    loader = loader_of('Load', 'mmhierseg.GenerateSuperpixels', 'Pack')
+    assert steps(test(config(test_dataloader=loader), '--tta')) == (
+        ['Load', 'TestTimeAug'],
+        [MIRROR, ['mmhierseg.GenerateSuperpixels'], ['Pack']])
+
+
+@pytest.mark.parametrize('scope', ['mmseg', 'mmpretrain'])
+def test_augmentation_of_the_config(scope):
+    cfg = test(config(tta_model=dict(type='Mean'), default_scope=scope,
+                      tta_pipeline=[dict(type='Mine')]), '--tta')
+    assert cfg.model.type == 'Mean'
+    assert cfg.model.module.type == 'ImageClassifier'
+    assert cfg.test_dataloader.dataset.pipeline == [dict(type='Mine')]
+
+
+@pytest.mark.parametrize('own', [{}, dict(data_preprocessor=dict(num=1))])
+def test_preprocessor_is_the_models_own(own):
+    """MMSegmentation's base configs leave theirs at the top."""
+    cfg = test(config(model=dict(type='A', **own),
+                      data_preprocessor=dict(num=2)), '--tta')
+    assert cfg.model.get('data_preprocessor') == own.get('data_preprocessor')
+
+
+def test_augmentation_of_a_dataset_in_wrappers():
+    inner = config().test_dataloader.dataset
+    loader = dict(dataset=dict(type='RepeatDataset', dataset=inner))
+    cfg = test(config(test_dataloader=loader), '--tta')
+    pipeline = cfg.test_dataloader.dataset.dataset.pipeline
+    assert pipeline[-1].type == 'TestTimeAug'
+    loader = dict(dataset=dict(type='ConcatDataset', datasets=[inner]))
+    with pytest.raises(UserError, match='ConcatDataset has none'):
+        test(config(test_dataloader=loader), '--tta')
+
+
+def test_segmentor_needs_settings_for_augmentation():
+    with pytest.raises(UserError, match='needs tta_model and tta_pipeline'):
+        test(config(default_scope='mmseg'), '--tta')
+
+
+@pytest.mark.parametrize('kind', ['RetrievalSegmentor', 'HSG'])
+def test_retrieval_has_no_scores_to_merge(kind):
+    cfg = config(
+        default_scope='mmseg', model=dict(type=f'mmhierseg.{kind}'),
+        tta_model=dict(type='SegTTAModel'), tta_pipeline=[dict(type='A')])
+    with pytest.raises(UserError, match=f'{kind} is tested by retrieval'):
+        test(cfg, '--tta')

@@ -1,3 +1,5 @@
+"""Which checkpoint training continues from."""
+
 import os
 import re
 import shutil
@@ -92,29 +94,25 @@ def test_latest_is_the_one_that_is_named(run):
 
 
 @pytest.mark.parametrize('damage', DAMAGES)
-def test_damaged_one_gives_way_to_the_one_before(damage, run):
+def test_damaged_checkpoint_is_skipped(damage, run):
     damage(run / 'epoch_3.pth')
     latest = find_latest(str(run))
     assert latest.path == str(run / 'epoch_2.pth')
     assert latest.checkpoint['meta']['epoch'] == 2
     assert re.search(
-        r"the latest checkpoint cannot be used: '.*epoch_3\.pth' .*goes on "
+        r"the latest checkpoint cannot be used: '.*epoch_3\.pth' .*continues "
         r"from '.*epoch_2\.pth', epoch 2, iteration 20$", latest.note)
     with pytest.raises(UserError, match=r'epoch_3\.pth'):
         read_resumable(str(run / 'epoch_3.pth'))
 
 
-def test_two_damaged_ones(run):
+def test_several_damaged_ones(run):
     truncate(run / 'epoch_3.pth')
     empty(run / 'epoch_2.pth')
     latest = find_latest(str(run))
     assert latest.path == str(run / 'epoch_1.pth')
     assert "epoch_2.pth' is no checkpoint" in latest.note
-
-
-def test_none_can_be_read(run):
-    for path in run.glob('*.pth'):
-        truncate(path)
+    truncate(run / 'epoch_1.pth')
     before = {path: path.read_bytes() for path in run.iterdir()}
     with pytest.raises(UserError, match=r'epoch_3\.pth.*epoch_2\.pth.*'
                        r'epoch_1\.pth.*Nothing was changed'):
@@ -123,10 +121,10 @@ def test_none_can_be_read(run):
 
 
 def test_later_ones_are_of_another_run(run):
-    """That of a run which began anew in the folder is the first."""
+    """The run was started again in the same folder."""
     point_to(run, 'epoch_1.pth')
     truncate(run / 'epoch_1.pth')
-    with pytest.raises(UserError, match='no checkpoint to go on from'):
+    with pytest.raises(UserError, match='no checkpoint to continue from'):
         find_latest(str(run))
     save(run / 'kept_epoch_1.pth', 1, 10)
     assert find_latest(str(run)).path == str(run / 'kept_epoch_1.pth')
@@ -179,7 +177,7 @@ def test_order_is_that_of_numbers_and_iterations(run):
     assert find_latest(str(run)).path == str(run / 'iter_105.pth')
 
 
-def test_what_is_no_file_is_left_to_mmengine(run):
+def test_folders_and_remote_files_are_left_to_mmengine(run):
     (run / 'last_checkpoint').write_text('s3://bucket/epoch_5.pth')
     assert find_latest(str(run)) == ('s3://bucket/epoch_5.pth', None, None)
     (run / 'sharded.pth').mkdir()

@@ -1,143 +1,109 @@
+"""Training without a GPU: in bfloat16, and in several processes."""
+
 import os
 
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.optim import AmpOptimWrapper
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from torch import nn
 
-from mmhierseg._base.errors import UserError
+from mmhierseg._base import UserError
 from mmhierseg.engine import device
-from mmhierseg.engine.device import (
-    cpu_process_group,
-    for_cpu_processes,
-    without_amp,
-)
-
-CONFIG = dict(
-    launcher='pytorch',
-    sync_bn='torch',
-    optim_wrapper=dict(
-        type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16',
-        accumulative_counts=2))
+from mmhierseg.engine.device import cpu_process_group
 
 
-@pytest.fixture
-def gpu(monkeypatch):
-    monkeypatch.setattr(device, 'get_device', lambda: 'cuda')
+class Regression(BaseModel):
+    """A linear layer, which notes the precision of its outputs."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(8, 1)
+        self.seen = []
+
+    def forward(self, inputs, mode):
+        out = self.layer(inputs)
+        self.seen.append(out.dtype)
+        return dict(loss=(out.float() - 1).square().mean())
 
 
-@pytest.fixture(autouse=True)
-def no_gpu(monkeypatch):
-    monkeypatch.setattr(device, 'get_device', lambda: 'cpu')
+def train(wrapper_type, steps=4, **options):
+    model = Regression()
+    wrapper = OPTIM_WRAPPERS.build(
+        dict(
+            type=wrapper_type,
+            optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
+            **options))
+    wrapper.initialize_count_status(model, 0, 4)
+    torch.manual_seed(1)
+    for _ in range(steps):
+        model.train_step(dict(inputs=torch.randn(6, 8)), wrapper)
+    return model, wrapper
 
 
-def test_nothing_changes_with_a_gpu(gpu):
-    cfg = Config(CONFIG)
-    assert without_amp(cfg) is cfg
-    assert for_cpu_processes(cfg) is cfg
-    with cpu_process_group('pytorch'):
-        assert not torch.distributed.is_initialized()
+def test_computes_in_bfloat16_and_keeps_weights_in_float32():
+    low, wrapper = train('CPUAutocastOptimWrapper')
+    full, _ = train('OptimWrapper')
+    assert set(low.seen) == {torch.bfloat16}
+    assert set(full.seen) == {torch.float32}
+    assert low.layer.weight.dtype == torch.float32
+    assert not torch.equal(low.layer.weight, full.layer.weight)
+    torch.testing.assert_close(
+        low.layer.weight, full.layer.weight, atol=0.01, rtol=0.02)
+    # Autocast ends with the step.
+    assert not torch.is_autocast_enabled('cpu')
+    # States of training on a GPU are accepted, and the other way round.
+    state = wrapper.state_dict()
+    wrapper.load_state_dict(dict(state, loss_scaler=dict(scale=1024.)))
+    assert wrapper.state_dict().keys() == OptimWrapper.state_dict(
+        wrapper).keys()
 
 
-@pytest.mark.parametrize(
-    'name', ['AmpOptimWrapper', 'mmengine.AmpOptimWrapper', AmpOptimWrapper])
-def test_amp_is_exchanged(name):
-    cfg = Config(CONFIG)
-    cfg.optim_wrapper.type = name
-    assert without_amp(cfg).optim_wrapper == dict(
-        type='OptimWrapper', accumulative_counts=2)
-    assert cfg.optim_wrapper.type == name
+def test_gradients_accumulate():
+    """The weights change once the gradients of four steps are there."""
+    start = Regression().layer.weight
+    for steps, moved in ((3, False), (4, True)):
+        model, _ = train('CPUAutocastOptimWrapper', steps,
+                         accumulative_counts=4)
+        assert torch.equal(model.layer.weight, start) != moved
 
 
-@pytest.mark.parametrize('dtype', ['bfloat16', torch.bfloat16])
-def test_bfloat16_stays(dtype):
-    """It needs no scaler."""
-    cfg = Config(dict(optim_wrapper=dict(
-        type='AmpOptimWrapper', loss_scale='dynamic', dtype=dtype,
-        accumulative_counts=2)))
-    assert without_amp(cfg).optim_wrapper == dict(
-        type='CPUAutocastOptimWrapper', accumulative_counts=2)
+SLURM = dict(SLURM_PROCID='0', SLURM_LOCALID='0', SLURM_NTASKS='1')
+MPI = dict(OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_LOCAL_RANK='0',
+           OMPI_COMM_WORLD_SIZE='1')
 
 
-def test_bfloat16_becomes_full_precision_elsewhere(monkeypatch):
-    monkeypatch.setattr(device, 'get_device', lambda: 'mps')
-    cfg = Config(dict(optim_wrapper=dict(
-        type='AmpOptimWrapper', dtype='bfloat16')))
-    assert without_amp(cfg).optim_wrapper == dict(type='OptimWrapper')
-
-
-def test_amp_is_exchanged_in_a_set_of_wrappers():
-    cfg = Config(dict(optim_wrapper=dict(
-        constructor='MultiOptimWrapperConstructor',
-        generator=dict(type='AmpOptimWrapper', loss_scale=1.),
-        critic=dict(type='OptimWrapper'))))
-    assert without_amp(cfg).optim_wrapper.generator == dict(
-        type='OptimWrapper')
-
-
-def test_full_precision_is_left_alone():
-    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
-    assert without_amp(cfg) is cfg
-    cfg = Config({})
-    assert without_amp(cfg) is cfg
-
-
-def test_wrapper_for_processes():
-    cfg = for_cpu_processes(Config(CONFIG))
-    assert cfg.sync_bn is None
-    assert cfg.model_wrapper_cfg == dict(
-        type='CPUDistributedDataParallel',
-        device_ids=None,
-        find_unused_parameters=False)
-    one_process = Config(dict(CONFIG, launcher='none'))
-    assert for_cpu_processes(one_process) is one_process
-
-
-def test_settings_of_the_wrapper_are_kept():
-    cfg = for_cpu_processes(Config(dict(
-        CONFIG, model_wrapper_cfg=dict(static_graph=True))))
-    assert cfg.model_wrapper_cfg == dict(
-        type='CPUDistributedDataParallel', device_ids=None, static_graph=True)
-    cfg = for_cpu_processes(Config(dict(
-        CONFIG, model_wrapper_cfg=dict(type='mine.Wrapper'))))
-    assert cfg.model_wrapper_cfg == dict(type='mine.Wrapper', device_ids=None)
-
-
-def test_slurm_is_understood(monkeypatch):
+@pytest.mark.parametrize('launcher, numbers', [('slurm', SLURM),
+                                               ('mpi', MPI)])
+def test_process_group(launcher, numbers, monkeypatch):
     for name, value in dict(
-            SLURM_PROCID='0', SLURM_LOCALID='0', SLURM_NTASKS='1',
-            MASTER_ADDR='127.0.0.1', MASTER_PORT='0').items():
+            numbers, MASTER_ADDR='127.0.0.1', MASTER_PORT='0').items():
         monkeypatch.setenv(name, value)
-    with cpu_process_group('slurm'):
+    with cpu_process_group(launcher):
         assert torch.distributed.get_backend() == 'gloo'
         assert torch.distributed.get_world_size() == 1
         assert os.environ['LOCAL_RANK'] == '0'
     assert not torch.distributed.is_initialized()
 
 
+def test_no_process_group_with_a_gpu(monkeypatch):
+    monkeypatch.setattr(device, 'get_device', lambda: 'cuda')
+    with cpu_process_group('pytorch'):
+        assert not torch.distributed.is_initialized()
+
+
 def test_slurm_names_the_first_host(monkeypatch, tmp_path):
     scontrol = tmp_path / 'scontrol'
-    scontrol.write_text('#!/bin/sh\nprintf "node7\\nnode8\\n"\n')
+    scontrol.write_text('#!/bin/sh\nprintf "127.0.0.1\\nnode8\\n"\n')
     scontrol.chmod(0o755)
     for name, value in dict(
-            PATH=str(tmp_path), SLURM_PROCID='3', SLURM_LOCALID='1',
-            SLURM_NTASKS='4', SLURM_NODELIST='node[7-8]').items():
+            SLURM, PATH=str(tmp_path), SLURM_NODELIST='node[7-8]',
+            MASTER_PORT='0').items():
         monkeypatch.setenv(name, value)
-    device._rank_from_slurm()
-    assert os.environ['MASTER_ADDR'] == 'node7'
-    assert [os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')
-            ] == ['3', '1', '4']
-
-
-def test_mpi_is_understood(monkeypatch):
-    for name, value in dict(
-            MASTER_ADDR='127.0.0.1', MASTER_PORT='0',
-            OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_LOCAL_RANK='0',
-            OMPI_COMM_WORLD_SIZE='1').items():
-        monkeypatch.setenv(name, value)
-    with cpu_process_group('mpi'):
-        assert torch.distributed.get_backend() == 'gloo'
-    assert not torch.distributed.is_initialized()
+    with cpu_process_group('slurm'):
+        assert os.environ['MASTER_ADDR'] == '127.0.0.1'
 
 
 def test_mpi_needs_an_address():

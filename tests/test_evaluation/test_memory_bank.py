@@ -1,12 +1,13 @@
 import pytest
 import torch
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_retrieve
 
 
-def data(seed=0):
-    generator = torch.Generator().manual_seed(seed)
+def data():
+    generator = torch.Generator().manual_seed(0)
     return (torch.randn(30, 4, generator=generator),
             torch.randint(0, 5, (30, ), generator=generator))
 
@@ -19,11 +20,7 @@ def test_retrieves():
         bank.retrieve(queries, 3, 5),
         knn_retrieve(queries, features, labels, 3, 5))
     assert len(bank) == 30 and bank.num_channels == 4
-
-
-def test_does_not_touch_what_it_is_given():
-    features, labels = data()
-    MemoryBank(features, labels)
+    # The inputs are not modified.
     assert torch.equal(features, data()[0])
     assert torch.equal(labels, data()[1])
 
@@ -36,24 +33,7 @@ def test_file(tmp_path):
     torch.testing.assert_close(again.features, bank.features)
     assert torch.equal(again.labels, bank.labels)
     assert again.meta == bank.meta
-    # Nothing else is left beside it.
     assert [file.name for file in path.parent.iterdir()] == ['bank.pth']
-
-
-def test_file_of_something_else(tmp_path):
-    path = tmp_path / 'bank.pth'
-    with pytest.raises(FileNotFoundError, match='does not exist'):
-        MemoryBank.load(path)
-    for content in (dict(state_dict={}), [1, 2],
-                    dict(features=torch.ones(2, 3), meta={},
-                         labels=torch.ones(4).long()),
-                    dict(features=1, labels=2, meta={})):
-        torch.save(content, path)
-        with pytest.raises(ValueError, match='is no memory bank'):
-            MemoryBank.load(path)
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match='damaged'):
-        MemoryBank.load(path)
 
 
 class Evil:
@@ -62,10 +42,23 @@ class Evil:
         return (exec, ('raise SystemExit', ))
 
 
-def test_file_that_would_execute_something(tmp_path):
-    torch.save(dict(features=Evil()), tmp_path / 'bank.pth')
-    with pytest.raises(ValueError, match='was not read'):
-        MemoryBank.load(tmp_path / 'bank.pth')
+def test_bad_file(tmp_path):
+    path = tmp_path / 'bank.pth'
+    with pytest.raises(OSError, match='does not exist'):
+        MemoryBank.load(path)
+    for content in (dict(state_dict={}), [1, 2],
+                    dict(features=torch.ones(2, 3), meta={},
+                         labels=torch.ones(4).long()),
+                    dict(features=1, labels=2, meta={})):
+        torch.save(content, path)
+        with pytest.raises(UserError, match='is no memory bank'):
+            MemoryBank.load(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match='damaged'):
+        MemoryBank.load(path)
+    torch.save(dict(features=Evil()), path)
+    with pytest.raises(UserError, match='was not read'):
+        MemoryBank.load(path)
 
 
 @pytest.mark.parametrize('features, labels, error', [

@@ -11,7 +11,7 @@ from mmhierseg.oversegmentation.boundaries import fit_lines
 
 @pytest.mark.parametrize('seed', [0, 1])
 def test_regions_and_arcs(seed):
-    """Regions are connected; arcs are what a slow search finds."""
+    """Regions are connected; arcs agree with a slow search."""
     contours = random_contours(seed)
     graph = oriented_watershed(contours)
     labels = graph.labels
@@ -32,11 +32,7 @@ def test_regions_and_arcs(seed):
 
 
 def cross(direction):
-    """A strong contour runs up and down; a weak line leaves it sideways.
-
-    Strength is high in a broad band, so that the end of the weak line lies in
-    it, as it does beside real contours.
-    """
+    """A weak line ends in the broad band of a strong vertical contour."""
     y, x = np.mgrid[:40, :60].astype(np.float32)
     strength = np.exp(-(x - 30)**2 / 50)
     weak = 0.02 + 0.1 * np.exp(-(y - 20)**2 / 4)
@@ -46,7 +42,7 @@ def cross(direction):
 
 @pytest.mark.parametrize('slope', [0, 0.3, 1])
 def test_a_valley_between_slanting_contours_is_one_region(slope):
-    """Its bottom goes from pixel to pixel by corners."""
+    """The pixels of its bottom touch at corners only."""
     y, x = np.mgrid[:60, :40]
     bottom = y == 10 + np.round(slope * x)
     away = ndimage.distance_transform_edt(~bottom).astype(np.float32)
@@ -54,7 +50,6 @@ def test_a_valley_between_slanting_contours_is_one_region(slope):
     graph = oriented_watershed(
         ContourMap(strength, np.full_like(strength, math.atan(slope))))
     assert len(np.unique(graph.labels[bottom])) == 1
-    # The contours themselves are kept.
     assert graph.labels.max() >= 1
 
 
@@ -65,21 +60,20 @@ def arc_of(graph, one, other):
 
 
 def test_strength_counts_along_the_contour_only():
-    """What leaves a contour sideways does not get the contour's strength."""
     graph = oriented_watershed(cross(math.pi / 2))
     left, above, below = (20, 5), (5, 50), (35, 50)
     assert len({int(graph.labels[place])
                 for place in (left, above, below)}) == 3
     along, across = arc_of(graph, left, above), arc_of(graph, above, below)
     assert along == pytest.approx(1, abs=0.02)
-    # With contours in the other direction it is the other way round.
+    # With contours in the other direction, it is reversed.
     graph = oriented_watershed(cross(0))
     assert arc_of(graph, left, above) < 0.1
     assert across < 0.2 * arc_of(graph, above, below)
 
 
 def test_lines():
-    """Three lines of a zigzag, and a curve beside it."""
+    """Three lines of a zigzag, a curve, a digital line, single points."""
     t = np.arange(20.)
     zigzag = np.concatenate([
         np.stack((t, t), 1),
@@ -87,30 +81,18 @@ def test_lines():
         np.stack((40 + 0 * t, t), 1)
     ])
     circle = 30 * np.stack((np.cos(t / 3), np.sin(t / 3)), 1)
-    points = np.concatenate((zigzag, circle))
-    groups = np.repeat([7, 3], [60, 20])
-    found = fit_lines(points, groups)
+    digital = np.stack((t, np.round(0.3 * t)), 1)
+    points = np.concatenate((zigzag, circle, digital, circle[:2]))
+    found = fit_lines(points, np.repeat([7, 3, 9, 1], [60, 20, 20, 2]))
     expected = np.repeat([math.pi / 4, -math.pi / 4, math.pi / 2], 20)
-    # Some pieces lie across a corner, by the tolerance.
+    # Some pieces lie across a corner, within the tolerance.
     turned = np.abs(np.sin(found[:60] - expected))
     assert np.nanmedian(turned) < 1e-6 and np.nanmean(turned) < 0.15
-    # A group has nothing to do with the others.
+    # Groups are independent; steps of a pixel are not corners.
     np.testing.assert_array_equal(
-        fit_lines(circle, np.zeros(20, dtype=np.int64)), found[60:])
-
-
-def test_digital_lines_are_lines():
-    """Steps of a pixel are not corners."""
-    x = np.arange(50.)
-    points = np.stack((x, np.round(0.3 * x)), 1)
-    found = fit_lines(points, np.zeros(50, dtype=np.int64))
-    np.testing.assert_allclose(found, math.atan(0.3), atol=0.01)
-
-
-def test_too_few_for_a_line():
-    points = np.array([[0., 0], [1, 1], [5, 5], [6, 5]])
-    assert np.isnan(fit_lines(points, np.array([0, 0, 1, 1]))).all()
-    assert fit_lines(points[:0], np.zeros(0, dtype=np.int64)).shape == (0, )
+        fit_lines(circle, np.zeros(20, dtype=np.int64)), found[60:80])
+    np.testing.assert_allclose(found[80:100], math.atan(0.3), atol=0.03)
+    assert np.isnan(found[100:]).all()
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 7), (7, 1), (20, 31)])

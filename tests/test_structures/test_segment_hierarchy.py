@@ -16,7 +16,10 @@ def random_hierarchy(sizes=(12, 5, 3, 2), shape=(2, 6, 9), seed=0):
 
 def test_levels_are_nested():
     hierarchy = random_hierarchy()
+    none = hierarchy.labels < 0
+    assert none.any()
     for level in range(hierarchy.num_levels - 1):
+        assert torch.equal(hierarchy.label_map(level + 1) < 0, none)
         fine, coarse = (hierarchy.label_map(level + i) for i in (0, 1))
         for b in range(2):
             for segment in fine[b].unique():
@@ -33,15 +36,7 @@ def test_label_map_follows_parents():
             1, 2, 3]] == label
 
 
-def test_pixels_without_segment_have_none_at_any_level():
-    hierarchy = random_hierarchy()
-    none = hierarchy.labels < 0
-    assert none.any()
-    for level in range(hierarchy.num_levels):
-        assert torch.equal(hierarchy.label_map(level) < 0, none)
-
-
-def test_missing_parents_are_handed_on():
+def test_missing_parents_are_inherited():
     labels = torch.tensor([[[0, 1]]])
     parents = [torch.tensor([[-1, 0]]), torch.tensor([[4]])]
     hierarchy = SegmentHierarchy(labels, parents)

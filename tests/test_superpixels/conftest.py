@@ -2,7 +2,7 @@ import pytest
 import torch
 from skimage import data
 
-from mmhierseg.ops._numba import has_numba
+from mmhierseg.ops import has_numba
 
 
 @pytest.fixture(scope='session')
@@ -16,9 +16,9 @@ def photos():
         [torch.from_numpy(crop.copy()).permute(2, 0, 1) for crop in crops])
 
 
-@pytest.fixture(params=['compiled', 'torch'])
+@pytest.fixture(params=['numba', 'torch'])
 def both_paths(request, monkeypatch):
-    """Once by compiled twins, if numba is installed, once without them."""
+    """Run with numba kernels, if available, and without them."""
     if request.param == 'torch':
         monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
     elif not has_numba():

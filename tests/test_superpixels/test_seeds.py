@@ -1,26 +1,11 @@
+import sys
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
 from mmhierseg.superpixels import SEEDS
-from mmhierseg.superpixels.seeds import require_opencv_contrib
-
-
-def plain_seeds(rgb, num_superpixels, histogram_bins, num_iterations):
-    """OpenCV called as the recipes of CAST say."""
-    height, width = rgb.shape[:2]
-    seeds = cv2.ximgproc.createSuperpixelSEEDS(
-        width,
-        height,
-        3,
-        num_superpixels=num_superpixels,
-        num_levels=1,
-        prior=2,
-        histogram_bins=histogram_bins,
-        double_step=False)
-    seeds.iterate(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), num_iterations)
-    return seeds.getLabels()
 
 
 def photo(height, width):
@@ -38,9 +23,13 @@ def as_tensor(rgb):
 @pytest.mark.parametrize('recipe', [(15, 20), (5, 15)])
 def test_is_opencv_with_the_recipe_of_cast(size, num_superpixels, recipe):
     rgb = photo(*size)
-    expected = plain_seeds(rgb, num_superpixels, *recipe)
-    # OpenCV's numbers, without the gaps.
-    expected = np.unique(expected, return_inverse=True)[1].reshape(size)
+    seeds = cv2.ximgproc.createSuperpixelSEEDS(
+        *size[::-1], 3, num_superpixels, num_levels=1, prior=2,
+        histogram_bins=recipe[0], double_step=False)
+    seeds.iterate(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), recipe[1])
+    # OpenCV's labels without gaps.
+    expected = np.unique(
+        seeds.getLabels(), return_inverse=True)[1].reshape(size)
     superpixels = SEEDS(
         segment_size=16, histogram_bins=recipe[0], num_iterations=recipe[1])
     np.testing.assert_array_equal(superpixels(as_tensor(rgb))[0], expected)
@@ -56,7 +45,7 @@ def test_default_is_the_recipe_of_pre_training():
     assert labels.max() == 195
 
 
-# OpenCV by itself crashes, or never returns, on each of these.
+# OpenCV alone crashes or hangs on each of these.
 @pytest.mark.parametrize('size, options', [
     ((1, 1), dict(num_segments=1)),
     ((2, 2), dict(num_segments=4)),
@@ -73,21 +62,6 @@ def test_sizes_that_opencv_cannot_take(size, options):
     used = labels.unique()
     assert labels.shape == (1, *size)
     assert used.equal(torch.arange(used.numel()))
-
-
-@pytest.mark.parametrize('num_levels', [1, 2, 4])
-@pytest.mark.parametrize('size', [(70, 70), (100, 37), (65, 129)])
-def test_number_for_small_images(size, num_levels):
-    # Below eight segments a side the grid is exact but for the border.
-    count = SEEDS(num_levels=num_levels)(as_tensor(photo(*size))).max() + 1
-    wanted = size[0] * size[1] / 256
-    assert 0.6 * wanted <= count <= 1.6 * wanted
-
-
-def test_border_extension_adds_no_segment():
-    labels = SEEDS(segment_size=8)(as_tensor(photo(30, 44)))
-    assert labels.shape == (1, 30, 44)
-    assert 15 <= labels.max() + 1 <= 24  # A canvas of 4 x 6 segments.
 
 
 @pytest.mark.parametrize('options, message', [
@@ -110,12 +84,12 @@ def test_opencv_without_contrib(monkeypatch, broken):
         monkeypatch.delattr(cv2.ximgproc, 'createSuperpixelSEEDS')
     message = (r'SEEDS needs OpenCV with its contributed modules.*'
                r'pip install --force-reinstall --no-deps '
-               r'opencv-contrib-python-headless==\d+\.\d+')
+               r'"opencv-contrib-python-headless==\d+\.\d+.*"')
     with pytest.raises(ImportError, match=message):
         SEEDS()
 
 
 def test_no_opencv(monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'cv2', None)
+    monkeypatch.setitem(sys.modules, 'cv2', None)
     with pytest.raises(ImportError, match='pip install opencv-contrib'):
-        require_opencv_contrib()
+        SEEDS()

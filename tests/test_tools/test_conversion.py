@@ -1,35 +1,45 @@
+import argparse
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
-from conversion import convert_all, default_workers
+from conversion import (
+    add_workers,
+    block_interrupts,
+    convert_all,
+    write_file,
+)
 from helpers.jobs import interrupt_waits, its_process
 
 from mmhierseg._base.errors import UserError
 
 
-def test_each_job_is_done_once():
+@pytest.mark.parametrize('workers', [1, 3])
+def test_each_job_is_done_once(workers):
     done = []
 
     def convert(job):
         done.append(job)
         return job % 2 == 0
 
-    assert convert_all(convert, range(9), 3, 'Numbers') == 5
+    assert convert_all(convert, range(9), workers, 'Numbers') == 5
     assert sorted(done) == list(range(9))
-    assert convert_all(convert, [], 1, 'Numbers') == 0
-    assert default_workers() >= 1
+    assert convert_all(convert, [], workers, 'Numbers') == 0
 
 
-@pytest.mark.parametrize('error', [OSError(28, 'No space'), ValueError('bad')])
-def test_stops_at_an_error(error):
-    """What had not begun is left out, and the message says how to go on."""
+@pytest.mark.parametrize('workers', [1, 2])
+@pytest.mark.parametrize('error', [
+    OSError(28, 'No space'), ValueError('bad'), KeyboardInterrupt
+])
+def test_stops_early(error, workers, capsys):
+    """Jobs that have not begun are dropped; the message says how to resume."""
     done = []
 
     def convert(job):
@@ -38,42 +48,101 @@ def test_stops_at_an_error(error):
         done.append(job)
         return True
 
-    with pytest.raises(UserError, match='(No space|bad).*goes on from'):
-        convert_all(convert, range(10000), 1, 'Numbers')
-    assert len(done) < 10000
+    if error is KeyboardInterrupt:
+        with pytest.raises(SystemExit, match='130'):
+            convert_all(convert, range(10000), workers, 'Numbers')
+        assert 'the same command resumes' in capsys.readouterr().err
+    else:
+        with pytest.raises(UserError, match='(No space|bad).*resumes from'):
+            convert_all(convert, range(10000), workers, 'Numbers')
+    assert 1 <= len(done) < 10000
 
 
-def test_interrupt():
-    done = []
+@pytest.mark.parametrize('error', [OSError(28, 'No space'), KeyboardInterrupt])
+def test_no_partial_file_is_left(error, tmp_path, monkeypatch):
+    path = tmp_path / 'folder' / 'file'
+    write_file(path, b'old')
 
-    def convert(job):
-        if job == 2:
-            raise KeyboardInterrupt
-        done.append(job)
-        return True
+    def fail(*_):
+        raise error
 
+    monkeypatch.setattr(os, 'replace', fail)
+    with pytest.raises((OSError, KeyboardInterrupt)):
+        write_file(path, b'new')
+    assert [p.name for p in path.parent.iterdir()] == ['file']
+    assert path.read_bytes() == b'old'
+
+
+def test_number_of_workers(capsys):
+    parser = argparse.ArgumentParser()
+    add_workers(parser, 'threads')
+    assert parser.parse_args([]).workers >= 1
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--workers', '0'])
+    assert '--workers: must be at least 1, got 0' in capsys.readouterr().err
+
+
+def interrupt():
+    """Interrupt this thread, not one of a library."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+def test_blocked_interrupts_are_delivered_later(monkeypatch):
+    reached = []
     with pytest.raises(KeyboardInterrupt):
-        convert_all(convert, range(10000), 1, 'Numbers')
-    assert 2 <= len(done) < 10000
+        with block_interrupts():
+            with block_interrupts():
+                interrupt()
+            reached.append('the end of the block')
+    assert reached
+    # Without signals to block, as on Windows, nothing is blocked.
+    monkeypatch.delattr(signal, 'pthread_sigmask')
+    with pytest.raises(KeyboardInterrupt), block_interrupts():
+        interrupt()
+        pytest.fail('not interrupted')
 
 
 def test_processes():
-    """Several are others, a single one is this."""
-    jobs = [os.getpid()] * 6
-    assert convert_all(its_process, jobs, 2, 'Numbers', processes=True) == 6
+    """Beside OpenCV's threads, for which a forked process would wait."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)
+    try:
+        jobs = [os.getpid()] * 6
+        assert convert_all(
+            its_process, jobs, 2, 'Numbers', processes=True, chunk=2) == 6
+    finally:
+        cv2.setNumThreads(threads)
     assert convert_all(its_process, jobs, 1, 'Numbers', processes=True) == 0
+    with pytest.raises(Exception, match="[Cc]an't pickle|get local object"):
+        convert_all(lambda job: True, [1], 2, 'Numbers', processes=True)
 
 
+@pytest.mark.slow
 def test_processes_are_not_interrupted():
     """Not even while they start, which takes a second of imports."""
     jobs = [0] * 4
     assert convert_all(interrupt_waits, jobs, 2, 'Jobs', processes=True) == 4
-    # This process is again.
+    # The main process receives interrupts again.
     assert not interrupt_waits(0)
 
 
-def test_processes_end_with_the_main_one(tmp_path):
-    """One that is killed says no word to them; they finish what they do."""
+@pytest.mark.slow
+@pytest.mark.parametrize('job, message', [
+    (-1, 'bad job'),
+    # As when the machine runs out of memory.
+    (-2, 'process'),
+])
+def test_processes_that_fail(job, message):
+    with pytest.raises(
+            UserError, match=f'{message}.*; make again resumes from'):
+        convert_all(its_process, [1, 2, job], 2, 'Numbers', processes=True,
+                    again='make again')
+
+
+@pytest.mark.slow
+def test_processes_end_with_a_killed_main_process(tmp_path):
+    """They finish their jobs before."""
     code = ('from helpers.jobs import write_slowly\n'
             'from conversion import convert_all\n'
             "if __name__ == '__main__':\n"
@@ -94,38 +163,10 @@ def test_processes_end_with_the_main_one(tmp_path):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
         process.kill()
-        # Comes to an end when all who could write to it have ended.
+        # Ends when all processes that could write to it have ended.
         process.communicate(timeout=60)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     files = [path.read_text() for path in tmp_path.iterdir() if path != script]
     assert 3 <= len(files) < 999 and set(files) == {'begun, done'}
-
-
-@pytest.mark.parametrize('job, message', [
-    (-1, 'bad job'),
-    # As when the machine runs out of memory.
-    (-2, 'process'),
-])
-def test_processes_that_fail(job, message):
-    with pytest.raises(
-            UserError, match=f'{message}.*; make again goes on from'):
-        convert_all(its_process, [1, 2, job], 2, 'Numbers', processes=True,
-                    again='make again')
-
-
-def test_processes_beside_threads_of_opencv():
-    """A copy of this process would wait for them for ever."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(2)
-    cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)
-    try:
-        test_processes()
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def test_what_cannot_be_sent():
-    with pytest.raises(Exception, match="[Cc]an't pickle|get local object"):
-        convert_all(lambda job: True, [1], 2, 'Numbers', processes=True)

@@ -1,13 +1,16 @@
+"""Several processes, by the scripts for torchrun and Slurm."""
+
 import os
 import re
 import stat
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-
-ROOT = Path(__file__).resolve().parents[2]
+from helpers.hsg_configs import HSG_PATHS, shrink_hsg
+from helpers.oversegmentation_data import make_oversegmentation_data
+from helpers.pretraining import losses, write_config
+from helpers.segmentation_data import COUNTS
 
 
 @pytest.fixture(scope='module')
@@ -26,6 +29,7 @@ def test_two_processes_share_the_data(trained):
     assert (folder / 'epoch_1.pth').is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes_resume(tool, classifier_config, trained):
     _, folder = trained
@@ -41,6 +45,7 @@ def test_two_processes_resume(tool, classifier_config, trained):
     assert not torch.equal(*weights)
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes_test(tool, segmentor_config, trained_segmentor,
                             tmp_path):
@@ -51,50 +56,46 @@ def test_two_processes_test(tool, segmentor_config, trained_segmentor,
     assert 'mIoU' in result.stdout
 
 
-@pytest.fixture(scope='module')
-def cast_config(tmp_path_factory, imagenet):
-    """The recipe of CAST-S on ImageNet with a small model and images."""
-    path = tmp_path_factory.mktemp('configs') / 'cast.py'
-    path.write_text(f"""
-_base_ = [r'{ROOT}/configs/cast/cast-s_in1k.py']
-model = dict(
-    backbone=dict(
-        arch=dict(
-            _delete_=True, embed_dims=32, depths=(1, 1, 1, 1), num_heads=4),
-        img_size=64, num_clusters=(8, 4, 3, 2)),
-    neck=dict(in_channels=32, hid_channels=16, out_channels=8),
-    head=dict(predictor=dict(
-        in_channels=8, hid_channels=16, out_channels=8)))
-train_dataloader = dict(
-    batch_size=2, num_workers=1, dataset=dict(data_root=r'{imagenet}'))
-for _view in _base_.train_dataloader.dataset.pipeline[1].transforms:
-    _view[0].scale = 64
-    _view[-1].superpixels.num_segments = 16
-train_dataloader['dataset']['pipeline'] = (
-    _base_.train_dataloader.dataset.pipeline)
-default_hooks = dict(logger=dict(interval=1))
-""")
-    return path
+@pytest.mark.distributed
+@pytest.mark.slow
+def test_cast_recipe_trains_and_resumes(tool, tmp_path):
+    # Resuming continues the schedule, so the run is cut short.
+    config = write_config(tmp_path)
+    words = ('--work-dir', tmp_path / 'work', '--auto-scale-lr',
+             '--cfg-options')
+    result = tool('dist_train.sh', config, 2, *words,
+                  'train_cfg.max_epochs=1')
+    assert re.search(r'Epoch\(train\) +\[1\]\[1/1\]', result.stdout)
+    result = tool('dist_train.sh', config, 2, *words,
+                  'train_cfg.max_epochs=2', '--resume')
+    assert 'resumed epoch: 1, iter: 1' in result.stdout
+    assert 'find_unused_parameters=True' not in result.stdout
+    loss, = losses(result.stdout)
+    assert np.isfinite(float(loss))
 
 
 @pytest.mark.distributed
 @pytest.mark.slow
-def test_cast_recipe_trains_and_resumes(tool, cast_config, tmp_path):
-    # 'Resume' has the learning rate go on where it was, so the schedule is
-    # that of the recipe, 100 epochs, and the run is cut short.
-    short = ('--work-dir', tmp_path, '--auto-scale-lr', '--cfg-options')
-    result = tool('dist_train.sh', cast_config, 2, *short,
-                  'train_cfg.max_epochs=1')
-    assert re.search(r'Epoch\(train\) +\[1\]\[2/2\]', result.stdout)
-    assert (tmp_path / 'epoch_1.pth').stat().st_size < 10_000_000
-    result = tool('dist_train.sh', cast_config, 2, *short,
-                  'train_cfg.max_epochs=2', '--resume')
-    assert 'resumed epoch: 1, iter: 2' in result.stdout
-    assert 'find_unused_parameters=True' not in result.stdout
-    losses = [
-        float(value) for value in re.findall(r'loss: (\S+)', result.stdout)
-    ]
-    assert len(losses) == 2 and np.isfinite(losses).all()
+def test_hsg_trains(tool, tmp_path, monkeypatch):
+    """Each process has its own images, in training, the bank and the test.
+
+    That two measure what one does: `tests/test_retrieval_configs.py`.
+    """
+    make_oversegmentation_data(tmp_path, ['cityscapes'])
+    monkeypatch.chdir(tmp_path)
+    cfg = shrink_hsg(HSG_PATHS['hsg_r50_cityscapes-448x448'])
+    cfg.train_dataloader.batch_size = 1
+    cfg.dump('config.py')
+    output = tool('dist_train.sh', 'config.py', 2, '--work-dir', 'work',
+                  cwd=tmp_path).stdout
+    # A parameter without a gradient would stop the second one.
+    assert re.findall(r'Iter\(train\) \[(\d)/2\]', output) == ['1', '2']
+    images, = re.findall(r'Memory bank of \d+ segments of (\d+) images',
+                         output)
+    assert int(images) == COUNTS[0]
+    line, = re.findall(r'Iter\(val\) .* mIoU: .*', output)
+    for level in range(3):
+        assert float(re.search(rf'level{level}: ([\d.]+)', line)[1]) > 0
 
 
 @pytest.mark.parametrize('script', [

@@ -1,156 +1,155 @@
-import importlib.util
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scene_files as files
-from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from helpers.disk import contents, fill_disk_at, run_and_interrupt
+from helpers.scripts import TOOLS, load_script
+from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset, ImageNet
+from mmseg.datasets import (
+    ADE20KDataset,
+    CityscapesDataset,
+    PascalContextDataset,
+    PascalVOCDataset,
+)
 from PIL import Image
-from scene_layouts import LAYOUTS, semantic_ids
+from scene_files import label_map
+from scene_layouts import LAYOUTS, scene_paths, semantic_ids
 from scene_parts import FOLDERS
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.datasets.part_imagenet_classes import OBJECTS
-from mmhierseg.datasets.scenes import CATEGORIES
+from mmhierseg.datasets.part_imagenet_classes import OBJECT_OF_PART, OBJECTS
+from mmhierseg.datasets.scenes import (
+    SceneOptions,
+    class_names,
+    make_scene,
+    scene_index,
+)
 
-NAMES = tuple(category.name for category in CATEGORIES)
-SCRIPT = (
-    Path(__file__).parents[2] /
-    'tools/dataset_converters/make_part_whole_scenes.py')
+SCRIPT = TOOLS / 'dataset_converters/make_part_whole_scenes.py'
+NAMES = class_names()[1:]
+WORDS = ('--size', '32', '40', '--train', '24', '--val', '12', '--workers',
+         '1')
+#: Class of the dataset, offset of its ids, and other names.
+CLASSES = dict(
+    voc=(PascalVOCDataset, 0, {}),
+    cityscapes=(CityscapesDataset, 0, {}),
+    kitti_step=(CityscapesDataset, 0, {}),
+    ade20k=(ADE20KDataset, 1, dict(aeroplane='airplane',
+                                   diningtable='table')),
+    pascal_context=(PascalContextDataset, 0, dict(diningtable='table')))
+
+
+def run(*words):
+    """Run the program in this process."""
+    script = load_script('dataset_converters/make_part_whole_scenes.py')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'argv', [str(SCRIPT), *WORDS, *map(str, words)])
+        script.main()
 
 
 @pytest.fixture(scope='module')
-def script():
-    spec = importlib.util.spec_from_file_location('make_scenes', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    # Workers look its functions up by the module's name.
-    sys.modules['make_scenes'] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules['make_scenes']
+def made(tmp_path_factory):
+    """Root of a layout; each is made once."""
+    roots = {}
+
+    def root(layout):
+        if layout not in roots:
+            roots[layout] = tmp_path_factory.mktemp(layout)
+            poles = '0' if layout == 'part_imagenet' else '1'
+            run(roots[layout], '--layout', layout, '--num-poles', poles)
+        return roots[layout]
+
+    return root
 
 
-@pytest.fixture
-def make(script, monkeypatch):
-    """Run the program in this process."""
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_files_are_the_scenes(layout, made):
+    root = made(layout)
+    limited = layout == 'part_imagenet'
+    options = SceneOptions(
+        size=(32, 40),
+        categories=tuple(FOLDERS) if limited else NAMES,
+        num_poles=0 if limited else 1)
+    expected = set()
+    for split, count in (('train', 24), ('val', 12)):
+        for i in range(count):
+            paths = scene_paths(layout, split, i, options)
+            # Last: where it exists, the label maps do.
+            assert list(paths)[-1] == 'image'
+            targets = {target for t in paths.values() for target in t}
+            assert not targets & expected
+            expected |= targets
+            if i % 7:
+                continue
+            scene = make_scene(0, scene_index(split, i), options)
+            for field, target in ((f, t) for f in paths for t in paths[f]):
+                with Image.open(root / target) as image:
+                    array = np.asarray(image)
+                if field == 'image':
+                    # JPEG is not exact.
+                    difference = abs(array - scene.image.astype(int)).mean()
+                    assert difference < (1e-9 if '.png' in target else 20)
+                else:
+                    np.testing.assert_array_equal(
+                        array, label_map(scene, field, layout))
+    others = {'part_whole_scenes.json', 'ImageSets', 'annotations'}
+    assert {
+        path for path in contents(root) if Path(path).parts[0] not in others
+        or layout == 'ade20k' and path.startswith('annotations')
+    } == expected
 
-    def run(*words):
-        words = ('--size', '32', '40', '--train', '24', '--val', '12',
-                 '--workers', '1', *map(str, words))
-        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *words])
-        script.main()
 
-    return run
-
-
-def contents(root):
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob('*') if path.is_file()
-    }
-
-
-def test_imagenet_layout(make, tmp_path, capsys):
-    make(tmp_path)
-    assert '24 training and 12 validation scenes (36 new)' in (
-        capsys.readouterr().out)
-    for data in (CustomDataset(str(tmp_path), data_prefix='train'),
+def test_imagenet(made):
+    root = made('imagenet')
+    for data in (CustomDataset(str(root), data_prefix='train'),
                  ImageNet(
-                     str(tmp_path),
+                     str(root),
                      split='train',
                      metainfo=dict(classes=NAMES))):
-        assert len(data) == 24
-        assert tuple(data.CLASSES) == NAMES
+        assert len(data) == 24 and tuple(data.CLASSES) == NAMES
         for i in range(24):
             info = data.get_data_info(i)
             number = int(Path(info['img_path']).stem.split('_')[1])
             assert info['gt_label'] == number % 12
-    val = ImageNet(str(tmp_path), split='val', metainfo=dict(classes=NAMES))
+    described = json.loads((root / 'part_whole_scenes.json').read_text())
+    assert described['semantic_classes'][13] == 'pole'
+    assert described['semantic_ids'] == list(range(14))
+    assert described['parts'][1] == 'aeroplane wing'
+    assert (described['train'], described['val']) == (24, 12)
+    val = ImageNet(str(root), split='val', metainfo=dict(classes=NAMES))
     assert val.get_gt_labels().tolist() == list(range(12))
-    path = Path(val.get_data_info(3)['img_path'])
-    assert Image.open(path).size == (40, 32)
-    for kind in ('semantic', 'object', 'part'):
-        name = path.relative_to(tmp_path).with_suffix('.png')
-        assert Image.open(tmp_path / 'maps' / kind / name).size == (40, 32)
 
 
-def voc_data_set(root, names, folder):
-    return DATASETS.build(
-        dict(
-            type='mmseg.PascalVOCDataset',
-            data_root=str(root),
-            data_prefix=dict(img_path='JPEGImages', seg_map_path=folder),
-            ann_file=f'ImageSets/Segmentation/{names}.txt',
-            pipeline=[
-                dict(type='LoadImageFromFile'),
-                dict(type='mmseg.LoadAnnotations'),
-                dict(type='mmseg.PackSegInputs')
-            ]))
+READERS = [
+    ('voc', 'mmseg.PascalVOCDataset', 'JPEGImages', folder,
+     f'ImageSets/Segmentation/{names}.txt', names, count)
+    for names, folder, count in (('train', 'SegmentationClass', 12),
+                                 ('trainval', 'SegmentationClass', 24),
+                                 ('val', 'SegmentationClass', 12),
+                                 ('aug', 'SegmentationClassAug', 12),
+                                 ('trainaug', 'SegmentationClassAug', 24))
+] + [(*row, split, count)
+     for split, folder, count in (('train', 'training', 24),
+                                  ('val', 'validation', 12))
+     for row in (
+         ('cityscapes', 'mmseg.CityscapesDataset', f'leftImg8bit/{split}',
+          f'gtFine/{split}', ''),
+         ('kitti_step', 'mmhierseg.KITTISTEPDataset', f'images/{split}',
+          f'panoptic_maps/{split}', ''),
+         ('ade20k', 'mmseg.ADE20KDataset', f'images/{folder}',
+          f'annotations/{folder}', ''),
+         ('pascal_context', 'mmseg.PascalContextDataset', 'JPEGImages',
+          'SegmentationClassContext',
+          f'ImageSets/SegmentationContext/{split}.txt'),
+         ('part_imagenet', 'mmhierseg.PartImageNetDataset', f'images/{split}',
+          None, f'annotations/{split}.json'))]
 
 
-@pytest.mark.parametrize('names, folder, count', [
-    ('train', 'SegmentationClass', 12),
-    ('trainval', 'SegmentationClass', 24),
-    ('val', 'SegmentationClass', 12),
-    ('aug', 'SegmentationClassAug', 12),
-    ('trainaug', 'SegmentationClassAug', 24),
-])
-def test_voc_layout(make, tmp_path, names, folder, count):
-    make(tmp_path, '--layout', 'voc')
-    data = voc_data_set(tmp_path, names, folder)
-    assert len(data) == count
-    for i in range(count):
-        sample = data[i]['data_samples']
-        truth = sample.gt_sem_seg.data[0].numpy()
-        stem = Path(sample.img_path).stem
-        # The main object's category is the scene's number, modulo twelve.
-        objects = np.asarray(
-            Image.open(tmp_path / 'SegmentationObject' / f'{stem}.png'))
-        parts = np.asarray(
-            Image.open(tmp_path / 'SegmentationPart' / f'{stem}.png'))
-        assert set(truth[objects == 1]) == {1 + int(stem[-8:]) % 12}
-        np.testing.assert_array_equal(parts > 0, truth > 0)
-
-
-def test_mmsegmentations_own_config_reads_it(make, tmp_path):
-    make(tmp_path / 'VOC2012', '--layout', 'voc')
-    config = tmp_path / 'config.py'
-    config.write_text("_base_ = 'mmseg::_base_/datasets/pascal_voc12_aug.py'")
-    dataset = Config.fromfile(config).train_dataloader.dataset
-    init_default_scope('mmseg')
-    for part in dataset.datasets:
-        part.data_root = str(tmp_path / 'VOC2012')
-        for step in part.pipeline:
-            if step.type == 'RandomResize':
-                step.scale = (80, 64)
-    data = DATASETS.build(dataset)
-    assert len(data) == 24
-    for i in (3, 20):
-        truth = data[i]['data_samples'].gt_sem_seg.data
-        assert set(truth.unique().tolist()) <= {*range(13), 255}
-
-
-SEMANTIC = dict(
-    cityscapes=('mmseg.CityscapesDataset', 'leftImg8bit/{}', 'gtFine/{}'),
-    kitti_step=('mmhierseg.KITTISTEPDataset', 'images/{}',
-                'panoptic_maps/{}'),
-    ade20k=('mmseg.ADE20KDataset', 'images/{}', 'annotations/{}'),
-    pascal_context=('mmseg.PascalContextDataset', 'JPEGImages',
-                    'SegmentationClassContext'))
-
-
-def read_truth(root, split, kind, images, maps, **options):
-    """Label maps that a data set class gives, by the path of the image."""
-    folder = dict(train='training', val='validation')[split]
-    split = folder if kind == 'mmseg.ADE20KDataset' else split
+def read_truth(root, kind, images, maps, ann_file, **options):
+    """Ground truth from a dataset class, by the path of the image."""
     load = ('mmhierseg.LoadPanopticMap' if 'KITTI' in kind else
             'mmhierseg.LoadPartMap' if maps is None else
             'mmseg.LoadAnnotations')
@@ -158,18 +157,16 @@ def read_truth(root, split, kind, images, maps, **options):
         dict(
             type=kind,
             data_root=str(root),
-            data_prefix={
-                name: path.format(split)
-                for name, path in (('img_path', images),
-                                   ('seg_map_path', maps)) if path
-            },
+            data_prefix=dict(img_path=images, seg_map_path=maps)
+            if maps else dict(img_path=images),
+            ann_file=ann_file,
             pipeline=[
                 dict(type='mmhierseg.LoadImage'),
                 dict(type=load),
                 dict(type='mmseg.PackSegInputs')
             ],
             **options))
-    samples = [data[i]['data_samples'] for i in range(len(data))]
+    samples = [one['data_samples'] for one in data]
     return {
         sample.img_path: sample.gt_sem_seg.data[0].numpy()
         for sample in samples
@@ -180,213 +177,139 @@ def map_of(root, path, kind):
     """Object or part map of an image, in the scene's own ids."""
     name = Path(path).relative_to(root).with_suffix('').as_posix()
     name = name.partition('/')[2].replace('_leftImg8bit', '')
-    return np.asarray(Image.open(root / 'maps' / kind / f'{name}.png'))
+    folder = root / f'Segmentation{kind.title()}'
+    folder = folder if folder.exists() else root / 'maps' / kind
+    return np.asarray(Image.open(folder / f'{name}.png'))
 
 
-@pytest.mark.parametrize('split, count', [('train', 24), ('val', 12)])
-@pytest.mark.parametrize('layout', SEMANTIC)
-def test_data_set_class_reads_its_layout(make, tmp_path, layout, split,
-                                         count):
-    make(tmp_path, '--layout', layout, '--num-poles', '1')
-    options = dict(
-        ann_file=f'ImageSets/SegmentationContext/{split}.txt'
-    ) if layout == 'pascal_context' else {}
-    truth = read_truth(tmp_path, split, *SEMANTIC[layout], **options)
+@pytest.mark.parametrize('layout, kind, images, maps, ann_file, split, count',
+                         READERS)
+def test_dataset_class_reads_its_layout(made, layout, kind, images, maps,
+                                        ann_file, split, count):
+    root = made(layout)
+    truth = read_truth(root, kind, images, maps, ann_file)
     assert len(truth) == count
-    # ADE20K's files count from 1, its classes from 0.
-    ids = semantic_ids(layout) - (layout == 'ade20k')
+    if layout == 'part_imagenet':
+        ids = np.arange(41)
+        wholes = read_truth(
+            root, kind, images, maps, ann_file, labels='object')
+    else:
+        # ADE20K's files count from 1, its classes from 0.
+        ids = semantic_ids(layout).astype(int) - (layout == 'ade20k')
     main = set()
     for path, labels in truth.items():
         assert labels.shape == (32, 40)
         assert set(np.unique(labels)) <= set(ids)
-        objects = map_of(tmp_path, path, 'object')
+        objects = map_of(root, path, 'object')
         np.testing.assert_array_equal(labels == ids[0], objects == 0)
+        if layout == 'part_imagenet':
+            np.testing.assert_array_equal(
+                OBJECT_OF_PART[labels], wholes[path])
+            # The main object is that of the folder.
+            category = list(FOLDERS)[list(FOLDERS.values()).index(
+                Path(path).parent.name)]
+            whole, = set(wholes[path][objects == 1])
+            assert OBJECTS[whole - 1] == dict(
+                bus='Car', cat='Quadruped', cow='Quadruped',
+                dog='Quadruped').get(category, category.capitalize())
         main |= set(labels[objects == 1])
-    # Categories take turns.
-    assert main == set(ids[1:13])
+    if layout != 'part_imagenet':
+        # Categories take turns.
+        assert main == set(ids[1:13])
 
 
-def test_pascal_context_without_background(make, tmp_path):
-    make(tmp_path, '--layout', 'pascal_context')
-    truth = read_truth(
-        tmp_path,
-        'val',
-        'mmseg.PascalContextDataset59',
-        'JPEGImages',
-        'SegmentationClassContext',
-        ann_file='ImageSets/SegmentationContext/val.txt')
-    for path, labels in truth.items():
-        np.testing.assert_array_equal(labels == 255,
-                                      map_of(tmp_path, path, 'object') == 0)
+@pytest.mark.parametrize('layout', CLASSES)
+def test_ids_are_those_of_the_dataset(layout):
+    dataset, shift, other_names = CLASSES[layout]
+    classes = dataset.METAINFO['classes']
+    ids = semantic_ids(layout).astype(int) - shift
+    assert len(set(ids)) == len(ids) == 14
+    assert ids.min() >= 0 and ids.max() < len(classes)
+    for name, i in zip(class_names(num_poles=1), ids):
+        name = other_names.get(name, name)
+        # A category with a class of its name has its id.
+        assert (name == classes[i]) == (name in classes) or layout == 'voc'
+    text = (TOOLS.parent / 'docs/data.md').read_text()
+    rows = [row for row in text.splitlines() if row.startswith('| `')]
+    listed = ' '.join(map(str, semantic_ids(layout)))
+    assert any(f'`{layout}`' in row and f'| {listed} |' in row for row in rows)
 
 
-@pytest.mark.parametrize('split, count', [('train', 24), ('val', 12)])
-def test_part_imagenet_layout(make, tmp_path, split, count):
-    make(tmp_path, '--layout', 'part_imagenet')
-    truth = {
-        labels: read_truth(
-            tmp_path,
-            split,
-            'mmhierseg.PartImageNetDataset',
-            'images/{}',
-            None,
-            labels=labels,
-            ann_file=f'annotations/{split}.json')
-        for labels in ('part', 'object')
-    }
-    assert len(truth['part']) == count
-    wnids = list(FOLDERS.values())
-    for path, labels in truth['part'].items():
-        foreground = map_of(tmp_path, path, 'part') > 0
-        np.testing.assert_array_equal(labels > 0, foreground)
-        whole = truth['object'][path]
-        np.testing.assert_array_equal(whole > 0, foreground)
-        # The main object is what the folder says.
-        category = list(FOLDERS)[wnids.index(Path(path).parent.name)]
-        found = set(whole[map_of(tmp_path, path, 'object') == 1])
-        assert len(found) == 1
-        name = OBJECTS[found.pop() - 1]
-        assert name == dict(
-            bus='Car', cat='Quadruped', cow='Quadruped',
-            dog='Quadruped').get(category, category.capitalize())
+def test_unknown_layout():
+    with pytest.raises(ValueError, match="one of .*got 'coco'"):
+        scene_paths('coco', 'train', 0, SceneOptions())
 
 
-@pytest.mark.parametrize('options, message', [
-    (('--categories', 'cat', 'chair'), 'PartImageNet has no chair: its lay'),
-    (('--num-poles', '1'), 'PartImageNet has no poles'),
-])
-def test_what_part_imagenet_cannot_hold(make, tmp_path, options, message):
-    with pytest.raises(UserError, match=message):
-        make(tmp_path / 'out', '--layout', 'part_imagenet', *options)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize('layout', LAYOUTS)
-def test_workers_write_the_same_files(layout, make, script, tmp_path,
-                                      monkeypatch):
-    monkeypatch.setattr(script, 'CHUNK', 5)
-    make(tmp_path / 'one', '--layout', layout)
-    make(tmp_path / 'two', '--layout', layout, '--workers', '2')
-    make(tmp_path / 'other', '--layout', layout, '--seed', '1')
-    one, two, other = (contents(tmp_path / name)
-                       for name in ('one', 'two', 'other'))
-    assert one == two
-    assert one.keys() == other.keys()
-    assert all(one[name] != other[name] for name in one
-               if name.endswith(('.jpg', '.JPEG', '_leftImg8bit.png'))
-               or name.startswith('images/') and layout == 'kitti_step')
+@pytest.mark.slow
+@pytest.mark.parametrize('layout', ['voc', 'part_imagenet'])
+def test_workers_write_the_same_files(layout, made, tmp_path):
+    poles = '0' if layout == 'part_imagenet' else '1'
+    run(tmp_path, '--layout', layout, '--num-poles', poles, '--workers', '2')
+    assert contents(tmp_path) == contents(made(layout))
 
 
 @pytest.mark.parametrize('layout, image', [
     ('voc', 'JPEGImages/train_00000003.jpg'),
-    ('kitti_step', 'images/train/0004/000000.png'),
     ('part_imagenet', 'images/train/n04612504/n04612504_3.JPEG'),
 ])
-def test_takes_up_and_grows(make, tmp_path, capsys, layout, image):
-    whole, grown = tmp_path / 'whole', tmp_path / 'grown'
-    make(whole, '--layout', layout)
-    make(grown, '--layout', layout, '--train', '5', '--val', '1')
-    lost = grown / image
+def test_resumes_and_grows(made, tmp_path, capsys, layout, image):
+    poles = '0' if layout == 'part_imagenet' else '1'
+    options = (tmp_path, '--layout', layout, '--num-poles', poles)
+    run(*options, '--train', '5', '--val', '1')
+    lost = tmp_path / image
     lost.unlink()
     lost.with_name(f'{lost.name}.part').write_bytes(b'half a file')
     capsys.readouterr()
-    make(grown, '--layout', layout)
+    run(*options)
     assert '(31 new)' in capsys.readouterr().out
-    assert contents(grown) == contents(whole)
+    assert contents(tmp_path) == contents(made(layout))
 
 
-@pytest.mark.parametrize('options, message', [
-    (('--seed', '3'), 'seed 0, asked for 3'),
-    (('--size', '48', '48'), r'size \[32, 40\], asked for \[48, 48\]'),
-    (('--layout', 'voc'), "layout 'imagenet', asked for 'voc'"),
-    (('--train', '4'), '24 train scenes, asked for 4'),
-    (('--typical-colors', '0.5'), 'typical_colors None, asked for 0.5'),
-])
-def test_refuses_to_mix_settings(make, tmp_path, options, message):
-    make(tmp_path)
-    before = contents(tmp_path)
-    with pytest.raises(UserError, match=message):
-        make(tmp_path, *options)
-    assert contents(tmp_path) == before
-
-
-def test_refuses_to_mix_colours(make, tmp_path):
-    make(tmp_path, '--typical-colors', '1')
-    with pytest.raises(UserError, match='typical_colors 1.0, asked for n'):
-        make(tmp_path)
-
-
-def test_leaves_a_real_data_set_alone(make, tmp_path):
+def test_refuses_to_mix_settings(made, tmp_path):
+    root = made('imagenet')
+    before = contents(root)
+    for options, message in (
+        (('--seed', '3'), 'seed 0, requested 3'),
+        (('--size', '48', '48'), r'size \[32, 40\], requested \[48, 48\]'),
+        (('--layout', 'voc'), "layout 'imagenet', requested 'voc'"),
+        (('--train', '4'), '24 train scenes, requested 4'),
+        (('--typical-colors', '0.5'), 'typical_colors None, requested 0.5'),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(root, '--num-poles', '1', *options)
+    assert contents(root) == before
+    # It may be a real dataset.
     (tmp_path / 'ImageSets').mkdir()
     with pytest.raises(UserError, match='not made by this program'):
-        make(tmp_path, '--layout', 'voc')
-    assert contents(tmp_path) == {}
-
-
-def test_unreadable_manifest(make, tmp_path):
+        run(tmp_path, '--layout', 'voc')
     (tmp_path / 'part_whole_scenes.json').write_text('{"seed": ')
     with pytest.raises(UserError, match='cannot be read'):
-        make(tmp_path)
+        run(tmp_path)
 
 
-def test_manifest_names_the_ids(make, tmp_path):
-    make(tmp_path, '--num-poles', '1')
-    described = json.loads((tmp_path / 'part_whole_scenes.json').read_text())
-    assert described['semantic_classes'][13] == 'pole'
-    assert described['semantic_ids'] == list(range(14))
-    assert described['parts'][1] == 'aeroplane wing'
-    assert (described['train'], described['val']) == (24, 12)
-
-
-@pytest.mark.parametrize('workers', [1, 2])
-def test_disk_that_is_full(make, tmp_path, monkeypatch, workers):
-    replace = os.replace
-
-    def full(source, target):
-        if '00000007' in str(target):
-            raise OSError(28, 'No space left on device', str(target))
-        replace(source, target)
-
-    # Forked workers have it, too.
-    monkeypatch.setattr(files.os, 'replace', full)
-    with pytest.raises(UserError, match='No space left.*goes on from'):
-        make(tmp_path, '--workers', str(workers))
+def test_full_disk(tmp_path, monkeypatch):
+    fill_disk_at(monkeypatch, '00000007')
+    with pytest.raises(UserError, match='No space left.*resumes from'):
+        run(tmp_path)
     assert not list(tmp_path.rglob('*.part'))
-    monkeypatch.undo()
 
 
-def interrupted(root, workers):
-    """Start the program, interrupt it when it has begun to write."""
-    process = subprocess.Popen(
-        [
-            sys.executable, SCRIPT, root, '--train', '100000', '--workers',
-            str(workers), '--size', '64', '64'
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={
-            **os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)
-        })
-    try:
-        deadline = time.monotonic() + 60
-        while not any(root.rglob('*.JPEG')):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.05)
-        # As the terminal does it: to all processes of the group.
-        os.killpg(process.pid, signal.SIGINT)
-        return process.communicate(timeout=60), process.returncode
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+@pytest.mark.slow
+def test_file_that_workers_cannot_write(tmp_path):
+    run(tmp_path, '--train', '1', '--val', '0')
+    (tmp_path / 'train/cat/cat_00000007.JPEG.part').mkdir(parents=True)
+    with pytest.raises(UserError, match='Is a directory.*resumes from'):
+        run(tmp_path, '--workers', '2')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('workers', [1, 2])
-def test_interrupt_leaves_whole_files(tmp_path, workers):
-    (_, errors), status = interrupted(tmp_path, workers)
+def test_interrupt_leaves_complete_files(tmp_path, workers):
+    errors, status = run_and_interrupt(
+        [SCRIPT, tmp_path, '--train', 100000, '--workers', workers, '--size',
+         64, 64], tmp_path, '*.JPEG')
     assert status == 130
-    assert 'the same command goes on' in errors
+    assert 'the same command resumes' in errors
     assert 'Traceback' not in errors
     assert not list(tmp_path.rglob('*.part'))
     images = list(tmp_path.rglob('*.JPEG'))
@@ -398,32 +321,29 @@ def test_interrupt_leaves_whole_files(tmp_path, workers):
         Image.open(path).load()
 
 
-def test_figure(make, tmp_path):
-    make('--figure', tmp_path / 'figure.png', '--categories', 'dog', 'car')
+def test_figure(tmp_path):
+    run('--figure', tmp_path / 'figure.png', '--categories', 'dog', 'car')
     # Two columns of four pictures, 40 x 32 each.
     width, height = Image.open(tmp_path / 'figure.png').size
     assert 80 < width < 400 and 4 * 32 < height < 400
     assert [path.name for path in tmp_path.iterdir()] == ['figure.png']
 
 
-@pytest.mark.parametrize('options, message', [
-    ((), 'name the root of the data set, or --figure'),
-    (('out', '--figure', 'x.png'), 'name the root of the data set, or'),
-    (('out', '--workers', '0'), '--workers must be at least 1, got 0'),
-    (('out', '--val', '-1'), '--val must be at least 0, got -1'),
+@pytest.mark.parametrize('options, error, message', [
+    ((), SystemExit, 'name the root of the dataset, or --figure'),
+    (('out', '--figure', 'x.png'), SystemExit, 'name the root of the'),
+    (('out', '--val', '-1'), SystemExit, '--val: must be at least 0, got -1'),
+    (('out', '--size', '4', '40'), UserError, '`size` must be'),
+    (('out', '--categories', 'unicorn'), UserError, 'unicorn'),
+    (('out', '--seed', '-1'), UserError, '`seed` must lie in'),
+    (('out', '--layout', 'part_imagenet', '--categories', 'cat', 'chair'),
+     UserError, 'PartImageNet has no chair: its lay'),
+    (('out', '--layout', 'part_imagenet', '--num-poles', '1'), UserError,
+     'PartImageNet has no poles'),
 ])
-def test_bad_command_line(make, options, message, capsys):
-    with pytest.raises(SystemExit):
-        make(*options)
-    assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize('options, message', [
-    (('--size', '4', '40'), '`size` must be'),
-    (('--categories', 'unicorn'), 'unicorn'),
-    (('--seed', '-1'), '`seed` must lie in'),
-])
-def test_bad_options(make, options, message, tmp_path):
-    with pytest.raises(UserError, match=message):
-        make(tmp_path / 'out', *options)
+def test_bad_options(options, error, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error) as caught:
+        run(*options)
+    assert message in capsys.readouterr().err + str(caught.value)
     assert not list(tmp_path.iterdir())

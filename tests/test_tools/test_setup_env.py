@@ -1,9 +1,16 @@
+"""The scripts that set the environment up and run the tests."""
+
+import os
+import shutil
 import stat
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-# Stands in for the interpreter of the environment: it notes what pip is to
+ROOT = Path(__file__).resolve().parents[2]
+# Stands in for the interpreter of the environment: it records what pip is to
 # install instead of installing it, and has OpenCV's contrib modules only once
 # they were "installed".
 INTERPRETER = """#!/bin/sh
@@ -12,106 +19,135 @@ case "$*" in
     echo "$*" >>{folder}/installed
     ! [ -e {folder}/broken ] || exit 1
     case "$*" in *contrib*) touch {folder}/contrib ;; esac ;;
-*ximgproc*) [ -e {folder}/contrib ] ;;
+*ximgproc*) [ -e {folder}/contrib ] && ! [ -e {folder}/useless ] ;;
+*'import mmhierseg'*) ;;
+*'-m pytest'*) printf '[%s]' "$@" ;;
 *) exec {python} "$@" ;;
 esac
 """
 
 
+def write_program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def bash(script, *words, cwd=ROOT, **env):
+    """Run a script by its relative path, where CDPATH has an effect."""
+    result = subprocess.run(['bash', script, *words],
+                            cwd=cwd,
+                            env={
+                                **os.environ, 'CDPATH': f'.:{cwd}',
+                                **env
+                            },
+                            stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT,
+                            text=True)
+    return result.returncode, result.stdout
+
+
 @pytest.fixture
 def venv(tmp_path):
-    """An environment that is there, but was not set up."""
+    """An environment that exists, but was not set up."""
     folder = tmp_path / 'some where' / 'venv'
-    (folder / 'bin').mkdir(parents=True)
+    write_program(folder / 'bin' / 'python',
+                  INTERPRETER.format(folder=tmp_path, python=sys.executable))
     (folder / 'pyvenv.cfg').write_text('')
-    python = folder / 'bin' / 'python'
-    python.write_text(
-        INTERPRETER.format(folder=tmp_path, python=sys.executable))
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
     return folder
 
 
 @pytest.fixture
-def installed(tmp_path):
-    """Give what pip was to install so far, and forget it."""
+def setup(venv, tmp_path):
+    """Run the script; returns status, output and pip's installations."""
 
-    def read():
+    def run():
+        status, output = bash('tools/setup_env.sh', VENV=str(venv))
         notes = tmp_path / 'installed'
         if not notes.exists():
-            return []
+            return status, output, []
         lines = notes.read_text().splitlines()
         notes.unlink()
-        return [line.split('--quiet ')[1] for line in lines]
+        return status, output, [line.split('--quiet ')[1] for line in lines]
 
-    return read
+    return run
 
 
-def test_contrib_comes_after_the_rest_and_on_its_own(tool, venv, installed):
-    result = tool('setup_env.sh', VENV=str(venv))
-    assert '(ready)' in result.stdout
-    rest, contrib, package = installed()
-    assert rest.endswith('/requirements.txt')
+def test_environment(setup, venv):
+    status, output, (rest, contrib, package) = setup()
+    assert status == 0 and '(ready)' in output
+    # The contrib package comes after the rest and on its own.
+    assert rest == f'-r {ROOT}/requirements.txt'
     assert contrib.startswith('--no-deps ')
     assert contrib.endswith('/requirements/contrib.txt')
     assert package.startswith('--no-deps --no-build-isolation -e ')
-
-
-def test_second_run_installs_nothing(tool, venv, installed):
-    tool('setup_env.sh', VENV=str(venv))
-    installed()
-    result = tool('setup_env.sh', VENV=str(venv))
-    assert '(up to date)' in result.stdout
-    assert installed() == []
-
-
-def test_change_of_requirements_is_noticed(tool, venv, installed):
-    tool('setup_env.sh', VENV=str(venv))
-    installed()
-    stamp = venv / 'mmhierseg-setup.stamp'
-    stamp.write_text('that of other requirement files')
-    tool('setup_env.sh', VENV=str(venv))
+    status, output, installed = setup()
+    assert status == 0 and '(up to date)' in output and not installed
+    (venv / 'mmhierseg-setup.stamp').write_text('other requirements')
     # OpenCV still has its contrib modules.
-    assert len(installed()) == 2
+    assert len(setup()[2]) == 2
 
 
-def test_failure_leaves_nothing_that_looks_complete(tool, venv, installed,
-                                                    tmp_path):
-    tool('setup_env.sh', VENV=str(venv))
+def test_failure_is_repaired_by_the_next_run(setup, venv, tmp_path):
     (venv / 'mmhierseg-setup.stamp').write_text('old')
     (tmp_path / 'broken').touch()
-    result = tool('setup_env.sh', VENV=str(venv), check=False)
-    assert result.returncode != 0
-    assert '(ready)' not in result.stdout
+    status, output, _ = setup()
+    assert status != 0 and '(ready)' not in output
     (tmp_path / 'broken').unlink()
-    installed()
-    assert '(ready)' in tool('setup_env.sh', VENV=str(venv)).stdout
-    assert len(installed()) == 2
+    (tmp_path / 'useless').touch()
+    status, output, _ = setup()
+    assert status == 1
+    assert 'OpenCV has no contrib modules (cv2.ximgproc)' in output
+    (tmp_path / 'useless').unlink()
+    assert '(ready)' in setup()[1]
 
 
-def test_contrib_that_does_not_help(tool, venv):
-    python = venv / 'bin' / 'python'
-    python.write_text(python.read_text().replace(
-        '*ximgproc*) [ -e ', '*ximgproc*) false '))
-    result = tool('setup_env.sh', VENV=str(venv), check=False)
-    assert result.returncode == 1
-    assert 'OpenCV has no contrib modules (cv2.ximgproc)' in result.stdout
-
-
-def test_unfit_python(tool, tmp_path):
+def test_unsupported_python_and_folder(tmp_path):
     old = tmp_path / 'python3.9'
-    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1\n')
-    old.chmod(old.stat().st_mode | stat.S_IXUSR)
-    for python, found in ((old, 'Python 3.9.1'), ('gone', 'not there')):
-        result = tool('setup_env.sh', check=False, PYTHON=str(python),
-                      VENV=str(tmp_path / 'venv'))
-        assert result.returncode == 1
-        assert f'is needed, but {python} is {found}.' in result.stdout
+    write_program(
+        old, '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1\n')
+    for python, found in ((old, 'Python 3.9.1'), ('gone', 'missing')):
+        status, output = bash(
+            'tools/setup_env.sh',
+            PYTHON=str(python),
+            VENV=str(tmp_path / 'venv'))
+        assert status == 1
+        assert f'is needed, but {python} is {found}.' in output
         assert not (tmp_path / 'venv').exists()
+    status, output = bash('tools/setup_env.sh', VENV=str(tmp_path))
+    assert status == 1 and 'is not a virtual environment' in output
+    assert old.exists()
 
 
-def test_folder_that_is_no_environment(tool, tmp_path):
-    (tmp_path / 'mine').touch()
-    result = tool('setup_env.sh', check=False, VENV=str(tmp_path))
-    assert result.returncode == 1
-    assert 'is not a virtual environment' in result.stdout
-    assert (tmp_path / 'mine').exists()
+def test_tiers(setup, venv):
+    setup()
+    for words, expected in (
+        ((), '[-m][not slow]'),
+        (('tests/a.py', '-m', 'slow'), '[-m][not slow][tests/a.py][-m][slow]'),
+        (('--all', '-k', 'two words'), '[-k][two words]'),
+        (('--cov', ), '[--cov]'),
+    ):
+        status, output = bash('tools/run_tests.sh', *words, VENV=str(venv))
+        assert status == 0
+        assert output.splitlines()[-1].endswith(f'[worksteal]{expected}')
+
+
+@pytest.mark.parametrize('status, line', [
+    (0, '= 12 passed in 300.50s (0:05:00) ='),
+    (1, '= 1 failed, 11 passed in 3.50s ='),
+    (4, None),
+])
+def test_continuous_integration(tmp_path, status, line):
+    """Durations and pytest's closing line come last; its status is kept."""
+    (tmp_path / '.ci').mkdir()
+    shutil.copy(ROOT / '.ci/run', tmp_path / '.ci')
+    write_program(tmp_path / 'tools/setup_env.sh', 'echo ready')
+    write_program(
+        tmp_path / 'tools/run_tests.sh',
+        f'echo "$@"; echo "{line or "usage"}"; echo end; exit {status}')
+    found, output = bash('.ci/run', '-x', cwd=tmp_path)
+    assert found == status
+    assert '--durations 20 --durations-min 1 -x' in output
+    lines = output.splitlines()
+    assert lines[-1 if line is None else -2].startswith('Durations: set-up ')
+    assert lines[-1] == line or line is None

@@ -1,3 +1,5 @@
+"""Testing by tools/test.py."""
+
 import hashlib
 import json
 import os
@@ -21,9 +23,9 @@ def test_classifier_writes_metrics(tool, classifier_config,
     tool('test.py', classifier_config, folder / 'epoch_1.pth', '--work-dir',
          tmp_path, '--out', out, '--out-item', 'metrics')
     metrics = json.loads(out.read_text())
-    # What validation found at the end of training.
+    # The validation at the end of training gave the same.
     assert metrics['accuracy/top1'] == value_of('accuracy/top1', trained)
-    # The same and all that belongs to it is left in the work directory.
+    # The record in the work directory has the same, and how it came about.
     record, = tmp_path.glob('test_classifier_*.json')
     record = json.loads(record.read_text())
     assert record['metrics'] == metrics
@@ -81,14 +83,15 @@ class RunsAProgram:
         return os.system, (f'touch {self.path}', )
 
 
-@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize('zipped, process', [
+    pytest.param(True, True, marks=pytest.mark.slow), (False, False)])
 def test_checkpoint_is_not_executed(tool, classifier_config, tmp_path,
-                                    zipped):
+                                    zipped, process):
     mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
     torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)}, path,
                _use_new_zipfile_serialization=zipped)
     result = tool('test.py', classifier_config, path, check=False,
-                  cwd=tmp_path)
+                  cwd=tmp_path, process=process)
     assert result.returncode == 1
     assert 'it wants to make a posix.system' in result.stdout
     assert 'Traceback' not in result.stdout
@@ -97,7 +100,7 @@ def test_checkpoint_is_not_executed(tool, classifier_config, tmp_path,
 
 def test_pretrained_weights_are_not_executed(tool, classifier_config,
                                              tmp_path):
-    # This file is read by MMEngine itself.
+    # MMEngine itself reads this file.
     mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
     torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)}, path)
     result = tool('train.py', classifier_config, '--work-dir', tmp_path,

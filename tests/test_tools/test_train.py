@@ -1,4 +1,14 @@
+"""Training by tools/train.py; interrupted: test_train_interrupted.py."""
+
+import re
+
+import pytest
 import torch
+from mmengine.config import Config
+
+
+def load(path):
+    return torch.load(path, weights_only=False)
 
 
 def test_classifier_trains_in_full_precision_without_a_gpu(
@@ -7,82 +17,77 @@ def test_classifier_trains_in_full_precision_without_a_gpu(
     assert 'AmpOptimWrapper needs a GPU and there is none' in output
     assert 'Epoch(train) [1][4/4]' in output
     assert 'accuracy/top1' in output
-    checkpoint = torch.load(folder / 'epoch_1.pth', weights_only=False)
+    checkpoint = load(folder / 'epoch_1.pth')
     assert checkpoint['meta']['epoch'] == 1
     assert 'loss_scaler' not in checkpoint['optimizer']
 
 
 def test_bfloat16_without_a_gpu(tool, classifier_config, tmp_path):
-    """It needs no gradient scaler, so that precision is mixed on a CPU."""
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--no-validate', '--cfg-options',
-                  'optim_wrapper.dtype=bfloat16')
-    assert ('there is none: training in bfloat16 with '
-            'CPUAutocastOptimWrapper') in result.stdout
-    assert 'Epoch(train) [1][4/4]' in result.stdout
-    low = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    """It needs no gradient scaler: precision is mixed on a CPU, too."""
+    words = [classifier_config, '--work-dir', tmp_path, '--no-validate']
+    option = ['--cfg-options', 'optim_wrapper.dtype=bfloat16']
+    output = tool('train.py', *words, *option).stdout
+    assert 'training in bfloat16 with CPUAutocastOptimWrapper' in output
+    low = load(tmp_path / 'epoch_1.pth')
     weights = low['state_dict'].values()
     assert {w.dtype for w in weights if w.is_floating_point()} == {
         torch.float32
     }
     assert 'loss_scaler' not in low['optimizer']
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--no-validate', '--resume', '--cfg-options',
-                  'optim_wrapper.dtype=bfloat16', 'train_cfg.max_epochs=2')
-    assert 'resumed epoch: 1, iter: 4' in result.stdout
-    assert 'Epoch(train) [2][4/4]' in result.stdout
+    output = tool('train.py', *words, '--resume', *option,
+                  'train_cfg.max_epochs=2').stdout
+    assert 'resumed epoch: 1, iter: 4' in output
+    assert 'Epoch(train) [1]' not in output and 'Epoch(val)' not in output
+    assert 'Epoch(train) [2][4/4]' in output
+    assert load(tmp_path /
+                'epoch_2.pth')['optimizer']['state'][0]['step'] == 8
 
 
-def test_segmentor_trains(trained_segmentor):
+def test_segmentor_trains_and_resumes(tool, segmentor_config,
+                                      trained_segmentor, tmp_path):
     output, folder = trained_segmentor
-    assert 'Iter(train) [2/2]' in output
-    assert 'mIoU' in output
-    assert (folder / 'iter_2.pth').is_file()
-
-
-def test_resume_goes_on_with_the_next_epoch(tool, classifier_config,
-                                            trained_classifier, tmp_path):
-    _, folder = trained_classifier
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--resume', folder / 'epoch_1.pth', '--no-validate',
-                  '--cfg-options', 'train_cfg.max_epochs=2')
-    assert 'resumed epoch: 1, iter: 4' in result.stdout
-    assert 'Could not safely load' not in result.stdout
-    assert 'Epoch(train) [1]' not in result.stdout
-    assert 'Epoch(train) [2][4/4]' in result.stdout
-    assert 'Epoch(val)' not in result.stdout
-    before = torch.load(folder / 'epoch_1.pth', weights_only=False)
-    after = torch.load(tmp_path / 'epoch_2.pth', weights_only=False)
-    steps = [
-        checkpoint['optimizer']['state'][0]['step']
-        for checkpoint in (before, after)
-    ]
-    assert steps == [4, 8]
-
-
-def test_resume_of_iterations_with_amp_and_lr_scaling(tool, segmentor_config,
-                                                      trained_segmentor,
-                                                      tmp_path):
-    _, folder = trained_segmentor
-    result = tool('train.py', segmentor_config, '--work-dir', tmp_path,
+    assert 'Iter(train) [2/2]' in output and 'mIoU' in output
+    output = tool('train.py', segmentor_config, '--work-dir', tmp_path,
                   '--resume', folder / 'iter_2.pth', '--amp',
                   '--auto-scale-lr', '--cfg-options',
                   'train_cfg.max_iters=4', 'train_cfg.val_interval=4',
-                  'auto_scale_lr.base_batch_size=1')
-    assert 'resumed epoch: 0, iter: 2' in result.stdout
-    assert 'AmpOptimWrapper needs a GPU' in result.stdout
-    assert 'Scaling the original LR by 2.0' in result.stdout
-    assert 'Iter(train) [4/4]' in result.stdout
+                  'auto_scale_lr.base_batch_size=1').stdout
+    assert 'resumed epoch: 0, iter: 2' in output
+    assert 'AmpOptimWrapper needs a GPU' in output
+    assert 'Scaling the original LR by 2.0' in output
+    assert 'Iter(train) [4/4]' in output
     assert (tmp_path / 'iter_4.pth').is_file()
 
 
-def test_messages_come_without_a_traceback(tool, classifier_config,
-                                           tmp_path):
+def test_print_config(tool, classifier_config, tmp_path):
+    """The config that would be trained, complete, and nothing else."""
     result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--cfg-options',
-                  'train_dataloader.dataset.data_root=nowhere', check=False)
-    assert result.returncode == 1
-    assert 'Traceback' not in result.stdout
-    assert "train.py: error: there is no data root 'nowhere'" in result.stdout
-    assert ('--cfg-options train_dataloader.dataset.data_root=PATH'
-            in result.stdout)
+                  '--print-config', '--cfg-options', 'seed=7', process=True)
+    # The error stream is in front: warnings of imports and about precision.
+    text = result.stdout[result.stdout.index('data_preprocessor = dict('):]
+    cfg = Config.fromstring(text, '.py')
+    assert cfg.seed == 7 and cfg.work_dir == str(tmp_path)
+    assert cfg.optim_wrapper.type == 'OptimWrapper'
+    assert cfg.default_hooks.random_state.type == 'mmhierseg.RandomStateHook'
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('option, message', [
+    ('train_dataloader.dataset.data_root=nowhere',
+     "error: there is no data root 'nowhere' .*--cfg-options "
+     r'train_dataloader\.dataset\.data_root=PATH'),
+    ('model.head.no_such=1', 'error: config: .*no_such'),
+    ('model.type=NoSuch', 'error: config: .*NoSuch is not in'),
+    ('optim_wrapper.optimizer.lr=-1', 'error: config: .*Invalid learning'),
+    ('val_evaluator.no_such=1', 'error: config: .*no_such'),
+    ('train_dataloader.dataset.pipeline.1.no_such=1',
+     'error: config: .*no_such'),
+    ('train_dataloader.drop_last=True train_dataloader.batch_size=20',
+     'error: train_dataloader has no batch: 8 images'),
+])
+def test_wrong_settings(option, message, tool, classifier_config, tmp_path):
+    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
+                  '--cfg-options', *option.split(), check=False)
+    assert result.returncode == 1 and 'Traceback' not in result.stdout
+    line = result.stdout.split('train.py: ')[1]
+    assert re.match(message, line.replace('\n', ' ')), line

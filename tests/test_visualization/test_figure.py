@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from helpers.figures import image_of, nested_maps, places_of
 
 from mmhierseg.visualization import (
     draw_nested_boundaries,
@@ -7,72 +8,44 @@ from mmhierseg.visualization import (
     level_titles,
     mean_colors,
 )
-from mmhierseg.visualization.canvas import Panel, draw_grid
+from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
 
 
-def _hierarchy(height, width):
-    """Blocks of 4, 8 and 16 pixels: three nested levels."""
-    rows, cols = np.mgrid[:height, :width]
-    return [rows // n * 1000 + cols // n for n in (4, 8, 16)]
-
-
-def _image(height, width):
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def _contains(figure, picture):
-    """Whether a picture stands in the figure, pixel by pixel."""
-    height, width = picture.shape[:2]
-    rows, cols = np.nonzero((figure == picture[0, 0]).all(axis=2))
-    return any(
-        np.array_equal(figure[y:y + height, x:x + width], picture)
-        for y, x in zip(rows, cols))
-
-
-def test_figure_holds_image_and_every_level():
-    image, maps = _image(24, 40), _hierarchy(24, 40)
-    # At the image's own size nothing is resampled: the pictures must appear
-    # in the figure as they are.
+def test_shows_image_and_every_level():
+    image, maps = image_of(24, 40), nested_maps(24, 40)
+    for labels in maps:
+        labels[:10, :10] = -1  # no segment
+    # At the image's own size nothing is resampled.
     figure = hierarchy_figure(image, maps, panel_size=40)
     assert figure.dtype == np.uint8 and figure.shape[2] == 3
-    assert _contains(figure, image)
-    assert _contains(figure, draw_nested_boundaries(image, maps))
+    assert places_of(figure, image)
+    assert places_of(figure, draw_nested_boundaries(image, maps))
     for labels in maps:
-        assert _contains(figure, mean_colors(image, labels))
+        assert places_of(figure, mean_colors(image, labels))
+    nothing = [np.full_like(labels, -1) for labels in maps]
+    assert hierarchy_figure(image, nothing, panel_size=40).size
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 200), (97, 31)])
 def test_any_size(height, width):
     figure = hierarchy_figure(
-        _image(height, width), _hierarchy(height, width), panel_size=64)
-    # Four columns (image and three levels) of the longer side at most 64, or
-    # of the widest text where pictures are narrow.
+        image_of(height, width), nested_maps(height, width), panel_size=64)
+    # Four columns, as wide as pictures of at most 64 pixels or their titles.
     assert 64 < figure.shape[0] < 300 and 100 < figure.shape[1] < 900
 
 
-def test_pixels_without_a_segment():
-    image, maps = _image(24, 40), _hierarchy(24, 40)
-    for labels in maps:
-        labels[:10, :10] = -1
-    figure = hierarchy_figure(image, maps, panel_size=40)
-    assert _contains(figure, mean_colors(image, maps[-1]))
-    nothing = [np.full_like(labels, -1) for labels in maps]
-    assert hierarchy_figure(image, nothing, panel_size=40).size
-
-
 def test_means_are_those_of_the_whole_image():
-    """A figure at half size shows the means of all pixels, not of a sample."""
+    """At half size, not those of the pixels that are left."""
     image = np.zeros((32, 64, 3), np.uint8)
-    image[::2] = 200  # every second row: a sample sees only one of the two
+    image[::2] = 200
     figure = hierarchy_figure(
         image, [np.zeros((32, 64), int)], panel_size=32)
-    assert _contains(figure, np.full((16, 32, 3), 100, np.uint8))
+    assert places_of(figure, np.full((16, 32, 3), 100, np.uint8))
 
 
 def test_nested_boundaries_grow_with_the_level():
     image = np.full((32, 64, 3), 250, np.uint8)
-    maps = _hierarchy(32, 64)
+    maps = nested_maps(32, 64)
     drawn = [draw_nested_boundaries(image, maps[:n]) for n in (1, 2, 3)]
     dark = int(np.float32(0.55) * 250)
     lines = [(picture != dark).any(axis=2).sum() for picture in drawn]
@@ -82,30 +55,25 @@ def test_nested_boundaries_grow_with_the_level():
 
 def test_titles():
     assert level_titles(2) == ['Superpixels', 'Level 1']
-    image, maps = _image(24, 40), _hierarchy(24, 40)
+    image, maps = image_of(24, 40), nested_maps(24, 40)
     default = hierarchy_figure(image, maps, panel_size=40)
     named = hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
     assert named.shape[0] > default.shape[0]  # the header takes its place
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(label_maps=[]), '`label_maps` must hold at least one level'),
-    (dict(titles=['one']), 'one entry per level, 3, got 1'),
-    (dict(panel_size=4), '`panel_size` must be at least 16, got 4'),
+@pytest.mark.parametrize('kwargs, error, message', [
+    (dict(label_maps=[]), ValueError, '`label_maps` must hold at least one'),
+    (dict(titles=['one']), ValueError, 'one entry per level, 3, got 1'),
+    (dict(panel_size=4), ValueError, '`panel_size` must be at least 16'),
+    (dict(panel_size=40.5), TypeError, '`panel_size` must be an integer'),
 ])
-def test_exceptions(kwargs, message):
-    arguments = dict(image=_image(24, 40), label_maps=_hierarchy(24, 40))
-    with pytest.raises(ValueError, match=message):
+def test_bad_input(kwargs, error, message):
+    arguments = dict(image=image_of(24, 40), label_maps=nested_maps(24, 40))
+    with pytest.raises(error, match=message):
         hierarchy_figure(**{**arguments, **kwargs})
 
 
-@pytest.mark.parametrize('size', [40.5, '40', True])
-def test_panel_size_is_whole(size):
-    with pytest.raises(TypeError, match='`panel_size` must be an integer'):
-        hierarchy_figure(_image(24, 40), _hierarchy(24, 40), panel_size=size)
-
-
-class TestDrawGrid:
+class TestGrid:
 
     def test_narrow_pictures_get_room_for_their_titles(self):
         narrow = Panel(np.zeros((30, 4, 3), np.uint8), 'A long title', 'note')
@@ -113,14 +81,27 @@ class TestDrawGrid:
         two = draw_grid([[narrow, narrow]]).shape[1]
         assert two - one > 60
 
-    def test_rows_of_different_length(self):
-        picture = Panel(_image(8, 30))
+    def test_rows_of_different_length_without_captions(self):
+        picture = Panel(image_of(8, 30))
         grid = draw_grid([[picture, picture], [picture]], font_size=10)
-        # No captions: pictures of 8 pixels and gaps of 10 around them.
+        # Pictures of 8 x 30 pixels and gaps of 10 around them.
         assert grid.shape[:2] == (10 + 2 * 18, 10 + 2 * 40)
 
-    def test_exceptions(self):
+    def test_bad_input(self):
         with pytest.raises(ValueError, match='at least one panel'):
             draw_grid([[]])
         with pytest.raises(ValueError, match='pictures of one size'):
-            draw_grid([[Panel(_image(4, 4)), Panel(_image(4, 5))]])
+            draw_grid([[Panel(image_of(4, 4)), Panel(image_of(4, 5))]])
+
+
+def test_legend_counts_what_does_not_fit():
+    entries = [(f'{i} ' * 40, (i, 0, 0)) for i in range(100, 120)]
+    legend = draw_legend(entries, (60, 90), font_size=10)
+    assert legend.shape == (60, 90, 3)
+    rows = {
+        i: np.nonzero((legend == (i, 0, 0)).all(axis=2))[0].mean()
+        for i in range(100, 120) if (legend == (i, 0, 0)).all(2).sum() > 50
+    }
+    # The last of four lines counts the rest.
+    assert list(rows) == [100, 101, 102]
+    assert rows[100] < rows[101] < rows[102]

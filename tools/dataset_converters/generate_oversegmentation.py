@@ -15,8 +15,7 @@ are at most ``--num-regions``; if one of them is given, it alone counts.
 Contours are found by gradients of colour, or by Structured Edges with the
 file of OpenCV's model (``--edge-model``).
 
-Interrupt it when you like: ``--resume`` goes on, and leaves alone what is
-complete.
+``--resume`` resumes an interrupted run: complete files are left alone.
 """
 
 import argparse
@@ -25,31 +24,30 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import numpy as np
-from conversion import convert_all, default_workers
+from conversion import add_workers, convert_all, resumable
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.transforms import LoadImage
-from mmhierseg.datasets.transforms.segment_map_png import encode_segment_map
+from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
-#: What MMPretrain takes for an image.
+#: Image files of MMPretrain.
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
-#: Says how the maps of a folder were made.
+#: Describes how the maps of a folder were made.
 MANIFEST = 'oversegmentation.json'
-#: Of the method; maps of another one are not to be mixed with them.
+#: Version of the method; maps of different versions must not be mixed.
 VERSION = 2
-#: What goes on with a run.
+#: Resumes a run.
 AGAIN = 'the same command with --resume'
 #: Image and map.
-Job = Tuple[Path, Path]
+Job = tuple[Path, Path]
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description='Divide the images of a folder into the regions between '
@@ -71,37 +69,16 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         '--edge-model',
         help="file of OpenCV's model of Structured Edges, which finds the "
         'contours (default: gradients of colour)')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=default_workers(),
-        help='number of processes (default: one per core)')
+    add_workers(parser, 'processes')
     parser.add_argument(
         '--resume',
         action='store_true',
-        help='go on with a run that was interrupted, or add the maps of new '
-        'images')
-    args = parser.parse_args(argv)
-    if args.workers < 1:
-        parser.error(f'--workers must be at least 1, got {args.workers}')
-    return args
+        help='resume an interrupted run, or add the maps of new images')
+    return parser.parse_args(argv)
 
 
-def make_segmenter(args: argparse.Namespace) -> OverSegmenter:
-    """The method that the options ask for.
-
-    Raises:
-        UserError: If one is out of range, or the model cannot be read.
-    """
-    try:
-        return OverSegmenter(args.threshold, args.num_regions,
-                             args.edge_model)
-    except (ImportError, OSError, ValueError) as error:
-        raise UserError(str(error)) from error
-
-
-def find_jobs(images: Path, out: Path) -> List[Job]:
-    """Images of a folder, each with the map that is to be written.
+def find_jobs(images: Path, out: Path) -> list[Job]:
+    """Pair the images of a folder with the maps to be written.
 
     Raises:
         UserError: If there is no image, two of them would have the same
@@ -118,8 +95,8 @@ def find_jobs(images: Path, out: Path) -> List[Job]:
         if path.suffix.lower() in EXTENSIONS and path.is_file())
     if not paths:
         raise UserError(f'there is no image ({", ".join(EXTENSIONS)}) in '
-                           f'{str(images)!r}')
-    targets: Dict[Path, Path] = {}
+                        f'{str(images)!r}')
+    targets: dict[Path, Path] = {}
     for path in paths:
         target = out / path.relative_to(images).with_suffix('.png')
         other = targets.setdefault(target, path)
@@ -133,11 +110,11 @@ def find_jobs(images: Path, out: Path) -> List[Job]:
 
 def check_manifest(out: Path, segmenter: OverSegmenter,
                    resume: bool) -> None:
-    """Write down how maps are made; refuse to mix two ways.
+    """Describe how maps are made; refuse to mix two methods.
 
     Raises:
         UserError: If there are maps already and ``resume`` is not set, or
-            they were made in another way.
+            they were made with other settings.
     """
     settings = dict(
         version=VERSION,
@@ -150,10 +127,10 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
         before = read_manifest(path)
         if not resume:
             raise UserError(
-                f'{str(out)!r} is not empty: --resume goes on there, or name '
-                'another folder')
+                f'{str(out)!r} is not empty: --resume continues there, or '
+                'name another folder')
         differing = [
-            f'{key} {before.get(key)!r}, asked for {value!r}'
+            f'{key} {before.get(key)!r}, requested {value!r}'
             for key, value in settings.items() if before.get(key) != value
         ]
         if differing:
@@ -161,16 +138,14 @@ def check_manifest(out: Path, segmenter: OverSegmenter,
                 f'{str(out)!r} holds maps of other settings '
                 f'({"; ".join(differing)}): ask for the same, or name another '
                 'folder')
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(settings, indent=2) + '\n').encode())
+    with resumable(AGAIN):
+        out.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(settings, indent=2) + '\n'
+        write_atomically(path, content.encode())
 
 
 def read_manifest(path: Path) -> dict:
-    """How the maps of a folder were made.
-
-    Raises:
-        UserError: If nothing says so.
-    """
+    """Read how the maps of a folder were made, or raise a UserError."""
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, TypeError, ValueError) as error:
@@ -181,16 +156,16 @@ def read_manifest(path: Path) -> dict:
 
 
 def convert_image(job: Job, segmenter: OverSegmenter) -> bool:
-    """Write the map of an image, unless it is there.
+    """Write the map of an image, unless it exists.
 
     Raises:
-        ValueError: If the image cannot be read.
+        UserError: If the image cannot be read.
         OSError: If the map cannot be written.
     """
     source, target = job
     if target.is_file():
         return False
-    # As pipelines load it: an orientation that it notes is obeyed.
+    # As pipelines load it, with its EXIF orientation applied.
     image = LoadImage()(dict(img_path=str(source)))['img']
     labels = segmenter(np.ascontiguousarray(image[..., ::-1]))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -198,29 +173,27 @@ def convert_image(job: Job, segmenter: OverSegmenter) -> bool:
     return True
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Write the maps.
 
     Raises:
-        UserError: If something is missing or unfit.
+        UserError: If something is missing or invalid.
     """
     args = parse_args(argv)
-    segmenter = make_segmenter(args)
-    jobs = find_jobs(args.images, args.out)
     try:
-        check_manifest(args.out, segmenter, args.resume)
-        new = convert_all(
-            partial(convert_image, segmenter=segmenter),
-            jobs,
-            args.workers,
-            'Images',
-            processes=True,
-            again=AGAIN)
-    except OSError as error:
-        raise UserError(f'stopped: {error}') from error
-    except KeyboardInterrupt:
-        print(f'interrupted; {AGAIN} goes on from here', file=sys.stderr)
-        sys.exit(130)
+        segmenter = OverSegmenter(args.threshold, args.num_regions,
+                                  args.edge_model)
+    except (ImportError, OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    jobs = find_jobs(args.images, args.out)
+    check_manifest(args.out, segmenter, args.resume)
+    new = convert_all(
+        partial(convert_image, segmenter=segmenter),
+        jobs,
+        args.workers,
+        'Images',
+        processes=True,
+        again=AGAIN)
     print(f'{args.out}: maps of {len(jobs)} images ({new} new)')
 
 

@@ -10,8 +10,8 @@ image, ``labels/part/{split}/{class}/{name}.png`` (0 = background, 1..40) and
 are also written, to ``labels/part_imagenet.json``.
 
 Training needs no conversion, ``PartImageNetDataset`` reads the JSON; label
-PNGs are for everything that knows semantic maps only. An interrupted run is
-taken up where it stopped: what is complete is left alone.
+PNGs are for programs that read semantic maps only. The same command resumes
+an interrupted run: complete files are left alone.
 """
 
 import argparse
@@ -19,14 +19,15 @@ import json
 import sys
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import List, NamedTuple
+from typing import NamedTuple
 
-from conversion import convert_all, default_workers
+from conversion import add_workers, convert_all, resumable, write_file
 from PIL import Image
-from scene_files import encode_label_map, write_file
+from scene_files import encode_label_map
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.datasets.files import list_files, read_file
 from mmhierseg.datasets.part_imagenet_classes import (
     LABELS,
     OBJECT_OF_PART,
@@ -37,7 +38,7 @@ from mmhierseg.datasets.part_imagenet_file import (
     image_paths,
     parse_annotations,
 )
-from mmhierseg.datasets.scenes.palette import voc_palette
+from mmhierseg.datasets.scenes.categories import voc_palette
 from mmhierseg.datasets.transforms.load_part_map import draw_part_map
 
 
@@ -46,11 +47,11 @@ class Job(NamedTuple):
 
     image_path: Path
     name: PurePosixPath
-    """Of the label map, below the folder of its kind."""
+    """Path of the label map, below the folder of its kind."""
     annotated: AnnotatedImage
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Convert PartImageNet's annotations to label PNGs")
@@ -65,53 +66,32 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         nargs='+',
         default=['train', 'val', 'test'],
         help='splits to convert (default: train val test)')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=default_workers(),
-        help='number of threads (default: one per core)')
+    add_workers(parser, 'threads')
     args = parser.parse_args(argv)
-    if args.workers < 1:
-        parser.error(f'--workers must be at least 1, got {args.workers}')
     if args.out is None:
         args.out = args.root / 'labels'
     return args
 
 
-def read_split(root: Path, split: str) -> List[Job]:
-    """Look at a split before anything is written.
-
-    Args:
-        root (Path): The data set.
-        split (str): Name of the split.
-
-    Returns:
-        list[Job]: Its images, those without any part left out, as
-        ``PartImageNetDataset`` does.
+def read_split(root: Path, split: str) -> list[Job]:
+    """Check a split before anything is written.
 
     Raises:
-        UserError: If annotations or images are missing or unfit.
+        UserError: If annotations or images are missing or invalid.
     """
-    path, folder = root / 'annotations' / f'{split}.json', (
-        root / 'images' / split)
-    for there, what in ((path.is_file(), path), (folder.is_dir(), folder)):
-        if not there:
-            raise UserError(
-                f'there is no {str(what)!r}: ROOT must hold annotations and '
-                'images of each split; name those that there are by --splits')
-    try:
-        images = [
-            image for image in parse_annotations(path.read_bytes(), str(path))
-            if image.parts
-        ]
-        found = [
-            file.relative_to(folder).as_posix() for file in folder.rglob('*')
-            if file.is_file()
-        ]
-        names = image_paths([image.file_name for image in images], found,
-                            str(folder), str(path))
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
+    path = root / 'annotations' / f'{split}.json'
+    folder = root / 'images' / split
+    hint = ('ROOT must hold annotations and images of each split; name the '
+            'existing ones by --splits')
+    if not path.is_file():
+        raise UserError(f'there is no {str(path)!r}: {hint}')
+    content = read_file(str(path), 'annotation file')
+    images = [
+        image for image in parse_annotations(content, str(path))
+        if image.parts
+    ]
+    names = image_paths([image.file_name for image in images],
+                        list_files(str(folder), hint), str(folder), str(path))
     return [
         Job(folder / name,
             PurePosixPath(split, name).with_suffix('.png'), image)
@@ -120,10 +100,10 @@ def read_split(root: Path, split: str) -> List[Job]:
 
 
 def convert_image(job: Job, out: Path) -> bool:
-    """Write the label maps of an image, unless they are there.
+    """Write the label maps of an image, unless they exist.
 
     Raises:
-        ValueError: If masks cannot be decoded, or are not of the image's
+        UserError: If masks cannot be decoded, or do not have the image's
             size.
         OSError: If a file cannot be read or written.
     """
@@ -134,7 +114,7 @@ def convert_image(job: Job, out: Path) -> bool:
         width, height = image.size
     size = job.annotated.size
     if size != (height, width):
-        raise ValueError(
+        raise UserError(
             f"the masks of '{job.image_path}' are {size[0]} x {size[1]} but "
             f'the image {height} x {width}: the two do not belong together')
     parts = draw_part_map(job.annotated.parts, size,
@@ -145,27 +125,22 @@ def convert_image(job: Job, out: Path) -> bool:
     return True
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Write the label PNGs.
 
     Raises:
-        UserError: If something is missing or unfit.
+        UserError: If something is missing or invalid.
     """
     args = parse_args(argv)
     jobs = [
         job for split in args.splits for job in read_split(args.root, split)
     ]
-    try:
-        new = convert_all(
-            partial(convert_image, out=args.out), jobs, args.workers,
-            'Images')
-    except KeyboardInterrupt:
-        print('interrupted; the same command goes on from here',
-              file=sys.stderr)
-        sys.exit(130)
+    convert = partial(convert_image, out=args.out)
+    new = convert_all(convert, jobs, args.workers, 'Images')
     names = {kind: class_names(kind) for kind in LABELS}
-    write_file(args.out / 'part_imagenet.json',
-               (json.dumps(names, indent=2) + '\n').encode())
+    with resumable():
+        write_file(args.out / 'part_imagenet.json',
+                   (json.dumps(names, indent=2) + '\n').encode())
     print(f'{args.out}: label maps of {len(jobs)} images ({new} new)')
 
 

@@ -1,38 +1,30 @@
-"""Folder layouts of real data sets, and the ids that scenes get in them.
+"""Folder layouts of real datasets, and the ids that scenes get in them.
 
 Scenes are drawings of twelve categories (and poles), numbered as in Pascal
-VOC. In another data set's layout a category has the id of the class of its
-name; what has none, the background included, takes the first classes that
-nothing else is named like, in order. So no two categories share an id, and
-every id is one of the data set's; what such a class is called says nothing
-then (in Cityscapes, a cat is a "traffic light").
+VOC. In another dataset's layout a category has the id of the class of its
+name; those without one, the background included, take the first classes that
+no category is named like, in order. So no two categories share an id, and
+every id is one of the dataset's; the name of such a class means nothing then
+(in Cityscapes, a cat is a "traffic light").
 
-PartImageNet has objects of its own: see :mod:`.part_layout`.
+PartImageNet has objects of its own: see :mod:`scene_parts`.
 """
-
-from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 from scene_parts import image_name
 
 from mmhierseg.datasets.kitti_step_split import SEQUENCES
-from mmhierseg.datasets.scenes.categories import CATEGORIES, POLE
-from mmhierseg.datasets.scenes.scene import SceneOptions, scene_index
+from mmhierseg.datasets.scenes import SceneOptions, class_names, scene_index
 
-__all__ = [
-    'LAYOUTS', 'scene_paths', 'semantic_ids', 'voc_image_set'
-]
-
-LAYOUTS = ('imagenet', 'voc', 'cityscapes', 'kitti_step', 'ade20k',
-           'pascal_context', 'part_imagenet')
+__all__ = ['LAYOUTS', 'scene_paths', 'semantic_ids', 'voc_image_set']
 
 # Names of the classes that scenes are found under, with their ids. Not taken
-# from MMSegmentation, which whoever makes scenes need not have.
+# from MMSegmentation, which making scenes does not need.
 _CITYSCAPES = dict(pole=5, car=13, bus=15, bicycle=18)
-_CLASSES: Dict[str, Dict[str, int]] = dict(
+_CLASSES: dict[str, dict[str, int]] = dict(
     cityscapes=_CITYSCAPES,
     kitti_step=_CITYSCAPES,
-    # Ids in the PNGs, where 0 is what is ignored: `reduce_zero_label`.
+    # Ids in the PNGs, where 0 is ignored: `reduce_zero_label`.
     ade20k=dict(
         aeroplane=91,
         bicycle=128,
@@ -57,20 +49,53 @@ _CLASSES: Dict[str, Dict[str, int]] = dict(
         cow=20,
         diningtable=50,
         dog=23))
-_FIRST_FREE = dict(cityscapes=0, kitti_step=0, ade20k=1, pascal_context=0)
 
-Paths = Dict[str, Tuple[str, ...]]
+# Path of a scene, and of its files by field; the image is written last. The
+# real datasets do not have the files in `maps`.
+_STEMS = dict(
+    imagenet='{split}/{category}/{category}_{number:08d}',
+    voc='{split}_{number:08d}',
+    # Real names have a city, a sequence and a frame.
+    cityscapes='{split}/scenes/scenes_{number:06d}_000019',
+    kitti_step='{frame}',
+    ade20k='{folder}/ADE_{split}_{number:08d}',
+    pascal_context='{split}_{number:08d}',
+    part_imagenet='{split}/{folder}/{name}')
+_MAPS = dict(
+    objects=('maps/object/{stem}.png', ), parts=('maps/part/{stem}.png', ))
+_FILES: dict[str, dict[str, tuple[str, ...]]] = dict(
+    imagenet=dict(
+        semantic=('maps/semantic/{stem}.png', ),
+        **_MAPS,
+        image=('{stem}.JPEG', )),
+    voc=dict(
+        semantic=('SegmentationClassAug/{stem}.png',
+                  'SegmentationClass/{stem}.png'),
+        objects=('SegmentationObject/{stem}.png', ),
+        parts=('SegmentationPart/{stem}.png', ),
+        image=('JPEGImages/{stem}.jpg', )),
+    cityscapes=dict(
+        semantic=('gtFine/{stem}_gtFine_labelTrainIds.png', ),
+        **_MAPS,
+        image=('leftImg8bit/{stem}_leftImg8bit.png', )),
+    kitti_step=dict(
+        panoptic=('panoptic_maps/{stem}.png', ),
+        **_MAPS,
+        image=('images/{stem}.png', )),
+    ade20k=dict(
+        semantic=('annotations/{stem}.png', ),
+        **_MAPS,
+        image=('images/{stem}.jpg', )),
+    pascal_context=dict(
+        semantic=('SegmentationClassContext/{stem}.png', ),
+        **_MAPS,
+        image=('JPEGImages/{stem}.jpg', )),
+    part_imagenet=dict(**_MAPS, image=('images/{stem}.JPEG', )))
+LAYOUTS = tuple(_FILES)
 
 
 def semantic_ids(layout: str) -> np.ndarray:
-    """Ids of the semantic classes in the label maps of a layout.
-
-    Args:
-        layout (str): One of ``LAYOUTS``.
-
-    Returns:
-        np.ndarray: (14,) uint8, for the background, the twelve categories and
-        the pole; all different.
+    """Ids of background, categories and pole in a layout, (14,) uint8.
 
     Example:
         >>> semantic_ids('voc').tolist()
@@ -79,33 +104,20 @@ def semantic_ids(layout: str) -> np.ndarray:
         [0, 1, 18, 2, 3, 4, 15, 13, 6, 7, 8, 9, 10, 5]
     """
     _check_layout(layout)
-    names = ['background', *(category.name for category in CATEGORIES),
-             POLE.name]
-    if layout not in _CLASSES:
-        return np.arange(len(names), dtype=np.uint8)
-    known = _CLASSES[layout]
-    free = (
-        i for i in range(_FIRST_FREE[layout], 256)
-        if i not in known.values())
+    names = class_names(num_poles=1)
+    known = _CLASSES.get(layout, {})
+    first = 1 if layout == 'ade20k' else 0
+    free = (i for i in range(first, 256) if i not in known.values())
     return np.array([
         known[name] if name in known else next(free) for name in names
     ], dtype=np.uint8)
 
 
 def scene_paths(layout: str, split: str, number: int,
-                options: SceneOptions) -> Paths:
-    """Where the arrays of a scene go.
+                options: SceneOptions) -> dict[str, tuple[str, ...]]:
+    """Paths of a scene's files, relative to the root, per field of ``Scene``.
 
-    Args:
-        layout (str): One of ``LAYOUTS``.
-        split (str): 'train' or 'val'.
-        number (int): Number of the scene in its split.
-        options (SceneOptions): What scenes are made of.
-
-    Returns:
-        dict[str, tuple[str, ...]]: Per field of :class:`Scene`, or
-        'panoptic', the paths, relative to the data set's root; the image is
-        the last.
+    The image is the last; 'panoptic' replaces 'semantic' in KITTI-STEP.
 
     Example:
         >>> paths = scene_paths('imagenet', 'val', 3, SceneOptions())
@@ -113,16 +125,36 @@ def scene_paths(layout: str, split: str, number: int,
         ('val/boat/boat_00000003.JPEG',)
     """
     _check_layout(layout)
-    scene_index(split, number)
-    return _PATHS[layout](split, number, options.categories)
+    categories = options.categories
+    category = categories[scene_index(split, number) % len(categories)]
+    words = dict(split=split, number=number, category=category)
+    if layout == 'kitti_step':
+        words['frame'] = kitti_step_frame(split, number)
+    elif layout == 'ade20k':
+        # Files count from 1.
+        words.update(
+            number=number + 1,
+            folder=dict(train='training', val='validation')[split])
+    elif layout == 'part_imagenet':
+        words['name'] = name = image_name(category, number)
+        words['folder'] = name[:9]
+    stem = _STEMS[layout].format(**words)
+    paths = {
+        field: tuple(target.format(stem=stem) for target in targets)
+        for field, targets in _FILES[layout].items()
+    }
+    if layout == 'voc' and split == 'train' and voc_image_set(
+            number, len(categories)) == 'aug':
+        paths['semantic'] = paths['semantic'][:1]
+    return paths
 
 
 def voc_image_set(number: int, num_categories: int) -> str:
-    """Which training list of VOC a training scene belongs to.
+    """Training list of VOC that a training scene belongs to.
 
     Every other round of the categories is in the small set 'train', the rest
     in 'aug', as SBD's images are beside VOC's own: both are balanced, and a
-    scene stays where it is when the data set grows.
+    scene stays in its list when the dataset grows.
 
     Example:
         >>> [voc_image_set(i, 2) for i in range(6)]
@@ -132,9 +164,7 @@ def voc_image_set(number: int, num_categories: int) -> str:
 
 
 def kitti_step_frame(split: str, number: int) -> str:
-    """Sequence and frame of a scene in KITTI-STEP.
-
-    Scenes go round the sequences of the split, so that each grows with it.
+    """Sequence and frame of a scene; the sequences take turns.
 
     Example:
         >>> kitti_step_frame('val', 0), kitti_step_frame('val', 10)
@@ -148,85 +178,3 @@ def kitti_step_frame(split: str, number: int) -> str:
 def _check_layout(layout: str) -> None:
     if layout not in LAYOUTS:
         raise ValueError(f'`layout` must be one of {LAYOUTS}, got {layout!r}')
-
-
-def _maps(stem: str, fields: Sequence[str] = ('objects', 'parts')) -> Paths:
-    """Label maps that the real data set does not have."""
-    folders = dict(semantic='semantic', objects='object', parts='part')
-    return {
-        field: (f'maps/{folders[field]}/{stem}.png', ) for field in fields
-    }
-
-
-def _imagenet(split: str, number: int, categories: Sequence[str]) -> Paths:
-    name = categories[scene_index(split, number) % len(categories)]
-    stem = f'{split}/{name}/{name}_{number:08d}'
-    return dict(
-        **_maps(stem, ('semantic', 'objects', 'parts')),
-        image=(f'{stem}.JPEG', ))
-
-
-def _voc(split: str, number: int, categories: Sequence[str]) -> Paths:
-    stem = f'{split}_{number:08d}'
-    folders: List[str] = ['SegmentationClassAug']
-    if split == 'val' or voc_image_set(number, len(categories)) == 'train':
-        folders.append('SegmentationClass')
-    return dict(
-        semantic=tuple(f'{folder}/{stem}.png' for folder in folders),
-        objects=(f'SegmentationObject/{stem}.png', ),
-        parts=(f'SegmentationPart/{stem}.png', ),
-        image=(f'JPEGImages/{stem}.jpg', ))
-
-
-def _cityscapes(split: str, number: int, categories: Sequence[str]) -> Paths:
-    # Real names have a city, a sequence and a frame.
-    stem = f'{split}/scenes/scenes_{number:06d}_000019'
-    return dict(
-        semantic=(f'gtFine/{stem}_gtFine_labelTrainIds.png', ),
-        **_maps(stem),
-        image=(f'leftImg8bit/{stem}_leftImg8bit.png', ))
-
-
-def _kitti_step(split: str, number: int, categories: Sequence[str]) -> Paths:
-    stem = kitti_step_frame(split, number)
-    return dict(
-        panoptic=(f'panoptic_maps/{stem}.png', ),
-        **_maps(stem),
-        image=(f'images/{stem}.png', ))
-
-
-def _ade20k(split: str, number: int, categories: Sequence[str]) -> Paths:
-    folder = dict(train='training', val='validation')[split]
-    stem = f'{folder}/ADE_{split}_{number + 1:08d}'
-    return dict(
-        semantic=(f'annotations/{stem}.png', ),
-        **_maps(stem),
-        image=(f'images/{stem}.jpg', ))
-
-
-def _pascal_context(split: str, number: int,
-                    categories: Sequence[str]) -> Paths:
-    stem = f'{split}_{number:08d}'
-    return dict(
-        semantic=(f'SegmentationClassContext/{stem}.png', ),
-        **_maps(stem),
-        image=(f'JPEGImages/{stem}.jpg', ))
-
-
-def _part_imagenet(split: str, number: int,
-                   categories: Sequence[str]) -> Paths:
-    category = categories[scene_index(split, number) % len(categories)]
-    name = image_name(category, number)
-    stem = f'{split}/{name[:9]}/{name}'
-    return dict(
-        **_maps(stem), image=(f'images/{stem}.JPEG', ))
-
-
-_PATHS: Dict[str, Callable[[str, int, Sequence[str]], Paths]] = dict(
-    imagenet=_imagenet,
-    voc=_voc,
-    cityscapes=_cityscapes,
-    kitti_step=_kitti_step,
-    ade20k=_ade20k,
-    pascal_context=_pascal_context,
-    part_imagenet=_part_imagenet)

@@ -1,31 +1,26 @@
-"""Part-whole scenes as PartImageNet has its images and annotations.
+"""Part-whole scenes in the images and annotations of PartImageNet.
 
-Ten of the twelve categories are of one of its objects; chairs and tables are
-not, and poles neither. Each part becomes the nearest one that the object has:
-a cat's ears belong to its head. An annotation is what is seen of a part in one
-object, run-length coded.
+Ten of the twelve categories correspond to one of its objects; chairs, tables
+and poles do not. Each part becomes the nearest one that the object has: a
+cat's ears belong to its head. An annotation is the visible area of a part in
+one object, run-length encoded.
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
 from mmhierseg.datasets import part_imagenet_classes as part_imagenet
-from mmhierseg.datasets.scenes.categories import (
-    CATEGORIES,
-    CATEGORY_OF_PART,
-    PARTS,
-    POLE,
-)
+from mmhierseg.datasets.scenes import CATEGORY_OF_PART, PARTS, class_names
 
 __all__ = ['FOLDERS', 'annotations', 'image_name', 'part_imagenet_id']
 
 #: Object of PartImageNet, and a class of ImageNet that is such a thing.
-_OBJECTS: Dict[str, Tuple[str, str]] = dict(
+_OBJECTS: dict[str, tuple[str, str]] = dict(
     aeroplane=('Aeroplane', 'n02690373'),
     bicycle=('Bicycle', 'n02835271'),
     bird=('Bird', 'n01558993'),
@@ -36,11 +31,11 @@ _OBJECTS: Dict[str, Tuple[str, str]] = dict(
     cat=('Quadruped', 'n02124075'),
     cow=('Quadruped', 'n02403003'),
     dog=('Quadruped', 'n02099601'))
-#: Folder of the images of each category that the layout can hold.
-FOLDERS: Dict[str, str] = {name: wnid for name, (_, wnid) in _OBJECTS.items()}
+#: Image folder of each category that the layout can hold.
+FOLDERS: dict[str, str] = {name: wnid for name, (_, wnid) in _OBJECTS.items()}
 
-# Of the parts that are called otherwise here.
-_PARTS: Dict[str, str] = dict(
+# Parts whose names differ.
+_PARTS: dict[str, str] = dict(
     beak='Head',
     cap='Mouth',
     door='Body',
@@ -60,14 +55,9 @@ _PARTS: Dict[str, str] = dict(
 
 
 def image_name(category: str, number: int) -> str:
-    """Name of an image, without what it ends in.
+    """Name of an image, without its suffix.
 
-    Args:
-        category (str): Category of its main object.
-        number (int): Number of the scene.
-
-    Returns:
-        str: Its first nine characters are the folder of the image.
+    Its first nine characters are the folder of the image.
 
     Raises:
         ValueError: If PartImageNet has no such object.
@@ -84,60 +74,33 @@ def image_name(category: str, number: int) -> str:
 
 
 def part_imagenet_id(part: int) -> int:
-    """Id in PartImageNet of a part of a scene.
-
-    Args:
-        part (int): Part id, of an object that the layout can hold.
-
-    Returns:
-        int: 1 to 40.
+    """Id in PartImageNet, 1 to 40, of a part of a scene.
 
     Example:
         >>> ear = 1 + PARTS.index('cat ear')
         >>> part_imagenet_id(ear)  # a bit of a quadruped's head
         1
     """
-    category = CATEGORIES[CATEGORY_OF_PART[part] - 1].name
+    category = class_names()[CATEGORY_OF_PART[part]]
     name = PARTS[part - 1][len(category) + 1:]
     return part_imagenet.part_id(
         _PARTS.get(name, name.capitalize()), _OBJECTS[category][0])
 
 
-@cache
-def _id_table() -> np.ndarray:
-    """Ids in PartImageNet of all parts; 0 for those it cannot hold."""
-    names = (*(category.name for category in CATEGORIES), POLE.name)
-    return np.array([0] + [
-        part_imagenet_id(part) if names[whole - 1] in FOLDERS else 0
-        for part, whole in enumerate(CATEGORY_OF_PART[1:], start=1)
-    ])
-
-
 def annotations(root: Path, names: Sequence[str]) -> bytes:
-    """Annotations of scenes that are written, as COCO-style JSON.
-
-    Args:
-        root (Path): The data set's root.
-        names (Sequence[str]): The scenes, as ``split/folder/name``.
-
-    Returns:
-        bytes: The file.
+    """COCO-style JSON of scenes on disk, ``split/folder/name``.
 
     Raises:
         OSError: If a map cannot be read.
     """
-    objects = [
-        part_imagenet.OBJECTS[i - 1]
-        for i in part_imagenet.OBJECT_OF_PART[1:]
-    ]
     # Ids count from 0 in the file.
     categories = [
-        dict(id=i, name=name, supercategory=whole)
+        dict(id=i, name=name, supercategory=part_imagenet.OBJECTS[whole - 1])
         for i, (name, whole) in enumerate(
-            zip(part_imagenet.PARTS, objects))
+            zip(part_imagenet.PARTS, part_imagenet.OBJECT_OF_PART[1:]))
     ]
-    images: List[dict] = []
-    parts: List[dict] = []
+    images: list[dict] = []
+    parts: list[dict] = []
     for name in names:
         maps = [
             np.asarray(Image.open(root / 'maps' / kind / f'{name}.png'))
@@ -155,17 +118,25 @@ def annotations(root: Path, names: Sequence[str]) -> bytes:
              categories=categories)).encode()
 
 
+@cache
+def _id_table() -> np.ndarray:
+    """Ids in PartImageNet of all parts; 0 for those it cannot hold."""
+    names = class_names(num_poles=1)
+    return np.array([0] + [
+        part_imagenet_id(part) if names[whole] in FOLDERS else 0
+        for part, whole in enumerate(CATEGORY_OF_PART[1:], start=1)
+    ])
+
+
 def _annotate(objects: np.ndarray, parts: np.ndarray, image_id: int,
-              first_id: int) -> List[dict]:
+              first_id: int) -> list[dict]:
     """Annotations of one scene."""
     from pycocotools import mask as coco
     ids = _id_table()[parts]
     pairs = np.unique(
         np.stack((objects.ravel(), ids.ravel()), axis=1), axis=0)
     found = []
-    for number, part in pairs.tolist():
-        if part == 0:
-            continue
+    for number, part in pairs[pairs[:, 1] > 0].tolist():
         mask = (objects == number) & (ids == part)
         code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
         found.append(

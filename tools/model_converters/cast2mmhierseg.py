@@ -19,10 +19,12 @@ from mmhierseg.checkpoints.cast import (
     convert_cast_checkpoint,
 )
 from mmhierseg.checkpoints.converted import report_left, save_converted
+from mmhierseg.checkpoints.match import match, weights_of
+from mmhierseg.models import CAST
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Convert a checkpoint of CAST's authors to an MMEngine "
         'checkpoint')
@@ -40,8 +42,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def check_complete(converted: ConvertedCheckpoint) -> None:
+    """Check that the weights are exactly those of a CAST."""
+    weights = weights_of(dict(state_dict=converted.state_dict), 'backbone.')
+    depths = converted.backbone['arch']['depths']
+    model = CAST(
+        num_clusters=tuple(range(len(depths), 0, -1)), **converted.backbone)
+    differences = match(weights, model).differences()
+    if differences:
+        raise ValueError('\n  '.join(
+            ['the weights do not make a whole CAST', *differences]))
+
+
 def report(converted: ConvertedCheckpoint, dst: str) -> None:
-    """Say what was converted, and what was not."""
+    """Print what was converted, and what was not."""
     print(f'kind: {converted.kind}; {len(converted.state_dict)} tensors '
           f'written to {dst}')
     report_left(converted.unconverted)
@@ -52,12 +66,13 @@ def report(converted: ConvertedCheckpoint, dst: str) -> None:
 
 
 def main() -> None:
-    """Convert, or say in one message why not."""
+    """Convert a file."""
     args = parse_args()
     options = dict(encoder=args.encoder, ema=args.ema)
     try:
         converted = convert_cast_checkpoint(
             load_plain_checkpoint(args.src), **options)
+        check_complete(converted)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
     meta = dict(

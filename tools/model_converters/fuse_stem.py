@@ -20,7 +20,7 @@ from mmhierseg.checkpoints.match import read_checkpoint, read_safely
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Fold the batch normalisation of CAST's stem into its "
         'convolutions, for inference')
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Fold, or say in one message why not."""
+    """Fold a file."""
     args = parse_args()
     read_safely()
     checkpoint = read_checkpoint(args.src)

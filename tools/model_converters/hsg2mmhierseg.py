@@ -18,7 +18,7 @@ from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description="Convert a checkpoint of HSG's authors to an MMEngine "
         'checkpoint')
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Convert, or say in one message why not."""
+    """Convert a file."""
     args = parse_args()
     try:
         converted = convert_hsg_checkpoint(load_plain_checkpoint(args.src))

@@ -2,7 +2,7 @@
 
 Textured objects made of differently textured parts on textured backgrounds,
 with image label, semantic, object and part map. Functions on NumPy arrays
-only; :class:`mmhierseg.datasets.PartWholeScenes` makes a data set of them.
+only; :class:`mmhierseg.datasets.PartWholeScenes` makes a dataset of them.
 """
 
 from .categories import CATEGORIES, CATEGORY_OF_PART, PARTS

@@ -1,7 +1,7 @@
 """Random draws that give the same numbers on every platform.
 
-A scene is seeded by two numbers, so its bytes ought to depend on nothing
-else. Two things would break that, and are avoided in this whole package:
+A scene is seeded by two numbers, and its bytes must depend on nothing else.
+Two things would break that and are avoided in this whole package:
 
 * methods of :class:`numpy.random.Generator` other than ``random``: they may
   change between NumPy's versions (NEP 19), and some are compiled with fused
@@ -12,22 +12,16 @@ else. Two things would break that, and are avoided in this whole package:
   parametrisation of the circle and waves are triangular.
 """
 
-from typing import List, Sequence, Tuple, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
-
-__all__ = ['choose', 'integer', 'rotation', 'sample', 'uniform']
 
 T = TypeVar('T')
 
 
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A number in [low, high).
-
-    Example:
-        >>> 2 <= uniform(np.random.default_rng(0), 2, 3) < 3
-        True
-    """
+    """A number in [low, high)."""
     return low + (high - low) * float(rng.random())
 
 
@@ -42,7 +36,7 @@ def choose(rng: np.random.Generator, items: Sequence[T]) -> T:
 
 
 def sample(rng: np.random.Generator, items: Sequence[T],
-           count: int) -> List[T]:
+           count: int) -> list[T]:
     """Different items, in random order; at most as many as there are."""
     left = list(items)
     return [
@@ -52,16 +46,11 @@ def sample(rng: np.random.Generator, items: Sequence[T],
 
 
 def rotation(rng: np.random.Generator,
-             half_tangent: float) -> Tuple[float, float]:
+             half_tangent: float) -> tuple[float, float]:
     """Cosine and sine of a random angle.
 
-    Args:
-        rng (np.random.Generator): Where the draw comes from.
-        half_tangent (float): Tangent of half the largest angle: 0.2 is
-            23 degrees to either side, 1 is 90 degrees.
-
-    Returns:
-        tuple[float, float]: A point of the unit circle.
+    ``half_tangent`` is the tangent of half the largest angle: 0.2 is 23
+    degrees to either side, 1 is 90 degrees.
     """
     t = uniform(rng, -half_tangent, half_tangent)
     return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)

@@ -1,41 +1,91 @@
-"""Paints a composition: textures, light, noise."""
+"""Paints a composition: textures, light, noise.
+
+A texture is a pattern that mixes two colours. Legend: (u, v) are coordinates
+in periods of the pattern, (h, w) float32; a pattern is (h, w) float32 in
+[0, 1], the fraction of the second colour.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from .composition import Composition
-from .draws import integer, uniform
-from .objects import Silhouette, Size, draw_clutter, grid
-from .textures import (
-    MATERIALS,
-    PATTERNS,
-    Palette,
-    draw_palette,
-    draw_texture,
-    paint,
-    typical_palette,
+from .composition import (
+    Composition,
+    Silhouette,
+    Size,
+    draw_clutter,
+    grid,
 )
+from .draws import choose, integer, rotation, sample, uniform
 
-__all__ = ['render']
+Color = tuple[float, float, float]
+Palette = Sequence[Color]
+Array = np.ndarray
 
+# The material of a part decides between a few patterns, never the colours.
+# Every pattern belongs to several materials and may be a background, too.
+MATERIALS: dict[str, tuple[str, ...]] = dict(
+    fur=('blotches', 'waves', 'dots'),
+    metal=('grain', 'stripes', 'waves'),
+    glass=('checks', 'grain', 'bricks'),
+    wood=('stripes', 'rings', 'blotches'),
+    cloth=('checks', 'dots', 'stripes'),
+    paint=('bricks', 'blotches', 'checks'),
+    rubber=('rings', 'dots', 'grain'))
+
+# Shorter side of the image is 1: periods of 4.5 to 12 pixels at 224, finer
+# than usual superpixels.
+_PERIODS = (0.02, 0.055)
+# A shorter one would not be visible.
+_LEAST_PERIOD_PIXELS = 3.
+_PALETTE_SIZE = 5
+# A palette's colours lie in this range and are mixed with their own grey.
+_LEVELS = (20, 235)
+_SATURATION = (0.4, 0.9)
+# Least sum of differences over the channels between two colours: nearer
+# pairs would hide their pattern in the noise.
+_LEAST_CONTRAST = 110.
+# How far a region's second colour goes towards another one of the palette:
+# with 1, inner contrast would be as strong as that of any boundary.
+_CONTRASTS = (0.35, 0.7)
+_LATTICE = 32
 # Largest change of brightness from the middle of the picture to one side.
 _LIGHT = 0.35
 # Range of the noise's amplitude; its standard deviation is 0.41 times that.
 _NOISE = (8., 30.)
 
 
+class Texture(NamedTuple):
+    """A pattern with all parameters of its painting."""
+
+    pattern: str
+    """Key of ``PATTERNS``."""
+
+    colors: tuple[Color, Color]
+    """The two colours, RGB in 0..255."""
+
+    period: float
+    """In units of the image's shorter side."""
+
+    turn: tuple[float, float]
+    """Cosine and sine of the pattern's angle."""
+
+    offset: tuple[float, float]
+    """Moves the pattern, in periods."""
+
+    lattice: np.ndarray
+    """(32, 32) float32 in [0, 1), values that noise interpolates."""
+
+
 def render(rng: np.random.Generator,
            composition: Composition,
            typical_colors: float = 0.) -> np.ndarray:
-    """Paint a scene.
+    """Paint a scene, (H, W, 3) uint8 RGB.
 
-    Args:
-        rng (np.random.Generator): Where the draws come from.
-        composition (Composition): The scene's objects.
-        typical_colors (float): Probability that a part has its kind's typical
-            colours. Defaults to 0.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
+    With the probability ``typical_colors`` a part has its kind's typical
+    colours.
     """
     size = composition.parts.shape
     palette = draw_palette(rng)
@@ -52,12 +102,86 @@ def render(rng: np.random.Generator,
                 colors = typical_palette(silhouette.part_id)
             _draw(rng, image, silhouette, patterns, colors, used)
     image *= _light(rng, size)
-    # The sum of two uniform numbers is near enough to a normal one.
+    # The sum of two uniform numbers approximates a normal one.
     noise = rng.random((2, *image.shape), dtype=np.float32)
     noise = noise[0] + noise[1] - 1
     image += noise * uniform(rng, *_NOISE)
     image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(image.transpose(1, 2, 0))
+
+
+def draw_palette(rng: np.random.Generator) -> Palette:
+    """Draw the few colours that everything in a scene shares.
+
+    They are RGB in 0..255, each far from the others.
+    """
+    palette: list = []
+    while len(palette) < _PALETTE_SIZE:
+        color = tuple(uniform(rng, *_LEVELS) for _ in range(3))
+        grey, saturation = sum(color) / 3, uniform(rng, *_SATURATION)
+        color = tuple(grey + saturation * (c - grey) for c in color)
+        if all(_contrast(color, other) > _LEAST_CONTRAST for other in palette):
+            palette.append(color)
+    return tuple(palette)
+
+
+@cache
+def typical_palette(part_id: int) -> Palette:
+    """Two colours that are typical of a kind of part, always the same.
+
+    Example:
+        >>> typical_palette(3) == typical_palette(3)
+        True
+        >>> typical_palette(3) == typical_palette(4)
+        False
+    """
+    # As for scenes: the same on every platform and with every NumPy.
+    seed = np.random.SeedSequence(part_id)
+    return draw_palette(np.random.Generator(np.random.PCG64(seed)))[:2]
+
+
+def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
+                 palette: Palette, used: set) -> Texture:
+    """Draw a texture that no other region of the scene has.
+
+    The combination of pattern and colours is added to ``used``.
+    """
+    # Twenty pairs of colours and three patterns or more: after a few draws a
+    # free combination is found; should a crowded scene have none, one repeats.
+    for _ in range(20):
+        pattern = choose(rng, patterns)
+        first, second = sample(rng, range(len(palette)), 2)
+        key = (pattern, first, second)
+        if key not in used:
+            break
+    used.add(key)
+    contrast = uniform(rng, *_CONTRASTS)
+    colors = (palette[first],
+              tuple(p + contrast * (q - p)
+                    for p, q in zip(palette[first], palette[second])))
+    return Texture(
+        pattern=pattern,
+        colors=colors,
+        period=uniform(rng, *_PERIODS),
+        turn=rotation(rng, 1.),
+        offset=(uniform(rng, 0, _LATTICE), uniform(rng, 0, _LATTICE)),
+        lattice=rng.random((_LATTICE, _LATTICE), dtype=np.float32))
+
+
+def paint(texture: Texture, x: np.ndarray, y: np.ndarray,
+          unit: float) -> np.ndarray:
+    """Paint a texture, (3, h, w) float32 in 0..255.
+
+    ``x`` (1, w) and ``y`` (h, 1) are pixels, ``unit`` is the shorter side of
+    the image in pixels.
+    """
+    period = max(texture.period * unit, _LEAST_PERIOD_PIXELS)
+    cos, sin = (c / period for c in texture.turn)
+    u = x * cos + y * sin + texture.offset[0]
+    v = y * cos - x * sin + texture.offset[1]
+    mix = PATTERNS[texture.pattern](u, v, texture.lattice)
+    low, high = (np.float32(c)[:, None, None] for c in texture.colors)
+    return low + mix * (high - low)
 
 
 def _background(rng: np.random.Generator, size: Size, palette: Palette,
@@ -109,3 +233,81 @@ def _light(rng: np.random.Generator, size: Size) -> np.ndarray:
     x, y = grid((slice(0, height), slice(0, width)))
     across, down = (2 * uniform(rng, -_LIGHT, _LIGHT) for _ in range(2))
     return (1 + across * (x / width - 0.5)) + down * (y / height - 0.5)
+
+
+def _contrast(a: Color, b: Color) -> float:
+    return sum(abs(p - q) for p, q in zip(a, b))
+
+
+def _fraction(u: Array) -> Array:
+    return u - np.floor(u)
+
+
+def _wave(u: Array) -> Array:
+    """Triangular wave in [0, 1] of period 1, with flattened tips."""
+    triangle = abs(2 * _fraction(u) - 1)
+    return np.clip(2 * triangle - 0.5, 0, 1)
+
+
+def _stripes(u: Array, v: Array, lattice: Array) -> Array:
+    return _wave(u)
+
+
+def _checks(u: Array, v: Array, lattice: Array) -> Array:
+    return abs((np.floor(u) + np.floor(v)) % 2)
+
+
+def _dots(u: Array, v: Array, lattice: Array) -> Array:
+    du, dv = _fraction(u) - 0.5, _fraction(v) - 0.5
+    return np.clip(1.8 - 16 * (du * du + dv * dv), 0, 1)
+
+
+def _bricks(u: Array, v: Array, lattice: Array) -> Array:
+    shifted = 0.6 * u + 0.5 * (np.floor(v) % 2)
+    joint = (_fraction(shifted) < 0.14) | (_fraction(v) < 0.25)
+    return joint.astype(np.float32)
+
+
+def _waves(u: Array, v: Array, lattice: Array) -> Array:
+    return _wave(u + 0.7 * abs(2 * _fraction(0.4 * v) - 1))
+
+
+def _rings(u: Array, v: Array, lattice: Array) -> Array:
+    # Around the corners of a lattice four periods wide.
+    du, dv = _fraction(u / 4) - 0.5, _fraction(v / 4) - 0.5
+    return _wave(4 * np.sqrt(du * du + dv * dv))
+
+
+def _blotches(u: Array, v: Array, lattice: Array) -> Array:
+    return np.clip(4 * _noise(0.8 * u, 0.8 * v, lattice) - 1.5, 0, 1)
+
+
+def _grain(u: Array, v: Array, lattice: Array) -> Array:
+    return np.clip(2 * _noise(3 * u, 3 * v, lattice) - 0.5, 0, 1)
+
+
+def _noise(u: Array, v: Array, lattice: Array) -> Array:
+    """Smooth random function in [0, 1], lattice values at the integers."""
+    u0, v0 = np.floor(u), np.floor(v)
+    fu, fv = u - u0, v - v0
+    fu, fv = fu * fu * (3 - 2 * fu), fv * fv * (3 - 2 * fv)
+    # & wraps negative numbers, too, for a power of two.
+    i, j = (n.astype(np.int32) & (_LATTICE - 1) for n in (u0, v0))
+    i1, j1 = (i + 1) & (_LATTICE - 1), (j + 1) & (_LATTICE - 1)
+    values = lattice.ravel()
+    j, j1 = j * _LATTICE, j1 * _LATTICE
+    a, b = values[j + i], values[j + i1]
+    c, d = values[j1 + i], values[j1 + i1]
+    top, bottom = a + fu * (b - a), c + fu * (d - c)
+    return top + fv * (bottom - top)
+
+
+PATTERNS: dict[str, Callable[[Array, Array, Array], Array]] = dict(
+    stripes=_stripes,
+    checks=_checks,
+    dots=_dots,
+    bricks=_bricks,
+    waves=_waves,
+    rings=_rings,
+    blotches=_blotches,
+    grain=_grain)

@@ -1,15 +1,13 @@
 """Part-whole scenes: textured objects made of parts, with all their labels.
 
-A scene depends on two numbers, its seed and its index, and on the options; it
-does not matter in which process, in which order, or on which platform it is
-made (see :mod:`.draws`).
+A scene depends on its seed, its index and the options only, not on the
+process, the order or the platform (see :mod:`.draws`).
 
 Legend: H x W pixels; a semantic region is made of the objects of a category,
 an object of its parts, so the three label maps nest.
 """
 
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 
@@ -17,23 +15,18 @@ from .categories import CATEGORIES, PARTS, POLE
 from .composition import compose, label_maps
 from .rendering import render
 
-__all__ = [
-    'FIRST_VAL_INDEX', 'GENERATOR_VERSION', 'Scene', 'SceneOptions',
-    'class_names', 'make_scene', 'scene_index'
-]
-
 GENERATOR_VERSION = 1
-"""Grows whenever the same seed and index begin to give another scene."""
+"""Increases whenever the same seed and index give another scene."""
 
 FIRST_VAL_INDEX = 1_200_000_000
-"""Where validation begins: it stays the same however large training gets."""
+"""First index of validation, whatever the size of the training set."""
 
 _NAMES = tuple(category.name for category in CATEGORIES)
 
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """What scenes are made of.
+    """Contents of the scenes.
 
     Args:
         size (tuple[int, int]): (H, W) in pixels, each at least 8. From 32 on
@@ -45,16 +38,16 @@ class SceneOptions:
             to 3.
         num_poles (int): Number of poles, a thin structure with a category of
             its own (id 13), in each scene, 0 to 50. Defaults to 0.
-        typical_colors (float): How likely a part has the colours that are
-            typical of its kind, as tyres are black, 0 to 1. Defaults to 0:
-            colours are drawn anew in every scene and say nothing.
+        typical_colors (float): Probability that a part has the colours
+            typical of its kind, as tyres are black. Defaults to 0: colours
+            are random in every scene and carry no information.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
-    size: Tuple[int, int] = (224, 224)
-    categories: Tuple[str, ...] = _NAMES
+    size: tuple[int, int] = (224, 224)
+    categories: tuple[str, ...] = _NAMES
     max_others: int = 3
     num_poles: int = 0
     typical_colors: float = 0.
@@ -103,11 +96,7 @@ class Scene:
 
     @property
     def part_instances(self) -> np.ndarray:
-        """Parts of different objects told apart.
-
-        Returns:
-            np.ndarray: (H, W) int64; 0 = background, the rest compact.
-        """
+        """Parts per object, (H, W) int64; 0 = background, ids are compact."""
         pairs = self.objects.astype(np.int64) * (len(PARTS) + 1) + self.parts
         values, numbers = np.unique(pairs, return_inverse=True)
         # Background has the smallest number, if there is any.
@@ -122,7 +111,7 @@ def scene_index(split: str, number: int) -> int:
         number (int): Number of the scene in its split.
 
     Returns:
-        int: What :func:`make_scene` takes.
+        int: The index that :func:`make_scene` takes.
     """
     if split not in ('train', 'val'):
         raise ValueError(f"`split` must be 'train' or 'val', got {split!r}")
@@ -138,10 +127,10 @@ def make_scene(seed: int,
     ``index`` modulo the number of categories.
 
     Args:
-        seed (int): Seed of the data set, in [0, 2^64).
+        seed (int): Seed of the dataset, in [0, 2^64).
         index (int): Index of the scene in it, in [0, 2^32). Scenes from
             ``FIRST_VAL_INDEX`` on are for validation.
-        options (SceneOptions): What it is made of. Defaults to 224 x 224
+        options (SceneOptions): Contents of the scene. Defaults to 224 x 224
             pixels and all categories.
 
     Returns:
@@ -173,12 +162,12 @@ def make_scene(seed: int,
     return Scene(image, semantic, objects, parts, label)
 
 
-def class_names(num_poles: int = 0) -> Tuple[str, ...]:
+def class_names(num_poles: int = 0) -> tuple[str, ...]:
     """Names of the semantic classes, background first.
 
     Args:
-        num_poles (int): Number of poles in a scene; with 0, the class is left
-            out. Defaults to 0.
+        num_poles (int): Number of poles in a scene; with 0, their class is
+            left out. Defaults to 0.
 
     Returns:
         tuple[str, ...]: 13 or 14 names.

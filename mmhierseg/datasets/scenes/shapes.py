@@ -10,28 +10,23 @@ downwards; arrays are (h, w) float32.
 """
 
 import math
-from typing import List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = [
-    'Point', 'Shape', 'bar', 'box', 'disc', 'distance', 'ellipse', 'extent',
-    'polygon', 'ring'
-]
-
-Point = Tuple[float, float]
+Point = tuple[float, float]
 
 
 class Shape(NamedTuple):
-    """A shape: which, where, and how large."""
+    """A shape with its position and size."""
 
     kind: str
     """'ellipse', 'box', 'ring', 'bar' or 'polygon'."""
 
-    points: Tuple[Point, ...]
+    points: tuple[Point, ...]
     """Its centre, its two ends (bar) or its corners (polygon)."""
 
-    sizes: Tuple[float, ...] = ()
+    sizes: tuple[float, ...] = ()
     """Lengths, see the function that makes the shape."""
 
     loose: float = 0.04
@@ -65,11 +60,11 @@ def bar(start: Point, end: Point, half_width: float,
 
 
 def polygon(*points: Point) -> Shape:
-    """Convex polygon; corners in order, either way round."""
+    """Convex polygon; corners in order, clockwise or not."""
     return Shape('polygon', points)
 
 
-def extent(shape: Shape) -> Tuple[float, float, float, float]:
+def extent(shape: Shape) -> tuple[float, float, float, float]:
     """Box around a shape, (left, top, right, bottom).
 
     Example:
@@ -86,15 +81,7 @@ def extent(shape: Shape) -> Tuple[float, float, float, float]:
 
 
 def distance(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Signed distance of points to a shape.
-
-    Args:
-        shape (Shape): The shape.
-        x (np.ndarray): (h, w) float32 coordinates.
-        y (np.ndarray): (h, w) float32 coordinates.
-
-    Returns:
-        np.ndarray: (h, w) float32, negative inside.
+    """Signed distance of points to a shape, (h, w) float32.
 
     Example:
         >>> x, y = np.float32([[0, 3]]), np.float32([[0, 0]])
@@ -143,13 +130,10 @@ def _polygon(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return result
 
 
-def _area(points: Tuple[Point, ...]) -> float:
+def _area(points: tuple[Point, ...]) -> float:
     """Twice the signed area of a polygon."""
-    terms: List[float] = [
-        x0 * y1 - x1 * y0
-        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1])
-    ]
-    return sum(terms)
+    return sum(x0 * y1 - x1 * y0
+               for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]))
 
 
 def _norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:

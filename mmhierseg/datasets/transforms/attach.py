@@ -1,35 +1,31 @@
 """The segment map as the fourth channel of the image.
 
-Whatever packs an image takes ``results['img']`` along and nothing else:
-MMPretrain's ``MultiView`` keeps only that of each view, and no ``Pack``
-transform knows of segment maps. So the map becomes a part of the image, right
+Packing transforms take ``results['img']`` and nothing else: MMPretrain's
+``MultiView`` keeps only the image of each view, and no ``Pack`` transform
+handles segment maps. So the map becomes a part of the image, right
 before packing. The data preprocessors of this project take it off again.
 """
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-#: Labels travel in float32 later on, which holds integers below this exactly.
+#: Labels become float32 later on, which holds integers below this exactly.
 LABEL_LIMIT = 2**24
 
 
 def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Append a segment map to an image.
+    """Append a segment map to an image, as its fourth channel.
 
-    Args:
-        image (np.ndarray): (H, W, 3) uint8, or float32 with values of
-            0 to 255.
-        labels (np.ndarray): (H, W) integer, below 2^24; negative = none.
-
-    Returns:
-        np.ndarray: (H, W, 4), the channels of the image and the labels;
-        int32, or float32 if the image is.
+    The image is (H, W, 3) uint8, or float32 with values from 0 to 255. Labels
+    are (H, W) integer, below 2^24; negative = none. The result is int32, or
+    float32 if the image is.
 
     Raises:
         TypeError: If ``image`` or ``labels`` is no array of such a dtype.
-        ValueError: If shapes do not fit, or a label is too large.
+        UserError: If shapes differ, or a label is too large.
 
     Example:
         >>> image = np.zeros((2, 3, 3), dtype=np.uint8)
@@ -42,7 +38,7 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         raise TypeError('`segment_map` must be an array of integers, got '
                         f'{getattr(labels, "dtype", type(labels).__name__)}')
     if labels.shape != image.shape[:2]:
-        raise ValueError(
+        raise UserError(
             f'`segment_map` has shape {labels.shape} but the image '
             f'{image.shape[:2]}: a transform has changed the size of one of '
             'them only. Maps are carried by the transforms that treat '
@@ -50,9 +46,9 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
             'RandomCrop and RandomFlip; padding is done by the data '
             'preprocessor, or by Pad after AttachSegmentMap')
     if labels.size and labels.max() >= LABEL_LIMIT:
-        raise ValueError(f'`segment_map` must hold labels below {LABEL_LIMIT}'
-                         f' (2^24), got {labels.max()}: number the segments '
-                         'of each image from 0')
+        raise UserError(f'`segment_map` must hold labels below {LABEL_LIMIT}'
+                        f' (2^24), got {labels.max()}: number the segments '
+                        'of each image from 0')
     dtype = np.int32 if image.dtype == np.uint8 else np.float32
     is_signed = labels.dtype.kind == 'i'
     result = np.empty((*labels.shape, 4), dtype)
@@ -64,22 +60,8 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return result
 
 
-def add_segment_map(results: dict, labels: np.ndarray,
-                    attach: bool) -> dict:
+def add_segment_map(results: dict, labels: np.ndarray, attach: bool) -> dict:
     """Put a segment map where geometric transforms find it, or on the image.
-
-    Args:
-        results (dict): Result dict of the pipeline.
-        labels (np.ndarray): (H, W) integer; negative = none.
-        attach (bool): Whether to make the map a part of the image at once.
-
-    Returns:
-        dict: ``results``, with another ``img``, or with ``segment_map`` and
-        another ``seg_fields``.
-
-    Raises:
-        TypeError: If ``attach`` and image or map have a wrong type.
-        ValueError: If ``attach`` and they do not fit.
 
     Example:
         >>> add_segment_map({}, np.array([[0, 1]]), attach=False)
@@ -89,22 +71,14 @@ def add_segment_map(results: dict, labels: np.ndarray,
         results['img'] = attach_segment_map(results['img'], labels)
     else:
         results['segment_map'] = labels
-        # Not in place: the list may belong to the data set.
+        # Not in place: the list may belong to the dataset.
         results['seg_fields'] = [*results.get('seg_fields', ()),
                                  'segment_map']
     return results
 
 
 def check_image(image: np.ndarray) -> None:
-    """Check that an image can take a segment map.
-
-    Args:
-        image (np.ndarray): ``results['img']``.
-
-    Raises:
-        TypeError: If it is no array of uint8 or float32.
-        ValueError: If it is not (H, W, 3).
-    """
+    """Check that an image is (H, W, 3) uint8 or float32."""
     if not isinstance(image, np.ndarray):
         raise TypeError("`results['img']` must be an array, got "
                         f'{type(image).__name__}; with MultiView, put the '
@@ -113,17 +87,17 @@ def check_image(image: np.ndarray) -> None:
         raise TypeError("`results['img']` must be uint8 or float32 with "
                         f'values from 0 to 255, got {image.dtype}')
     if image.ndim == 3 and image.shape[2] == 4:
-        raise ValueError("`results['img']` has four channels: it carries a "
-                         'segment map already, or transparency. Attach one '
-                         "map only, and load images with color_type='color'")
+        raise UserError("`results['img']` has four channels: it carries a "
+                        'segment map already, or transparency. Attach one '
+                        "map only, and load images with color_type='color'")
     if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError("`results['img']` must have shape (H, W, 3), got "
-                         f'{image.shape}')
+        raise UserError("`results['img']` must have shape (H, W, 3), got "
+                        f'{image.shape}')
 
 
 @TRANSFORMS.register_module()
 class AttachSegmentMap(BaseTransform):
-    """Make the segment map that was loaded a part of the image.
+    """Make the loaded segment map the fourth channel of the image.
 
     Comes after all geometric and colour transforms, right before packing. Only
     MMCV's ``Pad`` may come in between, which pads the four channels together:
@@ -149,25 +123,18 @@ class AttachSegmentMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Attach ``results['segment_map']`` to ``results['img']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
-            KeyError: If there is no map.
             TypeError: If image or map has a wrong type.
-            ValueError: If image and map do not fit.
+            UserError: If there is no map, or it does not fit the image.
         """
         if 'segment_map' not in results:
-            raise KeyError("`results` has no 'segment_map': put "
-                           "dict(type='mmhierseg.LoadSegmentMap', ...) "
-                           'into the pipeline, after the image is loaded')
+            raise UserError("`results` has no 'segment_map': put "
+                            "dict(type='mmhierseg.LoadSegmentMap', ...) "
+                            'into the pipeline, after the image is loaded')
         # MMSegmentation's flip notes this key when it flips maps; MMCV's,
         # which flips 'gt_seg_map' and no other map, does not know it.
         if results.get('flip') and 'swap_seg_labels' not in results:
-            raise ValueError(
+            raise UserError(
                 'the image was flipped but not its segment map: use '
                 "dict(type='mmseg.RandomFlip', ...), which treats "
                 '`seg_fields`, after LoadSegmentMap')

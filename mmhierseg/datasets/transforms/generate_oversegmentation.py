@@ -1,6 +1,5 @@
 """Over-segmentation in the data pipeline, on the CPU."""
 
-from typing import Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -15,11 +14,11 @@ from .attach import add_segment_map, check_image
 class GenerateOverSegmentation(BaseTransform):
     """Divide the image into the regions between its contours.
 
-    Takes the place of :class:`LoadSegmentMap` for small data sets and for
+    Takes the place of :class:`LoadSegmentMap` for small datasets and for
     generated ones: it comes right after the image is loaded, and geometric
     transforms carry the map along, so that a region keeps its label in all
     views of the image. A photograph of 640 x 480 pixels takes some tenths of
-    a second each time; for large data sets,
+    a second each time; for large datasets,
     ``tools/dataset_converters/generate_oversegmentation.py`` does it once.
 
     Required Keys:
@@ -38,12 +37,12 @@ class GenerateOverSegmentation(BaseTransform):
     Args:
         threshold (float, optional): Contours that are not stronger, from 0 to
             1, do not separate regions. Defaults to None.
-        num_regions (int, optional): The most regions of an image. Defaults to
-            None. If both are, they are those of HSG, 0.25 and 48.
+        num_regions (int, optional): Maximum number of regions. Defaults to
+            None. If both are None, they are those of HSG, 0.25 and 48.
         edge_model (str, optional): File of OpenCV's model of Structured
-            Edges. Defaults to None: contours are made of gradients.
+            Edges. Defaults to None: contours come from colour gradients.
         to_rgb (bool): Whether images are BGR, as ``LoadImageFromFile`` loads
-            them by default, and have to be turned round for the method.
+            them by default, and have to be converted for the method.
             Defaults to True.
         attach (bool): Whether to make the map a part of the image at once.
             Defaults to False.
@@ -62,9 +61,9 @@ class GenerateOverSegmentation(BaseTransform):
     """
 
     def __init__(self,
-                 threshold: Optional[float] = None,
-                 num_regions: Optional[int] = None,
-                 edge_model: Optional[str] = None,
+                 threshold: float | None = None,
+                 num_regions: int | None = None,
+                 edge_model: str | None = None,
                  to_rgb: bool = True,
                  attach: bool = False) -> None:
         self.segmenter = OverSegmenter(threshold, num_regions, edge_model)
@@ -74,20 +73,14 @@ class GenerateOverSegmentation(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the regions of ``results['img']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             TypeError: If the image is no array, or of another dtype.
-            ValueError: If it is not (H, W, 3), or carries a map already.
+            UserError: If it is not (H, W, 3), or carries a map already.
         """
         image = results['img']
         check_image(image)
         rgb = image[..., ::-1] if self.to_rgb else image
-        # Superpixels, too, are made of the 256 levels of a photograph.
+        # As superpixels, regions come from the 256 levels of a photograph.
         rgb = np.ascontiguousarray(rgb.round().clip(0, 255), dtype=np.uint8)
         return add_segment_map(results, self.segmenter(rgb), self.attach)
 

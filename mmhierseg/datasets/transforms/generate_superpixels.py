@@ -1,6 +1,5 @@
 """Superpixels in the data pipeline, on the CPU."""
 
-from typing import Optional
 
 import mmcv
 import numpy as np
@@ -14,7 +13,7 @@ from .attach import attach_segment_map, check_image
 
 @TRANSFORMS.register_module()
 class GenerateSuperpixels(BaseTransform):
-    """Divide the image into superpixels, its fourth channel from then on.
+    """Divide the image into superpixels, the fourth channel from then on.
 
     Comes after all geometric and colour transforms, right before packing; in
     a pipeline with several views, at the end of each view's transforms. The
@@ -32,11 +31,11 @@ class GenerateSuperpixels(BaseTransform):
 
     Args:
         superpixels (dict, optional): Config of the method. Defaults to None,
-            which means ``dict(type='SEEDS', segment_size=16)``.
+            that is ``dict(type='SEEDS', segment_size=16)``.
         to_rgb (bool): Whether images are BGR, as ``LoadImageFromFile`` loads
-            them by default, and have to be turned round for the method. Only
-            what the method is shown is turned round. Set to False for a
-            pipeline that works on RGB images. Defaults to True.
+            them by default, and have to be converted for the method; the image
+            itself stays BGR. Set to False for a pipeline that works on RGB
+            images. Defaults to True.
 
     Example:
         >>> transform = GenerateSuperpixels(dict(type='Grid', segment_size=2))
@@ -49,7 +48,7 @@ class GenerateSuperpixels(BaseTransform):
     """
 
     def __init__(self,
-                 superpixels: Optional[dict] = None,
+                 superpixels: dict | None = None,
                  to_rgb: bool = True) -> None:
         if superpixels is None:
             superpixels = dict(type='SEEDS', segment_size=16)
@@ -59,15 +58,9 @@ class GenerateSuperpixels(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace the image by the image and its superpixels.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
             TypeError: If the image is no array, or of another dtype.
-            ValueError: If it is not (H, W, 3), or carries a map already.
+            UserError: If it is not (H, W, 3), or carries a map already.
         """
         image = results['img']
         check_image(image)

@@ -1,24 +1,21 @@
-"""Semantic labels out of KITTI-STEP's panoptic maps."""
-
-import io
-from typing import Optional
+"""Semantic labels from KITTI-STEP's panoptic maps."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from .load_image import read_file, unreadable
+from ..files import decode_image, read_file
 from .seg_map import add_seg_map
 
-#: Classes of Cityscapes, and what is no class.
+#: Number of classes of Cityscapes, and the label of ignored pixels.
 NUM_CLASSES, IGNORED = 19, 255
 
 
 @TRANSFORMS.register_module()
 class LoadPanopticMap(BaseTransform):
-    """Load the semantic labels of a panoptic map as KITTI-STEP has them.
+    """Load the semantic labels of a panoptic map of KITTI-STEP.
 
     The map is an RGB image of 8 bits: R is the class or 255, and 256 G + B
     the number of the instance. Takes the place of ``LoadAnnotations``.
@@ -46,22 +43,16 @@ class LoadPanopticMap(BaseTransform):
 
     def __init__(self,
                  num_classes: int = NUM_CLASSES,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         self.num_classes = num_classes
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
         """Load ``results['seg_map_path']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
-            FileNotFoundError: If there is no map.
-            ValueError: If it is no panoptic map, or not of the image's size.
+            MissingFileError: If there is no map.
+            UserError: If it is no panoptic map, or not of the image's size.
         """
         path = results['seg_map_path']
         labels = decode_panoptic_map(
@@ -77,38 +68,23 @@ class LoadPanopticMap(BaseTransform):
 def decode_panoptic_map(content: bytes,
                         path: str,
                         num_classes: int = NUM_CLASSES) -> np.ndarray:
-    """Semantic labels of a panoptic map.
-
-    Args:
-        content (bytes): The file.
-        path (str): Where it comes from, for the messages.
-        num_classes (int): Number of classes that R may name.
-            Defaults to 19.
-
-    Returns:
-        np.ndarray: (H, W) uint8, a class or 255.
+    """Semantic labels of a panoptic map, (H, W) uint8: a class or 255.
 
     Raises:
-        ValueError: If the file is unreadable or truncated, no PNG of RGB, or
+        UserError: If the file is unreadable or truncated, no PNG of RGB, or
             names a class that does not exist.
     """
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            mode, kind = image.mode, image.format
-            pixels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(unreadable(path, 'panoptic map', error)) from error
+    pixels, mode, kind = decode_image(content, path, 'panoptic map')
     if kind != 'PNG' or mode != 'RGB':
-        raise ValueError(
+        raise UserError(
             f"panoptic map '{path}' must be a PNG of mode RGB (R = class, "
             f'256 G + B = instance), got {kind} of mode {mode}; label PNGs, '
             'which hold classes only, are read by LoadAnnotations')
     labels = np.ascontiguousarray(pixels[..., 0])
     wrong = np.unique(labels[(labels >= num_classes) & (labels != IGNORED)])
     if wrong.size:
-        raise ValueError(
+        raise UserError(
             f"panoptic map '{path}' has {wrong[:5].tolist()} in R, where the "
             f'class is expected: 0 to {num_classes - 1}, or {IGNORED}. It '
-            'may be coded in another way')
+            'may be encoded in another way')
     return labels

@@ -1,16 +1,13 @@
 """Label maps drawn from the masks of parts."""
 
-from typing import List, Tuple, Union
-
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmhierseg.datasets.part_imagenet_classes import OBJECT_OF_PART
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
+from ..part_imagenet_classes import OBJECT_OF_PART
 from .seg_map import add_seg_map
-
-__all__ = ['LoadPartMap', 'decode_mask', 'draw_part_map']
 
 
 @TRANSFORMS.register_module()
@@ -44,21 +41,14 @@ class LoadPartMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Draw the map.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
-            KeyError: If the data set gives no masks.
-            ValueError: If a mask cannot be decoded, or is not of the image's
-                size.
+            UserError: If the dataset gives no masks, or a mask cannot be
+                decoded or is not of the image's size.
         """
         if 'part_annotations' not in results:
-            raise KeyError("`results` has no 'part_annotations': LoadPartMap "
-                           'needs PartImageNetDataset with `ann_file`, a '
-                           'JSON; label PNGs are read by LoadAnnotations')
+            raise UserError("`results` has no 'part_annotations': LoadPartMap "
+                            'needs PartImageNetDataset with `ann_file`, a '
+                            'JSON; label PNGs are read by LoadAnnotations')
         name = f"part map of '{results.get('img_path')}'"
         labels = draw_part_map(
             results.pop('part_annotations'), results['part_size'], name)
@@ -66,48 +56,32 @@ class LoadPartMap(BaseTransform):
             labels = OBJECT_OF_PART[labels]
         return add_seg_map(results, labels, name)
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'
 
-
-def draw_part_map(parts: List[dict], size: Tuple[int, int],
+def draw_part_map(parts: list[dict], size: tuple[int, int],
                   name: str) -> np.ndarray:
-    """Draw the masks of parts into one map.
-
-    Args:
-        parts (list[dict]): Each with ``part_id`` and ``segmentation``.
-        size (tuple[int, int]): (H, W) of the image.
-        name (str): What the map is, for the messages.
-
-    Returns:
-        np.ndarray: (H, W) uint8 part ids, 0 = background.
+    """Draw the masks of parts into one map, (H, W) uint8; 0 = background.
 
     Raises:
-        ValueError: If a mask cannot be decoded.
+        UserError: If a mask cannot be decoded.
     """
     labels = np.zeros(size, dtype=np.uint8)
     for part in parts:
         try:
             mask = decode_mask(part['segmentation'], size)
         except (TypeError, ValueError) as error:
-            raise ValueError(
+            raise UserError(
                 f'{name}: the mask of part {part["part_id"]} cannot be '
                 f'decoded ({error})') from error
         labels[mask] = part['part_id']
     return labels
 
 
-def decode_mask(segmentation: Union[list, dict],
-                size: Tuple[int, int]) -> np.ndarray:
-    """Decode a mask as COCO stores them.
+def decode_mask(segmentation: list | dict, size: tuple[int,
+                                                       int]) -> np.ndarray:
+    """Decode a mask of COCO, (H, W) bool.
 
-    Args:
-        segmentation (list | dict): Polygons, each [x0, y0, x1, y1, ...], or a
-            run-length code with ``counts``, a list or a string, and ``size``.
-        size (tuple[int, int]): (H, W) of the image.
-
-    Returns:
-        np.ndarray: (H, W) bool.
+    Polygons, each [x0, y0, x1, y1, ...], or a run-length code with
+    ``counts``, a list or a string, and ``size``.
 
     Raises:
         ValueError: If it is neither, or does not fit the image.
@@ -123,15 +97,15 @@ def decode_mask(segmentation: Union[list, dict],
     except ImportError as error:
         raise ImportError('masks of PartImageNet need pycocotools: '
                           'pip install pycocotools') from error
-    codes = segmentation if isinstance(segmentation, dict) else None
-    if codes is None:
+    if not isinstance(segmentation, dict):
         _check_polygons(segmentation)
-        codes = coco.merge(coco.frPyObjects(segmentation, *size))
+        code = coco.merge(coco.frPyObjects(segmentation, *size))
     else:
-        _check_runs(codes, size)
-        if isinstance(codes['counts'], list):
-            codes = coco.frPyObjects(codes, *size)
-    return coco.decode(codes).astype(bool)
+        code = segmentation
+        _check_runs(code, size)
+        if isinstance(code['counts'], list):
+            code = coco.frPyObjects(code, *size)
+    return coco.decode(code).astype(bool)
 
 
 def _check_polygons(polygons: object) -> None:
@@ -144,18 +118,18 @@ def _check_polygons(polygons: object) -> None:
             raise ValueError('a polygon needs x and y of at least 3 points, '
                              f'got {polygon!r:.60}')
         if not np.isfinite(np.asarray(polygon, dtype=np.float64)).all():
-            raise ValueError('a polygon has NaN or infinity in it')
+            raise ValueError('a polygon contains NaN or infinity')
 
 
-def _check_runs(code: dict, size: Tuple[int, int]) -> None:
+def _check_runs(code: dict, size: tuple[int, int]) -> None:
     if tuple(code.get('size', ())) != tuple(size):
         raise ValueError(f'its run-length code is of size {code.get("size")}, '
                          f'the image {tuple(size)}')
     counts = code.get('counts')
     if not isinstance(counts, (list, str, bytes)) or not counts:
-        raise ValueError("a run-length code needs 'counts', a list or a "
-                         f'string that is not empty, got {counts!r:.60}')
-    # The library does not look at the runs of a list.
+        raise ValueError("a run-length code needs 'counts', a non-empty list "
+                         f'or string, got {counts!r:.60}')
+    # The library does not check the runs of a list.
     if isinstance(counts, list) and (min(counts) < 0
                                      or sum(counts) != size[0] * size[1]):
         raise ValueError(f'its runs have {sum(counts)} pixels, the image '

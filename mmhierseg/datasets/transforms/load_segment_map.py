@@ -1,15 +1,20 @@
-"""Segment maps from PNG files."""
+"""Segment maps as PNG, without loss: one integer label per pixel."""
 
+import io
 import os.path as osp
-from typing import Optional
 
+import numpy as np
 from mmcv.transforms import BaseTransform
+from PIL import Image
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from .attach import add_segment_map
-from .load_image import read_file
-from .segment_map_png import decode_segment_map
+from ..files import MissingFileError, decode_image, read_file
+from .attach import LABEL_LIMIT, add_segment_map
+
+#: Modes of Pillow that hold one integer per pixel.
+_PLAIN_MODES = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
 
 
 @TRANSFORMS.register_module()
@@ -17,9 +22,9 @@ class LoadSegmentMap(BaseTransform):
     """Load the over-segmentation of an image from a PNG.
 
     ``tools/dataset_converters/generate_oversegmentation.py`` writes such
-    PNGs; those that HSG's authors publish are read as they are. Understood
-    are grey values of 8 or 16 bits, palette indices, and colours that stand
-    for the number R + 256 G + 65536 B.
+    PNGs; those that HSG's authors publish are read as they are. Accepted are
+    grey values of 8 or 16 bits, palette indices, and colours that stand for
+    the number R + 256 G + 65536 B.
 
     The map goes into ``results['segment_map']`` and is carried along by the
     transforms that treat ``seg_fields``: MMSegmentation's Resize,
@@ -27,9 +32,9 @@ class LoadSegmentMap(BaseTransform):
     the pipeline :class:`AttachSegmentMap` makes it a part of the image; with
     ``attach=True`` that happens at once, for pipelines without such
     transforms. The geometric transforms of MMPretrain and MMCV leave the map
-    behind: :class:`AttachSegmentMap` says so where it can tell (another size,
-    a flip). MMSegmentation's RandomRotate fills the corners with the ignored
-    class (``seg_pad_val``), which in a segment map is just another segment.
+    behind: :class:`AttachSegmentMap` says so where it can detect it (another
+    size, a flip). MMSegmentation's RandomRotate fills the corners with the
+    ignored class (``seg_pad_val``), which is just another segment here.
 
     Required Keys:
 
@@ -51,8 +56,7 @@ class LoadSegmentMap(BaseTransform):
         img_prefix (str, optional): Folder that ``img_path`` starts with; what
             follows it is looked up under ``map_prefix``. Defaults to None,
             which means that all maps lie in ``map_prefix`` itself.
-        suffix (str): What the image's extension is replaced by.
-            Defaults to '.png'.
+        suffix (str): Replaces the image's extension. Defaults to '.png'.
         ignore_label (int, optional): Value in the file that means "no
             segment". Defaults to None.
         attach (bool): Whether to make the map a part of the image at once.
@@ -61,19 +65,19 @@ class LoadSegmentMap(BaseTransform):
             Defaults to None.
 
     Raises:
-        ValueError: If ``img_prefix`` is given without ``map_prefix``.
+        UserError: If ``img_prefix`` is given without ``map_prefix``.
     """
 
     def __init__(self,
-                 map_prefix: Optional[str] = None,
-                 img_prefix: Optional[str] = None,
+                 map_prefix: str | None = None,
+                 img_prefix: str | None = None,
                  suffix: str = '.png',
-                 ignore_label: Optional[int] = None,
+                 ignore_label: int | None = None,
                  attach: bool = False,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         if img_prefix is not None and map_prefix is None:
-            raise ValueError('`img_prefix` needs `map_prefix`, the folder '
-                             'of the maps, but that is None')
+            raise UserError('`img_prefix` needs `map_prefix`, the folder '
+                            'of the maps, but that is None')
         self.map_prefix = map_prefix
         self.img_prefix = img_prefix
         self.suffix = suffix
@@ -84,29 +88,32 @@ class LoadSegmentMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load the map of ``results['img_path']``.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The updated result dict.
-
         Raises:
-            FileNotFoundError: If there is no map.
-            ValueError: If it cannot be read, holds no labels or nothing but
+            MissingFileError: If there is no map.
+            UserError: If it cannot be read, holds no labels or nothing but
                 ``ignore_label``, does not have the size of the image, or its
                 place is not known.
         """
         path = self._find(results)
-        labels = decode_segment_map(self._read(path, results), path)
+        try:
+            content = read_file(path, 'segment map', self.backend_args)
+        except MissingFileError as error:
+            raise MissingFileError(
+                f"segment map '{path}' of image '{results.get('img_path')}' "
+                'does not exist: check `map_prefix` and `img_prefix`; '
+                'tools/dataset_converters/generate_oversegmentation.py makes '
+                'the maps of a folder of images, and with --resume the '
+                'missing ones') from error
+        labels = decode_segment_map(content, path)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
             if (labels < 0).all():
-                raise ValueError(
+                raise UserError(
                     f"segment map '{path}' has no segment: all of its pixels "
                     f'are `ignore_label` {self.ignore_label}. Make the map '
-                    'anew, or remove it and its image from the data set')
+                    'again, or remove it and its image from the dataset')
         if 'img' in results and labels.shape != results['img'].shape[:2]:
-            raise ValueError(
+            raise UserError(
                 f"segment map '{path}' is {labels.shape[0]} x "
                 f'{labels.shape[1]} but its image '
                 f"'{results.get('img_path')}' "
@@ -115,24 +122,12 @@ class LoadSegmentMap(BaseTransform):
                 'transform that changes the size')
         return add_segment_map(results, labels, self.attach)
 
-    def _read(self, path: str, results: dict) -> bytes:
-        """Content of a file."""
-        try:
-            return read_file(path, 'segment map', self.backend_args)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f"segment map '{path}' of image '{results.get('img_path')}' "
-                'does not exist: check `map_prefix` and `img_prefix`; '
-                'tools/dataset_converters/generate_oversegmentation.py makes '
-                'the maps of a folder of images, and those that are missing '
-                'with --resume') from error
-
     def _find(self, results: dict) -> str:
         """Path of the map."""
         if results.get('segment_map_path') is not None:
             return results['segment_map_path']
         if self.map_prefix is None:
-            raise ValueError(
+            raise UserError(
                 "`results` has no 'segment_map_path' and `map_prefix` is "
                 'None: give LoadSegmentMap(map_prefix=...), the folder of '
                 'the maps')
@@ -142,9 +137,9 @@ class LoadSegmentMap(BaseTransform):
         else:
             name = osp.relpath(path, self.img_prefix)
             if name.startswith(osp.pardir):
-                raise ValueError(f"image '{path}' is not in `img_prefix` "
-                                 f"'{self.img_prefix}', so its map cannot be "
-                                 'found under `map_prefix`')
+                raise UserError(f"image '{path}' is not in `img_prefix` "
+                                f"'{self.img_prefix}', so its map cannot be "
+                                'found under `map_prefix`')
         return osp.join(self.map_prefix, osp.splitext(name)[0] + self.suffix)
 
     def __repr__(self) -> str:
@@ -152,3 +147,63 @@ class LoadSegmentMap(BaseTransform):
                 f'img_prefix={self.img_prefix!r}, suffix={self.suffix!r}, '
                 f'ignore_label={self.ignore_label}, attach={self.attach}, '
                 f'backend_args={self.backend_args})')
+
+
+def encode_segment_map(labels: np.ndarray) -> bytes:
+    """Encode segment labels, 0 to 2^24 - 1, as a PNG of as few bits as needed.
+
+    Grey values of 8 or 16 bits, or, from 2^16 on, RGB with labels
+    R + 256 G + 65536 B.
+
+    Raises:
+        TypeError: If ``labels`` is no array of integers.
+        ValueError: If it is not (H, W) with at least one pixel, or a label is
+            out of range.
+
+    Example:
+        >>> labels = np.array([[0, 300, 70000]])
+        >>> decode_segment_map(encode_segment_map(labels), 'a.png')
+        array([[    0,   300, 70000]], dtype=int32)
+    """
+    if (not isinstance(labels, np.ndarray)
+            or not np.issubdtype(labels.dtype, np.integer)):
+        raise TypeError('`labels` must be an array of integers, got '
+                        f'{getattr(labels, "dtype", type(labels).__name__)}')
+    if labels.ndim != 2 or not labels.size:
+        raise ValueError('`labels` must have shape (H, W) with at least one '
+                         f'pixel, got {labels.shape}')
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= LABEL_LIMIT:
+        raise ValueError(f'`labels` must be from 0 to {LABEL_LIMIT - 1} '
+                         f'(2^24 - 1), got {low} to {high}: number the '
+                         'segments of each image from 0')
+    if high < 2**16:
+        pixels = labels.astype(np.uint8 if high < 2**8 else np.uint16)
+    else:
+        pixels = np.stack([labels >> shift & 255 for shift in (0, 8, 16)],
+                          axis=2).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format='PNG')
+    return buffer.getvalue()
+
+
+def decode_segment_map(content: bytes, path: str) -> np.ndarray:
+    """Decode a PNG of segment labels, (H, W) int32, 0 to 2^24 - 1.
+
+    Raises:
+        UserError: If the file is unreadable or truncated, or its pixels are
+            no labels.
+    """
+    pixels, mode, kind = decode_image(content, path, 'segment map')
+    if kind != 'PNG':
+        raise UserError(f"segment map '{path}' must be a PNG, which keeps "
+                        f'labels as they are, got {kind}')
+    if mode in _PLAIN_MODES:
+        return pixels.astype(np.int32)
+    if mode == 'RGB':
+        red, green, blue = np.moveaxis(pixels.astype(np.int32), 2, 0)
+        return red + 256 * green + 65536 * blue
+    raise UserError(
+        f"segment map '{path}' has pixels of mode {mode!r}; expected labels "
+        'as grey values of 8 or 16 bits, palette indices or RGB '
+        '(R + 256 G + 65536 B) without transparency')

@@ -1,24 +1,15 @@
-"""What transforms that load ground truth do with it."""
+"""Put ground truth where MMSegmentation's transforms look for it."""
 
 import numpy as np
 
-__all__ = ['add_seg_map']
+from ..files import check_size
 
 
 def add_seg_map(results: dict, labels: np.ndarray, name: str) -> dict:
-    """Put a label map where MMSegmentation's transforms look for it.
-
-    Args:
-        results (dict): Result dict of the pipeline; gets ``gt_seg_map`` and
-            another ``seg_fields``.
-        labels (np.ndarray): (H, W) uint8.
-        name (str): What the map is, for the message.
-
-    Returns:
-        dict: ``results``.
+    """Add a label map, (H, W) uint8, to the results of a pipeline.
 
     Raises:
-        ValueError: If the map does not have the size of the image as it was
+        UserError: If the map does not have the size of the image as it was
             loaded.
 
     Example:
@@ -29,18 +20,15 @@ dtype=uint8), 'seg_fields': ['gt_seg_map']}
     """
     size = results.get('ori_shape')
     # Ground truth may be loaded after the image has been resized.
-    if size is not None and tuple(labels.shape) != tuple(size[:2]):
-        raise ValueError(
-            f'{name} is {labels.shape[0]} x {labels.shape[1]} but its image '
-            f"'{results.get('img_path')}' {size[0]} x {size[1]}: the two do "
-            'not belong together')
+    if size is not None:
+        check_size(name, labels.shape, results.get('img_path'), size[:2])
     if results.get('label_map') is not None:
-        # All at once: ids that are given may be ids that are taken away.
+        # All at once: a new id may be the old id of another class.
         table = np.arange(256, dtype=np.uint8)
         for old, new in results['label_map'].items():
             table[old] = new
         labels = table[labels]
     results['gt_seg_map'] = labels
-    # Not in place: the list may belong to the data set.
+    # Not in place: the list may belong to the dataset.
     results['seg_fields'] = [*results.get('seg_fields', ()), 'gt_seg_map']
     return results

@@ -1,7 +1,7 @@
-"""Pictures of predictions and hierarchies while a model is validated."""
+"""Figures of predictions and hierarchies in validation and testing."""
 
 import os.path as osp
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import mmcv
 import numpy as np
@@ -14,6 +14,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.registry import HOOKS
 from mmhierseg.structures import add_hierarchy
 from mmhierseg.visualization import map_shape, sample_figure
@@ -24,32 +25,29 @@ __all__ = ['HierarchyVisualizationHook']
 
 @HOOKS.register_module()
 class HierarchyVisualizationHook(Hook):
-    """Draws image, truth, prediction and hierarchy in one picture.
+    """Draws image, ground truth, prediction and hierarchy in one figure.
 
-    It takes the place of ``SegVisualizationHook`` or ``VisualizationHook``
-    in ``default_hooks.visualization``. Pictures go to the backends of the
-    runner's visualizer, whichever it is: local files, TensorBoard, ...
-    They are of every ``interval``-th image of the data set, so that the same
-    ones come in each validation, and are drawn by the first process, which
-    sees its share of the images.
+    It replaces ``SegVisualizationHook`` or ``VisualizationHook`` in
+    ``default_hooks.visualization``. Figures go to the backends of the runner's
+    visualizer: local files, TensorBoard, ... The same images are drawn in each
+    validation, by the first process, which sees its share of the images.
 
-    The hierarchy is the field ``pred_hierarchy`` of a data sample, as
-    ``HierarchyEncoderDecoder`` puts it there. Without it, a backbone with
-    ``forward_hierarchy`` is asked for it, also that of a classifier; of other
-    models, there is none to draw.
+    The hierarchy is the field ``pred_hierarchy`` of a data sample, which
+    ``HierarchyEncoderDecoder`` sets. Without it, ``forward_hierarchy`` of the
+    backbone is called, if there is one, also for a classifier.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
             for ``--show`` and ``--show-dir``. Defaults to False.
-        interval (int): Of the images to draw; 1 is all. Defaults to 50.
-        show (bool): Whether to show pictures in a window, instead of giving
+        interval (int): Draw every so many images. Defaults to 50.
+        show (bool): Whether to show figures in a window, instead of giving
             them to the backends. Defaults to False.
         wait_time (float): Seconds that a window is shown; 0 is until a key
             is pressed. Defaults to 0.
-        panel_size (int): Longer side in pixels of each image of the picture.
-            Defaults to 320.
-        backend_args (dict, optional): Of the file backend that images are
-            read by. Defaults to None.
+        panel_size (int): Longer side in pixels of each panel. Defaults to
+            320.
+        backend_args (dict, optional): File backend that images are read by.
+            Defaults to None.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -61,7 +59,7 @@ class HierarchyVisualizationHook(Hook):
                  show: bool = False,
                  wait_time: float = 0.,
                  panel_size: int = 320,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         if interval < 1:
             raise ValueError(f'`interval` must be at least 1, got {interval}')
         self.draw = draw
@@ -82,7 +80,7 @@ class HierarchyVisualizationHook(Hook):
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-        """Draw those of a validation batch whose turn it is."""
+        """Draw the images of a validation batch whose turn it is."""
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         step = runner.epoch if by_epoch else runner.iter
         self._draw_batch(runner, 'val', step, data_batch, outputs)
@@ -90,7 +88,7 @@ class HierarchyVisualizationHook(Hook):
     def after_test_iter(self, runner: Runner, batch_idx: int,
                         data_batch: dict,
                         outputs: Sequence[BaseDataElement]) -> None:
-        """Draw those of a test batch whose turn it is."""
+        """Draw the images of a test batch whose turn it is."""
         self._draw_batch(runner, 'test', 0, data_batch, outputs)
 
     def _draw_batch(self, runner: Runner, mode: str, step: int,
@@ -109,8 +107,9 @@ class HierarchyVisualizationHook(Hook):
             path = sample.get('img_path')
             name = osp.basename(path) if path else str(first + i)
             image = self._image(sample, _input_image(data_batch, i))
-            figure = sample_figure(image, sample, runner.visualizer.dataset_meta,
-                                 name, self.panel_size)
+            figure = sample_figure(image, sample,
+                                   runner.visualizer.dataset_meta, name,
+                                   self.panel_size)
             if self.show:
                 runner.visualizer.show(
                     figure, win_name=name, wait_time=self.wait_time)
@@ -118,7 +117,7 @@ class HierarchyVisualizationHook(Hook):
                 runner.visualizer.add_image(f'{mode}_{name}', figure, step)
 
     def _image(self, sample: BaseDataElement,
-               loaded: Optional[np.ndarray]) -> np.ndarray:
+               loaded: np.ndarray | None) -> np.ndarray:
         """The image that the maps are of, RGB.
 
         It is what the model was given if that has their size: a classifier's
@@ -134,7 +133,7 @@ class HierarchyVisualizationHook(Hook):
         elif loaded is not None:
             image = loaded
         else:
-            raise ValueError(
+            raise UserError(
                 'HierarchyVisualizationHook finds no image to draw: there is '
                 f'no file {path!r}, and the batch holds none')
         return image if shape is None else resize(image, shape)
@@ -142,11 +141,11 @@ class HierarchyVisualizationHook(Hook):
 
 def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-    """Ask the backbone, if it knows hierarchies; outputs get the field."""
+    """Set the field of the outputs, if the backbone makes hierarchies."""
+    # Not under test-time augmentation, whose model wraps another.
     if is_model_wrapper(model):
         model = model.module
     backbone = getattr(model, 'backbone', None)
-    # With test-time augmentation the model wraps another, which goes unasked.
     if not hasattr(backbone, 'forward_hierarchy'):
         return
     with torch.no_grad():
@@ -162,11 +161,8 @@ def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,
         output.set_field(element.pred_hierarchy, 'pred_hierarchy')
 
 
-def _input_image(data_batch: dict, index: int) -> Optional[np.ndarray]:
-    """What the pipeline made of an image, as RGB; None if there are several.
-
-    Images of the ecosystem's pipelines are BGR.
-    """
+def _input_image(data_batch: dict, index: int) -> np.ndarray | None:
+    """The pipeline's BGR image, as RGB; None if there are several views."""
     inputs = data_batch.get('inputs')
     if inputs is None or index >= len(inputs):
         return None

@@ -1,13 +1,15 @@
-"""Ground truth that the classes do not fit is told, not trained on."""
+"""Reject labels that the classes do not have."""
 
-from typing import Any, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import nn
 
+from mmhierseg._base.errors import UserError
+from mmhierseg.engine.hooks.unwrap import unwrap_model
 from mmhierseg.registry import HOOKS
 
 __all__ = ['LabelCheckHook']
@@ -15,22 +17,20 @@ __all__ = ['LabelCheckHook']
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
-    """Refuses label ids beyond the classes, in training, validation and test.
+    """Rejects out-of-range labels, in training, validation and testing.
 
     Without it, such a label ends in an error deep inside the loss, which on a
     GPU names neither the label nor the file, and MMSegmentation's
-    ``IoUMetric`` passes it over without a word. Labels are looked at as they
-    come from the loader, in main memory: the GPU is not waited for.
+    ``IoUMetric`` ignores it silently. Labels are checked in main memory, as
+    they come from the loader: the GPU is not waited for.
 
     In training, the classes are those of the model; in validation and
-    testing those of the data set, by which metrics count. Models without
-    ``num_classes`` and data samples without ``gt_sem_seg`` are passed over.
-    ``tools/train.py`` and ``tools/test.py`` add the hook, unless
-    ``custom_hooks`` has one.
+    testing those of the dataset, by which metrics count. Models without
+    ``num_classes`` and data samples without ``gt_sem_seg`` are not checked.
 
     Args:
-        interval (int): Of the batches to look at; 0 is none. Defaults to 1,
-            all.
+        interval (int): Every how many batches to check; 0 is never. Defaults
+            to 1.
 
     Raises:
         ValueError: If ``interval`` is negative.
@@ -41,35 +41,26 @@ class LabelCheckHook(Hook):
             raise ValueError(f'`interval` must be at least 0, got {interval}')
         self.interval = interval
 
-    def before_train_iter(self,
-                          runner: Runner,
-                          batch_idx: int,
-                          data_batch: Optional[dict] = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch: dict | None = None) -> None:
         """Check what the model is to be trained on."""
         self._check(runner, batch_idx, data_batch)
 
-    def before_val_iter(self,
-                        runner: Runner,
-                        batch_idx: int,
-                        data_batch: Optional[dict] = None) -> None:
+    def before_val_iter(self, runner: Runner, batch_idx: int,
+                        data_batch: dict | None = None) -> None:
         """Check what predictions are to be compared with."""
         self._check(runner, batch_idx, data_batch, runner.val_loop)
 
-    def before_test_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: Optional[dict] = None) -> None:
+    def before_test_iter(self, runner: Runner, batch_idx: int,
+                         data_batch: dict | None = None) -> None:
         """Check what predictions are to be compared with."""
         self._check(runner, batch_idx, data_batch, runner.test_loop)
 
-    def _check(self,
-               runner: Runner,
-               batch_idx: int,
-               data_batch: Optional[dict],
+    def _check(self, runner: Runner, batch_idx: int, data_batch: dict | None,
                loop: Any = None) -> None:
         if not self.interval or batch_idx % self.interval:
             return
-        model = _bare(runner.model)
+        model = unwrap_model(runner.model)
         number = getattr(model, 'num_classes', None)
         if not isinstance(number, int) or not isinstance(data_batch, dict):
             return
@@ -89,17 +80,17 @@ def _check_labels(sample: BaseDataElement, num_classes: int,
     wrong &= labels != ignore_index
     if wrong.any():
         path = sample.get('seg_map_path')
-        raise ValueError(
+        raise UserError(
             f'{repr(path) if path else "the ground truth"} has the labels '
             f'{labels[wrong].unique().tolist()[:8]}, but there are '
-            f'{num_classes} classes: labels are 0 to {num_classes - 1}, and '
-            f'{ignore_index}, which is ignored. Change `num_classes` of the '
-            'heads, or the classes (`metainfo`) or `reduce_zero_label` of the '
-            'data set')
+            f'{num_classes} classes: labels must be 0 to {num_classes - 1}, '
+            f'or {ignore_index}, which is ignored. Change `num_classes` of '
+            'the heads, or the classes (`metainfo`) or `reduce_zero_label` of '
+            'the dataset')
 
 
 def _flatten(samples: Any) -> Iterator[BaseDataElement]:
-    """Data samples of a batch; of augmented images, those of each view."""
+    """Data samples of a batch, also of the views of augmented images."""
     if isinstance(samples, BaseDataElement):
         yield samples
     elif isinstance(samples, (list, tuple)):
@@ -116,10 +107,3 @@ def _ignore_index(model: nn.Module) -> int:
         if isinstance(value, int):
             return value
     return 255
-
-
-def _bare(model: nn.Module) -> nn.Module:
-    """Take the wrappers for several processes and for augmentation off."""
-    if is_model_wrapper(model):
-        model = model.module
-    return model.module if isinstance(model, BaseTTAModel) else model

@@ -1,17 +1,20 @@
-"""The memory bank of retrieval is there when it is needed."""
+"""Fill the memory bank of retrieval before it is needed."""
 
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mmhierseg._base.errors import UserError
 from mmhierseg._base.gathering import gather_rows
+from mmhierseg.engine.hooks.unwrap import unwrap_model
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import HOOKS
 
@@ -26,18 +29,17 @@ class MemoryBankHook(Hook):
 
     For :class:`~mmhierseg.models.RetrievalSegmentor`, or any model with its
     methods ``bank_entries``, ``bank_meta`` and ``set_bank``. The images of a
-    training set are shared out among the processes, each of them once; the
-    entries are gathered on all of them, in the order of the data set. So the
-    bank is the same for any number of processes.
+    training set are divided among the processes, each of them once; all
+    processes get the entries of all, in the order of the dataset. So the bank
+    is the same for any number of processes.
 
     Args:
         dataloader (dict, optional): Loader of the training set, with
-            annotations and the test pipeline: ``dataset``, ``batch_size``,
-            ``num_workers`` and the like; without ``sampler``, which is the
-            hook's. Not needed with ``load_from``. Defaults to None.
+            annotations and the test pipeline; without ``sampler``, which is
+            the hook's. Not needed with ``load_from``. Defaults to None.
         save_to (str, optional): File to write the bank to. Defaults to None.
-        load_from (str, optional): File that such a bank is read from, instead
-            of filling it. It must be of the same weights. Defaults to None.
+        load_from (str, optional): File to read the bank from, instead of
+            filling it. It must be of the same weights. Defaults to None.
         interval (int): Batches between two lines of progress in the log.
             Defaults to 50.
 
@@ -51,17 +53,15 @@ class MemoryBankHook(Hook):
     priority = 'VERY_LOW'
 
     def __init__(self,
-                 dataloader: Optional[dict] = None,
-                 save_to: Optional[str] = None,
-                 load_from: Optional[str] = None,
+                 dataloader: dict | None = None,
+                 save_to: str | None = None,
+                 load_from: str | None = None,
                  interval: int = 50) -> None:
         if dataloader is None and load_from is None:
-            raise ValueError('`dataloader` of the training set is needed to '
-                             'fill the memory bank, or `load_from`, a file of '
-                             'one')
+            raise ValueError('`dataloader` of the training set or `load_from`,'
+                             ' a file of a memory bank, must be given')
         if load_from is not None and save_to is not None:
-            raise ValueError('`save_to` and `load_from` exclude each other: '
-                             'a bank that was read need not be written')
+            raise ValueError('`save_to` and `load_from` exclude each other')
         if dataloader is not None and not isinstance(dataloader, dict):
             raise TypeError('`dataloader` must be a config, got '
                             f'{type(dataloader).__name__}')
@@ -69,7 +69,7 @@ class MemoryBankHook(Hook):
         if own:
             raise ValueError(
                 f'`dataloader` must not have {sorted(own)}: each image is '
-                'taken once, in order, shared out among the processes')
+                'taken once, in order, by one of the processes')
         self.dataloader = dataloader
         self.save_to = save_to
         self.load_from = load_from
@@ -84,25 +84,25 @@ class MemoryBankHook(Hook):
         self._provide(runner, runner.test_loop)
 
     def _provide(self, runner: Runner, loop: Any) -> None:
-        model = _bare(runner.model)
+        model = unwrap_model(runner.model)
         if not all(hasattr(model, name) for name in _METHODS):
-            raise TypeError(
+            raise UserError(
                 f'MemoryBankHook needs a model with the methods {_METHODS}, '
                 'such as mmhierseg.RetrievalSegmentor, got '
                 f'{type(model).__name__}')
-        if self.load_from is not None:
-            bank = MemoryBank.load(self.load_from)
-            _check_meta(bank.meta, model.bank_meta(), self.load_from)
-            runner.logger.info(f'Memory bank of {len(bank)} segments, read '
-                               f'from {self.load_from}')
-        else:
-            loader = self._build_loader(runner)
-            _check_classes(loader.dataset, loop.dataloader.dataset)
-            bank = MemoryBank(*self._fill(runner, model, loader, loop))
-            runner.logger.info(f'Memory bank of {len(bank)} segments of '
-                               f'{len(loader.dataset)} images')
-        # What does not fit is said before the first image is tested.
-        model.set_bank(bank)
+        with _user_errors():
+            if self.load_from is not None:
+                bank = MemoryBank.load(self.load_from)
+                _check_meta(bank.meta, model.bank_meta(), self.load_from)
+            else:
+                loader = self._build_loader(runner)
+                _check_classes(loader.dataset, loop.dataloader.dataset)
+                bank = MemoryBank(*self._fill(runner, model, loader, loop))
+            # Before the first image is tested: the bank may be too small.
+            model.set_bank(bank)
+        source = (f'read from {self.load_from}' if self.load_from else
+                  f'of {len(loader.dataset)} images')
+        runner.logger.info(f'Memory bank of {len(bank)} segments {source}')
         if self.save_to is not None and is_main_process():
             bank.meta = model.bank_meta()
             bank.save(self.save_to)
@@ -117,10 +117,10 @@ class MemoryBankHook(Hook):
 
     @torch.no_grad()
     def _fill(self, runner: Runner, model: nn.Module, loader: DataLoader,
-              loop: Any) -> Tuple[Tensor, Tensor]:
-        """Features and classes of all segments, in the data set's order."""
+              loop: Any) -> tuple[Tensor, Tensor]:
+        """Features and classes of all segments, in the dataset's order."""
         rank, world_size = get_dist_info()
-        parts: List[Tuple[Tensor, ...]] = []
+        parts: list[tuple[Tensor, ...]] = []
         training = model.training
         model.eval()
         start, done = time.monotonic(), 0
@@ -128,7 +128,7 @@ class MemoryBankHook(Hook):
             with autocast(enabled=getattr(loop, 'fp16', False)):
                 data = model.data_preprocessor(batch, False)
                 features, labels, image = model.bank_entries(**data)
-            # The sampler deals images out like cards.
+            # The sampler deals images out in turns.
             number = rank + world_size * (done + image)
             parts.append((features.float(), labels, number))
             done += len(data['data_samples'])
@@ -146,16 +146,18 @@ class MemoryBankHook(Hook):
         return features[order], labels[order]
 
 
-def _bare(model: nn.Module) -> nn.Module:
-    """Take the wrappers for several processes and for augmentation off."""
-    if is_model_wrapper(model):
-        model = model.module
-    return model.module if isinstance(model, BaseTTAModel) else model
+@contextmanager
+def _user_errors() -> Iterator[None]:
+    """What is found here is wrong with files, data or settings."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(str(error)) from error
 
 
-def _check_meta(saved: Dict[str, Any], wanted: Dict[str, Any],
+def _check_meta(saved: dict[str, Any], wanted: dict[str, Any],
                 path: str) -> None:
-    """The bank of a file must be one that this model would fill."""
+    """Reject a bank that this model would fill differently."""
     for name, value in wanted.items():
         if saved.get(name) != value:
             raise ValueError(
@@ -165,13 +167,13 @@ def _check_meta(saved: Dict[str, Any], wanted: Dict[str, Any],
 
 
 def _check_classes(bank: Any, tested: Any) -> None:
-    """Both data sets must number their classes alike."""
+    """Reject datasets that number their classes differently."""
     names = [
         tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
         for dataset in (bank, tested)
     ]
     if names[0] and names[1] and names[0] != names[1]:
         raise ValueError(
-            'the data sets of the memory bank and of the images that are '
+            'the datasets of the memory bank and of the images that are '
             f'tested must have the same classes, got {names[0]} and '
             f'{names[1]}')

@@ -1,8 +1,14 @@
 """A resumed run draws the random numbers that an uninterrupted one draws."""
 
+import random
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Dict, List, Optional
+from itertools import islice
+from typing import Any
 
+import numpy as np
+import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.dataset import worker_init_fn as default_worker_init_fn
 from mmengine.dist import (
     all_gather_object,
@@ -12,90 +18,69 @@ from mmengine.dist import (
 )
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import BatchSampler, DataLoader, get_worker_info
 
-from mmhierseg.engine.batch_seeds import BatchSeeds
-from mmhierseg.engine.random_state import (
-    get_random_state,
-    seed_worker,
-    set_random_state,
-)
-from mmhierseg.engine.resumable_batches import ResumableBatches
 from mmhierseg.registry import HOOKS
 
-__all__ = ['RandomStateHook']
+__all__ = ['BatchSeeds', 'RandomStateHook', 'ResumableBatches']
 
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):
     """Keeps random states in checkpoints, by epochs and by iterations.
 
-    MMEngine stores a run's seed only: a resumed run draws from the start of
-    the random numbers again, and in another order of images if the config
-    leaves the seed open. With this hook:
+    MMEngine stores a run's seed only: a resumed run draws the first random
+    numbers again. With this hook:
 
-    * A checkpoint holds the states of ``random``, NumPy and PyTorch of all
-      ranks at the end of its epoch or iteration, and the sampler's seed, as
-      ``checkpoint['random_states']``. Resuming sets them. Fine-tuning
-      (``load_from`` without ``resume``) does not.
-    * Validation leaves the random states as it found them: it comes after the
-      checkpoint, so a resumed run goes without it.
-    * What the loader's processes draw, which are ahead of the training, is in
-      no checkpoint. By epochs they start anew in each, also with
-      ``persistent_workers=True``, seeded from the main process's generator;
-      so an epoch's augmentation is not that of the epoch before, as it is
-      with MMEngine's own ``worker_init_fn``. By iterations they are seeded
-      anew for each batch, by its number
-      (:class:`mmhierseg.engine.batch_seeds.BatchSeeds`). A ``worker_init_fn``
-      of the config's own is kept instead.
-    * By iterations, a resumed run does not load the batches before, if the
-      sampler is an :class:`mmengine.dataset.InfiniteSampler`
-      (:class:`mmhierseg.engine.resumable_batches.ResumableBatches`).
+    * ``checkpoint['random_states']`` holds the states of ``random``, NumPy and
+      PyTorch of all ranks at the end of its epoch or iteration, and the
+      sampler's seed. Resuming sets them; ``load_from`` alone does not.
+    * Validation, which comes after the checkpoint, restores the states.
+    * Workers of the loader are ahead of the training, so no checkpoint holds
+      their states. By epochs they start again in each, also persistent ones,
+      seeded from the main process's generator (with MMEngine's own
+      ``worker_init_fn`` the augmentation is the same in all epochs). By
+      iterations they are seeded for each batch (:class:`BatchSeeds`). A
+      ``worker_init_fn`` in the config is kept instead.
 
-    Checkpoints that :class:`mmengine.hooks.CheckpointHook` saves by iteration
-    in training by epochs get none of it, nor do those that others save in the
-    middle of training by iterations.
+    In training by epochs, checkpoints within an epoch get no states.
     """
 
-    # Before the CheckpointHook, after all who may draw random numbers.
-    priority = 'LOW'
+    priority = 'LOW'  # after all that draw, before the CheckpointHook
 
     def __init__(self) -> None:
-        # Of the epoch or iteration that has just ended.
-        self._at_end: Optional[Dict[str, Any]] = None
-        self._before_val: Optional[Dict[str, Any]] = None
-        self._loaded: Optional[Dict[str, Any]] = None
-        # That of the loader's processes, in training by iterations.
-        self._seed: Optional[int] = None
+        # States at the end of the last epoch or iteration.
+        self._at_end: dict[str, Any] | None = None
+        self._before_val = self._loaded = None
+        self._seed: int | None = None  # of workers, by iterations
 
     def before_train(self, runner: Runner) -> None:
         """Set the states of a checkpoint, and how workers are seeded."""
-        if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            self._begin_epochs(runner)
-        elif isinstance(runner.train_loop, IterBasedTrainLoop):
-            self._begin_iterations(runner)
+        loop = runner.train_loop
+        if isinstance(loop, EpochBasedTrainLoop):
+            loader = loop.dataloader
+            if _has_default_init_fn(loader):
+                loader.worker_init_fn = partial(
+                    _seed_worker, shift=loader.num_workers * get_rank())
+            if runner.epoch > 0 and (state := self._loaded_state(runner)):
+                _set_random_state(state)
+        elif isinstance(loop, IterBasedTrainLoop):
+            self._begin_iterations(runner, loop)
         self._loaded = None
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """End the loader's processes of the epoch before."""
-        loader = runner.train_loop.dataloader
-        if isinstance(runner.train_loop, EpochBasedTrainLoop) and getattr(
-                loader, '_iterator', None) is not None:
-            # The loader's only reference to persistent workers: they end.
-            loader._iterator = None
+        """End the workers of the epoch before."""
+        loop = runner.train_loop
+        if isinstance(loop, EpochBasedTrainLoop) and getattr(
+                loop.dataloader, '_iterator', None) is not None:
+            # The loader's only reference to persistent workers.
+            loop.dataloader._iterator = None
 
-    def before_train_iter(self,
-                          runner: Runner,
-                          batch_idx: int,
-                          data_batch: Any = None) -> None:
+    def before_train_iter(self, *args, **kwargs) -> None:
         """Forget the states; they are out of date now."""
         self._at_end = None
 
-    def after_train_iter(self,
-                         runner: Runner,
-                         batch_idx: int,
-                         data_batch: Any = None,
-                         outputs: Optional[Dict[str, Any]] = None) -> None:
+    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """In training by iterations, gather the states to be saved."""
         if self._seed is not None and _is_saved_now(runner):
             self._gather(runner)
@@ -110,70 +95,60 @@ class RandomStateHook(Hook):
         """Keep the states, also for the best checkpoint, saved after it."""
         if self._seed is not None and self._at_end is None:
             self._gather(runner)
-        self._before_val = get_random_state()
+        self._before_val = _get_random_state()
 
     def after_val(self, runner: Runner) -> None:
-        """Go back to the states before the validation."""
-        if self._before_val is not None:
-            set_random_state(self._before_val)
-            self._before_val = None
+        """Restore the states from before the validation."""
+        _set_random_state(self._before_val)
 
-    def before_save_checkpoint(self, runner: Runner,
-                               checkpoint: Dict[str, Any]) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the states, if they have just been gathered."""
         if self._at_end is not None:
             checkpoint['random_states'] = self._at_end
 
-    def after_load_checkpoint(self, runner: Runner,
-                              checkpoint: Dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the states until the training begins."""
         self._loaded = checkpoint.get('random_states')
 
-    def _begin_epochs(self, runner: Runner) -> None:
-        loader = runner.train_loop.dataloader
-        if _has_default_init_fn(loader):
-            loader.worker_init_fn = partial(
-                seed_worker, num_workers=loader.num_workers, rank=get_rank())
-        state = self._loaded_state(runner) if runner.epoch > 0 else None
-        if state is not None:
-            set_random_state(state)
-
-    def _begin_iterations(self, runner: Runner) -> None:
-        """Put batches of one's own in the place of the loop's."""
-        loop = runner.train_loop
+    def _begin_iterations(self, runner: Runner,
+                          loop: IterBasedTrainLoop) -> None:
+        """Replace the batches that the loop iterates over."""
+        loader = loop.dataloader
         state = self._loaded_state(runner) if runner.iter > 0 else None
         self._seed = None if state is None else self._loaded.get('worker_seed')
         if self._seed is None:
             self._seed = sync_random_seed()
-        seeds = _seed_batches(loop.dataloader, self._seed)
-        if state is not None and seeds is None and loop.dataloader.num_workers:
+        seeds = None
+        if loader.num_workers and (loader.worker_init_fn is None
+                                   or _has_default_init_fn(loader)):
+            seeds = BatchSeeds(loader.collate_fn, self._seed, get_rank())
+            loader.collate_fn, loader.worker_init_fn = seeds, seeds.init_worker
+        elif state is not None and loader.num_workers:
             runner.logger.warning(
                 'train_dataloader has a worker_init_fn of its own: its '
                 'processes draw other random numbers than in an uninterrupted '
                 'run')
         skips = hasattr(loop.dataloader_iterator, 'skip_iter')
+        restore = None if state is None else partial(_set_random_state, state)
         loop.dataloader_iterator = ResumableBatches(
-            loop.dataloader,
-            seeds,
-            None if state is None else partial(set_random_state, state),
-            num_dummies=0 if skips else runner.iter)
+            loader, seeds, restore, num_dummies=0 if skips else runner.iter)
 
     def _gather(self, runner: Runner) -> None:
         self._at_end = dict(
-            ranks=all_gather_object(get_random_state()),
+            ranks=all_gather_object(_get_random_state()),
             sampler_seed=_sampler_seed(runner.train_loop.dataloader))
         if self._seed is not None:
             self._at_end['worker_seed'] = self._seed
 
-    def _loaded_state(self, runner: Runner) -> Optional[Dict[str, Any]]:
+    def _loaded_state(self, runner: Runner) -> dict[str, Any] | None:
         """State of this rank, if there is one; set the sampler's seed."""
-        ranks: List[Dict[str, Any]] = (self._loaded or {}).get('ranks', [])
+        ranks = (self._loaded or {}).get('ranks', [])
         if len(ranks) != get_world_size():
-            reason = (f'those of {len(ranks)} processes, not of '
-                      f'{get_world_size()}' if ranks else 'no random states')
+            found = f'those of {len(ranks)} processes' if ranks else 'none'
             runner.logger.warning(
-                f'The checkpoint holds {reason}: this run goes on with other '
-                'random numbers than an uninterrupted one would')
+                f'random states of {get_world_size()} processes are needed, '
+                f'the checkpoint holds {found}: this run draws other random '
+                'numbers than an uninterrupted one')
             return None
         loader = runner.train_loop.dataloader
         if _sampler_seed(loader) is not None:
@@ -181,6 +156,131 @@ class RandomStateHook(Hook):
             _sampler(loader).seed = self._loaded['sampler_seed']
         runner.logger.info('Random states are those of the checkpoint')
         return ranks[get_rank()]
+
+
+class BatchSeeds:
+    """Seeds a loader's workers for each batch, by the batch's number.
+
+    So a resumed run may have more workers or fewer. It is both the loader's
+    ``worker_init_fn`` (:meth:`init_worker`) and its ``collate_fn`` (the object
+    itself): collating is the last step of a batch; then the next is seeded.
+
+    Args:
+        collate_fn (callable): Makes a batch of a list of samples.
+        seed (int): Seed of the run, not negative.
+        rank (int): Rank of the process that the workers load for.
+    """
+
+    def __init__(self, collate_fn: Callable, seed: int, rank: int) -> None:
+        self._collate_fn = collate_fn
+        self._seed, self._rank = seed, rank
+        #: Number of the first batch of the loader's next iterator.
+        self.first = 0
+        self._number = 0
+
+    def init_worker(self, worker_id: int) -> None:
+        """Seed a worker that has just started for its first batch."""
+        self._number = self.first + worker_id
+        self._set_seed()
+
+    def __call__(self, samples: Sequence[Any]) -> Any:
+        """Collate a batch, and seed the worker for its next one."""
+        batch = self._collate_fn(samples)
+        # Workers take turns.
+        self._number += get_worker_info().num_workers
+        self._set_seed()
+        return batch
+
+    def _set_seed(self) -> None:
+        mixed = np.random.SeedSequence((self._seed, self._rank, self._number))
+        _seed_all(int(mixed.generate_state(1, np.uint64)[0]))
+
+
+class ResumableBatches:
+    """Endless batches of a loader, for training by iterations.
+
+    The loader's iterator is made as late as possible, when all random states
+    are set. Batches that were trained with are skipped: not even loaded, if
+    the sampler is an ``InfiniteSampler`` of MMEngine or can ``skip``.
+
+    Args:
+        loader (DataLoader): Source of the batches.
+        seeds (BatchSeeds, optional): Seeds the loader's workers. Defaults to
+            None.
+        before_first (callable, optional): Called once, right before the first
+            batch that is trained with is drawn. Defaults to None.
+        num_dummies (int): How often ``next`` first gives None: OpenMMLab's
+            MMEngine 0.10.7 calls it for each batch to skip, in place of
+            :meth:`skip_iter`. Defaults to 0.
+    """
+
+    def __init__(self,
+                 loader: DataLoader,
+                 seeds: BatchSeeds | None = None,
+                 before_first: Callable[[], None] | None = None,
+                 num_dummies: int = 0) -> None:
+        self._loader, self._seeds = loader, seeds
+        self._before_first, self._num_dummies = before_first, num_dummies
+        self._iterator = None
+        # Of the next batch; of the sampler's pass over the dataset.
+        self._number, self._epoch = 0, 0
+
+    def skip_iter(self, num_iters: int) -> None:
+        """Skip the first batches."""
+        self._number = num_iters
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._number < self._num_dummies:
+            self._number += 1
+            return None
+        if self._iterator is None:
+            skipped = self._number
+            if not _move_sampler(self._loader, skipped):
+                self._number = 0
+            self._start_iterator()
+            while self._number < skipped:
+                self._draw()
+            if self._before_first is not None:
+                self._before_first()
+        return self._draw()
+
+    def _draw(self) -> Any:
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            self._epoch += 1
+            if hasattr(sampler := _sampler(self._loader), 'set_epoch'):
+                sampler.set_epoch(self._epoch)
+            self._start_iterator()
+            batch = next(self._iterator)
+        self._number += 1
+        return batch
+
+    def _start_iterator(self) -> None:
+        # The only references to workers, persistent ones too: they end.
+        self._iterator = self._loader._iterator = None
+        if self._seeds is not None:
+            self._seeds.first = self._number
+        self._iterator = iter(self._loader)
+
+
+def _move_sampler(loader: DataLoader, number: int) -> bool:
+    """Let the next iterator begin with a batch, if the sampler can."""
+    batches = loader.batch_sampler
+    if type(batches) is not BatchSampler:  # others may compose differently
+        return False
+    sampler, begin = batches.sampler, number * batches.batch_size
+    if hasattr(sampler, 'skip'):
+        sampler.skip(begin)
+        return True
+    if isinstance(sampler, InfiniteSampler):
+        # OpenMMLab's MMEngine 0.10.7 has no `skip`; elsewhere it is this.
+        sampler.indices = islice(sampler._indices_of_rank(), begin, None)
+        return True
+    return False
 
 
 def _is_saved_now(runner: Runner) -> bool:
@@ -197,23 +297,54 @@ def _has_default_init_fn(loader: DataLoader) -> bool:
     return getattr(init_fn, 'func', None) is default_worker_init_fn
 
 
-def _seed_batches(loader: DataLoader, seed: int) -> Optional[BatchSeeds]:
-    """Let a loader's processes be seeded for each batch, if none else does."""
-    if not (loader.num_workers and
-            (loader.worker_init_fn is None or _has_default_init_fn(loader))):
-        return None
-    seeds = BatchSeeds(loader.collate_fn, seed, get_rank())
-    loader.collate_fn, loader.worker_init_fn = seeds, seeds.init_worker
-    return seeds
-
-
-def _sampler(loader: DataLoader) -> Optional[Sampler]:
+def _sampler(loader: DataLoader) -> Any:
     """Find the sampler that draws the order of images."""
     inner = getattr(getattr(loader, 'batch_sampler', None), 'sampler', None)
     outer = getattr(loader, 'sampler', None)
     return outer if hasattr(outer, 'seed') else inner
 
 
-def _sampler_seed(loader: DataLoader) -> Optional[int]:
+def _sampler_seed(loader: DataLoader) -> int | None:
     seed = getattr(_sampler(loader), 'seed', None)
     return None if seed is None else int(seed)
+
+
+def _get_random_state() -> dict[str, Any]:
+    """States of all generators, which ``weights_only=True`` reads."""
+    version, words, gauss = random.getstate()
+    name, key, position, has_gauss, cached = np.random.get_state()
+    python = dict(version=version, words=torch.tensor(words), gauss=gauss)
+    numpy = dict(
+        name=name,
+        words=torch.from_numpy(key.astype(np.int64)),
+        position=int(position),
+        has_gauss=int(has_gauss),
+        gauss=float(cached))
+    state = dict(python=python, numpy=numpy, torch=torch.get_rng_state())
+    if torch.cuda.is_available():
+        state['cuda'] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    python, numpy = state['python'], state['numpy']
+    random.setstate((python['version'], tuple(python['words'].tolist()),
+                     python['gauss']))
+    np.random.set_state(
+        (numpy['name'], numpy['words'].cpu().numpy().astype(np.uint32),
+         numpy['position'], numpy['has_gauss'], numpy['gauss']))
+    torch.set_rng_state(state['torch'].cpu())
+    if 'cuda' in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'].cpu())
+
+
+def _seed_worker(worker_id: int, shift: int) -> None:
+    """Shift PyTorch's seed, which may be the same for all ranks."""
+    _seed_all((torch.initial_seed() + shift) % 2**63)
+
+
+def _seed_all(seed: int) -> None:
+    # `np.random.seed` alone would take 32 bits only.
+    random.seed(seed)
+    np.random.seed(np.random.SeedSequence(seed).generate_state(4))
+    torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Constructors of optimizers."""
+"""Optimizer constructors."""
 
 from importlib.util import find_spec
 

@@ -1,8 +1,9 @@
-"""Functional core of the metrics: one image's label maps in, counts out.
+"""Functions of the metrics: label maps of one image in, counts out.
 
-NumPy arrays or tensors, on any device; results are NumPy arrays and Python
-numbers. In ground truth, ``ignore_index`` leaves the pixel out of everything;
-segments below 0 are no segment. Nothing depends on how segments are numbered.
+They take NumPy arrays or tensors on any device, and return NumPy arrays and
+Python numbers. Pixels whose ground truth is ``ignore_index`` are left out;
+negative segments mean no segment. Results do not depend on how segments are
+numbered.
 """
 
 from .boundaries import (

@@ -1,17 +1,18 @@
-"""Boundaries of labels, and how near those of two maps come to each other.
+"""Boundaries of label maps, and their matches within a tolerance.
 
-Matching is exact. A boundary pixel is sought row by row: of the other map's
-boundary pixels, sorted by class, row and column, the first that does not lie
-left of the window is found by bisection. The work grows with the length of
-the boundaries and with the tolerance, not with classes x pixels, as that of
-one distance transform per class does.
+Matching is exact. The window around a boundary pixel is searched row by row:
+among the other map's boundary pixels, sorted by class, row and column, the
+first that is not left of the window is found by bisection. Runtime is
+proportional to the length of the boundaries and to the tolerance, not to
+classes x pixels as with one distance transform per class.
 
 Legend: H x W pixels, C classes, n boundary pixels.
 """
 
 import math
+from collections.abc import Sequence
 from numbers import Real
-from typing import NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,29 +23,29 @@ __all__ = [
     'boundary_recall', 'boundary_recall_counts'
 ]
 
-# Relative. A distance that equals the tolerance is within it, also where the
-# tolerance, a product with a square root, is rounded down.
+# Relative. A distance equal to the tolerance is within it, even if the
+# tolerance, a product with a square root, was rounded down.
 _ROUNDING = 1e-9
 
 
 class BoundaryCounts(NamedTuple):
     """Numbers of boundary pixels of each class, each (C,) int64.
 
-    Those of a data set are the sums of those of its images.
+    The counts of a dataset are the sums of those of its images.
     """
 
     matched_pred: np.ndarray
-    """Predicted ones within the tolerance of a true one of the class."""
+    """Predicted pixels within the tolerance of a true one of the class."""
     pred: np.ndarray
-    """Predicted ones."""
+    """Predicted pixels."""
     matched_target: np.ndarray
-    """True ones within the tolerance of a predicted one of the class."""
+    """True pixels within the tolerance of a predicted one of the class."""
     target: np.ndarray
-    """True ones."""
+    """True pixels."""
 
 
 class _Points(NamedTuple):
-    """Pixels with a class, in rising order of their keys."""
+    """Pixels with a label, sorted by label, row and column."""
 
     label: np.ndarray
     row: np.ndarray
@@ -59,25 +60,25 @@ def boundary_counts(pred: LabelMap,
     """Boundary pixels of each class and how many of them are matched.
 
     A pixel of class c is a boundary pixel of c if one of its four neighbours
-    inside the image is not c. Ignored pixels, in both maps, are neither
-    boundary nor make their neighbours one. A pixel to which no class was
-    predicted is no boundary pixel, but its neighbours' class ends there.
+    inside the image is not c. Pixels that the ground truth ignores count in
+    neither map, nor do they make their neighbours boundary pixels. A pixel
+    without a predicted class is no boundary pixel, but its neighbours are.
 
     Args:
         pred (np.ndarray | Tensor): Predicted classes, (H, W) integer in
-            [0, C - 1], or ``ignore_index`` (if that is none of them): no
+            [0, C - 1], or ``ignore_index`` (unless it is a class) for no
             class; anything where ``target`` is ignored.
         target (np.ndarray | Tensor): True classes, (H, W) integer in
             [0, C - 1] or ``ignore_index``.
         num_classes (int): C.
-        tolerance (float): Share of the image diagonal. Two pixels match if
-            their Euclidean distance is at most that, or at most one pixel.
+        tolerance (float): Fraction of the image diagonal. Two pixels match
+            if their Euclidean distance is at most this, or at most one pixel.
             Defaults to 0.0075.
         ignore_index (int): Label of pixels that are left out.
             Defaults to 255.
 
     Returns:
-        BoundaryCounts: Four times (C,) int64.
+        BoundaryCounts: Counts of each class.
 
     Raises:
         TypeError: If a map is no array or tensor of integers.
@@ -120,15 +121,14 @@ def boundary_counts(pred: LabelMap,
 
 def boundary_f_score(
     counts: BoundaryCounts
-) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """F-score, precision and recall of each class from counts.
 
-    F = 2PR / (P + R); 0 where the class has boundary pixels but none is
-    matched, in the prediction or in the truth alone too. A class without
-    boundary pixels in both is NaN: ``np.nanmean`` leaves it out.
+    F = 2PR / (P + R); 0 if the class has boundary pixels in either map but
+    none is matched; NaN, which ``np.nanmean`` leaves out, if it has none.
 
     Args:
-        counts (BoundaryCounts): Of an image, or sums over a data set.
+        counts (BoundaryCounts): Of an image, or sums over a dataset.
 
     Returns:
         tuple[np.ndarray, np.ndarray, np.ndarray]: F, precision and recall,
@@ -152,14 +152,14 @@ def boundary_recall(segments: LabelMap,
                     target: LabelMap,
                     tolerance: int = 2,
                     ignore_index: int = 255) -> float:
-    """Share of the true boundary pixels with a segment boundary nearby.
+    """Fraction of the true boundary pixels with a segment boundary nearby.
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
-            Pixels without a segment are no boundary and make none.
+            Pixels without a segment are left out.
         target (np.ndarray | Tensor): Ids of the true regions, (H, W)
             integer, at least 0 or ``ignore_index``.
-        tolerance (int): t: nearby means in the square of 2t + 1 pixels
+        tolerance (int): t; nearby means within a square of side 2t + 1
             around the pixel. Defaults to 2.
         ignore_index (int): Id of pixels that are left out. Defaults to 255.
 
@@ -185,27 +185,17 @@ def boundary_recall(segments: LabelMap,
 def boundary_recall_counts(segments: LabelMap,
                            target: LabelMap,
                            tolerance: int = 2,
-                           ignore_index: int = 255) -> Tuple[int, int]:
-    """Numerator and denominator of :func:`boundary_recall`.
-
-    Args:
-        segments (np.ndarray | Tensor): As there.
-        target (np.ndarray | Tensor): As there.
-        tolerance (int): As there. Defaults to 2.
-        ignore_index (int): As there. Defaults to 255.
+                           ignore_index: int = 255) -> tuple[int, int]:
+    """Numerator and denominator of :func:`boundary_recall`, same arguments.
 
     Returns:
         tuple[int, int]: Recalled true boundary pixels, and all.
-
-    Raises:
-        TypeError: As there.
-        ValueError: As there.
     """
     segments, target = as_label_maps(segments=segments, target=target)
     check_pixels('tolerance', tolerance)
     valid = target != ignore_index
     check_regions(target, valid)
-    # Whatever its label: all boundary pixels are of one class.
+    # All boundary pixels match each other, whatever their labels.
     one_class = np.zeros_like(target)
     true = _points(one_class, _is_boundary(target, valid))
     made = _points(one_class,
@@ -216,34 +206,16 @@ def boundary_recall_counts(segments: LabelMap,
 
 
 def check_share(name: str, value: float) -> None:
-    """Check a tolerance that is a share of the diagonal.
-
-    Args:
-        name (str): Name of the argument, for the message.
-        value (float): To be at least 0.
-
-    Raises:
-        TypeError: If it is no number.
-        ValueError: If it is negative or not finite.
-    """
+    """Check a tolerance that is a fraction of the diagonal."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'`{name}` must be a number, got {value!r}')
     if not 0 <= value < math.inf:
-        raise ValueError(f'`{name}` must be a share of the diagonal, at '
-                         f'least 0, got {value}')
+        raise ValueError(f'`{name}` must be a fraction of the diagonal, '
+                         f'at least 0, got {value}')
 
 
 def check_pixels(name: str, value: int) -> None:
-    """Check a tolerance that is a number of pixels.
-
-    Args:
-        name (str): Name of the argument, for the message.
-        value (int): To be at least 0.
-
-    Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is negative.
-    """
+    """Check a tolerance that is a number of pixels."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f'`{name}` must be a number of pixels, an integer, '
                         f'got {value!r}')
@@ -272,26 +244,18 @@ def _points(labels: np.ndarray, mask: np.ndarray) -> _Points:
 
 
 def _disc(radius: float) -> Sequence[int]:
-    """Half widths of the rows of a disc, from its middle outwards."""
+    """Half widths of the rows of a disc, from its middle out."""
     squared = math.floor(radius**2 * (1 + _ROUNDING))
     return [
         math.isqrt(squared - dy**2) for dy in range(math.isqrt(squared) + 1)
     ]
 
 
-def _is_near(points: _Points, others: _Points, shape: Tuple[int, int],
+def _is_near(points: _Points, others: _Points, shape: tuple[int, int],
              widths: Sequence[int]) -> np.ndarray:
-    """Tell which points have one of the others, of their class, nearby.
+    """(n,) bool: which points have one of the others, of their label, nearby.
 
-    Args:
-        points (_Points): n points.
-        others (_Points): What to look for.
-        shape (tuple[int, int]): (H, W).
-        widths (Sequence[int]): Half widths of the rows of the window, from
-            its middle outwards.
-
-    Returns:
-        np.ndarray: (n,) bool.
+    ``widths`` are the half widths of the window's rows, from its middle out.
     """
     height, width = shape
     found = np.zeros(points.label.size, dtype=bool)
@@ -305,10 +269,10 @@ def _is_near(points: _Points, others: _Points, shape: Tuple[int, int],
         reach = widths[abs(dy)]
         left = start + np.maximum(column - reach, 0)
         right = start + np.minimum(column + reach, width - 1)
-        # Not left of the window; `mode` for those right of everything.
+        # The first that is not left of the window, if there is one.
         first = keys.take(keys.searchsorted(left), mode='clip')
         hit = (left <= first) & (first <= right)
-        # Beyond the border, the keys are those of another class.
+        # Beyond the border, keys are those of another label.
         hit &= (row + dy >= 0) & (row + dy < height)
         found[missing[hit]] = True
         missing = missing[~hit]

@@ -1,15 +1,15 @@
-"""Label maps as the measures read them, and how two of them overlap.
+"""Checks of label maps, and the overlaps of two of them.
 
-Legend: H x W pixels, S segments, T regions of the ground truth, K pairs of a
-segment and a region that have a pixel in common.
+Legend: H x W pixels, S segments, K pairs of a segment and a region that have
+a pixel in common.
 """
 
-from typing import NamedTuple, Tuple, Union
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-LabelMap = Union[np.ndarray, Tensor]
+LabelMap = np.ndarray | Tensor
 
 
 class Overlaps(NamedTuple):
@@ -19,29 +19,17 @@ class Overlaps(NamedTuple):
     """
 
     segment: np.ndarray
-    """(K,) int64: number of the segment, in [0, S - 1], in rising order."""
+    """(K,) int64 in [0, S - 1], ascending."""
     region: np.ndarray
-    """(K,) int64: id of the region; rises where the segment is the same."""
+    """(K,) int64: id of the region, ascending within a segment."""
     count: np.ndarray
     """(K,) int64: number of common pixels, at least 1."""
 
 
 def as_label_map(name: str, value: LabelMap) -> np.ndarray:
-    """Check a label map and bring it to NumPy.
-
-    Args:
-        name (str): Name of the argument, for the message.
-        value (np.ndarray | Tensor): To be (H, W) of an integer dtype.
-
-    Returns:
-        np.ndarray: (H, W) int64, in main memory.
-
-    Raises:
-        TypeError: If it is no array or tensor, or not of integers.
-        ValueError: If it has not two axes.
-    """
+    """Check a label map, (H, W) of integers, and convert it to int64."""
     got = getattr(value, 'dtype', type(value).__name__)
-    # NumPy has no array for some of torch's dtypes, bfloat16 among them.
+    # NumPy lacks some of torch's dtypes, bfloat16 among them.
     if isinstance(value, Tensor) and not value.dtype.is_floating_point:
         value = value.detach().cpu().numpy()
     if not isinstance(value, np.ndarray) or value.dtype.kind not in 'iu':
@@ -53,20 +41,8 @@ def as_label_map(name: str, value: LabelMap) -> np.ndarray:
     return value.astype(np.int64)
 
 
-def as_label_maps(**maps: LabelMap) -> Tuple[np.ndarray, ...]:
-    """Check label maps of one image.
-
-    Args:
-        **maps (np.ndarray | Tensor): By their names in messages; as in
-            :func:`as_label_map`.
-
-    Returns:
-        tuple[np.ndarray, ...]: The maps, (H, W) int64.
-
-    Raises:
-        TypeError: If one is no array or tensor of integers.
-        ValueError: If one has not two axes, or their shapes differ.
-    """
+def as_label_maps(**maps: LabelMap) -> tuple[np.ndarray, ...]:
+    """Check named label maps of one image and convert them to int64."""
     arrays = tuple(as_label_map(*item) for item in maps.items())
     names = [f'`{name}`' for name in maps]
     for name, array in zip(names[1:], arrays[1:]):
@@ -78,15 +54,7 @@ def as_label_maps(**maps: LabelMap) -> Tuple[np.ndarray, ...]:
 
 
 def check_regions(regions: np.ndarray, valid: np.ndarray) -> None:
-    """Check that regions of the ground truth have ids.
-
-    Args:
-        regions (np.ndarray): (H, W) int64.
-        valid (np.ndarray): (H, W) bool, False where the pixel is ignored.
-
-    Raises:
-        ValueError: If an id is negative.
-    """
+    """Check that ids of regions are not negative where ``valid``."""
     lowest = regions.min(where=valid, initial=0)
     if lowest < 0:
         raise ValueError('`target` must not be negative but where it is '
@@ -95,19 +63,7 @@ def check_regions(regions: np.ndarray, valid: np.ndarray) -> None:
 
 def check_classes(name: str, labels: np.ndarray, valid: np.ndarray,
                   num_classes: int) -> None:
-    """Check that labels are classes.
-
-    Args:
-        name (str): Name of the argument, for the message.
-        labels (np.ndarray): (H, W) int64.
-        valid (np.ndarray): (H, W) bool, False where the pixel is ignored.
-        num_classes (int): Number of classes.
-
-    Raises:
-        TypeError: If ``num_classes`` is no integer.
-        ValueError: If there is no class, or a label of a pixel that is not
-            ignored is none.
-    """
+    """Check that labels are classes where ``valid``."""
     if not isinstance(num_classes, (int, np.integer)):
         raise TypeError(
             f'`num_classes` must be an integer, got {num_classes!r}')
@@ -125,15 +81,7 @@ def check_classes(name: str, labels: np.ndarray, valid: np.ndarray,
 
 def find_overlaps(segments: np.ndarray, regions: np.ndarray,
                   mask: np.ndarray) -> Overlaps:
-    """Count the common pixels of segments and regions.
-
-    Args:
-        segments (np.ndarray): (H, W) int64, any numbers.
-        regions (np.ndarray): (H, W) int64, any ids.
-        mask (np.ndarray): (H, W) bool: the pixels that count.
-
-    Returns:
-        Overlaps: One entry per pair that has a pixel in common.
+    """Count the pixels of ``mask`` that segments and regions share.
 
     Example:
         >>> segments = np.array([[7, 7, 3], [7, 3, 3]])
@@ -158,27 +106,13 @@ count=array([1, 2, 1, 2]))
 
 
 def sizes_of(overlaps: Overlaps) -> np.ndarray:
-    """Number of pixels of each segment.
-
-    Args:
-        overlaps (Overlaps): Of all pixels of the segments.
-
-    Returns:
-        np.ndarray: (S,) int64.
-    """
+    """(S,) int64: number of pixels of each segment in the overlaps."""
     ends = np.flatnonzero(np.diff(overlaps.segment, append=-1))
     return np.diff(overlaps.count.cumsum()[ends], prepend=0)
 
 
-def number_from_zero(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Number values from 0, without gaps and in their own order.
-
-    Args:
-        values (np.ndarray): (n,) int64.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: The numbers, (n,) int64, and which
-        value has which number, (S,) int64.
+def number_from_zero(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number (n,) values from 0 in ascending order: numbers, sorted values.
 
     Example:
         >>> number_from_zero(np.array([7, -2, 7]))

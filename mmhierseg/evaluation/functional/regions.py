@@ -4,7 +4,6 @@ Legend: H x W pixels, S segments, R regions, C classes.
 """
 
 import math
-from typing import Tuple
 
 import numpy as np
 
@@ -27,9 +26,9 @@ def nf_covering(segments: LabelMap,
                 ignore_index: int = 255) -> float:
     """Normalised foreground covering of an image (HSG, CVPR 2022).
 
-    For each true region with a positive id the largest IoU that a segment
-    has with it; the mean over these regions. Ignored pixels are cut away from
-    regions and segments.
+    The mean, over the true regions with a positive id, of the best IoU that a
+    segment has with the region. Ignored pixels are removed from regions and
+    segments.
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
@@ -42,7 +41,7 @@ def nf_covering(segments: LabelMap,
 
     Raises:
         TypeError: If a map is no array or tensor of integers.
-        ValueError: If a map has not two axes, or their shapes differ.
+        ValueError: If a map does not have two axes, or the shapes differ.
 
     Example:
         >>> regions = np.array([[0, 1, 1, 1], [0, 0, 2, 2]])
@@ -56,24 +55,15 @@ def nf_covering(segments: LabelMap,
 
 def covering_sums(segments: LabelMap,
                   regions: LabelMap,
-                  ignore_index: int = 255) -> Tuple[float, int]:
-    """Numerator and denominator of :func:`nf_covering`.
-
-    Args:
-        segments (np.ndarray | Tensor): As there.
-        regions (np.ndarray | Tensor): As there.
-        ignore_index (int): As there. Defaults to 255.
+                  ignore_index: int = 255) -> tuple[float, int]:
+    """Numerator and denominator of :func:`nf_covering`, with its arguments.
 
     Returns:
         tuple[float, int]: Sum of the best IoUs, and number of regions.
-
-    Raises:
-        TypeError: As there.
-        ValueError: As there.
     """
     segments, regions = as_label_maps(segments=segments, regions=regions)
     valid = regions != ignore_index
-    # A region keeps the pixels that no segment has.
+    # Includes the pixels of a region that no segment has.
     ids, sizes = np.unique(
         regions[valid & (regions > 0)], return_counts=True)
     overlaps = find_overlaps(segments, regions, valid & (segments >= 0))
@@ -94,14 +84,13 @@ def region_miou(segments: LabelMap,
                 ignore_index: int = 255) -> np.ndarray:
     """Confusion matrix if each segment takes its most frequent true class.
 
-    The smallest class is taken where several are most frequent. With
-    :func:`mean_iou` this is the best that a labelling by majority can reach.
-    Matrices of images add up to that of the data set.
+    Ties go to the smallest class. With :func:`mean_iou` this is the best that
+    a labelling by majority can reach. The matrix of a dataset is the sum of
+    those of its images.
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
-            Pixels without a segment take no class: they are in no column, so
-            they are left out.
+            Pixels without a segment are left out.
         target (np.ndarray | Tensor): True classes, (H, W) integer in
             [0, C - 1] or ``ignore_index``.
         num_classes (int): C.
@@ -127,7 +116,7 @@ def region_miou(segments: LabelMap,
     check_classes('target', target, valid, num_classes)
     segment, label, count = find_overlaps(segments, target,
                                           valid & (segments >= 0))
-    # Of each segment, the largest overlap first, then the smallest class.
+    # For each segment, the largest overlap first, then the smallest class.
     order = np.lexsort((label, -count, segment))
     is_first = np.diff(segment, prepend=-1) > 0
     majority = label[order[is_first]]
@@ -154,29 +143,18 @@ def mean_iou(confusion: np.ndarray) -> float:
 
 
 def class_areas(confusion: np.ndarray) -> np.ndarray:
-    """What the IoUs need of a confusion matrix; adds up as matrices do.
-
-    Args:
-        confusion (np.ndarray): (C, C) numbers of pixels, true classes in
-            rows.
+    """Reduce a (C, C) confusion matrix to the sums that IoUs need.
 
     Returns:
-        np.ndarray: (3, C): pixels of each class that are right, that are
-        predicted to be of it, and that are of it.
+        np.ndarray: (3, C): correct, predicted and true pixels of each class.
+        They add up over images as the matrices do.
     """
     return np.stack(
         [confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)])
 
 
 def mean_iou_of_areas(areas: np.ndarray) -> float:
-    """Mean IoU over the classes that occur in prediction or truth.
-
-    Args:
-        areas (np.ndarray): (3, C), from :func:`class_areas`.
-
-    Returns:
-        float: In [0, 1]; NaN if there is no pixel.
-    """
+    """:func:`mean_iou`, from the (3, C) result of :func:`class_areas`."""
     hits, predicted, true = areas
     union = predicted + true - hits
     if not union.any():

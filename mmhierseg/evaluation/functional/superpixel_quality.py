@@ -1,14 +1,13 @@
-"""Quality of superpixels: what they cost whatever is made of them later.
+"""Quality of superpixels: the errors that no later use of them can undo.
 
 Each measure is a quotient. The functions that end in ``_counts`` or ``_sums``
-give both its parts, which those of a data set are the sums of. How well
-boundaries are met: :func:`~.boundaries.boundary_recall`.
+return its numerator and denominator, which are summed over a dataset. See
+also :func:`~.boundaries.boundary_recall`.
 
 Legend: H x W pixels, N of them counted, C channels, S segments.
 """
 
 import math
-from typing import Tuple, Union
 
 import numpy as np
 from torch import Tensor
@@ -34,7 +33,7 @@ __all__ = [
 def achievable_segmentation_accuracy(segments: LabelMap,
                                      target: LabelMap,
                                      ignore_index: int = 255) -> float:
-    """Share of pixels that are right if each segment takes its best region.
+    """Fraction of pixels that are right if segments take their best region.
 
     The sum over segments of the largest overlap with one region, over the
     number of pixels that are not ignored.
@@ -67,20 +66,11 @@ def achievable_segmentation_accuracy(segments: LabelMap,
 def achievable_segmentation_counts(segments: LabelMap,
                                    target: LabelMap,
                                    ignore_index: int = 255
-                                   ) -> Tuple[int, int]:
+                                   ) -> tuple[int, int]:
     """Both parts of :func:`achievable_segmentation_accuracy`.
-
-    Args:
-        segments (np.ndarray | Tensor): As there.
-        target (np.ndarray | Tensor): As there.
-        ignore_index (int): As there. Defaults to 255.
 
     Returns:
         tuple[int, int]: Pixels that can be right, and all.
-
-    Raises:
-        TypeError: As there.
-        ValueError: As there.
     """
     overlaps, number = _overlaps(segments, target, ignore_index)
     starts = np.flatnonzero(np.diff(overlaps.segment, prepend=-1))
@@ -92,10 +82,10 @@ def achievable_segmentation_counts(segments: LabelMap,
 def undersegmentation_error(segments: LabelMap,
                             target: LabelMap,
                             ignore_index: int = 255) -> float:
-    """Share of pixels by which segments leak across region borders.
+    """Fraction of pixels by which segments leak across region borders.
 
-    Of each segment and each region that it meets, the smaller of the segment's
-    parts inside and outside the region; the sum of these, over the number of
+    The sum, over pairs of a segment and a region that overlap, of the smaller
+    of the segment's parts inside and outside the region, over the number of
     pixels that are not ignored (Neubert and Protzel, "Superpixel Benchmark
     and Comparison", 2012).
 
@@ -124,20 +114,11 @@ def undersegmentation_error(segments: LabelMap,
 
 def undersegmentation_counts(segments: LabelMap,
                              target: LabelMap,
-                             ignore_index: int = 255) -> Tuple[int, int]:
+                             ignore_index: int = 255) -> tuple[int, int]:
     """Both parts of :func:`undersegmentation_error`.
-
-    Args:
-        segments (np.ndarray | Tensor): As there.
-        target (np.ndarray | Tensor): As there.
-        ignore_index (int): As there. Defaults to 255.
 
     Returns:
         tuple[int, int]: Pixels that leak, and all.
-
-    Raises:
-        TypeError: As there.
-        ValueError: As there.
     """
     overlaps, number = _overlaps(segments, target, ignore_index)
     outside = sizes_of(overlaps)[overlaps.segment] - overlaps.count
@@ -145,17 +126,18 @@ def undersegmentation_counts(segments: LabelMap,
 
 
 def explained_variation(segments: LabelMap,
-                        image: Union[np.ndarray, Tensor]) -> float:
-    """Share of an image's variation that lies between its segments.
+                        image: np.ndarray | Tensor) -> float:
+    """Fraction of an image's variation that lies between its segments.
 
-    The squared distance from the mean colour, summed over pixels: that of the
-    mean colour of the pixel's segment, divided by that of the pixel itself.
+    The squared distance to the mean colour of the image, summed over pixels:
+    of the mean colour of the pixel's segment, over that of the pixel itself.
 
     Args:
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
             Pixels without a segment are left out.
         image (np.ndarray | Tensor): (H, W), (H, W, C) or (C, H, W), numbers.
-            If it could be both of the latter, an array is the former.
+            If both of the latter fit, an array has its channels last, a
+            tensor first.
 
     Returns:
         float: In [0, 1]; 1 for a constant image; NaN without segments.
@@ -178,33 +160,25 @@ def explained_variation(segments: LabelMap,
 
 
 def explained_variation_sums(segments: LabelMap,
-                             image: Union[np.ndarray, Tensor]
-                             ) -> Tuple[float, float]:
+                             image: np.ndarray | Tensor
+                             ) -> tuple[float, float]:
     """Both parts of :func:`explained_variation`.
 
-    Args:
-        segments (np.ndarray | Tensor): As there.
-        image (np.ndarray | Tensor): As there.
-
     Returns:
-        tuple[float, float]: Variation between segments, at most that of all,
-        and variation of all pixels; both 0 for a constant image.
-
-    Raises:
-        TypeError: As there.
-        ValueError: As there.
+        tuple[float, float]: Variation between segments, and of all pixels,
+        which is no less; both 0 for a constant image.
     """
     segments = as_label_map('segments', segments)
     mask = segments >= 0
     if not mask.any():
         return 0., 0.
     pixels = _channels_last(image, segments.shape)[mask].astype(np.float64)
-    # A constant image becomes exactly zero; its mean might be rounded.
+    # Makes a constant image exactly zero; its mean might be rounded.
     pixels -= pixels[0]
     pixels -= pixels.mean(axis=0)
     segment, _ = number_from_zero(segments[mask])
     sizes = np.bincount(segment)
-    # Summed exactly, so that the order of the segments does not matter.
+    # Exact, so that the order of the segments does not matter.
     between = math.fsum(
         np.concatenate([
             np.bincount(segment, values)**2 / sizes for values in pixels.T
@@ -214,7 +188,7 @@ def explained_variation_sums(segments: LabelMap,
 
 
 def _overlaps(segments: LabelMap, target: LabelMap,
-              ignore_index: int) -> Tuple[Overlaps, int]:
+              ignore_index: int) -> tuple[Overlaps, int]:
     """Overlaps of segments and regions, and the number of pixels."""
     segments, target = as_label_maps(segments=segments, target=target)
     valid = target != ignore_index
@@ -223,12 +197,12 @@ def _overlaps(segments: LabelMap, target: LabelMap,
     return overlaps, int(valid.sum())
 
 
-def _channels_last(image: Union[np.ndarray, Tensor],
-                   size: Tuple[int, int]) -> np.ndarray:
+def _channels_last(image: np.ndarray | Tensor,
+                   size: tuple[int, int]) -> np.ndarray:
     """Check an image and bring it to (H, W, C)."""
     is_tensor = isinstance(image, Tensor)
     if is_tensor:
-        # NumPy has no array for some of torch's dtypes.
+        # NumPy lacks some of torch's dtypes.
         image = image.detach().cpu()
         image = (image.double() if image.is_floating_point() else image
                  ).numpy()

@@ -1,4 +1,4 @@
-"""Heads: what turns segment tokens into classes or embeddings."""
+"""Heads: from segment tokens or features to classes or embeddings."""
 
 from importlib.util import find_spec
 

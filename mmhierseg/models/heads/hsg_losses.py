@@ -1,12 +1,12 @@
-"""The losses of HSG on what its head makes of a batch.
+"""The losses of HSG, given the segments and groups of a batch.
 
 HSG (Ke et al., CVPR 2022): contrasts of pixels with segments by the labels of
-three levels, and the goodness of the groups of two.
+three levels, and the quality of the grouping at two.
 
 Legend: as in ``segment_groups``.
 """
 
-from typing import Dict, List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +16,15 @@ from mmhierseg.ops import SegmentSequences, joint_labels, knn_adjacency
 from ..losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
 from .segment_groups import SegmentGroups, ViewSegments
 
+_WEIGHTS = ('img_sim_weight', 'fine_weight', 'coarse_weight',
+            'grouping_weight', 'centroid_weight')
+
 
 class HSGLosses(nn.Module):
-    """L(G_e), L(G_1) + L(G_2), and the goodness of grouping.
+    """L(G_e), L(G_1) + L(G_2), and the quality of the grouping.
 
-    Args:
-        contrast_weights (Sequence[float]): Of the contrasts by regions, fine
-            and coarse groups.
-        grouping_weight (float): Of modularity and collapse.
-        centroid_weight (float): Of the contrast of centroids.
-        concentration (float): kappa of all contrasts.
-        graph_knn (int): Edges of a segment in the graph.
-        graph_within_view (bool): Whether in each view, or in all.
+    Options are those of ``HSGHead``; ``contrast_weights`` are the weights of
+    the contrasts by regions, fine and coarse groups.
     """
 
     def __init__(self, contrast_weights: Sequence[float],
@@ -35,6 +32,13 @@ class HSGLosses(nn.Module):
                  concentration: float, graph_knn: int,
                  graph_within_view: bool) -> None:
         super().__init__()
+        for name, weight in zip(_WEIGHTS, (*contrast_weights, grouping_weight,
+                                           centroid_weight)):
+            if not weight >= 0:
+                raise ValueError(f'`{name}` must be at least 0, got {weight}')
+        if graph_knn < 1:
+            raise ValueError(
+                f'`graph_knn` must be at least 1, got {graph_knn}')
         self.contrast_weights = tuple(contrast_weights)
         self.contrast = PixelSegmentContrastLoss(concentration)
         self.dmon = DMoNLoss(grouping_weight)
@@ -55,23 +59,10 @@ class HSGLosses(nn.Module):
     def forward(self,
                 views: ViewSegments,
                 images: Tensor,
-                groups: Optional[SegmentGroups] = None,
-                sequences: Optional[SegmentSequences] = None
-                ) -> Dict[str, Tensor]:
-        """Compute the losses.
-
-        Args:
-            views (ViewSegments): Segments of the batch.
-            images (Tensor): (N,) int64, image of each segment.
-            groups (SegmentGroups, optional): Not for nothing above the
-                segments. Defaults to None.
-            sequences (SegmentSequences, optional): Where the segments are in
-                the groups. Defaults to None.
-
-        Returns:
-            Dict[str, Tensor]: ``loss_img_sim``, ``loss_hierarchy`` and
-            ``loss_clustering``, weighted.
-        """
+                groups: SegmentGroups | None = None,
+                sequences: SegmentSequences | None = None
+                ) -> dict[str, Tensor]:
+        """Weighted losses by name; ``images`` are those of segments, (N,)."""
         names = [views.regions]
         clustering = views.pixels.new_zeros(())
         if groups is not None:
@@ -87,13 +78,10 @@ class HSGLosses(nn.Module):
             loss_hierarchy=contrasts[1] + contrasts[2],
             loss_clustering=clustering)
 
-    def _contrasts(self, views: ViewSegments, labels: List[Tensor]) -> Tensor:
+    def _contrasts(self, views: ViewSegments, labels: list[Tensor]) -> Tensor:
         """(3,) weighted contrasts by regions, fine and coarse groups."""
         losses = views.pixels.new_zeros(3)
-        used = [
-            level for level, weight in enumerate(self.contrast_weights)
-            if weight
-        ]
+        used = [i for i, weight in enumerate(self.contrast_weights) if weight]
         if not used:
             return losses
         values = self.contrast(views.pixels, views.own, views.prototypes,
@@ -106,7 +94,7 @@ class HSGLosses(nn.Module):
     def _clustering(self, views: ViewSegments, groups: SegmentGroups,
                     sequences: SegmentSequences) -> Tensor:
         """Modularity, collapse and contrast of centroids at both levels."""
-        # Images of which everything is ignored do not count.
+        # Images without a segment are left out.
         kept = ~groups.padding.all(dim=1)
         padding = groups.padding[kept]
         loss = views.pixels.new_zeros(())

@@ -1,13 +1,13 @@
-"""What decode heads on segment tokens share: the way to pixels, and the loss.
+"""Decode heads on segment tokens: from segments to pixels, and the loss.
 
 A head on segments classifies N segments, not H x W pixels; every pixel takes
-the logits of its segment. No feature of a pixel is ever formed, and where the
-loss is cross entropy, no logits of a pixel either.
+the logits of its segment. Features of pixels are never computed, nor, if the
+loss is cross entropy, are logits of pixels.
 
 Legend: B images, N segments, C channels, K classes, H x W pixels.
 """
 
-from typing import Dict, List, Sequence, Union
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import PixelData
@@ -15,6 +15,7 @@ from mmseg.models.losses import CrossEntropyLoss
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.ops import (
     segment_class_counts,
     segment_cross_entropy,
@@ -22,75 +23,79 @@ from mmhierseg.ops import (
 )
 from mmhierseg.structures import SegmentTokens
 
-#: What MMSegmentation adds to denominators, so that 0 / 0 is 0.
+#: MMSegmentation adds it to denominators, so that 0 / 0 is 0.
 EPS = torch.finfo(torch.float32).eps
 
 
 class SegmentDecodeMixin:
-    """Makes a decode head of one that classifies segments.
+    """Turns a classifier of segments into a decode head.
 
-    Goes before MMSegmentation's ``BaseDecodeHead`` or a subclass. A class
-    that uses it sets ``loss_on_segments`` and has ``segment_logits``.
+    It precedes MMSegmentation's ``BaseDecodeHead`` or a subclass among the
+    bases of a class that defines ``segment_logits``.
 
-    Pixels without a segment (padding, gaps of a map) have zero logits, that
-    is to say, all classes alike; the loss ignores them, as it does those
-    whose ground truth is ``ignore_index``.
+    Pixels without a segment (padding, gaps of a map) have zero logits for all
+    classes; the loss ignores them, as it does those whose ground truth is
+    ``ignore_index``.
 
     With ``loss_on_segments``, cross entropy (``mmseg.CrossEntropyLoss`` with
-    softmax, without class weights, averaged) and the accuracy that is logged
-    are computed from the number of pixels of each class in each segment:
-    exactly the same numbers without the (B, K, H, W) logits. Other losses,
-    and pixel samplers, get those logits as ever.
+    softmax, without class weights, averaged) and the logged accuracy are
+    computed from the number of pixels of each class in each segment, with
+    exactly the same result but without the (B, K, H, W) logits. Other losses,
+    and pixel samplers, get those logits as usual.
+
+    Args:
+        loss_decode (dict | Sequence[dict], optional): Losses. Defaults to
+            None: ``CrossEntropyLoss``, averaged over pixels that are not
+            ignored.
+        loss_on_segments (bool): Whether to compute cross entropy without
+            logits at pixels. Defaults to True.
+        **kwargs: Arguments of the next base class.
     """
 
-    loss_on_segments: bool
+    def __init__(self,
+                 loss_decode: dict | Sequence[dict] | None = None,
+                 loss_on_segments: bool = True,
+                 **kwargs) -> None:
+        if loss_decode is None:
+            loss_decode = dict(
+                type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
+        super().__init__(loss_decode=loss_decode, **kwargs)
+        self.loss_on_segments = loss_on_segments
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
-        """Classify segments; to be given by the head.
+        """Classify segments; implemented by the head.
 
         Args:
             segments (SegmentTokens): From the backbone.
 
         Returns:
-            Tensor: (B, N, K); of empty segments whatever is finite.
+            Tensor: (B, N, K); any finite value for empty segments.
         """
         raise NotImplementedError
 
-    def forward(
-            self, inputs: Sequence[Union[SegmentTokens,
-                                         Tensor]]) -> Tensor:
-        """Classify pixels.
-
-        Args:
-            inputs (Sequence[SegmentTokens]): What the backbone returns.
-
-        Returns:
-            Tensor: (B, K, H, W) logits, at the resolution of the segments.
-
-        Raises:
-            TypeError: If the backbone gave no segment tokens.
-        """
+    def forward(self, inputs: Sequence[SegmentTokens]) -> Tensor:
+        """Logits of pixels, (B, K, H, W), at the resolution of segments."""
         segments = self._transform_inputs(inputs)
         return tokens_to_map(
             self.segment_logits(segments), segments.labels, stride=1)
 
     def loss(self, inputs: Sequence[SegmentTokens],
-             batch_data_samples: List[SegDataSample],
-             train_cfg: dict) -> Dict[str, Tensor]:
+             batch_data_samples: list[SegDataSample],
+             train_cfg: dict) -> dict[str, Tensor]:
         """Losses of a batch.
 
         Args:
-            inputs (Sequence[SegmentTokens]): What the backbone returns.
-            batch_data_samples (List[SegDataSample]): With ground truth.
-            train_cfg (dict): Of the segmentor.
+            inputs (Sequence[SegmentTokens]): Outputs of the backbone.
+            batch_data_samples (list[SegDataSample]): With ground truth.
+            train_cfg (dict): Training config of the segmentor.
 
         Returns:
-            Dict[str, Tensor]: Losses by name, and ``acc_seg``, percent.
+            dict[str, Tensor]: Losses by name, and ``acc_seg``, percent.
 
         Raises:
-            TypeError: If the backbone gave no segment tokens.
-            ValueError: If the ground truth has classes beyond the head's
-                (see :func:`~mmhierseg.ops.segment_class_counts`).
+            TypeError: If the backbone returned no segment tokens.
+            UserError: If the ground truth has labels beyond the head's
+                classes (see :func:`~mmhierseg.ops.segment_class_counts`).
         """
         segments = self._transform_inputs(inputs)
         logits = self.segment_logits(segments)
@@ -109,28 +114,20 @@ class SegmentDecodeMixin:
         return self.loss_by_feat(pixels, samples)
 
     def predict_by_feat(self, seg_logits: Tensor,
-                        batch_img_metas: List[dict]) -> Tensor:
-        """Bring logits to the size of the input.
-
-        Args:
-            seg_logits (Tensor): (B, K, H, W).
-            batch_img_metas (list[dict]): Meta information of each image.
-
-        Returns:
-            Tensor: The argument itself if it has that size.
-        """
+                        batch_img_metas: list[dict]) -> Tensor:
+        """Resize logits to the input; not copied if they have its size."""
         meta = batch_img_metas[0]
         size = meta['img_shape']
-        if not isinstance(size, torch.Size):  # that of windows otherwise
+        if not isinstance(size, torch.Size):  # a torch.Size is of a window
             size = meta.get('pad_shape', size)
         if tuple(size[:2]) == tuple(seg_logits.shape[2:]):
             return seg_logits
         return super().predict_by_feat(seg_logits, batch_img_metas)
 
-    def _transform_inputs(
-            self, inputs: Sequence[SegmentTokens]) -> SegmentTokens:
+    def _transform_inputs(self,
+                          inputs: Sequence[SegmentTokens]) -> SegmentTokens:
         """The one of the backbone's outputs that the head works on."""
-        # Being a tuple itself, it might be indexed by mistake.
+        # SegmentTokens is a tuple itself.
         if not isinstance(inputs, SegmentTokens):
             inputs = inputs[self.in_index]
         if not isinstance(inputs, SegmentTokens):
@@ -146,7 +143,7 @@ class SegmentDecodeMixin:
                 f'`in_channels` = {self.in_channels}, got {channels}')
         return inputs
 
-    def _losses(self) -> List[nn.Module]:
+    def _losses(self) -> list[nn.Module]:
         several = isinstance(self.loss_decode, nn.ModuleList)
         return list(self.loss_decode) if several else [self.loss_decode]
 
@@ -158,15 +155,18 @@ class SegmentDecodeMixin:
             and loss.reduction == 'mean' for loss in self._losses())
 
     def _loss_of_counts(self, logits: Tensor, segments: SegmentTokens,
-                        target: Tensor) -> Dict[str, Tensor]:
-        counts = segment_class_counts(segments.labels, target,
-                                      logits.size(1), logits.size(2),
-                                      self.ignore_index)
+                        target: Tensor) -> dict[str, Tensor]:
+        try:
+            counts = segment_class_counts(segments.labels, target,
+                                          logits.size(1), logits.size(2),
+                                          self.ignore_index)
+        except ValueError as error:
+            raise UserError(str(error)) from error
         total = segment_cross_entropy(logits, counts)
         num_counted = counts.sum()
-        losses: Dict[str, Tensor] = {}
+        losses: dict[str, Tensor] = {}
         for loss in self._losses():
-            # As in MMSegmentation: a mean over all pixels by default.
+            # By default MMSegmentation divides by all pixels.
             number = num_counted if loss.avg_non_ignore else target.numel()
             value = loss.loss_weight * total / (number + EPS)
             name = loss.loss_name

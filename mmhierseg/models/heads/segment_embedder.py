@@ -1,13 +1,13 @@
 """Embeddings of segments by a projector, for retrieval.
 
-CAST (Ke et al., ICLR 2024) is tested before any tuning by the nearest
-neighbours of its segments: the fused tokens go through the projector that
-MoCo v3 (Chen et al., ICCV 2021) trained behind the mean of them.
+CAST (Ke et al., ICLR 2024) is evaluated before any fine-tuning by the nearest
+neighbours of its segments: the fused tokens pass through the projector that
+MoCo v3 (Chen et al., ICCV 2021) trained behind their mean.
 
 Legend: B images, N segments, C channels of tokens, D of embeddings.
 """
 
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,24 +28,23 @@ class SegmentEmbeddings(NamedTuple):
     hierarchy: SegmentHierarchy
     """Superpixels and the segments after each pooling."""
 
-    empty: Optional[Tensor] = None
-    """(B, N) bool: segments that are not there; None = all are."""
+    empty: Tensor | None = None
+    """(B, N) bool: segments that do not exist; None = all do."""
 
 
 @MODELS.register_module()
 class SegmentEmbedder(BaseModule):
-    """A backbone of segments and MoCo's projector behind it.
+    """A backbone of segments followed by MoCo's projector.
 
-    Its parts have the names of MMPretrain's ``MoCoV3``, so that it takes the
-    checkpoint of pre-training as it is, or one of the authors' that
+    Its parts have the names of MMPretrain's ``MoCoV3``, so it loads the
+    checkpoint of pre-training directly, or one of the authors' that
     ``tools/model_converters/cast2mmhierseg.py`` has converted::
 
         init_cfg=dict(type='Pretrained', checkpoint='epoch_150.pth')
 
-    That is the encoder which was trained. For the momentum encoder, leave
-    this out and give ``init_cfg`` to the parts, with
-    ``prefix='momentum_encoder.module.0.'`` for the backbone and
-    ``'momentum_encoder.module.1.'`` for the neck.
+    This loads the trained encoder. For the momentum encoder, give ``init_cfg``
+    to the parts instead, with ``prefix='momentum_encoder.module.0.'`` for the
+    backbone and ``'momentum_encoder.module.1.'`` for the neck.
 
     Args:
         backbone (dict | nn.Module): :class:`~mmhierseg.models.CAST` with
@@ -55,23 +54,23 @@ class SegmentEmbedder(BaseModule):
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: If the backbone gives something else than segments.
+        ValueError: If the backbone has another ``out_type``.
     """
 
     def __init__(self,
-                 backbone: Union[dict, nn.Module],
-                 neck: Union[dict, nn.Module],
-                 init_cfg: Optional[dict] = None) -> None:
+                 backbone: dict | nn.Module,
+                 neck: dict | nn.Module,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        if isinstance(backbone, dict):
-            backbone = MODELS.build(backbone)
-        out_type = getattr(getattr(backbone, 'options', None), 'out_type',
-                           'segments')
+        self.backbone, self.neck = (
+            MODELS.build(part) if isinstance(part, dict) else part
+            for part in (backbone, neck))
+        out_type = getattr(
+            getattr(self.backbone, 'options', self.backbone), 'out_type',
+            'segments')
         if out_type != 'segments':
             raise ValueError("`backbone` must have out_type='segments', got "
                              f'{out_type!r}')
-        self.backbone = backbone
-        self.neck = MODELS.build(neck) if isinstance(neck, dict) else neck
 
     def forward(self, inputs: Tensor) -> SegmentEmbeddings:
         """Embed the segments of a batch of images.
@@ -89,14 +88,9 @@ class SegmentEmbedder(BaseModule):
             output.segments.empty)
 
     def embed(self, segments: SegmentTokens) -> Tensor:
-        """Project fused tokens.
+        """Project fused tokens: (B, N, D), of unit length, zero where empty.
 
-        Args:
-            segments (SegmentTokens): From the backbone; tokens (B, N, C).
-
-        Returns:
-            Tensor: (B, N, D), of unit length, zero where a segment is empty;
-            float32 or wider.
+        The result is float32 or wider.
         """
         tokens, empty = segments.tokens, segments.empty
         if empty is None:

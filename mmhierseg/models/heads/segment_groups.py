@@ -1,11 +1,12 @@
-"""What HSG's head passes on: segments of views, and groups of segments.
+"""Segments of the views of a batch, and soft groups of the segments.
 
 Legend: V views, B images, P pixels that have a segment, N segments of the
 batch, L segments of an image (padded), K_1 fine and K_2 coarse groups, D
 channels, h x w pixels of the embedding. Labels are int64, -1 = none.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class ViewSegments(NamedTuple):
     """(N,) view of each segment."""
 
     regions: Tensor
-    """(N,) region of the over-segmentation that each segment is in."""
+    """(N,) region of the over-segmentation that contains each segment."""
 
     pixels: Tensor
     """(P, D) embeddings of unit length."""
@@ -43,20 +44,13 @@ class ViewSegments(NamedTuple):
     """(N, D) of unit length."""
 
 
-def segment_views(embeddings: Tensor, segments: Optional[Tensor],
-                  kmeans_clusters: Tuple[int, int],
+def segment_views(embeddings: Tensor, segments: Tensor | None,
+                  kmeans_clusters: tuple[int, int],
                   kmeans_iterations: int) -> ViewSegments:
-    """Segments: clusters of each view, cut by the over-segmentation.
+    """Cluster the pixels of each view and cut by the over-segmentation.
 
-    Args:
-        embeddings (Tensor): (V, D, h, w) float, of any length.
-        segments (Tensor, optional): (V, h, w) int64, the over-segmentation,
-            negative = ignored. None: nothing is cut or ignored.
-        kmeans_clusters (Tuple[int, int]): (K_h, K_w).
-        kmeans_iterations (int): Iterations.
-
-    Returns:
-        ViewSegments: With gradients to the embeddings.
+    ``embeddings`` (V, D, h, w) may have any length; ``segments`` (V, h, w)
+    int64 are negative where ignored, None cuts and ignores nothing.
     """
     ignored = None if segments is None else segments < 0
     clusters = cluster_views(embeddings, kmeans_clusters, kmeans_iterations,
@@ -72,18 +66,54 @@ def segment_views(embeddings: Tensor, segments: Optional[Tensor],
         prototypes=batch_prototypes(pixels, own, len(cut.views)))
 
 
+def check_kmeans(clusters: Sequence[int], iterations: int) -> None:
+    """Check `kmeans_clusters` and `kmeans_iterations`."""
+    if (not isinstance(clusters, Sequence) or len(clusters) != 2
+            or min(clusters) < 1):
+        raise ValueError('`kmeans_clusters` must be two numbers of at least '
+                         f'1, (K_h, K_w), got {clusters!r}')
+    if iterations < 1:
+        raise ValueError('`kmeans_iterations` must be at least 1, got '
+                         f'{iterations}')
+
+
+def check_views(embeddings: Tensor, segments: Tensor | None,
+                image_index: Tensor | None, embed_dims: int
+                ) -> tuple[Tensor | None, Tensor]:
+    """Check views; int64 segments and images, by default one per view."""
+    if embeddings.dim() != 4 or embeddings.size(1) != embed_dims:
+        raise ValueError(
+            f'`embeddings` must have shape (V, {embed_dims}, h, w), got '
+            f'{tuple(embeddings.shape)}')
+    views, _, height, width = embeddings.shape
+    if segments is not None:
+        segments = _integers('segments', segments, (views, height, width))
+    if image_index is None:
+        image_index = torch.arange(views, device=embeddings.device)
+    return segments, _integers('image_index', image_index, (views, ))
+
+
+def _integers(name: str, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise TypeError(f'`{name}` must hold integers, got {labels.dtype}')
+    if labels.shape != shape:
+        raise ValueError(f'`{name}` must have shape {shape} to fit the '
+                         f'embeddings, got {tuple(labels.shape)}')
+    return labels.long()
+
+
 class SegmentGroups(NamedTuple):
-    """Soft groups of the segments of each image, and where these are.
+    """Soft groups of the segments of each image.
 
     Images are in the order of their numbers.
     """
 
     fine: Tensor
-    """(B, K_1, L), P_1: of each segment, sums to 1 over groups; meaningless
+    """(B, K_1, L), P_1: for each segment, sums to 1 over groups; meaningless
     where padded."""
 
     fine_to_coarse: Tensor
-    """(B, K_2, K_1), C: of each fine group, sums to 1 over coarse ones."""
+    """(B, K_2, K_1), C: for each fine group, sums to 1 over coarse ones."""
 
     coarse: Tensor
     """(B, K_2, L), P_2 = C P_1."""
@@ -100,7 +130,7 @@ class SegmentGroups(NamedTuple):
     labels: Tensor
     """(V, h, w) in [-1, L - 1]: segment of each pixel in its image."""
 
-    images: Optional[Tensor] = None
+    images: Tensor | None = None
     """(V,) in [0, B - 1]: image of each view."""
 
     def hierarchy(self) -> SegmentHierarchy:
@@ -115,17 +145,8 @@ class SegmentGroups(NamedTuple):
 
 
 def labels_in_images(labels: Tensor, sequences: SegmentSequences) -> Tensor:
-    """Number the segments of each pixel within its image.
-
-    Args:
-        labels (Tensor): (V, h, w) int64 in [-1, N - 1].
-        sequences (SegmentSequences): Where the N segments are.
-
-    Returns:
-        Tensor: (V, h, w) int64 in [-1, L - 1].
-    """
+    """Number the segments of (V, h, w) maps, in [-1, L - 1], by image."""
     if not len(sequences.slots):
         return torch.full_like(labels, -1)
     places = sequences.slots % sequences.padding.size(1)
-    table = places.expand(len(labels), -1)
-    return look_up_parents(table, labels)
+    return look_up_parents(places.expand(len(labels), -1), labels)

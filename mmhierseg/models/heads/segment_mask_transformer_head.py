@@ -1,13 +1,11 @@
 """Segmenter's mask transformer on segment tokens instead of patches.
 
 Strudel et al., "Segmenter: Transformer for Semantic Segmentation" (ICCV 2021),
-Sec. 3.2; CAST (Ke et al., ICLR 2024) fine-tunes with it on ADE20K and Pascal
-Context.
+Sec. 3.2; CAST (Ke et al., ICLR 2024) is fine-tuned with it on ADE20K and
+Pascal Context.
 
 Legend: B images, N segments, D channels of the head, K classes.
 """
-
-from typing import Optional, Sequence, Union
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +16,10 @@ from torch import Tensor, nn
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
-from ..utils import TransformerBlock, init_timm_vit_, use_fast_linear
+from ..utils import TransformerBlock, init_timm_vit_
 from .segment_decode import SegmentDecodeMixin
 
-# Of all LayerNorms of the head, PyTorch's default; the backbone has 1e-6.
+# PyTorch's default for LayerNorm; the backbone has 1e-6.
 NORM_EPS = 1e-5
 
 
@@ -29,16 +27,15 @@ NORM_EPS = 1e-5
 class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
     """A transformer on segment tokens and class embeddings together.
 
-    What comes out of a segment and of a class is compared by cosine; a
-    LayerNorm over the classes makes these the segment's logits. Needs a
-    backbone with ``out_type='segments'``; tokens that it marks empty are
-    attended to by nobody.
+    The logits of a segment are its cosines with the classes, after a
+    LayerNorm over the classes. Needs a backbone with ``out_type='segments'``;
+    tokens that it marks empty are masked in attention.
 
     Args:
         in_channels (int): Channels C of the tokens.
         num_classes (int): Number of classes K.
         num_layers (int): Transformer blocks. Defaults to 2.
-        num_heads (int, optional): Attention heads. Defaults to None: one for
+        num_heads (int, optional): Attention heads. Defaults to None: one per
             64 channels.
         embed_dims (int, optional): Channels D of the head. Defaults to None:
             ``in_channels``.
@@ -47,26 +44,16 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
             MLPs. Defaults to 0.1.
         drop_path_rate (float): Stochastic depth of the last block; grows
             linearly from 0. Defaults to 0.
-        loss_decode (dict | Sequence[dict], optional): Losses. Defaults to
-            None: ``CrossEntropyLoss``, the mean over pixels that are not
-            ignored.
-        loss_on_segments (bool): Whether to compute cross entropy without
-            logits at pixels; see :class:`SegmentDecodeMixin`. Defaults to
-            True.
-        in_index (int): Which of the backbone's outputs. Defaults to -1.
-        ignore_index (int): Ground truth that is ignored. Defaults to 255.
-        sampler (dict, optional): MMSegmentation's pixel sampler. Defaults to
-            None.
-        align_corners (bool): How logits are resized where the ground truth
-            has another size. Defaults to False.
-        channels (int, optional): Required by other heads of MMSegmentation,
-            so configs may have it; it must be ``embed_dims``. Defaults to
-            None.
+        channels (int, optional): Must be ``embed_dims`` if given, as configs
+            of other heads do. Defaults to None.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
+        **kwargs: ``loss_decode`` and ``loss_on_segments`` of
+            :class:`SegmentDecodeMixin`; ``in_index``, ``ignore_index``,
+            ``sampler`` and ``align_corners`` of ``BaseDecodeHead``.
 
     Raises:
         ValueError: If ``num_heads`` does not divide ``embed_dims``, or
-            ``channels`` is another.
+            ``channels`` differs from it.
 
     Example:
         >>> head = SegmentMaskTransformerHead(64, num_classes=5).eval()
@@ -81,40 +68,27 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
                  in_channels: int,
                  num_classes: int,
                  num_layers: int = 2,
-                 num_heads: Optional[int] = None,
-                 embed_dims: Optional[int] = None,
+                 num_heads: int | None = None,
+                 embed_dims: int | None = None,
                  mlp_ratio: float = 4.,
                  dropout_ratio: float = 0.1,
                  drop_path_rate: float = 0.,
-                 loss_decode: Union[dict, Sequence[dict], None] = None,
-                 loss_on_segments: bool = True,
-                 in_index: int = -1,
-                 ignore_index: int = 255,
-                 sampler: Optional[dict] = None,
-                 align_corners: bool = False,
-                 channels: Optional[int] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 channels: int | None = None,
+                 init_cfg: dict | None = None,
+                 **kwargs) -> None:
         embed_dims = embed_dims or in_channels
         if channels not in (None, embed_dims):
             raise ValueError('`channels` must be `embed_dims` '
                              f'({embed_dims}) or left out, got {channels}')
-        if loss_decode is None:
-            loss_decode = dict(
-                type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
         super().__init__(
             in_channels=in_channels,
             channels=embed_dims,
             num_classes=num_classes,
             dropout_ratio=0.,
-            in_index=in_index,
-            loss_decode=loss_decode,
-            ignore_index=ignore_index,
-            sampler=sampler,
-            align_corners=align_corners,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+            **kwargs)
         # The base class's classifier of pixels.
         del self.conv_seg
-        self.loss_on_segments = loss_on_segments
         self.dec_proj = nn.Linear(in_channels, embed_dims)
         self.cls_emb = nn.Parameter(torch.zeros(1, num_classes, embed_dims))
         rates = torch.linspace(0, drop_path_rate, num_layers).tolist()
@@ -131,39 +105,31 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
         self.patch_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.classes_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.mask_norm = nn.LayerNorm(num_classes, eps=NORM_EPS)
-        use_fast_linear(self)
         self.reset_parameters()
 
     def init_weights(self) -> None:
-        """Draw the parameters, then do what ``init_cfg`` says."""
+        """Reinitialise the parameters, then apply ``init_cfg``."""
         if not self.is_init:
             self.reset_parameters()
         super().init_weights()
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew, as Segmenter does."""
+        """Reinitialise the parameters as Segmenter does."""
         init_timm_vit_(self)
         trunc_normal_(self.cls_emb, std=.02)
-        # What they multiply is compared by cosine, so that this is no matter
-        # of scale but of how fast they turn.
+        # The scale of these matters to their rate of change only, since their
+        # outputs are compared by cosine.
         for layer in (self.patch_proj, self.classes_proj):
             nn.init.normal_(layer.weight, std=self.channels**-0.5)
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
-        """Cosines of segments and classes, normalised over the classes.
-
-        Args:
-            segments (SegmentTokens): From the backbone.
-
-        Returns:
-            Tensor: (B, N, K).
-        """
+        """Cosines (B, N, K), normalised over the classes."""
         tokens, empty = segments.tokens, segments.empty
         classes = self.cls_emb.expand(tokens.size(0), -1, -1)
         x = self.dec_proj(tokens)
         x = torch.cat([x, classes.to(x.dtype)], dim=1)
         if empty is not None:
-            # Classes, behind the segments, are never empty.
+            # The classes follow the segments and are never empty.
             empty = F.pad(empty, (0, self.num_classes))
         for layer in self.layers:
             x = layer(x, empty)

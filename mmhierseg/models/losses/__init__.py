@@ -1,4 +1,4 @@
-"""Losses."""
+"""Registered losses over the functions of ``mmhierseg.ops``."""
 
 from .centroid_contrast_loss import CentroidContrastLoss
 from .dmon_loss import DMoNLoss

@@ -1,4 +1,4 @@
-"""Contrast of the centroids of groups with those of all processes."""
+"""Contrast between the group centroids of all processes."""
 
 from torch import Tensor, nn
 
@@ -9,12 +9,12 @@ from mmhierseg.registry import MODELS
 
 @MODELS.register_module()
 class CentroidContrastLoss(nn.Module):
-    """Cross-entropy of each centroid among all, gathered with gradients.
+    """Cross-entropy of each centroid against all, gathered with gradients.
 
     HSG (Ke et al., CVPR 2022): see :func:`mmhierseg.ops.centroid_contrast`.
 
     Args:
-        concentration (float): kappa, by which cosines are multiplied.
+        concentration (float): kappa, which scales the cosines.
             Defaults to 16.
         loss_weight (float): Defaults to 1.
 
@@ -33,19 +33,17 @@ class CentroidContrastLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, centroids: Tensor) -> Tensor:
-        """Compute the loss.
-
-        All processes must call it together.
+        """Compute the loss. All processes must call it together.
 
         Args:
-            centroids (Tensor): (B, K, D) float, of any length, those of one
-                level.
+            centroids (Tensor): (B, K, D) float, of any length, all of the
+                same level.
 
         Returns:
             Tensor: Scalar.
 
         Raises:
-            ValueError: If ``centroids`` has other axes.
+            ValueError: If ``centroids`` does not have three axes.
         """
         if centroids.dim() != 3:
             raise ValueError('`centroids` must have shape (B, K, D), got '
@@ -54,10 +52,9 @@ class CentroidContrastLoss(nn.Module):
         everything, first = gather_rows_with_grad(centroids)
         loss = centroid_contrast(centroids, everything, first,
                                  self.concentration).sum()
-        divisor = mean_count(len(centroids))
-        return self.loss_weight * loss / divisor
+        return self.loss_weight * loss / mean_count(len(centroids))
 
     def extra_repr(self) -> str:
-        """Options, for the print of a model."""
+        """Options, for the representation of a model."""
         return (f'concentration={self.concentration}, '
                 f'loss_weight={self.loss_weight}')

@@ -1,6 +1,4 @@
-"""Goodness of a soft grouping on the graph of an image's segments."""
-
-from typing import Optional
+"""Quality of a soft grouping on the graph of an image's segments."""
 
 from torch import Tensor, nn
 
@@ -13,13 +11,13 @@ from mmhierseg.registry import MODELS
 class DMoNLoss(nn.Module):
     """Modularity and collapse, averaged over the images of all processes.
 
-    DMoN (Tsitsulin et al., 2020) as HSG (Ke et al., CVPR 2022) has it: see
+    DMoN (Tsitsulin et al., 2020) as used by HSG (Ke et al., CVPR 2022): see
     :func:`mmhierseg.ops.modularity_loss` and
     :func:`mmhierseg.ops.collapse_loss`.
 
     Args:
-        loss_weight (float): Weight of both. Defaults to 1.
-        collapse_weight (float): Weight of the collapse term beside the
+        loss_weight (float): Weight of both terms. Defaults to 1.
+        collapse_weight (float): Weight of the collapse term relative to the
             modularity. Defaults to 1.
     """
 
@@ -33,36 +31,35 @@ class DMoNLoss(nn.Module):
     def forward(self,
                 assignment: Tensor,
                 adjacency: Tensor,
-                padding: Optional[Tensor] = None) -> Tensor:
-        """Compute the loss.
+                padding: Tensor | None = None) -> Tensor:
+        """Compute the loss. All processes must call it together.
 
         Args:
             assignment (Tensor): (B, L, K) float in [0, 1], segments in rows.
-                For the collapse term, L must be the same in all processes.
-            adjacency (Tensor): (B, n, n), see
-                :func:`mmhierseg.ops.knn_adjacency`; n at most L. Segments
-                after the n-th have no edges.
+                L must be the same in all processes for the collapse term.
+            adjacency (Tensor): (B, n, n) with n at most L, see
+                :func:`mmhierseg.ops.knn_adjacency`. Segments after the n-th
+                have no edges.
             padding (Tensor, optional): (B, L) bool, True where there is no
-                segment. Defaults to None: there is one everywhere.
+                segment. Defaults to None: no padding.
 
         Returns:
             Tensor: Scalar.
 
         Raises:
-            ValueError: If shapes do not fit.
+            ValueError: If the shapes do not fit each other.
         """
         if padding is not None and padding.shape == assignment.shape[:2]:
-            # Once for both; what does not fit is told by the functions.
+            # Masked once for both terms; they report shapes that do not fit.
             assignment = assignment.masked_fill(padding[..., None], 0)
             padding = None
-        loss = modularity_loss(assignment[:, :adjacency.size(-1)], adjacency,
-                               padding)
+        modularity = modularity_loss(assignment[:, :adjacency.size(-1)],
+                                     adjacency, padding)
         collapse = collapse_loss(assignment, padding)
-        loss = (loss + self.collapse_weight * collapse).sum()
-        divisor = mean_count(len(assignment))
-        return self.loss_weight * loss / divisor
+        loss = (modularity + self.collapse_weight * collapse).sum()
+        return self.loss_weight * loss / mean_count(len(assignment))
 
     def extra_repr(self) -> str:
-        """Options, for the print of a model."""
+        """Options, for the representation of a model."""
         return (f'loss_weight={self.loss_weight}, '
                 f'collapse_weight={self.collapse_weight}')

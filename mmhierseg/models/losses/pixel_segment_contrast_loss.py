@@ -1,7 +1,5 @@
 """Contrast of pixels with the segments of all processes."""
 
-from typing import Optional
-
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Tensor, nn
@@ -19,29 +17,29 @@ from mmhierseg.registry import MODELS
 class PixelSegmentContrastLoss(nn.Module):
     """Contrast of pixels with segment prototypes, gathered with gradients.
 
-    SegSort (Hwang et al., ICCV 2019) is this loss with one set of labels, HSG
-    (Ke et al., CVPR 2022) with several: see
+    This is the loss of SegSort (Hwang et al., ICCV 2019) for one set of
+    labels and that of HSG (Ke et al., CVPR 2022) for several: see
     :func:`mmhierseg.ops.pixel_segment_contrast`. Averaged over processes, as
-    DistributedDataParallel does, loss and gradients are those of one process
-    that has all images.
+    DistributedDataParallel does, loss and gradients equal those of a single
+    process with all images.
 
     Args:
-        concentration (float): kappa, by which cosines are multiplied.
+        concentration (float): kappa, which scales the cosines.
             Defaults to 16.
         loss_weight (float): Defaults to 1.
-        block_size (int, optional): Similarities that are in memory at once.
-            Defaults to None: 2**21 on a CPU (8 MiB in float32), 2**24
+        block_size (int, optional): Number of similarities held in memory at
+            once. Defaults to None: 2**21 on a CPU (8 MiB in float32), 2**24
             elsewhere.
 
     Raises:
-        ValueError: If ``concentration`` is not above 0 or ``block_size``
+        ValueError: If ``concentration`` is not above 0 or ``block_size`` is
             below 1.
     """
 
     def __init__(self,
                  concentration: float = 16.,
                  loss_weight: float = 1.,
-                 block_size: Optional[int] = None) -> None:
+                 block_size: int | None = None) -> None:
         super().__init__()
         if not concentration > 0:
             raise ValueError(
@@ -61,13 +59,13 @@ class PixelSegmentContrastLoss(nn.Module):
 
         Args:
             pixels (Tensor): (P, D) float, of unit length.
-            segments (Tensor): (P,) int64 in [0, N - 1], own segment of each
-                pixel.
+            segments (Tensor): (P,) int64 in [0, N - 1], the segment that each
+                pixel belongs to.
             prototypes (Tensor): (N, D) float, of unit length, those of this
-                process. It must need a gradient if it does elsewhere.
-            labels (Tensor): (N,) int64, label of each prototype, of any
-                numbers; or (L, N), several sets of them. Those of different
-                processes are different: an image is in one process.
+                process. Must require a gradient if it does in any process.
+            labels (Tensor): (N,) int64, arbitrary label of each prototype, or
+                (L, N), several sets of them. Equal labels in different
+                processes are distinct, as they belong to different images.
 
         Returns:
             Tensor: Scalar, or (L,); zero, attached to the graph, where this
@@ -78,22 +76,21 @@ class PixelSegmentContrastLoss(nn.Module):
         """
         everything, first = gather_rows_with_grad(prototypes)
         return self.loss_weight * pixel_segment_contrast(
-            pixels, segments + first, everything, _of_all(labels),
-            self.concentration,
-            mean_count(len(pixels)), self.block_size)
+            pixels, segments + first, everything, _gather_labels(labels),
+            self.concentration, mean_count(len(pixels)), self.block_size)
 
     def extra_repr(self) -> str:
-        """Options, for the print of a model."""
+        """Options, for the representation of a model."""
         return (f'concentration={self.concentration}, '
                 f'loss_weight={self.loss_weight}')
 
 
-def _of_all(labels: Tensor) -> Tensor:
-    """Labels of the prototypes of all processes, those of each its own."""
+def _gather_labels(labels: Tensor) -> Tensor:
+    """Labels of the prototypes of all processes, distinct across processes."""
     if get_world_size() == 1:
         return labels
     columns = labels.t() if labels.dim() == 2 else labels[:, None]
     rank = torch.full_like(columns[:, :1], get_rank())
-    columns = gather_rows(torch.cat([rank, columns], dim=1)).t()
-    distinct = [joint_labels(columns[0], names)[0] for names in columns[1:]]
+    rank, *columns = gather_rows(torch.cat([rank, columns], dim=1)).t()
+    distinct = [joint_labels(rank, names)[0] for names in columns]
     return torch.stack(distinct) if labels.dim() == 2 else distinct[0]

@@ -1,7 +1,5 @@
 """MMSegmentation's segmentor, with the backbone's hierarchy in its results."""
 
-from typing import List, Optional, Union
-
 import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -16,56 +14,26 @@ __all__ = ['HierarchyEncoderDecoder']
 
 @MODELS.register_module()
 class HierarchyEncoderDecoder(LeanEncoderDecoder):
-    """``EncoderDecoder`` that predicts the hierarchy of segments too.
+    """``EncoderDecoder`` that also predicts the hierarchy of segments.
 
-    In a config it takes the place of ``EncoderDecoder``; weights, losses and
-    ``pred_sem_seg`` are the same. In testing, each data sample gets the field
-    ``pred_hierarchy`` beside, which the metrics of hierarchies measure, see
-    :func:`mmhierseg.structures.add_hierarchy`. The backbone sees each image
-    a second time for it, and always the whole of it: windows of sliding
-    inference have no hierarchy in common.
+    A drop-in replacement of ``EncoderDecoder`` in configs: weights, losses
+    and ``pred_sem_seg`` are the same. In testing, each data sample
+    additionally gets the field ``pred_hierarchy``, which the metrics of
+    hierarchies read, see :func:`mmhierseg.structures.add_hierarchy`. For this
+    the backbone processes each whole image a second time, also in sliding
+    inference, whose windows have no hierarchy in common.
 
     Args:
-        backbone (dict): A backbone with ``forward_hierarchy``, such as
-            ``mmhierseg.CAST``.
-        decode_head (dict): Decode head.
-        neck (dict, optional): Neck. Defaults to None.
-        auxiliary_head (dict | list[dict], optional): Auxiliary heads.
-            Defaults to None.
-        train_cfg (dict, optional): Settings of training. Defaults to None.
-        test_cfg (dict, optional): Settings of testing: ``mode`` and those of
-            the windows. Defaults to None.
-        data_preprocessor (dict, optional): Data preprocessor.
-            Defaults to None.
-        pretrained (str, optional): Weights of the backbone; ``init_cfg`` is
-            the newer way. Defaults to None.
-        init_cfg (dict | list[dict], optional): Initialisation.
-            Defaults to None.
+        *args: As for ``EncoderDecoder``.
+        **kwargs: As for ``EncoderDecoder``; ``backbone`` must have a method
+            ``forward_hierarchy``, as ``mmhierseg.CAST`` has.
 
     Raises:
-        TypeError: If the backbone gives no hierarchy.
+        TypeError: If the backbone has no such method.
     """
 
-    def __init__(self,
-                 backbone: dict,
-                 decode_head: dict,
-                 neck: Optional[dict] = None,
-                 auxiliary_head: Union[dict, List[dict], None] = None,
-                 train_cfg: Optional[dict] = None,
-                 test_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None,
-                 pretrained: Optional[str] = None,
-                 init_cfg: Union[dict, List[dict], None] = None) -> None:
-        super().__init__(
-            backbone,
-            decode_head,
-            neck=neck,
-            auxiliary_head=auxiliary_head,
-            train_cfg=train_cfg,
-            test_cfg=test_cfg,
-            data_preprocessor=data_preprocessor,
-            pretrained=pretrained,
-            init_cfg=init_cfg)
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
         if not hasattr(self.backbone, 'forward_hierarchy'):
             raise TypeError(
                 '`backbone` must have a method `forward_hierarchy`, as '
@@ -75,19 +43,9 @@ class HierarchyEncoderDecoder(LeanEncoderDecoder):
     def predict(
             self,
             inputs: Tensor,
-            data_samples: Optional[List[SegDataSample]] = None
-    ) -> List[SegDataSample]:
-        """Predict classes and hierarchies.
-
-        Args:
-            inputs (Tensor): What the backbone takes, (B, C, H, W).
-            data_samples (list[SegDataSample], optional): One per image, with
-                meta information. Defaults to None.
-
-        Returns:
-            list[SegDataSample]: With ``pred_sem_seg``, ``seg_logits`` and
-            ``pred_hierarchy``.
-        """
+            data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Predict classes, and hierarchies as ``pred_hierarchy``."""
         samples = super().predict(inputs, data_samples)
         with torch.no_grad():
             output = self.backbone.forward_hierarchy(inputs)

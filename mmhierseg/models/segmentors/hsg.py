@@ -1,4 +1,4 @@
-"""HSG: learns to group pixels without labels, and is tested by retrieval.
+"""HSG: learns to group pixels without labels, and is evaluated by retrieval.
 
 Unsupervised Hierarchical Semantic Segmentation with Multiview Cosegmentation
 and Clustering Transformers (Ke et al., CVPR 2022).
@@ -7,18 +7,20 @@ Legend: V views, B images, D channels, h x w pixels of the embedding, H x W
 pixels of the input.
 """
 
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.checkpoints.fingerprint import fingerprint
 from mmhierseg.ops import sum_by_label
 from mmhierseg.registry import MODELS
-from mmhierseg.structures import SegmentHierarchy
 
+from ..heads.segment_groups import check_kmeans
 from ..utils import check_rgbs, split_rgbs
 from .level_segments import LevelSegments, check_level, without_padding
 from .segment_retriever import SegmentRetriever
@@ -31,59 +33,45 @@ class HSG(SegmentRetriever):
     """Pre-training and evaluation of HSG in one model.
 
     Training takes two views of each image with their over-segmentation, from
-    :class:`~mmhierseg.models.MultiViewSegDataPreProcessor`, and has the
+    :class:`~mmhierseg.models.MultiViewSegDataPreProcessor`, and uses the
     losses of :class:`~mmhierseg.models.HSGHead`.
 
-    In validation and testing, k-means groups the pixels of an image, each by
-    its embedding brought to the input's size; the over-segmentation is not
-    used. These segments take the classes of their nearest neighbours in a
-    memory bank, which :class:`~mmhierseg.engine.MemoryBankHook` fills.
-    ``pred_hierarchy`` has them and, if the head has groups, the fine and the
-    coarse ones. So checkpoints of training are tested as they are, by the
-    same config.
+    In validation and testing, k-means groups the pixels of an image by their
+    embeddings, resized to the input; the over-segmentation is not used. The
+    segments are classified as in :class:`SegmentRetriever`.
+    ``pred_hierarchy`` contains them and, if the head has groups, the fine and
+    the coarse ones. Checkpoints of training are tested with the same config.
 
     Args:
-        backbone (dict | nn.Module): One that gives feature maps.
-        neck (dict | nn.Module): What makes embeddings of them,
+        backbone (dict | nn.Module): Returns feature maps.
+        neck (dict | nn.Module): Computes embeddings of them,
             :class:`~mmhierseg.models.EmbeddingNeck`.
         head (dict | nn.Module): :class:`~mmhierseg.models.HSGHead`.
-        num_classes (int): Number of classes, of the evaluation.
+        num_classes (int): Number of classes of the evaluation.
         num_neighbors (int): Number of neighbours. Defaults to 20.
-        level (int): Level whose segments are looked up: 0, those of k-means,
+        level (int): Level whose segments are classified: 0, those of k-means,
             as in the paper; 1 fine, 2 coarse groups. Defaults to 0.
-        kmeans_clusters (Tuple[int, int]): (K_h, K_w), grid that the k-means
-            of an evaluated image starts from. Defaults to (6, 6).
-        kmeans_iterations (int): Of the same. Defaults to 15.
-        ignore_index (int): Ground truth that is ignored, and the prediction
-            where there is no segment. Defaults to 255.
-        data_preprocessor (dict, optional): Data preprocessor. Defaults to
-            None.
-        init_cfg (dict, optional): Initialisation config. Defaults to None.
+        kmeans_clusters (tuple[int, int]): (K_h, K_w), grid from which k-means
+            of an evaluated image starts. Defaults to (6, 6).
+        kmeans_iterations (int): Likewise. Defaults to 15.
+        **kwargs: See :class:`SegmentRetriever`.
 
     Raises:
         ValueError: If a number is below 1.
     """
 
     def __init__(self,
-                 backbone: Union[dict, nn.Module],
-                 neck: Union[dict, nn.Module],
-                 head: Union[dict, nn.Module],
+                 backbone: dict | nn.Module,
+                 neck: dict | nn.Module,
+                 head: dict | nn.Module,
                  num_classes: int,
                  num_neighbors: int = 20,
                  level: int = 0,
-                 kmeans_clusters: Tuple[int, int] = (6, 6),
+                 kmeans_clusters: tuple[int, int] = (6, 6),
                  kmeans_iterations: int = 15,
-                 ignore_index: int = 255,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
-        super().__init__(num_classes, num_neighbors, level, ignore_index,
-                         data_preprocessor, init_cfg)
-        if len(kmeans_clusters) != 2 or min(kmeans_clusters) < 1:
-            raise ValueError('`kmeans_clusters` must be two numbers of at '
-                             f'least 1, (K_h, K_w), got {kmeans_clusters}')
-        if kmeans_iterations < 1:
-            raise ValueError('`kmeans_iterations` must be at least 1, got '
-                             f'{kmeans_iterations}')
+                 **kwargs) -> None:
+        super().__init__(num_classes, num_neighbors, level, **kwargs)
+        check_kmeans(kmeans_clusters, kmeans_iterations)
         self.backbone, self.neck, self.head = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck, head))
@@ -92,80 +80,69 @@ class HSG(SegmentRetriever):
 
     def forward(self,
                 inputs: Tensor,
-                data_samples: Optional[list] = None,
+                data_samples: list | None = None,
                 mode: str = 'tensor',
-                image_index: Optional[Tensor] = None) -> Any:
-        """What the runner calls.
+                image_index: Tensor | None = None) -> Any:
+        """Call :meth:`loss`, :meth:`predict` or :meth:`extract_feat`.
 
         Args:
             inputs (Tensor): (V, C, H, W), from the data preprocessor.
             data_samples (list, optional): One per view. Defaults to None.
             mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
-            image_index (Tensor, optional): (V,) int64, image of each view;
-                for 'loss'. Defaults to None.
-
-        Returns:
-            What :meth:`loss`, :meth:`predict` or :meth:`extract_feat` does.
+            image_index (Tensor, optional): Image of each view, for 'loss'.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples, image_index)
         return super().forward(inputs, data_samples, mode)
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
-        """Pixel embeddings.
+        """Pixel embeddings (V, D, h, w), before normalisation.
 
-        Args:
-            inputs (Tensor): (V, 3, H, W) normalised RGB, or (V, 4, H, W) with
-                a segment map, which has no influence.
-
-        Returns:
-            Tensor: (V, D, h, w), before normalisation.
+        A segment map in a fourth channel of ``inputs`` has no influence.
         """
         check_rgbs(inputs)
         return self.neck(self.backbone(inputs[:, :3].contiguous()))
 
     def loss(self,
              inputs: Tensor,
-             data_samples: Optional[list] = None,
-             image_index: Optional[Tensor] = None) -> Dict[str, Tensor]:
+             data_samples: list | None = None,
+             image_index: Tensor | None = None) -> dict[str, Tensor]:
         """Losses of a batch of views. All processes must call it together.
 
         Args:
             inputs (Tensor): (V, 4, H, W) normalised RGB and over-segmentation,
-                -1 = ignored; by numbers that the views of an image share.
+                with ids that the views of an image share, -1 = ignored.
             data_samples (list, optional): Not used. Defaults to None.
-            image_index (Tensor): (V,) int64, image of each view; processes
-                number theirs as they like.
+            image_index (Tensor): (V,) int64, image of each view, unique
+                within the process.
 
         Returns:
-            Dict[str, Tensor]: See :meth:`HSGHead.loss_from_embeddings`.
+            dict[str, Tensor]: See :meth:`HSGHead.loss_from_embeddings`.
 
         Raises:
-            ValueError: If there is no over-segmentation or ``image_index``.
+            UserError: If there is no over-segmentation or ``image_index``.
         """
         check_rgbs(inputs)
         if inputs.size(1) != 4 or image_index is None:
-            raise ValueError(
+            raise UserError(
                 'training needs the over-segmentation as fourth channel of '
-                '`inputs`, and `image_index`, the image of each view: '
-                'mmhierseg.MultiViewSegDataPreProcessor makes both, of a '
-                'pipeline with LoadSegmentMap or GenerateOverSegmentation; '
-                f'got {tuple(inputs.shape)} and {image_index}')
+                '`inputs`, and `image_index`, the image of each view: use '
+                'mmhierseg.MultiViewSegDataPreProcessor and a pipeline with '
+                'LoadSegmentMap or GenerateOverSegmentation; got '
+                f'{tuple(inputs.shape)} and {image_index}')
         _, segments, _ = split_rgbs(inputs)
         embeddings = self.extract_feat(inputs)
-        segments = _nearest(segments, tuple(embeddings.shape[2:]))
+        # The first pixel of each cell, as in `interpolate`; at stride 16 it
+        # is the centre of the cell's receptive field.
+        rows, columns = (
+            torch.arange(new, device=segments.device) * old // new
+            for new, old in zip(embeddings.shape[2:], segments.shape[1:]))
+        segments = segments[:, rows[:, None], columns]
         return self.head.loss_from_embeddings(embeddings, segments,
                                               image_index)
 
-    # ------------------------------------------------------------- evaluation
-
-    def bank_meta(self) -> Dict[str, Any]:
-        """What a memory bank of this model is of.
-
-        Returns:
-            Dict[str, Any]: Settings, and a digest of the weights; banks for
-            which they differ are not to be mixed.
-        """
+    def bank_meta(self) -> dict[str, Any]:
+        """Settings, and a digest of the weights."""
         return dict(
             super().bank_meta(),
             kmeans_clusters=list(self.kmeans_clusters),
@@ -176,19 +153,12 @@ class HSG(SegmentRetriever):
     def segments(self,
                  inputs: Tensor,
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
-        """Segments by k-means of all pixels, and groups of them.
+        """K-means segments of all pixels, or groups of them.
 
-        Args:
-            inputs (Tensor): (B, C, H, W).
-            data_samples (Sequence[SegDataSample]): One per image; what its
-                meta information says is padding has no segment. Defaults to
-                none: nothing is padding.
-
-        Returns:
-            LevelSegments: Those of ``level``, and all levels.
+        Arguments and result are those of :meth:`SegmentRetriever.segments`.
 
         Raises:
-            ValueError: If there is no such level, or the network gives NaN
+            UserError: If there is no such level, or the network returns NaN
                 or infinity.
         """
         embeddings = self.upsampled(inputs)
@@ -200,27 +170,29 @@ class HSG(SegmentRetriever):
             inside,
             kmeans_clusters=self.kmeans_clusters,
             kmeans_iterations=self.kmeans_iterations)
-        return segments_of_pixels(embeddings, hierarchy, self.level)
+        check_level(self.level, hierarchy.num_levels)
+        maps = hierarchy.label_map(self.level)
+        number = max(int(maps.max()) + 1, 1)
+        pixels = embeddings.flatten(2).transpose(1, 2)
+        sums, sizes = sum_by_label(pixels, maps.flatten(1), number)
+        return LevelSegments(maps, F.normalize(sums, dim=2), sizes > 0,
+                             hierarchy)
 
     def upsampled(self, inputs: Tensor) -> Tensor:
-        """Embeddings of all pixels.
+        """Embeddings of all pixels, (B, D, H, W), of unit length.
 
-        Args:
-            inputs (Tensor): (B, C, H, W).
-
-        Returns:
-            Tensor: (B, D, H, W) of unit length, float32 or wider.
+        They are float32 or wider.
 
         Raises:
-            ValueError: If the network gives NaN or infinity.
+            UserError: If the network returns NaN or infinity.
         """
         embeddings = self.extract_feat(inputs)
         if not bool(embeddings.isfinite().all()):
-            raise ValueError(
+            raise UserError(
                 'the embeddings of the network are not finite: its training '
                 'may have diverged (see the losses in its log), or mixed '
-                'precision overflows; take an earlier checkpoint, or leave '
-                '--amp out')
+                'precision overflows; use an earlier checkpoint, or omit '
+                '--amp')
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         embeddings = F.interpolate(
             embeddings.to(dtype),
@@ -228,42 +200,3 @@ class HSG(SegmentRetriever):
             mode='bilinear',
             align_corners=False)
         return F.normalize(embeddings, dim=1)
-
-    def _forward(self,
-                 inputs: Tensor,
-                 data_samples: Optional[list] = None) -> Tensor:
-        return self.extract_feat(inputs)
-
-
-def segments_of_pixels(embeddings: Tensor, hierarchy: SegmentHierarchy,
-                       level: int) -> LevelSegments:
-    """Segments of a level, with the means of their pixels' embeddings.
-
-    Args:
-        embeddings (Tensor): (B, D, H, W) float, of unit length.
-        hierarchy (SegmentHierarchy): Of (B, H, W) pixels.
-        level (int): Level; negative ones count from the coarsest.
-
-    Returns:
-        LevelSegments: See there.
-
-    Raises:
-        ValueError: If there is no such level.
-    """
-    check_level(level, hierarchy.num_levels)
-    maps = hierarchy.label_map(level)
-    number = max(int(maps.max()) + 1, 1)
-    pixels = embeddings.flatten(2).transpose(1, 2)
-    sums, sizes = sum_by_label(pixels, maps.flatten(1), number)
-    return LevelSegments(maps, F.normalize(sums, dim=2), sizes > 0, hierarchy)
-
-
-def _nearest(maps: Tensor, size: Tuple[int, int]) -> Tensor:
-    """Label maps by the pixel that each cell begins with, as in `interpolate`.
-
-    Of stride 16 that pixel is the middle of the cell's receptive field.
-    """
-    rows, columns = (
-        torch.arange(new, device=maps.device) * old // new
-        for new, old in zip(size, maps.shape[1:]))
-    return maps[:, rows[:, None], columns]

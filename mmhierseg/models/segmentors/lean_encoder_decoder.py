@@ -1,6 +1,4 @@
-"""MMSegmentation's segmentor, without copies of logits of the right size."""
-
-from typing import List, Optional
+"""MMSegmentation's segmentor, which resizes logits only if needed."""
 
 from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
@@ -15,31 +13,19 @@ __all__ = ['LeanEncoderDecoder']
 class LeanEncoderDecoder(EncoderDecoder):
     """``EncoderDecoder`` that resizes logits only if they have another size.
 
-    In a config it takes the place of ``EncoderDecoder``; weights, losses and
-    predictions are the same. MMSegmentation interpolates the logits of each
-    image to its original size even where they have it, which copies them: 150
-    classes at 512 x 512 pixels are 150 MiB an image, more than all else that
-    inference takes.
-
-    Its options are those of ``EncoderDecoder``.
+    A drop-in replacement of ``EncoderDecoder`` in configs: options, weights,
+    losses and predictions are the same. MMSegmentation interpolates the
+    logits of each image to its original size even if they already have it,
+    which copies them: 150 classes at 512 x 512 pixels are 150 MiB an image,
+    more than all else that inference takes.
     """
 
     def postprocess_result(
             self,
             seg_logits: Tensor,
-            data_samples: Optional[List[SegDataSample]] = None
-    ) -> List[SegDataSample]:
-        """Make data samples of logits.
-
-        Args:
-            seg_logits (Tensor): (B, K, H, W).
-            data_samples (list[SegDataSample], optional): One per image, with
-                meta information. Defaults to None.
-
-        Returns:
-            list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits``; the
-            latter are parts of the argument where nothing has to be done.
-        """
+            data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Convert logits (B, K, H, W) to data samples."""
         size = tuple(seg_logits.shape[2:])
         if data_samples is None or not all(
                 _is_ready(sample, size) for sample in data_samples):
@@ -51,7 +37,7 @@ class LeanEncoderDecoder(EncoderDecoder):
 
 
 def _is_ready(sample: SegDataSample, size: tuple) -> bool:
-    """Whether logits of a size are those of the original image."""
+    """Whether logits of this size are those of the original image."""
     meta = sample.metainfo
     padding = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
     return (tuple(meta['ori_shape'][:2]) == size and not any(padding)

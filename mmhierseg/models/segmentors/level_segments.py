@@ -4,12 +4,14 @@ Legend: B images, N segments that have embeddings, M segments of the level, D
 channels, H x W pixels. Labels are int64, -1 = none.
 """
 
-from typing import NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.ops import (
     look_up_parents,
     segment_prototypes,
@@ -44,25 +46,12 @@ class LevelSegments(NamedTuple):
 def segments_of_level(output: SegmentEmbeddings,
                       data_samples: Sequence[BaseDataElement],
                       level: int,
-                      kmeans: Optional[SegmentKMeans] = None) -> LevelSegments:
+                      kmeans: SegmentKMeans | None = None) -> LevelSegments:
     """Segments of a level, with the means of their embeddings.
 
-    Args:
-        output (SegmentEmbeddings): Embeddings of the finest segments, and the
-            hierarchy above them.
-        data_samples (Sequence[BaseDataElement]): One per image. Pixels that
-            were added by padding, as their meta information says, have no
-            segment.
-        level (int): Level of the hierarchy; negative ones count from the
-            coarsest.
-        kmeans (SegmentKMeans, optional): What makes the one level above the
-            finest, in place of those of ``output``. Defaults to None.
-
-    Returns:
-        LevelSegments: See there.
-
-    Raises:
-        ValueError: If there is no such level.
+    Pixels that the data samples declare to be padding have no segment.
+    ``kmeans`` computes the only level above the finest, in place of those of
+    ``output``.
     """
     embeddings, parents = output.embeddings, output.hierarchy.parents
     labels = without_padding(output.hierarchy.labels, data_samples)
@@ -75,7 +64,7 @@ def segments_of_level(output: SegmentEmbeddings,
     hierarchy = SegmentHierarchy(labels, parents)
     check_level(level, hierarchy.num_levels)
     if level % hierarchy.num_levels == 0:
-        # Also of segments beyond the last one that has a pixel.
+        # Includes segments beyond the last one that has a pixel.
         assignment = torch.arange(
             embeddings.size(1), device=labels.device).expand_as(sizes)
     else:
@@ -89,33 +78,16 @@ def segments_of_level(output: SegmentEmbeddings,
 
 
 def check_level(level: int, num_levels: int) -> None:
-    """Check that a hierarchy has a level.
-
-    Args:
-        level (int): Level; negative ones count from the coarsest.
-        num_levels (int): Number of levels that there are.
-
-    Raises:
-        ValueError: If it is not one of them.
-    """
+    """Check that a hierarchy has a level; negative ones count from the end."""
     if not -num_levels <= level < num_levels:
-        raise ValueError(
+        raise UserError(
             f'`level` is {level}, but the hierarchy has {num_levels} levels, '
             f'0 (fine) to {num_levels - 1} (coarse)')
 
 
 def without_padding(labels: Tensor,
                     data_samples: Sequence[BaseDataElement]) -> Tensor:
-    """Take the segments off pixels that the preprocessor has added.
-
-    Args:
-        labels (Tensor): (B, H, W) int64.
-        data_samples (Sequence[BaseDataElement]): One per image, with meta
-            information.
-
-    Returns:
-        Tensor: A copy, -1 where it is padding.
-    """
+    """Copy (B, H, W) labels, with -1 where the preprocessor has padded."""
     labels = labels.clone()
     height, width = labels.shape[1:]
     for image, sample in zip(labels, data_samples):

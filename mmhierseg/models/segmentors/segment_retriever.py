@@ -1,14 +1,15 @@
-"""Classes of segments by their nearest neighbours, for any kind of segments.
+"""Segmentation by the nearest neighbours of segments, without fine-tuning.
 
-CAST (Ke et al., ICLR 2024) and HSG (Ke et al., CVPR 2022) test what was
-learned without labels so: every segment of a test image takes the class that
-most of its k nearest neighbours have among the segments of a training set.
+CAST (Ke et al., ICLR 2024) and HSG (Ke et al., CVPR 2022) evaluate what was
+learned without labels by retrieval: every segment of a test image takes the
+class of most of its k nearest neighbours among the segments of a training set.
 
 Legend: B images, M segments of a level, D channels, K classes, H x W pixels.
 """
 
 from abc import abstractmethod
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.structures import PixelData
@@ -16,6 +17,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation.memory_bank import MemoryBank
 from mmhierseg.ops import (
     look_up_parents,
@@ -37,21 +39,18 @@ class SegmentRetriever(BaseSegmentor):
     and testing. In testing, data samples get ``pred_sem_seg``, for any metric
     of segmentations, and ``pred_hierarchy``, for those of hierarchies.
 
-    Subclasses say what the segments are, in :meth:`segments`.
+    Subclasses define the segments in :meth:`segments`.
 
     Args:
         num_classes (int): Number of classes K.
         num_neighbors (int): Number k of neighbours. Defaults to 20.
-        level (int): Level of the hierarchy whose segments are looked up;
+        level (int): Level of the hierarchy whose segments are classified;
             0 is the finest, -1 the coarsest. Defaults to -1.
         ignore_index (int): Ground truth that is ignored, and the prediction
             where there is no segment. Defaults to 255.
-        data_preprocessor (dict, optional): Data preprocessor. Defaults to
-            None.
-        init_cfg (dict, optional): Initialisation config. Defaults to None.
+        **kwargs: ``data_preprocessor`` and ``init_cfg``, as for any model.
 
     Raises:
-        TypeError: If an option has the wrong type.
         ValueError: If a number is below 1.
     """
 
@@ -60,9 +59,8 @@ class SegmentRetriever(BaseSegmentor):
                  num_neighbors: int = 20,
                  level: int = -1,
                  ignore_index: int = 255,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
         for name, value in (('num_classes', num_classes),
                             ('num_neighbors', num_neighbors)):
             if value < 1:
@@ -71,136 +69,141 @@ class SegmentRetriever(BaseSegmentor):
         self.num_neighbors = num_neighbors
         self.level = level
         self.ignore_index = ignore_index
-        self.bank: Optional[MemoryBank] = None
+        self.bank: MemoryBank | None = None
 
     @abstractmethod
     def segments(self,
                  inputs: Tensor,
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
-        """Segments that are looked up.
+        """Segments to be classified.
 
         Args:
             inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (Sequence[SegDataSample]): One per image, with meta
-                information; what it says is padding has no segment. Defaults
-                to none: nothing is padding.
+            data_samples (Sequence[SegDataSample]): One per image, whose meta
+                information says which pixels are padding, without a segment.
+                Defaults to none: no padding.
 
         Returns:
             LevelSegments: Those of ``level``, and all levels.
 
         Raises:
-            ValueError: If there is no such level.
+            UserError: If there is no such level.
         """
-
-    # --------------------------------------------------------------- the bank
 
     @torch.no_grad()
     def bank_entries(
-        self, inputs: Tensor, data_samples: List[SegDataSample]
-    ) -> Tuple[Tensor, Tensor, Tensor]:
+        self, inputs: Tensor, data_samples: list[SegDataSample]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Prototypes and classes of the segments of annotated images.
 
-        A segment none of whose pixels has a class is left out.
+        Segments without any pixel of a class are left out.
 
         Args:
             inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (List[SegDataSample]): With ``gt_sem_seg`` in the
+            data_samples (list[SegDataSample]): With ``gt_sem_seg`` in the
                 images' original size, as MMSegmentation loads it in testing.
 
         Returns:
-            Tuple[Tensor, Tensor, Tensor]: Prototypes (n, D), classes (n,)
-            int64, and (n,) int64, which image of the batch each is of.
+            tuple[Tensor, Tensor, Tensor]: Prototypes (n, D), classes (n,)
+            int64, and index in the batch of the image of each, (n,) int64.
 
         Raises:
-            ValueError: If there is no such level, an image has no ground
-                truth, or one of another size or with other classes.
+            UserError: If there is no such level, or the ground truth of an
+                image is missing, of another size, or out of range.
         """
         segments = self.segments(inputs, data_samples)
-        classes = []
-        for labels, sample in zip(segments.maps, data_samples):
-            target = self._target(sample)
-            labels = restore_maps(labels[None], sample.metainfo)
-            if labels.shape != target.shape:
-                raise ValueError(
-                    '`gt_sem_seg` must have the size of the original image, '
-                    f'{tuple(labels.shape[1:])}, got '
-                    f'{tuple(target.shape[1:])}: put LoadAnnotations behind '
-                    'Resize in the pipeline of the memory bank, as in a test '
-                    'pipeline')
-            counts = segment_class_counts(
-                labels.cpu(), target.cpu().long(), segments.known.size(1),
-                self.num_classes, self.ignore_index)
-            classes.append(majority_class(counts[0]))
-        classes = torch.stack(classes).to(inputs.device)
+        classes = torch.stack([
+            self._majority(labels[None], segments.known.size(1), sample)
+            for labels, sample in zip(segments.maps, data_samples)
+        ]).to(inputs.device)
         image, segment = (segments.known & (classes >= 0)).nonzero(
             as_tuple=True)
         return (segments.prototypes[image, segment], classes[image, segment],
                 image)
 
-    def bank_meta(self) -> Dict[str, Any]:
-        """What a memory bank of this model is of.
+    def _majority(self, labels: Tensor, num_segments: int,
+                  sample: SegDataSample) -> Tensor:
+        """(M,) int64: class of each segment of an image, -1 = none."""
+        if 'gt_sem_seg' not in sample:
+            raise UserError(
+                'the data samples have no `gt_sem_seg`: put LoadAnnotations '
+                'into the pipeline of the memory bank')
+        target = sample.gt_sem_seg.data
+        labels = restore_maps(labels, sample.metainfo)
+        if labels.shape != target.shape:
+            raise UserError(
+                '`gt_sem_seg` must have the size of the original image, '
+                f'{tuple(labels.shape[1:])}, got {tuple(target.shape[1:])}: '
+                'put LoadAnnotations behind Resize in the pipeline of the '
+                'memory bank, as in a test pipeline')
+        try:
+            counts = segment_class_counts(
+                labels.cpu(), target.cpu().long(), num_segments,
+                self.num_classes, self.ignore_index)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        return majority_class(counts[0])
+
+    def bank_meta(self) -> dict[str, Any]:
+        """Identity of a memory bank of this model.
 
         Returns:
-            Dict[str, Any]: Settings, and a digest of the weights; banks for
-            which they differ are not to be mixed.
+            dict[str, Any]: Settings, and a digest of the weights; banks with
+            different values must not be mixed.
         """
         return dict(num_classes=self.num_classes, level=self.level)
 
     def set_bank(self, bank: MemoryBank) -> None:
-        """Take a memory bank to look neighbours up in.
+        """Set the memory bank in which neighbours are searched.
 
         Args:
-            bank (MemoryBank): What :meth:`bank_entries` of a training set
-                gave.
+            bank (MemoryBank): Collected by :meth:`bank_entries` from a
+                training set.
 
         Raises:
-            ValueError: If it is empty, has fewer entries than
+            UserError: If it is empty, has fewer entries than
                 ``num_neighbors``, or classes beyond ``num_classes``.
         """
         if len(bank) == 0:
-            raise ValueError(
+            raise UserError(
                 'the memory bank is empty: no segment of its images has a '
                 'pixel with a class')
         if len(bank) < self.num_neighbors:
-            raise ValueError(
+            raise UserError(
                 f'`num_neighbors` is {self.num_neighbors}, but the memory '
                 f'bank has only {len(bank)} entries: fill it from more '
-                'images, or take fewer neighbours')
+                'images, or use fewer neighbours')
         largest = int(bank.labels.max())
         if largest >= self.num_classes:
-            raise ValueError(
+            raise UserError(
                 f'the memory bank has the class {largest}, beyond '
-                f'`num_classes`, {self.num_classes}: it is of another data '
-                'set')
+                f'`num_classes`, {self.num_classes}: it is of another dataset')
         self.bank = bank
-
-    # ------------------------------------------------------------- predicting
 
     @torch.no_grad()
     def predict(
             self,
             inputs: Tensor,
-            data_samples: Optional[List[SegDataSample]] = None
-    ) -> List[SegDataSample]:
+            data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
         """Predict classes by retrieval.
 
         Args:
             inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (List[SegDataSample], optional): One per image, with
+            data_samples (list[SegDataSample], optional): One per image, with
                 meta information. Defaults to None.
 
         Returns:
-            List[SegDataSample]: With ``pred_sem_seg``, ``ignore_index``
+            list[SegDataSample]: With ``pred_sem_seg``, ``ignore_index``
             where a pixel has no segment, and ``pred_hierarchy``.
 
         Raises:
-            RuntimeError: If there is no memory bank.
-            ValueError: If the bank is of features of another width, or there
-                is no such level.
+            UserError: If there is no memory bank, it has features of another
+                width, or there is no such level.
         """
         if self.bank is None:
-            raise RuntimeError(
-                'there is no memory bank to look up neighbours in: add '
+            raise UserError(
+                'there is no memory bank to search for neighbours: add '
                 "dict(type='mmhierseg.MemoryBankHook', dataloader=...) to "
                 '`custom_hooks`, or call `set_bank`')
         if data_samples is None:
@@ -208,7 +211,7 @@ class SegmentRetriever(BaseSegmentor):
         segments = self.segments(inputs, data_samples)
         width = segments.prototypes.size(2)
         if width != self.bank.num_channels:
-            raise ValueError(
+            raise UserError(
                 f'the memory bank has features of {self.bank.num_channels} '
                 f'channels, the model of {width}: fill it by this model')
         classes = torch.full_like(segments.known, self.ignore_index,
@@ -225,16 +228,10 @@ class SegmentRetriever(BaseSegmentor):
         add_hierarchy(data_samples, segments.hierarchy)
         return data_samples
 
+    def _forward(self, inputs: Tensor, data_samples: list | None = None):
+        return self.extract_feat(inputs)
+
     def encode_decode(self, inputs: Tensor, batch_data_samples: list) -> None:
-        """Not to be called: neighbours give classes, not logits."""
+        """Not available: retrieval gives classes, not logits."""
         raise NotImplementedError(f'{type(self).__name__} has no logits: '
                                   'use `predict`')
-
-    @staticmethod
-    def _target(sample: SegDataSample) -> Tensor:
-        """Ground truth of an image, (1, H, W)."""
-        if 'gt_sem_seg' not in sample:
-            raise ValueError(
-                'the data samples have no `gt_sem_seg`: put LoadAnnotations '
-                'into the pipeline of the memory bank')
-        return sample.gt_sem_seg.data

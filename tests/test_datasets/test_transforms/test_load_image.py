@@ -9,6 +9,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import LoadImage
 from mmhierseg.datasets.transforms.load_image import is_truncated_jpeg
 
@@ -44,20 +45,15 @@ def write(tmp_path, content, name='picture.jpg'):
     thumbnail_in_header(),
     encode('PNG'),
 ])
-def test_loads_what_mmcv_loads(tmp_path, content, backend):
+def test_same_as_mmcv(tmp_path, content, backend):
     results = write(tmp_path, content)
-    options = dict(imdecode_backend=backend)
+    options = dict(imdecode_backend=backend, to_float32=True)
     expected = LoadImageFromFile(**options)(dict(results))
     loaded = LoadImage(**options)(dict(results))
     np.testing.assert_array_equal(loaded['img'], expected['img'])
+    assert loaded['img'].dtype == np.float32
     assert loaded['img_shape'] == loaded['ori_shape'] == (40, 56)
     assert loaded.keys() == expected.keys()
-
-
-def test_options(tmp_path):
-    results = write(tmp_path, encode('PNG'))
-    grey = LoadImage(to_float32=True, color_type='grayscale')(results)['img']
-    assert grey.dtype == np.float32 and grey.shape == (40, 56)
 
 
 BROKEN = {
@@ -72,46 +68,42 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
 @pytest.mark.parametrize('case', BROKEN)
-def test_unreadable(tmp_path, case, backend):
+def test_unreadable(tmp_path, case):
     content, reason = BROKEN[case]
     results = write(tmp_path, content, 'broken.jpg')
     message = f'broken.jpg.*{reason}.*replace the file, or remove it'
-    with pytest.raises(ValueError, match=message):
-        LoadImage(imdecode_backend=backend)(results)
+    for backend in ('cv2', 'pillow'):
+        with pytest.raises(UserError, match=message):
+            LoadImage(imdecode_backend=backend)(results)
     assert LoadImage(ignore_empty=True)(results) is None
 
 
-def test_opencv_that_fills_up_truncated_files(tmp_path, monkeypatch):
+def test_truncated_file_with_an_old_opencv(tmp_path, monkeypatch):
     """Before OpenCV 5 half a JPEG came back with its lower half grey."""
     results = write(tmp_path, encode('JPEG')[:-800])
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: PIXELS)
     assert LoadImageFromFile()(dict(results))['img'].shape == (40, 56, 3)
-    with pytest.raises(ValueError, match='picture.jpg.*truncated'):
+    with pytest.raises(UserError, match='picture.jpg.*truncated'):
         LoadImage()(results)
+    for content, truncated in (
+        (b'', False),
+        (b'\x89PNG....', False),
+        (b'\xff\xd8\xff', True),
+        (b'\xff\xd8\xff\xff\xe0\x00\x04..\xff\xda\x00\x02..\xff\xd9', False),
+        (b'\xff\xd8\xff\xe0\x00\x04\xff\xd9\xff\xda\x00\x02..', True),
+    ):
+        assert is_truncated_jpeg(content) is truncated
 
 
-def test_missing_and_folder(tmp_path):
+def test_missing_file_and_folder(tmp_path):
     results = dict(img_path=str(tmp_path / 'nothing.jpg'))
     with pytest.raises(FileNotFoundError,
                        match=r'nothing.jpg. does not exist.*data_prefix'):
         LoadImage()(results)
     assert LoadImage(ignore_empty=True)(results) is None
-    with pytest.raises(ValueError, match='cannot be read'):
+    with pytest.raises(UserError, match='cannot be read'):
         LoadImage()(dict(img_path=str(tmp_path)))
-
-
-@pytest.mark.parametrize('content, truncated', [
-    (b'', False),
-    (b'\x89PNG....', False),
-    (b'\xff\xd8', True),
-    (b'\xff\xd8\xff', True),
-    (b'\xff\xd8\xff\xff\xe0\x00\x04..\xff\xda\x00\x02..\xff\xd9', False),
-    (b'\xff\xd8\xff\xe0\x00\x04\xff\xd9\xff\xda\x00\x02..', True),
-])
-def test_is_truncated_jpeg(content, truncated):
-    assert is_truncated_jpeg(content) is truncated
 
 
 class _Pictures(BaseDataset):
@@ -120,11 +112,16 @@ class _Pictures(BaseDataset):
         return self.metainfo['files']
 
 
-@pytest.mark.parametrize('num_workers', [0, 1])
-def test_message_comes_out_of_a_worker(tmp_path, num_workers):
+@pytest.mark.parametrize('broken, message', [
+    ('broken.jpg', 'broken.jpg.*replace the file'),
+    ('missing.jpg', 'missing.jpg. does not exist'),
+])
+def test_errors_of_data_loader_workers(tmp_path, broken, message):
+    """They keep their class and message."""
+    write(tmp_path, encode('JPEG')[:-800], 'broken.jpg')
     files = [
         write(tmp_path, encode('JPEG'), 'fine.jpg'),
-        write(tmp_path, encode('JPEG')[:-800], 'broken.jpg'),
+        dict(img_path=str(tmp_path / broken)),
     ]
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         dataset = _Pictures(
@@ -133,7 +130,7 @@ def test_message_comes_out_of_a_worker(tmp_path, num_workers):
     loader = DataLoader(
         dataset,
         batch_size=None,
-        num_workers=num_workers,
-        multiprocessing_context='fork' if num_workers else None)
-    with pytest.raises(ValueError, match='broken.jpg.*replace the file'):
+        num_workers=1,
+        multiprocessing_context='fork')
+    with pytest.raises(UserError, match=message):
         list(loader)

@@ -6,18 +6,22 @@ from mmcv.transforms import Compose
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import AttachSegmentMap, LoadSegmentMap
-from mmhierseg.datasets.transforms.segment_map_png import decode_segment_map
+from mmhierseg.datasets.transforms.load_segment_map import (
+    decode_segment_map,
+    encode_segment_map,
+)
 
 LABELS = np.arange(12 * 20).reshape(12, 20)
 
 
-def png(array, mode=None, **options):
+def encode(array, mode=None, kind='PNG', **options):
     buffer = io.BytesIO()
     image = Image.fromarray(array)
     if mode is not None:
         image = image.convert(mode)
-    image.save(buffer, 'PNG', **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -28,7 +32,7 @@ def rgb_coded(labels):
 
 def palette():
     image = Image.fromarray(LABELS.astype(np.uint8), 'P')
-    # Colours in reverse: it is the index that counts.
+    # Colours in reverse: the labels are the indices.
     colours = np.arange(767, -1, -1).clip(0, 255).astype(np.uint8)
     image.putpalette(colours.tobytes())
     buffer = io.BytesIO()
@@ -37,12 +41,11 @@ def palette():
 
 
 @pytest.mark.parametrize('content, expected', [
-    (png(LABELS.astype(np.uint8)), LABELS),
-    (png((LABELS * 250).astype(np.uint16)), LABELS * 250),
+    (encode(LABELS.astype(np.uint8)), LABELS),
+    (encode((LABELS * 250).astype(np.uint16)), LABELS * 250),
     (palette(), LABELS),
-    (png(rgb_coded(LABELS * 70000)), LABELS * 70000),
-    (png(rgb_coded(np.full((2, 3), 2**24 - 1))), np.full((2, 3), 2**24 - 1)),
-    (png(LABELS % 2 == 1), LABELS % 2),
+    (encode(rgb_coded(LABELS * 70000)), LABELS * 70000),
+    (encode(LABELS % 2 == 1), LABELS % 2),
 ])
 def test_decode(content, expected):
     labels = decode_segment_map(content, 'a.png')
@@ -50,29 +53,48 @@ def test_decode(content, expected):
     np.testing.assert_array_equal(labels, expected)
 
 
-@pytest.mark.parametrize('content', [
-    b'text', png(LABELS.astype(np.uint16))[:-60],
-    png(LABELS.astype(np.uint16))[:20]
+@pytest.mark.parametrize('content, message', [
+    (b'text', "segment map 'a.png' cannot be read .*replace"),
+    (encode(LABELS.astype(np.uint16))[:-60], "'a.png' cannot be read .*rep"),
+    (encode(LABELS.astype(np.uint8), kind='JPEG'),
+     "'a.png' must be a PNG, .* got JPEG"),
+    (encode(rgb_coded(LABELS), 'RGBA'), "has pixels of mode 'RGBA'"),
+    (encode(rgb_coded(LABELS), 'LA'), "has pixels of mode 'LA'"),
 ])
-def test_unreadable(content):
-    with pytest.raises(
-            ValueError, match=r"segment map 'a.png' cannot be read .*replace"):
+def test_files_that_are_no_segment_maps(content, message):
+    with pytest.raises(UserError, match=message):
         decode_segment_map(content, 'a.png')
 
 
-def test_lossy_files_are_no_maps():
-    buffer = io.BytesIO()
-    Image.fromarray(LABELS.astype(np.uint8)).save(buffer, 'JPEG')
-    with pytest.raises(ValueError, match="'a.jpg' must be a PNG, .* got JPEG"):
-        decode_segment_map(buffer.getvalue(), 'a.jpg')
+@pytest.mark.parametrize('highest, mode', [
+    (0, 'L'), (255, 'L'), (256, 'I;16'), (65535, 'I;16'), (65536, 'RGB'),
+    (2**24 - 1, 'RGB')
+])
+def test_round_trip(highest, mode):
+    """In as few bits as possible."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, highest + 1, (13, 22))
+    labels[2, 3] = highest
+    for array in (labels, labels.T, labels[::2, ::-3],
+                  labels.astype(np.int32), labels.astype(np.uint32)):
+        content = encode_segment_map(array)
+        np.testing.assert_array_equal(
+            decode_segment_map(content, 'a.png'), array)
+    with Image.open(io.BytesIO(encode_segment_map(labels))) as image:
+        assert image.mode == mode and image.size == (22, 13)
 
 
-@pytest.mark.parametrize('mode', ['RGBA', 'LA'])
-def test_pixels_that_are_no_labels(mode):
-    content = png(rgb_coded(LABELS), mode)
-    with pytest.raises(
-            ValueError, match=f"'a.png' has pixels of mode '{mode}'"):
-        decode_segment_map(content, 'a.png')
+def test_labels_that_cannot_be_encoded():
+    for labels, error, message in (
+        ([[0]], TypeError, 'an array of integers, got list'),
+        (np.zeros((2, 2)), TypeError, 'of integers, got float64'),
+        (LABELS[..., None], ValueError, r'\(H, W\) .*\(12, 20, 1\)'),
+        (LABELS[:0], ValueError, 'at least one pixel'),
+        (LABELS - 1, ValueError, 'got -1 to 238'),
+        (LABELS + 2**24, ValueError, r'2\^24 - 1\), got 16777216 to'),
+    ):
+        with pytest.raises(error, match=message):
+            encode_segment_map(labels)
 
 
 @pytest.fixture
@@ -81,68 +103,43 @@ def folders(tmp_path):
     images, maps = tmp_path / 'images', tmp_path / 'maps'
     (maps / 'train').mkdir(parents=True)
     (maps / 'train' / 'a.b_seg.png').write_bytes(
-        png(LABELS.astype(np.uint16)))
-    (maps / 'a.png').write_bytes(png((LABELS + 1).astype(np.uint16)))
+        encode(LABELS.astype(np.uint16)))
+    (maps / 'a.png').write_bytes(encode((LABELS + 1).astype(np.uint16)))
     return images, maps
 
 
-def sample(images, **more):
-    return dict(img_path=str(images / 'train' / 'a.b.jpg'), **more)
-
-
-class TestFinding:
-
-    def test_by_prefix_and_suffix(self, folders):
-        images, maps = folders
-        transform = LoadSegmentMap(
-            map_prefix=str(maps), img_prefix=str(images), suffix='_seg.png')
-        results = transform(sample(images))
-        np.testing.assert_array_equal(results['segment_map'], LABELS)
-
-    def test_flat_folder(self, folders):
-        images, maps = folders
-        results = LoadSegmentMap(map_prefix=str(maps))(
-            dict(img_path=str(images / 'deep' / 'a.jpg')))
-        np.testing.assert_array_equal(results['segment_map'], LABELS + 1)
-
-    def test_path_of_the_sample_comes_first(self, folders):
-        images, maps = folders
-        results = LoadSegmentMap(map_prefix='elsewhere')(
-            sample(images, segment_map_path=str(maps / 'a.png')))
-        np.testing.assert_array_equal(results['segment_map'], LABELS + 1)
-
-    def test_missing(self, folders):
-        images, maps = folders
-        with pytest.raises(
-                FileNotFoundError,
-                match=r"segment map '.*a.b.png' of image '.*a.b.jpg' does "
-                r'not exist: check .*generate_oversegmentation.py .*--resume'
-        ):
-            LoadSegmentMap(map_prefix=str(maps))(sample(images))
-
-    def test_no_place_given(self, folders):
-        with pytest.raises(ValueError, match='`map_prefix` is None: give'):
-            LoadSegmentMap()(sample(folders[0]))
-        with pytest.raises(ValueError, match='`img_prefix` needs `map_pre'):
-            LoadSegmentMap(img_prefix='images')
-
-    def test_image_elsewhere(self, folders):
-        images, maps = folders
-        transform = LoadSegmentMap(
-            map_prefix=str(maps), img_prefix=str(images / 'val'))
-        with pytest.raises(ValueError, match='a.b.jpg. is not in `img_pre'):
-            transform(sample(images))
-
-    def test_empty_file_names_itself(self, folders):
-        images, maps = folders
-        (maps / 'a.b.png').write_bytes(b'')
-        with pytest.raises(ValueError, match=r'a.b.png.*it is empty'):
-            LoadSegmentMap(map_prefix=str(maps))(sample(images))
+def test_path_of_the_map(folders):
+    images, maps = folders
+    path = dict(img_path=str(images / 'train' / 'a.b.jpg'))
+    load = LoadSegmentMap(
+        map_prefix=str(maps), img_prefix=str(images), suffix='_seg.png')
+    np.testing.assert_array_equal(load(dict(path))['segment_map'], LABELS)
+    load = LoadSegmentMap(map_prefix=str(maps))
+    flat = dict(img_path=str(images / 'deep' / 'a.jpg'))
+    np.testing.assert_array_equal(load(flat)['segment_map'], LABELS + 1)
+    # The path of the sample has priority.
+    results = LoadSegmentMap(map_prefix='elsewhere')(
+        dict(path, segment_map_path=str(maps / 'a.png')))
+    np.testing.assert_array_equal(results['segment_map'], LABELS + 1)
+    (maps / 'empty.png').write_bytes(b'')
+    for options, message in (
+        (dict(map_prefix=str(maps)),
+         r"segment map '.*a.b.png' of image '.*a.b.jpg' does not exist: "
+         'check .*generate_oversegmentation.py .*--resume'),
+        (dict(), '`map_prefix` is None: give'),
+        (dict(img_prefix='images'), '`img_prefix` needs `map_pre'),
+        (dict(map_prefix=str(maps), img_prefix=str(images / 'val')),
+         'a.b.jpg. is not in `img_pre'),
+    ):
+        with pytest.raises(UserError, match=message):
+            LoadSegmentMap(**options)(dict(path))
+    with pytest.raises(UserError, match=r'empty.png.*it is empty'):
+        load(dict(img_path='empty.jpg'))
 
 
 @pytest.fixture
 def loaded(folders):
-    """What a pipeline has after loading; the image shows its own labels."""
+    """Results of a pipeline after loading; the image shows its labels."""
     _, maps = folders
     image = np.repeat(LABELS[..., None], 3, axis=2).astype(np.uint8)
     return dict(
@@ -155,67 +152,50 @@ def loaded(folders):
         seg_fields=['gt_seg_map'])
 
 
-def test_ignore_label(loaded):
-    labels = LoadSegmentMap(ignore_label=7)(loaded)['segment_map']
+def test_ignore_label(loaded, tmp_path):
+    labels = LoadSegmentMap(ignore_label=7)(dict(loaded))['segment_map']
     np.testing.assert_array_equal(labels == -1, LABELS == 7)
     np.testing.assert_array_equal(labels[labels >= 0], LABELS[LABELS != 7])
-
-
-def test_all_pixels_ignored(loaded, tmp_path):
     path = tmp_path / 'void.png'
-    path.write_bytes(png(np.full((12, 20), 255, dtype=np.uint8)))
+    path.write_bytes(encode(np.full((12, 20), 255, dtype=np.uint8)))
     loaded['segment_map_path'] = str(path)
-    # Any label is one, unless it is said to be none.
     assert (LoadSegmentMap()(dict(loaded))['segment_map'] == 255).all()
     with pytest.raises(
-            ValueError,
+            UserError,
             match=r"void.png' has no segment: .*`ignore_label` 255.*remove"):
         LoadSegmentMap(ignore_label=255)(loaded)
 
 
-def test_fields_are_not_edited_in_place(loaded):
+def test_attach(loaded):
     fields = loaded['seg_fields']
-    results = LoadSegmentMap()(loaded)
+    results = LoadSegmentMap()(dict(loaded))
     assert results['seg_fields'] == ['gt_seg_map', 'segment_map']
     assert fields == ['gt_seg_map']
-
-
-def test_attach_at_once(loaded):
-    results = LoadSegmentMap(attach=True)(loaded)
+    results = LoadSegmentMap(attach=True)(dict(loaded))
     np.testing.assert_array_equal(results['img'][..., 3], LABELS)
     assert 'segment_map' not in results
     assert results['seg_fields'] == ['gt_seg_map']
-
-
-def test_size_mismatch_names_both_files(loaded):
     loaded['img'] = loaded['img'][:, :-1]
-    with pytest.raises(ValueError,
+    with pytest.raises(UserError,
                        match=r'a.b_seg.png. is 12 x 20 .*a.jpg. 12 x 19'):
         LoadSegmentMap()(loaded)
 
 
+NEAREST = dict(interpolation='nearest', keep_ratio=True)
+
+
 @pytest.mark.parametrize('transforms', [
-    [dict(type='RandomFlip', prob=1.)],
     [dict(type='RandomFlip', prob=1., direction='vertical')],
-    [dict(type='RandomCrop', crop_size=(7, 11))],
-    [dict(type='Resize', scale=(40, 24), interpolation='nearest')],
+    [dict(type='Resize', scale=(40, 24), **NEAREST)],
     [
-        dict(
-            type='RandomResize',
-            scale=(40, 24),
-            ratio_range=(0.5, 2.),
-            interpolation='nearest',
-            keep_ratio=True),
+        dict(type='RandomResize', scale=(40, 24), ratio_range=(0.5, 2.),
+             **NEAREST),
         dict(type='RandomCrop', crop_size=(9, 13)),
         dict(type='RandomFlip', prob=0.5),
     ],
     [
-        dict(
-            type='RandomChoiceResize',
-            scales=[(30, 18), (50, 30)],
-            resize_type='Resize',
-            interpolation='nearest',
-            keep_ratio=False)
+        dict(type='RandomChoiceResize', scales=[(30, 18), (50, 30)],
+             resize_type='Resize', **NEAREST)
     ],
 ])
 def test_carried_by_the_transforms_of_mmseg(loaded, transforms):
@@ -237,25 +217,18 @@ def test_carried_by_the_transforms_of_mmseg(loaded, transforms):
         assert sample.flip
 
 
-def test_packed_by_mmpretrain(loaded):
+def test_other_toolboxes(loaded):
+    """MMPretrain packs the map; MMCV's transforms leave it behind."""
     import mmpretrain.datasets  # noqa: F401
+    from mmcv.transforms import Resize
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         pipeline = Compose([
             dict(type='mmhierseg.LoadSegmentMap', attach=True),
             dict(type='PackInputs')
         ])
-        inputs = pipeline(loaded)['inputs']
+        inputs = pipeline(dict(loaded))['inputs']
     assert inputs.shape == (4, 12, 20)
     np.testing.assert_array_equal(inputs[3], LABELS)
-
-
-def test_left_behind_by_the_transforms_of_mmcv(loaded):
-    from mmcv.transforms import Resize
     results = Resize(scale=(40, 24))(LoadSegmentMap()(loaded))
-    with pytest.raises(ValueError, match=r'\(12, 20\) but the image \(24, 40'):
+    with pytest.raises(UserError, match=r'\(12, 20\) but the image \(24, 40'):
         AttachSegmentMap()(results)
-
-
-def test_repr():
-    text = repr(LoadSegmentMap(map_prefix='maps', ignore_label=255))
-    assert "map_prefix='maps'" in text and 'ignore_label=255' in text

@@ -1,4 +1,4 @@
-"""Pictures that runners leave, of segmentors and of classifiers."""
+"""Figures that runners leave, of segmentors and of classifiers."""
 
 from types import SimpleNamespace
 
@@ -12,6 +12,8 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import BaseVisBackend
 from PIL import Image
 
+from mmhierseg._base import UserError
+from mmhierseg.cli import adapt_config
 from mmhierseg.cli.options import with_test_options
 from mmhierseg.cli.parser import parse_test_args
 from mmhierseg.engine import HierarchyVisualizationHook
@@ -75,7 +77,7 @@ def classifier():
 
 
 class Recording(BaseVisBackend):
-    """Stands for any backend: keeps what it is given."""
+    """Any backend: it keeps what it is given."""
 
     images = []
 
@@ -108,7 +110,7 @@ def run(cfg, folder, *options, backend='Recording', **hook):
         name=str(folder), vis_backends=[dict(type=backend)])
     args = parse_test_args(
         ['c.py', 'w.pth', '--work-dir', str(folder), *map(str, options)])
-    cfg = with_test_options(cfg, args)
+    cfg = adapt_config(with_test_options(cfg, args), training=False)
     cfg.load_from = None
     Runner.from_cfg(cfg).test()
     return Recording.images
@@ -124,7 +126,7 @@ def check_size(image, columns, rows):
 
 
 def test_segmentor(tmp_path):
-    """The backbone is asked if the field is missing: pictures are the same."""
+    """With the field `pred_hierarchy` or without, figures are the same."""
     drawn = [
         run(segmentor(FEATMAP, kind), tmp_path / kind, '--show-dir',
             tmp_path / kind / 'drawn', '--interval', 2)
@@ -140,6 +142,8 @@ def test_segmentor(tmp_path):
 
 
 def test_classifier(tmp_path):
+    # Nothing is drawn by default.
+    assert run(classifier(), tmp_path / '0') == []
     images = run(classifier(), tmp_path, draw=True, interval=1)
     assert len(images) == 5
     check_size(images[0][1], 5, 3)
@@ -156,10 +160,6 @@ def test_model_without_a_hierarchy(tmp_path):
     check_size(images[0][1], 4, 1)
 
 
-def test_nothing_is_drawn_unless_asked_for(tmp_path):
-    assert run(classifier(), tmp_path) == []
-
-
 def test_local_files_in_the_folder_of_show_dir(tmp_path):
     drawn = tmp_path / 'drawn'
     run(classifier(), tmp_path, '--show-dir', drawn, '--interval', 3,
@@ -167,20 +167,6 @@ def test_local_files_in_the_folder_of_show_dir(tmp_path):
     files = sorted(drawn.rglob('test_*.png'))
     assert len(files) == 2
     check_size(np.array(Image.open(files[0])), 5, 3)
-
-
-def test_tensorboard(tmp_path):
-    pytest.importorskip('tensorboard')
-    from tensorboard.backend.event_processing.event_accumulator import (
-        EventAccumulator,
-    )
-    run(classifier(), tmp_path, draw=True, backend='TensorboardVisBackend')
-    file, = tmp_path.rglob('events.out.tfevents*')
-    events = EventAccumulator(str(file)).Reload()
-    names = events.Tags()['images']
-    assert names
-    for name in names:
-        assert all(image.height > 0 for image in events.Images(name))
 
 
 # ----------------------------------------------------------------- validation
@@ -215,7 +201,7 @@ def test_same_images_in_every_validation():
             hook.after_val_iter(runner, index, *batch(count))
     assert [name for name, _, _ in images] == ['val_0', 'val_3', 'val_6'] * 2
     assert {step for _, step, _ in images} == {7}
-    # Images of the pipelines are BGR, pictures RGB.
+    # Images of the pipelines are BGR, figures RGB.
     pixels = images[0][2].reshape(-1, 3)
     assert (pixels == (0, 0, 200)).all(axis=1).sum() > 1000
     assert not (pixels == (200, 0, 0)).all(axis=1).any()
@@ -232,7 +218,7 @@ def test_no_image_to_draw():
     hook = HierarchyVisualizationHook(draw=True)
     _, samples = batch(1)
     samples[0].set_metainfo(dict(img_path='nowhere.png'))
-    with pytest.raises(ValueError, match='finds no image.*nowhere.png'):
+    with pytest.raises(UserError, match='finds no image.*nowhere.png'):
         hook.after_val_iter(fake_runner([]), 0, {}, samples)
 
 

@@ -1,4 +1,4 @@
-"""Labels beyond the classes, in what a loader gives."""
+"""Labels that the classes do not have."""
 
 from types import SimpleNamespace
 
@@ -8,6 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from mmhierseg._base import UserError
 from mmhierseg.engine import LabelCheckHook
 from mmhierseg.registry import HOOKS
 
@@ -53,9 +54,9 @@ def test_labels_beyond(when, nested):
     """Also of the views of test-time augmentation, a list for each image."""
     samples = [sample(0), sample(2, 7, 3, 7, -1)]
     with pytest.raises(
-            ValueError,
+            UserError,
             match=r"'maps/1.png' has the labels \[-1, 3, 7\].* 3 classes.*"
-            r'0 to 2, and 255.*reduce_zero_label'):
+            r'0 to 2, or 255.*reduce_zero_label'):
         check([samples] if nested else samples, when)
 
 
@@ -65,7 +66,7 @@ def test_ignored_label_is_the_heads():
         check([sample(255, path=None)], ignore_index=7)
 
 
-def test_metrics_count_by_the_classes_of_the_data_set():
+def test_metrics_count_by_the_classes_of_the_dataset():
     check([sample(3)], 'before_test_iter', classes='abcd')
     with pytest.raises(ValueError, match='2 classes'):
         check([sample(2)], 'before_val_iter', classes='ab')

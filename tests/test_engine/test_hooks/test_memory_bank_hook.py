@@ -9,8 +9,8 @@ from helpers.memory_bank import (
     segmentor,
 )
 from mmengine.model import BaseModel
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
 
+from mmhierseg._base import UserError
 from mmhierseg.checkpoints.match import read_safely
 from mmhierseg.engine import MemoryBankHook
 from mmhierseg.evaluation import MemoryBank
@@ -32,10 +32,6 @@ def assert_same(bank, other):
 def reference(tmp_path_factory):
     """Of nine images for the bank and seven to test."""
     return run(tmp_path_factory.mktemp('reference'))
-
-
-def test_is_registered():
-    assert MMENGINE_HOOKS.get('mmhierseg.MemoryBankHook') is MemoryBankHook
 
 
 def test_retrieval_is_better_than_chance(reference):
@@ -61,7 +57,7 @@ def test_batches_and_order_do_not_matter(reference, tmp_path):
         bank.features.sum(0), reference[1].features.sum(0))
 
 
-def test_is_filled_anew_each_time(tmp_path):
+def test_is_filled_again_each_time(tmp_path):
     """Weights change between validations."""
     runner = retrieval_runner(tmp_path, MemoryBankHook(loader(range(3))))
     runner.val()
@@ -83,9 +79,10 @@ def test_model_is_in_eval_mode_meanwhile(tmp_path):
     assert modes == [False] * 2 and runner.model.training
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_two_processes(reference, tmp_path):
-    """Nine images on two, and one image, which the second has no share of."""
+    """Nine images on two, and one image, of which the second has none."""
     read_safely()
     run_on_two_processes(retrieve_on_two, tmp_path, [9, 1])
     results = [torch.load(tmp_path / f'{rank}.pth') for rank in (0, 1)]
@@ -97,7 +94,7 @@ def test_two_processes(reference, tmp_path):
     assert results[0][9][0] == metrics
     hook = MemoryBankHook(loader(range(1)))
     assert results[0][1][0] == run(tmp_path / 'one', hook)[0]
-    # What one process has written, another run reads.
+    # Another run reads what one process has written.
     hook = MemoryBankHook(load_from=str(tmp_path / '9.pth'))
     got, read = run(tmp_path / 'read', hook)
     assert got == metrics
@@ -126,12 +123,12 @@ class TestFile:
             MemoryBankHook(load_from=str(tmp_path / 'bank.pth')))
         bank.meta = {**runner.model.bank_meta(), **change}
         bank.save(tmp_path / 'bank.pth')
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(UserError, match=match):
             runner.test()
 
     def test_missing(self, tmp_path):
         hook = MemoryBankHook(load_from=str(tmp_path / 'none.pth'))
-        with pytest.raises(FileNotFoundError, match='none.pth'):
+        with pytest.raises(UserError, match='none.pth'):
             run(tmp_path, hook)
 
 
@@ -145,17 +142,17 @@ class TestBadInput:
         monkeypatch.setattr(
             type(bank_loader['dataset']), '__getitem__',
             lambda self, i: items[i % 2])
-        with pytest.raises(ValueError, match='memory bank is empty'):
+        with pytest.raises(UserError, match='memory bank is empty'):
             run(tmp_path, MemoryBankHook(bank_loader))
 
     def test_fewer_entries_than_neighbours(self, tmp_path):
         model = segmentor(num_neighbors=100)
-        with pytest.raises(ValueError, match='is 100, .* only 16 entries'):
+        with pytest.raises(UserError, match='is 100, .* only 16 entries'):
             run(tmp_path, MemoryBankHook(loader(range(1))), model=model)
 
-    def test_data_sets_of_other_classes(self, tmp_path):
+    def test_datasets_of_other_classes(self, tmp_path):
         hook = MemoryBankHook(loader(range(3), classes=CLASSES[::-1]))
-        with pytest.raises(ValueError, match=r"\('d', .*\('a', "):
+        with pytest.raises(UserError, match=r"\('d', .*\('a', "):
             run(tmp_path, hook)
 
     def test_model_without_a_bank(self, tmp_path):
@@ -165,7 +162,7 @@ class TestBadInput:
             def forward(self, inputs, data_samples=None, mode='tensor'):
                 return []
 
-        with pytest.raises(TypeError, match='set_bank.* got Other'):
+        with pytest.raises(UserError, match='set_bank.* got Other'):
             run(tmp_path, model=Other())
 
     @pytest.mark.parametrize('options, error, match', [

@@ -1,4 +1,7 @@
-"""What `tests/test_resume.py` cannot show of it."""
+"""Resumed runs draw what uninterrupted ones do: details.
+
+Whole recipes: `tests/test_resume.py`.
+"""
 
 import numpy as np
 import pytest
@@ -38,7 +41,7 @@ def test_augmentation_differs_between_epochs(options, tmp_path):
     dict(hook=False, persistent=False),
 ], ids=str)
 def test_augmentation_repeats(options, tmp_path):
-    """By a worker_init_fn of one's own, or by MMEngine's without the hook."""
+    """With a custom worker_init_fn, or MMEngine's without the hook."""
     assert distinct_draws(tmp_path, workers=1, **options) == 4 * 3
 
 
@@ -56,16 +59,18 @@ def test_fine_tuning_draws_its_own_numbers(tmp_path):
     assert torch.equal(tuned, expected)
 
 
-@pytest.mark.parametrize('start', [3, 4])
-@pytest.mark.parametrize('options', [
-    dict(val=True),
-    dict(val=True, workers=2),
-    dict(sampler='DefaultSampler'),
-    dict(sampler='DefaultSampler', workers=2),
-    dict(sampler='DefaultSampler', workers=3, persistent=False),
+@pytest.mark.parametrize('options, start', [
+    (dict(val=True), 3),
+    (dict(val=True, workers=2), 4),
+    (dict(sampler='DefaultSampler'), 4),
+    pytest.param(
+        dict(sampler='DefaultSampler', workers=2), 3, marks=pytest.mark.slow),
+    pytest.param(
+        dict(sampler='DefaultSampler', workers=3, persistent=False), 4,
+        marks=pytest.mark.slow),
 ], ids=str)
-def test_iterations_go_on(options, start, whole_iterations, tmp_path):
-    """In the middle of a later round of the data set, and at its end."""
+def test_iterations_are_resumed(options, start, whole_iterations, tmp_path):
+    """In the middle of a later pass over the dataset, and at its end."""
     whole, folder = whole_iterations(options)
     # The open seed of the resumed run is another one at first.
     np.random.seed(start)
@@ -125,7 +130,7 @@ def test_best_checkpoint_holds_the_states(tmp_path):
 
 
 def test_seed_of_workers_comes_from_the_checkpoint(tmp_path):
-    """It does not take that the resumed run has drawn what the other had."""
+    """Whatever the resumed run has drawn before."""
     options = dict(workers=1, iterations=3)
     whole = recorded_iterations(tmp_path / 'a', **options)
     path = tmp_path / 'a/iter_1.pth'
@@ -138,7 +143,7 @@ def test_seed_of_workers_comes_from_the_checkpoint(tmp_path):
 
 
 class SavesInBetween(Hook):
-    """Before those who act at the end of an iteration have done so."""
+    """Before the hooks at the end of an iteration."""
 
     def after_train_iter(self, runner, batch_idx, data_batch, outputs):
         runner.save_checkpoint(
@@ -154,7 +159,7 @@ def test_no_states_of_another_iteration(tmp_path):
         assert ('random_states' in checkpoint) == states
 
 
-def test_own_worker_seeds_are_kept_and_said(tmp_path):
+def test_own_worker_seeds_are_kept_and_logged(tmp_path):
     options = dict(workers=1, own_init=True, iterations=3)
     whole = recorded_iterations(tmp_path / 'a', **options)
     resumed = recorded_iterations(
@@ -170,11 +175,11 @@ def test_own_worker_seeds_are_kept_and_said(tmp_path):
 
 
 @pytest.mark.parametrize('change, words', [
-    (lambda c: c.pop('random_states'), 'holds no random states'),
+    (lambda c: c.pop('random_states'), 'checkpoint holds none'),
     (lambda c: c['random_states']['ranks'].append({}),
-     'holds those of 2 processes, not of 1'),
+     'of 1 processes are needed, the checkpoint holds those of 2'),
 ])
-def test_missing_states_are_said(change, words, tmp_path):
+def test_missing_states_are_logged(change, words, tmp_path):
     recorded_run(tmp_path / 'a', epochs=1)
     path = tmp_path / 'a/epoch_1.pth'
     checkpoint = torch.load(path, weights_only=True)
@@ -185,8 +190,9 @@ def test_missing_states_are_said(change, words, tmp_path):
     assert words in log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
-def test_each_process_goes_on_with_its_own_states(tmp_path):
+def test_each_process_continues_with_its_own_states(tmp_path):
     run_on_two_processes(record_two_processes, tmp_path)
     ranks = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
     for runs in ranks:

@@ -1,4 +1,4 @@
-"""Two processes do what one does that has all images."""
+"""Two processes give the results of one process with all images."""
 
 import pytest
 import torch
@@ -20,6 +20,7 @@ def on_two(tmp_path_factory):
     return [torch.load(out / f'{rank}.pth') for rank in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('split', SPLITS)
 @pytest.mark.parametrize('name', HEADS)
 def test_two_processes(on_two, split, name):

@@ -1,4 +1,4 @@
-"""Agreement of HSG's head with the authors' implementation."""
+"""HSG's head agrees with the authors' implementation."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def numbered(*columns):
 
 
 def same_partition(a, b):
-    """Whether two labellings differ in names only."""
+    """Whether two labellings differ in their ids only."""
     number = numbered(a, b).max()
     return numbered(a).max() == numbered(b).max() == number
 
@@ -47,26 +47,6 @@ def test_losses_and_gradients(recipe):
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
-def test_partitions(recipe):
-    values, _ = hsg_golden(recipe)
-    embeddings, segments, image_index = golden_inputs(recipe)
-    groups = golden_head(recipe).group_probabilities(embeddings, segments,
-                                                     image_index)
-    valid = ~values['ignore']
-    view = valid.nonzero()[:, 0]
-    image, place = image_index[view], groups.labels[valid]
-    assert (groups.labels[~valid] == -1).all()
-    assert same_partition(
-        numbered(image, place), values['pixel_cluster_index'])
-    # Their names of groups may repeat from image to image.
-    for probability, theirs in ((groups.fine, 'pixel_fine_index'),
-                                (groups.coarse, 'pixel_coarse_index')):
-        ours = probability.argmax(1)[image, place]
-        assert same_partition(
-            numbered(image, ours), numbered(image, values[theirs]))
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
 def test_probabilities(recipe):
     values, _ = hsg_golden(recipe)
     embeddings, segments, image_index = golden_inputs(recipe)
@@ -75,7 +55,7 @@ def test_probabilities(recipe):
     valid = ~values['ignore']
     image = image_index[valid.nonzero()[:, 0]]
     place = groups.labels[valid]
-    # Theirs are numbered through the images of a batch, ours within each.
+    # Theirs are numbered across the images of a batch, ours within each.
     first = (~values['nd_padding']).sum(1).cumsum(0).roll(1)
     first[0] = 0
     theirs = values['pixel_cluster_index'] - first[image]
@@ -91,15 +71,22 @@ def test_probabilities(recipe):
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
-def test_hierarchy_has_the_authors_segments_and_fine_groups(recipe):
+def test_partitions(recipe):
+    """Segments and groups; their ids of groups may repeat across images."""
     values, _ = hsg_golden(recipe)
-    inputs = golden_inputs(recipe)
+    inputs, head = golden_inputs(recipe), golden_head(recipe)
+    groups = head.group_probabilities(*inputs)
     hierarchy = golden_head(recipe).hierarchy_from_embeddings(*inputs)
     assert hierarchy.num_levels == 3
     valid = ~values['ignore']
-    image = inputs[2][valid.nonzero()[:, 0]]
-    for level, theirs in enumerate(
-        ['pixel_cluster_index', 'pixel_fine_index']):
-        ours = hierarchy.label_map(level)[valid]
+    image, place = inputs[2][valid.nonzero()[:, 0]], groups.labels[valid]
+    assert (groups.labels[~valid] == -1).all()
+    for ours, theirs in [
+        (place, 'pixel_cluster_index'),
+        (groups.fine.argmax(1)[image, place], 'pixel_fine_index'),
+        (groups.coarse.argmax(1)[image, place], 'pixel_coarse_index'),
+        (hierarchy.label_map(0)[valid], 'pixel_cluster_index'),
+        (hierarchy.label_map(1)[valid], 'pixel_fine_index')
+    ]:
         assert same_partition(
             numbered(image, ours), numbered(image, values[theirs]))

@@ -1,4 +1,4 @@
-"""The loss of a head on segments, with and without logits at pixels."""
+"""Loss and prediction of heads on segments."""
 
 import pytest
 import torch
@@ -6,11 +6,12 @@ from helpers.segments import random_segments, samples_of
 from mmseg.models.losses import CrossEntropyLoss
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.models import SegmentFCNHead, SegmentMaskTransformerHead
 
 CLASSES = 5
 CE = dict(type='mmseg.CrossEntropyLoss')
-#: Losses that are sums over pixels of log-probabilities.
+#: Losses that need no logits at pixels.
 PLAIN = [
     dict(CE, avg_non_ignore=True),
     dict(CE, avg_non_ignore=False),
@@ -18,12 +19,13 @@ PLAIN = [
     [dict(CE, loss_name='loss_a'), dict(CE, loss_name='loss_b')],
     [dict(CE), dict(CE, loss_weight=2.)],
 ]
+OHEM = dict(type='OHEMPixelSampler', thresh=0.7, min_kept=10)
 OTHER = [
-    dict(CE, class_weight=[1., 2., 1., 1., 3.]),
-    dict(CE, use_sigmoid=True),
-    dict(type='mmseg.DiceLoss', ignore_index=None),
-    [dict(CE, avg_non_ignore=True), dict(type='mmseg.LovaszLoss',
-                                         reduction='none')],
+    dict(loss_decode=dict(CE, class_weight=[1., 2., 1., 1., 3.])),
+    dict(loss_decode=dict(CE, use_sigmoid=True)),
+    dict(loss_decode=[dict(CE, avg_non_ignore=True),
+                      dict(type='mmseg.LovaszLoss', reduction='none')]),
+    dict(sampler=OHEM),
 ]
 
 
@@ -44,7 +46,7 @@ def case(empty=False):
 
 @pytest.fixture
 def pixel_losses(monkeypatch):
-    """How often MMSegmentation's cross entropy is given pixels."""
+    """Shapes of the logits that MMSegmentation's cross entropy gets."""
     calls = []
     original = CrossEntropyLoss.forward
 
@@ -78,26 +80,19 @@ def test_cross_entropy_without_pixels_is_the_same(kind, loss, pixel_losses):
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize('loss', OTHER)
-def test_other_losses_get_pixels(loss):
+@pytest.mark.parametrize('options', OTHER)
+def test_other_losses_and_samplers_get_pixels(options, pixel_losses):
     segments = random_segments()
-    # Lovasz loss knows float32 only.
-    head = make_head(loss_decode=loss).float()
-    assert not head._counts_suffice()
+    # Lovasz loss supports float32 only.
+    head = make_head(**options).float()
     losses = head.loss((segments, ), samples_of(segments), {})
     assert all(torch.isfinite(value).all() for value in losses.values())
-
-
-def test_a_sampler_gets_pixels(pixel_losses):
-    segments, samples = case()
-    head = make_head(sampler=dict(type='OHEMPixelSampler', thresh=0.7,
-                                  min_kept=10))
-    head.loss((segments, ), samples, {})
     assert pixel_losses
 
 
 @pytest.mark.parametrize('on_segments', [True, False])
 def test_pixels_without_a_segment_are_ignored(on_segments):
+    """And the ground truth is not modified."""
     segments, samples = case()
     head = make_head(loss_on_segments=on_segments)
     expected = head.loss((segments, ), samples, {})
@@ -106,15 +101,7 @@ def test_pixels_without_a_segment_are_ignored(on_segments):
     result = head.loss((segments, ), samples, {})
     for name in expected:
         torch.testing.assert_close(result[name], expected[name])
-
-
-@pytest.mark.parametrize('on_segments', [True, False])
-def test_ground_truth_is_left_alone(on_segments):
-    segments, samples = case()
-    before = [sample.gt_sem_seg.data.clone() for sample in samples]
-    make_head(loss_on_segments=on_segments).loss((segments, ), samples, {})
-    for sample, data in zip(samples, before):
-        assert torch.equal(sample.gt_sem_seg.data, data)
+    assert (samples[0].gt_sem_seg.data[:, segments.labels[0] < 0] == 3).all()
 
 
 @pytest.mark.parametrize('on_segments', [True, False])
@@ -138,27 +125,16 @@ def test_ground_truth_of_another_size(pixel_losses):
     assert torch.isfinite(losses['loss_ce'])
 
 
-def test_classes_beyond_the_heads():
+def test_labels_out_of_range():
     segments, samples = case()
     samples[1].gt_sem_seg.data[0, 3, 4] = CLASSES
     segments.labels[1, 3, 4] = 0
-    with pytest.raises(ValueError, match=r'classes from 0 to 4 or 255.*\[5\]'):
+    with pytest.raises(UserError, match=r'classes from 0 to 4 or 255.*\[5\]'):
         make_head().loss((segments, ), samples, {})
 
 
-def test_predictions_have_the_size_of_the_input():
-    segments, _ = case()
-    head = make_head()
-    expected = head((segments, ))
-    sizes = [dict(img_shape=(8, 12))] * 2
-    assert torch.equal(head.predict((segments, ), sizes, {}), expected)
-    # Of a window, in sliding inference.
-    window = [dict(img_shape=torch.Size((8, 12)))] * 2
-    assert torch.equal(head.predict((segments, ), window, {}), expected)
-
-
 def test_no_logits_at_pixels_while_training():
-    """Of a map of 64 x 96 pixels nothing larger than the counts is made."""
+    """No tensor is as large as logits of 64 x 96 pixels."""
     segments = random_segments((64, 96), num_segments=6)
     head = make_head().float()
     largest = []
@@ -174,22 +150,30 @@ def test_no_logits_at_pixels_while_training():
     samples = samples_of(segments)
     with Watch():
         head.loss((segments, ), samples, {})['loss_ce'].backward()
-    # Attention and MLPs of 2 x 11 tokens, matrices of 16 x 64.
+    # The MLPs' hidden layers for 2 x 11 tokens.
     assert max(largest) <= 2 * 11 * 64
 
 
-@pytest.mark.parametrize('inputs, error, message', [
-    ((torch.zeros(1, 16, 8, 8), ), TypeError,
-     "give the backbone out_type='segments'.*got Tensor"),
-    ((random_segments(channels=8), ), ValueError,
-     'built for tokens of `in_channels` = 16, got 8'),
-])
-def test_wrong_input(inputs, error, message):
-    with pytest.raises(error, match=message):
-        make_head().float()(inputs)
+def test_resizes_logits_only_if_needed():
+    """To the padded input, or to the window of sliding inference."""
+    head, logits = make_head(), torch.randn(2, 5, 48, 64)
+    for meta, size in [
+        (dict(img_shape=(48, 64)), None),
+        (dict(img_shape=(48, 64), pad_shape=(96, 128)), (96, 128)),
+        (dict(img_shape=torch.Size([96, 128]), pad_shape=(48, 64)), (96, 128)),
+        (dict(img_shape=torch.Size([48, 64]), pad_shape=(96, 128)), None)
+    ]:
+        result = head.predict_by_feat(logits, [meta])
+        assert result is logits if size is None else (
+            result.shape == (2, 5, *size))
 
 
-def test_segments_need_not_be_in_a_tuple():
-    segments, _ = case()
-    head = make_head()
+def test_bad_input():
+    head = make_head().float()
+    segments = random_segments()
+    # The tuple around the tokens is optional.
     assert torch.equal(head(segments), head((segments, )))
+    with pytest.raises(TypeError, match="out_type='segments'.*got Tensor"):
+        head((torch.zeros(1, 16, 8, 8), ))
+    with pytest.raises(ValueError, match='`in_channels` = 16, got 8'):
+        head((random_segments(channels=8), ))

@@ -8,7 +8,6 @@ from helpers.cast import (
     tiny_cast,
 )
 from helpers.moco import tiny_moco
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
@@ -29,7 +28,7 @@ def make_embedder(seed=0, **backbone):
         tiny_cast(out_type='segments', **backbone), NECK).eval()
 
 
-def test_embeddings_are_the_projected_tokens_at_unit_length():
+def test_embeddings_are_normalised_projections_of_tokens():
     model = make_embedder()
     inputs = random_inputs()
     result = model(inputs)
@@ -58,20 +57,9 @@ def test_empty_segments_are_zero():
         rtol=1e-4, atol=1e-5)
 
 
-def test_takes_a_checkpoint_of_pretraining(tmp_path):
-    moco = tiny_moco(out_type='avg_segments')
-    path = tmp_path / 'epoch_1.pth'
-    torch.save(dict(state_dict=moco.state_dict(), meta={}), path)
-    embedder = make_embedder(seed=1)
-    embedder.init_cfg = dict(type='Pretrained', checkpoint=str(path))
-    embedder.init_weights()
-    for part in ('backbone', 'neck'):
-        expected = getattr(moco, part).state_dict()
-        for name, value in getattr(embedder, part).state_dict().items():
-            assert torch.equal(value, expected[name]), name
-
-
-def test_takes_the_momentum_encoder(tmp_path):
+@pytest.mark.parametrize('momentum', [False, True])
+def test_loads_a_checkpoint_of_pretraining(tmp_path, momentum):
+    """The trained encoder, or the momentum encoder part by part."""
     moco = tiny_moco(out_type='avg_segments')
     with torch.no_grad():
         for parameter in moco.momentum_encoder.parameters():
@@ -79,19 +67,24 @@ def test_takes_the_momentum_encoder(tmp_path):
     path = tmp_path / 'epoch_1.pth'
     torch.save(dict(state_dict=moco.state_dict(), meta={}), path)
     embedder = make_embedder(seed=1)
-    for i, part in enumerate((embedder.backbone, embedder.neck)):
-        part.init_cfg = dict(
-            type='Pretrained', checkpoint=str(path),
-            prefix=f'momentum_encoder.module.{i}.')
+    pretrained = dict(type='Pretrained', checkpoint=str(path))
+    parts, sources = (embedder.backbone, embedder.neck), (moco.backbone,
+                                                          moco.neck)
+    if momentum:
+        sources = moco.momentum_encoder.module
+        for i, part in enumerate(parts):
+            part.init_cfg = dict(
+                pretrained, prefix=f'momentum_encoder.module.{i}.')
+    else:
+        embedder.init_cfg = pretrained
     embedder.init_weights()
-    for part, own in zip((embedder.backbone, embedder.neck),
-                         moco.momentum_encoder.module):
+    for part, own in zip(parts, sources):
         expected = own.state_dict()
         for name, value in part.state_dict().items():
             assert torch.equal(value, expected[name]), name
 
 
-def test_takes_the_authors_checkpoint_converted():
+def test_loads_a_converted_checkpoint_of_the_authors():
     """Their features, through their projector."""
     values, inputs = golden('cast_moco_seg')
     name = 'cast_moco_seg.pth.tar'
@@ -113,19 +106,6 @@ def test_takes_the_authors_checkpoint_converted():
         embedder(inputs).embeddings, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_built_by_name():
-    init_default_scope('mmseg')
-    embedder = MODELS.build(
-        dict(
-            type='mmhierseg.SegmentEmbedder',
-            backbone=dict(
-                type='mmhierseg.CAST', out_type='segments', img_size=64,
-                arch=dict(embed_dims=48, depths=(1, 1), num_heads=4),
-                num_clusters=(4, 2)),
-            neck=NECK))
-    assert embedder.eval()(random_inputs()).embeddings.shape[2] == 16
-
-
-def test_other_outputs_are_refused():
+def test_other_out_types_are_rejected():
     with pytest.raises(ValueError, match="out_type='segments', got 'featmap'"):
         SegmentEmbedder(tiny_cast(out_type='featmap'), NECK)

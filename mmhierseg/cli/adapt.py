@@ -1,0 +1,205 @@
+"""Adapt a config to the machine and to this package."""
+
+from copy import deepcopy
+from logging import WARNING
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
+from mmengine.logging import print_log
+
+from mmhierseg._base import UserError
+from mmhierseg.engine.device import has_accelerator
+
+__all__ = ['adapt_config', 'class_name', 'is_segmentation']
+
+# Settings of Runner that FlexibleRunner ignores.
+_NOT_READ = dict(
+    compile='is not passed on by FlexibleRunner: leave it out',
+    find_unused_parameters='belongs into strategy.model_wrapper',
+    model_wrapper_cfg='belongs into strategy.model_wrapper',
+    sync_bn='belongs into strategy.sync_bn')
+
+
+def adapt_config(cfg: Config, training: bool = True) -> Config:
+    """Adapt a config to the machine and to this package.
+
+    What ``tools/train.py`` and ``tools/test.py`` add to a config of
+    MMPretrain, MMSegmentation or this package, in one function:
+
+    * Without a GPU, ``AmpOptimWrapper`` becomes bfloat16 autocast or full
+      precision, and ``launcher`` selects a model wrapper for the CPU.
+    * A sharded strategy in a single process becomes
+      ``SingleDeviceStrategy``.
+    * Loaders get MMPretrain's defaults, and no workers persist where there
+      are none.
+    * ``CheckpointHook`` becomes ``AtomicCheckpointHook``; ``RandomStateHook``
+      and ``LabelCheckHook`` are added (``default_hooks=dict(
+      random_state=None, label_check=None)`` keeps them out).
+
+    Args:
+        cfg (Config): Config of a runner, with ``launcher`` if it is for
+            several processes. It is not changed.
+        training (bool): Whether it will be trained, not just tested. Defaults
+            to True.
+
+    Returns:
+        Config: A changed copy.
+
+    Raises:
+        UserError: If FlexibleRunner would ignore a setting, or sharding would
+            change its meaning.
+
+    Example:
+        >>> cfg = adapt_config(Config(dict(default_scope='mmseg')))
+        >>> cfg.default_hooks.checkpoint.type
+        'mmhierseg.AtomicCheckpointHook'
+    """
+    cfg = deepcopy(cfg)
+    if class_name(cfg, 'runner_type') == 'FlexibleRunner':
+        _adapt_strategy(cfg)
+    if not has_accelerator():
+        if training and cfg.get('optim_wrapper') is not None:
+            _replace_amp(cfg.optim_wrapper)
+        if cfg.get('launcher', 'none') != 'none':
+            _wrap_for_cpu(cfg)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name) is not None:
+            cfg[name] = _adapt_loader(cfg[name], is_segmentation(cfg))
+    _adapt_hooks(cfg, training)
+    return cfg
+
+
+def class_name(cfg: dict, key: str = 'type') -> str:
+    """Name of a class in a config, without its scope; '' if there is none.
+
+    Example:
+        >>> class_name(dict(type='mmengine.EMAHook')), class_name({})
+        ('EMAHook', '')
+    """
+    kind = cfg.get(key) or ''
+    return getattr(kind, '__name__', str(kind)).split('.')[-1]
+
+
+def is_segmentation(cfg: Config) -> bool:
+    """Whether a config follows MMSegmentation rather than MMPretrain.
+
+    By the name of the data preprocessor, which takes the batch from the
+    loader, or, if it is of neither family, by the default scope.
+
+    Example:
+        >>> is_segmentation(Config(dict(default_scope='mmseg')))
+        True
+        >>> is_segmentation(Config(dict(
+        ...     data_preprocessor=dict(type='SelfSupDataPreprocessor'))))
+        False
+    """
+    model = cfg.get('model') or {}
+    name = class_name(
+        model.get('data_preprocessor') or cfg.get('data_preprocessor') or {})
+    if name.endswith('SegDataPreProcessor'):
+        return True
+    if name.endswith(('ClsDataPreprocessor', 'SelfSupDataPreprocessor')):
+        return False
+    return cfg.get('default_scope') == 'mmseg'
+
+
+def _adapt_strategy(cfg: Config) -> None:
+    for key, remedy in _NOT_READ.items():
+        if cfg.get(key):
+            raise UserError(f'{key}={cfg[key]!r} of a config with runner_type '
+                            f'FlexibleRunner {remedy}')
+    name = class_name(cfg.get('strategy') or {})
+    if name not in ('FSDPStrategy', 'ShardedStrategy'):
+        return
+    if any(class_name(hook) == 'EMAHook'
+           for hook in cfg.get('custom_hooks') or []):
+        raise UserError('EMAHook cannot copy a model that is sharded: leave '
+                        "it out, or train with MMEngine's Runner")
+    wrapper = cfg.get('optim_wrapper') or {}
+    if wrapper.get('clip_grad'):
+        raise UserError("optim_wrapper.clip_grad would clip by the norm of a "
+                        "process's own shard of the gradient: leave it out")
+    if 'flat_decay_mult' in (wrapper.get('paramwise_cfg') or {}) or class_name(
+            wrapper, 'constructor').startswith(
+                ('LearningRateDecay', 'LayerDecay')):
+        raise UserError(
+            'optim_wrapper distinguishes vectors from matrices '
+            '(flat_decay_mult, layer decay), but the shards of parameters are '
+            'all vectors: use norm_decay_mult, bias_decay_mult and '
+            'custom_keys, which go by names')
+    if cfg.get('launcher', 'none') == 'none':
+        _warn(f'{name} shards a model among several processes and this is a '
+              'single one: training with SingleDeviceStrategy. '
+              'tools/dist_train.sh starts several.')
+        cfg.strategy = dict(type='SingleDeviceStrategy')
+
+
+def _replace_amp(optim_wrapper: dict) -> None:
+    """Replace AmpOptimWrapper, whose gradient scaler needs a GPU."""
+    if class_name(optim_wrapper) == 'AmpOptimWrapper':
+        # bfloat16 needs no scaler; MPS is no CPU, though.
+        low = optim_wrapper.get('dtype') in ('bfloat16', torch.bfloat16)
+        low = low and get_device() == 'cpu'
+        name = 'CPUAutocastOptimWrapper' if low else 'OptimWrapper'
+        _warn('AmpOptimWrapper needs a GPU and there is none: training in '
+              f'{"bfloat16" if low else "full precision"} with {name}.')
+        optim_wrapper['type'] = name
+        for key in ('loss_scale', 'dtype', 'use_fsdp'):
+            optim_wrapper.pop(key, None)
+    for value in optim_wrapper.values():
+        if isinstance(value, dict):
+            _replace_amp(value)
+
+
+def _wrap_for_cpu(cfg: Config) -> None:
+    # The wrapper turns SyncBN into BN; this would turn it back right before.
+    cfg.sync_bn = None
+    wrapper = cfg.get('model_wrapper_cfg') or dict(
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    if class_name(wrapper) in ('', 'DistributedDataParallel',
+                               'MMDistributedDataParallel'):
+        wrapper['type'] = 'CPUDistributedDataParallel'
+    wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = wrapper
+
+
+def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
+    """Add what MMPretrain's configs leave to its tools."""
+    has_workers = loader.get('num_workers', 0) > 0
+    if not segmentation:
+        loader = ConfigDict(
+            dict(
+                pin_memory=has_accelerator(),
+                persistent_workers=has_workers,
+                collate_fn=dict(type='default_collate')), **loader)
+    if not has_workers:  # an error of PyTorch's otherwise
+        loader.persistent_workers = False
+    return loader
+
+
+def _adapt_hooks(cfg: Config, training: bool) -> None:
+    cfg.default_hooks = cfg.get('default_hooks') or {}
+    hooks = cfg.default_hooks
+    # The runner would add it.
+    hooks.setdefault('checkpoint', dict(type='CheckpointHook'))
+    known = [
+        hook for hook in [*hooks.values(), *(cfg.get('custom_hooks') or [])]
+        if isinstance(hook, dict)
+    ]
+    for hook in known:
+        if class_name(hook) == 'CheckpointHook':
+            hook['type'] = 'mmhierseg.AtomicCheckpointHook'
+    names = {class_name(hook) for hook in known}
+    added = dict(label_check='LabelCheckHook')
+    if training:
+        added['random_state'] = 'RandomStateHook'
+    for key, name in added.items():
+        if key in hooks and hooks[key] is None:
+            hooks.pop(key)
+        elif name not in names:
+            hooks.setdefault(key, dict(type=f'mmhierseg.{name}'))
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger='current', level=WARNING)

@@ -1,0 +1,224 @@
+"""Training with parameters, gradients and optimizer sharded by FSDP."""
+
+from collections.abc import Iterator, Sequence
+from types import MethodType
+from typing import Any
+
+import torch
+from mmengine._strategy import FSDPStrategy
+from mmengine.model import BaseAveragedModel, revert_sync_batchnorm
+from mmengine.registry import FUNCTIONS
+from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
+
+from mmhierseg.engine.device import has_accelerator
+from mmhierseg.registry import STRATEGIES
+
+__all__ = ['ShardedStrategy', 'wrap_by_class_name']
+
+# What FSDP inserts into the names of parameters.
+_WRAPPED = '_fsdp_wrapped_module.'
+
+
+# In MMEngine's own registry: its wrapper looks up policies there only.
+@FUNCTIONS.register_module()
+def wrap_by_class_name(module: nn.Module, recurse: bool,
+                       nonwrapped_numel: int,
+                       class_names: Sequence[str]) -> bool:
+    """Make an FSDP unit of every module of the named classes.
+
+    An ``auto_wrap_policy`` for configs; PyTorch's own policies need the
+    classes themselves. Only ``forward`` of a unit gathers its parameters, so
+    a class may be named only if nothing calls its other methods (a pooling of
+    CAST and MMPretrain's heads may not).
+
+    Args:
+        module (nn.Module): A part of the model.
+        recurse (bool): Whether FSDP asks if to look into the module, instead
+            of whether to make it a unit.
+        nonwrapped_numel (int): Not used.
+        class_names (Sequence[str]): Names of classes, without packages.
+
+    Returns:
+        bool: The answer to what is asked.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> wrap_by_class_name(layer, False, 6, class_names=['Linear'])
+        True
+        >>> wrap_by_class_name(layer, False, 6, class_names=['Conv2d'])
+        False
+    """
+    return recurse or type(module).__name__ in class_names
+
+
+@STRATEGIES.register_module()
+class ShardedStrategy(FSDPStrategy):
+    """MMEngine's FSDPStrategy, for momentum encoders, resuming and the CPU.
+
+    Every process holds a shard of all parameters, gradients and optimizer
+    states; a unit of the model (``auto_wrap_policy``) is gathered when it
+    runs. Checkpoints are those of an unsharded run: one file, for any number
+    of processes, with or without FSDP. Differences from MMEngine's:
+
+    * A momentum encoder (MoCo, BYOL) follows the encoder shard by shard. Both
+      must consist of the same units, nothing of them may be left to the
+      outermost one, and the way of sharding must be FULL_SHARD, the default.
+    * ``sync_bn`` has an effect.
+    * The optimizer's states load with PyTorch 2.1 and later, whose function
+      has its arguments in another order than MMEngine passes them, and the
+      state of the gradient scaler is in the checkpoint.
+    * Without a GPU, processes connected by Gloo do the same; SyncBN, which
+      runs on GPUs only, becomes BN.
+
+    Args:
+        model_wrapper (dict, optional): Options of
+            :class:`mmengine.model.MMFullyShardedDataParallel`, such as
+            ``auto_wrap_policy``. Defaults to None.
+        **kwargs: Arguments of MMEngine's FSDPStrategy, such as ``sync_bn``.
+    """
+
+    def __init__(self, *, model_wrapper: dict | None = None,
+                 **kwargs) -> None:
+        wrapper = dict(model_wrapper or {})
+        wrapper.setdefault('type', 'MMFullyShardedDataParallel')
+        if not has_accelerator():
+            wrapper['device_id'] = torch.device('cpu')
+        # On the CPU nothing is to be moved there (and PyTorch 2.13 crashes).
+        offload = dict(rank0_only=True, offload_to_cpu=has_accelerator())
+        kwargs.setdefault(
+            'state_dict_cfg',
+            dict(
+                state_dict_type='FULL_STATE_DICT',
+                state_dict_config=dict(type='FullStateDictConfig', **offload),
+                optim_state_dict_config=dict(
+                    type='FullOptimStateDictConfig', **offload)))
+        super().__init__(model_wrapper=wrapper, **kwargs)
+
+    def convert_model(self, model: nn.Module) -> nn.Module:
+        """Synchronise BN where that is possible."""
+        if has_accelerator():
+            return super().convert_model(model)
+        return revert_sync_batchnorm(model)
+
+    def _wrap_model(self, model: nn.Module) -> nn.Module:
+        model = super()._wrap_model(self.convert_model(model))
+        for module in model.modules():
+            if isinstance(module, BaseAveragedModel):
+                module.update_parameters = MethodType(_update_shards, module)
+        return model
+
+    def load_checkpoint(self, filename: str, **kwargs) -> dict:
+        """Load a checkpoint of the whole model, on the CPU.
+
+        Args:
+            filename (str): Its path.
+            **kwargs: Arguments of MMEngine's FSDPStrategy. ``map_location=
+                'default'``, the GPU, becomes 'cpu': the whole might not fit.
+
+        Returns:
+            dict: The checkpoint without the model's weights.
+        """
+        if kwargs.get('map_location') == 'default':
+            kwargs['map_location'] = 'cpu'
+        return super().load_checkpoint(filename, **kwargs)
+
+    def optim_state_dict(self) -> dict[str, Any]:
+        """Gather the optimizer's states.
+
+        Returns:
+            dict: In the first process, the states by names of parameters, and
+            the state of the optimizer wrapper, such as the gradient scaler's.
+        """
+        states = FullyShardedDataParallel.optim_state_dict(
+            self.model, self.optim_wrapper.optimizer)
+        return {**_without_states(self.optim_wrapper.state_dict()), **states}
+
+    def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take this process's shard of what :meth:`optim_state_dict` gave.
+
+        Args:
+            state_dict (dict): The states; an unsharded run's are accepted.
+
+        Raises:
+            ValueError: If they are of another number of parameters.
+        """
+        shards = FullyShardedDataParallel.optim_state_dict_to_load(
+            model=self.model,
+            optim=self.optim_wrapper.optimizer,
+            optim_state_dict=self._by_name(state_dict))
+        self.optim_wrapper.load_state_dict({
+            **_without_states(state_dict), **shards
+        })
+
+    def _by_name(self, state_dict: dict[str, Any]) -> dict[str, Any]:
+        """Name parameters; an unsharded run numbers them."""
+        names = {
+            id(parameter): name
+            for name, parameter in _Shards(self.model).named_parameters()
+        }
+        own = [
+            names[id(parameter)]
+            for group in self.optim_wrapper.optimizer.param_groups
+            for parameter in group['params']
+        ]
+        groups = state_dict['param_groups']
+        saved = [key for group in groups for key in group['params']]
+        if len(saved) != len(own):
+            raise ValueError(
+                f'the states are of {len(saved)} parameters, but the '
+                f'optimizer has {len(own)}: it is of another model')
+        if any(isinstance(key, str) for key in saved):
+            return dict(state=state_dict['state'], param_groups=groups)
+        name_of = dict(zip(saved, own))
+        return dict(
+            state={name_of[k]: v for k, v in state_dict['state'].items()},
+            param_groups=[
+                dict(group, params=[name_of[key] for key in group['params']])
+                for group in groups
+            ])
+
+
+def _without_states(state_dict: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in state_dict.items()
+        if key not in ('state', 'param_groups')
+    }
+
+
+class _Shards:
+    """The shards of a sharded model under the names of the whole."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.buffers = model.buffers
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        for name, parameter in self.model.named_parameters():
+            yield name.replace(_WRAPPED, ''), parameter
+
+
+def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
+    """Stand in for ``averaged.update_parameters``.
+
+    During the forward pass of a model, parameters of units that ran are
+    shards again, and so are those of the averaged model that did not run yet.
+    """
+    if averaged.update_buffers:
+        raise ValueError('a sharded model cannot have its buffers averaged: '
+                         'update_buffers must be False')
+    shards = _Shards(model)
+    sources = dict(shards.named_parameters())
+    wrong = [
+        name for name, shard in averaged.avg_parameters.items()
+        if name not in sources or sources[name].shape != shard.shape
+    ]
+    if wrong:
+        raise ValueError(
+            f'{len(wrong)} parameters of the encoder ({wrong[0]}, ...) are '
+            'whole where those of its momentum encoder are shards. Either '
+            'they are in no unit but the outermost: have '
+            'model_wrapper.auto_wrap_policy name the class of a module around '
+            'them; or model_wrapper.sharding_strategy is not FULL_SHARD')
+    type(averaged).update_parameters(averaged, shards)

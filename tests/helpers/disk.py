@@ -1,0 +1,56 @@
+"""A disk that becomes full, and the processes of a converter."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+
+def fill_disk_at(monkeypatch, part):
+    """Fail to finish files whose path contains a string."""
+    replace = os.replace
+
+    def full(source, target):
+        if part in str(target):
+            raise OSError(28, 'No space left on device', str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', full)
+
+
+def contents(root):
+    """Contents of all files below a folder, by path."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob('*') if path.is_file()
+    }
+
+
+def run_and_interrupt(words, out, pattern):
+    """Run a program, and interrupt its processes once it has written.
+
+    Returns:
+        tuple[str, int]: Standard error and exit status.
+    """
+    process = subprocess.Popen([sys.executable, *map(str, words)],
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE,
+                               text=True,
+                               start_new_session=True,
+                               env={
+                                   **os.environ, 'PYTHONPATH':
+                                   os.pathsep.join(sys.path)
+                               })
+    try:
+        deadline = time.monotonic() + 120
+        while not any(out.rglob(pattern)):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        # As the terminal does it: to all processes of the group.
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return errors, process.returncode
