@@ -1,4 +1,4 @@
-"""Models: backbones, necks, heads, losses, segmentors, preprocessors."""
+"""Models: backbones, necks, heads, losses, segmentors, data preprocessors."""
 
 from .backbones import CAST
 from .data_preprocessors import (

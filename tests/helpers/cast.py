@@ -1,4 +1,4 @@
-"""Tiny CASTs, inputs for them, and the authors' values."""
+"""Tiny CASTs, inputs for them, and golden values of the authors."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ TINY = dict(
 
 
 def tiny_cast(seed=0, **options):
-    """A small CAST with seeded weights and used batch statistics."""
+    """A small CAST with seeded weights and nontrivial batch statistics."""
     torch.manual_seed(seed)
     model = CAST(**{**TINY, **options})
     for module in model.modules():
@@ -44,7 +44,7 @@ def random_inputs(batch=2, height=64, width=96, side=16, seed=0):
 
 
 def golden(name):
-    """Values of the authors' implementation and its input, (npz, RGBS)."""
+    """Output of the authors' implementation, and input (RGBS)."""
     values = np.load(DATA / f'{name}.npz')
     meta = json.loads(str(values['meta']))
     mean, std = (torch.tensor(meta[key]).view(3, 1, 1)

@@ -15,13 +15,13 @@ def tiny_moco(seed=0, norm_eval=True, **backbone):
     """MoCo v3 as in the configs, but small.
 
     Args:
-        seed (int): Of the weights.
-        norm_eval (bool): Whether BN uses running statistics, by which the
+        seed (int): Seed of the weights.
+        norm_eval (bool): Whether BN uses running statistics, so that the
             images of a batch do not depend on each other.
         backbone: Options of CAST.
     """
     init_default_scope('mmpretrain')
-    # What the runner tells the schedule of the momentum.
+    # The runner sets this for the momentum schedule.
     MessageHub.get_current_instance().update_info('max_iters', 10)
     neck = dict(
         type='NonLinearNeck',
@@ -54,12 +54,12 @@ def tiny_moco(seed=0, norm_eval=True, **backbone):
 
 
 def moco_loss(model, views):
-    """The loss as the runner's `train_step` calls for it."""
+    """The loss, computed as in the runner's `train_step`."""
     return model(list(views), None, mode='loss')['loss']
 
 
 def save_moco_step(rank, port, views, out):
-    """Loss and gradients of a data-parallel step, for one of two shares."""
+    """Save loss and gradients of a DDP step on half of the views."""
     torch.set_num_threads(1)
     dist.init_process_group(
         'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
@@ -67,7 +67,7 @@ def save_moco_step(rank, port, views, out):
         tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double())
     share = len(views[0]) // 2
     views = [view[rank * share:(rank + 1) * share] for view in views]
-    # Twice: a parameter without a gradient is found out by the second pass.
+    # Twice: the second pass fails if a parameter had no gradient.
     for _ in range(2):
         model.zero_grad()
         loss = moco_loss(model, views)
@@ -82,6 +82,6 @@ def save_moco_step(rank, port, views, out):
             },
             momentum_encoder=model.module.momentum_encoder.state_dict()),
         out / f'{rank}.pth')
-    # Its reducer waits for the group when it goes, so it must go first.
+    # Its reducer needs the group until it is deleted.
     del model
     dist.destroy_process_group()

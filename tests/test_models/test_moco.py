@@ -8,7 +8,6 @@ from helpers.cast import random_inputs, tiny_cast
 from helpers.distributed import run_on_two_processes
 from helpers.moco import moco_loss, save_moco_step, tiny_moco
 from mmengine.optim import OptimWrapper
-from torch import nn
 
 from mmhierseg.models.backbones import cast
 from mmhierseg.models.necks import graph_pooling
@@ -19,8 +18,9 @@ def two_views(batch, dtype=torch.float32):
     return [random_inputs(batch, seed=seed).to(dtype) for seed in (0, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
-def test_two_processes_are_one_with_both_batches(tmp_path):
+def test_two_processes_equal_one_with_both_batches(tmp_path):
     """Loss: mean over the processes. Gradients: as DDP averages them."""
     views = two_views(6, torch.float64)
     run_on_two_processes(save_moco_step, views, tmp_path)
@@ -33,7 +33,7 @@ def test_two_processes_are_one_with_both_batches(tmp_path):
         model.zero_grad()
         loss = moco_loss(model, views)
         loss.backward()
-    # Each process has a loss of its own: its queries, against all keys.
+    # The loss of a process is that of its queries against all keys.
     assert (parts[0]['loss'] - parts[1]['loss']).abs() > 1e-4
     torch.testing.assert_close(
         (parts[0]['loss'] + parts[1]['loss']) / 2, loss.detach(),
@@ -51,33 +51,6 @@ def test_two_processes_are_one_with_both_batches(tmp_path):
         assert torch.equal(parts[0]['momentum_encoder'][name], value), name
 
 
-def test_keys_of_other_processes_are_negatives(tmp_path):
-    """Not the same as two separate losses of half the batch."""
-    model = tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double()
-    views = two_views(6, torch.float64)
-    with torch.no_grad():
-        whole = moco_loss(model, views)
-        halves = [
-            moco_loss(model, [view[part] for view in views])
-            for part in (slice(0, 3), slice(3, 6))
-        ]
-    assert sum(halves) / 2 < whole - 0.1
-
-
-class Classifier(nn.Module):
-    """CAST and a linear layer; the loss of a batch is a mean over images."""
-
-    def __init__(self):
-        super().__init__()
-        self.backbone = tiny_cast(
-            norm_eval=True, pool_drop_rate=0., fusion_drop_rate=0.)
-        self.fc = nn.Linear(48, 3)
-
-    def forward(self, images, labels):
-        return nn.functional.cross_entropy(
-            self.fc(self.backbone(images)[0]), labels)
-
-
 def steps(model, loss_of, batches, counts):
     """Train by MMEngine's OptimWrapper, accumulating gradients."""
     wrapper = OptimWrapper(
@@ -92,29 +65,25 @@ def steps(model, loss_of, batches, counts):
     return model
 
 
-def test_accumulation_is_the_larger_batch():
-    """For losses that are means over images, as of a classifier."""
+def test_accumulation_equals_a_larger_batch():
+    """For losses that are means over images, as in classification."""
     images = random_inputs(8).double()
-    labels = torch.tensor([0, 1, 2, 0, 1, 2, 2, 1])
-    torch.manual_seed(0)
-    start = Classifier().double().train()
+    start = tiny_cast(norm_eval=True, pool_drop_rate=0.).double().train()
     results = []
     for size, counts in ((4, 1), (2, 2)):
-        batches = list(zip(images.split(size), labels.split(size)))
-        results.append(
-            steps(copy.deepcopy(start), lambda model, batch: model(*batch),
-                  batches, counts).state_dict())
-    moved = 0
-    for name, value in results[0].items():
-        # Adam divides by the size of a gradient, rounding errors included.
-        torch.testing.assert_close(
-            results[1][name], value, atol=1e-6, rtol=1e-5)
-        moved += not torch.equal(value, start.state_dict()[name])
-    assert moved > 50
+        end = steps(copy.deepcopy(start),
+                    lambda model, batch: model(batch)[0].square().mean(),
+                    images.split(size), counts)
+        results.append(dict(end.named_parameters()))
+    # Adam divides by the size of a gradient, rounding errors included.
+    torch.testing.assert_close(*results, atol=1e-6, rtol=1e-5)
+    before = dict(start.named_parameters())
+    assert sum(not torch.equal(value, before[name])
+               for name, value in results[0].items()) > 50
 
 
 def test_moco_accumulates():
-    """The weights rest in between; the momentum encoder follows all along."""
+    """Weights change every other step, the momentum encoder in each."""
     views = two_views(8)
     batches = [[view[i:i + 2] for view in views] for i in (0, 2, 4, 6)]
     seen = []
@@ -133,7 +102,7 @@ def test_moco_accumulates():
     assert not torch.equal(seen[1][online], seen[2][online])
     assert torch.equal(seen[2][online], seen[3][online])
     distances = [(state[online] - state[momentum]).norm() for state in seen]
-    # Equal but for rounding, until the first step is taken.
+    # Equal up to rounding until the first update.
     assert max(distances[:2]) < 1e-5
     assert distances[2] > distances[3] > 1e-4
 
@@ -156,8 +125,8 @@ def cosine_between(*results):
 
 @pytest.mark.parametrize('norm_eval, cosine', [(True, 0.98), (False, 0.9)])
 def test_bfloat16_autocast(norm_eval, cosine):
-    # Of images of different colours. Untrained features of images that are
-    # alike differ by less than bfloat16 resolves.
+    # Images of different colours: untrained features of similar images
+    # differ by less than the resolution of bfloat16.
     torch.manual_seed(5)
     colours = torch.nn.functional.pad(
         2 * torch.randn(16, 3, 1, 1), (0, 0, 0, 0, 0, 1))
@@ -170,59 +139,34 @@ def test_bfloat16_autocast(norm_eval, cosine):
     assert cosine_between(full, low) > cosine
 
 
-class Choices:
-    """What a model chooses: centroids, and the parents that it fuses along.
+def test_bfloat16_selects_other_centroids(monkeypatch):
+    """Rounding decides, because averages over noise are all similar.
 
-    Args:
-        monkeypatch: Of pytest.
+    With the selections of float32, the gradient is much closer to that in
+    float32.
     """
+    views = two_views(16)
+    options = dict(norm_eval=False, out_type='avg_segments')
+    made, given = [], []
 
-    def __init__(self, monkeypatch):
-        self.made, self.given = [], []
-        for module, name, index in (
-                (graph_pooling, 'farthest_point_sampling', None),
-                (cast, 'follow_parents', 1)):
-            monkeypatch.setattr(
-                module, name, self._watch(getattr(module, name), index))
+    def select(selection):
+        made.append(selection)
+        return given.pop(0) if given else selection
 
-    def _watch(self, function, index):
-        def watched(*args, **options):
-            if index is None:
-                return self._next(function(*args, **options))
-            args = list(args)
-            args[index] = self._next(args[index])
-            return function(*args, **options)
-
-        return watched
-
-    def _next(self, choice):
-        self.made.append(choice)
-        return self.given.pop(0) if self.given else choice
-
-    def repeat(self):
-        """Choose from now on what was chosen until now."""
-        self.made, self.given = [], self.made
-
-
-@pytest.mark.parametrize('seed', [0, 1, 2])
-def test_bfloat16_chooses_otherwise(seed, monkeypatch):
-    """Averaging makes segments of noise alike, so rounding decides.
-
-    With the choices of float32 the gradient is much nearer to that in
-    float32, as near as without any pooling.
-    """
-    views = [random_inputs(16, seed=10 * seed + view) for view in (0, 1)]
-    options = dict(seed=seed, norm_eval=False, out_type='avg_segments')
-    choices = Choices(monkeypatch)
+    sample, take = graph_pooling.farthest_point_sampling, cast.take_tokens
+    monkeypatch.setattr(
+        graph_pooling, 'farthest_point_sampling',
+        lambda *args, **kwargs: select(sample(*args, **kwargs)))
+    monkeypatch.setattr(cast, 'take_tokens',
+                        lambda tokens, index: take(tokens, select(index)))
     full = gradients(views, False, **options)
-    choices.repeat()
-    # Two views, of each backbone and momentum encoder, three poolings and a
-    # fusion.
-    assert len(choices.given) == 2 * 2 * 4
-    expected = choices.given[:3]
+    # Two views of encoder and momentum encoder; in each, the centroids of
+    # three poolings and the ancestors at three levels.
+    assert len(made) == 2 * 2 * 6
+    given[:], made[:] = made, []
+    expected = given[:3]
     fixed = gradients(views, True, **options)
-    assert not choices.given
-    assert not all(map(torch.equal, choices.made, expected))
+    assert not given and not all(map(torch.equal, made, expected))
     free = gradients(views, True, **options)
     assert cosine_between(full, fixed) > 0.95
     assert cosine_between(full, free) < cosine_between(full, fixed)

@@ -7,17 +7,24 @@ Legend: B images, N_l segments at level l (0 = superpixels), C channels, H x W
 pixels.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from mmengine.utils import to_2tuple
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmhierseg.checkpoints.cast import (
-    CONVERTER,
-    is_authors_state_dict,
+from mmhierseg.checkpoints.cast import CONVERTER, is_authors_state_dict
+from mmhierseg.ops import (
+    look_up_parents,
+    masked_mean,
+    take_tokens,
+    tokens_to_map,
 )
-from mmhierseg.ops import look_up_parents, masked_mean, tokens_to_map
 from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.structures import CASTOutput, SegmentHierarchy, SegmentTokens
 from mmhierseg.superpixels.base import BaseSuperpixels, check_number
@@ -25,44 +32,55 @@ from mmhierseg.superpixels.base import BaseSuperpixels, check_number
 from ..necks.graph_pooling import GraphPooling, GraphPoolingOutput
 from ..utils import (
     BlockFusion,
+    ConvStem,
     TransformerBlock,
     check_rgbs,
-    follow_parents,
+    init_mocov3_,
+    init_timm_vit_,
     split_rgbs,
-    use_fast_linear,
 )
-from .cast_config import CASTOptions
-from .cast_parameters import CASTParameters
 from .segment_tokenizer import SegmentTokenizer, TokenizedSegments
 
-#: By class and options.
-_COMPILED: Dict[tuple, Callable] = {}
+#: CAST's appendix. ``depths`` are the numbers of blocks of the stages.
+ARCHITECTURES = {
+    'small': dict(embed_dims=384, depths=(3, 3, 3, 2), num_heads=12),
+    'small-deep': dict(embed_dims=384, depths=(6, 3, 3, 3), num_heads=12),
+    'base': dict(embed_dims=768, depths=(3, 3, 3, 2), num_heads=12),
+    'base-deep': dict(embed_dims=768, depths=(6, 3, 3, 3), num_heads=12),
+}
+CHOICES = dict(
+    pos_embed=('sincos', 'learned'),
+    out_type=('cls_token', 'avg_segments', 'segments', 'featmap'),
+    segment_at=('stem', 'pixel'),
+    featmap_stride=(32, 16, 8, 4, 2, 1))
+#: Compiled ``_compute_outputs``, by class and options.
+_COMPILED: dict[tuple, Callable] = {}
 
 
 @dataclass
 class _Stages:
-    """What the stages compute; lists run over stages."""
+    """Results of the stages; one list entry per stage."""
 
     labels: Tensor
     cls_token: Tensor
     """(B, C) after the last stage's blocks."""
-    tokens: List[Tensor] = field(default_factory=list)
+    tokens: list[Tensor] = field(default_factory=list)
     """(B, N_l, C) after the blocks, before pooling."""
-    empty: List[Optional[Tensor]] = field(default_factory=list)
+    empty: list[Tensor | None] = field(default_factory=list)
     """(B, N_l) bool before pooling; None = no token is empty."""
-    pooled: List[GraphPoolingOutput] = field(default_factory=list)
+    pooled: list[GraphPoolingOutput] = field(default_factory=list)
 
 
 @MODELS.register_module()
-class CAST(CASTParameters):
+class CAST(BaseModule):
     """Vision transformer whose tokens are segments, ever fewer and larger.
 
     Takes RGBS, (B, 4, H, W) = normalised RGB and a map of superpixels, as the
     data preprocessors of this package make it, or (B, 3, H, W), for which it
-    makes superpixels itself. Any H x W; a map with gaps, or a window of a
+    computes superpixels itself. Any H x W; a map with gaps, or a window of a
     larger map, is relabelled per image (with ``mask_empty=True``).
 
-    ``forward`` returns a tuple. With ``out_type``
+    ``forward`` returns a tuple. Depending on ``out_type``, it holds
 
     * ``'cls_token'``: one (B, C), the class token after the last norm;
     * ``'avg_segments'``: one (B, C), the mean of the fused segment tokens;
@@ -71,22 +89,23 @@ class CAST(CASTParameters):
       H' = ceil(H / featmap_stride): a cell is the mean of its pixels'
       segment tokens, pixels without a segment counting as zero.
 
-    *Fused* tokens join those of all stages along the hard parents. Parameters
-    that the chosen output never uses do not require gradients.
+    *Fused* tokens combine a segment's token with those of its ancestors in
+    all stages, following the hard assignments. Parameters that the chosen
+    output never uses do not require gradients.
 
     Args:
         arch (str | dict): 'small' (CAST-S), 'small-deep' (CAST-SD), 'base'
             (CAST-B), 'base-deep', or a dict with ``embed_dims`` (a multiple
             of 8), ``depths`` (blocks per stage) and ``num_heads``. Defaults
             to 'small'.
-        img_size (int | Tuple[int, int]): Side, or height and width, of the
-            images that the positional encodings are made for; others get
-            them interpolated. Defaults to 224.
+        img_size (int | tuple[int, int]): Side, or height and width, of the
+            images that the positional encodings are made for; they are
+            interpolated for other sizes. Defaults to 224.
         num_clusters (Sequence[int]): Segments after each stage. Defaults to
             (64, 32, 16, 8), for about 196 superpixels; the papers' choice for
-            about 1024 is (320, 160, 80, 40). One less than there are stages
-            means no pooling after the last; with one stage, (), there is
-            none at all, for a plain transformer on superpixels.
+            about 1024 is (320, 160, 80, 40). With one entry less than stages,
+            there is no pooling after the last stage: with one stage and (),
+            the model is a plain transformer on superpixels.
         pos_embed (str): 'sincos', fixed, with MoCo v3's initialisation, or
             'learned', with that of DeiT. Defaults to 'sincos'.
         out_type (str): See above. Defaults to 'cls_token'.
@@ -95,29 +114,29 @@ class CAST(CASTParameters):
             Defaults to None, all stages.
         segment_at (str, optional): Where features are averaged over segments:
             'stem', the stem's grid, at which the segments are sampled, or
-            'pixel', the full size. Defaults to None: 'pixel' for 'segments'
-            and 'featmap', 'stem' otherwise.
+            'pixel', the full resolution. Defaults to None: 'pixel' for
+            'segments' and 'featmap', 'stem' otherwise.
         featmap_stride (int): Side in pixels of a cell of 'featmap': 32, 16,
             8, 4, 2 or 1. Defaults to 8.
-        mask_empty (bool): Whether tokens of segments that an image does not
-            have are left out of attention and pooling, so that the output for
-            an image does not depend on its batch mates. Quirk: the authors'
-            code lets them take part, and checkpoints that they publish need
-            False for their exact features. Defaults to True.
-        num_tokens (int, optional): Fixed number of segment tokens. Those that
-            an image has no segment for are masked out; an image with more
-            segments is refused. Nothing in a step waits for a GPU then, and
-            no size depends on what images hold. Defaults to None: as many as
-            the image with the most has.
-        compile_cfg (dict, optional): Options of ``torch.compile``, by which
+        mask_empty (bool): Whether tokens without a segment in an image are
+            masked in attention and pooling, so that the output for an image
+            does not depend on the rest of its batch. Quirk: the authors' code
+            does not mask them, and their published checkpoints need False to
+            give exactly the same features. Defaults to True.
+        num_tokens (int, optional): Fixed number of segment tokens. Those
+            without a segment in an image are masked; an image with more
+            segments is an error. No step then synchronises with a GPU, and no
+            tensor size depends on the content of images. Defaults to None:
+            the largest number of segments in the batch.
+        compile_cfg (dict, optional): Options of ``torch.compile``, with which
             ``forward`` is compiled as one graph, e.g. dict() or
             dict(mode='reduce-overhead'). Needs ``num_tokens``. Defaults to
-            None: it is not compiled.
-        superpixels (dict | BaseSuperpixels, optional): What makes superpixels
-            of inputs that come without. Defaults to None:
+            None: not compiled.
+        superpixels (dict | BaseSuperpixels, optional): Superpixel method for
+            inputs without a map. Defaults to None:
             dict(type='TorchSLIC', segment_size=16).
-        mean (Sequence[float]): Mean, in 0..255, that normalised the RGB of
-            such inputs. Defaults to ImageNet's.
+        mean (Sequence[float]): Mean, in 0..255, with which such inputs were
+            normalised. Defaults to ImageNet's.
         std (Sequence[float]): Standard deviation, likewise.
         mlp_ratio (float): Width of the MLPs over C. Defaults to 4.
         drop_rate (float): Dropout in the blocks. Defaults to 0.
@@ -129,9 +148,9 @@ class CAST(CASTParameters):
             None: dict(type='BN').
         norm_eval (bool): Whether BatchNorm stays in eval mode in training.
             Defaults to False.
-        frozen_stages (int): Stages not to train: 0 freezes stem, class token
-            and positions, l > 0 also the first l stages, and all of them
-            everything else (last norm, fusion) as well. Defaults to -1.
+        frozen_stages (int): Number of frozen stages: 0 freezes stem, class
+            token and positions, l > 0 also the first l stages; the number of
+            all stages freezes norm and fusion, too. Defaults to -1: none.
         with_cp (bool): Whether to recompute the blocks in the backward pass
             instead of keeping their activations. Defaults to False.
         init_cfg (dict, optional): Initialisation config, e.g.
@@ -139,7 +158,7 @@ class CAST(CASTParameters):
 
     Raises:
         TypeError: If an option has the wrong type.
-        ValueError: If an option is unknown or options do not fit each other.
+        ValueError: If an option is unknown or options contradict each other.
 
     Example:
         >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
@@ -155,18 +174,18 @@ table_sizes=[16, 8, 6, 4])
     """
 
     def __init__(self,
-                 arch: Union[str, dict] = 'small',
-                 img_size: Union[int, Tuple[int, int]] = 224,
+                 arch: str | dict = 'small',
+                 img_size: int | tuple[int, int] = 224,
                  num_clusters: Sequence[int] = (64, 32, 16, 8),
                  pos_embed: str = 'sincos',
                  out_type: str = 'cls_token',
-                 out_indices: Optional[Sequence[Union[int, str]]] = None,
-                 segment_at: Optional[str] = None,
+                 out_indices: Sequence[int | str] | None = None,
+                 segment_at: str | None = None,
                  featmap_stride: int = 8,
                  mask_empty: bool = True,
-                 num_tokens: Optional[int] = None,
-                 compile_cfg: Optional[dict] = None,
-                 superpixels: Union[dict, BaseSuperpixels, None] = None,
+                 num_tokens: int | None = None,
+                 compile_cfg: dict | None = None,
+                 superpixels: dict | BaseSuperpixels | None = None,
                  mean: Sequence[float] = (123.675, 116.28, 103.53),
                  std: Sequence[float] = (58.395, 57.12, 57.375),
                  mlp_ratio: float = 4.,
@@ -174,69 +193,100 @@ table_sizes=[16, 8, 6, 4])
                  drop_path_rate: float = 0.,
                  pool_drop_rate: float = 0.1,
                  fusion_drop_rate: float = 0.2,
-                 norm_cfg: Optional[dict] = None,
+                 norm_cfg: dict | None = None,
                  norm_eval: bool = False,
                  frozen_stages: int = -1,
                  with_cp: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        norm_cfg = norm_cfg or dict(type='BN')
-        options = CASTOptions(arch, img_size, num_clusters, pos_embed,
-                              out_type, out_indices, segment_at,
-                              featmap_stride, drop_path_rate, frozen_stages)
-        self.options = options
-        self.embed_dims = options.embed_dims
-        self.num_stages = len(options.depths)
+        self.pos_embed = pos_embed
+        self.out_type = out_type
+        if segment_at is None:
+            segment_at = ('pixel'
+                          if out_type in ('segments', 'featmap') else 'stem')
+        self.segment_at = segment_at
+        self.featmap_stride = featmap_stride
         self.mask_empty = mask_empty
-        self._set_tracing(num_tokens, compile_cfg)
+        self.num_tokens = num_tokens
+        self.compile_cfg = compile_cfg
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
+        self._set_sizes(arch, num_clusters, out_indices)
+        self._check_options(drop_path_rate)
         self._set_superpixels(superpixels, mean, std)
 
-        self.tokenizer = SegmentTokenizer(self.embed_dims, options.grid_size,
-                                          pos_embed, options.segment_at,
-                                          mask_empty, norm_cfg, num_tokens)
+        norm_cfg = norm_cfg or dict(type='BN')
+        self.tokenizer = SegmentTokenizer(self.embed_dims,
+                                          _grid_size(img_size), pos_embed,
+                                          segment_at, mask_empty, norm_cfg,
+                                          num_tokens)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
-        self.stages = self._make_stages(mlp_ratio, drop_rate, drop_path_rate,
-                                        with_cp)
+        self.stages = self._make_stages(
+            drop_path_rate,
+            mlp_ratio=mlp_ratio,
+            drop_rate=drop_rate,
+            with_cp=with_cp)
         self.pools = nn.ModuleList(
             GraphPooling(
                 self.embed_dims,
                 num,
-                options.num_heads,
+                self.num_heads,
                 mlp_ratio,
                 pool_drop_rate,
-                mask_empty=mask_empty) for num in options.num_clusters)
-        if options.out_type == 'cls_token':
+                mask_empty=mask_empty) for num in self.num_clusters)
+        if out_type == 'cls_token':
             self.norm = nn.LayerNorm(self.embed_dims, eps=1e-6)
-        if options.fuses:
+        if self.fuses:
             self.fusion = BlockFusion(self.embed_dims, self.num_stages,
                                       fusion_drop_rate, norm_cfg)
-        use_fast_linear(self)
         self.reset_parameters()
         self._freeze_unused()
         self._freeze_stages()
         self._register_load_state_dict_pre_hook(_refuse_authors_weights)
 
-    def _set_tracing(self, num_tokens: Optional[int],
-                     compile_cfg: Optional[dict]) -> None:
-        """Whether sizes are fixed, and the model is compiled."""
-        if num_tokens is not None:
-            check_number('num_tokens', num_tokens, minimum=1, whole=True)
+    def _set_sizes(self, arch: str | dict, num_clusters: Sequence[int],
+                   out_indices: Sequence[int | str] | None) -> None:
+        """Set widths and depths, and which stages the output needs."""
+        self.embed_dims, self.depths, self.num_heads = _architecture(arch)
+        self.num_stages = len(self.depths)
+        self.num_clusters = _integers('num_clusters', num_clusters)
+        if len(self.num_clusters) not in (self.num_stages,
+                                          self.num_stages - 1):
+            raise ValueError(
+                f'`num_clusters` must have one entry for each of the '
+                f'{self.num_stages} stages, or one less for no pooling after '
+                f'the last, got {self.num_clusters}')
+        self.pools_last = len(self.num_clusters) == self.num_stages
+        self.out_indices = ()
+        if self.out_type == 'featmap':
+            self.out_indices = _out_indices(out_indices, self.num_stages)
+        self.fuses = (
+            self.out_type in ('avg_segments', 'segments')
+            or 'fused' in self.out_indices)
+        self.last_stage = self.num_stages - 1
+        if self.out_type == 'featmap' and not self.fuses:
+            self.last_stage = max(self.out_indices)
+
+    def _check_options(self, drop_path_rate: float) -> None:
+        for name, choices in CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
+        if not -1 <= self.frozen_stages <= self.num_stages:
+            raise ValueError(
+                f'`frozen_stages` must be in [-1, {self.num_stages}], got '
+                f'{self.frozen_stages}')
+        check_number('drop_path_rate', drop_path_rate, 0, 1)
+        if self.num_tokens is not None:
+            check_number('num_tokens', self.num_tokens, minimum=1, whole=True)
             if not self.mask_empty:
                 raise ValueError('`num_tokens` needs `mask_empty=True`: '
-                                 'tokens beyond the segments would take part')
-        elif compile_cfg is not None:
+                                 'tokens without a segment would take part')
+        elif self.compile_cfg is not None:
             raise ValueError('`compile_cfg` needs `num_tokens`, the fixed '
-                             'number of tokens: as many as an image has '
-                             'segments at most')
-        self.num_tokens = num_tokens
-        self.compile_cfg = compile_cfg
+                             'number of tokens: at least the number of '
+                             'segments of any image')
 
-    def _set_superpixels(self, superpixels: Union[dict, BaseSuperpixels,
-                                                  None],
+    def _set_superpixels(self, superpixels: dict | BaseSuperpixels | None,
                          mean: Sequence[float], std: Sequence[float]) -> None:
-        """What makes superpixels of normalised images without any."""
         if superpixels is None:
             superpixels = dict(type='TorchSLIC', segment_size=16)
         if not isinstance(superpixels, BaseSuperpixels):
@@ -251,9 +301,23 @@ table_sizes=[16, 8, 6, 4])
                 torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
                 persistent=False)
 
-    # ---------------------------------------------------------------- outputs
+    def _make_stages(self, drop_path_rate: float, **options) -> nn.ModuleList:
+        num_blocks = sum(self.depths)
+        step = drop_path_rate / max(num_blocks - 1, 1)
+        blocks = iter([
+            self._make_block(drop_path_rate=step * i, **options)
+            for i in range(num_blocks)
+        ])
+        return nn.ModuleList(
+            nn.ModuleList(next(blocks) for _ in range(depth))
+            for depth in self.depths)
 
-    def forward(self, inputs: Tensor) -> Tuple[Union[Tensor, SegmentTokens]]:
+    def _make_block(self, **options) -> nn.Module:
+        return TransformerBlock(self.embed_dims, self.num_heads, **options)
+
+    # ----------------------------------------------------- inputs and outputs
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor | SegmentTokens, ...]:
         """Features of a batch of images.
 
         Args:
@@ -261,122 +325,117 @@ table_sizes=[16, 8, 6, 4])
                 (B, 3, H, W) normalised RGB.
 
         Returns:
-            Tuple[Tensor | SegmentTokens]: See the class.
+            tuple[Tensor | SegmentTokens, ...]: See the class.
 
         Raises:
-            TypeError: If ``inputs`` is no floating-point tensor.
+            TypeError: If ``inputs`` is not a floating-point tensor.
             ValueError: If its shape or its labels are wrong.
         """
-        segments = self._segments(inputs)
+        segments = self._split_inputs(inputs)
         if self.compile_cfg is None:
-            return self._outputs(*segments)
-        # Of the function, not of a bound method: a copy of this module, such
-        # as a momentum encoder, would go on using this one's weights.
+            return self._compute_outputs(*segments)
+        # The function is compiled, not a bound method: a copy of this module,
+        # such as a momentum encoder, would keep using this one's weights.
         return _compiled(type(self), self.compile_cfg)(self, *segments)
 
-    def _outputs(self, image: Tensor, labels: Tensor,
-                 num_labels: Optional[int]
-                 ) -> Tuple[Union[Tensor, SegmentTokens]]:
-        options = self.options
-        stages = self._encode((image, labels, num_labels),
-                              options.last_stage, pool_last=False)
-        if options.out_type == 'cls_token':
+    def _compute_outputs(
+            self, image: Tensor, labels: Tensor, num_labels: int | None
+    ) -> tuple[Tensor | SegmentTokens, ...]:
+        stages = self._encode(
+            self.tokenizer(image, labels, num_labels),
+            self.last_stage,
+            pool_last=False)
+        if self.out_type == 'cls_token':
             return (self.norm(stages.cls_token), )
-        if options.out_type == 'featmap':
+        if self.out_type == 'featmap':
             return self._feature_maps(stages)
         fused = self._fuse(stages)
-        if options.out_type == 'segments':
+        if self.out_type == 'segments':
             return (self._segment_tokens(stages, fused), )
         return (masked_mean(fused[:, 1:], self._left_out(stages)), )
 
     def forward_hierarchy(self, inputs: Tensor) -> CASTOutput:
-        """Everything the model computes, the hierarchy of segments included.
+        """Everything the model computes, including the segment hierarchy.
 
         Args:
             inputs (Tensor): As in :meth:`forward`.
 
         Returns:
-            CASTOutput: All levels, the one after the last pooling too. Its
-            ``cls_token`` is the one that :meth:`forward` returns; where it
-            returns none ('avg_segments', 'featmap'), the one that comes out
-            of the last pooling, or of the last stage if there is none.
+            CASTOutput: All levels, including the one after the last pooling.
+            Its ``cls_token`` is the one that :meth:`forward` returns; where
+            it returns none ('avg_segments', 'featmap'), it is the class token
+            after the last pooling, or after the last stage if there is none.
         """
         stages = self._encode(
-            self._segments(inputs), self.num_stages - 1,
-            self.options.pools_last)
+            self._tokenize(inputs), self.num_stages - 1, self.pools_last)
         segments = None
-        if self.options.out_type == 'cls_token':
+        if self.out_type == 'cls_token':
             cls_token = self.norm(stages.cls_token)
-        elif self.options.out_type == 'segments':
+        elif self.out_type == 'segments':
             segments = self._segment_tokens(stages, self._fuse(stages))
             cls_token = segments.cls_token
-        elif self.options.pools_last:
+        elif self.pools_last:
             cls_token = stages.pooled[-1].cls_token
         else:
             cls_token = stages.cls_token
-        empty = [
-            torch.zeros_like(tokens[..., 0], dtype=torch.bool)
-            if mask is None else mask
-            for tokens, mask in zip(stages.tokens, stages.empty)
-        ]
         return CASTOutput(
             cls_token=cls_token,
             tokens=stages.tokens,
             logits=[pooled.logits for pooled in stages.pooled],
             sampled=[pooled.sampled for pooled in stages.pooled],
             centroids=[pooled.tokens for pooled in stages.pooled],
-            empty=empty,
+            empty=[
+                _as_mask(empty, tokens)
+                for empty, tokens in zip(stages.empty, stages.tokens)
+            ],
             hierarchy=SegmentHierarchy(
                 stages.labels, [pooled.parents for pooled in stages.pooled]),
             segments=segments)
 
-    def _feature_maps(self, stages: _Stages) -> Tuple[Tensor]:
+    def _tokenize(self, inputs: Tensor) -> TokenizedSegments:
+        return self.tokenizer(*self._split_inputs(inputs))
+
+    def _split_inputs(self,
+                      inputs: Tensor) -> tuple[Tensor, Tensor, int | None]:
+        """Image, labels, and the largest label plus 1 if it is read."""
+        check_rgbs(inputs)
+        is_read = self.num_tokens is None
+        if inputs.size(1) == 4:
+            image, labels, largest = split_rgbs(inputs, read=is_read)
+        else:
+            with torch.no_grad():
+                labels = self.superpixels(inputs.float() * self.std +
+                                          self.mean)
+            image = inputs
+            largest = int(labels.max()) if is_read else None
+        return image, labels, largest + 1 if is_read else None
+
+    def _feature_maps(self, stages: _Stages) -> tuple[Tensor, ...]:
         labels = [stages.labels]
         for pooled in stages.pooled:
             labels.append(look_up_parents(pooled.parents, labels[-1]))
         maps = []
-        for index in self.options.out_indices:
+        for index in self.out_indices:
             if index == 'fused':
                 tokens, level = self._fuse(stages)[:, 1:], 0
             else:
                 tokens, level = stages.tokens[index], index
             maps.append(
-                tokens_to_map(tokens, labels[level],
-                              self.options.featmap_stride))
+                tokens_to_map(tokens, labels[level], self.featmap_stride))
         return tuple(maps)
 
     def _segment_tokens(self, stages: _Stages,
                         fused: Tensor) -> SegmentTokens:
         empty = None
         if self.mask_empty:
-            empty = stages.empty[0]
-            if empty is None:
-                empty = torch.zeros_like(fused[:, 1:, 0], dtype=torch.bool)
+            empty = _as_mask(stages.empty[0], stages.tokens[0])
         return SegmentTokens(fused[:, 0], fused[:, 1:], stages.labels, empty)
 
-    def _fuse(self, stages: _Stages) -> Tensor:
-        """(B, 1 + N_0, C) fused class token and segment tokens."""
-        pooled = stages.pooled[:self.num_stages - 1]
-        cls_tokens = [output.cls_token for output in pooled]
-        cls_token = stages.cls_token
-        if self.options.pools_last:
-            # Of the last pooling only the class token's way enters.
-            cls_token = self.pools[-1].pool_cls_token(cls_token)
-        cls_tokens.append(cls_token)
-        tokens = follow_parents(stages.tokens,
-                                [output.parents for output in pooled])
-        return self.fusion(cls_tokens, tokens, self._left_out(stages))
+    # ----------------------------------------------------- stages and fusion
 
-    def _left_out(self, stages: _Stages) -> Optional[Tensor]:
-        """(B, N_0) bool: segments that are not fused; None = all are."""
-        return stages.empty[0] if self.mask_empty else None
-
-    # ----------------------------------------------------------------- stages
-
-    def _encode(self, segments: Tuple[Tensor, Tensor, Optional[int]],
-                last_stage: int, pool_last: bool) -> _Stages:
-        """Run the stages up to one, and its pooling where it is asked for."""
-        segments = self.tokenizer(*segments)
+    def _encode(self, segments: TokenizedSegments, last_stage: int,
+                pool_last: bool) -> _Stages:
+        """Run the stages up to ``last_stage``, with or without its pooling."""
         x, empty, fewest = segments.tokens, segments.empty, segments.fewest
         cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
         cls_token = cls_token.expand(x.size(0), -1)
@@ -397,64 +456,202 @@ table_sizes=[16, 8, 6, 4])
         return stages
 
     def _run_stage(self, level: int, cls_token: Tensor, x: Tensor,
-                   empty: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+                   empty: Tensor | None) -> tuple[Tensor, Tensor]:
         mask = None
         if self.mask_empty and empty is not None:
-            # Everybody attends to the class token.
-            mask = nn.functional.pad(empty, (1, 0))
+            # The class token is never masked.
+            mask = F.pad(empty, (1, 0))
         x = torch.cat([cls_token[:, None].to(x.dtype), x], dim=1)
         for block in self.stages[level]:
             x = block(x, mask)
         return x[:, 0], x[:, 1:]
 
-    def _segments(self,
-                  inputs: Tensor) -> Tuple[Tensor, Tensor, Optional[int]]:
-        """Image, labels, and the largest label plus 1, if it is read."""
-        check_rgbs(inputs)
-        unread = self.num_tokens is not None
-        if inputs.size(1) == 4:
-            image, labels, largest = split_rgbs(inputs, read=not unread)
+    def _fuse(self, stages: _Stages) -> Tensor:
+        """(B, 1 + N_0, C) fused class token and segment tokens."""
+        pooled = stages.pooled[:self.num_stages - 1]
+        cls_token = stages.cls_token
+        if self.pools_last:
+            # The last pooling contributes its class token only.
+            cls_token = self.pools[-1].pool_cls_token(cls_token)
+        tokens, ancestors = [stages.tokens[0]], None
+        for level_tokens, output in zip(stages.tokens[1:], pooled):
+            ancestors = (
+                output.parents if ancestors is None else
+                output.parents.gather(1, ancestors))
+            tokens.append(take_tokens(level_tokens, ancestors))
+        return self.fusion([*(output.cls_token for output in pooled),
+                            cls_token], tokens, self._left_out(stages))
+
+    def _left_out(self, stages: _Stages) -> Tensor | None:
+        """(B, N_0) bool: segments that are not fused; None = all are."""
+        return stages.empty[0] if self.mask_empty else None
+
+    # ------------------------------------------- initialisation and training
+
+    def init_weights(self) -> None:
+        """Initialise the parameters, then apply ``init_cfg``."""
+        if not self.is_init:
+            self.reset_parameters()
+        super().init_weights()
+
+    def reset_parameters(self) -> None:
+        """Reinitialise the parameters.
+
+        With 'sincos', linear layers as in MoCo v3; with 'learned', as in
+        timm's ViT. Norm layers and grouping biases are not changed.
+        """
+        self.tokenizer.stem.reset_parameters()
+        if self.pos_embed == 'sincos':
+            init_mocov3_(self)
+            nn.init.normal_(self.cls_token, std=1e-6)
         else:
-            image, labels = inputs, self._make_superpixels(inputs)
-            largest = None if unread else int(labels.max())
-        return image, labels, None if unread else largest + 1
+            init_timm_vit_(self)
+            trunc_normal_(self.cls_token, std=.02)
+            trunc_normal_(self.tokenizer.pos_embed, std=.02)
 
-    def _tokenize(self, inputs: Tensor) -> TokenizedSegments:
-        return self.tokenizer(*self._segments(inputs))
+    def train(self, mode: bool = True) -> 'CAST':
+        """Set the mode; frozen parts stay in eval mode."""
+        super().train(mode)
+        self._freeze_stages()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
 
-    @torch.no_grad()
-    def _make_superpixels(self, image: Tensor) -> Tensor:
-        return self.superpixels(image.float() * self.std + self.mean)
+    def _freeze_unused(self) -> None:
+        """Require no gradients of what the chosen output never uses."""
+        if self.fuses:
+            # The last pooling is used for the class token.
+            unused = [pool.grouping for pool in self.pools[self.last_stage:]]
+        else:
+            unused = [*self.stages[self.last_stage + 1:],
+                      *self.pools[self.last_stage:]]
+        for module in unused:
+            module.requires_grad_(False)
 
-    def _make_stages(self, mlp_ratio: float, drop_rate: float,
-                     drop_path_rate: float, with_cp: bool) -> nn.ModuleList:
-        depths = self.options.depths
-        step = drop_path_rate / max(sum(depths) - 1, 1)
-        rates = [step * i for i in range(sum(depths))]
-        blocks = [
-            TransformerBlock(self.embed_dims, self.options.num_heads,
-                             mlp_ratio, drop_rate, rate, with_cp)
-            for rate in rates
-        ]
-        return nn.ModuleList(
-            nn.ModuleList(blocks[sum(depths[:i]):sum(depths[:i + 1])])
-            for i in range(len(depths)))
+    def _freeze_stages(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        self.cls_token.requires_grad = False
+        modules = [self.tokenizer, *self.stages[:self.frozen_stages],
+                   *self.pools[:self.frozen_stages]]
+        if self.frozen_stages == self.num_stages:
+            modules += [getattr(self, name) for name in ('norm', 'fusion')
+                        if hasattr(self, name)]
+        for module in modules:
+            module.eval()
+            module.requires_grad_(False)
+
+    def get_layer_depth(self, param_name: str,
+                        prefix: str = '') -> tuple[int, int]:
+        """Depth of a parameter, for layer-wise learning-rate decay.
+
+        Args:
+            param_name (str): Full name of the parameter.
+            prefix (str): Prefix of this backbone in it. Defaults to ''.
+
+        Returns:
+            tuple[int, int]: Layer of the parameter, 0 for stem, class token
+            and positions, and the number of layers. A pooling belongs to the
+            last block of its stage.
+        """
+        num_layers = sum(self.depths) + 2
+        if not param_name.startswith(prefix):
+            return num_layers - 1, num_layers
+        name, *rest = param_name[len(prefix):].split('.')
+        if name in ('cls_token', 'tokenizer'):
+            return 0, num_layers
+        if name == 'stages':
+            stage, block = int(rest[0]), int(rest[1])
+            return sum(self.depths[:stage]) + block + 1, num_layers
+        if name == 'pools':
+            return sum(self.depths[:int(rest[0]) + 1]), num_layers
+        return num_layers - 1, num_layers
+
+
+def _as_mask(empty: Tensor | None, tokens: Tensor) -> Tensor:
+    """(B, N) bool, where None means that no token is empty."""
+    if empty is None:
+        return torch.zeros_like(tokens[..., 0], dtype=torch.bool)
+    return empty
 
 
 def _compiled(model_type: type, options: dict) -> Callable:
-    """``_outputs`` of a class of models, compiled once with some options."""
+    """``_compute_outputs`` of a class, compiled once for each options."""
     key = model_type, repr(sorted(options.items()))
     if key not in _COMPILED:
-        _COMPILED[key] = torch.compile(model_type._outputs,
+        _COMPILED[key] = torch.compile(model_type._compute_outputs,
                                        **{'fullgraph': True, **options})
     return _COMPILED[key]
 
 
 def _refuse_authors_weights(state_dict: dict, *_) -> None:
-    """None of these would fit, and MMEngine would only log so."""
-    # MMEngine hands on the whole of a file that has no `state_dict`.
+    """Raise an error where MMEngine would only log that no key fits."""
+    # MMEngine passes the whole content of a file without `state_dict`.
     nested = state_dict.get('model')
     names = nested if isinstance(nested, dict) else state_dict
     if is_authors_state_dict(names):
         raise ValueError('the checkpoint is in the format of the authors of '
                          f'CAST; convert it first: python {CONVERTER} SRC DST')
+
+
+# -------------------------------------------------------------------- options
+
+
+def _architecture(arch: str | dict) -> tuple[int, tuple[int, ...], int]:
+    """Width, blocks per stage, and number of heads."""
+    if isinstance(arch, str):
+        _check_choice('arch', arch, tuple(ARCHITECTURES))
+        arch = ARCHITECTURES[arch]
+    elif not isinstance(arch, dict):
+        raise TypeError('`arch` must be a name or a dict, got '
+                        f'{type(arch).__name__}')
+    expected = {'embed_dims', 'depths', 'num_heads'}
+    if set(arch) != expected:
+        raise ValueError(f'`arch` must have the keys {sorted(expected)}, got '
+                         f'{sorted(arch)}')
+    depths = _integers('arch["depths"]', arch['depths'])
+    if not depths:
+        raise ValueError('`arch["depths"]` must have at least one entry, the '
+                         'number of blocks of a stage, got none')
+    for key in ('embed_dims', 'num_heads'):
+        check_number(f'arch["{key}"]', arch[key], minimum=1, whole=True)
+    return arch['embed_dims'], depths, arch['num_heads']
+
+
+def _grid_size(img_size: int | tuple[int, int]) -> tuple[int, ...]:
+    """(h, w), number of cells of the stem's grid."""
+    sides = _integers('img_size', to_2tuple(img_size))
+    if len(sides) != 2:
+        raise ValueError(f'`img_size` must have 2 entries, got {sides}')
+    return tuple(-(-side // ConvStem.stride) for side in sides)
+
+
+def _out_indices(out_indices: Sequence[int | str] | None,
+                 num_stages: int) -> tuple[int | str, ...]:
+    if out_indices is None:
+        return tuple(range(num_stages))
+    if isinstance(out_indices, (int, str)):
+        out_indices = (out_indices, )
+    allowed = {i: i % num_stages for i in range(-num_stages, num_stages)}
+    allowed['fused'] = 'fused'
+    if not out_indices or not set(out_indices) <= set(allowed):
+        raise ValueError(
+            f'`out_indices` must hold stages 0..{num_stages - 1} (or -1 for '
+            f"the last) and 'fused', got {out_indices!r}")
+    return tuple(allowed[index] for index in out_indices)
+
+
+def _integers(name: str, values: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f'`{name}` must be a sequence of integers, got '
+                        f'{values!r}')
+    for value in values:
+        check_number(name, value, minimum=1, whole=True)
+    return tuple(map(int, values))
+
+
+def _check_choice(name: str, value: object, choices: tuple) -> None:
+    if value not in choices or isinstance(value, float):
+        raise ValueError(f'`{name}` must be one of {choices}, got {value!r}')

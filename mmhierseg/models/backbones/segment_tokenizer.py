@@ -7,7 +7,7 @@ Legend: B images, N segments, C channels, H x W pixels, h x w cells of the
 stem's grid (stride 8). Labels are int64, -1 = none.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import torch
 from mmengine.model import BaseModule
@@ -34,21 +34,21 @@ class TokenizedSegments(NamedTuple):
     labels: Tensor
     """(B, H, W) int64: row of ``tokens`` of every pixel, -1 = none."""
 
-    empty: Optional[Tensor]
-    """(B, N) bool: tokens of segments that the image does not have, or that
-    have no cell where features are averaged; None = no token is empty."""
+    empty: Tensor | None
+    """(B, N) bool: tokens without a segment in the image, or whose segment has
+    no cell where features are averaged; None = no token is empty."""
 
     fewest: int
-    """Number of tokens that are not empty, in the image with the fewest; 0 if
-    it was not read."""
+    """Smallest number of tokens of an image that are not empty; 0 if it was
+    not read."""
 
 
 class SegmentTokenizer(BaseModule):
-    """Mean features and positions of the segments of a label map.
+    """Computes mean features and positions of the segments of a label map.
 
     Args:
         embed_dims (int): Width C.
-        grid_size (Tuple[int, int]): (h, w) of the positional encodings.
+        grid_size (tuple[int, int]): (h, w) of the positional encodings.
         pos_embed (str): 'sincos' (fixed) or 'learned'.
         segment_at (str): 'stem': labels are sampled at the stem's grid, each
             cell's top-left pixel; 'pixel': features and positions are
@@ -57,46 +57,46 @@ class SegmentTokenizer(BaseModule):
             image. Quirk: with False there is a token for every number up to
             the largest in the batch, as in the authors' code.
         norm_cfg (dict, optional): Norm layer of the stem.
-        num_tokens (int, optional): N of every batch, whatever it holds; see
+        num_tokens (int, optional): Fixed N; see
             :class:`~mmhierseg.models.CAST`. Defaults to None.
     """
 
-    def __init__(self, embed_dims: int, grid_size: Tuple[int, int],
+    def __init__(self, embed_dims: int, grid_size: tuple[int, int],
                  pos_embed: str, segment_at: str, mask_empty: bool,
-                 norm_cfg: Optional[dict],
-                 num_tokens: Optional[int] = None) -> None:
+                 norm_cfg: dict | None,
+                 num_tokens: int | None = None) -> None:
         super().__init__()
         self.grid_size = grid_size
         self.segment_at = segment_at
         self.mask_empty = mask_empty
         self.num_tokens = num_tokens
         self.stem = ConvStem(embed_dims, norm_cfg)
-        # (1, 1 + h w, C), the class token's own entry first.
+        # (1, 1 + h w, C), the class token's entry first.
         table = torch.zeros(1, 1 + grid_size[0] * grid_size[1], embed_dims)
         if pos_embed == 'sincos':
             table[:, 1:] = sincos_position_encoding(grid_size, embed_dims)
             self.register_buffer('pos_embed', table)
         else:
             self.pos_embed = nn.Parameter(table)
-        # (h, w) travels with the table, which does not tell its shape.
+        # The table alone does not determine (h, w).
         self.register_buffer('pos_grid', torch.tensor(grid_size))
         self._register_load_state_dict_pre_hook(self._resize_pos_embed)
 
     def forward(self, image: Tensor, labels: Tensor,
-                num_labels: Optional[int]) -> TokenizedSegments:
+                num_labels: int | None) -> TokenizedSegments:
         """Make the tokens.
 
         Args:
             image (Tensor): (B, 3, H, W) normalised RGB.
             labels (Tensor): (B, H, W) int64, -1 = none.
-            num_labels (int, optional): Largest label in the batch, plus 1;
-                None if it was not read, for a fixed number of tokens.
+            num_labels (int, optional): Largest label in the batch plus 1;
+                None if it was not read, with a fixed number of tokens.
 
         Returns:
-            TokenizedSegments: See there; N is at least 1.
+            TokenizedSegments: N is at least 1.
 
         Raises:
-            ValueError: If labels are as large as the number of pixels while
+            ValueError: If labels are as large as the number of pixels with
                 ``mask_empty=False``, or an image has more segments than the
                 fixed number of tokens.
         """
@@ -104,7 +104,6 @@ class SegmentTokenizer(BaseModule):
             labels, num_segments, fewest = self._number(labels, num_labels)
         else:
             labels = self._number_unread(labels)
-            # Any number of tokens may be empty.
             num_segments, fewest = self.num_tokens, 0
         tokens, empty = self._average(
             self.stem.convolve(image), labels, num_segments)
@@ -120,8 +119,8 @@ class SegmentTokenizer(BaseModule):
         return self.pos_embed[:, 0]
 
     def _number(self, labels: Tensor,
-                num_labels: int) -> Tuple[Tensor, int, int]:
-        """Row of the token of every pixel, their number, and the fewest."""
+                num_labels: int) -> tuple[Tensor, int, int]:
+        """Token of every pixel, N, and the smallest number in an image."""
         num_pixels = labels[0].numel()
         if not self.mask_empty:
             if num_labels > num_pixels:
@@ -134,40 +133,39 @@ class SegmentTokenizer(BaseModule):
         labels, counts = compact_labels(labels, num_labels)
         bound = max(1, min(num_labels, num_pixels))
         has_token = segment_sizes(self._sampled(labels), bound) > 0
-        # One read for both numbers: a GPU has to be waited for.
+        # One read for both numbers: each synchronises with a GPU.
         most, fewest = torch.stack(
             [counts.max(), has_token.sum(dim=1).min()]).tolist()
         return labels, max(most, 1), fewest
 
     def _number_unread(self, labels: Tensor) -> Tensor:
-        """Row of the token of every pixel; nothing is read from a GPU."""
-        # The table in which labels are looked up has room for so many.
+        """Token of every pixel, without reading from a GPU."""
+        # Size of the lookup table of labels.
         num_pixels = labels[0].numel()
         _require(labels.amax() < num_pixels,
                  'channel 3 of `inputs` (the segment map) must hold labels '
-                 f'below the number of pixels ({num_pixels}) where the number '
-                 'of tokens is fixed: number the segments of each image from '
-                 '0')
+                 f'below the number of pixels ({num_pixels}) with a fixed '
+                 'number of tokens: number the segments of each image from 0')
         labels, counts = compact_labels(labels, num_pixels)
         _require(counts.amax() <= self.num_tokens,
                  'an image has more segments than `num_tokens` = '
-                 f'{self.num_tokens}: raise it, or make larger segments')
+                 f'{self.num_tokens}: raise it, or use larger segments')
         return labels
 
     def _sampled(self, labels: Tensor) -> Tensor:
-        """Labels where features are averaged."""
+        """Labels of the cells or pixels that features are averaged over."""
         if self.segment_at == 'pixel':
             return labels
         return labels[:, ::ConvStem.stride, ::ConvStem.stride]
 
     def _average(self, features: Tensor, labels: Tensor,
-                 num_segments: int) -> Tuple[Tensor, Tensor]:
-        """(B, N, C) mean of features and positions, (B, N) empty."""
+                 num_segments: int) -> tuple[Tensor, Tensor]:
+        """(B, N, C) means of features plus positions, (B, N) empty."""
         size = features.shape[2:]
         sampled = self._sampled(labels)
         means, empty = segment_mean(features, sampled, num_segments)
         table = self.pos_embed[:, 1:]
-        # The stem's last layer is linear: its mean is that of the means.
+        # The stem's last layer is linear, so it can follow the averaging.
         # Sums are float32; weights of a model in half precision are not.
         means = means.to(table.dtype)
         means = self.stem.project(means.transpose(1, 2)[..., None])
@@ -175,8 +173,8 @@ class SegmentTokenizer(BaseModule):
         if self.segment_at == 'stem':
             table = resize_position_encoding(
                 table, self.grid_size, size, num_extra_tokens=0)
-        # Positions go to the label map directly, not by way of the stem's
-        # grid, so they have a linear map of their own.
+        # Positions are interpolated to the label map directly, not by way of
+        # the stem's grid.
         positions = table.transpose(1, 2).unflatten(
             2, size if self.segment_at == 'stem' else self.grid_size)
         positions, _ = segment_mean(positions, sampled, num_segments,
@@ -186,30 +184,27 @@ class SegmentTokenizer(BaseModule):
         return tokens + positions, empty
 
     def _resize_pos_embed(self, state_dict: dict, prefix: str, *_) -> None:
-        """Bring the positions of a checkpoint to this model's image size."""
+        """Resize the positions of a checkpoint to this model's image size."""
         table = state_dict.get(prefix + 'pos_embed')
         if table is None:
             return
         source = state_dict.get(prefix + 'pos_grid')
-        # Tables from elsewhere are of square images.
+        # Tables without a grid are of square images.
         side = round((table.size(1) - 1)**0.5)
         source = (side, side) if source is None else tuple(source.tolist())
         if table.size(1) != 1 + source[0] * source[1]:
             raise ValueError(
                 f'the checkpoint has positions ({prefix}pos_embed) of '
-                f'{table.size(1) - 1} cells but does not say in which grid: '
-                f'add {prefix}pos_grid, the (height, width) of its images '
-                'over 8, to its state_dict')
+                f'{table.size(1) - 1} cells but not their grid: add '
+                f'{prefix}pos_grid, the (height, width) of its images '
+                'divided by 8, to its state_dict')
         state_dict[prefix + 'pos_embed'] = resize_position_encoding(
             table, source, self.grid_size)
         state_dict[prefix + 'pos_grid'] = self.pos_grid
 
 
 def _require(condition: Tensor, message: str) -> None:
-    """Refuse values, without waiting for them where that takes time.
-
-    There the device stops: an assertion is all that it can raise.
-    """
+    """Raise an error, or where that would synchronise, a device assertion."""
     if not reads_are_free(condition):
         torch._assert_async(condition, message)
     elif not condition:

@@ -1,7 +1,7 @@
-"""Data preprocessors that put the segment map beside the image.
+"""Data preprocessors that add the segment map to the image.
 
-Each extends the one of the package whose models it serves; a user of one of
-the packages does not need the other.
+Each extends that of MMPretrain or MMSegmentation; a user of one of these
+packages does not need the other.
 """
 
 from importlib.util import find_spec

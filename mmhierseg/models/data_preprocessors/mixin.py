@@ -1,14 +1,15 @@
-"""Taking the segment map off a batch of inputs, and putting it back on.
+"""Separating the segment map from a batch of inputs, and adding it again.
 
-The data preprocessors of the ecosystem know images of three channels. So the
-map, if the pipeline made one, is taken off before they see the batch;
-afterwards it is put back, or made on the device if there was none.
+The ecosystem's data preprocessors take images of three channels. If the
+pipeline made a segment map, it is split off before they see the batch and
+added afterwards; otherwise it is computed on the device.
 
 Legend: B images, H x W pixels after padding, C channels, 3 or 4. "Images" are
 a tensor (B, C, H, W), or a list of tensors (C, h, w) of any sizes.
 """
 
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
+from numbers import Number
 
 import torch
 import torch.nn.functional as F
@@ -17,32 +18,45 @@ from torch import Tensor
 from mmhierseg.registry import SUPERPIXELS
 from mmhierseg.superpixels import BaseSuperpixels
 
-Images = Union[Tensor, Sequence[Tensor]]
-#: Padded pixels belong to no segment.
+Images = Tensor | Sequence[Tensor]
+#: Label of padded pixels.
 NO_SEGMENT = -1
 
 
 class SuperpixelMixin:
-    """Adds a segment map to what a data preprocessor returns.
+    """Adds a segment map to the output of a data preprocessor.
 
-    Goes before MMEngine's ``BaseDataPreprocessor`` or a subclass, whose
-    ``device``, ``cast_data``, ``mean`` and ``std`` it uses.
+    Precedes a subclass of MMEngine's ``BaseDataPreprocessor`` in the bases;
+    uses its ``device``, ``cast_data``, ``mean`` and ``std``.
+
+    ``inputs`` become (B, 4, H, W) float32: the normalised image and the
+    segment map, whose integer labels are exact; -1 in padding. The map is the
+    fourth channel that ``GenerateSuperpixels`` or ``AttachSegmentMap`` added
+    in the pipeline, or it is computed here with ``superpixels``, on the
+    device, for all images of a size at once.
+
+    Args:
+        mean (Sequence[Number], optional): Mean of each channel.
+            Defaults to None.
+        std (Sequence[Number], optional): Standard deviation of each channel.
+            Defaults to None.
+        superpixels (dict | BaseSuperpixels, optional): Superpixel method.
+            Defaults to None: the pipeline makes maps.
+        kwargs: Other arguments of the base class. Superpixels are computed
+            from RGB: with ``rgb_to_bgr``, normalised images are converted
+            back; without any conversion, images are taken to be RGB.
+
+    Raises:
+        TypeError: If ``superpixels`` is something else.
     """
 
-    def _set_superpixels(self, superpixels: Union[dict, BaseSuperpixels,
-                                                  None],
-                         gives_bgr: bool) -> None:
-        """Build the superpixel method; to be called by the constructor.
-
-        Args:
-            superpixels (dict | BaseSuperpixels | None): The method, or None
-                if maps come from the pipeline.
-            gives_bgr (bool): Whether the images that leave the preprocessor
-                are BGR; superpixels are made from RGB.
-
-        Raises:
-            TypeError: If ``superpixels`` is something else.
-        """
+    def __init__(self,
+                 mean: Sequence[Number] | None = None,
+                 std: Sequence[Number] | None = None,
+                 *,
+                 superpixels: dict | BaseSuperpixels | None = None,
+                 **kwargs) -> None:
+        super().__init__(mean=mean, std=std, **kwargs)
         if isinstance(superpixels, dict):
             superpixels = SUPERPIXELS.build(superpixels)
         if not isinstance(superpixels, (BaseSuperpixels, type(None))):
@@ -51,25 +65,33 @@ class SuperpixelMixin:
                 "as dict(type='TorchSLIC', segment_size=16), or None, got "
                 f'{type(superpixels).__name__}')
         self.superpixels = superpixels
-        self._gives_bgr = gives_bgr
+        self._gives_bgr = kwargs.get('rgb_to_bgr', False)
 
-    def _take_segments(
-            self, inputs: Images) -> Tuple[Images, Optional[Images]]:
-        """Take the segment maps off.
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Preprocess a batch.
 
         Args:
-            inputs (Tensor | Sequence[Tensor]): Images of 3 channels, or of 4,
-                the last of which is the map.
+            data (dict): ``inputs``, (B, C, H, W) or a list of (C, h, w), and
+                ``data_samples``, which may be optional in the base class.
+            training (bool): Whether to make a training batch.
+                Defaults to False.
 
         Returns:
-            Tuple: Images of 3 channels of the same kind, and maps, (B, H, W)
-            or a list of B maps (h, w), or None if there are none.
+            dict: ``inputs`` (B, 4, H, W) float32 and ``data_samples``.
 
         Raises:
-            TypeError: If ``inputs`` are no tensors.
-            ValueError: If they have another shape, or if maps come both from
-                the pipeline and from ``superpixels``, or from neither.
+            TypeError: If ``inputs`` are not tensors.
+            ValueError: If they have neither 3 nor 4 channels, or if there are
+                two sources of maps, or none.
         """
+        images, maps = self._take_segments(data['inputs'])
+        result = super().forward({**data, 'inputs': images}, training)
+        result['inputs'] = self._add_segments(result['inputs'], maps,
+                                              image_sizes(images))
+        return result
+
+    def _take_segments(self, inputs: Images) -> tuple[Images, Images | None]:
+        """Split into images of 3 channels and maps; None = no maps."""
         if self._count_channels(inputs) == 3:
             if self.superpixels is None:
                 raise ValueError(
@@ -114,46 +136,39 @@ class SuperpixelMixin:
                 f'{shapes[0] if num_axes == 4 else shapes}')
         return channels.pop()
 
-    def _add_segments(self, images: Tensor, maps: Optional[Images],
-                      sizes: Sequence[Tuple[int, int]]) -> Tensor:
-        """Put maps on, and make them where there are none.
+    def _add_segments(self, images: Tensor, maps: Images | None,
+                      sizes: Sequence[tuple[int, int]]) -> Tensor:
+        """(B, 4, H, W) float32: images and maps, which are made if None.
 
-        Args:
-            images (Tensor): (B, 3, H, W) float, normalised and padded, on the
-                device.
-            maps (Tensor | list[Tensor], optional): (B, h, w) or B maps
-                (h, w), or None.
-            sizes (Sequence[Tuple[int, int]]): (h, w) of each image before it
-                was padded on the right and at the bottom.
-
-        Returns:
-            Tensor: (B, 4, H, W) float32; the map is -1 in the padding.
+        ``images`` are normalised and padded; ``sizes`` are (h, w) before
+        padding on the right and at the bottom.
         """
         if maps is None:
             segments = self._make_segments(images, sizes)
         else:
-            segments = self._pad_segments(maps, images.shape[-2:])
+            size = images.shape[-2:]
+            if not isinstance(maps, Tensor):
+                maps = torch.stack([_pad(labels, size) for labels in maps])
+            segments = _pad(self.cast_data(maps), size)
         return torch.cat((images.float(), segments[:, None]), dim=1)
-
-    def _pad_segments(self, maps: Images, size: Tuple[int, int]) -> Tensor:
-        """Stack maps of any sizes, (B, H, W) float32, on the device."""
-        if not isinstance(maps, Tensor):
-            maps = torch.stack([_pad(labels, size) for labels in maps])
-        return _pad(self.cast_data(maps), size)
 
     @torch.no_grad()
     def _make_segments(self, images: Tensor,
-                       sizes: Sequence[Tuple[int, int]]) -> Tensor:
+                       sizes: Sequence[tuple[int, int]]) -> Tensor:
         """Superpixels of each image within its own borders, (B, H, W).
 
-        One call for all images of a size, so that neither the content nor
-        the padding of an image's batch mates has a say in its superpixels.
+        One call for all images of a size: an image's superpixels depend
+        neither on the other images nor on their padding.
         """
         segments = images.new_full(
             (images.size(0), *images.shape[-2:]), NO_SEGMENT,
             dtype=torch.float32)
-        pixels = self._undo_normalisation(images)
-        same_size: Dict[Tuple[int, int], List[int]] = {}
+        pixels = images.float()
+        if self._enable_normalize:
+            pixels = pixels * self.std.float() + self.mean.float()
+        if self._gives_bgr:
+            pixels = pixels.flip(1)
+        same_size: dict[tuple[int, int], list[int]] = {}
         for index, size in enumerate(sizes):
             same_size.setdefault(tuple(size), []).append(index)
         for (height, width), indices in same_size.items():
@@ -161,15 +176,8 @@ class SuperpixelMixin:
             segments[indices, :height, :width] = labels.float()
         return segments
 
-    def _undo_normalisation(self, images: Tensor) -> Tensor:
-        """RGB pixels from 0 to 255 of normalised images."""
-        pixels = images.float()
-        if self._enable_normalize:
-            pixels = pixels * self.std.float() + self.mean.float()
-        return pixels.flip(1) if self._gives_bgr else pixels
 
-
-def _pad(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+def _pad(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """Pad (..., h, w) to (..., H, W) on the right and below, as float32."""
     height, width = labels.shape[-2:]
     return F.pad(
@@ -177,18 +185,6 @@ def _pad(labels: Tensor, size: Tuple[int, int]) -> Tensor:
         value=NO_SEGMENT)
 
 
-def image_sizes(inputs: Images) -> List[Tuple[int, int]]:
-    """Height and width of each image.
-
-    Args:
-        inputs (Tensor | Sequence[Tensor]): (B, C, H, W), or a list of
-            (C, h, w).
-
-    Returns:
-        List[Tuple[int, int]]: (h, w) of each of the B images.
-
-    Example:
-        >>> image_sizes([torch.zeros(3, 2, 5), torch.zeros(3, 4, 1)])
-        [(2, 5), (4, 1)]
-    """
+def image_sizes(inputs: Images) -> list[tuple[int, int]]:
+    """(h, w) of each of the B images."""
     return [tuple(image.shape[-2:]) for image in inputs]

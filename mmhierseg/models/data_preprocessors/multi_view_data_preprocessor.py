@@ -1,10 +1,7 @@
-"""Data preprocessor of models that learn from views and are tested on images.
+"""Data preprocessor of models trained on views and tested on images."""
 
-What belongs together follows from how the views came: each view's batch lists
-the images in the same order.
-"""
-
-from typing import Any, Dict, List, Sequence, Union
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmseg.models import SegDataPreProcessor
@@ -12,52 +9,40 @@ from torch import Tensor
 
 from mmhierseg.registry import MODELS
 
-from .mixin import image_sizes
+from .mixin import SuperpixelMixin, image_sizes
 from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
 
 #: A batch of each view: a tensor (B, C, H, W), or B tensors (C, H, W).
-Views = Sequence[Union[Tensor, Sequence[Tensor]]]
+Views = Sequence[Tensor | Sequence[Tensor]]
 
 
 @MODELS.register_module()
 class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
-    """Puts views of images into one batch, and says which belong together.
+    """Joins views of images in one batch, with the image of each view.
 
-    In training, of B images with n views each (MMPretrain's ``MultiView``)
-    it returns V = n B entries: the first views of all images, then the second
-    views, and so on.
+    In training, B images with n views each (MMPretrain's ``MultiView``) give
+    V = n B entries: the first views of all images, then the second views, and
+    so on.
 
     * ``inputs``: (V, 4, H, W) float32, normalised image and segment map,
       -1 = no segment;
     * ``data_samples``: a list of V, in the same order, or None;
     * ``image_index``: (V,) int64, 0..B-1: the image that an entry is a view
-      of. Numbers are those of this process; other processes use the same.
+      of, numbered in each process separately.
 
-    Images that come without ``MultiView`` are single views, padded as
-    :class:`SuperpixelSegDataPreProcessor` does.
+    Images without ``MultiView`` are single views, padded as in
+    :class:`SuperpixelSegDataPreProcessor`.
 
-    In testing it is :class:`SuperpixelSegDataPreProcessor`, but leaves images
-    without a segment map as they are, (B, 3, H, W), unless ``superpixels``
-    are to be made: what is tested need not have one.
+    In testing, images without a segment map are allowed: without
+    ``superpixels`` they stay (B, 3, H, W).
 
     Args:
-        mean (Sequence[Number], optional): See
-            :class:`SuperpixelSegDataPreProcessor`, as for all others.
-        std (Sequence[Number], optional): Standard deviation per channel.
-        size (tuple, optional): (h, w) to pad single views to.
-        size_divisor (int, optional): What their sides must be divisible by.
-        pad_val (Number): Value of padded pixels.
-        seg_pad_val (Number): Value of padded ground truth.
-        bgr_to_rgb (bool): Whether to turn BGR images into RGB.
-        rgb_to_bgr (bool): Whether to turn RGB images into BGR.
-        batch_augments (list[dict], optional): Not for views.
-        test_cfg (dict, optional): What to pad to in testing.
-        superpixels (dict, optional): Config of the method that makes segment
-            maps of images without one. Views of an image have segments in
-            common only if the maps come from the pipeline.
+        kwargs: Arguments of :class:`SuperpixelSegDataPreProcessor`. Views are
+            not padded. With ``superpixels``, views of an image have no
+            segments in common; maps from the pipeline can.
     """
 
-    def forward(self, data: dict, training: bool = False) -> Dict[str, Any]:
+    def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
         """Preprocess a batch.
 
         Args:
@@ -73,7 +58,7 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
             ``image_index``.
 
         Raises:
-            TypeError: If ``inputs`` are no tensors.
+            TypeError: If ``inputs`` are not tensors.
             ValueError: If views do not fit each other, have no segment map,
                 or come in testing.
         """
@@ -95,26 +80,33 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
                 len(batch), device=batch.device)
         return result
 
-    def _join_views(self, views: Views, data_samples: Any) -> Dict[str, Any]:
+    def _join_views(self, views: Views, data_samples: Any) -> dict[str, Any]:
         views = _stack_views(self.cast_data(views))
-        images, maps = self._take_segments(torch.cat(views))
+        images, maps = SuperpixelMixin._take_segments(
+            self, torch.cat(views))
         sizes = image_sizes(images)
-        # As the base class, which has no way to do without ground truth.
+        # As in the base class, which requires ground truth in training.
         if self._channel_conversion:
             images = images.flip(1)
         images = images.float()
         if self._enable_normalize:
             images = (images - self.mean) / self.std
         count = len(views[0])
+        if data_samples is not None:
+            if len(data_samples) != count:
+                raise ValueError(
+                    '`data_samples` must have one entry for each of the '
+                    f'{count} images, got {len(data_samples)}')
+            data_samples = list(data_samples) * len(views)
         return dict(
             inputs=self._add_segments(images, maps, sizes),
-            data_samples=_repeat(data_samples, count, len(views)),
+            data_samples=data_samples,
             image_index=torch.arange(
                 count, device=images.device).repeat(len(views)))
 
 
 def _is_views(inputs: Any) -> bool:
-    """Whether there is an axis of views before that of the images."""
+    """Whether there is an axis of views before the axis of images."""
     if isinstance(inputs, Tensor) or not isinstance(inputs, Sequence):
         return False
     return bool(inputs) and all(
@@ -122,7 +114,7 @@ def _is_views(inputs: Any) -> bool:
             view, Sequence) for view in inputs)
 
 
-def _stack_views(views: Views) -> List[Tensor]:
+def _stack_views(views: Views) -> list[Tensor]:
     """Views as tensors (B, C, H, W) of one shape."""
     shapes = {
         tuple(image.shape)
@@ -139,13 +131,3 @@ def _stack_views(views: Views) -> List[Tensor]:
         view if isinstance(view, Tensor) else torch.stack(list(view))
         for view in views
     ]
-
-
-def _repeat(data_samples: Any, count: int, num_views: int) -> Any:
-    """Data samples of the images, once for each view."""
-    if data_samples is None:
-        return None
-    if len(data_samples) != count:
-        raise ValueError(f'`data_samples` must have one entry for each of '
-                         f'the {count} images, got {len(data_samples)}')
-    return list(data_samples) * num_views

@@ -1,7 +1,5 @@
 """Data preprocessor of self-supervised learners."""
 
-from typing import Optional, Sequence, Union
-
 from mmpretrain.models import SelfSupDataPreprocessor
 from torch import Tensor
 
@@ -13,57 +11,23 @@ from .mixin import SuperpixelMixin, image_sizes
 @MODELS.register_module()
 class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
                                         SelfSupDataPreprocessor):
-    """MMPretrain's ``SelfSupDataPreprocessor`` for images and segments.
+    """MMPretrain's ``SelfSupDataPreprocessor`` with segment maps.
 
-    What it returns as ``inputs`` is (B, 4, H, W) float32, the normalised
-    image and the segment map, whose integer labels are exact; with several
-    views a list of these. The map comes with the images, as the fourth
-    channel that ``GenerateSuperpixels`` or ``AttachSegmentMap`` made, or,
-    with ``superpixels``, is made here from images of three channels, on the
-    device.
+    Returns ``inputs`` as described in :class:`SuperpixelMixin`, or a list of
+    such, one for each view.
 
     Needs ``collate_fn=dict(type='default_collate')`` in the data loader, as
     its base class does.
 
     Args:
-        mean (Sequence[float | int], optional): Mean of each channel.
+        mean (Sequence[Number], optional): Mean of each channel.
             Defaults to None.
-        std (Sequence[float | int], optional): Standard deviation of each
-            channel. Defaults to None.
-        pad_size_divisor (int): Not used by the base class. Defaults to 1.
-        pad_value (float | int): Not used by the base class. Defaults to 0.
-        to_rgb (bool): Whether to turn BGR images into RGB. Without any of the
-            three, images are taken to be RGB already. Defaults to False.
-        bgr_to_rgb (bool): The same as ``to_rgb``. Defaults to False.
-        rgb_to_bgr (bool): Whether to turn RGB images into BGR.
-            Defaults to False.
-        non_blocking (bool): Whether copies to the device are asynchronous.
-            Defaults to False.
-        superpixels (dict, optional): Config of the method that makes
-            superpixels from images without a map. Defaults to None, which
-            means that maps come with the images.
+        std (Sequence[Number], optional): Standard deviation of each channel.
+            Defaults to None.
+        superpixels (dict, optional): Config of the superpixel method for
+            images without a map. Defaults to None: the pipeline makes maps.
+        kwargs: Other arguments of ``SelfSupDataPreprocessor``.
     """
-
-    def __init__(self,
-                 mean: Optional[Sequence[Union[float, int]]] = None,
-                 std: Optional[Sequence[Union[float, int]]] = None,
-                 pad_size_divisor: int = 1,
-                 pad_value: Union[float, int] = 0,
-                 to_rgb: bool = False,
-                 bgr_to_rgb: bool = False,
-                 rgb_to_bgr: bool = False,
-                 non_blocking: Optional[bool] = False,
-                 superpixels: Optional[dict] = None) -> None:
-        super().__init__(
-            mean=mean,
-            std=std,
-            pad_size_divisor=pad_size_divisor,
-            pad_value=pad_value,
-            to_rgb=to_rgb,
-            bgr_to_rgb=bgr_to_rgb,
-            rgb_to_bgr=rgb_to_bgr,
-            non_blocking=non_blocking)
-        self._set_superpixels(superpixels, gives_bgr=rgb_to_bgr)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Preprocess a batch.
@@ -78,9 +42,9 @@ class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
             ``data_samples``.
 
         Raises:
-            TypeError: If ``inputs`` are no tensors.
-            ValueError: If they have neither 3 nor 4 channels, or if maps are
-                given twice or not at all.
+            TypeError: If ``inputs`` are not tensors.
+            ValueError: If they have neither 3 nor 4 channels, or if there are
+                two sources of maps, or none.
         """
         inputs = data['inputs']
         single = isinstance(inputs, Tensor)
@@ -91,15 +55,17 @@ class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
                 '`inputs` must be a batch (B, C, H, W), or a list of such, '
                 'one for each view: set collate_fn='
                 "dict(type='default_collate') in the data loader")
-        taken = [self._take_segments(view) for view in views]
-        # Exactly these keys: the base class unpacks the values in order.
-        result = super().forward(
-            dict(
-                inputs=[images for images, _ in taken],
-                data_samples=data.get('data_samples')), training)
+        images, maps = zip(*map(self._take_segments, views))
+        # Exactly these keys: the base class unpacks the values in order. It
+        # is called past the mixin, whose `forward` is for one batch.
+        result = SelfSupDataPreprocessor.forward(
+            self,
+            dict(inputs=list(images), data_samples=data.get('data_samples')),
+            training)
         views = [
-            self._add_segments(view, maps, image_sizes(images))
-            for view, (images, maps) in zip(result['inputs'], taken)
+            self._add_segments(view, view_maps, image_sizes(view_images))
+            for view, view_maps, view_images in zip(
+                result['inputs'], maps, images)
         ]
         result['inputs'] = views[0] if single else views
         return result

@@ -1,13 +1,13 @@
-"""Clustering transformer: from segments to soft groups of them.
+"""Clustering transformer: soft grouping of segments by learned queries.
 
 HSG (Ke et al., CVPR 2022, Sec. 3): queries attend to the segments of an image
-and become the centroids of groups; a segment belongs to groups by the softmax
-of its inner products with them.
+and become centroids of groups; a segment is assigned by the softmax of its
+inner products with them.
 
 Legend: B images, N segments (padded), K clusters, C channels.
 """
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import torch
 from mmengine.model import BaseModule
@@ -25,16 +25,16 @@ from ..utils import (
 
 
 class ClusteringOutput(NamedTuple):
-    """Groups, in the order of their largest logits."""
+    """Groups, sorted by their largest logit."""
 
     logits: Tensor
     """(B, K, N): before the softmax over clusters."""
 
     centroids: Tensor
-    """(B, K, C): centroids that segments are compared with."""
+    """(B, K, C): centroids that give the logits."""
 
     features: Tensor
-    """(B, K, C): what represents the groups at the next level."""
+    """(B, K, C): features of the groups for the next level."""
 
 
 @MODELS.register_module()
@@ -42,31 +42,29 @@ class ClusteringTransformer(BaseModule):
     """Groups the segments of each image by learned queries.
 
     A DETR-like encoder and decoder with batch normalisation over channels.
-    All queries start from one vector, which is computed from mean and
+    The decoder's inputs all start from one vector, computed from mean and
     standard deviation of the encoded segments.
 
     Args:
         embed_dims (int): Width C.
         num_clusters (int): K, number of queries.
-        num_heads (int): Heads of attention; divides C. Defaults to 4.
+        num_heads (int): Attention heads; must divide C. Defaults to 4.
         num_layers (int): Layers of the encoder, and of the decoder. Defaults
             to 2.
         feedforward_channels (int, optional): Width inside the feed-forward
             networks. Defaults to None: 2 C.
         drop_rate (float): Dropout. Defaults to 0.1.
-        mask_padding (bool): Whether padding is left out of everything.
-            Quirk: with False, which published weights need, attention leaves
-            it out, but the statistics of batch normalisation include it, and
-            the standard deviation takes it for zero vectors. Defaults to
-            False.
-        centroid_scale (float): Weight that the last normalisation of
-            centroids begins with. Of larger ones groups are harder from the
-            start, which trainings of few iterations need; the authors have 1.
-            Defaults to 1.
-        kmeans_init (bool): Whether to begin as two steps of soft k-means
-            whose first centroids are the queries, see
-            :meth:`init_as_kmeans`. The authors begin at random, from where
-            groups are learned slowly. Defaults to False.
+        mask_padding (bool): Whether padding is masked everywhere. Quirk: with
+            False, which published weights need, attention masks it, but the
+            statistics of batch normalisation include it, and in the standard
+            deviation it counts as zero vectors. Defaults to False.
+        centroid_scale (float): Initial weight of the last normalisation of
+            centroids. Larger ones make groups harder from the start, which
+            short trainings need; the authors use 1. Defaults to 1.
+        kmeans_init (bool): Whether to initialise the decoder as steps of soft
+            k-means that start from the queries, see :meth:`init_as_kmeans`.
+            The authors initialise at random, from which groups are learned
+            slowly. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
@@ -85,12 +83,12 @@ class ClusteringTransformer(BaseModule):
                  num_clusters: int,
                  num_heads: int = 4,
                  num_layers: int = 2,
-                 feedforward_channels: Optional[int] = None,
+                 feedforward_channels: int | None = None,
                  drop_rate: float = 0.1,
                  mask_padding: bool = False,
                  centroid_scale: float = 1.,
                  kmeans_init: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         _check_sizes(embed_dims, num_clusters, num_heads, num_layers)
         if not centroid_scale > 0:
@@ -121,13 +119,12 @@ class ClusteringTransformer(BaseModule):
 
     @torch.no_grad()
     def init_as_kmeans(self) -> None:
-        """Set weights that make the decoder steps of soft k-means.
+        """Initialise the decoder layers as steps of soft k-means.
 
-        Each layer of the decoder attends by inner products and takes the
-        attended tokens as they are, so queries become means of tokens that
-        are like them; tokens are only normalised by the encoder. What else
-        the layers add is zero at first, and learned. With one head, all
-        channels are compared at once, as k-means does.
+        Each decoder layer attends by inner products without projections, so
+        queries become means of similar tokens; the encoder only normalises
+        tokens. All other branches are zero at first, and learned. With one
+        head, all channels are compared at once, as in k-means.
         """
         for layer in (*self.encoder, *self.decoder):
             for added in (layer.self_attn.out_proj, layer.linear2):
@@ -146,32 +143,32 @@ class ClusteringTransformer(BaseModule):
     def forward(self,
                 tokens: Tensor,
                 positions: Tensor,
-                padding: Optional[Tensor] = None,
-                num_padding: Optional[Tensor] = None,
-                longest: Optional[int] = None) -> ClusteringOutput:
-        """Group.
+                padding: Tensor | None = None,
+                num_padding: Tensor | None = None,
+                longest: int | None = None) -> ClusteringOutput:
+        """Group the segments of each image.
 
         Args:
             tokens (Tensor): (B, N, C), features of segments, zero where
                 padded.
             positions (Tensor): (B, N, C), encodings of their positions, zero
                 where padded.
-            padding (Tensor, optional): (B, N) bool. Defaults to None: there
-                is none, and no mask, which gives another standard deviation
-                (see :func:`token_statistics`).
-            num_padding (Tensor, optional): (B,), how much padding the
-                standard deviation takes for zero vectors. Defaults to None:
-                as much as there is, or none with ``mask_padding``.
-            longest (int, optional): Length of the longest sequence, where it
-                is known: tokens after it need not be attended to, for all of
-                them are padding. Defaults to None: N.
+            padding (Tensor, optional): (B, N) bool. Defaults to None: no
+                padding and no mask, which changes the standard deviation (see
+                :func:`token_statistics`).
+            num_padding (Tensor, optional): (B,), how many padded tokens count
+                as zero vectors in the standard deviation. Defaults to None:
+                all of them, or none with ``mask_padding``.
+            longest (int, optional): Length of the longest sequence, if known:
+                later tokens are all padding and not used as keys. Defaults to
+                None: N.
 
         Returns:
-            ClusteringOutput: See there. Logits of padding mean nothing.
+            ClusteringOutput: Logits of padding are meaningless.
 
         Raises:
             TypeError: If ``padding`` is not bool.
-            ValueError: If the shapes do not fit each other.
+            ValueError: If the shapes do not match.
         """
         self._check(tokens, positions, padding)
         masked = None if padding is None else keep_one_key(padding)
@@ -196,7 +193,7 @@ class ClusteringTransformer(BaseModule):
         return _by_largest_logit(groups, masked)
 
     def _check(self, tokens: Tensor, positions: Tensor,
-               padding: Optional[Tensor]) -> None:
+               padding: Tensor | None) -> None:
         if tokens.dim() != 3 or tokens.size(2) != self.embed_dims:
             raise ValueError('`tokens` must have shape (B, N, '
                              f'{self.embed_dims}), got {tuple(tokens.shape)}')
@@ -215,8 +212,8 @@ class ClusteringTransformer(BaseModule):
 
 
 def token_statistics(tokens: Tensor,
-                     padding: Optional[Tensor] = None,
-                     num_padding: Optional[Tensor] = None) -> Tensor:
+                     padding: Tensor | None = None,
+                     num_padding: Tensor | None = None) -> Tensor:
     """Mean and standard deviation of the tokens of each sequence.
 
     Without a mask the deviation is the unbiased one, divided by n - 1. Quirk:
@@ -226,7 +223,7 @@ def token_statistics(tokens: Tensor,
         tokens (Tensor): (B, N, C) float.
         padding (Tensor, optional): (B, N) bool. Defaults to None.
         num_padding (Tensor, optional): (B,), how many zero vectors count.
-            Defaults to None: as many as there are.
+            Defaults to None: all padded tokens.
 
     Returns:
         Tensor: (B, 2 C), means and deviations; the deviation of one token
@@ -249,7 +246,7 @@ def token_statistics(tokens: Tensor,
         total = squares.masked_fill(padding[..., None], 0).sum(dim=1)
         total = total + num_padding[:, None] * mean.square()
         variance = total / ((~padding).sum(dim=1, keepdim=True) + 1)
-    # The root has no slope at zero.
+    # The square root is not differentiable at zero.
     tiny = torch.finfo(variance.dtype).tiny
     return torch.cat([mean, variance.clamp(min=tiny).sqrt()], dim=1)
 
@@ -261,7 +258,7 @@ def _projection(embed_dims: int) -> nn.Sequential:
 
 
 def _by_largest_logit(groups: ClusteringOutput,
-                      masked: Optional[Tensor]) -> ClusteringOutput:
+                      masked: Tensor | None) -> ClusteringOutput:
     largest = groups.logits
     if masked is not None:
         largest = largest.masked_fill(masked[:, None], -torch.inf)

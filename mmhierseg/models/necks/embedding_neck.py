@@ -1,6 +1,6 @@
 """Embedding of the pixels of a feature map, as in SegSort and HSG."""
 
-from typing import Optional, Sequence, Union
+from collections.abc import Sequence
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -13,16 +13,15 @@ from mmhierseg.registry import MODELS
 class EmbeddingNeck(BaseModule):
     """Two 1x1 convolutions, the first with batch normalisation and ReLU.
 
-    Embeddings come as they leave the last convolution; losses and retrieval
-    normalise them.
+    Embeddings are not normalised; losses and retrieval do that.
 
     Args:
         in_channels (int): Channels of the feature map.
         out_channels (int): Channels D of the embedding.
-        hidden_channels (int, optional): Between the convolutions. Defaults to
-            None: ``in_channels``.
-        norm_cfg (dict): Of the normalisation. Defaults to
-            ``dict(type='BN')``.
+        hidden_channels (int, optional): Channels between the convolutions.
+            Defaults to None: ``in_channels``.
+        norm_cfg (dict, optional): Norm layer. Defaults to None:
+            dict(type='BN').
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Example:
@@ -35,9 +34,9 @@ class EmbeddingNeck(BaseModule):
     def __init__(self,
                  in_channels: int,
                  out_channels: int,
-                 hidden_channels: Optional[int] = None,
-                 norm_cfg: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 hidden_channels: int | None = None,
+                 norm_cfg: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         hidden_channels = hidden_channels or in_channels
         self.hidden = ConvModule(
@@ -47,12 +46,12 @@ class EmbeddingNeck(BaseModule):
             norm_cfg=norm_cfg or dict(type='BN'))
         self.out = nn.Conv2d(hidden_channels, out_channels, 1)
 
-    def forward(self, inputs: Union[Tensor, Sequence[Tensor]]) -> Tensor:
-        """Embed.
+    def forward(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:
+        """Embed the cells of a feature map.
 
         Args:
             inputs (Tensor | Sequence[Tensor]): (V, C, h, w) feature map, or
-                several, of which the last is taken.
+                a sequence of them, of which the last is used.
 
         Returns:
             Tensor: (V, D, h, w).

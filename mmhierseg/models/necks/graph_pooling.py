@@ -1,6 +1,6 @@
 """Graph pooling: from the segments of one level to those of the next."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -20,7 +20,7 @@ from ..utils import MaskedSelfAttention, keep_one_key
 
 
 class GraphPoolingOutput(NamedTuple):
-    """What one pooling computes; B images, N tokens, K clusters."""
+    """Result of one pooling; B images, N tokens, K clusters."""
 
     cls_token: Tensor
     """(B, C): class token after pooling."""
@@ -35,18 +35,14 @@ class GraphPoolingOutput(NamedTuple):
     """(B, K) int64: token of each centroid, -1 = the cluster is empty."""
 
     parents: Tensor
-    """(B, N) int64 in [0, K - 1]: hard assignment of every token."""
+    """(B, N) int64 in [0, K - 1]: hard assignment of each token."""
 
 
 class GroupingFeatures(BaseModule):
-    """Features by which tokens are grouped (step 2 of a graph pooling).
+    """Features that tokens are grouped by (step 2 of a graph pooling).
 
     U = X + Attention(LayerNorm(X)), centred over the tokens, plus a learned
     bias.
-
-    Args:
-        embed_dims (int): Width C.
-        num_heads (int): Number of attention heads.
     """
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
@@ -56,7 +52,7 @@ class GroupingFeatures(BaseModule):
         self.bias = nn.Parameter(torch.empty(embed_dims))
         nn.init.normal_(self.bias, std=1e-2)
 
-    def forward(self, tokens: Tensor, empty: Optional[Tensor] = None
+    def forward(self, tokens: Tensor, empty: Tensor | None = None
                 ) -> Tensor:
         """(B, N, C) tokens to (B, N, C) grouping features."""
         keys = None if empty is None else keep_one_key(empty)
@@ -70,9 +66,10 @@ class GraphPooling(BaseModule):
     """Pools segment tokens into fewer, by soft assignment to centroids.
 
     CAST (Ke et al., ICLR 2024, arXiv 2210.00314), Sec. 3.2: centroids are
-    tokens chosen by farthest point sampling; every token is assigned to all
-    clusters by the softmax of its scaled cosine with their centroids; a
-    cluster's token is an MLP of the weighted mean, plus the centroid.
+    tokens chosen by farthest point sampling; each token is assigned to all
+    clusters by the softmax of its scaled cosine similarity to their
+    centroids; a cluster's token is an MLP of the weighted mean, plus the
+    centroid.
 
     Args:
         embed_dims (int): Width C.
@@ -81,10 +78,9 @@ class GraphPooling(BaseModule):
         mlp_ratio (float): Width of the pooled features over C. Defaults to 4.
         drop_rate (float): Dropout of the pooled features. Defaults to 0.1.
         scale (float): Factor of the cosine. Defaults to 5.
-        mask_empty (bool): Whether empty tokens are left out of everything.
-            Quirk: with False only the sampler's mean leaves them out, and
-            they are pooled like others, which published checkpoints need.
-            Defaults to True.
+        mask_empty (bool): Whether empty tokens are masked everywhere. Quirk:
+            with False they are masked in the sampler's mean only and pooled
+            like others, which published checkpoints need. Defaults to True.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
@@ -99,7 +95,7 @@ class GraphPooling(BaseModule):
                  drop_rate: float = 0.1,
                  scale: float = 5.,
                  mask_empty: bool = True,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if num_clusters < 1:
             raise ValueError(
@@ -119,7 +115,7 @@ class GraphPooling(BaseModule):
     def forward(self,
                 cls_token: Tensor,
                 tokens: Tensor,
-                empty: Optional[Tensor] = None) -> GraphPoolingOutput:
+                empty: Tensor | None = None) -> GraphPoolingOutput:
         """Pool.
 
         Args:
@@ -129,12 +125,12 @@ class GraphPooling(BaseModule):
                 pixels. Defaults to None: there are none.
 
         Returns:
-            GraphPoolingOutput: See there. With fewer tokens than K, the last
-            clusters of an image are empty (``mask_empty=True``).
+            GraphPoolingOutput: With fewer tokens than K, the last clusters of
+            an image are empty (``mask_empty=True``).
 
         Raises:
             TypeError: If ``empty`` is not bool.
-            ValueError: If the shapes do not fit each other.
+            ValueError: If the shapes do not match.
         """
         self._check(cls_token, tokens)
         sampled = farthest_point_sampling(
@@ -170,7 +166,7 @@ class GraphPooling(BaseModule):
                              f'{tuple(cls_token.shape)}')
 
     def pool_cls_token(self, cls_token: Tensor) -> Tensor:
-        """Class token's way through the pooling; it meets no other token.
+        """Pool the class token, which does not depend on other tokens.
 
         Args:
             cls_token (Tensor): (B, C).

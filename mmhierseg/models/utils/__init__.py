@@ -1,21 +1,23 @@
 """Building blocks of the models."""
 
-from .attention import MaskedSelfAttention, keep_one_key
+from .batch_norm import TokenBatchNorm, masked_batch_norm
 from .batch_norm_layers import BatchNormDecoderLayer, BatchNormEncoderLayer
-from .block_fusion import BlockFusion, follow_parents
+from .block_fusion import BlockFusion
 from .conv_stem import ConvStem
 from .learned_positions import LearnedPositions
-from .linear import FastLinear, fast_linear, use_fast_linear
 from .rgbs import check_rgbs, split_rgbs
 from .segment_kmeans import SegmentKMeans
-from .token_batch_norm import TokenBatchNorm
-from .transformer_block import TransformerBlock
-from .vit_init import init_mocov3_, init_timm_vit_
+from .transformer import (
+    MaskedSelfAttention,
+    TransformerBlock,
+    init_mocov3_,
+    init_timm_vit_,
+    keep_one_key,
+)
 
 __all__ = [
     'BatchNormDecoderLayer', 'BatchNormEncoderLayer', 'BlockFusion',
-    'ConvStem', 'FastLinear', 'LearnedPositions', 'MaskedSelfAttention',
-    'SegmentKMeans', 'TokenBatchNorm', 'TransformerBlock', 'check_rgbs',
-    'fast_linear', 'follow_parents', 'init_mocov3_', 'init_timm_vit_',
-    'keep_one_key', 'split_rgbs', 'use_fast_linear'
+    'ConvStem', 'LearnedPositions', 'MaskedSelfAttention', 'SegmentKMeans',
+    'TokenBatchNorm', 'TransformerBlock', 'check_rgbs', 'init_mocov3_',
+    'init_timm_vit_', 'keep_one_key', 'masked_batch_norm', 'split_rgbs'
 ]

@@ -1,22 +1,20 @@
 """Layers of a DETR-like encoder and decoder with batch normalisation.
 
-As in DETR (Carion et al., ECCV 2020): post-norm, positions added to queries
-and keys but not to values; with batch normalisation over channels in place of
-LayerNorm, as HSG has it (Ke et al., CVPR 2022).
+As in DETR (Carion et al., ECCV 2020): post-norm, with positions added to
+queries and keys but not to values. As in HSG (Ke et al., CVPR 2022), batch
+normalisation over channels replaces LayerNorm.
 
 Legend: B sequences, N tokens, K queries, C channels.
 """
 
-from typing import Optional
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .token_batch_norm import TokenBatchNorm
+from .batch_norm import TokenBatchNorm
 
 
 class _FeedForwardLayer(nn.Module):
-    """What encoder and decoder layers have in common."""
+    """Parts that encoder and decoder layers share."""
 
     def __init__(self, embed_dims: int, num_heads: int,
                  feedforward_channels: int, drop_rate: float) -> None:
@@ -32,8 +30,8 @@ class _FeedForwardLayer(nn.Module):
                 query: Tensor,
                 key: Tensor,
                 value: Tensor,
-                masked: Optional[Tensor] = None) -> Tensor:
-        # Without weights to return, torch takes fused attention.
+                masked: Tensor | None = None) -> Tensor:
+        # Returning the weights would rule out fused attention.
         out, _ = attention(
             query, key, value, key_padding_mask=masked, need_weights=False)
         return self.dropout(out)
@@ -48,10 +46,10 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
 
     Args:
         embed_dims (int): Width C.
-        num_heads (int): Number of heads; divides C.
+        num_heads (int): Number of heads; must divide C.
         feedforward_channels (int): Width inside the feed-forward network.
         drop_rate (float): Dropout of attention weights, hidden units and
-            what is added to the residual.
+            residual branches.
     """
 
     def __init__(self, embed_dims: int, num_heads: int,
@@ -64,20 +62,20 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
     def forward(self,
                 tokens: Tensor,
                 positions: Tensor,
-                masked: Optional[Tensor] = None,
-                excluded: Optional[Tensor] = None,
-                num_keys: Optional[int] = None) -> Tensor:
+                masked: Tensor | None = None,
+                excluded: Tensor | None = None,
+                num_keys: int | None = None) -> Tensor:
         """Run the layer.
 
         Args:
             tokens (Tensor): (B, N, C).
             positions (Tensor): (B, N, C).
-            masked (Tensor, optional): (B, N) bool, keys to leave out; every
-                sequence needs one. Defaults to None.
+            masked (Tensor, optional): (B, N) bool, keys to mask; every
+                sequence needs an unmasked one. Defaults to None.
             excluded (Tensor, optional): (B, N) bool, tokens to leave out of
                 the statistics of batch normalisation. Defaults to None.
-            num_keys (int, optional): Tokens that are keys, the first of each
-                sequence. Defaults to None: all.
+            num_keys (int, optional): Only the first so many tokens of each
+                sequence are keys. Defaults to None: all are.
 
         Returns:
             Tensor: (B, N, C).
@@ -92,11 +90,11 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
 
 
 class BatchNormDecoderLayer(_FeedForwardLayer):
-    """Self-attention of queries, attention to a memory, feed-forward network.
+    """Attention among queries and to a memory, and feed-forward network.
 
     Args:
         embed_dims (int): Width C.
-        num_heads (int): Number of heads; divides C.
+        num_heads (int): Number of heads; must divide C.
         feedforward_channels (int): Width inside the feed-forward network.
         drop_rate (float): Dropout, as in :class:`BatchNormEncoderLayer`.
     """
@@ -116,14 +114,14 @@ class BatchNormDecoderLayer(_FeedForwardLayer):
                 query_positions: Tensor,
                 memory: Tensor,
                 positions: Tensor,
-                masked: Optional[Tensor] = None) -> Tensor:
+                masked: Tensor | None = None) -> Tensor:
         """Run the layer.
 
         Args:
             targets (Tensor): (B, K, C).
             query_positions (Tensor): (K, C), the same for all sequences.
-            memory (Tensor): (B, N, C), the encoder's outputs.
-            positions (Tensor): (B, N, C), those of the memory.
+            memory (Tensor): (B, N, C), the encoder's output.
+            positions (Tensor): (B, N, C), positions of the memory.
             masked (Tensor, optional): (B, N) bool, as in the encoder.
                 Defaults to None.
 

@@ -1,7 +1,5 @@
 """CAST's convolutional stem: pixels to features on a grid of stride 8."""
 
-from typing import Optional
-
 import torch
 from mmcv.cnn import ConvModule, build_conv_layer
 from mmcv.cnn.utils import fuse_conv_bn
@@ -17,9 +15,9 @@ class ConvStem(BaseModule):
     al., "Early convolutions help transformers see better" (NeurIPS 2021), at
     half its stride.
 
-    For inference, normalisation can be folded into the convolutions: by
-    :meth:`fold`, or by loading weights that have been folded
-    (``tools/model_converters/fuse_stem.py``). There is no training then.
+    For inference, normalisation can be folded into the convolutions, by
+    :meth:`fold` or by loading folded weights
+    (``tools/model_converters/fuse_stem.py``). It cannot be trained then.
 
     Args:
         embed_dims (int): Output width C, a multiple of 8.
@@ -34,7 +32,7 @@ class ConvStem(BaseModule):
 
     def __init__(self,
                  embed_dims: int,
-                 norm_cfg: Optional[dict] = None) -> None:
+                 norm_cfg: dict | None = None) -> None:
         super().__init__()
         norm_cfg = norm_cfg or dict(type='BN')
         if embed_dims % 8:
@@ -57,10 +55,10 @@ class ConvStem(BaseModule):
         self._register_load_state_dict_pre_hook(self._take_folded)
 
     def reset_parameters(self) -> None:
-        """Draw the convolutions as PyTorch does.
+        """Initialise the convolutions as PyTorch does.
 
-        MMCV's ConvModule draws them by another rule; neither MoCo v3 nor
-        timm's ViT, whose initialisations CAST follows, has one for them.
+        MMCV's ConvModule uses another rule; MoCo v3 and timm's ViT, whose
+        initialisations CAST follows, leave convolutions alone.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -71,23 +69,19 @@ class ConvStem(BaseModule):
         return self.project(self.convolve(image))
 
     def convolve(self, image: Tensor) -> Tensor:
-        """The 3x3 convolutions, channels last.
+        """Apply the 3x3 convolutions, channels last.
 
-        Args:
-            image (Tensor): (B, 3, H, W).
-
-        Returns:
-            Tensor: (B, C, ceil(H / 8), ceil(W / 8)).
+        Shapes are those of :meth:`forward`.
 
         Raises:
-            RuntimeError: If it is folded, but in training mode.
+            RuntimeError: If the stem is folded and in training mode.
         """
         if self.training and self.is_folded:
             raise RuntimeError(
-                'batch normalisation of this stem is folded, for inference '
-                'only: load the weights from before '
-                'tools/model_converters/fuse_stem.py to train, or freeze the '
-                'stem (frozen_stages=0)')
+                'the batch normalisation of this stem is folded, which is '
+                'for inference only: to train, load the weights from before '
+                'tools/model_converters/fuse_stem.py, or freeze the stem '
+                '(frozen_stages=0)')
         x = image.contiguous(memory_format=torch.channels_last)
         for layer in list(self.layers)[:-1]:
             x = layer(x)
@@ -102,7 +96,7 @@ class ConvStem(BaseModule):
         """Fold the batch normalisation into the convolutions, in place.
 
         Raises:
-            ValueError: If the norm layers are others.
+            ValueError: If the norm layers are of another kind.
         """
         if self.is_folded:
             return
@@ -112,20 +106,14 @@ class ConvStem(BaseModule):
         fuse_conv_bn(self.layers)
 
     def _take_folded(self, state_dict: dict, prefix: str, *_) -> None:
-        """Become what folded weights are for."""
+        """Fold this stem if the weights to load are folded."""
         if prefix + 'layers.0.conv.bias' in state_dict:
             self.fold()
 
     def project(self, features: Tensor) -> Tensor:
-        """The 1x1 convolution.
+        """Apply the 1x1 convolution, (B, C, h, w) to (B, C, h, w).
 
-        It is linear, so it may be taken of means of features as well: there
-        are fewer segments than cells.
-
-        Args:
-            features (Tensor): (B, C, h, w) float.
-
-        Returns:
-            Tensor: (B, C, h, w).
+        It is linear, so it can be applied to means over segments, which are
+        fewer than cells.
         """
         return self.layers[-1](features)

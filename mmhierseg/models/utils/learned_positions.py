@@ -1,6 +1,4 @@
-"""Learned encoding of the positions of a map, as in HSG and DETR."""
-
-from typing import Optional
+"""Learned position encoding of a map, as in HSG and DETR."""
 
 import torch
 import torch.nn.functional as F
@@ -12,14 +10,14 @@ class LearnedPositions(nn.Module):
 
     Args:
         embed_dims (int): Width C; even.
-        max_positions (int): Rows and columns that have an embedding.
+        max_positions (int): Number of rows and of columns with an embedding.
             Defaults to 50.
-        position_size (int, optional): Rows and columns that training uses. A
-            larger map gets what lies between the embeddings of these, the
-            first and the last as they are: those beyond are never trained.
-            Defaults to None: ``max_positions``.
-        init_range (float): Embeddings are drawn uniformly from 0 to this.
-            Defaults to 1, as the authors' are.
+        position_size (int, optional): Number of rows and columns used in
+            training. For larger maps, the embeddings of these are
+            interpolated, because those beyond are never trained. Defaults to
+            None: ``max_positions``.
+        init_range (float): Embeddings are initialised uniformly in [0,
+            init_range]. Defaults to 1, as in the authors' code.
 
     Raises:
         ValueError: If ``embed_dims`` is odd, or a number is out of range.
@@ -36,7 +34,7 @@ class LearnedPositions(nn.Module):
     def __init__(self,
                  embed_dims: int,
                  max_positions: int = 50,
-                 position_size: Optional[int] = None,
+                 position_size: int | None = None,
                  init_range: float = 1.) -> None:
         super().__init__()
         if embed_dims % 2:
@@ -55,7 +53,7 @@ class LearnedPositions(nn.Module):
         nn.init.uniform_(self.col_embed.weight, 0., init_range)
 
     def forward(self, height: int, width: int) -> Tensor:
-        """Encoding of each pixel of a map: of its column, then of its row.
+        """Encode each pixel of a map: its column, then its row.
 
         Args:
             height (int): Number of rows.

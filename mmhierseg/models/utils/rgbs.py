@@ -3,8 +3,6 @@
 The fourth channel S holds integer labels exactly; negative = no segment.
 """
 
-from typing import Optional, Tuple
-
 import torch
 from torch import Tensor
 
@@ -15,10 +13,10 @@ def check_rgbs(inputs: Tensor) -> None:
     """Check that a tensor is an image, or an image and a segment map.
 
     Args:
-        inputs (Tensor): What a backbone was given.
+        inputs (Tensor): Input of a backbone.
 
     Raises:
-        TypeError: If it is no floating-point tensor.
+        TypeError: If it is not a floating-point tensor.
         ValueError: If it is not (B, 3, H, W) or (B, 4, H, W), or is empty.
     """
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
@@ -36,20 +34,19 @@ def check_rgbs(inputs: Tensor) -> None:
 
 
 def split_rgbs(inputs: Tensor,
-               read: bool = True) -> Tuple[Tensor, Tensor, Optional[int]]:
-    """Take the segment map off an RGBS tensor.
+               read: bool = True) -> tuple[Tensor, Tensor, int | None]:
+    """Split an RGBS tensor into image and segment map.
 
-    The largest label, for which a GPU has to be waited for once, is what the
-    number of tokens follows from; the checks of the labels ride on that read.
+    The number of tokens follows from the largest label, which has to be read
+    from a GPU; the checks of the labels share that one synchronisation.
 
     Args:
         inputs (Tensor): (B, 4, H, W) float.
-        read (bool): Whether to wait for them where that has to be waited
-            for. Otherwise what is wrong there stops the device instead of
-            raising these errors. Defaults to True.
+        read (bool): Whether to read from a GPU. Otherwise bad labels there
+            stop the device instead of raising these errors. Defaults to True.
 
     Returns:
-        Tuple[Tensor, Tensor, Optional[int]]: Image (B, 3, H, W); labels
+        tuple[Tensor, Tensor, int | None]: Image (B, 3, H, W); labels
         (B, H, W) int64, -1 = none; largest label in the batch, -1 if there is
         none, None if it was not read.
 
@@ -64,7 +61,7 @@ def split_rgbs(inputs: Tensor,
             'channel 3 of `inputs` (the segment map) must hold integers')
         return image, segments.clamp(min=-1).long(), None
     with torch.no_grad():
-        # The maximum hands NaN on.
+        # NaN propagates through the maximum.
         stats = torch.stack([
             segments.amax().double(),
             (segments != segments.floor()).any().double()
@@ -73,7 +70,7 @@ def split_rgbs(inputs: Tensor,
     if largest != largest:
         raise ValueError('channel 3 of `inputs` (the segment map) must hold '
                          'integer labels, got NaN')
-    # Above 2 / eps neighbouring integers are no longer told apart.
+    # Above 2 / eps neighbouring integers are no longer distinct.
     limit = 2 / torch.finfo(inputs.dtype).eps
     if largest >= limit:
         raise ValueError(
@@ -84,7 +81,7 @@ def split_rgbs(inputs: Tensor,
     if fractional:
         raise ValueError('channel 3 of `inputs` (the segment map) must hold '
                          'integer labels, got fractions: resize label maps '
-                         'by nearest neighbour')
+                         'with nearest-neighbour interpolation')
     labels = segments.clamp(min=-1).long()
-    # Before it becomes an integer: a map may hold nothing but -inf.
+    # The maximum may be -inf, which is no integer.
     return image, labels, int(max(largest, -1))

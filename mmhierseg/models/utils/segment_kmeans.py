@@ -1,10 +1,10 @@
-"""Groups of segments by k-means of their embeddings.
+"""Grouping of segments by k-means on their embeddings.
 
 Legend: B images, N segments, K clusters, D channels, H x W pixels. Labels are
 int64, -1 = none.
 """
 
-from typing import Sequence, Union
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,32 +18,31 @@ from mmhierseg.ops import (
     take_tokens,
 )
 
-#: Segments of which the farthest are looked for: 512 MiB of inner products.
+#: Largest number for farthest point sampling: 512 MiB of inner products.
 _MOST = 8192
 
 
 class SegmentKMeans:
     """Spherical k-means over the segments of each image.
 
-    Each segment counts once, as each cell of a feature map does.
+    All segments have the same weight.
 
     Args:
-        num_clusters (int | Sequence[int]): Number of clusters K, which start
-            at segments that are farthest from each other; or a grid
-            (K_h, K_w) of them to start from, as in HSG. An image with fewer
-            segments gets fewer.
+        num_clusters (int | Sequence[int]): Number of clusters K, initialised
+            by farthest point sampling, or a grid (K_h, K_w) of initial
+            clusters, as in HSG. An image with fewer segments gets fewer.
         num_iterations (int): Iterations. Defaults to 15.
         location (bool): Whether the position of a segment, (y, x) - 0.5 with
             both in [0, 1], is appended to its embedding, as in HSG, so that
             clusters are compact. Defaults to False.
 
     Raises:
-        TypeError: If ``num_clusters`` is something else.
+        TypeError: If ``num_clusters`` is neither.
         ValueError: If a number is below 1.
     """
 
     def __init__(self,
-                 num_clusters: Union[int, Sequence[int]],
+                 num_clusters: int | Sequence[int],
                  num_iterations: int = 15,
                  location: bool = False) -> None:
         sides = ([num_clusters]
@@ -77,14 +76,14 @@ class SegmentKMeans:
             embeddings (Tensor): (B, N, D) float, of unit length.
             labels (Tensor): (B, H, W) int64 in [-1, N - 1].
             empty (Tensor): (B, N) bool, segments to leave out: those without
-                a pixel or an embedding.
+                pixels or without an embedding.
 
         Returns:
             Tensor: (B, N) int64 in [-1, K - 1], -1 for those left out.
 
         Raises:
-            ValueError: If there are too many segments to start at those that
-                are farthest from each other.
+            ValueError: If there are too many segments for farthest point
+                sampling.
         """
         features, positions = embeddings, None
         if self.location or self.grid is not None:
@@ -112,8 +111,8 @@ class SegmentKMeans:
 def _mean_positions(labels: Tensor, num_segments: int) -> Tensor:
     """(B, N, 2) float64 in [0, 1]: mean y and x of the pixels of segments.
 
-    0 is the middle of the first row or column, 1 that of the last. Sums are
-    those of integers, and so exact in whatever order.
+    0 is the centre of the first row or column, 1 that of the last. Integer
+    sums are exact, so the result does not depend on their order.
     """
     index = torch.where(labels < 0, num_segments, labels).flatten(1)
     height, width = labels.shape[1:]

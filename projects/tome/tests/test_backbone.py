@@ -21,8 +21,7 @@ def tiny(num_merged=4, seed=0, **options):
     return SuperpixelToMe(**{**TINY, **options}, num_merged=num_merged).eval()
 
 
-def test_without_merging_it_is_cast_without_pooling():
-    """The weights fit, too."""
+def test_without_merging_it_equals_cast_without_pooling():
     model = tiny(num_merged=0)
     cast = CAST(
         dict(embed_dims=16, depths=(3, ), num_heads=2), img_size=64,
@@ -33,7 +32,7 @@ def test_without_merging_it_is_cast_without_pooling():
     assert not torch.allclose(tiny()(inputs)[0], cast(inputs)[0])
 
 
-def test_hierarchy_is_nested_and_has_16_tokens_less_after_each_block():
+def test_nested_hierarchy_with_16_tokens_fewer_after_each_block():
     model = SuperpixelToMe(
         dict(embed_dims=24, depths=(3, 3, 3, 2), num_heads=2)).eval()
     output = model.forward_hierarchy(random_inputs(2, 224, 224))
@@ -52,46 +51,29 @@ def test_hierarchy_is_nested_and_has_16_tokens_less_after_each_block():
 
 
 def uneven_inputs():
-    """24 segments, and 6 with one that no cell of the stem sees."""
-    inputs = random_inputs(2, 64, 96)
+    """24 segments, 6 with one between the stem's cells, and none."""
+    inputs = random_inputs(3, 64, 96)
+    inputs[2, 3] = -1
     inputs[1, 3] = block_labels(64, 96, 32) + 1
-    # Off the sampled pixels, and numbered before the others.
+    # Between the sampled pixels, and numbered before the others.
     inputs[1, 3, 1:4, 1:4] = 0
     return inputs
 
 
-def test_image_does_not_depend_on_its_batch():
+def test_independent_of_other_images():
     model, inputs = tiny(), uneven_inputs()
     both = model.forward_hierarchy(inputs)
-    for i in range(2):
+    for i in range(3):
         alone = model.forward_hierarchy(inputs[i:i + 1])
         torch.testing.assert_close(alone.cls_token[0], both.cls_token[i])
         for level in range(3):
             np.testing.assert_array_equal(
                 alone.hierarchy.label_map(level)[0],
                 both.hierarchy.label_map(level)[i])
-
-
-def test_segment_without_a_cell_has_ancestors():
-    """Only pixels without a label in S lack one at the higher levels."""
-    inputs = uneven_inputs()
-    inputs[1, 3, -8:] = -1
-    hierarchy = tiny().forward_hierarchy(inputs).hierarchy
-    for level in range(hierarchy.num_levels):
-        none = hierarchy.label_map(level) < 0
-        assert torch.equal(none, inputs[:, 3] < 0)
-
-
-def test_image_without_segments():
-    inputs = random_inputs()
-    inputs[1, 3] = -1
-    output = tiny().forward_hierarchy(inputs)
-    assert output.cls_token.isfinite().all()
-    assert (output.hierarchy.label_map(-1)[1] == -1).all()
-
-
-def test_makes_superpixels_itself():
-    assert tiny()(random_inputs()[:, :3])[0].shape == (2, 16)
+    # Pixels have ancestors if and only if they have a label.
+    for level in range(3):
+        assert torch.equal(both.hierarchy.label_map(level) < 0,
+                           inputs[:, 3] < 0)
 
 
 def test_every_parameter_is_trained():
@@ -114,7 +96,7 @@ def test_bad_options(options, message):
 # ---------------------------------------------------------------- the config
 
 
-def test_config_differs_from_casts_in_the_backbone_only():
+def test_config_differs_from_that_of_cast_in_the_backbone_only():
     cfg = load_config(CONFIG)
     cast = load_config(CONFIG.parents[3] / 'configs/cast/cast-s_in100.py')
     backbone = cfg.model.pop('backbone')
@@ -126,7 +108,8 @@ def test_config_differs_from_casts_in_the_backbone_only():
     assert model.num_merged == 16 and sum(model.depths) == 11
 
 
-def test_trains_by_the_tool(tmp_path):
+@pytest.mark.slow
+def test_trains_with_the_tool(tmp_path):
     rng = np.random.default_rng(0)
     folder = tmp_path / 'data/imagenet100/train/n01440764'
     folder.mkdir(parents=True)

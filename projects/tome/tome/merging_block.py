@@ -4,8 +4,6 @@ ToMe (arXiv 2210.09461), Sec. 3: tokens are compared by the mean of their keys
 over the heads; a token of size s counts s times in the attention.
 """
 
-from typing import Tuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,22 +16,22 @@ from .token_merging import match_tokens, merge_tokens
 class ProportionalAttention(MaskedSelfAttention):
     """Self-attention with the logarithms of sizes added to its logits."""
 
-    def forward(self, x: Tensor, sizes: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Attend.
 
         Args:
             x (Tensor): (B, N, C).
-            sizes (Tensor): (B, N) float; tokens of size 0 are no keys. Every
-                image needs one that is.
+            sizes (Tensor): (B, N) float; tokens of size 0 are masked as keys.
+                Every image needs another one.
 
         Returns:
-            Tuple[Tensor, Tensor]: (B, N, C), and the keys' mean over the
+            tuple[Tensor, Tensor]: (B, N, C), and the keys' mean over the
             heads, (B, N, C / heads).
         """
         batch, num_tokens, channels = x.shape
         qkv = self.qkv(x).view(batch, num_tokens, 3, self.num_heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        # log 0 = -inf: what is empty is masked.
+        # log 0 = -inf masks empty tokens.
         bias = sizes.log().to(query.dtype)[:, None, None, :]
         out = F.scaled_dot_product_attention(query, key, value, bias)
         out = out.transpose(1, 2).reshape(batch, num_tokens, channels)
@@ -41,43 +39,41 @@ class ProportionalAttention(MaskedSelfAttention):
 
 
 class MergingBlock(TransformerBlock):
-    """Pre-norm ViT block after whose attention there are fewer tokens.
+    """Pre-norm ViT block that merges tokens after its attention.
 
-    Its parameters are those of :class:`TransformerBlock`.
+    It has the parameters of :class:`TransformerBlock`.
 
     Args:
         embed_dims (int): Width C.
         num_heads (int): Number of heads.
-        num_merged (int): r, tokens that are merged into others.
-        mlp_ratio (float): Width of the MLP over C. Defaults to 4.
+        num_merged (int): r, number of tokens that are merged into others.
         drop_rate (float): Dropout after projection and MLP. Defaults to 0.
-        drop_path_rate (float): Stochastic depth rate. Defaults to 0.
+        kwargs: Other arguments of :class:`TransformerBlock`.
     """
 
     def __init__(self,
                  embed_dims: int,
                  num_heads: int,
                  num_merged: int,
-                 mlp_ratio: float = 4.,
                  drop_rate: float = 0.,
-                 drop_path_rate: float = 0.) -> None:
-        super().__init__(embed_dims, num_heads, mlp_ratio, drop_rate,
-                         drop_path_rate)
+                 **kwargs) -> None:
+        super().__init__(
+            embed_dims, num_heads, drop_rate=drop_rate, **kwargs)
         self.attn = ProportionalAttention(
             embed_dims, num_heads, proj_drop_rate=drop_rate)
         self.num_merged = num_merged
 
     def forward(self, x: Tensor,
-                sizes: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+                sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run the block.
 
         Args:
             x (Tensor): (B, 1 + N, C), the class token first.
             sizes (Tensor): (B, N) float32 of the others, 0 = empty; empty
-                ones stand last.
+                ones come last.
 
         Returns:
-            Tuple[Tensor, Tensor, Tensor]: (B, 1 + M, C); sizes (B, M); and
+            tuple[Tensor, Tensor, Tensor]: (B, 1 + M, C); sizes (B, M); and
             parents (B, N) int64 in [0, M - 1].
         """
         attended, keys = self.attn(

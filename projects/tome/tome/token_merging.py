@@ -1,20 +1,17 @@
 """Bipartite soft matching and size-weighted merging of tokens.
 
 Bolya et al., "Token Merging: Your ViT But Faster", ICLR 2023 (arXiv
-2210.09461), Sec. 3: tokens are split by turns into two sets, A and B; each
-token of A finds the most similar one of B; the r pairs that are most similar
-are merged. What is left of A comes before B, so that the next block splits
-anew. Here as there, the class token is kept apart.
+2210.09461), Sec. 3: tokens alternate between two sets, A and B; each token of
+A finds the most similar one of B; the r most similar pairs are merged. The
+rest of A comes before B, so that the next block splits them differently. As
+in the paper, the class token is kept apart.
 
 Different from the paper: images have different numbers of superpixels, so
-some tokens of a batch are empty. They have size 0 and stand last, merge with
-nobody and count for nothing, so that an image's result does not depend on its
-batch.
+some tokens of a batch are empty. They have size 0, come last, are not merged
+and have no weight, so that an image's result does not depend on its batch.
 
 Legend: B images, N tokens before and M after, C channels.
 """
-
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -25,19 +22,19 @@ __all__ = ['match_tokens', 'merge_tokens']
 
 @torch.no_grad()
 def match_tokens(metric: Tensor, sizes: Tensor,
-                 num_merged: int) -> Tuple[Tensor, int]:
-    """Choose which tokens are merged, and number what is left.
+                 num_merged: int) -> tuple[Tensor, int]:
+    """Choose the tokens to merge, and number the remaining ones.
 
     Args:
-        metric (Tensor): (B, N, C), by whose cosine tokens are compared.
+        metric (Tensor): (B, N, C); tokens are compared by its cosine.
         sizes (Tensor): (B, N) float, 0 = empty; in each image, empty tokens
-            stand last.
-        num_merged (int): r; at most half of the tokens are.
+            come last.
+        num_merged (int): r; at most half of the tokens are merged.
 
     Returns:
-        Tuple[Tensor, int]: Parents (B, N) int64 in [0, M - 1], and
-        M = N - min(r, N // 2). Empty tokens go where the one of B that they
-        resemble most goes; the empty tokens that are left stand last again.
+        tuple[Tensor, int]: Parents (B, N) int64 in [0, M - 1], and
+        M = N - min(r, N // 2). Empty tokens get the parent of the most
+        similar token of B; the remaining empty tokens come last again.
 
     Example:
         >>> metric = torch.tensor([[[1., 0.], [0., 1.], [1., 1.], [1., .1]]])
@@ -58,7 +55,7 @@ def match_tokens(metric: Tensor, sizes: Tensor,
     chosen = similarity.sort(dim=1, descending=True, stable=True)[1]
     merged = torch.zeros_like(empty).scatter_(
         1, chosen[:, :num_tokens - count], True) & in_a
-    # Rest of A, then B, then the empty; what is merged gets no number.
+    # Rest of A, then B, then empty tokens; merged ones get no number.
     rank = torch.where(in_a, 0, 1).masked_fill(empty | merged, 2)
     order = rank.sort(dim=1, stable=True)[1]
     position = torch.empty_like(order).scatter_(1, order, index)
@@ -67,8 +64,8 @@ def match_tokens(metric: Tensor, sizes: Tensor,
 
 
 def merge_tokens(tokens: Tensor, sizes: Tensor, parents: Tensor,
-                 count: int) -> Tuple[Tensor, Tensor]:
-    """Average tokens, each with the weight of its size.
+                 count: int) -> tuple[Tensor, Tensor]:
+    """Average tokens, weighted by their sizes.
 
     Args:
         tokens (Tensor): (B, N, C). Half precision is summed in float32.
@@ -77,9 +74,9 @@ def merge_tokens(tokens: Tensor, sizes: Tensor, parents: Tensor,
         count (int): M.
 
     Returns:
-        Tuple[Tensor, Tensor]: Tokens (B, M, C) of the dtype of ``tokens``,
-        zero where a token is empty, and their sizes (B, M), sums of those
-        that they are made of.
+        tuple[Tensor, Tensor]: Tokens (B, M, C) of the dtype of ``tokens``,
+        zero where a token is empty, and their sizes (B, M), sums of the
+        sizes that were merged.
 
     Example:
         >>> tokens = torch.tensor([[[2.], [8.], [5.]]])

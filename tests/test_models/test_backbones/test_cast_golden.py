@@ -1,4 +1,4 @@
-"""Agreement with the authors' implementation, value by value."""
+"""Golden values of the authors' implementation."""
 
 import pytest
 import torch
@@ -9,7 +9,6 @@ from mmhierseg.checkpoints.cast import (
     convert_cast_checkpoint,
     rename_encoder_keys,
 )
-from mmhierseg.ops import sincos_position_encoding
 
 # (values, checkpoint, output); `mask_empty=False` comes with the checkpoint.
 CASES = [
@@ -26,7 +25,7 @@ WITH_LEVELS = [case for case in CASES if 'moco' in case[0]]
 
 
 def assert_agrees(actual, expected, tolerance=1e-4):
-    """Relative to the largest value, as float32 sums err."""
+    """Up to an error relative to the largest value."""
     expected = torch.as_tensor(expected)
     assert actual.shape == expected.shape
     error = (actual - expected).abs().max() / expected.abs().max()
@@ -34,7 +33,7 @@ def assert_agrees(actual, expected, tolerance=1e-4):
 
 
 def feature(model, name, inputs):
-    """What the fixture calls the feature of its model."""
+    """The feature as stored in the golden values."""
     out = model(inputs)[0]
     if 'deit_seg' in name:
         return torch.cat([out.cls_token[:, None], out.tokens], dim=1)
@@ -71,7 +70,7 @@ def test_gradients(name, checkpoint, out_type):
     values, inputs = golden(name)
     model = golden_model(checkpoint, out_type=out_type)
     feature(model, name, inputs).square().mean().backward()
-    # Block numbers of the files count through the stages.
+    # In the files, blocks are numbered across stages.
     names = rename_encoder_keys(checkpoint_keys(checkpoint))
     parameters = dict(model.named_parameters())
     keys = [key for key in values.files if key.startswith('grad/')]
@@ -89,14 +88,8 @@ def test_classification_logits():
     assert_agrees(scores, values['logits'])
 
 
-def test_fixed_positions_are_those_of_the_checkpoint():
-    table = golden_model('cast_moco.pth.tar').tokenizer.pos_embed
-    assert_agrees(table[:, 1:], sincos_position_encoding((8, 8), 48), 1e-6)
-    assert (table[:, 0] == 0).all()
-
-
 def checkpoint_keys(checkpoint):
-    """Keys inside the encoder that the values are of."""
+    """Keys inside the encoder of a checkpoint."""
     source = load_plain_checkpoint(DATA / checkpoint)
     if 'model' in source:
         return list(source['model'])

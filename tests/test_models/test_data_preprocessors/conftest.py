@@ -25,5 +25,5 @@ def maps():
 
 @pytest.fixture(scope='session')
 def rgbs(bgr, maps):
-    """(2, 4, 40, 56) int32, what the packing transforms hand on."""
+    """(2, 4, 40, 56) int32, the output of the packing transforms."""
     return torch.cat([bgr.int(), maps[:, None]], dim=1)

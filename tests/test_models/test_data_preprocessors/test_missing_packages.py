@@ -1,4 +1,4 @@
-"""A user of one of the packages does not need the other."""
+"""Each ecosystem package is optional."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from mmhierseg.registry import MODELS, register_placeholder
 
 
-def test_placeholder_says_what_is_missing():
+def test_placeholder_names_the_missing_package():
     register_placeholder('NotThereDataPreprocessor', 'mmseg')
     try:
         with pytest.raises(
@@ -27,9 +27,11 @@ def test_placeholder_says_what_is_missing():
         'MultiViewSegDataPreProcessor', 'HSG'
     ],
      ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor']),
-    ('mmpretrain',
-     ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],
-     ['SuperpixelSegDataPreProcessor']),
+    pytest.param(
+        'mmpretrain',
+        ['SuperpixelClsDataPreprocessor', 'SuperpixelSelfSupDataPreprocessor'],
+        ['SuperpixelSegDataPreProcessor'],
+        marks=pytest.mark.slow),
 ])
 def test_without_the_package(package, missing, kept):
     """In a process of its own, where the package cannot be imported."""

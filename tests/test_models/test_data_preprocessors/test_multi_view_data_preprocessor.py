@@ -17,7 +17,7 @@ COLLATE = [default_collate, pseudo_collate]
 
 
 def packed(rgbs):
-    """What a data set gives for two images with two views each."""
+    """Output of a dataset for two images with two views each."""
     return [
         dict(
             inputs=[image, image.flip(2)],
@@ -55,11 +55,6 @@ def test_other_numbers_of_views(rgbs):
         assert found['data_samples'] is None
 
 
-def test_rgb_stays_rgb(bgr, rgbs):
-    found = MultiViewSegDataPreProcessor()(dict(inputs=[rgbs]), training=True)
-    assert found['inputs'][:, :3].equal(bgr.float())
-
-
 def test_segments_made_here(bgr):
     grid = dict(type='Grid', segment_size=8)
     make = MultiViewSegDataPreProcessor(
@@ -92,7 +87,7 @@ def test_single_views(rgbs):
 
 @pytest.mark.parametrize('has_maps', [True, False])
 def test_testing(bgr, rgbs, has_maps):
-    """As MMSegmentation does, with padding; a map is no must."""
+    """As in MMSegmentation, with padding; a map is optional."""
     options = dict(test_cfg=dict(size=(64, 60)), bgr_to_rgb=True, **NORM)
     data = dict(inputs=list(rgbs if has_maps else bgr),
                 data_samples=samples(2))

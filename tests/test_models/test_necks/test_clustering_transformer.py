@@ -7,12 +7,11 @@ from helpers.hsg_golden import RECIPES, hsg_golden
 
 from mmhierseg.models import ClusteringTransformer
 from mmhierseg.models.necks.clustering_transformer import token_statistics
-from mmhierseg.models.utils import TokenBatchNorm
 from mmhierseg.registry import MODELS
 
 
 def transformer(seed=0, **options):
-    """A small one in float64 with used batch statistics, no dropout."""
+    """In float64, with nontrivial batch statistics, without dropout."""
     torch.manual_seed(seed)
     module = ClusteringTransformer(
         16, 3, **{'drop_rate': 0., **options}).double()
@@ -63,7 +62,7 @@ def test_agrees_with_the_authors(recipe):
 
 
 @pytest.mark.parametrize('training', [False, True])
-def test_order_of_segments_does_not_matter(training):
+def test_permutation_of_segments(training):
     module = transformer().train(training)
     tokens, positions, padding = sequences()
     order = torch.tensor([4, 2, 0, 1, 3, 5, 6])
@@ -74,7 +73,7 @@ def test_order_of_segments_does_not_matter(training):
     close(permuted.logits, out.logits[..., order])
 
 
-def test_clusters_come_by_their_largest_logit():
+def test_clusters_are_sorted_by_their_largest_logit():
     tokens, positions, padding = sequences()
     out = transformer()(tokens, positions, padding)
     largest = out.logits.masked_fill(padding[:, None], -torch.inf).amax(2)
@@ -92,36 +91,28 @@ def test_batch_independence():
             close(a[0], b[index])
 
 
-def test_padding_plays_no_part_if_masked():
-    module = transformer(mask_padding=True).train()
-    short, long = (module(*sequences(length=length)) for length in (7, 12))
-    for a, b in zip(short[1:], long[1:]):
-        close(a, b)
-    close(short.logits[0, :, :5], long.logits[0, :, :5])
+def test_amount_of_padding_does_not_matter_if_masked():
+    """Quirk: unmasked, it counts in the statistics."""
+    for mask in (True, False):
+        module = transformer(mask_padding=mask).train()
+        short, long = (module(*sequences(length=length))
+                       for length in (7, 12))
+        assert torch.allclose(short.centroids, long.centroids) == mask
+        if mask:
+            close(short.features, long.features)
+            close(short.logits[0, :, :5], long.logits[0, :, :5])
 
 
-def test_quirk_padding_counts_in_the_statistics():
-    tokens, positions, padding = sequences()
-    outputs = [
-        transformer(mask_padding=mask).train()(tokens, positions, padding)
-        for mask in (False, True)
-    ]
-    assert not torch.allclose(outputs[0].centroids, outputs[1].centroids)
-
-
-def test_how_much_padding_counts_can_be_told():
+def test_num_padding_replaces_padding():
     module = transformer()
-    tokens, positions, padding = sequences(length=7)
-    counted = torch.tensor([7, 5])
-    told = module(tokens, positions, padding, counted)
-    padded = module(*sequences(length=12))
-    close(told.centroids, padded.centroids)
+    counted = module(*sequences(length=7), num_padding=torch.tensor([7, 5]))
+    close(counted.centroids, module(*sequences(length=12)).centroids)
 
 
 @pytest.mark.parametrize('training', [False, True])
 @pytest.mark.parametrize('mask_padding', [False, True])
-def test_padding_is_no_key(training, mask_padding):
-    """Beyond the longest sequence nothing is attended to, as if masked."""
+def test_longest_equals_the_mask(training, mask_padding):
+    """Keys after the longest sequence are left out instead of masked."""
     tokens, positions, padding = sequences(length=11)
     results = []
     for longest in (None, 7):
@@ -172,13 +163,6 @@ def test_few_segments_are_finite(lengths, length, mask_padding):
                for value in module.state_dict().values())
 
 
-def test_equal_segments_have_finite_gradients():
-    tokens = torch.ones(2, 4, 16, dtype=torch.float64, requires_grad=True)
-    token_statistics(tokens, torch.zeros(2, 4, dtype=torch.bool)).sum(
-    ).backward()
-    assert tokens.grad.isfinite().all()
-
-
 def test_padding_gets_no_gradient_from_real_segments():
     module = transformer(mask_padding=True)
     tokens, positions, padding = sequences()
@@ -190,45 +174,25 @@ def test_padding_gets_no_gradient_from_real_segments():
     assert (tokens.grad[~padding] != 0).all()
 
 
+def test_centroid_scale():
+    soft, hard = (transformer(centroid_scale=scale)(*sequences())
+                  for scale in (1., 4.))
+    torch.testing.assert_close(hard.logits, 4 * soft.logits)
+    torch.testing.assert_close(hard.features, soft.features)
+
+
 def test_norms_can_be_synchronised():
-    """The wrapper's inner norm is what gets replaced."""
     module = transformer()
-    inputs = sequences()
     synced = torch.nn.SyncBatchNorm.convert_sync_batchnorm(
         copy.deepcopy(module))
     assert module.state_dict().keys() == synced.state_dict().keys()
     assert sum(isinstance(norm, torch.nn.SyncBatchNorm)
                for norm in synced.modules()) == 4 + 6 + 1 + 1 + 2
-    close(synced(*inputs).logits, module(*inputs).logits)
+    close(synced(*sequences()).logits, module(*sequences()).logits)
 
 
-def test_token_batch_norm():
-    norm = TokenBatchNorm(4).double()
-    tokens = torch.randn(2, 3, 4, dtype=torch.float64)
-    expected = torch.nn.BatchNorm1d(4).double()(tokens.transpose(1, 2))
-    close(norm(tokens), expected.transpose(1, 2))
-    # One token alone: by the running statistics, which stay.
-    before = copy.deepcopy(norm.state_dict())
-    close(norm(tokens[:1, :1]), copy.deepcopy(norm).eval()(tokens[:1, :1]))
-    close(norm.norm.running_var, before['norm.running_var'])
-
-
-def test_scale_of_centroids():
-    """Larger ones make groups harder; the rest of the model is the same."""
-    tokens, positions, padding = sequences()
-    soft, hard = (
-        transformer(centroid_scale=scale)(tokens, positions, padding)
-        for scale in (1., 4.))
-    # Batch normalisation scales, and begins without a bias.
-    torch.testing.assert_close(hard.logits, 4 * soft.logits)
-    torch.testing.assert_close(hard.features, soft.features)
-    for scale in (0., -1., float('nan')):
-        with pytest.raises(ValueError, match='`centroid_scale` must be above'):
-            ClusteringTransformer(16, 3, centroid_scale=scale)
-
-
-def test_begins_as_kmeans():
-    """With norms that do nothing, it is soft k-means from the queries."""
+def test_kmeans_init_is_soft_kmeans():
+    """From the queries, if norms are the identity."""
     torch.manual_seed(0)
     module = ClusteringTransformer(
         16, 3, num_heads=1, drop_rate=0., kmeans_init=True).double().eval()
@@ -245,15 +209,13 @@ def test_begins_as_kmeans():
             weights = (queries @ (values + places).T / 4).softmax(dim=1)
             centroids = centroids + weights @ values
         logits = centroids.relu() @ values.T / 4
-        # They come in another order.
         order = logits.amax(dim=1).argsort(descending=True)
         close(output.logits[index][:, kept], logits[order])
         close(output.features[index], centroids.relu()[order])
 
 
 @pytest.mark.parametrize('num_heads', [1, 4])
-def test_what_begins_as_kmeans_is_learned(num_heads):
-    """Zeros are no dead end: all weights change."""
+def test_all_weights_are_trained_after_kmeans_init(num_heads):
     module = transformer(kmeans_init=True, num_heads=num_heads).train()
     before = copy.deepcopy(module.state_dict())
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
@@ -276,6 +238,7 @@ def test_registered_and_checked():
     assert len(module.encoder) == len(module.decoder) == 1
     assert module.target[0].out_features == 16
     for options, message in [
+        (dict(centroid_scale=0.), '`centroid_scale` must be above 0'),
         (dict(num_clusters=0), '`num_clusters` must be at least 1, got 0'),
         (dict(num_heads=3), r'`num_heads` must divide `embed_dims` \(8\)'),
         (dict(num_layers=0), '`num_layers` must be at least 1, got 0')]:

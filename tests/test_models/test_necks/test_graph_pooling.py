@@ -19,7 +19,7 @@ def tokens_of(batch=2, num=9, seed=0):
 
 
 def slow_pooling(module, cls_token, tokens):
-    """The formulas of the paper, token by token, for one image."""
+    """The paper's formulas, token by token, for one image."""
     normed = module.grouping.norm(tokens)
     attn = module.grouping.attn
     query, key, value = attn.qkv(normed).view(-1, 3, 4, 4).permute(1, 2, 0, 3)
@@ -64,7 +64,7 @@ def test_permutation_of_tokens():
     assert torch.equal(order[permuted.sampled], out.sampled)
 
 
-def test_empty_tokens_play_no_part():
+def test_empty_tokens_are_masked():
     module = pooling()
     cls_token, tokens = tokens_of()
     padded = torch.cat([tokens, torch.full((2, 3, 16), 50.)], dim=1)
@@ -89,7 +89,7 @@ def test_quirk_empty_tokens_are_pooled_like_others():
 
 
 @pytest.mark.parametrize('num_tokens', [1, 3, 4])
-def test_as_many_clusters_as_tokens(num_tokens):
+def test_fewer_tokens_than_clusters(num_tokens):
     cls_token, tokens = tokens_of(num=num_tokens)
     out = pooling()(cls_token, tokens)
     assert ((out.sampled >= 0).sum(1) == num_tokens).all()
@@ -107,13 +107,6 @@ def test_an_image_of_empty_tokens_is_finite():
     out.tokens.sum().backward()
     assert (out.tokens[0] == 0).all() and (out.sampled[0] == -1).all()
     assert tokens.grad.isfinite().all() and out.logits.isfinite().all()
-
-
-def test_cls_token_alone():
-    module = pooling()
-    cls_token, tokens = tokens_of()
-    torch.testing.assert_close(
-        module(cls_token, tokens).cls_token, module.pool_cls_token(cls_token))
 
 
 def test_registered_and_checked():

@@ -1,15 +1,13 @@
+"""Building blocks: attention, stem, fusion, learned positions."""
+
 import pytest
 import torch
 from mmpretrain.models.utils import MultiheadAttention
 
 from mmhierseg.models.utils import (
     BlockFusion,
-    ConvStem,
+    LearnedPositions,
     MaskedSelfAttention,
-    TransformerBlock,
-    follow_parents,
-    keep_one_key,
-    split_rgbs,
 )
 
 
@@ -21,7 +19,7 @@ def test_attention_agrees_with_mmpretrain():
     torch.testing.assert_close(ours(x), theirs(x))
 
 
-def test_masked_keys_are_as_if_not_there():
+def test_masked_keys_have_no_effect():
     torch.manual_seed(0)
     attention = MaskedSelfAttention(24, 4)
     x = torch.randn(2, 7, 24)
@@ -30,29 +28,7 @@ def test_masked_keys_are_as_if_not_there():
         attention(x, empty)[:, :5], attention(x[:, :5]))
 
 
-def test_keep_one_key_opens_closed_rows_only():
-    empty = torch.tensor([[True, True], [True, False], [False, False]])
-    assert keep_one_key(empty).tolist() == [[False, False], [True, False],
-                                            [False, False]]
-
-
-def test_block_is_two_residuals():
-    torch.manual_seed(0)
-    block = TransformerBlock(24, 4).eval()
-    x = torch.randn(2, 7, 24)
-    y = x + block.attn(block.norm1(x))
-    linear1, linear2 = block.mlp.layers[0][0], block.mlp.layers[1]
-    z = y + linear2(torch.nn.functional.gelu(linear1(block.norm2(y))))
-    torch.testing.assert_close(block(x), z)
-
-
-@pytest.mark.parametrize('height, width', [(64, 32), (61, 33), (1, 7)])
-def test_stem_has_stride_eight(height, width):
-    out = ConvStem(16).eval()(torch.randn(1, 3, height, width))
-    assert out.shape == (1, 16, -(-height // 8), -(-width // 8))
-
-
-def test_fusion_normalises_rows_that_take_part():
+def test_empty_segments_are_left_out_of_the_fusions_statistics():
     torch.manual_seed(0)
     fusion = BlockFusion(8, num_stages=2, drop_rate=0.).train()
     cls_tokens = [torch.randn(3, 8) for _ in range(2)]
@@ -72,22 +48,33 @@ def test_fusion_normalises_rows_that_take_part():
     assert (out[:, 1:][empty] == 0).all()
 
 
-def test_follow_parents_looks_up_ancestors():
-    tokens = [
-        torch.arange(4.).view(1, 4, 1),
-        10 + torch.arange(3.).view(1, 3, 1),
-        20 + torch.arange(2.).view(1, 2, 1),
-    ]
-    parents = [torch.tensor([[2, 0, 2, 1]]), torch.tensor([[1, 0, 0]])]
-    ancestors = follow_parents(tokens, parents)
-    assert [a.flatten().tolist() for a in ancestors] == [
-        [0, 1, 2, 3], [12, 10, 12, 11], [20, 21, 20, 20]]
+def test_columns_come_before_rows():
+    positions = LearnedPositions(6)
+    encoding = positions(7, 50)
+    rows, columns = positions.row_embed.weight, positions.col_embed.weight
+    assert encoding.shape == (7, 50, 6)
+    assert torch.equal(encoding[3, 20], torch.cat([columns[20], rows[3]]))
+    encoding = LearnedPositions(6, init_range=0.1)(50, 50)
+    assert encoding.min() >= 0 and 0.09 < encoding.max() < 0.1
 
 
-def test_split_rgbs_takes_the_map_off():
-    inputs = torch.randn(2, 4, 3, 5)
-    inputs[:, 3] = torch.randint(-3, 9, (2, 3, 5)).float()
-    image, labels, largest = split_rgbs(inputs)
-    assert torch.equal(image, inputs[:, :3])
-    assert torch.equal(labels, inputs[:, 3].long().clamp(min=-1))
-    assert largest == labels.max()
+@pytest.mark.parametrize('size, last', [(50, 49), (28, 27)])
+def test_trained_positions_are_interpolated_for_larger_maps(size, last):
+    positions = LearnedPositions(4, position_size=size)
+    table = positions.row_embed.weight
+    columns, rows = positions(2 * last + 1, size).split(2, dim=2)
+    torch.testing.assert_close(rows[::2, 0], table[:size])
+    torch.testing.assert_close(rows[1, 0], table[:2].mean(0))
+    assert torch.equal(columns[5], positions.col_embed.weight[:size])
+    rows.sum().backward()
+    assert (table.grad[:size] > 0).all() and (table.grad[size:] == 0).all()
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(embed_dims=5), '`embed_dims` must be even'),
+    (dict(embed_dims=4, position_size=51), r'`max_positions` \(50\), got 51'),
+    (dict(embed_dims=4, position_size=0), '`position_size` must be at least'),
+])
+def test_bad_positions(options, message):
+    with pytest.raises(ValueError, match=message):
+        LearnedPositions(**options)

@@ -21,7 +21,7 @@ def no_mask(labels, number):
 
 
 def test_segments_of_hsgs_authors():
-    """Their k-means, 3 x 3 and 5 iterations, cut by regions: all agree."""
+    """Their k-means, 3 x 3 clusters and 5 iterations, cut by regions."""
     values = {k: torch.from_numpy(v) for k, v in np.load(DATA).items()}
     embedding, left_out = values['embedding'], values['ignore'].flatten(1)
     features = F.normalize(embedding.flatten(2).transpose(1, 2), dim=2)
@@ -32,7 +32,7 @@ def test_segments_of_hsgs_authors():
     view = torch.arange(2)[:, None].expand_as(regions)
     segments = torch.stack([view, clusters, regions])[:, ~left_out]
     wanted = values['pixel_cluster_index'].long()
-    # A partition is the other if pairs of names are as many as names.
+    # Two partitions are equal if there are as many pairs as segments.
     together = torch.cat([segments, wanted[None]])
     number = len(wanted.unique())
     assert number > 2 * 9
@@ -42,7 +42,7 @@ def test_segments_of_hsgs_authors():
 
 @pytest.mark.parametrize('num_clusters', [3, (1, 3)])
 def test_finds_stripes(num_clusters):
-    """Three upright stripes of noise around three directions."""
+    """Three vertical stripes of noise around three directions."""
     generator = torch.Generator().manual_seed(0)
     directions = torch.eye(4)[:3][torch.arange(12) // 4]
     features = directions.expand(2, 5, 12, 4).flatten(1, 2)
@@ -56,7 +56,7 @@ def test_finds_stripes(num_clusters):
         assert sorted(names) == [[0], [1], [2]]
 
 
-def test_images_do_not_matter_to_each_other():
+def test_independent_of_other_images():
     generator = torch.Generator().manual_seed(0)
     features = F.normalize(torch.randn(2, 35, 6, generator=generator), dim=2)
     labels = cells(5, 7)
@@ -65,16 +65,6 @@ def test_images_do_not_matter_to_each_other():
         second = kmeans(features[1:], labels[1:], no_mask(labels[1:], 35))
         assert torch.equal(both[1:], second)
         assert both.unique().numel() > 1
-
-
-def test_more_clusters_than_segments():
-    features = torch.eye(3)[None]
-    labels = torch.tensor([[[0, 1, 2]]])
-    got = SegmentKMeans(5)(features, labels, no_mask(labels, 3))
-    assert got.unique().numel() == 3
-    left_out = torch.tensor([[False, True, False]])
-    got = SegmentKMeans(5)(features, labels, left_out)
-    assert got[0, 1] == -1 and got.unique().numel() == 3
 
 
 def test_positions_are_means_over_pixels():
@@ -86,29 +76,24 @@ def test_positions_are_means_over_pixels():
     assert single.tolist() == [[[0, 0]]]
 
 
-def test_too_many_segments_for_the_farthest(monkeypatch):
+def test_more_clusters_than_segments():
+    """One of which is left out."""
+    features, labels = torch.eye(3)[None], torch.tensor([[[0, 1, 2]]])
+    got = SegmentKMeans(5)(features, labels, torch.tensor([[False, True,
+                                                            False]]))
+    assert got[0, 1] == -1 and got.unique().numel() == 3
+
+
+def test_bad_options(monkeypatch):
+    for options, error in ((dict(num_clusters=(3, 0)), ValueError),
+                           (dict(num_clusters=3, num_iterations=0),
+                            ValueError),
+                           (dict(num_clusters='36'), TypeError),
+                           (dict(num_clusters=(2, 2, 2)), TypeError)):
+        with pytest.raises(error, match='`num_clusters`'):
+            SegmentKMeans(**options)
     monkeypatch.setattr(segment_kmeans, '_MOST', 10)
-    labels = cells(3, 4, 1)
-    features = torch.ones(1, 12, 2)
+    labels, features = cells(3, 4, 1), torch.ones(1, 12, 2)
     with pytest.raises(ValueError, match=r'12 segments .*\(K_h, K_w\)'):
         SegmentKMeans(2)(features, labels, no_mask(labels, 12))
     SegmentKMeans((1, 2))(features, labels, no_mask(labels, 12))
-
-
-@pytest.mark.parametrize('options, error', [
-    (dict(num_clusters=0), ValueError),
-    (dict(num_clusters=(3, 0)), ValueError),
-    (dict(num_clusters=3, num_iterations=0), ValueError),
-    (dict(num_clusters='36'), TypeError),
-    (dict(num_clusters=(2, 2, 2)), TypeError),
-    (dict(num_clusters=2.5), TypeError),
-])
-def test_bad_options(options, error):
-    with pytest.raises(error, match='`num_clusters`'):
-        SegmentKMeans(**options)
-
-
-def test_says_what_it_is():
-    assert repr(SegmentKMeans([6, 7], 3)) == (
-        'SegmentKMeans(num_clusters=(6, 7), num_iterations=3, '
-        'location=False)')
