@@ -16,7 +16,7 @@ needs_numba = pytest.mark.skipif(not has_numba(), reason='needs numba')
 
 
 @needs_numba
-def test_what_is_compiled(monkeypatch):
+def test_switch(monkeypatch):
     assert use_compiled(torch.zeros(2))
     assert not use_compiled(torch.zeros(2, device='meta'))
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
@@ -24,7 +24,7 @@ def test_what_is_compiled(monkeypatch):
 
 
 @needs_numba
-def test_nothing_is_compiled_while_traced():
+def test_traces_take_the_reference_implementation():
     def branch(x):
         return x + 1 if use_compiled(x) else x + 2
 
@@ -56,7 +56,7 @@ def _add_twice(x, y):
 
 
 @needs_numba
-def test_compiled_functions_call_each_other():
+def test_kernels_call_each_other():
     x = np.zeros(2)
     _add_twice(x, 1.5)
     assert x.tolist() == [3, 3]
@@ -64,7 +64,7 @@ def test_compiled_functions_call_each_other():
 
 
 @needs_numba
-def test_compiled_functions():
+def test_kernels():
     x = np.arange(3.)
     _add(x, 2.)
     assert x.tolist() == [2, 3, 4]
@@ -85,7 +85,7 @@ def test_each_image_once(threads):
     together = threading.Barrier(threads)
 
     def work(index):
-        # The first is done before the others begin.
+        # The first is processed before the others begin.
         assert bool(done) == bool(index)
         if 1 <= index <= threads:
             together.wait(timeout=60)
@@ -104,7 +104,7 @@ def test_few_images(threads, number):
     assert done == list(range(number))
 
 
-def test_little_work_is_done_in_one_thread(monkeypatch):
+def test_little_work_takes_one_thread(monkeypatch):
     monkeypatch.setattr(torch, 'get_num_threads', lambda: 4)
     monkeypatch.setattr(switch, '_WORTHWHILE', 60.)
     names = []

@@ -1,13 +1,13 @@
-import sys
-
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers.hsg_golden import RECIPES, hsg_golden
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmhierseg.ops import (
     batch_prototypes,
+    centroid_contrast,
     joint_labels,
     pixel_segment_contrast,
     select_pixels,
@@ -37,7 +37,7 @@ def rows(pixels=37, prototypes=11, channels=5, sets=2, seed=0):
 
 
 def slow(pixels, own, prototypes, labels, kappa=KAPPA):
-    """Written out, one pixel and one prototype at a time."""
+    """One pixel and one prototype at a time."""
     losses = []
     for v, i in zip(pixels, own.tolist()):
         positives = [
@@ -68,7 +68,7 @@ def assert_same(first, second, **tolerance):
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
-def test_losses_of_authors(recipe):
+def test_golden_losses(recipe):
     values, meta = hsg_golden(recipe)
     index = values['pixel_cluster_index']
     labels = torch.full(values['ignore'].shape, -1)
@@ -133,7 +133,7 @@ def test_gradcheck():
         pixels)
 
 
-def test_names_and_order_do_not_matter():
+def test_names_and_order_have_no_effect():
     pixels, own, prototypes, labels = rows(sets=1)
     names = labels[0]
     loss, at_pixels, at_prototypes = loss_and_gradients(
@@ -149,21 +149,12 @@ def test_names_and_order_do_not_matter():
     assert_same(got, (loss, at_pixels[shuffled], at_prototypes[order]))
 
 
-def test_one_label_is_no_loss():
-    pixels, own, prototypes, _ = rows()
+@pytest.mark.parametrize('number', [11, 1])
+def test_one_label_is_no_loss(number):
+    pixels, own, prototypes, _ = rows(prototypes=number)
     got = loss_and_gradients(pixel_segment_contrast, pixels, own, prototypes,
-                             torch.zeros(11).long())
+                             torch.zeros(2, number).long())
     assert_same(got, [torch.zeros_like(x) for x in got], atol=1e-12, rtol=0)
-
-
-def test_single_prototype():
-    """Its own positive, and no negative."""
-    pixels, _, prototypes, _ = rows(prototypes=1)
-    got = loss_and_gradients(pixel_segment_contrast, pixels,
-                             torch.zeros(37).long(), prototypes,
-                             torch.zeros(2, 1).long())
-    for value in got:
-        assert (value == 0).all()
 
 
 def test_by_hand():
@@ -182,7 +173,7 @@ def test_by_hand():
 
 @pytest.mark.parametrize('prototypes', [0, 4])
 def test_nothing_valid(prototypes):
-    """Zero, with gradients: those of other processes are waited for."""
+    """Zero, with gradients: other processes wait for them."""
     pixels = torch.zeros(0, 5, requires_grad=True)
     others = torch.ones(prototypes, 5, requires_grad=True)
     loss = pixel_segment_contrast(pixels,
@@ -195,7 +186,7 @@ def test_nothing_valid(prototypes):
 
 
 def test_small_positives_in_single_precision():
-    """As a sum minus its own similarity, they would be lost."""
+    """Lost in the sum minus the own similarity."""
     pixels = torch.tensor([[1., 0.]])
     prototypes = torch.tensor([[1., 0.], [-1., 0.], [.5, .75**.5]])
     args = torch.tensor([0]), prototypes, torch.tensor([0, 0, 1])
@@ -237,7 +228,7 @@ def test_half_precision_and_autocast():
                 rtol=1e-4, atol=1e-5)
 
 
-def test_other_divisor():
+def test_divisor():
     pixels, own, prototypes, labels = rows()
     for divisor in (74, torch.tensor(74.)):
         torch.testing.assert_close(
@@ -247,7 +238,7 @@ def test_other_divisor():
 
 
 class LargestTensor(TorchDispatchMode):
-    """Remembers of how many numbers the largest result was."""
+    """Records the size of the largest result."""
 
     largest = 0
 
@@ -259,7 +250,7 @@ class LargestTensor(TorchDispatchMode):
         return result
 
 
-def test_pixels_times_prototypes_is_never_there():
+def test_memory_does_not_grow_with_pixels_times_prototypes():
     pixels, own, prototypes, labels = rows(pixels=600, prototypes=400)
     with LargestTensor() as memory:
         pixel_segment_contrast(
@@ -286,19 +277,25 @@ def test_bad_input(change, error, match):
         pixel_segment_contrast(**{**dict(zip(names, rows())), **change})
 
 
-def test_no_gradient_is_computed_in_vain(monkeypatch):
-    """Only where there is something to differentiate."""
-    pixels, own, prototypes, labels = rows()
-    wanted = pixel_segment_contrast(pixels, own, prototypes, labels)
-    with monkeypatch.context() as patch:
-        patch.setattr(sys.modules[pixel_segment_contrast.__module__],
-                      '_Slopes', None)
-        with torch.no_grad():
-            got = pixel_segment_contrast(pixels, own, prototypes, labels)
-        assert torch.equal(got, wanted)
-        got = pixel_segment_contrast(pixels.detach(), own,
-                                     prototypes.detach(), labels)
-        assert torch.equal(got, wanted)
+@pytest.mark.parametrize('with_grad, products', [(False, 1), (True, 3)])
+def test_similarities_are_computed_once(with_grad, products):
+    """One product for the loss, one for each gradient, of all label sets."""
+    pixels, own, prototypes, _ = rows(pixels=400, prototypes=300)
+    # A label to each prototype and the next: few positives of a block.
+    labels = (torch.arange(300) // 2).expand(3, -1)
+    counted = {
+        torch.ops.aten.addmm_:
+        lambda total, a, b, **_: 2 * a[0] * a[1] * b[1]
+    }
+    with FlopCounterMode(display=False, custom_mapping=counted) as flops:
+        with torch.set_grad_enabled(with_grad):
+            loss = pixel_segment_contrast(
+                pixels, own.sort().values, prototypes, labels,
+                block_size=3000)
+        if with_grad:
+            loss.sum().backward()
+    single = 2 * 400 * 300 * pixels.size(1)
+    assert products <= flops.get_total_flops() / single < products + 0.5
 
 
 def test_gradients_may_be_asked_for_again():
@@ -308,29 +305,45 @@ def test_gradients_may_be_asked_for_again():
     assert_same(torch.autograd.grad(loss, (pixels, prototypes)), first)
 
 
-def test_one_similarity_is_computed_once(monkeypatch):
-    """Of all pixels with all prototypes, for all sets of labels."""
-    pixels, own, prototypes, labels = rows(pixels=400, prototypes=300)
-    # A label to each prototype and the next: two columns to a pixel.
-    names = torch.arange(300) // 2
-    own, _ = torch.sort(own)
-    number = 0
+def centroids(number=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return 3 * torch.randn(number, 4, generator=generator).double()
 
-    def count(function):
 
-        def counted(*matrices):
-            nonlocal number
-            first, second = matrices[-2:]
-            number += len(first) * first.size(1) * len(second)
-            return function(*matrices)
+@pytest.mark.parametrize('kappa', [1., 16.])
+def test_centroids_slow_reference(kappa):
+    values = centroids()
+    wanted = []
+    for i in range(6):
+        scores = torch.exp(
+            kappa * F.cosine_similarity(values[i], values, dim=1))
+        wanted.append(-torch.log(scores[i] / scores.sum()))
+    wanted = torch.stack(wanted)
+    torch.testing.assert_close(
+        centroid_contrast(values, concentration=kappa), wanted)
+    # Some of all.
+    torch.testing.assert_close(
+        centroid_contrast(values[2:5], values, 2, kappa), wanted[2:5])
 
-        return counted
 
-    module = sys.modules[pixel_segment_contrast.__module__]
-    for name in ('multiply', 'add_product_'):
-        monkeypatch.setattr(module, name, count(getattr(module, name)))
-    pixel_segment_contrast(
-        pixels, own, prototypes, names, block_size=3000).backward()
-    # Similarities, and the gradients of pixels and of prototypes.
-    products = 400 * 300 * pixels.size(1)
-    assert number == 3 * products
+def test_centroids_gradcheck():
+    assert torch.autograd.gradcheck(centroid_contrast,
+                                    centroids().requires_grad_())
+
+
+def test_one_centroid_is_no_loss_and_zero_is_finite():
+    assert centroid_contrast(centroids(1)).tolist() == [0]
+    zero = torch.zeros(3, 4, requires_grad=True)
+    centroid_contrast(zero).sum().backward()
+    assert torch.isfinite(zero.grad).all()
+
+
+@pytest.mark.parametrize('some, everything, first', [
+    (centroids()[None], None, 0),
+    (centroids(), centroids(5), 0),
+    (centroids(3), centroids(), 4),
+    (centroids(3), centroids()[:, :2], 0),
+])
+def test_centroids_bad_input(some, everything, first):
+    with pytest.raises(ValueError, match='must be among `all_centroids`'):
+        centroid_contrast(some, everything, first)

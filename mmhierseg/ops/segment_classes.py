@@ -1,4 +1,4 @@
-"""Cross entropy over pixels, computed from logits of segments.
+"""Classes of segments: pixel counts, majority, and cross entropy.
 
 All pixels of a segment have the segment's logits, so that the sum over pixels
 of -log p(class of the pixel) is a sum over (segment, class) pairs, weighted
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_labels
+from .knn import first_of_largest
 
 
 def segment_class_counts(labels: Tensor,
@@ -28,17 +29,17 @@ def segment_class_counts(labels: Tensor,
             [0, K - 1], or ``ignore_index``.
         num_segments (int): N, at least 1.
         num_classes (int): K.
-        ignore_index (int): What is not counted. Defaults to 255.
+        ignore_index (int): Value that is not counted. Defaults to 255.
 
     Returns:
         Tensor: (B, N, K) int64. Pixels without a segment count nowhere.
 
     Raises:
         TypeError: If ``labels`` or ``target`` is not int64.
-        ValueError: If the shapes do not fit each other, a label is N or
-            above, or a class K or above or negative (values are looked at on
-            the CPU only; on a GPU a wrong class stops the program, as in
-            PyTorch's cross entropy).
+        ValueError: If shapes do not match, a label is N or above, or a class
+            is K or above or negative (values are looked at on the CPU only;
+            on a GPU a wrong class stops the program, as in PyTorch's cross
+            entropy).
 
     Example:
         >>> labels = torch.tensor([[[0, 0, 1, -1]]])
@@ -61,10 +62,10 @@ def segment_class_counts(labels: Tensor,
         raise ValueError(
             f'`target` must hold classes from 0 to {num_classes - 1} or '
             f'{ignore_index}, which is ignored, got {wrong[:8]}: the ground '
-            'truth has other classes than the model. Give `num_classes`, or '
-            'the label map or `reduce_zero_label` of the data set')
+            'truth has other classes than the model. Set `num_classes`, or '
+            'the label map or `reduce_zero_label` of the dataset')
     size = num_segments * num_classes
-    # One more column takes what is not counted; beyond it lies an error.
+    # The extra column takes what is not counted; beyond it lies an error.
     index = torch.where(known, labels * num_classes + target, size + 1)
     index = torch.where(labelled & (labels >= 0), index, size).flatten(1)
     counts = labels.new_zeros(labels.size(0), size + 1)
@@ -77,7 +78,7 @@ def segment_cross_entropy(logits: Tensor, counts: Tensor) -> Tensor:
 
     Args:
         logits (Tensor): (B, N, K) float, of each segment. Half precision is
-            taken to float32.
+            converted to float32.
         counts (Tensor): (B, N, K) int64, see :func:`segment_class_counts`.
 
     Returns:
@@ -100,3 +101,21 @@ def segment_cross_entropy(logits: Tensor, counts: Tensor) -> Tensor:
     with torch.autocast(logits.device.type, enabled=False):
         log_probability = logits.to(dtype).log_softmax(dim=2)
         return -(counts.to(dtype) * log_probability).sum()
+
+
+def majority_class(counts: Tensor) -> Tensor:
+    """Class that most pixels of a segment have.
+
+    Args:
+        counts (Tensor): (..., K) int64, see :func:`segment_class_counts`.
+
+    Returns:
+        Tensor: (...) int64, the smallest class on ties; -1 where nothing was
+        counted.
+
+    Example:
+        >>> majority_class(torch.tensor([[0, 2, 2], [0, 0, 0], [3, 0, 2]]))
+        tensor([ 1, -1,  0])
+    """
+    counted = counts.sum(dim=-1) > 0
+    return torch.where(counted, first_of_largest(counts), -1)
