@@ -3,8 +3,8 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-
 from benchmarks.common.memory import peak_bytes
+
 from mmhierseg.ops import (
     interpolation_taps,
     segment_matrix,
