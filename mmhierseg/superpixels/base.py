@@ -2,13 +2,13 @@
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from numbers import Integral, Real
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmhierseg._base.checks import check_number
 from mmhierseg.ops import compact_labels
 
 
@@ -51,9 +51,9 @@ class BaseSuperpixels(metaclass=ABCMeta):
                 f'({num_segments}) both set the number of segments of '
                 f'{type(self).__name__}: give one of them only')
         if segment_size is not None:
-            check_number('segment_size', segment_size, minimum=1)
+            check_number('segment_size', segment_size, 1)
         elif num_segments is not None:
-            check_number('num_segments', num_segments, minimum=1, whole=True)
+            check_number('num_segments', num_segments, 1, whole=True)
         else:
             # 196 segments in 224 x 224 pixels.
             segment_size = 16
@@ -121,25 +121,6 @@ class BaseSuperpixels(metaclass=ABCMeta):
         return f'{type(self).__name__}({options})'
 
 
-def check_number(name: str,
-                 value: float,
-                 minimum: float,
-                 maximum: float = float('inf'),
-                 whole: bool = False) -> None:
-    """Raise TypeError or ValueError unless a number lies in a range.
-
-    NaN lies in none; with ``whole`` it must be an integer.
-    """
-    kind, noun = (Integral, 'an integer') if whole else (Real, 'a number')
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f'`{name}` must be {noun}, got {value!r} of type '
-                        f'{type(value).__name__}')
-    if not value >= minimum:
-        raise ValueError(f'`{name}` must be at least {minimum}, got {value}')
-    if not value <= maximum:
-        raise ValueError(f'`{name}` must be at most {maximum}, got {value}')
-
-
 def check_images(images: Tensor, check_finite: bool) -> None:
     """Raise if ``images`` is not a batch of RGB images."""
     if not isinstance(images, Tensor):
@@ -180,8 +161,5 @@ def segment_each(images: Tensor,
 
 
 def must_synchronize(tensor: Tensor) -> bool:
-    """Whether reading values of a tensor waits for an accelerator.
-
-    Loops then run a fixed number of steps instead of checking for the end.
-    """
+    """Whether reading values waits for a GPU; then no loop does so."""
     return tensor.device.type != 'cpu'

@@ -32,14 +32,12 @@ class Places(NamedTuple):
 
 
 def cached_on_cpu(function: Callable) -> Callable:
-    """Cache results if the last argument, the device, is the CPU.
-
-    Elsewhere memory is scarce, and they are cheap.
-    """
+    """Cache results if the last argument, the device, is the CPU."""
     cached = lru_cache(maxsize=16)(function)
 
     @wraps(function)
     def call(*args):
+        # Elsewhere memory is scarce, and results are cheap.
         return (cached if args[-1].type == 'cpu' else function)(*args)
 
     return call
@@ -120,9 +118,8 @@ def at_borders(segments: Tensor) -> Tensor:
 def movable_blocks() -> Tensor:
     """Whether a segment stays connected without a block, (256,) bool.
 
-    It does if its blocks on the four sides of that block are joined by its
-    blocks at the corners. Bit i of an index says whether the i-th neighbour in
-    ``AROUND`` belongs to the segment.
+    It does if its blocks at the corners join those on the four sides of the
+    block. Bit i of an index says whether ``AROUND[i]`` is in the segment.
     """
     around = (torch.arange(256)[:, None] >> torch.arange(8) & 1).bool()
     of = dict(zip(AROUND, around.unbind(1)))

@@ -33,16 +33,8 @@ from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, use_compiled
 
-from . import borders_numba
+from . import block_maps, borders_numba
 from .base import must_synchronize
-from .block_maps import (
-    Places,
-    at_borders,
-    cut_blocks,
-    find_parents,
-    find_places,
-    movable_blocks,
-)
 
 #: Bits per channel of a bin.
 _BITS = 3
@@ -94,7 +86,7 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
         result = labels.new_empty(images[:, 0].shape)
         start, pixels, found = labels.numpy(), images.numpy(), result.numpy()
         options = (_BITS, _SHARES, _LEAST, _SMOOTHNESS)
-        movable = movable_blocks().numpy()
+        movable = block_maps.movable_blocks().numpy()
         for_each_image(
             lambda i: borders_numba.refine_borders(
                 start[i], pixels[i], num_labels, side, num_passes, options,
@@ -113,14 +105,15 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
         before, whole = whole, not any(length % side for length in size)
         if not (before and whole):
             counts = None
-        counts = _move_blocks(segments, cut_blocks(bins, side), outside,
-                              counts, num_passes, side > 1)
+        blocks = block_maps.cut_blocks(bins, side)
+        counts = _move_blocks(segments, blocks, outside, counts, num_passes,
+                              side > 1)
         if side == 1:
             labels = segments[:, 1:-1, 1:-1] >> (3 * _BITS)
             return labels.sub_(image * num_labels)
         side //= 2
-        parents = find_parents(len(labels), *size, side, labels.device)
-        segments = _take(segments.view(-1), parents)
+        segments = _take(segments.view(-1), block_maps.find_parents(
+            len(labels), *size, side, labels.device))
 
 
 def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
@@ -131,7 +124,7 @@ def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
     Takes their bins, (F, B * h * w), and the histograms, (S * K,) float32, if
     known. Returns them after the last pass, or None if they are unknown.
     """
-    places = find_places(*segments.shape, segments.device)
+    places = block_maps.find_places(*segments.shape, segments.device)
     flat = segments.view(-1)
     for number in range(num_passes):
         if counts is None:
@@ -173,9 +166,9 @@ def _share(counts: Tensor) -> Tensor:
 
 
 def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
-               places: Places) -> None:
+               places: block_maps.Places) -> None:
     """Move blocks once, field by field; ``segments`` changes in place."""
-    borders = at_borders(segments).index_select(0, places.inside)
+    borders = block_maps.at_borders(segments).index_select(0, places.inside)
     segments, inside, ends = segments.view(-1), places.inside, places.ends
     block, skip = places.block, not must_synchronize(segments)
     if skip:
@@ -240,5 +233,6 @@ def _make_tables(device: torch.device) -> tuple[Tensor, ...]:
     # In eighths, so that there is room for the order.
     weights[1:] *= 8
     offsets *= 8
-    tensors = (weights, offsets, movable_blocks(), torch.arange(5.)[:, None])
-    return tuple(x.to(device) for x in tensors)
+    return tuple(x.to(device) for x in (
+        weights, offsets, block_maps.movable_blocks(),
+        torch.arange(5.)[:, None]))

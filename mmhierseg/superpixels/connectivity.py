@@ -50,8 +50,8 @@ def enforce_connectivity(labels: Tensor,
 def _find_runs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """List runs, and the pairs of runs of the same label that touch.
 
-    Returns the first pixel of each run in ``labels.flatten()``, (R,) int64,
-    and the upper and the lower run of each pair.
+    Returns (R,) first pixels in ``labels.flatten()``, and the upper and the
+    lower run of each pair, int64.
     """
     width = labels.size(2)
     begins = torch.ones_like(labels, dtype=torch.bool)
@@ -151,8 +151,7 @@ def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
     around = F.pad(ring, (1, 1, 1, 1), value=farthest)
     pixel = torch.arange(labels.numel(), device=labels.device)
     pixel = pixel.view_as(labels)
-    # In reverse order, so that the first direction wins. Pixels with a label
-    # have no nearer neighbour and stay.
+    # The last direction wins. Pixels with a label have no nearer neighbour.
     target = pixel
     for beside, step in ((around[:, 2:, 1:-1], width),
                          (around[:, 1:-1, 2:], 1),

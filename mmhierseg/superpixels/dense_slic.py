@@ -39,8 +39,7 @@ from .grid import cell_of_pixel, cell_starts
 
 #: Features and centres are integer multiples of 1 / _STEPS.
 _STEPS = 8
-#: Largest compactness for which the arithmetic is exact; segments are those of
-#: a grid long before.
+#: Up to it the arithmetic is exact; segments are those of a grid long before.
 MAX_COMPACTNESS = 100
 #: Score of candidates outside the grid, far below all others.
 _NEVER = -2.**25
@@ -166,8 +165,8 @@ def _make_cells(size: tuple[int, int], grid: tuple[int, int],
 def _block_side(side: _Side) -> tuple[Tensor, Tensor, Tensor]:
     """Pad the cells of a side to one length by repeating their last pixel.
 
-    Returns (n * longest,) pixels, (n, longest) whether they are no padding,
-    and (length,) the place of each pixel.
+    Returns (n * longest,) pixels, (n, longest) whether they are real, and
+    (length,) the place of each pixel.
     """
     starts = side.starts
     longest, num_cells = int(starts.diff().max()), len(starts) - 1

@@ -26,10 +26,9 @@ def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
 
 
 def cell_starts(length: int, num_cells: int) -> Tensor:
-    """First pixel of each cell along a side of the image, and the length.
+    """First pixel of each cell along a side, and the length, (num_cells + 1,).
 
-    Returns (num_cells + 1,) int64; cells have at least one pixel, and their
-    lengths differ by at most 1.
+    Cells have at least one pixel; their lengths differ by at most 1.
     """
     return torch.arange(num_cells + 1) * length // num_cells
 

@@ -72,12 +72,10 @@ class SEEDS(BaseSuperpixels):
         super().__init__(segment_size, num_segments, **kwargs)
         if segment_size is not None:
             check_number('segment_size', segment_size, minimum=_MIN_SIDE)
-        check_number('num_iterations', num_iterations, minimum=1, whole=True)
-        check_number(
-            'histogram_bins', histogram_bins, minimum=1, maximum=255,
-            whole=True)
-        check_number('prior', prior, minimum=0, maximum=5, whole=True)
-        check_number('num_levels', num_levels, minimum=1, whole=True)
+        check_number('num_iterations', num_iterations, 1, whole=True)
+        check_number('histogram_bins', histogram_bins, 1, 255, whole=True)
+        check_number('prior', prior, 0, 5, whole=True)
+        check_number('num_levels', num_levels, 1, whole=True)
         require_opencv_contrib()
         self.num_iterations = num_iterations
         self.histogram_bins = histogram_bins
@@ -113,10 +111,7 @@ class SEEDS(BaseSuperpixels):
 
 def _extend_small(rgb: np.ndarray,
                   num_segments: int) -> tuple[np.ndarray, int]:
-    """Pad an image of few segments to whole ones, repeating its border.
-
-    Also returns the number of segments that fit into it.
-    """
+    """Pad an image of few segments to whole ones; also return their number."""
     height, width = rgb.shape[:2]
     side = math.sqrt(height * width / num_segments)
     if min(height, width) >= _MIN_SEGMENTS_ALONG_SIDE * side:
@@ -131,15 +126,11 @@ def _extend_small(rgb: np.ndarray,
 
 def require_opencv_contrib() -> None:
     """Raise ImportError if OpenCV lacks its contributed modules."""
-    message = 'SEEDS needs OpenCV with its contributed modules'
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError(f'{message}: pip install '
-                          'opencv-contrib-python-headless') from error
+    import cv2
     if not hasattr(getattr(cv2, 'ximgproc', 0), 'createSuperpixelSEEDS'):
         raise ImportError(
-            f'{message}, but the installed cv2 {cv2.__version__} has no '
+            'SEEDS needs OpenCV with its contributed modules, but the '
+            f'installed cv2 {cv2.__version__} has no '
             '`cv2.ximgproc.createSuperpixelSEEDS`. Install the contrib build '
             'over it: pip install --force-reinstall --no-deps '
             f'"opencv-contrib-python-headless=={cv2.__version__}.*". '

@@ -30,7 +30,6 @@ class SLIC(BaseSuperpixels):
         **kwargs: Further options of :class:`BaseSuperpixels`.
 
     Raises:
-        ImportError: If scikit-image is not installed.
         ValueError, TypeError: If an option is out of range or no number.
     """
 
@@ -45,11 +44,6 @@ class SLIC(BaseSuperpixels):
         check_number('compactness', compactness, minimum=1e-6)
         check_number('num_iterations', num_iterations, minimum=1, whole=True)
         check_number('sigma', sigma, minimum=0)
-        try:
-            import skimage.segmentation  # noqa: F401
-        except ImportError as error:
-            raise ImportError('SLIC needs scikit-image: pip install '
-                              'scikit-image') from error
         self.compactness = compactness
         self.num_iterations = num_iterations
         self.sigma = sigma

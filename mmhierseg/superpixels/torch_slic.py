@@ -31,8 +31,8 @@ class TorchSLIC(BaseSuperpixels):
     """SLIC for any device, with borders refined by colour histograms.
 
     The fast method, for data loaders and data preprocessors. On the CPU it
-    runs numba kernels if numba is installed (``pip install mmhierseg[speed]``),
-    one image per thread of PyTorch; otherwise, and on other devices, the
+    runs numba kernels, one image per thread of PyTorch, if numba is installed
+    (``pip install mmhierseg[speed]``); otherwise, and on other devices, the
     reference implementation in PyTorch.
 
     All arithmetic is exact: the segments of an image do not depend on the
@@ -73,10 +73,9 @@ class TorchSLIC(BaseSuperpixels):
                  border_passes: int = 1,
                  **kwargs) -> None:
         super().__init__(segment_size, num_segments, **kwargs)
-        check_number(
-            'compactness', compactness, minimum=1e-6, maximum=MAX_COMPACTNESS)
-        check_number('num_iterations', num_iterations, minimum=1, whole=True)
-        check_number('border_passes', border_passes, minimum=0, whole=True)
+        check_number('compactness', compactness, 1e-6, MAX_COMPACTNESS)
+        check_number('num_iterations', num_iterations, 1, whole=True)
+        check_number('border_passes', border_passes, 0, whole=True)
         self.compactness = compactness
         self.num_iterations = num_iterations
         self.connected = connected
