@@ -4,36 +4,30 @@ import torch
 from mmhierseg.structures import SegmentHierarchy
 
 
-def random_hierarchy(sizes=(12, 5, 3, 2), shape=(2, 6, 9), seed=0):
-    generator = torch.Generator().manual_seed(seed)
+def random_hierarchy(sizes=(12, 5, 3, 2), shape=(2, 6, 9)):
+    generator = torch.Generator().manual_seed(0)
     labels = torch.randint(-1, sizes[0], shape, generator=generator)
-    parents = [
+    return SegmentHierarchy(labels, [
         torch.randint(0, above, (shape[0], below), generator=generator)
         for below, above in zip(sizes, sizes[1:])
-    ]
-    return SegmentHierarchy(labels, parents)
+    ])
 
 
-def test_levels_are_nested():
+def test_levels_follow_parents():
+    """So they are nested, and pixels without a segment stay so."""
     hierarchy = random_hierarchy()
-    none = hierarchy.labels < 0
-    assert none.any()
-    for level in range(hierarchy.num_levels - 1):
-        assert torch.equal(hierarchy.label_map(level + 1) < 0, none)
-        fine, coarse = (hierarchy.label_map(level + i) for i in (0, 1))
-        for b in range(2):
-            for segment in fine[b].unique():
-                assert coarse[b][fine[b] == segment].unique().numel() == 1
-
-
-def test_label_map_follows_parents():
-    hierarchy = random_hierarchy()
-    label = hierarchy.labels[1, 2, 3]
-    for level, parent in enumerate(hierarchy.parents):
-        label = parent[1, label]
-        assert hierarchy.label_map(level + 1)[1, 2, 3] == label
-        assert hierarchy.assignment(level + 1)[1, hierarchy.labels[
-            1, 2, 3]] == label
+    assert hierarchy.num_levels == 4 and (hierarchy.labels < 0).any()
+    for b, y, x in torch.cartesian_prod(*map(torch.arange, (2, 6, 9))):
+        ancestor = own = hierarchy.labels[b, y, x]
+        for level in range(4):
+            if level and own >= 0:
+                ancestor = hierarchy.parents[level - 1][b, ancestor]
+                assert hierarchy.assignment(level)[b, own] == ancestor
+            assert hierarchy.label_map(level)[b, y, x] == ancestor
+    assert hierarchy.label_map(-1).equal(hierarchy.label_map(3))
+    assert hierarchy.assignment(0).tolist() == [list(range(12))] * 2
+    flat = SegmentHierarchy(hierarchy.labels, [])
+    assert flat.assignment(0).size(1) == flat.labels.max() + 1
 
 
 def test_missing_parents_are_inherited():
@@ -46,24 +40,12 @@ def test_missing_parents_are_inherited():
 def test_scatter_writes_tokens_of_each_level():
     hierarchy = random_hierarchy()
     for level, size in enumerate((12, 5, 3, 2)):
-        tokens = torch.randn(2, size, 4)
-        written = hierarchy.scatter(tokens, level)
-        labels = hierarchy.label_map(level)
-        assert written.shape == (2, 4, 6, 9)
-        for b, y, x in [(0, 0, 0), (1, 5, 8), (1, 2, 4)]:
-            n = labels[b, y, x]
-            expected = tokens[b, n] if n >= 0 else torch.zeros(4)
-            assert torch.equal(written[b, :, y, x], expected)
-
-
-def test_level_zero_and_negative_levels():
-    hierarchy = random_hierarchy()
-    assert hierarchy.num_levels == 4
-    assert torch.equal(hierarchy.label_map(0), hierarchy.labels)
-    assert torch.equal(hierarchy.label_map(-1), hierarchy.label_map(3))
-    assert hierarchy.assignment(0).tolist() == [list(range(12))] * 2
-    flat = SegmentHierarchy(hierarchy.labels, [])
-    assert flat.assignment(0).size(1) == flat.labels.max() + 1
+        # Index -1 finds the zeros.
+        tokens = torch.cat([torch.randn(2, size, 4), torch.zeros(2, 1, 4)], 1)
+        written = hierarchy.scatter(tokens[:, :-1], level)
+        for b in range(2):
+            expected = tokens[b, hierarchy.label_map(level)[b]]
+            assert written[b].equal(expected.permute(2, 0, 1))
 
 
 def test_moves_between_devices():

@@ -1,14 +1,45 @@
 import numpy as np
 import pytest
-from helpers.figures import image_of, nested_maps, places_of
+import torch
+from helpers.figures import image_of, places_of
+from mmengine.structures import BaseDataElement, PixelData
 
+from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.visualization import (
     draw_nested_boundaries,
     hierarchy_figure,
     level_titles,
+    map_shape,
     mean_colors,
+    prediction_figure,
+    sample_figure,
 )
 from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
+from mmhierseg.visualization.scene_figure import (
+    draw_label_map,
+    draw_scene_figure,
+)
+
+PALETTE = [(0, 0, 0), (200, 0, 0), (0, 0, 200)]
+
+
+def nested_maps(height, width):
+    """Blocks of 4, 8 and 16 pixels: three nested levels."""
+    rows, cols = np.mgrid[:height, :width]
+    return [rows // n * 1000 + cols // n for n in (4, 8, 16)]
+
+
+def halves(height, width, left, right):
+    labels = np.full((height, width), left)
+    labels[:, width // 2:] = right
+    return labels
+
+
+def blended(image, color, opacity=0.65):
+    """One colour over the grey image."""
+    grey = image.astype(float).mean(axis=2, keepdims=True)
+    mixed = opacity * np.array(color) + (1 - opacity) * grey
+    return np.rint(mixed).astype(np.uint8)
 
 
 def test_shows_image_and_every_level():
@@ -24,14 +55,20 @@ def test_shows_image_and_every_level():
         assert places_of(figure, mean_colors(image, labels))
     nothing = [np.full_like(labels, -1) for labels in maps]
     assert hierarchy_figure(image, nothing, panel_size=40).size
+    assert level_titles(2) == ['Superpixels', 'Level 1']
+    named = hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
+    assert named.shape[0] > figure.shape[0]  # the header takes its place
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 200), (97, 31)])
 def test_any_size(height, width):
-    figure = hierarchy_figure(
-        image_of(height, width), nested_maps(height, width), panel_size=64)
-    # Four columns, as wide as pictures of at most 64 pixels or their titles.
-    assert 64 < figure.shape[0] < 300 and 100 < figure.shape[1] < 900
+    image, labels = image_of(height, width), halves(height, width, 0, 1)
+    for figure in (
+            hierarchy_figure(image, nested_maps(height, width), panel_size=64),
+            prediction_figure(image, [labels] * 3, labels, labels,
+                              panel_size=64)):
+        # Columns are as wide as pictures of at most 64 pixels or titles.
+        assert 64 < figure.shape[0] < 400 and 100 < figure.shape[1] < 1200
 
 
 def test_means_are_those_of_the_whole_image():
@@ -53,45 +90,88 @@ def test_nested_boundaries_grow_with_the_level():
     assert (drawn[2][-1, -1] == dark).all()
 
 
-def test_titles():
-    assert level_titles(2) == ['Superpixels', 'Level 1']
-    image, maps = image_of(24, 40), nested_maps(24, 40)
-    default = hierarchy_figure(image, maps, panel_size=40)
-    named = hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
-    assert named.shape[0] > default.shape[0]  # the header takes its place
+def test_shows_ground_truth_and_prediction():
+    image = image_of(24, 40)
+    target, prediction = halves(24, 40, 1, 255), halves(24, 40, 2, 1)
+    maps = [halves(24, 40, 5, 9), np.zeros((24, 40), int)]
+    figure = prediction_figure(image, maps, target, prediction, 'abc', PALETTE,
+                               panel_size=40)
+    assert places_of(figure, image)
+    red, blue = (blended(image, color) for color in PALETTE[1:])
+    # Ignored pixels show the image without a colour.
+    assert places_of(figure, np.hstack([red[:, :20], image[:, 20:]]))
+    assert places_of(figure, np.hstack([blue[:, :20], red[:, 20:]]))
+    for labels in maps:
+        assert places_of(figure, mean_colors(image, labels))
+    # Missing arguments are left out.
+    for parts in (dict(), dict(prediction=prediction), dict(label_maps=maps)):
+        part = prediction_figure(image, panel_size=40, **parts)
+        assert part.size < figure.size and places_of(part, image)
 
 
-@pytest.mark.parametrize('kwargs, error, message', [
-    (dict(label_maps=[]), ValueError, '`label_maps` must hold at least one'),
-    (dict(titles=['one']), ValueError, 'one entry per level, 3, got 1'),
-    (dict(panel_size=4), ValueError, '`panel_size` must be at least 16'),
-    (dict(panel_size=40.5), TypeError, '`panel_size` must be an integer'),
+def test_classes_beyond_the_palette_have_their_own_colours():
+    image = np.zeros((24, 40, 3), np.uint8)
+    figure = prediction_figure(
+        image, prediction=halves(24, 40, 3, 4), palette=PALETTE,
+        panel_size=40)
+    known = {tuple(blended(image, color)[0, 0]) for color in PALETTE}
+    assert not known & {tuple(color) for color in figure.reshape(-1, 3)} - {
+        (0, 0, 0)}
+
+
+def test_sample_of_a_segmentor():
+    """Ground truth of another size, as pipelines leave it, is resized."""
+    image = image_of(24, 40)
+    sample = BaseDataElement(
+        gt_sem_seg=PixelData(
+            data=torch.from_numpy(halves(12, 20, 1, 2))[None]),
+        pred_sem_seg=PixelData(
+            data=torch.from_numpy(halves(24, 40, 2, 1))[None]),
+        pred_hierarchy=PixelData(data=torch.zeros(2, 24, 40).long()))
+    assert map_shape(sample) == (24, 40)
+    figure = sample_figure(
+        image, sample, dict(classes='abc', palette=PALETTE), panel_size=40)
+    red, blue = (blended(image, color) for color in PALETTE[1:])
+    assert places_of(figure, np.hstack([red[:, :20], blue[:, 20:]]))
+    assert places_of(figure, np.hstack([blue[:, :20], red[:, 20:]]))
+
+
+def test_sample_of_a_classifier():
+    """Class names are in the header, which makes the figure wider."""
+    sample = BaseDataElement(
+        gt_label=torch.tensor([1]), pred_label=torch.tensor([0]),
+        pred_score=torch.tensor([0.75, 0.25]))
+    assert map_shape(sample) is None
+    short, long = (
+        sample_figure(image_of(24, 40), sample, meta, 'a.png', 40).shape[1]
+        for meta in (dict(classes='ab'), dict(classes=('a', 'b' * 40))))
+    assert short < long
+
+
+@pytest.mark.parametrize('draw, kwargs, error, message', [
+    (hierarchy_figure, dict(label_maps=[]), ValueError, 'not empty, got 0, 1'),
+    (hierarchy_figure, dict(titles=['a']), ValueError, 'one length.* 3, 1'),
+    (hierarchy_figure, dict(panel_size=4), ValueError, '`panel_size` must be'),
+    (hierarchy_figure, dict(panel_size=40.5), TypeError, 'an integer'),
+    (prediction_figure, dict(target=np.zeros((4, 4), int)), ValueError,
+     r'\(H, W\) of `target`, \(4, 4\), got \(24, 40, 3\)'),
+    (prediction_figure, dict(prediction=np.zeros((24, 40))), TypeError,
+     '`prediction` must be an array of dtype integer, got dtype float64'),
 ])
-def test_bad_input(kwargs, error, message):
+def test_bad_input(draw, kwargs, error, message):
     arguments = dict(image=image_of(24, 40), label_maps=nested_maps(24, 40))
     with pytest.raises(error, match=message):
-        hierarchy_figure(**{**arguments, **kwargs})
+        draw(**{**arguments, **kwargs})
 
 
-class TestGrid:
-
-    def test_narrow_pictures_get_room_for_their_titles(self):
-        narrow = Panel(np.zeros((30, 4, 3), np.uint8), 'A long title', 'note')
-        one = draw_grid([[narrow]]).shape[1]
-        two = draw_grid([[narrow, narrow]]).shape[1]
-        assert two - one > 60
-
-    def test_rows_of_different_length_without_captions(self):
-        picture = Panel(image_of(8, 30))
-        grid = draw_grid([[picture, picture], [picture]], font_size=10)
-        # Pictures of 8 x 30 pixels and gaps of 10 around them.
-        assert grid.shape[:2] == (10 + 2 * 18, 10 + 2 * 40)
-
-    def test_bad_input(self):
-        with pytest.raises(ValueError, match='at least one panel'):
-            draw_grid([[]])
-        with pytest.raises(ValueError, match='pictures of one size'):
-            draw_grid([[Panel(image_of(4, 4)), Panel(image_of(4, 5))]])
+def test_grid_has_room_for_titles():
+    narrow = Panel(np.zeros((30, 4, 3), np.uint8), 'A long title', 'note')
+    one, two = (draw_grid([[narrow] * n]).shape[1] for n in (1, 2))
+    assert two - one > 60
+    # Without captions, pictures of 8 x 30 pixels and gaps of 10 around them.
+    picture = Panel(image_of(8, 30))
+    grid = draw_grid([[picture, picture], [picture]], font_size=10)
+    assert grid.shape[:2] == (10 + 2 * 18, 10 + 2 * 40)
 
 
 def test_legend_counts_what_does_not_fit():
@@ -105,3 +185,25 @@ def test_legend_counts_what_does_not_fit():
     # The last of four lines counts the rest.
     assert list(rows) == [100, 101, 102]
     assert rows[100] < rows[101] < rows[102]
+
+
+def test_scenes_have_their_maps_below():
+    options = SceneOptions(size=(32, 48), categories=('boat', 'car', 'dog'))
+    figure = draw_scene_figure(0, options, columns=2)
+    for i in range(3):
+        scene = make_scene(0, i, options)
+        places = [places_of(figure, scene.image)] + [
+            places_of(figure, draw_label_map(getattr(scene, name)))
+            for name in ('semantic', 'objects', 'parts')
+        ]
+        column = places[0][0][1]
+        rows = [[y for y, x in found if x == column] for found in places]
+        # With one object, its semantic and its object map may be equal.
+        assert rows[0][0] < rows[1][0] <= rows[2][-1] < rows[3][-1]
+
+
+def test_label_map_has_distinct_colours():
+    colours = draw_label_map(np.arange(60).reshape(6, 10)).reshape(-1, 3)
+    assert len(np.unique(colours, axis=0)) == 60
+    # Neighbouring numbers, as the parts of a category have, differ clearly.
+    assert abs(np.diff(colours.astype(int), axis=0)).sum(1).min() > 100
