@@ -23,11 +23,7 @@ def both(monkeypatch):
         for value in '10':
             monkeypatch.setenv('MMHIERSEG_COMPILED', value)
             results.append(function(*args))
-        first, second = (x if isinstance(x, tuple) else (x, )
-                         for x in results)
-        assert all(x.equal(y) and x.dtype == y.dtype
-                   for x, y in zip(first, second))
-        return results[0]
+        torch.testing.assert_close(*results, rtol=0, atol=0)
 
     return call
 
@@ -72,8 +68,7 @@ def test_colours(both):
     """Bitwise: all of red, a fifth of green, a third of blue."""
     levels = torch.arange(256, dtype=torch.uint8)
     colours = torch.cartesian_prod(levels, levels[::5], levels[::3])
-    lab = both(rgb_to_lab, colours.T.reshape(1, 3, 256, -1))
-    assert lab.isfinite().all()
+    both(rgb_to_lab, colours.T.reshape(1, 3, 256, -1))
 
 
 def test_sums_beyond_float32(both):
