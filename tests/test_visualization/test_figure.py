@@ -4,16 +4,8 @@ import torch
 from helpers.figures import image_of, places_of
 from mmengine.structures import BaseDataElement, PixelData
 
+from mmhierseg import visualization as vis
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
-from mmhierseg.visualization import (
-    draw_nested_boundaries,
-    hierarchy_figure,
-    level_titles,
-    map_shape,
-    mean_colors,
-    prediction_figure,
-    sample_figure,
-)
 from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
 from mmhierseg.visualization.scene_figure import (
     draw_label_map,
@@ -47,26 +39,26 @@ def test_shows_image_and_every_level():
     for labels in maps:
         labels[:10, :10] = -1  # no segment
     # At the image's own size nothing is resampled.
-    figure = hierarchy_figure(image, maps, panel_size=40)
+    figure = vis.hierarchy_figure(image, maps, panel_size=40)
     assert figure.dtype == np.uint8 and figure.shape[2] == 3
     assert places_of(figure, image)
-    assert places_of(figure, draw_nested_boundaries(image, maps))
+    assert places_of(figure, vis.draw_nested_boundaries(image, maps))
     for labels in maps:
-        assert places_of(figure, mean_colors(image, labels))
+        assert places_of(figure, vis.mean_colors(image, labels))
     nothing = [np.full_like(labels, -1) for labels in maps]
-    assert hierarchy_figure(image, nothing, panel_size=40).size
-    assert level_titles(2) == ['Superpixels', 'Level 1']
-    named = hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
+    assert vis.hierarchy_figure(image, nothing, panel_size=40).size
+    assert vis.level_titles(2) == ['Superpixels', 'Level 1']
+    named = vis.hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
     assert named.shape[0] > figure.shape[0]  # the header takes its place
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 200), (97, 31)])
 def test_any_size(height, width):
     image, labels = image_of(height, width), halves(height, width, 0, 1)
-    for figure in (
-            hierarchy_figure(image, nested_maps(height, width), panel_size=64),
-            prediction_figure(image, [labels] * 3, labels, labels,
-                              panel_size=64)):
+    for draw, *parts in ((vis.hierarchy_figure, nested_maps(height, width)),
+                         (vis.prediction_figure, [labels] * 3, labels,
+                          labels)):
+        figure = draw(image, *parts, panel_size=64)
         # Columns are as wide as pictures of at most 64 pixels or titles.
         assert 64 < figure.shape[0] < 400 and 100 < figure.shape[1] < 1200
 
@@ -75,7 +67,7 @@ def test_means_are_those_of_the_whole_image():
     """At half size, not those of the pixels that are left."""
     image = np.zeros((32, 64, 3), np.uint8)
     image[::2] = 200
-    figure = hierarchy_figure(
+    figure = vis.hierarchy_figure(
         image, [np.zeros((32, 64), int)], panel_size=32)
     assert places_of(figure, np.full((16, 32, 3), 100, np.uint8))
 
@@ -84,21 +76,21 @@ def test_shows_ground_truth_and_prediction():
     image = image_of(24, 40)
     target, prediction = halves(24, 40, 1, 255), halves(24, 40, 2, 1)
     maps = [halves(24, 40, 5, 9), np.zeros((24, 40), int)]
-    figure = prediction_figure(image, maps, target, prediction, 'abc', PALETTE,
-                               panel_size=40)
+    figure = vis.prediction_figure(
+        image, maps, target, prediction, 'abc', PALETTE, panel_size=40)
     assert places_of(figure, image)
     red, blue = (blended(image, color) for color in PALETTE[1:])
     # Ignored pixels show the image without a colour.
     assert places_of(figure, np.hstack([red[:, :20], image[:, 20:]]))
     assert places_of(figure, np.hstack([blue[:, :20], red[:, 20:]]))
     for labels in maps:
-        assert places_of(figure, mean_colors(image, labels))
+        assert places_of(figure, vis.mean_colors(image, labels))
     # Missing arguments are left out.
     for parts in (dict(), dict(prediction=prediction), dict(label_maps=maps)):
-        part = prediction_figure(image, panel_size=40, **parts)
+        part = vis.prediction_figure(image, panel_size=40, **parts)
         assert part.size < figure.size and places_of(part, image)
     # Classes beyond the palette have colours of their own.
-    beyond = prediction_figure(
+    beyond = vis.prediction_figure(
         image, (), target + 2, None, None, PALETTE, '', 40)
     assert not places_of(beyond, red[:, :20])
 
@@ -112,8 +104,8 @@ def test_data_samples():
         pred_sem_seg=PixelData(
             data=torch.from_numpy(halves(24, 40, 2, 1))[None]),
         pred_hierarchy=PixelData(data=torch.zeros(2, 24, 40).long()))
-    assert map_shape(sample) == (24, 40)
-    figure = sample_figure(
+    assert vis.map_shape(sample) == (24, 40)
+    figure = vis.sample_figure(
         image, sample, dict(classes='abc', palette=PALETTE), panel_size=40)
     red, blue = (blended(image, color) for color in PALETTE[1:])
     assert places_of(figure, np.hstack([red[:, :20], blue[:, 20:]]))
@@ -122,21 +114,21 @@ def test_data_samples():
     sample = BaseDataElement(
         gt_label=torch.tensor([1]), pred_label=torch.tensor([0]),
         pred_score=torch.tensor([0.75, 0.25]))
-    assert map_shape(sample) is None
+    assert vis.map_shape(sample) is None
     short, long = (
-        sample_figure(image, sample, meta, 'a.png', 40).shape[1]
+        vis.sample_figure(image, sample, meta, 'a.png', 40).shape[1]
         for meta in (dict(classes='ab'), dict(classes=('a', 'b' * 40))))
     assert short < long
 
 
 @pytest.mark.parametrize('draw, kwargs, error, message', [
-    (hierarchy_figure, dict(label_maps=[]), ValueError, 'not empty, got 0, 1'),
-    (hierarchy_figure, dict(titles=['a']), ValueError, 'one length.* 3, 1'),
-    (hierarchy_figure, dict(panel_size=4), ValueError, '`panel_size` must be'),
-    (hierarchy_figure, dict(panel_size=40.5), TypeError, 'an integer'),
-    (prediction_figure, dict(target=np.zeros((4, 4), int)), ValueError,
+    (vis.hierarchy_figure, dict(label_maps=[]), ValueError, 'not empty'),
+    (vis.hierarchy_figure, dict(titles=['a']), ValueError, 'one length.* 3,'),
+    (vis.hierarchy_figure, dict(panel_size=4), ValueError, '`panel_size`'),
+    (vis.hierarchy_figure, dict(panel_size=40.5), TypeError, 'an integer'),
+    (vis.prediction_figure, dict(target=np.zeros((4, 4), int)), ValueError,
      r'\(H, W\) of `target`, \(4, 4\), got \(24, 40, 3\)'),
-    (prediction_figure, dict(prediction=np.zeros((24, 40))), TypeError,
+    (vis.prediction_figure, dict(prediction=np.zeros((24, 40))), TypeError,
      '`prediction` must be an array of dtype integer, got dtype float64'),
 ])
 def test_bad_input(draw, kwargs, error, message):
