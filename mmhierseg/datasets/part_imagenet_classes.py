@@ -39,11 +39,7 @@ OBJECT_OF_PART = np.array(
 
 
 def class_names(labels: str) -> tuple[str, ...]:
-    """Names of the classes of a label map, background first.
-
-    Raises:
-        UserError: If ``labels`` is something else.
-    """
+    """Names of the classes of a label map, background first."""
     if labels not in LABELS:
         raise UserError(f"`labels` must be 'part' or 'object', got {labels!r}")
     return ('background', *(PARTS if labels == 'part' else OBJECTS))
@@ -59,9 +55,6 @@ def part_id(name: str, supercategory: str) -> int:
 
     Capitals, blanks, hyphens and underscores do not matter, and the name may
     be the part's alone or begin with the object's.
-
-    Raises:
-        UserError: If there is no such part.
 
     Example:
         >>> part_id('Car Tier', 'Car'), part_id('side_mirror', 'car')
