@@ -10,8 +10,9 @@ from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
 from .files import list_files, read_file
-from .part_imagenet_classes import class_names, class_palette
+from .part_imagenet_classes import class_names
 from .part_imagenet_file import image_paths, parse_annotations
+from .scenes.categories import voc_palette
 
 
 @DATASETS.register_module()
@@ -54,8 +55,9 @@ class PartImageNetDataset(BaseSegDataset):
                  **kwargs) -> None:
         self._all_classes = class_names(labels)
         self.labels = labels
+        palette = voc_palette()[:len(self._all_classes)].tolist()
         metainfo = dict(
-            dict(classes=self._all_classes, palette=class_palette(labels)),
+            dict(classes=self._all_classes, palette=palette),
             **(metainfo or {}))
         kwargs.setdefault('data_prefix', dict(img_path=''))
         super().__init__(img_suffix=img_suffix, metainfo=metainfo, **kwargs)

@@ -9,8 +9,6 @@ import numpy as np
 
 from mmhierseg._base.errors import UserError
 
-from .scenes.categories import voc_palette
-
 #: What a label map may hold.
 LABELS = ('part', 'object')
 
@@ -43,11 +41,6 @@ def class_names(labels: str) -> tuple[str, ...]:
     if labels not in LABELS:
         raise UserError(f"`labels` must be 'part' or 'object', got {labels!r}")
     return ('background', *(PARTS if labels == 'part' else OBJECTS))
-
-
-def class_palette(labels: str) -> list[list[int]]:
-    """Colours of the classes of a label map: RGB, all different."""
-    return voc_palette()[:len(class_names(labels))].tolist()
 
 
 def part_id(name: str, supercategory: str) -> int:

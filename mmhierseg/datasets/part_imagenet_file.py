@@ -9,6 +9,7 @@ from mmhierseg._base.errors import UserError
 from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 
+
 class AnnotatedImage(NamedTuple):
     """An image with the masks of its parts."""
 
