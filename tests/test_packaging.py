@@ -30,11 +30,8 @@ def source(tmp_path_factory) -> Path:
 
 
 def pip(*words):
-    result = subprocess.run(
-        [sys.executable, '-m', 'pip', *map(str, words)],
-        capture_output=True,
-        text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
+    subprocess.run([sys.executable, '-m', 'pip', *map(str, words)],
+                   check=True)
 
 
 @pytest.fixture(scope='module')
@@ -72,36 +69,28 @@ def test_wheel(wheel):
     assert not [name for name in required if 'mm' in name]
 
 
-def inherit(folder: Path, **env) -> str:
+def inherit(folder, path):
     """Read a config based on one of the package; return its backbone."""
     config = folder / 'config.py'
     config.write_text("_base_ = 'mmhierseg::cast/cast-s_in1k.py'")
     program = ('import mmhierseg; from mmengine.config import Config; '
                f'cfg = Config.fromfile({str(config)!r}); '
                'print(mmhierseg.__file__, cfg.model.backbone.type)')
-    result = subprocess.run([sys.executable, '-c', program],
-                            cwd=folder,
-                            env={
-                                **os.environ,
-                                **env
-                            },
-                            capture_output=True,
-                            text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout.split()
+    return subprocess.check_output(
+        [sys.executable, '-c', program],
+        cwd=folder,
+        env=dict(os.environ, PYTHONPATH=str(path)),
+        text=True).split()
 
 
 @pytest.mark.slow
-def test_installed_configs_can_be_inherited_from(wheel, tmp_path):
+def test_configs_can_be_inherited_from(wheel, source, tmp_path):
+    """Installed ones, and those of an editable installation."""
     target = tmp_path / 'installed'
     pip('install', '--no-deps', '--no-index', '--target', target, wheel)
-    where, backbone = inherit(tmp_path, PYTHONPATH=str(target))
+    where, backbone = inherit(tmp_path, target)
     assert Path(where).is_relative_to(target)
     assert backbone == 'mmhierseg.CAST'
-
-
-@pytest.mark.slow
-def test_editable_configs_are_those_of_the_repository(source, tmp_path):
     source = Path(shutil.copytree(source, tmp_path / 'source'))
     # Only the helper of setup.py: setup() needs a command line.
     code = (source / 'setup.py').read_text().split('\nsetup(')[0]
@@ -110,10 +99,9 @@ def test_editable_configs_are_those_of_the_repository(source, tmp_path):
     for _ in range(2):
         scope['put_mim'](source / 'mmhierseg' / '.mim', link=True)
     # Edited after the installation: a copy would stay behind.
-    edited = source / 'configs' / 'cast' / 'cast-s_in1k.py'
-    with edited.open('a') as file:
+    with (source / 'configs/cast/cast-s_in1k.py').open('a') as file:
         file.write("\nmodel = dict(backbone=dict(type='Edited'))\n")
-    where, backbone = inherit(tmp_path, PYTHONPATH=str(source))
+    where, backbone = inherit(tmp_path, source)
     assert Path(where).is_relative_to(source)
     assert backbone == 'Edited'
 

@@ -22,11 +22,7 @@ def save_png(array, path):
 
 
 def make_kitti_step(root, frames=2):
-    """Write two sequences of training and one of validation.
-
-    Returns:
-        dict[str, np.ndarray]: Panoptic maps by ``split/sequence/frame``.
-    """
+    """Two sequences of training, one of validation; returns maps by name."""
     rng = np.random.default_rng(0)
     maps = {}
     for sequence in ('train/0000', 'train/0020', 'val/0002'):

@@ -14,24 +14,19 @@ from mmhierseg.datasets.transforms import LoadImage, LoadSegmentMap
 from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
-SCRIPT = TOOLS / 'dataset_converters/generate_oversegmentation.py'
+SCRIPT = 'dataset_converters/generate_oversegmentation.py'
 NAMES = ('a.jpg', 'b/c.png', 'b/d/e.JPEG')
-
-
-@pytest.fixture(scope='module')
-def script():
-    return load_script('dataset_converters/generate_oversegmentation.py')
 
 
 @pytest.fixture
 def images(tmp_path):
     root = tmp_path / 'images'
-    for i, name in enumerate(NAMES):
+    noise = np.random.default_rng(0).integers(
+        0, 256, (80, 130, 3), dtype=np.uint8)
+    parts = (data.coffee()[:60, 200:290], data.coffee()[99:159, 200:290],
+             noise)
+    for name, part in zip(NAMES, parts):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        part = data.coffee()[100 * i:100 * i + 60, 200:290]
-        if name == 'b/d/e.JPEG':
-            part = np.random.default_rng(0).integers(
-                0, 256, (80, 130, 3), dtype=np.uint8)
         # The orientation is applied, as when the image is trained on.
         exif = Image.Exif()
         exif[0x0112] = 6 if name == 'a.jpg' else 1
@@ -41,13 +36,15 @@ def images(tmp_path):
 
 
 @pytest.fixture
-def make(script, images, tmp_path):
+def make(images, tmp_path):
+    main = load_script(SCRIPT).main
 
-    def run(*options):
-        script.main([
-            str(images), str(tmp_path / 'out'), '--workers', '1', *options
+    def run(*options, folder='images', out='out'):
+        main([
+            str(tmp_path / folder), str(tmp_path / out), '--workers', '1',
+            *options
         ])
-        return tmp_path / 'out'
+        return tmp_path / out
 
     return run
 
@@ -55,8 +52,6 @@ def make(script, images, tmp_path):
 @pytest.mark.parametrize('options, expected', [
     ((), {}),
     (('--num-regions', '5'), dict(num_regions=5)),
-    (('--threshold', '0.02', '--num-regions', '9'),
-     dict(threshold=0.02, num_regions=9)),
     # More than 256 regions.
     (('--threshold', '0'), dict(threshold=0)),
 ])
@@ -75,8 +70,7 @@ def test_maps(make, images, capsys, options, expected):
         if name == 'a.jpg':
             assert rgb.shape[:2] == (90, 60)
         assert np.array_equal(results['segment_map'], segmenter(rgb))
-    if '0' in options:
-        assert results['segment_map'].max() > 255
+    assert (results['segment_map'].max() > 255) == ('0' in options)
     assert json.loads((out / 'oversegmentation.json').read_text()) == dict(
         version=2,
         threshold=segmenter.threshold,
@@ -95,13 +89,11 @@ def test_resume(make, images, capsys, monkeypatch):
     with pytest.raises(UserError, match='not empty: --resume continues'):
         make()
     before = (out / 'a.png').stat().st_mtime_ns
-    make('--resume')
-    assert 'maps of 3 images (2 new)' in capsys.readouterr().out
-    assert (out / 'a.png').stat().st_mtime_ns == before
     # New images may be added.
     Image.fromarray(data.coffee()[:40, :50]).save(images / 'new.png')
     make('--resume')
-    assert 'maps of 4 images (1 new)' in capsys.readouterr().out
+    assert 'maps of 4 images (3 new)' in capsys.readouterr().out
+    assert (out / 'a.png').stat().st_mtime_ns == before
     with pytest.raises(
             UserError,
             match='of other settings .threshold 0.25, requested None; '
@@ -113,14 +105,14 @@ def test_resume(make, images, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_interrupted_processes(script, tmp_path, capsys):
-    images, out = tmp_path / 'images', tmp_path / 'out'
+def test_interrupted_processes(make, tmp_path, capsys):
+    images, out = tmp_path / 'many', tmp_path / 'out'
     images.mkdir()
     image = data.coffee()[:240, :320]
     for i in range(120):
         Image.fromarray(image).save(images / f'{i}.png', compress_level=0)
     errors, status = run_and_interrupt(
-        [SCRIPT, images, out, '--workers', '2'], out, '*.png')
+        [TOOLS / SCRIPT, images, out, '--workers', '2'], out, '*.png')
     assert status == 130, errors
     assert 'the same command with --resume resumes from here' in errors
     assert 'Images' in errors and 'Traceback' not in errors
@@ -128,38 +120,26 @@ def test_interrupted_processes(script, tmp_path, capsys):
     done = len(list(out.rglob('*.png')))
     assert 0 < done < 120
     # Resuming makes the missing ones, and all of them are complete.
-    script.main([str(images), str(out), '--resume', '--workers', '1'])
+    make('--resume', folder='many')
     assert f'120 images ({120 - done} new)' in capsys.readouterr().out
     expected = encode_segment_map(OverSegmenter()(image))
     assert {path.read_bytes() for path in out.rglob('*.png')} == {expected}
 
 
-def test_bad_options(make, tmp_path):
-    for options, message in (
-        (('--threshold', '3'), 'from 0 to 1, got 3'),
-        (('--num-regions', '0'), 'at least 1, got 0'),
-        (('--edge-model', 'gone.yml.gz'), "no model .*'gone.yml.gz'"),
-    ):
-        with pytest.raises(UserError, match=message):
-            make(*options)
-    assert not (tmp_path / 'out').exists()
-
-
-def test_bad_folders(script, make, images, tmp_path):
+def test_bad_options_and_folders(make, images, tmp_path):
     (tmp_path / 'empty').mkdir()
-    for folder, out, message in (
-        ('gone', 'out', "no folder '.*gone' of images"),
-        ('empty', 'out', 'no image .*.jpg.*empty'),
-        ('images', 'images/maps', 'is in the folder of the images'),
-        ('images', 'images', 'is in the folder of the images'),
+    (images / 'b/c.jpg').write_bytes(b'no image')
+    for options, folders, message in (
+        (('--threshold', '3'), {}, 'from 0 to 1, got 3'),
+        (('--edge-model', 'gone.yml.gz'), {}, "no model .*'gone.yml.gz'"),
+        ((), dict(folder='gone'), "no folder '.*gone' of images"),
+        ((), dict(folder='empty'), 'no image .*.jpg.*empty'),
+        ((), dict(out='images/maps'), 'is in the folder of the images'),
+        ((), {}, "c.jpg' and .*c.png' differ in"),
     ):
         with pytest.raises(UserError, match=message):
-            script.main([str(tmp_path / folder), str(tmp_path / out)])
-    (images / 'a.png').write_bytes((images / 'b/c.png').read_bytes())
-    with pytest.raises(UserError, match="a.jpg' and .*a.png' differ in"):
-        make()
+            make(*options, **folders)
     assert not (tmp_path / 'out').exists()
-    (images / 'a.png').write_bytes(b'no png')
-    (images / 'a.jpg').unlink()
-    with pytest.raises(UserError, match=r"a.png' cannot be read .*replace"):
+    (images / 'b/c.png').unlink()
+    with pytest.raises(UserError, match=r"c.jpg' cannot be read .*replace"):
         make()

@@ -1,9 +1,8 @@
 """The categories of objects and the parts that they are made of.
 
 Names and ids of the categories are those of the first twelve classes of
-Pascal VOC, so that its dataset classes and configs apply. They are drawings
-of such things, not pictures: a dog here says nothing about how well a model
-recognises dogs.
+Pascal VOC, so that its dataset classes and configs apply. They are drawings:
+a dog here says nothing about how well a model recognises dogs.
 
 Every object is a list of parts, drawn in this order, each a union of shapes
 in the object's frame (about [-1, 1]^2, y downwards). Categories share parts

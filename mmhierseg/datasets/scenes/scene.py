@@ -29,9 +29,8 @@ class SceneOptions:
     """Contents of the scenes.
 
     Args:
-        size (tuple[int, int]): (H, W) in pixels, each at least 8. From 32 on
-            all parts of the main object are visible, below as many as there
-            are pixels for. Defaults to (224, 224).
+        size (tuple[int, int]): (H, W) in pixels, each at least 8; from 32 on
+            all parts of the main object are visible. Defaults to (224, 224).
         categories (tuple[str, ...]): Names of the categories to draw from.
             Defaults to all twelve.
         max_others (int): Most objects beside the main one, 0 to 50. Defaults
@@ -136,7 +135,7 @@ def make_scene(seed: int,
         if not 0 <= value < 2**bits:
             raise ValueError(f'`{name}` must lie in [0, 2^{bits}), got '
                              f'{value}')
-    # PCG64 by name: the default generator may change between NumPy's versions.
+    # By name: the default generator may change between NumPy's versions.
     rng = np.random.Generator(
         np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index, ))))
     ids = [1 + _NAMES.index(name) for name in options.categories]

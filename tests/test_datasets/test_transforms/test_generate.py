@@ -16,7 +16,7 @@ from mmhierseg.datasets.transforms import (
 )
 from mmhierseg.oversegmentation import OverSegmenter
 from mmhierseg.registry import TRANSFORMS
-from mmhierseg.superpixels import SEEDS, TorchSLIC
+from mmhierseg.superpixels import SEEDS
 
 SUPERPIXELS = dict(
     type='mmhierseg.GenerateSuperpixels',
@@ -39,54 +39,42 @@ def run(config, image, **options):
     return results['img'][..., :3], results['img'][..., 3]
 
 
-def test_superpixels(bgr):
-    before = bgr.copy()
-    image, labels = run(SUPERPIXELS, bgr)
-    assert image.dtype == np.int32
-    np.testing.assert_array_equal(image, before)
-    np.testing.assert_array_equal(bgr, before)
-    rgb = torch.from_numpy(bgr[..., ::-1].copy()).permute(2, 0, 1)[None]
-    np.testing.assert_array_equal(labels, SEEDS(segment_size=8)(rgb)[0])
-    default = GenerateSuperpixels().superpixels
-    assert isinstance(default, SEEDS) and default.segment_size == 16
-
-
-def test_over_segmentation(bgr):
-    image, labels = run(REGIONS, bgr)
-    assert image is not None and (image == bgr).all()
-    expected = OverSegmenter(num_regions=20)(
-        np.ascontiguousarray(bgr[..., ::-1]))
-    np.testing.assert_array_equal(labels, expected)
-    np.testing.assert_array_equal(run(REGIONS, bgr, attach=True)[1], expected)
-    results = GenerateOverSegmentation()(
-        dict(img=bgr, seg_fields=['gt_seg_map']))
-    assert results['seg_fields'] == ['gt_seg_map', 'segment_map']
-    default = GenerateOverSegmentation().segmenter
-    assert (default.threshold, default.num_regions) == (0.25, 48)
+def method_of(config):
+    if config is REGIONS:
+        return OverSegmenter(num_regions=20)
+    seeds = SEEDS(segment_size=8)
+    return lambda rgb: seeds(torch.from_numpy(rgb).permute(2, 0, 1)[None])[0]
 
 
 @pytest.mark.parametrize('config', [SUPERPIXELS, REGIONS],
                          ids=lambda config: config['type'])
-def test_rgb_and_float_images(config, bgr):
-    expected = run(config, bgr)[1]
-    image, labels = run(config, bgr[..., ::-1], to_rgb=False)
-    np.testing.assert_array_equal(labels, expected)
-    np.testing.assert_array_equal(image, bgr[..., ::-1])
-    image, labels = run(config, bgr.astype(np.float32))
+def test_labels_are_those_of_the_method(config, bgr):
+    """Images are BGR or RGB, uint8 or float32, and stay as they are."""
+    before = bgr.copy()
+    image, labels = run(config, bgr)
+    np.testing.assert_array_equal(image, before)
+    np.testing.assert_array_equal(bgr, before)
+    rgb = np.ascontiguousarray(bgr[..., ::-1])
+    np.testing.assert_array_equal(labels, method_of(config)(rgb))
+    image, found = run(config, rgb, to_rgb=False)
+    np.testing.assert_array_equal(found, labels)
+    np.testing.assert_array_equal(image, rgb)
+    image, found = run(config, bgr.astype(np.float32))
     assert image.dtype == np.float32
-    np.testing.assert_array_equal(labels, expected)
+    np.testing.assert_array_equal(found, labels)
+    with pytest.raises(UserError, match=r'\(H, W, 3\), got \(64, 96\)'):
+        run(config, bgr[..., 0])
+    if config is REGIONS:
+        found = run(config, bgr, attach=True)[1]
+        np.testing.assert_array_equal(found, labels)
 
 
-@pytest.mark.parametrize('scope', ['mmpretrain', 'mmseg', 'mmengine'])
-def test_builds_by_its_scoped_name(scope):
-    config = dict(
-        SUPERPIXELS, superpixels=dict(type='TorchSLIC', num_segments=9))
-    import mmcv.transforms.builder as builder
-    with DefaultScope.overwrite_default_scope(scope):
-        transform = builder.TRANSFORMS.build(config)
-    assert isinstance(transform.superpixels, TorchSLIC)
-    assert 'num_segments=9' in repr(transform)
-    assert config['superpixels'] == dict(type='TorchSLIC', num_segments=9)
+def test_defaults():
+    seeds = GenerateSuperpixels().superpixels
+    assert isinstance(seeds, SEEDS) and seeds.segment_size == 16
+    assert 'segment_size=16' in repr(GenerateSuperpixels())
+    hsg = GenerateOverSegmentation().segmenter
+    assert (hsg.threshold, hsg.num_regions) == (0.25, 48)
 
 
 def test_views_of_self_supervised_learning(bgr):
@@ -108,16 +96,3 @@ def test_views_of_self_supervised_learning(bgr):
         expected = SEEDS(segment_size=8)(view[None, :3].flip(1).byte())[0]
         assert view[3].equal(expected.int())
     assert not views[1].equal(views[2])
-
-
-@pytest.mark.parametrize('config', [SUPERPIXELS, REGIONS],
-                         ids=lambda config: config['type'])
-@pytest.mark.parametrize('picture, error, message', [
-    (np.zeros((4, 5), np.uint8), UserError, r'\(H, W, 3\), got \(4, 5\)'),
-    (np.zeros((4, 5, 4), np.int32), TypeError, 'uint8 or float32.*got int32'),
-    (np.zeros((4, 5, 4), np.uint8), UserError, 'transparency'),
-    ([np.zeros((4, 5, 3), np.uint8)], TypeError, 'pipeline of each view'),
-])
-def test_bad_images(config, picture, error, message):
-    with pytest.raises(error, match=message):
-        run(config, picture)

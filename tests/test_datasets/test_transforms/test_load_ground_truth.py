@@ -75,24 +75,15 @@ def test_files_that_are_no_panoptic_maps(pixels):
     with pytest.raises(
             UserError, match=r'has \[19, 200\] in R.*0 to 18, or 255'):
         decode_panoptic_map(content, 'm.png')
-    assert decode_panoptic_map(content, 'm.png', 201)[4, 5] == 200
-
-
-def runs(mask):
-    """Run-length code of a mask, columns first, zeros first."""
-    counts, value = [0], 0
-    for pixel in mask.T.ravel().astype(int):
-        if pixel != value:
-            counts.append(0)
-            value = pixel
-        counts[-1] += 1
-    return counts
 
 
 def test_masks():
     mask = np.random.default_rng(0).random(SIZE) < 0.4
+    # Runs of a mask, columns first, zeros first.
+    edges = np.flatnonzero(np.diff(mask.T.ravel(), prepend=False))
+    runs = np.diff([0, *edges, mask.size]).tolist()
     code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))['counts']
-    for counts in (runs(mask), code, code.decode()):
+    for counts in (runs, code, code.decode()):
         decoded = decode_mask(dict(counts=counts, size=list(SIZE)), SIZE)
         assert decoded.dtype == bool
         np.testing.assert_array_equal(decoded, mask)
@@ -106,11 +97,8 @@ def test_masks():
 
 @pytest.mark.parametrize('segmentation, message', [
     ([], 'expected polygons or a run-length code'),
-    ('abc', "expected polygons or a run-length code, got 'abc'"),
-    ([[1, 2, 3, 4]], 'x and y of at least 3 points'),
     ([[1, 2, 3, 4, 5, 6, 7]], 'x and y of at least 3 points'),
     ([[1, 2, 3, 4, 5, float('nan')]], 'NaN or infinity'),
-    (dict(counts=[28]), r'is of size None, the image \(4, 7\)'),
     (dict(counts=[28], size=[7, 4]), r'is of size \[7, 4\], the image'),
     (dict(counts='', size=[4, 7]), "needs 'counts'"),
     (dict(counts=[3, 4], size=[4, 7]), 'its runs have 7 pixels.* 28'),
@@ -118,9 +106,8 @@ def test_masks():
     (dict(counts='garbage', size=[4, 7]), 'Invalid RLE'),
 ])
 def test_bad_masks(segmentation, message):
-    with pytest.raises(ValueError, match=message):
-        decode_mask(segmentation, SIZE)
-    with pytest.raises(UserError, match='map: the mask of part 3 cannot be'):
+    with pytest.raises(
+            UserError, match=f'map: the mask of part 3 cannot be .*{message}'):
         draw_part_map([dict(part_id=3, segmentation=segmentation)], SIZE,
                       'map')
 
