@@ -36,13 +36,9 @@ def folder(tmp_path_factory):
     return root
 
 
-def step(pipeline, name):
-    found, = (one for one in pipeline if one.type.split('.')[-1] == name)
-    return found
-
-
 def views_of(cfg):
-    views = step(cfg.train_dataloader.dataset.pipeline, 'MultiView')
+    views, = (one for one in cfg.train_dataloader.dataset.pipeline
+              if one.type == 'mmpretrain.MultiView')
     assert views.num_views == 2
     pipeline, = views.transforms
     return pipeline
@@ -53,22 +49,19 @@ def test_settings_are_the_papers(name):
     cfg = load_base(name)
     crop, scale, batch_size, _ = BASES[name]
     assert cfg.train_dataloader.batch_size == batch_size
-    view = views_of(cfg)
-    resize = step(view, 'RandomResize')
-    assert resize.scale == scale and resize.ratio_range == (0.5, 1.5)
-    assert resize.keep_ratio
-    assert step(view, 'RandomFlip').prob == 0.5
-    assert step(view, 'RandomCrop').crop_size == (crop, crop)
-    assert step(view, 'Pad').size == (crop, crop)
-    jitter = step(view, 'RandomApply')
-    assert jitter.prob == 0.8
-    assert jitter.transforms[0] == dict(
-        type='mmpretrain.ColorJitter',
-        brightness=0.4,
-        contrast=0.4,
-        saturation=0.4,
-        hue=0.1)
-    assert step(view, 'RandomGrayscale').prob == 0.2
+    jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+    view = {one.type.split('.')[-1]: one for one in views_of(cfg)}
+    for kind, options in dict(
+            RandomResize=dict(
+                scale=scale, ratio_range=(0.5, 1.5), keep_ratio=True),
+            RandomFlip=dict(prob=0.5),
+            RandomCrop=dict(crop_size=(crop, crop)),
+            Pad=dict(size=(crop, crop)),
+            RandomApply=dict(
+                prob=0.8,
+                transforms=[dict(type='mmpretrain.ColorJitter', **jitter)]),
+            RandomGrayscale=dict(prob=0.2)).items():
+        assert dict(view[kind], **options) == view[kind]
 
 
 @pytest.mark.parametrize('name', BASES)

@@ -70,17 +70,19 @@ def test_wheel(wheel):
 
 
 def inherit(folder, path):
-    """Read a config based on one of the package; return its backbone."""
+    """Backbone of a config that is based on one of the package in a path."""
     config = folder / 'config.py'
     config.write_text("_base_ = 'mmhierseg::cast/cast-s_in1k.py'")
     program = ('import mmhierseg; from mmengine.config import Config; '
                f'cfg = Config.fromfile({str(config)!r}); '
                'print(mmhierseg.__file__, cfg.model.backbone.type)')
-    return subprocess.check_output(
+    where, backbone = subprocess.check_output(
         [sys.executable, '-c', program],
         cwd=folder,
         env=dict(os.environ, PYTHONPATH=str(path)),
         text=True).split()
+    assert Path(where).is_relative_to(path)
+    return backbone
 
 
 @pytest.mark.slow
@@ -88,9 +90,7 @@ def test_configs_can_be_inherited_from(wheel, source, tmp_path):
     """Installed ones, and those of an editable installation."""
     target = tmp_path / 'installed'
     pip('install', '--no-deps', '--no-index', '--target', target, wheel)
-    where, backbone = inherit(tmp_path, target)
-    assert Path(where).is_relative_to(target)
-    assert backbone == 'mmhierseg.CAST'
+    assert inherit(tmp_path, target) == 'mmhierseg.CAST'
     source = Path(shutil.copytree(source, tmp_path / 'source'))
     # Only the helper of setup.py: setup() needs a command line.
     code = (source / 'setup.py').read_text().split('\nsetup(')[0]
@@ -101,16 +101,13 @@ def test_configs_can_be_inherited_from(wheel, source, tmp_path):
     # Edited after the installation: a copy would stay behind.
     with (source / 'configs/cast/cast-s_in1k.py').open('a') as file:
         file.write("\nmodel = dict(backbone=dict(type='Edited'))\n")
-    where, backbone = inherit(tmp_path, source)
-    assert Path(where).is_relative_to(source)
-    assert backbone == 'Edited'
+    assert inherit(tmp_path, source) == 'Edited'
 
 
 def test_model_index():
     index = mmengine.load(ROOT / 'model-index.yml')
     assert index['Import']
-    for path in index['Import']:
-        metafile = mmengine.load(ROOT / path)
+    for metafile in (mmengine.load(ROOT / path) for path in index['Import']):
         collections = {entry['Name'] for entry in metafile['Collections']}
         for entry in metafile['Collections']:
             assert (ROOT / entry['Code']['URL']).is_file()
@@ -118,9 +115,6 @@ def test_model_index():
         for model in metafile['Models']:
             assert model['In Collection'] in collections
             assert (ROOT / model['Config']).is_file()
-            assert model.get('Weights') is None
-            for result in model.get('Results', ()):
-                assert result['Source'] == 'paper'
 
 
 def test_requirements_are_pinned():

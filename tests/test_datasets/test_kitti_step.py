@@ -1,10 +1,14 @@
+import io
+
 import numpy as np
 import pytest
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
 from mmseg.datasets import CityscapesDataset
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.kitti_step_split import SEQUENCES, check_sequences
+from mmhierseg.datasets.transforms import LoadPanopticMap
 from mmhierseg.registry import DATASETS
 
 PIPELINE = [
@@ -12,12 +16,6 @@ PIPELINE = [
     dict(type='mmhierseg.LoadPanopticMap'),
     dict(type='mmseg.PackSegInputs')
 ]
-
-
-@pytest.fixture
-def root(tmp_path):
-    make_kitti_step(tmp_path)
-    return tmp_path
 
 
 def build(root, **options):
@@ -81,19 +79,21 @@ def test_subset_of_classes_and_frames(tmp_path):
         build(tmp_path, split='train', ann_file='some.txt')
 
 
-@pytest.mark.parametrize('folder, message', [
-    ('panoptic_maps', '1 of 4 images has no label map: 0020/000001 '),
-    ('images', '1 of 4 label maps has no image: 0020/000001 .*remove the map'),
-])
-def test_missing_file(root, folder, message):
-    (root / folder / 'train/0020/000001.png').unlink()
-    with pytest.raises(FileNotFoundError, match=message) as caught:
-        build(root, split='train')
-    assert isinstance(caught.value, UserError)
-
-
-def test_sequence_of_the_other_split(root):
+def test_missing_and_foreign_files(tmp_path):
     """Folders of another name may hold any sequence."""
+    make_kitti_step(tmp_path)
+    root = tmp_path
+    for folder, message in (
+        ('panoptic_maps', '1 of 4 images has no label map: 0020/000001 '),
+        ('images', '1 of 4 label maps has no image: 0020/000001 .*remove the'),
+    ):
+        path = root / folder / 'train/0020/000001.png'
+        content = path.read_bytes()
+        path.unlink()
+        with pytest.raises(FileNotFoundError, match=message) as caught:
+            build(root, split='train')
+        assert isinstance(caught.value, UserError)
+        path.write_bytes(content)
     for folder in ('images', 'panoptic_maps'):
         save_png(
             panoptic_map(np.random.default_rng(1)),
@@ -129,3 +129,40 @@ def test_bad_options(tmp_path):
         (tmp_path / folder / 'train').mkdir(parents=True)
     with pytest.raises(UserError, match='there is no image in'):
         build(tmp_path, split='train')
+
+
+def test_files_that_are_no_panoptic_maps(tmp_path):
+    path = tmp_path / 'm.png'
+
+    def load(image, kind='PNG', end=None, **results):
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, format=kind)
+        path.write_bytes(buffer.getvalue()[:end])
+        return LoadPanopticMap()(dict(seg_map_path=str(path), **results))
+
+    pixels = panoptic_map(np.random.default_rng(0), (6, 9))
+    wrong = pixels.copy()
+    wrong[2, 3, 0], wrong[4, 5, 0] = 19, 200
+    for words, message in (
+        ((pixels[..., 0], ), 'of mode L; label PNGs, which hold'),
+        ((pixels, 'JPEG'), 'must be a PNG of mode RGB.* got JPEG'),
+        ((pixels, 'PNG', -40), "m.png' cannot be read"),
+        ((wrong, ), r'has \[19, 200\] in R.*0 to 18, or 255'),
+    ):
+        with pytest.raises(UserError, match=message):
+            load(*words)
+    with pytest.raises(UserError, match='is 6 x 9 but its image .* 9 x 6'):
+        load(pixels, ori_shape=(9, 6), img_path='a.png')
+    # The image may have been resized already.
+    fields = ['segment_map']
+    results = load(
+        pixels, ori_shape=(6, 9), img_shape=(3, 4), seg_fields=fields,
+        label_map={0: 1, 1: 0})
+    # A new id may be the old id of another class.
+    expected = pixels[..., 0] ^ (pixels[..., 0] < 2)
+    np.testing.assert_array_equal(results['gt_seg_map'], expected)
+    assert results['seg_fields'] == ['segment_map', 'gt_seg_map']
+    assert fields == ['segment_map']
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="panoptic map .*m.png' does"):
+        LoadPanopticMap()(dict(seg_map_path=str(path)))

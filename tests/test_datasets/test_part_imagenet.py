@@ -3,6 +3,7 @@ import pytest
 from helpers.part_imagenet import NAMES, edit, make_part_imagenet
 from helpers.scripts import load_script
 from mmengine.logging import MMLogger
+from pycocotools import mask as coco
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.part_imagenet_classes import (
@@ -11,6 +12,7 @@ from mmhierseg.datasets.part_imagenet_classes import (
     PARTS,
     part_id,
 )
+from mmhierseg.datasets.transforms import LoadPartMap
 from mmhierseg.registry import DATASETS
 
 PIPELINE = [
@@ -159,3 +161,57 @@ def test_classes():
         part_id('Car Sail', 'Car')
     with pytest.raises(UserError, match="'Car Body' is no part of 'Boat'"):
         part_id('Car Body', 'Boat')
+
+
+SIZE = (4, 7)
+
+
+def draw(*masks, **results):
+    """Part map of masks, whose parts are 1, 2, ..."""
+    parts = [
+        dict(part_id=i, segmentation=mask) for i, mask in enumerate(masks, 1)
+    ]
+    return LoadPartMap()(
+        dict(
+            part_annotations=parts,
+            part_size=SIZE,
+            part_labels='part',
+            img_path='a.JPEG',
+            **results))['gt_seg_map']
+
+
+def test_masks():
+    mask = np.random.default_rng(0).random(SIZE) < 0.4
+    # Runs of a mask, columns first, zeros first.
+    edges = np.flatnonzero(np.diff(mask.T.ravel(), prepend=False))
+    runs = np.diff([0, *edges, mask.size]).tolist()
+    code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))['counts']
+    for counts in (runs, code, code.decode()):
+        np.testing.assert_array_equal(
+            draw(dict(counts=counts, size=list(SIZE))), mask)
+    # Two rectangles, x first; later masks are on top.
+    whole = [[0, 0, 7, 0, 7, 4, 0, 4]]
+    expected = np.ones(SIZE, dtype=np.uint8)
+    expected[0:2, 1:3] = expected[1:4, 5:7] = 2
+    found = draw(whole, [[1, 0, 3, 0, 3, 2, 1, 2], [5, 1, 7, 1, 7, 4, 5, 4]])
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(UserError, match='is 4 x 7 but its image .* 7 x 4'):
+        draw(whole, ori_shape=(7, 4))
+    with pytest.raises(UserError, match='needs PartImageNetDataset'):
+        LoadPartMap()(dict(img_path='a.JPEG'))
+
+
+@pytest.mark.parametrize('segmentation, message', [
+    ([], 'expected polygons or a run-length code'),
+    ([[1, 2, 3, 4, 5, 6, 7]], 'x and y of at least 3 points'),
+    ([[1, 2, 3, 4, 5, float('nan')]], 'NaN or infinity'),
+    (dict(counts=[28], size=[7, 4]), r'is of size \[7, 4\], the image'),
+    (dict(counts='', size=[4, 7]), "needs 'counts'"),
+    (dict(counts=[3, 4], size=[4, 7]), 'its runs have 7 pixels.* 28'),
+    (dict(counts=[-3, 31], size=[4, 7]), 'its runs have 28 pixels'),
+    (dict(counts='garbage', size=[4, 7]), 'Invalid RLE'),
+])
+def test_bad_masks(segmentation, message):
+    with pytest.raises(
+            UserError, match=f'the mask of part 1 cannot be .*{message}'):
+        draw(segmentation)

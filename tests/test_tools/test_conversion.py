@@ -2,42 +2,35 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
-from conversion import block_interrupts, convert_all, write_file
+from conversion import convert_all, write_file
 from helpers.jobs import interrupt_waits, its_process
 
 from mmhierseg._base.errors import UserError
 
 
-@pytest.mark.parametrize('workers', [1, 3])
-def test_each_job_is_done_once(workers):
-    done = []
-
-    def convert(job):
-        done.append(job)
-        return job % 2 == 0
-
-    assert convert_all(convert, range(9), workers, 'Numbers') == 5
-    assert sorted(done) == list(range(9))
-    assert convert_all(convert, [], workers, 'Numbers') == 0
-
-
 @pytest.mark.parametrize('error', [
     OSError(28, 'No space'), ValueError('bad'), KeyboardInterrupt
 ])
-def test_stops_early(error, capsys):
-    """Jobs that have not begun are dropped; the message says how to resume."""
+def test_stops_early(error, capsys, tmp_path, monkeypatch):
+    """Without a partial file; the message says how to resume."""
+    path = tmp_path / 'folder' / 'file'
+    write_file(path, b'old')
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(os, 'replace', fail)
     done = []
 
     def convert(job):
         if job == 2:
-            raise error
+            write_file(path, b'new')
         done.append(job)
         return True
 
@@ -48,46 +41,19 @@ def test_stops_early(error, capsys):
         assert 'the same command resumes' in capsys.readouterr().err
     else:
         assert caught.match('(No space|bad).*resumes from')
+    # Jobs that have not begun are dropped.
     assert 1 <= len(done) < 10000
-
-
-@pytest.mark.parametrize('error', [OSError(28, 'No space'), KeyboardInterrupt])
-def test_no_partial_file_is_left(error, tmp_path, monkeypatch):
-    path = tmp_path / 'folder' / 'file'
-    write_file(path, b'old')
-
-    def fail(*_):
-        raise error
-
-    monkeypatch.setattr(os, 'replace', fail)
-    with pytest.raises((OSError, KeyboardInterrupt)):
-        write_file(path, b'new')
     assert [p.name for p in path.parent.iterdir()] == ['file']
     assert path.read_bytes() == b'old'
 
 
-def interrupt():
-    """Interrupt this thread, not one of a library."""
-    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-
-
-def test_blocked_interrupts_are_delivered_later(monkeypatch):
-    reached = []
-    with pytest.raises(KeyboardInterrupt):
-        with block_interrupts():
-            with block_interrupts():
-                interrupt()
-            reached.append('the end of the block')
-    assert reached
-    # Without signals to block, as on Windows, nothing is blocked.
-    monkeypatch.delattr(signal, 'pthread_sigmask')
-    with pytest.raises(KeyboardInterrupt), block_interrupts():
-        interrupt()
-        pytest.fail('not interrupted')
-
-
-def test_processes():
-    """Beside OpenCV's threads, for which a forked process would wait."""
+def test_each_job_is_done_once():
+    """Also in processes beside OpenCV's threads, which a fork lacks."""
+    done = []
+    for workers in (1, 3):
+        assert convert_all(lambda job: job % 2 == 0 or done.append(job) or 0,
+                           range(9), workers, 'Numbers') == 5
+    assert sorted(done) == [1, 1, 3, 3, 5, 5, 7, 7]
     threads = cv2.getNumThreads()
     cv2.setNumThreads(2)
     cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)

@@ -11,7 +11,6 @@ from mmhierseg.datasets.scenes import (
     PARTS,
     SceneOptions,
     class_names,
-    composition,
     make_scene,
 )
 
@@ -100,34 +99,6 @@ def test_scenes_depend_on_seed_and_index_only():
         digest(make_scene(*pair, options)) for pair in pairs[::-1]
     ]
     np.testing.assert_array_equal(np.random.get_state()[1], before)
-
-
-def test_main_object_alone_after_failed_attempts(monkeypatch):
-    """Only poles are left, behind it."""
-    monkeypatch.setattr(composition, '_ATTEMPTS', 0)
-    for scene in scenes((64, 48), 12, max_others=5, num_poles=1):
-        found = set(np.unique(scene.semantic))
-        assert found <= {0, scene.label + 1, POLE_ID}
-        assert np.count_nonzero(np.array(CATEGORY_OF_PART)[np.unique(
-            scene.parts)] == scene.label + 1) == len(
-                CATEGORIES[scene.label].parts)
-
-
-def test_scenes_vary():
-    """In scale, place, number of objects and occlusion."""
-    areas, centres, counts, touching = [], [], [], 0
-    for scene in scenes((64, 64), 60, categories=('car', )):
-        inside = np.nonzero(scene.objects == 1)
-        areas.append(len(inside[0]))
-        centres.append([axis.mean() for axis in inside])
-        counts.append(scene.objects.max())
-        objects = scene.objects.astype(int)
-        a, b = objects[1:], objects[:-1]
-        touching += ((a > 0) & (b > 0) & (a != b)).any()
-    assert max(areas) > 1.8 * min(areas)
-    assert np.ptp(centres, axis=0).min() > 10
-    assert set(counts) == {1, 2, 3, 4}
-    assert touching > 20
 
 
 def test_options():

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
-from torch.utils.data import DataLoader
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import LoadImage
@@ -83,23 +82,3 @@ def test_truncated_file_with_an_old_opencv(write, monkeypatch):
                     start):
         with pytest.raises(UserError, match='picture.jpg.*truncated'):
             LoadImage()(write(content))
-
-
-def test_errors_of_data_loader_workers(write):
-    """They keep their class and message."""
-
-    class Pictures:
-
-        def __len__(self):
-            return 1
-
-        def __getitem__(self, index):
-            return LoadImage()(write(JPEG[:-800]))
-
-    loader = DataLoader(
-        Pictures(),
-        batch_size=None,
-        num_workers=1,
-        multiprocessing_context='fork')
-    with pytest.raises(UserError, match='picture.jpg.*replace the file'):
-        list(loader)
