@@ -6,7 +6,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import mmengine
 import pytest
 
 import mmhierseg
@@ -102,19 +101,6 @@ def test_configs_can_be_inherited_from(wheel, source, tmp_path):
     with (source / 'configs/cast/cast-s_in1k.py').open('a') as file:
         file.write("\nmodel = dict(backbone=dict(type='Edited'))\n")
     assert inherit(tmp_path, source) == 'Edited'
-
-
-def test_model_index():
-    index = mmengine.load(ROOT / 'model-index.yml')
-    assert index['Import']
-    for metafile in (mmengine.load(ROOT / path) for path in index['Import']):
-        collections = {entry['Name'] for entry in metafile['Collections']}
-        for entry in metafile['Collections']:
-            assert (ROOT / entry['Code']['URL']).is_file()
-            assert (ROOT / entry['README']).is_file()
-        for model in metafile['Models']:
-            assert model['In Collection'] in collections
-            assert (ROOT / model['Config']).is_file()
 
 
 def test_requirements_are_pinned():

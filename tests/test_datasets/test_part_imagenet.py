@@ -22,12 +22,6 @@ PIPELINE = [
 ]
 
 
-@pytest.fixture
-def root(tmp_path):
-    make_part_imagenet(tmp_path)
-    return tmp_path
-
-
 def build(root, **options):
     return DATASETS.build(
         dict(
@@ -87,39 +81,30 @@ def test_reads_annotations_and_label_pngs(tmp_path, labels, count, capsys):
     assert len(build(tmp_path)) == 3
 
 
-def test_subset_of_classes(root):
-    whole = build(root, labels='object')
+def test_subset_of_classes(tmp_path):
+    make_part_imagenet(tmp_path)
+    whole = build(tmp_path, labels='object')
     original = truth(whole[0])
     last = max(np.unique(original))
     name = whole.metainfo['classes'][last]
     data = build(
-        root, labels='object', metainfo=dict(classes=[name, 'background']))
+        tmp_path,
+        labels='object',
+        metainfo=dict(classes=[name, 'background']))
     found = truth(data[0])
     np.testing.assert_array_equal(found == 0, original == last)
     np.testing.assert_array_equal(found == 1, original == 0)
     assert len(data.metainfo['palette']) == 2
     with pytest.raises(UserError, match=r"\['Tree'\], which are no objects"):
-        build(root, labels='object', metainfo=dict(classes=['Tree']))
+        build(tmp_path, labels='object', metainfo=dict(classes=['Tree']))
 
 
-def test_missing_files(root):
-    (root / 'images/train/n02835271/n02835271_11.JPEG').unlink()
-    for options, message in (
-        (dict(), r'1 of 3 images .* n02835271_11.JPEG. They are expected'),
-        (dict(ann_file='annotations/test.json'), 'annotation file .*test.js'),
-        (dict(data_prefix=dict(img_path='images/test')), 'there is no folder'),
-        (dict(labels='whole'), "'part' or 'object', got 'whole'"),
-    ):
-        with pytest.raises(UserError, match=message):
-            build(root, **options)
-
-
-def test_wrong_annotations(root):
-    path = root / 'annotations/train.json'
+def test_bad_files(tmp_path):
+    make_part_imagenet(tmp_path)
+    path = tmp_path / 'annotations/train.json'
     whole = path.read_bytes()
     for change, message in (
         (lambda data: data.pop('categories'), "COCO-style JSON.*'categories'"),
-        (lambda data: data['images'][0].pop('height'), "KeyError: 'height'"),
         (lambda data: data['images'][0].update(width='wide'), 'cannot be rea'),
         (lambda data: data.update(annotations=3), 'no COCO-style JSON.*TypeE'),
         (lambda data: data['categories'][0].update(name='Leaf'),
@@ -132,15 +117,21 @@ def test_wrong_annotations(root):
     ):
         edit(path, change)
         with pytest.raises(UserError, match=message):
-            build(root)
+            build(tmp_path)
         path.write_bytes(whole)
-    edit(path, lambda data: data['images'][0].update(height=36, width=24))
-    with pytest.raises(UserError, match='is 36 x 24 but its .* 24 x 36'):
-        build(root)[0]
+    (tmp_path / 'images/train/n02835271/n02835271_11.JPEG').unlink()
+    for options, message in (
+        (dict(), r'1 of 3 images .* n02835271_11.JPEG. They are expected'),
+        (dict(data_prefix=dict(img_path='images/test')), 'there is no folder'),
+        (dict(ann_file='no.json'), "annotation file '.*no.json' does not ex"),
+        (dict(labels='whole'), "'part' or 'object', got 'whole'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            build(tmp_path, **options)
     for content in (b'', b'{"images": ', b'\xff\xfe\x00'):
         path.write_bytes(content)
         with pytest.raises(UserError, match='annotation file .* cannot be'):
-            build(root)
+            build(tmp_path)
 
 
 def test_classes():
@@ -149,16 +140,10 @@ def test_classes():
     assert np.bincount(OBJECT_OF_PART).tolist() == [
         1, 4, 5, 4, 5, 2, 4, 3, 4, 2, 5, 2
     ]
-    for name, supercategory, expected in (
-        ('Quadruped Head', 'Quadruped', 1),
-        ('head', 'quadruped', 1),
-        ('side-mirror', 'CAR', 27),
-        ('Bicycle Tire', 'Bicycle', 31),
-        ('Bottle_Body', 'Bottle', 40),
-    ):
+    for name, supercategory, expected in (('head', 'quadruped', 1),
+                                          ('side-mirror', 'CAR', 27),
+                                          ('Bicycle Tire', 'Bicycle', 31)):
         assert part_id(name, supercategory) == expected
-    with pytest.raises(UserError, match="no part 'Car Sail' of 'Car'; its pa"):
-        part_id('Car Sail', 'Car')
     with pytest.raises(UserError, match="'Car Body' is no part of 'Boat'"):
         part_id('Car Body', 'Boat')
 

@@ -5,10 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.disk import contents, fill_disk_at, run_and_interrupt
+from helpers.disk import contents, fill_disk_at
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
 from helpers.part_imagenet import edit, make_part_imagenet
-from helpers.scripts import TOOLS, load_script
+from helpers.scripts import load_script
 from mmpretrain.datasets import CustomDataset
 from mmseg.datasets import CityscapesDataset
 from PIL import Image
@@ -16,7 +16,6 @@ from skimage import data
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.transforms import LoadImage, LoadSegmentMap
-from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
 SPLITS = ('--splits', 'train', 'val')
@@ -168,32 +167,6 @@ def test_imagenet_subset(options, tmp_path):
             *words)
 
 
-def test_bad_subsets(tmp_path):
-    make_imagenet(tmp_path)
-    path, out = tmp_path / 'bad.txt', tmp_path.parent / f'{tmp_path.name}_out'
-    for names, options, message in (
-        ('n01440764', ('--splits', 'test'), 'no folder .*test.*--splits'),
-        ('\n'.join(f'robin{i}' for i in range(9)), (), 'train has no class .*'
-         'robin4 and 4 more; its folders are named like n01440764'),
-        ('n01440764\nn01440764\n', (), 'names n01440764 more than once'),
-        ('# nothing\n', (), 'names no class'),
-        ('../train/n01440764\n', (), 'name of a folder, not a path'),
-    ):
-        path.write_text(names)
-        refuses(message, 'imagenet_subset', tmp_path, out, '--classes', path,
-                *options)
-    path.write_text(CLASSES[0])
-    words = ('imagenet_subset', tmp_path, out, '--classes', path)
-    refuses('outside of SRC', *words[:2], tmp_path / 'subset', *words[3:])
-    for image in (tmp_path / 'val' / CLASSES[0]).iterdir():
-        image.unlink()
-    refuses('no image in n01440764: the dataset', *words)
-    for name in CLASSES:
-        shutil.rmtree(tmp_path / 'val' / name)
-    refuses('has no class folders: sort its', *words)
-    assert not out.exists()
-
-
 @pytest.mark.parametrize('options, expected', [
     ((), {}),
     (('--num-regions', '5'), dict(num_regions=5)),
@@ -226,11 +199,27 @@ def test_over_segmentation(options, expected, tmp_path):
     refuses('not made by this program', *words, '--resume')
 
 
-def test_bad_over_segmentations(tmp_path):
-    images, out = tmp_path / 'in', tmp_path / 'out'
+def test_bad_input(tmp_path):
+    """Nothing is written before everything has been checked."""
+    source, images = tmp_path / 'in', tmp_path / 'images'
+    path, out = tmp_path / 'list.txt', tmp_path / 'out'
+    make_imagenet(source)
     make_images(images)
     (tmp_path / 'empty').mkdir()
     (images / 'b/c.jpg').write_bytes(b'no image')
+    subset = ('imagenet_subset', source, out, '--classes', path)
+    for names, options, message in (
+        ('n01440764', ('--splits', 'test'), 'no folder .*test.*--splits'),
+        ('\n'.join(f'robin{i}' for i in range(9)), (), 'train has no class .*'
+         'robin4 and 4 more; its folders are named like n01440764'),
+        ('n01440764\nn01440764\n', (), 'names n01440764 more than once'),
+        ('# nothing\n', (), 'names no class'),
+        ('../train/n01440764\n', (), 'name of a folder, not a path'),
+    ):
+        path.write_text(names)
+        refuses(message, *subset, *options)
+    path.write_text(CLASSES[0])
+    refuses('outside of SRC', *subset[:2], source / 'subset', *subset[3:])
     for words, message in (
         ((images, out, '--threshold', '3'), 'from 0 to 1, got 3'),
         ((images, out, '--edge-model', 'gone'), "no model .*'gone'"),
@@ -240,46 +229,24 @@ def test_bad_over_segmentations(tmp_path):
         ((images, out), "c.jpg' and .*c.png' differ in"),
     ):
         refuses(message, 'generate_oversegmentation', *words)
+    for image in (source / 'val' / CLASSES[0]).iterdir():
+        image.unlink()
+    refuses('no image in n01440764: the dataset', *subset)
+    for name in CLASSES:
+        shutil.rmtree(source / 'val' / name)
+    refuses('has no class folders: sort its', *subset)
     assert not out.exists()
     (images / 'b/c.png').unlink()
     refuses("c.jpg' cannot be read .*replace", 'generate_oversegmentation',
             images, out, '--workers', '1')
 
 
-@pytest.mark.slow
-def test_interrupted_processes(tmp_path, capsys):
-    images, out = tmp_path / 'many', tmp_path / 'out'
-    image = data.coffee()[:240, :320]
-    for i in range(120):
-        save_png(image, images / f'{i}.png')
-    script = TOOLS / 'dataset_converters/generate_oversegmentation.py'
-    errors, status = run_and_interrupt(
-        [script, images, out, '--workers', '2'], out, '*.png')
-    assert status == 130, errors
-    assert 'the same command with --resume resumes from here' in errors
-    assert 'Images' in errors and 'Traceback' not in errors
-    assert not list(out.rglob('*.part'))
-    done = len(list(out.rglob('*.png')))
-    assert 0 < done < 120
-    # Resuming makes the missing ones, and all of them are complete.
-    run('generate_oversegmentation', images, out, '--resume', '--workers', '1')
-    assert f'120 images ({120 - done} new)' in capsys.readouterr().out
-    expected = encode_segment_map(OverSegmenter()(image))
-    assert {path.read_bytes() for path in out.rglob('*.png')} == {expected}
-
-
-@pytest.fixture
-def photos(monkeypatch):
-    """The script, limited to three small photographs."""
-    script = load_script('dataset_converters/skimage_photos.py')
-    assert len(script.find_photographs()) == len(script.PHOTOGRAPHS) >= 10
-    monkeypatch.setattr(script, 'PHOTOGRAPHS',
-                        ('camera.png', 'chelsea.png', 'clock_motion.png'))
-    return script
-
-
-def test_photographs(photos, tmp_path):
+def test_photographs(tmp_path, monkeypatch):
     """MMPretrain reads them; the seed decides; runs are resumed."""
+    photos = load_script('dataset_converters/skimage_photos.py')
+    assert len(photos.find_photographs()) == len(photos.PHOTOGRAPHS) >= 10
+    monkeypatch.setattr(photos, 'PHOTOGRAPHS',
+                        ('camera.png', 'chelsea.png', 'clock_motion.png'))
 
     def make(name, *options):
         photos.main([
@@ -305,8 +272,9 @@ def test_photographs(photos, tmp_path):
         make('a', '--seed', '3')
 
 
-def test_crops_are_random_in_place_and_scale(photos):
+def test_crops_are_random_in_place_and_scale():
     """On a ramp, a crop's mean gives its place and its spread its scale."""
+    photos = load_script('dataset_converters/skimage_photos.py')
     ramp = np.linspace(0, 255, 300, dtype=np.uint8)
     photo = Image.fromarray(np.tile(ramp[:, None], (200, 1, 3)))
     rng = np.random.default_rng(0)

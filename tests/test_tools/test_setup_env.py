@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -29,20 +28,18 @@ esac
 def write_program(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    path.chmod(0o755)
 
 
 def bash(script, *words, cwd=ROOT, **env):
     """Run a script by its relative path, where CDPATH has an effect."""
-    result = subprocess.run(['bash', script, *words],
-                            cwd=cwd,
-                            env={
-                                **os.environ, 'CDPATH': f'.:{cwd}',
-                                **env
-                            },
-                            stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT,
-                            text=True)
+    result = subprocess.run(
+        ['bash', script, *words],
+        cwd=cwd,
+        env=dict(os.environ, CDPATH=f'.:{cwd}', **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True)
     return result.returncode, result.stdout
 
 
@@ -59,9 +56,9 @@ def venv(tmp_path):
 @pytest.fixture
 def setup(venv, tmp_path):
     """Run the script; returns status, output and pip's installations."""
+    notes = tmp_path / 'installed'
 
     def run():
-        notes = tmp_path / 'installed'
         notes.write_text('')
         status, output = bash('tools/setup_env.sh', VENV=str(venv))
         lines = notes.read_text().splitlines()
