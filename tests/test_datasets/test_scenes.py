@@ -138,18 +138,16 @@ def test_options():
 def test_bad_options():
     for options, message in (
         (dict(size=(7, 32)), r'`size` must be .* at least 8, got \(7, 32\)'),
-        (dict(categories=('unicorn', )), r'some of aeroplane, .*unicorn'),
+        (dict(categories=('unicorn', )), 'some of aeroplane, .*unicorn'),
         (dict(categories=('car', 'car')), 'each one once'),
-        (dict(max_others=51), r'`max_others` must lie in 0..50, got 51'),
-        (dict(num_poles=-1), r'`num_poles` must lie in 0..50, got -1'),
-        (dict(typical_colors=1.5), r'`typical_colors` must lie in 0..1'),
+        (dict(max_others=51), '`max_others` must lie in 0..50, got 51'),
+        (dict(typical_colors=1.5), '`typical_colors` must lie in 0..1'),
     ):
         with pytest.raises(ValueError, match=message):
             SceneOptions(**options)
-    with pytest.raises(ValueError, match=r'`seed` must lie in \[0, 2\^64\)'):
-        make_scene(-1, 0)
-    with pytest.raises(ValueError, match='`index` must .* got 4294967296'):
-        make_scene(0, 2**32)
+    for seed, index in ((-1, 0), (0, 2**32)):
+        with pytest.raises(ValueError, match=r'must lie in \[0, 2\^'):
+            make_scene(seed, index)
 
 
 @pytest.mark.parametrize('shape', [
@@ -231,6 +229,7 @@ def outline(scene):
     return mask[np.ix_(*at)].astype(float).ravel()
 
 
+@pytest.mark.slow
 def test_shape_identifies_the_category_and_colour_does_not():
     """Each failure is compared with a success of the same measurement."""
     many = scenes((48, 48), 480)

@@ -1,5 +1,6 @@
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +46,12 @@ def options_of(layout):
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
     """Root of a layout; each is made once."""
-    roots = {}
 
+    @cache
     def root(layout):
-        if layout not in roots:
-            roots[layout] = tmp_path_factory.mktemp(layout)
-            run(roots[layout], *options_of(layout))
-        return roots[layout]
+        folder = tmp_path_factory.mktemp(layout)
+        run(folder, *options_of(layout))
+        return folder
 
     return root
 
