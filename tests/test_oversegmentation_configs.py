@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 from helpers.configs import ROOT
-from helpers.oversegmentation_data import make_oversegmentation_data
 from mmcv.transforms import Compose
 from mmengine.config import Config
-from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
 
 #: Crop, long and short side at a ratio of 1, images in a batch of a GPU.
 BASES = dict(
@@ -21,17 +18,10 @@ BASES = dict(
 PADDING = [104, 116, 124]
 
 
-def load_base(name, scope='mmseg'):
+def load_base(name):
     cfg = Config.fromfile(str(ROOT / f'configs/_base_/datasets/{name}.py'))
-    init_default_scope(scope)
+    init_default_scope('mmseg')
     return cfg
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp('run')
-    make_oversegmentation_data(root)
-    return root
 
 
 def views_of(cfg):
@@ -108,32 +98,3 @@ def test_regions_stay_aligned_with_the_image(name):
         np.testing.assert_array_equal(found['segment_map'], regions)
         changed += bool((found['img'] != image).any())
     assert changed > 8
-
-
-@pytest.mark.parametrize('name, scope', [
-    ('coco_hsg_224', 'mmpretrain'),
-    ('part_whole_scenes_hsg', 'mmseg'),
-    ('kitti_step_hsg_448', 'mmseg'),
-])
-def test_inputs_of_the_model(name, scope, folder, monkeypatch):
-    """The real pipelines, collated, on tiny images."""
-    monkeypatch.chdir(folder)
-    cfg = load_base(name, scope)
-    crop = BASES[name][0]
-    np.random.seed(0)
-    data = DATASETS.build(cfg.train_dataloader.dataset)
-    samples = [data[0], data[len(data) - 1]]
-    preprocessor = MODELS.build(
-        dict(type='mmhierseg.MultiViewSegDataPreProcessor'))
-    for collate in (default_collate, pseudo_collate):
-        batch = preprocessor(collate(samples), training=True)
-        inputs = batch['inputs']
-        assert inputs.shape == (4, 4, crop, crop)
-        assert batch['image_index'].tolist() == [0, 1, 0, 1]
-    segments = inputs[:, 3].long()
-    assert inputs[:, 3].equal(segments.float())
-    assert segments.min() >= -1 and segments.max() < 48
-    for one, other in (segments[::2], segments[1::2]):
-        # Regions that are visible in both views.
-        both = set(one.unique().tolist()) & set(other.unique().tolist())
-        assert len(both - {-1}) > 1

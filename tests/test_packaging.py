@@ -110,6 +110,4 @@ def test_requirements_are_pinned():
         for name in ('requirements.txt', 'requirements/contrib.txt'))
     assert all('==' in line for line in pinned)
     version, = (line for line in pinned if line.startswith('opencv-python=='))
-    assert contrib == [
-        version.replace('python', 'contrib-python-headless')
-    ]
+    assert contrib == [version.replace('python', 'contrib-python-headless')]

@@ -20,8 +20,7 @@ COUNTS = (8, 4)
 def make_segmentation_data(root, layouts=tuple(DATA_ROOTS)):
     """Eight scenes for training and four for validation in each layout.
 
-    ``root`` is the folder that a tool is run in. Of VOC's training scenes,
-    four are in each of its two lists.
+    Of VOC's training scenes, four are in each of its two lists.
     """
     script = load_script('dataset_converters/make_part_whole_scenes.py')
     for layout in layouts:

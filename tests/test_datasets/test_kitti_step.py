@@ -111,7 +111,6 @@ def test_missing_and_foreign_files(tmp_path):
     for name, message in (
         ('0021', 'sequence 0021, which KITTI-STEP does not have'),
         ('city', "'city' where folders of sequences are expected"),
-        ('', "'files' where folders of sequences are expected"),
     ):
         with pytest.raises(UserError, match=message):
             check_sequences(['0002', name], 'val', 'images/val')

@@ -53,16 +53,11 @@ def test_reads_annotations_and_label_pngs(tmp_path, labels, count, capsys):
         [str(tmp_path), '--splits', 'train'])
     # The image without a part has no label map.
     (tmp_path / 'images/train/n02099601/n02099601_4.JPEG').unlink()
-    pngs = build(
-        tmp_path,
-        labels=labels,
-        ann_file='',
-        data_prefix=dict(
-            img_path='images/train', seg_map_path=f'labels/{labels}/train'),
-        pipeline=[
-            PIPELINE[0],
-            dict(type='mmseg.LoadAnnotations'), PIPELINE[2]
-        ])
+    folders = dict(
+        img_path='images/train', seg_map_path=f'labels/{labels}/train')
+    load = dict(type='mmseg.LoadAnnotations')
+    pngs = build(tmp_path, labels=labels, ann_file='', data_prefix=folders,
+                 pipeline=[PIPELINE[0], load, PIPELINE[2]])
     found = {s['data_samples'].img_path: truth(s) for s in pngs}
     assert len(found) == 3
     for i, name in enumerate(NAMES):
@@ -87,10 +82,8 @@ def test_subset_of_classes(tmp_path):
     original = truth(whole[0])
     last = max(np.unique(original))
     name = whole.metainfo['classes'][last]
-    data = build(
-        tmp_path,
-        labels='object',
-        metainfo=dict(classes=[name, 'background']))
+    classes = [name, 'background']
+    data = build(tmp_path, labels='object', metainfo=dict(classes=classes))
     found = truth(data[0])
     np.testing.assert_array_equal(found == 0, original == last)
     np.testing.assert_array_equal(found == 1, original == 0)

