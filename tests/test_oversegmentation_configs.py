@@ -1,56 +1,32 @@
-"""Dataset configs of HSG: two views with their over-segmentation."""
+"""HSG's dataset configs: views of images with their over-segmentation."""
 
 import numpy as np
 import pytest
-import torch
 from helpers.configs import ROOT
-from helpers.oversegmentation_data import FOLDERS, make_oversegmentation_data
-from helpers.segmentation_data import COUNTS
+from mmcv.transforms import Compose
 from mmengine.config import Config
-from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
 
-from mmhierseg._base.errors import UserError
-
-#: Crop, images in a batch of a GPU, classes of evaluation.
+#: Crop, long and short side at a ratio of 1, images in a batch of a GPU.
 BASES = dict(
-    coco_hsg_224=(224, 16, 21),
-    coco_hsg_448=(448, 6, 21),
-    cityscapes_hsg_448=(448, 4, 19),
-    kitti_step_hsg_448=(448, 4, 19),
-    part_whole_scenes_hsg=(96, 16, 13))
-#: Long and short side at a ratio of 1.
-SCALES = dict(
-    coco_hsg_224=(640, 640),
-    coco_hsg_448=(640, 640),
-    cityscapes_hsg_448=(2048, 1024),
-    kitti_step_hsg_448=(1242, 376),
-    part_whole_scenes_hsg=(128, 128))
+    coco_hsg_224=(224, (640, 640), 16),
+    coco_hsg_448=(448, (640, 640), 6),
+    cityscapes_hsg_448=(448, (2048, 1024), 4),
+    kitti_step_hsg_448=(448, (1242, 376), 4),
+    part_whole_scenes_hsg=(96, (128, 128), 16))
 #: Mean of ImageNet's images, BGR, rounded to integers.
 PADDING = [104, 116, 124]
 
 
-def load_base(name, scope='mmseg'):
+def load_base(name):
     cfg = Config.fromfile(str(ROOT / f'configs/_base_/datasets/{name}.py'))
-    init_default_scope(scope)
+    init_default_scope('mmseg')
     return cfg
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp('run')
-    make_oversegmentation_data(root)
-    return root
-
-
-def step(pipeline, name):
-    found, = (one for one in pipeline if one.type.split('.')[-1] == name)
-    return found
-
-
 def views_of(cfg):
-    views = step(cfg.train_dataloader.dataset.pipeline, 'MultiView')
+    views, = (one for one in cfg.train_dataloader.dataset.pipeline
+              if one.type == 'mmpretrain.MultiView')
     assert views.num_views == 2
     pipeline, = views.transforms
     return pipeline
@@ -59,110 +35,66 @@ def views_of(cfg):
 @pytest.mark.parametrize('name', BASES)
 def test_settings_are_the_papers(name):
     cfg = load_base(name)
-    crop, batch_size, _ = BASES[name]
+    crop, scale, batch_size = BASES[name]
     assert cfg.train_dataloader.batch_size == batch_size
-    view = views_of(cfg)
-    resize = step(view, 'RandomResize')
-    assert resize.scale == SCALES[name] and resize.ratio_range == (0.5, 1.5)
-    assert resize.keep_ratio
-    assert step(view, 'RandomFlip').prob == 0.5
-    assert step(view, 'RandomCrop').crop_size == (crop, crop)
-    assert step(view, 'Pad').size == (crop, crop)
-    jitter = step(view, 'RandomApply')
-    assert jitter.prob == 0.8
-    assert jitter.transforms[0] == dict(
-        type='mmpretrain.ColorJitter',
-        brightness=0.4,
-        contrast=0.4,
-        saturation=0.4,
-        hue=0.1)
-    assert step(view, 'RandomGrayscale').prob == 0.2
+    assert [one.type for one in cfg.test_evaluator
+            ] == ['IoUMetric', 'mmhierseg.NFCovering']
+    jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+    view = {one.type.split('.')[-1]: one for one in views_of(cfg)}
+    for kind, options in dict(
+            RandomResize=dict(
+                scale=scale, ratio_range=(0.5, 1.5), keep_ratio=True),
+            RandomFlip=dict(prob=0.5),
+            RandomCrop=dict(crop_size=(crop, crop)),
+            Pad=dict(size=(crop, crop)),
+            RandomApply=dict(
+                prob=0.8,
+                transforms=[dict(type='mmpretrain.ColorJitter', **jitter)]),
+            RandomGrayscale=dict(prob=0.2)).items():
+        assert dict(view[kind], **options) == view[kind]
 
 
-@pytest.mark.parametrize('name, scope', [
-    ('coco_hsg_224', 'mmpretrain'),
-    ('part_whole_scenes_hsg', 'mmseg'),
-    ('kitti_step_hsg_448', 'mmseg'),
-    pytest.param('coco_hsg_448', 'mmseg', marks=pytest.mark.slow),
-    pytest.param('cityscapes_hsg_448', 'mmseg', marks=pytest.mark.slow),
-])
-def test_inputs_of_the_model(name, scope, folder, monkeypatch):
-    """The real pipelines, collated, on tiny images."""
-    monkeypatch.chdir(folder)
-    cfg = load_base(name, scope)
-    crop = BASES[name][0]
-    np.random.seed(0)
-    data = DATASETS.build(cfg.train_dataloader.dataset)
-    samples = [data[0], data[len(data) - 1]]
-    preprocessor = MODELS.build(
-        dict(type='mmhierseg.MultiViewSegDataPreProcessor'))
-    for collate in (default_collate, pseudo_collate):
-        batch = preprocessor(collate(samples), training=True)
-        inputs = batch['inputs']
-        assert inputs.shape == (4, 4, crop, crop)
-        assert batch['image_index'].tolist() == [0, 1, 0, 1]
-    segments = inputs[:, 3].long()
-    assert inputs[:, 3].equal(segments.float())
-    assert segments.min() >= -1 and segments.max() < 48
-    for one, other in (segments[::2], segments[1::2]):
-        # Regions that are visible in both views.
-        both = set(one.unique().tolist()) & set(other.unique().tolist())
-        assert len(both - {-1}) > 1
-    padded = inputs[:, :3].permute(0, 2, 3, 1)[segments == -1]
-    if name.startswith('kitti'):
-        assert len(padded)
-    assert (padded == torch.tensor(PADDING)).all()
+@pytest.mark.parametrize('name', BASES)
+def test_regions_stay_aligned_with_the_image(name):
+    """Where a view shows a place, it has the region of that place."""
+    view = views_of(load_base(name))
+    colour_types = ('RandomApply', 'RandomGrayscale')
+    colours = Compose([one for one in view if one.type in colour_types])
+    geometry = Compose([one for one in view if one.type not in colour_types])
+    rows, columns = np.mgrid[:60, :88]
+    # Green and red tell the place, and so does the region.
+    image = np.stack((rows * 0, columns * 2, rows * 3), 2).astype(np.uint8)
+    regions = (rows // 10 * 10 + columns // 10).astype(np.int32)
 
+    def run(pipeline):
+        return pipeline(
+            dict(
+                img=image.copy(),
+                img_shape=(60, 88),
+                segment_map=regions.copy(),
+                seg_fields=['segment_map']))
 
-@pytest.mark.parametrize('name', [
-    'part_whole_scenes_hsg',
-    *(pytest.param(name, marks=pytest.mark.slow) for name in (
-        'coco_hsg_224', 'coco_hsg_448', 'cityscapes_hsg_448',
-        'kitti_step_hsg_448', 'cityscapes_retrieval', 'kitti_step_retrieval'))
-])
-def test_evaluation(name, folder, monkeypatch):
-    """Memory bank and test images, as retrieval reads them."""
-    monkeypatch.chdir(folder)
-    cfg = load_base(name)
-    hook, = cfg.custom_hooks
-    assert hook.type == 'mmhierseg.MemoryBankHook'
-    scenes = name == 'part_whole_scenes_hsg'
-    counts = (480, 120) if scenes else COUNTS
-    for loader, count in ((hook.dataloader, counts[0]),
-                          (cfg.val_dataloader, counts[1]),
-                          (cfg.test_dataloader, counts[1])):
-        data = DATASETS.build(loader.dataset)
-        assert len(data) == count
-        sample = data[0]
-        # No over-segmentation: segments are made by k-means.
-        assert len(sample['inputs']) == 3
-        truth = sample['data_samples'].gt_sem_seg
-        assert truth.shape == ((128, 128) if scenes else (60, 88))
-    if name in BASES:
-        assert len(data.metainfo['classes']) == BASES[name][2]
-        kinds = [one.type for one in cfg.test_evaluator]
-        assert kinds == ['IoUMetric', 'mmhierseg.NFCovering']
-    else:
-        assert cfg.train_dataloader is None
-    size = dict(cityscapes=(1024, 1502), kitti=(376, 551)).get(
-        name.split('_')[0])
-    if size is not None:
-        assert sample['inputs'].shape[1:] == size
-
-
-def test_folders(folder, monkeypatch):
-    """The helper writes the folders that the configs name."""
-    monkeypatch.chdir(folder)
-    for name, base in (('coco', 'coco_hsg_224'),
-                       ('cityscapes', 'cityscapes_hsg_448'),
-                       ('kitti_step', 'kitti_step_hsg_448')):
-        dataset = load_base(base).train_dataloader.dataset
-        load = step(dataset.pipeline, 'LoadSegmentMap')
-        images = f'{dataset.data_root}/{dataset.data_prefix}'
-        assert (images, load.map_prefix) == FOLDERS[name]
-        assert load.img_prefix == images
-    load.map_prefix = 'data/nowhere'
-    with pytest.raises(
-            UserError, match=r"segment map 'data/nowhere/.*.png' of image "
-            r"'data/kitti_step/images/train/.*.png' does not exist"):
-        DATASETS.build(dataset)[0]
+    np.random.seed(1)
+    flips = set()
+    for _ in range(8):
+        found = run(geometry)['img']
+        assert found.shape == (BASES[name][0], BASES[name][0], 4)
+        blue, green, red, segments = np.moveaxis(found, 2, 0)
+        inside = segments >= 0
+        # Padding has the mean colour and no region.
+        np.testing.assert_array_equal(inside, blue == 0)
+        assert (found[~inside] == [*PADDING, -1]).all()
+        # Interpolation blurs, by less than a pixel of the image.
+        for place, first in ((red / 3, segments // 10 * 10),
+                             (green / 2, segments % 10 * 10)):
+            offsets = (place - first)[inside]
+            assert offsets.min() > -1.5 and offsets.max() < 11.5
+        row = green[0][inside[0]]
+        flips.add(bool(row[0] > row[-1]))
+    assert flips == {False, True}
+    changed = 0
+    for _ in range(20):
+        found = run(colours)
+        np.testing.assert_array_equal(found['segment_map'], regions)
+        changed += bool((found['img'] != image).any())
+    assert changed > 8

@@ -14,25 +14,13 @@ class MissingFileError(UserError, FileNotFoundError):
     """A file or folder of a dataset does not exist."""
 
 
-def read_file(path: str,
-              what: str,
-              backend_args: dict | None = None,
-              file_client_args: dict | None = None) -> bytes:
+def read_file(path: str, what: str, backend_args: dict | None = None) -> bytes:
     """Read a file through MMEngine's file backends.
 
-    ``what`` says what the file holds, for the messages, here and below;
-    ``file_client_args`` is the older form of ``backend_args``.
-
-    Raises:
-        MissingFileError: If there is no such file.
-        UserError: If the file is empty or cannot be read.
+    ``what`` says what the file holds, for the messages, here and below.
     """
     try:
-        if file_client_args is not None:
-            content = fileio.FileClient.infer_client(file_client_args,
-                                                     path).get(path)
-        else:
-            content = fileio.get(path, backend_args=backend_args)
+        content = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError as error:
         raise MissingFileError(
             f"{what} '{path}' does not exist: check `data_root`, "
@@ -52,11 +40,7 @@ def unreadable(path: str, what: str, reason: object) -> UserError:
 
 def decode_image(content: bytes, path: str,
                  what: str) -> tuple[np.ndarray, str, str]:
-    """Pixels of an image of labels as they are, Pillow's mode, the format.
-
-    Raises:
-        UserError: If the file is unreadable or truncated.
-    """
+    """Pixels of an image of labels as they are, Pillow's mode, the format."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
@@ -67,11 +51,7 @@ def decode_image(content: bytes, path: str,
 
 def check_size(name: str, size: tuple[int, ...], image_path: str | None,
                image_size: tuple[int, ...]) -> None:
-    """Check that a label map has the size (H, W) of its image.
-
-    Raises:
-        UserError: If the sizes differ.
-    """
+    """Check that a label map has the size (H, W) of its image."""
     if tuple(size) != tuple(image_size):
         raise UserError(
             f"{name} is {size[0]} x {size[1]} but its image '{image_path}' "
@@ -83,11 +63,7 @@ def list_files(folder: str,
                hint: str,
                suffix: str | None = None,
                backend_args: dict | None = None) -> list[str]:
-    """List the files below a folder: sorted, relative, with '/'.
-
-    Raises:
-        MissingFileError: If there is no such folder.
-    """
+    """List the files below a folder: sorted, relative, with '/'."""
     if not fileio.isdir(folder, backend_args=backend_args):
         raise MissingFileError(f"there is no folder '{folder}': {hint}")
     names = fileio.list_dir_or_file(
@@ -109,18 +85,6 @@ def check_pairs(chosen: Collection[str],
 
     Names are paths below the two folders, without their suffix. ``chosen`` are
     those to be read; with ``check_others``, maps without an image are errors.
-
-    Raises:
-        MissingFileError: If an image or a map is missing.
-        UserError: If nothing is chosen.
-
-    Example:
-        >>> check_pairs(['a', 'b'], ['a', 'b'], ['a'], 'images', 'maps')
-        Traceback (most recent call last):
-        ...
-        mmhierseg.datasets.files.MissingFileError: 1 of 2 images has no label \
-map: b (images in 'images', maps in 'maps'). Add what is missing, or remove \
-the image
     """
     if not chosen:
         raise UserError(f"there is no image in '{image_folder}', or the list "
@@ -153,3 +117,21 @@ def some(names: list[str]) -> str:
     """
     more = f' and {len(names) - 5} more' if len(names) > 5 else ''
     return ', '.join(names[:5]) + more
+
+
+def add_seg_map(results: dict, labels: np.ndarray, name: str) -> dict:
+    """Put ground truth, (H, W) uint8, where MMSegmentation looks for it."""
+    # Ground truth may be loaded after the image has been resized.
+    size = results.get('ori_shape')
+    if size is not None:
+        check_size(name, labels.shape, results.get('img_path'), size[:2])
+    if results.get('label_map') is not None:
+        # All at once: a new id may be the old id of another class.
+        table = np.arange(256, dtype=np.uint8)
+        for old, new in results['label_map'].items():
+            table[old] = new
+        labels = table[labels]
+    results['gt_seg_map'] = labels
+    # Not in place: the list may belong to the dataset.
+    results['seg_fields'] = [*results.get('seg_fields', ()), 'gt_seg_map']
+    return results

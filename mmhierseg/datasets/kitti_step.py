@@ -32,8 +32,7 @@ class KITTISTEPDataset(BaseSegDataset):
     MMSegmentation's ``LoadAnnotations``, with
     ``data_prefix=dict(img_path='images/train', seg_map_path='labels/train')``.
 
-    All frames are looked for before training starts: an image without a map,
-    a map without an image, and a sequence of another split are errors.
+    All frames are looked for before training starts.
 
     Args:
         split (str, optional): 'train' or 'val'. Its folders are read, unless
@@ -44,14 +43,13 @@ class KITTISTEPDataset(BaseSegDataset):
             ``seg_map_path``, relative to ``data_root``; without the latter,
             images are read alone. Defaults to None, those of ``split``.
         img_suffix (str): Suffix of the images. Defaults to '.png'.
-        **kwargs: Arguments of MMSegmentation's ``BaseSegDataset``. A text
-            file ``ann_file`` names the frames to read, such as
-            ``0002/000017``, one a line.
+        **kwargs: Arguments of ``BaseSegDataset``. A text file ``ann_file``
+            names the frames to read, one a line, such as ``0002/000017``.
 
     Raises:
         UserError: If there is neither ``split`` nor ``data_prefix``, a
-            sequence is of another split, or there is no frame.
-        MissingFileError: If a folder, an image or a map is missing.
+            sequence is of another split, or a frame, an image or a map is
+            missing.
     """
 
     METAINFO = dict(CityscapesDataset.METAINFO)
@@ -83,14 +81,9 @@ class KITTISTEPDataset(BaseSegDataset):
         folder = self.data_prefix.get('seg_map_path')
         maps = images if folder is None else self._frames(
             folder, self.seg_map_suffix)
-        check_pairs(
-            chosen,
-            images,
-            maps,
-            image_folder=image_folder,
-            map_folder=folder or '',
-            # Frames that a list leaves out may well have maps.
-            check_others=not self.ann_file)
+        # Frames that a list leaves out may well have maps.
+        check_pairs(chosen, images, maps, image_folder, folder or '',
+                    check_others=not self.ann_file)
         return infos
 
     def _frames(self, folder: str, suffix: str) -> list[str]:

@@ -10,8 +10,9 @@ from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
 from .files import list_files, read_file
-from .part_imagenet_classes import class_names, class_palette
+from .part_imagenet_classes import class_names
 from .part_imagenet_file import image_paths, parse_annotations
+from .scenes.categories import voc_palette
 
 
 @DATASETS.register_module()
@@ -36,41 +37,30 @@ class PartImageNetDataset(BaseSegDataset):
 
     Args:
         labels (str): 'part' or 'object'. Defaults to 'part'.
-        ann_file (str): COCO-style JSON, relative to ``data_root``; or '' to
-            read label PNGs. Defaults to ''.
-        data_prefix (dict, optional): Folders ``img_path`` and, for label
-            PNGs, ``seg_map_path``, relative to ``data_root``. Defaults to
-            ``dict(img_path='')``.
         img_suffix (str): Suffix of the images. Defaults to '.JPEG'.
-        metainfo (dict, optional): Meta information, such as ``classes``, a
-            choice of the names. Defaults to None.
-        **kwargs: Arguments of MMSegmentation's ``BaseSegDataset``.
+        metainfo (dict, optional): May hold ``classes``, a choice of the names.
+        **kwargs: Arguments of ``BaseSegDataset``. ``ann_file`` is a
+            COCO-style JSON, relative to ``data_root``, or '' to read label
+            PNGs.
 
     Raises:
-        UserError: If ``labels`` is unknown, the annotations cannot be read,
-            or nothing is annotated.
-        MissingFileError: If the annotations, or an image, are missing.
+        UserError: If ``labels`` is unknown, or the annotations or an image
+            cannot be read.
     """
 
     def __init__(self,
                  labels: str = 'part',
-                 ann_file: str = '',
-                 data_prefix: dict[str, str] | None = None,
                  img_suffix: str = '.JPEG',
                  metainfo: dict | None = None,
                  **kwargs) -> None:
         self._all_classes = class_names(labels)
         self.labels = labels
+        palette = voc_palette()[:len(self._all_classes)].tolist()
         metainfo = dict(
-            dict(classes=self._all_classes, palette=class_palette(labels)),
+            dict(classes=self._all_classes, palette=palette),
             **(metainfo or {}))
-        super().__init__(
-            ann_file=ann_file,
-            img_suffix=img_suffix,
-            metainfo=metainfo,
-            data_prefix=dict(img_path='')
-            if data_prefix is None else data_prefix,
-            **kwargs)
+        kwargs.setdefault('data_prefix', dict(img_path=''))
+        super().__init__(img_suffix=img_suffix, metainfo=metainfo, **kwargs)
 
     def get_label_map(
             self,
@@ -79,17 +69,7 @@ class PartImageNetDataset(BaseSegDataset):
         """New ids of the classes when only some of them are chosen.
 
         Unlike in the base class it is no class method: the classes depend on
-        ``labels``.
-
-        Args:
-            new_classes (Sequence[str], optional): Names. Defaults to None.
-
-        Returns:
-            dict[int, int], optional: New id of each old one, 255 for those
-            that are left out; None if nothing changes.
-
-        Raises:
-            UserError: If there is no class of such a name.
+        ``labels``. Classes that are left out become 255.
         """
         names = self._all_classes
         if new_classes is None or tuple(new_classes) == names:
@@ -105,12 +85,7 @@ class PartImageNetDataset(BaseSegDataset):
         }
 
     def load_data_list(self) -> list[dict]:
-        """List the images, each with its annotations or its label PNG.
-
-        Returns:
-            list[dict]: One entry per image; with a JSON, :class:`LoadPartMap`
-            reads ``part_annotations``, ``part_size`` and ``part_labels``.
-        """
+        """List the images, each with its annotations or its label PNG."""
         if not self.ann_file.endswith('.json'):
             return super().load_data_list()
         images = parse_annotations(

@@ -9,8 +9,6 @@ import numpy as np
 
 from mmhierseg._base.errors import UserError
 
-from .scenes.categories import voc_palette
-
 #: What a label map may hold.
 LABELS = ('part', 'object')
 
@@ -39,19 +37,10 @@ OBJECT_OF_PART = np.array(
 
 
 def class_names(labels: str) -> tuple[str, ...]:
-    """Names of the classes of a label map, background first.
-
-    Raises:
-        UserError: If ``labels`` is something else.
-    """
+    """Names of the classes of a label map, background first."""
     if labels not in LABELS:
         raise UserError(f"`labels` must be 'part' or 'object', got {labels!r}")
     return ('background', *(PARTS if labels == 'part' else OBJECTS))
-
-
-def class_palette(labels: str) -> list[list[int]]:
-    """Colours of the classes of a label map: RGB, all different."""
-    return voc_palette()[:len(class_names(labels))].tolist()
 
 
 def part_id(name: str, supercategory: str) -> int:
@@ -59,9 +48,6 @@ def part_id(name: str, supercategory: str) -> int:
 
     Capitals, blanks, hyphens and underscores do not matter, and the name may
     be the part's alone or begin with the object's.
-
-    Raises:
-        UserError: If there is no such part.
 
     Example:
         >>> part_id('Car Tier', 'Car'), part_id('side_mirror', 'car')

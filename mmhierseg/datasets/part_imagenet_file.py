@@ -9,9 +9,6 @@ from mmhierseg._base.errors import UserError
 from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 
-#: These first characters of an image's name are the name of its folder.
-_FOLDER_CHARACTERS = 9
-
 
 class AnnotatedImage(NamedTuple):
     """An image with the masks of its parts."""
@@ -24,12 +21,7 @@ class AnnotatedImage(NamedTuple):
 
 
 def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
-    """Parse an annotation file, images without any part included.
-
-    Raises:
-        UserError: If the file is no COCO-style JSON, or refers to parts,
-            images or categories that do not exist.
-    """
+    """Parse an annotation file, images without any part included."""
     try:
         data = json.loads(content)
         images = {entry['id']: entry for entry in data['images']}
@@ -75,20 +67,10 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
 
 def image_paths(names: list[str], found: list[str], folder: str,
                 ann_file: str) -> list[str]:
-    """Find the listed images: by name, or in the folder of their class.
-
-    Raises:
-        MissingFileError: If an image is missing.
-
-    Example:
-        >>> image_paths(['n02690373_7.JPEG'],
-        ...             ['n02690373/n02690373_7.JPEG'], 'train', 'train.json')
-        ['n02690373/n02690373_7.JPEG']
-    """
+    """Find the listed images: by name, or in the folder of their class."""
     present = set(found)
     paths = [
-        name if name in present else f'{name[:_FOLDER_CHARACTERS]}/{name}'
-        for name in names
+        name if name in present else f'{name[:9]}/{name}' for name in names
     ]
     missing = [
         name for name, path in zip(names, paths) if path not in present
@@ -98,5 +80,5 @@ def image_paths(names: list[str], found: list[str], folder: str,
             f'{len(missing)} of {len(names)} images that '
             f"'{ann_file}' lists are not in '{folder}': {some(missing)}. They "
             'are expected there, or in the folder of their class, named by '
-            f'the first {_FOLDER_CHARACTERS} characters of the file')
+            'the first 9 characters of the file')
     return paths

@@ -34,16 +34,10 @@ class PartWholeScenes(BaseDataset):
         task (str): 'classification' or 'segmentation'. Decides ``classes`` of
             the meta information only: the categories, or background and
             categories. Defaults to 'classification'.
-        size (Sequence[int]): (H, W) of a scene. Defaults to (224, 224).
         seed (int): Seed of the dataset. Defaults to 0.
-        categories (Sequence[str], optional): Names of the categories to draw
-            from; semantic ids stay the same. Defaults to None, all twelve.
-        max_others (int): Most objects beside the main one. Defaults to 3.
-        num_poles (int): Number of poles in each scene. Defaults to 0.
-        typical_colors (float): Probability that a part has the colours
-            typical of its kind. Defaults to 0.
-        metainfo (dict, optional): Meta information that overrides the
-            dataset's own. Defaults to None.
+        size, categories, max_others, num_poles, typical_colors: See
+            :class:`~mmhierseg.datasets.scenes.SceneOptions`. Semantic ids do
+            not depend on ``categories``.
         **kwargs: Arguments of MMEngine's ``BaseDataset``.
 
     Raises:

@@ -26,33 +26,21 @@ def make_oversegmentation_data(root, names=tuple(FOLDERS)):
 
     Eight images of 60 x 88 for training, each with its over-segmentation;
     for evaluation, eight images for the memory bank and four to test.
-
-    Args:
-        root (Path): Folder that a tool is run in.
-        names (Sequence[str]): Which datasets to write, of `FOLDERS`.
     """
     layouts = [_EVALUATION[name] for name in names]
     make_segmentation_data(
         root, [name for name in layouts if not (root / DATA_ROOTS[name]
                                                 ).exists()])
-    if 'coco' in names:
-        _write_coco(root / FOLDERS['coco'][0])
-    for name in names:
-        _write_maps(*(root / folder for folder in FOLDERS[name]))
-
-
-def _write_coco(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    scenes = PartWholeScenes(num_scenes=8, size=(60, 88), seed=5)
-    for i, scene in enumerate(scenes):
-        Image.fromarray(scene['img'][..., ::-1]).save(
-            folder / f'{i:012d}.jpg', quality=95)
-
-
-def _write_maps(images, maps):
     segmenter = OverSegmenter()
-    for path in sorted(images.rglob('*.*')):
-        rgb = np.asarray(Image.open(path).convert('RGB'))
-        target = (maps / path.relative_to(images)).with_suffix('.png')
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(encode_segment_map(segmenter(rgb)))
+    for name in names:
+        images, maps = (root / folder for folder in FOLDERS[name])
+        images.mkdir(parents=True, exist_ok=True)
+        scenes = PartWholeScenes(num_scenes=8, size=(60, 88), seed=5)
+        for i, scene in enumerate(scenes if name == 'coco' else ()):
+            Image.fromarray(scene['img'][..., ::-1]).save(
+                images / f'{i:012d}.jpg', quality=95)
+        for path in sorted(images.rglob('*.*')):
+            rgb = np.asarray(Image.open(path).convert('RGB'))
+            target = (maps / path.relative_to(images)).with_suffix('.png')
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(encode_segment_map(segmenter(rgb)))

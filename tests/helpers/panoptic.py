@@ -3,7 +3,6 @@
 import numpy as np
 from PIL import Image
 
-#: Height and width of a frame.
 SIZE = (20, 34)
 
 
@@ -21,16 +20,12 @@ def save_png(array, path):
     Image.fromarray(array).save(path)
 
 
-def make_kitti_step(root, frames=2):
-    """Write two sequences of training and one of validation.
-
-    Returns:
-        dict[str, np.ndarray]: Panoptic maps by ``split/sequence/frame``.
-    """
+def make_kitti_step(root):
+    """Two sequences of training, one of validation; returns maps by name."""
     rng = np.random.default_rng(0)
     maps = {}
     for sequence in ('train/0000', 'train/0020', 'val/0002'):
-        for frame in range(frames):
+        for frame in range(2):
             name = f'{sequence}/{frame:06d}'
             maps[name] = panoptic_map(rng)
             save_png(maps[name], root / 'panoptic_maps' / f'{name}.png')

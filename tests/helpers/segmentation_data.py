@@ -21,10 +21,6 @@ def make_segmentation_data(root, layouts=tuple(DATA_ROOTS)):
     """Eight scenes for training and four for validation in each layout.
 
     Of VOC's training scenes, four are in each of its two lists.
-
-    Args:
-        root (Path): Folder that a tool is run in.
-        layouts (Sequence[str]): Which ones to write.
     """
     script = load_script('dataset_converters/make_part_whole_scenes.py')
     for layout in layouts:

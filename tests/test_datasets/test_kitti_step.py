@@ -1,11 +1,14 @@
-import re
+import io
 
 import numpy as np
 import pytest
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
 from mmseg.datasets import CityscapesDataset
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
+from mmhierseg.datasets.kitti_step_split import SEQUENCES, check_sequences
+from mmhierseg.datasets.transforms import LoadPanopticMap
 from mmhierseg.registry import DATASETS
 
 PIPELINE = [
@@ -13,12 +16,6 @@ PIPELINE = [
     dict(type='mmhierseg.LoadPanopticMap'),
     dict(type='mmseg.PackSegInputs')
 ]
-
-
-@pytest.fixture
-def root(tmp_path):
-    make_kitti_step(tmp_path)
-    return tmp_path
 
 
 def build(root, **options):
@@ -33,14 +30,15 @@ def truth(sample):
     return sample['data_samples'].gt_sem_seg.data[0].numpy()
 
 
-def name_of(info):
-    return '/'.join(info['img_path'].split('/')[-2:])
+def names_of(data):
+    infos = map(data.get_data_info, range(len(data)))
+    return ['/'.join(info['img_path'].split('/')[-2:]) for info in infos]
 
 
 def test_reads_panoptic_maps(tmp_path):
     maps = make_kitti_step(tmp_path)
     data = build(tmp_path, split='train')
-    names = [name_of(data.get_data_info(i)) for i in range(len(data))]
+    names = names_of(data)
     assert names == [
         '0000/000000.png', '0000/000001.png', '0020/000000.png',
         '0020/000001.png'
@@ -49,70 +47,73 @@ def test_reads_panoptic_maps(tmp_path):
         assert data[i]['inputs'].shape == (3, 20, 34)
         np.testing.assert_array_equal(
             truth(data[i]), maps[f'train/{name[:-4]}'][..., 0])
-
-
-def test_folders_instead_of_a_split(root):
-    """As in configs of MMSegmentation; the folder's name is the split."""
-    prefix = dict(img_path='images/train', seg_map_path='panoptic_maps/train')
-    by_folders = build(root, data_prefix=prefix)
-    by_split = build(root, split='train')
-    assert by_folders.split == 'train'
-    assert [by_folders.get_data_info(i) for i in range(4)
-            ] == [by_split.get_data_info(i) for i in range(4)]
     for key in ('classes', 'palette'):
-        assert by_split.metainfo[key] == CityscapesDataset.METAINFO[key]
+        assert data.metainfo[key] == CityscapesDataset.METAINFO[key]
+    # Folders in place of a split, as in configs of MMSegmentation.
+    prefix = dict(img_path='images/train', seg_map_path='panoptic_maps/train')
+    by_folders = build(tmp_path, data_prefix=prefix)
+    assert by_folders.split == 'train'
+    assert by_folders.get_data_info(3) == data.get_data_info(3)
+    # Images alone.
+    data = build(
+        tmp_path,
+        data_prefix=dict(img_path='images/val'),
+        pipeline=[PIPELINE[0], PIPELINE[2]])
+    assert len(data) == 2 and 'gt_sem_seg' not in data[0]['data_samples']
 
 
-def test_subset_of_classes(tmp_path):
+def test_subset_of_classes_and_frames(tmp_path):
     maps = make_kitti_step(tmp_path)
+    # A new id is the old id of another class.
     data = build(
         tmp_path, split='val', metainfo=dict(classes=('car', 'road')))
     original = maps['val/0002/000000'][..., 0]
-    found = truth(data[0])
-    np.testing.assert_array_equal(found == 0, original == 13)
-    np.testing.assert_array_equal(found == 1, original == 0)
-    assert set(np.unique(found)) == {0, 1, 255}
-
-
-def test_list_of_frames(root):
-    (root / 'some.txt').write_text('0020/000001\n0000/000000\n')
-    data = build(root, split='train', ann_file='some.txt')
-    assert [name_of(data.get_data_info(i)) for i in range(2)
-            ] == ['0020/000001.png', '0000/000000.png']
-    (root / 'some.txt').write_text('0020/000009\n')
+    expected = np.full_like(original, 255)
+    expected[original == 13], expected[original == 0] = 0, 1
+    np.testing.assert_array_equal(truth(data[0]), expected)
+    path = tmp_path / 'some.txt'
+    path.write_text('0020/000001\n0000/000000\n')
+    data = build(tmp_path, split='train', ann_file='some.txt')
+    assert names_of(data) == ['0020/000001.png', '0000/000000.png']
+    path.write_text('0020/000009\n')
     with pytest.raises(FileNotFoundError, match='0020/000009 of the list'):
-        build(root, split='train', ann_file='some.txt')
+        build(tmp_path, split='train', ann_file='some.txt')
 
 
-def test_images_alone(root):
-    data = build(
-        root,
-        data_prefix=dict(img_path='images/val'),
-        pipeline=[PIPELINE[0], PIPELINE[2]])
-    assert len(data) == 2
-    assert 'gt_sem_seg' not in data[0]['data_samples']
-
-
-def test_missing_map(root):
-    (root / 'panoptic_maps/train/0020/000001.png').unlink()
-    with pytest.raises(FileNotFoundError,
-                       match='1 of 4 images has no label map: 0020/000001'):
-        build(root, split='train')
-
-
-def test_sequence_of_the_other_split(root):
-    rng = np.random.default_rng(1)
+def test_missing_and_foreign_files(tmp_path):
+    """Folders of another name may hold any sequence."""
+    make_kitti_step(tmp_path)
+    root = tmp_path
+    for folder, message in (
+        ('panoptic_maps', '1 of 4 images has no label map: 0020/000001 '),
+        ('images', '1 of 4 label maps has no image: 0020/000001 .*remove the'),
+    ):
+        path = root / folder / 'train/0020/000001.png'
+        content = path.read_bytes()
+        path.unlink()
+        with pytest.raises(FileNotFoundError, match=message) as caught:
+            build(root, split='train')
+        assert isinstance(caught.value, UserError)
+        path.write_bytes(content)
     for folder in ('images', 'panoptic_maps'):
-        save_png(panoptic_map(rng), root / folder / 'train/0007/000000.png')
-    message = re.escape("images/train holds sequence 0007, which belongs to "
-                        "'val'")
-    with pytest.raises(UserError, match=message):
+        save_png(
+            panoptic_map(np.random.default_rng(1)),
+            root / folder / 'train/0007/000000.png')
+    with pytest.raises(UserError, match='images/train holds sequence 0007, '
+                       "which belongs to 'val'"):
         build(root, split='train')
-    # Folders of another name may hold any sequence.
     for folder in ('images', 'panoptic_maps'):
         (root / folder / 'train').rename(root / folder / 'mine')
     prefix = dict(img_path='images/mine', seg_map_path='panoptic_maps/mine')
     assert len(build(root, data_prefix=prefix)) == 5
+    # KITTI's tracking benchmark has 21 training sequences.
+    assert sorted(SEQUENCES['train'] + SEQUENCES['val']) == list(range(21))
+    for name, message in (
+        ('0021', 'sequence 0021, which KITTI-STEP does not have'),
+        ('city', "'city' where folders of sequences are expected"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_sequences(['0002', name], 'val', 'images/val')
 
 
 def test_bad_options(tmp_path):
@@ -128,3 +129,32 @@ def test_bad_options(tmp_path):
         (tmp_path / folder / 'train').mkdir(parents=True)
     with pytest.raises(UserError, match='there is no image in'):
         build(tmp_path, split='train')
+
+
+def test_files_that_are_no_panoptic_maps(tmp_path):
+    path = tmp_path / 'm.png'
+
+    def load(image, kind='PNG', end=None, **results):
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, format=kind)
+        path.write_bytes(buffer.getvalue()[:end])
+        return LoadPanopticMap()(dict(seg_map_path=str(path), **results))
+
+    pixels = panoptic_map(np.random.default_rng(0), (6, 9))
+    wrong = pixels.copy()
+    wrong[2, 3, 0], wrong[4, 5, 0] = 19, 200
+    for words, message in (
+        ((pixels[..., 0], ), 'of mode L; label PNGs, which hold'),
+        ((pixels, 'JPEG'), 'must be a PNG of mode RGB.* got JPEG'),
+        ((pixels, 'PNG', -40), "m.png' cannot be read"),
+        ((wrong, ), r'has \[19, 200\] in R.*0 to 18, or 255'),
+    ):
+        with pytest.raises(UserError, match=message):
+            load(*words)
+    with pytest.raises(UserError, match='is 6 x 9 but its image .* 9 x 6'):
+        load(pixels, ori_shape=(9, 6), img_path='a.png')
+    # The image may have been resized already.
+    load(pixels, ori_shape=(6, 9), img_shape=(3, 4))
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="panoptic map .*m.png' does"):
+        LoadPanopticMap()(dict(seg_map_path=str(path)))

@@ -1,20 +1,18 @@
-import json
-
 import numpy as np
 import pytest
-from helpers.part_imagenet import NAMES, make_part_imagenet
+from helpers.part_imagenet import NAMES, edit, make_part_imagenet
 from helpers.scripts import load_script
 from mmengine.logging import MMLogger
+from pycocotools import mask as coco
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.datasets.part_imagenet_classes import (
     OBJECT_OF_PART,
     OBJECTS,
     PARTS,
-    class_names,
-    class_palette,
     part_id,
 )
+from mmhierseg.datasets.transforms import LoadPartMap
 from mmhierseg.registry import DATASETS
 
 PIPELINE = [
@@ -22,12 +20,6 @@ PIPELINE = [
     dict(type='mmhierseg.LoadPartMap'),
     dict(type='mmseg.PackSegInputs')
 ]
-
-
-@pytest.fixture
-def root(tmp_path):
-    make_part_imagenet(tmp_path)
-    return tmp_path
 
 
 def build(root, **options):
@@ -47,128 +39,92 @@ def truth(sample):
 
 
 @pytest.mark.parametrize('labels, count', [('part', 41), ('object', 12)])
-def test_reads_annotations(tmp_path, labels, count):
+def test_reads_annotations_and_label_pngs(tmp_path, labels, count, capsys):
+    # A new logger writes to the captured output.
+    MMLogger.get_instance(f'test_part_imagenet_{labels}')
     maps = make_part_imagenet(tmp_path)
     data = build(tmp_path, labels=labels)
     assert len(data.metainfo['classes']) == count
-    assert len(data.metainfo['palette']) == count
-    # An image without any part is left out.
+    assert len(set(map(tuple, data.metainfo['palette']))) == count
     assert len(data) == 3
+    printed = capsys.readouterr().out
+    assert '1 of 4 images of' in printed and 'are left out' in printed
+    load_script('dataset_converters/part_imagenet.py').main(
+        [str(tmp_path), '--splits', 'train'])
+    # The image without a part has no label map.
+    (tmp_path / 'images/train/n02099601/n02099601_4.JPEG').unlink()
+    folders = dict(
+        img_path='images/train', seg_map_path=f'labels/{labels}/train')
+    load = dict(type='mmseg.LoadAnnotations')
+    pngs = build(tmp_path, labels=labels, ann_file='', data_prefix=folders,
+                 pipeline=[PIPELINE[0], load, PIPELINE[2]])
+    found = {s['data_samples'].img_path: truth(s) for s in pngs}
+    assert len(found) == 3
     for i, name in enumerate(NAMES):
-        assert data.get_data_info(i)['img_path'].endswith(
-            f'images/train/{name[:9]}/{name}.JPEG')
+        path = data.get_data_info(i)['img_path']
+        assert path.endswith(f'images/train/{name[:9]}/{name}.JPEG')
         expected = maps[f'train/{name[:9]}/{name}']
         if labels == 'object':
             expected = OBJECT_OF_PART[expected]
         # Twice: reading a sample must not consume its masks.
-        for _ in range(2):
-            np.testing.assert_array_equal(truth(data[i]), expected)
-
-
-def test_log_counts_images_left_out(root, capsys):
-    # A new logger writes to the captured output.
-    MMLogger.get_instance('test_part_imagenet')
-    build(root)
-    printed = capsys.readouterr().out
-    assert '1 of 4 images of' in printed and 'are left out' in printed
-
-
-@pytest.mark.parametrize('labels', ['part', 'object'])
-def test_label_pngs_of_the_converter(root, labels):
-    script = load_script('dataset_converters/part_imagenet.py')
-    script.main([str(root), '--splits', 'train'])
-    expected = build(root, labels=labels)
-    # The image without a part has no label map.
-    (root / 'images/train/n02099601/n02099601_4.JPEG').unlink()
-    data = build(
-        root,
-        labels=labels,
-        ann_file='',
-        data_prefix=dict(
-            img_path='images/train', seg_map_path=f'labels/{labels}/train'),
-        pipeline=[
-            PIPELINE[0],
-            dict(type='mmseg.LoadAnnotations'), PIPELINE[2]
-        ])
-    found = {s['data_samples'].img_path: truth(s) for s in data}
-    assert len(found) == len(expected) == 3
-    for sample in expected:
-        np.testing.assert_array_equal(
-            truth(sample), found[sample['data_samples'].img_path])
-
-
-def test_images_in_one_folder(root):
-    folder = root / 'images/train'
+        for array in (truth(data[i]), truth(data[i]), found[path]):
+            np.testing.assert_array_equal(array, expected)
+    # Images may lie in one folder.
+    folder = tmp_path / 'images/train'
     for path in list(folder.rglob('*.JPEG')):
         path.rename(folder / path.name)
-    assert len(build(root)) == 3
+    assert len(build(tmp_path)) == 3
 
 
-def test_subset_of_classes(root):
-    original = truth(build(root, labels='object')[0])
-    ids = sorted(set(np.unique(original)) - {0})
-    names = build(root, labels='object').metainfo['classes']
-    data = build(
-        root,
-        labels='object',
-        metainfo=dict(classes=[names[ids[-1]], 'background']))
+def test_subset_of_classes(tmp_path):
+    make_part_imagenet(tmp_path)
+    whole = build(tmp_path, labels='object')
+    original = truth(whole[0])
+    last = max(np.unique(original))
+    name = whole.metainfo['classes'][last]
+    classes = [name, 'background']
+    data = build(tmp_path, labels='object', metainfo=dict(classes=classes))
     found = truth(data[0])
-    np.testing.assert_array_equal(found == 0, original == ids[-1])
+    np.testing.assert_array_equal(found == 0, original == last)
     np.testing.assert_array_equal(found == 1, original == 0)
     assert len(data.metainfo['palette']) == 2
     with pytest.raises(UserError, match=r"\['Tree'\], which are no objects"):
-        build(root, labels='object', metainfo=dict(classes=['Tree']))
+        build(tmp_path, labels='object', metainfo=dict(classes=['Tree']))
 
 
-def test_missing_files(root):
-    (root / 'images/train/n02835271/n02835271_11.JPEG').unlink()
+def test_bad_files(tmp_path):
+    make_part_imagenet(tmp_path)
+    path = tmp_path / 'annotations/train.json'
+    whole = path.read_bytes()
+    for change, message in (
+        (lambda data: data.pop('categories'), "COCO-style JSON.*'categories'"),
+        (lambda data: data['images'][0].update(width='wide'), 'cannot be rea'),
+        (lambda data: data.update(annotations=3), 'no COCO-style JSON.*TypeE'),
+        (lambda data: data['categories'][0].update(name='Leaf'),
+         "no part 'Leaf' of 'Quadruped'"),
+        (lambda data: data['annotations'][0].update(image_id=99),
+         'images that it does not list: image_id 99'),
+        (lambda data: data['annotations'][0].update(category_id=40),
+         'categories that it does not list, in n02690373_7'),
+        (lambda data: data.update(annotations=[]), 'annotates no part'),
+    ):
+        edit(path, change)
+        with pytest.raises(UserError, match=message):
+            build(tmp_path)
+        path.write_bytes(whole)
+    (tmp_path / 'images/train/n02835271/n02835271_11.JPEG').unlink()
     for options, message in (
         (dict(), r'1 of 3 images .* n02835271_11.JPEG. They are expected'),
-        (dict(ann_file='annotations/test.json'), 'annotation file .*test.js'),
         (dict(data_prefix=dict(img_path='images/test')), 'there is no folder'),
+        (dict(ann_file='no.json'), "annotation file '.*no.json' does not ex"),
         (dict(labels='whole'), "'part' or 'object', got 'whole'"),
     ):
         with pytest.raises(UserError, match=message):
-            build(root, **options)
-
-
-def edit(path, change):
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-@pytest.mark.parametrize('change, message', [
-    (lambda data: data.pop('categories'), "no COCO-style JSON.*'categories'"),
-    (lambda data: data['images'][0].pop('height'), "KeyError: 'height'"),
-    (lambda data: data['images'][0].update(width='wide'), 'cannot be read'),
-    (lambda data: data.update(annotations=3), 'no COCO-style JSON.*TypeErr'),
-    (lambda data: data['categories'][0].update(name='Leaf'),
-     "no part 'Leaf' of 'Quadruped'"),
-    (lambda data: data['annotations'][0].update(image_id=99),
-     'images that it does not list: image_id 99'),
-    (lambda data: data['annotations'][0].update(category_id=40),
-     'categories that it does not list, in n02690373_7'),
-    (lambda data: data.update(annotations=[]), 'annotates no part'),
-])
-def test_wrong_annotations(root, change, message):
-    edit(root / 'annotations/train.json', change)
-    with pytest.raises(UserError, match=message):
-        build(root)
-
-
-def test_files_that_are_no_json(root):
+            build(tmp_path, **options)
     for content in (b'', b'{"images": ', b'\xff\xfe\x00'):
-        (root / 'annotations/train.json').write_bytes(content)
+        path.write_bytes(content)
         with pytest.raises(UserError, match='annotation file .* cannot be'):
-            build(root)
-
-
-def test_masks_of_another_size(root):
-    edit(root / 'annotations/train.json',
-         lambda data: data['images'][0].update(height=36, width=24))
-    with pytest.raises(UserError, match='is 36 x 24 but its .* 24 x 36'):
-        build(root)[0]
+            build(tmp_path)
 
 
 def test_classes():
@@ -177,22 +133,63 @@ def test_classes():
     assert np.bincount(OBJECT_OF_PART).tolist() == [
         1, 4, 5, 4, 5, 2, 4, 3, 4, 2, 5, 2
     ]
-    for labels, count in (('part', 41), ('object', 12)):
-        assert len(class_names(labels)) == count
-        colors = {tuple(color) for color in class_palette(labels)}
-        assert len(colors) == count
-
-
-def test_spellings_of_parts():
-    for name, supercategory, expected in (
-        ('Quadruped Head', 'Quadruped', 1),
-        ('head', 'quadruped', 1),
-        ('side-mirror', 'CAR', 27),
-        ('Bicycle Tire', 'Bicycle', 31),
-        ('Bottle_Body', 'Bottle', 40),
-    ):
+    for name, supercategory, expected in (('head', 'quadruped', 1),
+                                          ('side-mirror', 'CAR', 27),
+                                          ('Bicycle Tire', 'Bicycle', 31)):
         assert part_id(name, supercategory) == expected
-    with pytest.raises(UserError, match="no part 'Car Sail' of 'Car'; its pa"):
-        part_id('Car Sail', 'Car')
     with pytest.raises(UserError, match="'Car Body' is no part of 'Boat'"):
         part_id('Car Body', 'Boat')
+
+
+SIZE = (4, 7)
+
+
+def draw(*masks, **results):
+    """Part map of masks, whose parts are 1, 2, ..."""
+    parts = [
+        dict(part_id=i, segmentation=mask) for i, mask in enumerate(masks, 1)
+    ]
+    return LoadPartMap()(
+        dict(
+            part_annotations=parts,
+            part_size=SIZE,
+            part_labels='part',
+            img_path='a.JPEG',
+            **results))['gt_seg_map']
+
+
+def test_masks():
+    mask = np.random.default_rng(0).random(SIZE) < 0.4
+    # Runs of a mask, columns first, zeros first.
+    edges = np.flatnonzero(np.diff(mask.T.ravel(), prepend=False))
+    runs = np.diff([0, *edges, mask.size]).tolist()
+    code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))['counts']
+    for counts in (runs, code, code.decode()):
+        np.testing.assert_array_equal(
+            draw(dict(counts=counts, size=list(SIZE))), mask)
+    # Two rectangles, x first; later masks are on top.
+    whole = [[0, 0, 7, 0, 7, 4, 0, 4]]
+    expected = np.ones(SIZE, dtype=np.uint8)
+    expected[0:2, 1:3] = expected[1:4, 5:7] = 2
+    found = draw(whole, [[1, 0, 3, 0, 3, 2, 1, 2], [5, 1, 7, 1, 7, 4, 5, 4]])
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(UserError, match='is 4 x 7 but its image .* 7 x 4'):
+        draw(whole, ori_shape=(7, 4))
+    with pytest.raises(UserError, match='needs PartImageNetDataset'):
+        LoadPartMap()(dict(img_path='a.JPEG'))
+
+
+@pytest.mark.parametrize('segmentation, message', [
+    ([], 'expected polygons or a run-length code'),
+    ([[1, 2, 3, 4, 5, 6, 7]], 'x and y of at least 3 points'),
+    ([[1, 2, 3, 4, 5, float('nan')]], 'NaN or infinity'),
+    (dict(counts=[28], size=[7, 4]), r'is of size \[7, 4\], the image'),
+    (dict(counts='', size=[4, 7]), "needs 'counts'"),
+    (dict(counts=[3, 4], size=[4, 7]), 'its runs have 7 pixels.* 28'),
+    (dict(counts=[-3, 31], size=[4, 7]), 'its runs have 28 pixels'),
+    (dict(counts='garbage', size=[4, 7]), 'Invalid RLE'),
+])
+def test_bad_masks(segmentation, message):
+    with pytest.raises(
+            UserError, match=f'the mask of part 1 cannot be .*{message}'):
+        draw(segmentation)

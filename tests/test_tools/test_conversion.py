@@ -1,65 +1,24 @@
-import argparse
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
-from conversion import (
-    add_workers,
-    block_interrupts,
-    convert_all,
-    write_file,
-)
+from conversion import convert_all, write_file
 from helpers.jobs import interrupt_waits, its_process
 
 from mmhierseg._base.errors import UserError
 
 
-@pytest.mark.parametrize('workers', [1, 3])
-def test_each_job_is_done_once(workers):
-    done = []
-
-    def convert(job):
-        done.append(job)
-        return job % 2 == 0
-
-    assert convert_all(convert, range(9), workers, 'Numbers') == 5
-    assert sorted(done) == list(range(9))
-    assert convert_all(convert, [], workers, 'Numbers') == 0
-
-
-@pytest.mark.parametrize('workers', [1, 2])
 @pytest.mark.parametrize('error', [
     OSError(28, 'No space'), ValueError('bad'), KeyboardInterrupt
 ])
-def test_stops_early(error, workers, capsys):
-    """Jobs that have not begun are dropped; the message says how to resume."""
-    done = []
-
-    def convert(job):
-        if job == 2:
-            raise error
-        done.append(job)
-        return True
-
-    if error is KeyboardInterrupt:
-        with pytest.raises(SystemExit, match='130'):
-            convert_all(convert, range(10000), workers, 'Numbers')
-        assert 'the same command resumes' in capsys.readouterr().err
-    else:
-        with pytest.raises(UserError, match='(No space|bad).*resumes from'):
-            convert_all(convert, range(10000), workers, 'Numbers')
-    assert 1 <= len(done) < 10000
-
-
-@pytest.mark.parametrize('error', [OSError(28, 'No space'), KeyboardInterrupt])
-def test_no_partial_file_is_left(error, tmp_path, monkeypatch):
+def test_stops_early(error, capsys, tmp_path, monkeypatch):
+    """Without a partial file; the message says how to resume."""
     path = tmp_path / 'folder' / 'file'
     write_file(path, b'old')
 
@@ -67,67 +26,54 @@ def test_no_partial_file_is_left(error, tmp_path, monkeypatch):
         raise error
 
     monkeypatch.setattr(os, 'replace', fail)
-    with pytest.raises((OSError, KeyboardInterrupt)):
-        write_file(path, b'new')
+    done = []
+
+    def convert(job):
+        if job == 2:
+            write_file(path, b'new')
+        done.append(job)
+        return True
+
+    with pytest.raises((UserError, SystemExit)) as caught:
+        convert_all(convert, range(10000), 2, 'Numbers')
+    if error is KeyboardInterrupt:
+        assert caught.value.code == 130
+        assert 'the same command resumes' in capsys.readouterr().err
+    else:
+        assert caught.match('(No space|bad).*resumes from')
+    # Jobs that have not begun are dropped.
+    assert 1 <= len(done) < 10000
     assert [p.name for p in path.parent.iterdir()] == ['file']
     assert path.read_bytes() == b'old'
 
 
-def test_number_of_workers(capsys):
-    parser = argparse.ArgumentParser()
-    add_workers(parser, 'threads')
-    assert parser.parse_args([]).workers >= 1
-    with pytest.raises(SystemExit):
-        parser.parse_args(['--workers', '0'])
-    assert '--workers: must be at least 1, got 0' in capsys.readouterr().err
-
-
-def interrupt():
-    """Interrupt this thread, not one of a library."""
-    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-
-
-def test_blocked_interrupts_are_delivered_later(monkeypatch):
-    reached = []
-    with pytest.raises(KeyboardInterrupt):
-        with block_interrupts():
-            with block_interrupts():
-                interrupt()
-            reached.append('the end of the block')
-    assert reached
-    # Without signals to block, as on Windows, nothing is blocked.
-    monkeypatch.delattr(signal, 'pthread_sigmask')
-    with pytest.raises(KeyboardInterrupt), block_interrupts():
-        interrupt()
-        pytest.fail('not interrupted')
-
-
-def test_processes():
-    """Beside OpenCV's threads, for which a forked process would wait."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(2)
-    cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)
-    try:
-        jobs = [os.getpid()] * 6
-        assert convert_all(
-            its_process, jobs, 2, 'Numbers', processes=True, chunk=2) == 6
-    finally:
-        cv2.setNumThreads(threads)
-    assert convert_all(its_process, jobs, 1, 'Numbers', processes=True) == 0
+def test_each_job_is_done_once():
+    done = []
+    for workers in (1, 3):
+        assert convert_all(lambda job: job % 2 == 0 or done.append(job) or 0,
+                           range(9), workers, 'Numbers') == 5
+    assert sorted(done) == [1, 1, 3, 3, 5, 5, 7, 7]
+    jobs = [os.getpid()] * 6
+    for workers, expected in ((1, 0), (2, 6)):
+        assert convert_all(its_process, jobs, workers, 'Numbers', 'fork',
+                           chunk=2) == expected
     with pytest.raises(Exception, match="[Cc]an't pickle|get local object"):
-        convert_all(lambda job: True, [1], 2, 'Numbers', processes=True)
+        convert_all(lambda job: True, [1], 2, 'Numbers', 'fork')
 
 
 @pytest.mark.slow
 def test_processes_are_not_interrupted():
-    """Not even while they start, which takes a second of imports."""
-    jobs = [0] * 4
-    assert convert_all(interrupt_waits, jobs, 2, 'Jobs', processes=True) == 4
+    """Not even while they start, and beside OpenCV's threads."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((512, 512, 3), np.float32), (31, 31), 5)
+    for method in ('forkserver', 'fork'):
+        assert convert_all(interrupt_waits, [0] * 4, 2, 'Jobs', method) == 4
+    cv2.setNumThreads(threads)
     # The main process receives interrupts again.
     assert not interrupt_waits(0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('job, message', [
     (-1, 'bad job'),
     # As when the machine runs out of memory.
@@ -136,22 +82,28 @@ def test_processes_are_not_interrupted():
 def test_processes_that_fail(job, message):
     with pytest.raises(
             UserError, match=f'{message}.*; make again resumes from'):
-        convert_all(its_process, [1, 2, job], 2, 'Numbers', processes=True,
+        convert_all(its_process, [1, 2, job], 2, 'Numbers', 'fork',
                     again='make again')
 
 
+SCRIPT = """
+import sys
+from helpers.jobs import write_slowly
+from conversion import convert_all
+if __name__ == '__main__':
+    jobs = [f'{sys.argv[1]}/{i}' for i in range(999)]
+    convert_all(write_slowly, jobs, 2, 'Jobs', sys.argv[2])
+"""
+
+
 @pytest.mark.slow
-def test_processes_end_with_a_killed_main_process(tmp_path):
+@pytest.mark.parametrize('method', ['forkserver', 'fork'])
+def test_processes_end_with_a_killed_main_process(tmp_path, method):
     """They finish their jobs before."""
-    code = ('from helpers.jobs import write_slowly\n'
-            'from conversion import convert_all\n'
-            "if __name__ == '__main__':\n"
-            f'    jobs = [{str(tmp_path)!r} + f"/{{i}}" for i in range(999)]\n'
-            "    convert_all(write_slowly, jobs, 2, 'Jobs', processes=True)\n")
     script = tmp_path / 'script.py'
-    script.write_text(code)
+    script.write_text(SCRIPT)
     process = subprocess.Popen(
-        [sys.executable, script],
+        [sys.executable, script, tmp_path, method],
         stdout=subprocess.PIPE,
         start_new_session=True,
         env={

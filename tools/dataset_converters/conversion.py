@@ -1,6 +1,8 @@
-"""Convert many files: in parallel, with a progress bar, interruptible."""
+"""Shared by the converters: parallel, resumable work and its options."""
 
 import argparse
+import io
+import json
 import multiprocessing
 import os
 import pickle
@@ -8,11 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    Executor,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-)
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,15 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import cv2
+from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
 from mmhierseg._base.errors import UserError
-
-__all__ = [
-    'add_numbers', 'add_workers', 'at_least', 'block_interrupts',
-    'convert_all', 'resumable', 'write_file'
-]
 
 Job = TypeVar('Job')
 
@@ -50,7 +44,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def add_numbers(parser: argparse.ArgumentParser, *rows: tuple) -> None:
-    """Add options: name, type, default and help of each."""
+    """Add options, rows of name, type, default and help."""
     for name, kind, default, text in rows:
         parser.add_argument(
             f'--{name}',
@@ -61,7 +55,7 @@ def add_numbers(parser: argparse.ArgumentParser, *rows: tuple) -> None:
 
 
 def add_workers(parser: argparse.ArgumentParser, kind: str) -> None:
-    """Add the option ``--workers``, of threads or processes."""
+    """Add the option ``--workers``, of ``kind`` 'threads' or 'processes'."""
     parser.add_argument(
         '--workers',
         type=at_least(1),
@@ -69,14 +63,70 @@ def add_workers(parser: argparse.ArgumentParser, kind: str) -> None:
         help=f'number of {kind} (default: one per core)')
 
 
+def parse_root(argv: list[str], title: str, contents: str,
+               splits: Sequence[str], closed: bool) -> argparse.Namespace:
+    """Read the command line of a converter of a dataset with splits."""
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument('root', type=Path, help=contents)
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder to write to (default: labels in ROOT)')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        choices=splits if closed else None,
+        default=splits,
+        help=f'splits to convert (default: {" ".join(splits)})')
+    add_workers(parser, 'threads')
+    args = parser.parse_args(argv)
+    if args.out is None:
+        args.out = args.root / 'labels'
+    return args
+
+
+def check_manifest(path: Path, settings: dict) -> dict | None:
+    """Read how the files of a folder were made; refuse to mix two settings.
+
+    None if the folder is empty.
+    """
+    folder = path.parent
+    if not (folder.is_dir() and any(folder.iterdir())):
+        return None
+    try:
+        before = dict(json.loads(path.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        # It might be a real dataset, which would be overwritten.
+        raise UserError(
+            f'{str(folder)!r} is not empty and not made by this program '
+            f'(there is no {path.name} that can be read): name another folder'
+        ) from error
+    differing = [
+        f'{key} {before.get(key)!r}, requested {value!r}'
+        for key, value in settings.items() if before.get(key) != value
+    ]
+    if differing:
+        raise UserError(
+            f'{str(folder)!r} holds files of other settings '
+            f'({"; ".join(differing)}): request the same, or name another '
+            'folder')
+    return before
+
+
+def write_manifest(path: Path,
+                   settings: dict,
+                   indent: int | None = 2,
+                   again: str = 'the same command') -> None:
+    """Describe how the files of a folder are made."""
+    with resumable(again):
+        write_file(path, (json.dumps(settings, indent=indent) + '\n').encode())
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file completely or not at all; folders are made.
 
     Unlike ``write_atomically`` it does not wait for the disk, which would
     dominate the time of writing many small files.
-
-    Raises:
-        OSError: If it cannot be written; nothing of it is left then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f'{path.name}.part')
@@ -90,14 +140,16 @@ def write_file(path: Path, content: bytes) -> None:
         raise
 
 
+def encode_image(image: Image.Image, **options) -> bytes:
+    """Encode an image; ``options`` are those of Pillow's ``save``."""
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    return buffer.getvalue()
+
+
 @contextmanager
 def resumable(again: str = 'the same command') -> Iterator[None]:
-    """Report errors and interrupts of work that can be resumed.
-
-    Raises:
-        UserError: If a file is invalid, or cannot be read or written.
-        SystemExit: If the user interrupts, with status 130.
-    """
+    """Report errors, and interrupts with status 130, of resumable work."""
     try:
         yield
     except (OSError, ValueError, BrokenProcessPool) as error:
@@ -112,35 +164,18 @@ def convert_all(convert: Callable[[Job], bool],
                 jobs: Sequence[Job],
                 workers: int,
                 title: str,
-                processes: bool = False,
+                processes: str | None = None,
                 again: str = 'the same command',
                 chunk: int = 1) -> int:
     """Convert files, several at a time, and show the progress.
 
-    Decoding and encoding images, which is most of the work of many
-    converters, runs in parallel in threads. What computes in Python needs
-    processes.
-
-    Args:
-        convert (Callable): Takes a job and returns whether there was
-            something to do. It writes a file completely or not at all.
-        jobs (Sequence): The jobs.
-        workers (int): Number of threads or processes; 1 works in the main
-            thread.
-        title (str): Title of the progress bar.
-        processes (bool): Whether workers are processes, which ``convert`` and
-            the jobs are sent to. Defaults to False.
-        again (str): What resumes the work after an error, for the message.
-            Defaults to 'the same command'.
-        chunk (int): Number of jobs sent to a process at once. Defaults to 1.
-
-    Returns:
-        int: For how many jobs there was something to do.
-
-    Raises:
-        UserError: If a file is invalid, or cannot be read or written.
-            Finished files are kept.
-        SystemExit: If the user interrupts. Finished files are kept.
+    ``convert`` takes a job, writes files completely or not at all, and returns
+    whether there was something to do; the result is for how many jobs there
+    was. Decoding and encoding images runs in parallel in threads; what
+    computes in Python needs ``processes``, which it is sent to: 'forkserver',
+    or 'fork', which starts at once, if neither this process nor the jobs use a
+    library with threads. ``again`` resumes the work after an error or
+    interrupt, and ``chunk`` jobs are sent at once.
 
     Example:
         >>> convert_all(lambda job: job > 1, [1, 2, 3], 2, 'Numbers')
@@ -148,19 +183,17 @@ def convert_all(convert: Callable[[Job], bool],
     """
     new = 0
     with resumable(again):
-        if workers == 1:
-            executor, results = None, map(convert, jobs)
+        if processes and workers > 1:
+            # Checked now: with an unpicklable job the pool would hang.
+            pickle.dumps(convert)
+            convert = partial(_work, convert)
+            executor = _process_pool(workers, processes)
         else:
-            if processes:
-                # Checked now: with an unpicklable job the pool would hang.
-                pickle.dumps(convert)
-                convert = partial(_work, convert)
-            executor = _executor(workers, processes)
+            executor = ThreadPoolExecutor(workers)
         try:
-            if executor is not None:
-                with block_interrupts():
-                    # This starts the processes.
-                    results = executor.map(convert, jobs, chunksize=chunk)
+            with block_interrupts():
+                # This starts the workers.
+                results = executor.map(convert, jobs, chunksize=chunk)
             with Progress(console=Console(stderr=True)) as progress:
                 bar = progress.add_task(title, total=len(jobs))
                 for written in results:
@@ -168,8 +201,7 @@ def convert_all(convert: Callable[[Job], bool],
                     progress.advance(bar)
         finally:
             # Running jobs are finished, the others are dropped.
-            if executor is not None:
-                executor.shutdown(cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
     return new
 
 
@@ -177,10 +209,9 @@ def convert_all(convert: Callable[[Job], bool],
 def block_interrupts() -> Iterator[None]:
     """Block interrupts (Ctrl+C) for processes started within the block.
 
-    The terminal interrupts all processes of a program. Those that are started
-    here inherit the blocked signal, so that no interrupt reaches them even
-    while they start; for this thread it is blocked until the block is left.
-    Where signals cannot be blocked (Windows), nothing happens.
+    They inherit the blocked signal, so that no interrupt reaches them even
+    while they start. Where signals cannot be blocked (Windows), nothing
+    happens.
     """
     if not hasattr(signal, 'pthread_sigmask'):
         yield
@@ -192,26 +223,28 @@ def block_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _executor(workers: int, processes: bool) -> Executor:
-    if not processes:
-        return ThreadPoolExecutor(workers)
-    # Not forked from this process: the copy of one that has used threads,
-    # OpenCV's among them, may wait for ever for threads that it does not have.
-    methods = multiprocessing.get_all_start_methods()
-    method = 'forkserver' if 'forkserver' in methods else 'spawn'
+def _process_pool(workers: int, method: str) -> ProcessPoolExecutor:
+    # A forked copy of a process that has used threads, OpenCV's among them,
+    # may wait for ever for threads that it does not have.
+    if method not in multiprocessing.get_all_start_methods():
+        method = 'spawn'
     context = multiprocessing.get_context(method)
     if method == 'forkserver':
         # Imported once, not by every worker.
         context.set_forkserver_preload(
             ['mmhierseg.datasets', 'mmhierseg.datasets.transforms'])
     return ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start_worker)
+        workers,
+        mp_context=context,
+        initializer=_start_worker,
+        initargs=(method != 'fork', ))
 
 
-def _start_worker() -> None:
-    """Leave interrupts to the main process; use one thread each."""
+def _start_worker(one_thread: bool) -> None:
+    """Leave interrupts to the main process; let OpenCV use one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+    if one_thread:
+        cv2.setNumThreads(1)
     threading.Thread(target=_end_with_main_process, daemon=True).start()
 
 

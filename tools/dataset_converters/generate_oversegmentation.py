@@ -6,9 +6,9 @@ r"""Divide the images of a folder into the regions between their contours.
         data/coco/train2017 data/coco/oversegmentation/train2017
 
 writes a PNG for each image below the folder, ``a/b.png`` for ``a/b.jpg``: the
-label of the region of each pixel, in 8 bits, or 16 where there are more than
-256 regions. HSG learns from such maps, see ``configs/_base_/datasets``;
-``LoadSegmentMap`` reads them, and those that HSG's authors publish.
+region of each pixel, in 8 bits, or 16 where there are more than 256. HSG
+learns from such maps; ``LoadSegmentMap`` reads them, and those that HSG's
+authors publish.
 
 Regions are merged until contours are stronger than ``--threshold`` and there
 are at most ``--num-regions``; if one of them is given, it alone counts.
@@ -19,17 +19,21 @@ file of OpenCV's model (``--edge-model``).
 """
 
 import argparse
-import json
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from conversion import add_workers, convert_all, resumable
+from conversion import (
+    add_workers,
+    check_manifest,
+    convert_all,
+    write_file,
+    write_manifest,
+)
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
-from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.datasets.transforms import LoadImage
 from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
@@ -37,13 +41,8 @@ from mmhierseg.oversegmentation import OverSegmenter
 
 #: Image files of MMPretrain.
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
-#: Describes how the maps of a folder were made.
-MANIFEST = 'oversegmentation.json'
-#: Version of the method; maps of different versions must not be mixed.
-VERSION = 2
-#: Resumes a run.
 AGAIN = 'the same command with --resume'
-#: Image and map.
+# Image and map.
 Job = tuple[Path, Path]
 
 
@@ -78,12 +77,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def find_jobs(images: Path, out: Path) -> list[Job]:
-    """Pair the images of a folder with the maps to be written.
-
-    Raises:
-        UserError: If there is no image, two of them would have the same
-            map, or maps would lie among the images.
-    """
+    """Pair the images of a folder with the maps to be written."""
     if not images.is_dir():
         raise UserError(f'there is no folder {str(images)!r} of images')
     if out.resolve().is_relative_to(images.resolve()):
@@ -108,77 +102,20 @@ def find_jobs(images: Path, out: Path) -> list[Job]:
     return [(path, target) for target, path in targets.items()]
 
 
-def check_manifest(out: Path, segmenter: OverSegmenter,
-                   resume: bool) -> None:
-    """Describe how maps are made; refuse to mix two methods.
-
-    Raises:
-        UserError: If there are maps already and ``resume`` is not set, or
-            they were made with other settings.
-    """
-    settings = dict(
-        version=VERSION,
-        threshold=segmenter.threshold,
-        num_regions=segmenter.num_regions,
-        edge_model=segmenter.edge_model
-        and os.path.basename(segmenter.edge_model))
-    path = out / MANIFEST
-    if out.is_dir() and any(out.iterdir()):
-        before = read_manifest(path)
-        if not resume:
-            raise UserError(
-                f'{str(out)!r} is not empty: --resume continues there, or '
-                'name another folder')
-        differing = [
-            f'{key} {before.get(key)!r}, requested {value!r}'
-            for key, value in settings.items() if before.get(key) != value
-        ]
-        if differing:
-            raise UserError(
-                f'{str(out)!r} holds maps of other settings '
-                f'({"; ".join(differing)}): ask for the same, or name another '
-                'folder')
-    with resumable(AGAIN):
-        out.mkdir(parents=True, exist_ok=True)
-        content = json.dumps(settings, indent=2) + '\n'
-        write_atomically(path, content.encode())
-
-
-def read_manifest(path: Path) -> dict:
-    """Read how the maps of a folder were made, or raise a UserError."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, TypeError, ValueError) as error:
-        raise UserError(
-            f'{str(path.parent)!r} is not empty and not made by this program '
-            f'(there is no {MANIFEST} that can be read): name another folder'
-        ) from error
-
-
 def convert_image(job: Job, segmenter: OverSegmenter) -> bool:
-    """Write the map of an image, unless it exists.
-
-    Raises:
-        UserError: If the image cannot be read.
-        OSError: If the map cannot be written.
-    """
+    """Write the map of an image, unless it exists."""
     source, target = job
     if target.is_file():
         return False
     # As pipelines load it, with its EXIF orientation applied.
     image = LoadImage()(dict(img_path=str(source)))['img']
     labels = segmenter(np.ascontiguousarray(image[..., ::-1]))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, encode_segment_map(labels))
+    write_file(target, encode_segment_map(labels))
     return True
 
 
 def main(argv: list[str]) -> None:
-    """Write the maps.
-
-    Raises:
-        UserError: If something is missing or invalid.
-    """
+    """Write the maps."""
     args = parse_args(argv)
     try:
         segmenter = OverSegmenter(args.threshold, args.num_regions,
@@ -186,14 +123,21 @@ def main(argv: list[str]) -> None:
     except (ImportError, OSError, ValueError) as error:
         raise UserError(str(error)) from error
     jobs = find_jobs(args.images, args.out)
-    check_manifest(args.out, segmenter, args.resume)
-    new = convert_all(
-        partial(convert_image, segmenter=segmenter),
-        jobs,
-        args.workers,
-        'Images',
-        processes=True,
-        again=AGAIN)
+    settings = dict(
+        # Of the method.
+        version=2,
+        threshold=segmenter.threshold,
+        num_regions=segmenter.num_regions,
+        edge_model=segmenter.edge_model
+        and os.path.basename(segmenter.edge_model))
+    path = args.out / 'oversegmentation.json'
+    if check_manifest(path, settings) is not None and not args.resume:
+        raise UserError(f'{str(args.out)!r} is not empty: --resume continues '
+                        'there, or name another folder')
+    write_manifest(path, settings, again=AGAIN)
+    convert = partial(convert_image, segmenter=segmenter)
+    new = convert_all(convert, jobs, args.workers, 'Images',
+                      processes='forkserver', again=AGAIN)
     print(f'{args.out}: maps of {len(jobs)} images ({new} new)')
 
 

@@ -7,18 +7,16 @@ r"""Make a subset of ImageNet, such as ImageNet-100, from a list of classes.
 
 SRC holds a folder for each class in train/ and val/ (a val/ with all images in
 one folder has to be sorted first). The list names one folder a line; the rest
-of a line, empty lines and lines that start with # are ignored.
-The 100 classes of the papers are those of "Contrastive Multiview Coding" (Tian
-et al., ECCV 2020), whose authors publish such a list with their code.
+of a line, empty lines and lines that start with # are ignored. The 100 classes
+of the papers are those of "Contrastive Multiview Coding" (Tian et al., ECCV
+2020), whose authors publish such a list with their code.
 
 OUT gets the same layout; its class folders are links to those of SRC or, with
 ``--copy``, copies of them. Nothing is written before everything has been
-checked. The same command resumes an interrupted run: complete files are left
-alone.
+checked. The same command resumes an interrupted run.
 """
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,12 +56,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Read the list of classes.
-
-    Raises:
-        UserError: If the file cannot be read, is empty, or names a class
-            twice or a path.
-    """
+    """Read the list of classes."""
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -89,11 +82,7 @@ def read_classes(path: Path) -> list[str]:
 
 
 def check_source(src: Path, splits: list[str], classes: list[str]) -> None:
-    """Check that every class is there and has an image.
-
-    Raises:
-        UserError: If not; the message names what is missing.
-    """
+    """Check that every class is there and has an image."""
     for split in splits:
         folder = src / split
         if not folder.is_dir():
@@ -107,11 +96,8 @@ def check_source(src: Path, splits: list[str], classes: list[str]) -> None:
                 'folder for each class first, or leave it out with --splits')
         unknown = [name for name in classes if name not in set(known)]
         if unknown:
-            near = difflib.get_close_matches(unknown[0], known, n=1)
-            hint = f' (for {unknown[0]}, did you mean {near[0]}?)' if near \
-                else f'; its folders are named like {known[0]}'
-            raise UserError(f'{folder} has no class {some(unknown)}'
-                            f'{hint}')
+            raise UserError(f'{folder} has no class {some(unknown)}; its '
+                            f'folders are named like {known[0]}')
         empty = [name for name in classes
                  if next(images_in(folder / name), None) is None]
         if empty:
@@ -121,11 +107,7 @@ def check_source(src: Path, splits: list[str], classes: list[str]) -> None:
 
 
 def check_target(args: argparse.Namespace, classes: list[str]) -> None:
-    """Check that OUT may be written to.
-
-    Raises:
-        UserError: If it is SRC, or holds something else.
-    """
+    """Check that OUT may be written to."""
     src, out = args.src.resolve(), args.out.resolve()
     if src == out or src in out.parents:
         raise UserError(f'OUT ({out}) must lie outside of SRC ({src})')
@@ -181,11 +163,7 @@ def copy_class(source: Path, target: Path) -> bool:
 
 
 def main(argv: list[str]) -> None:
-    """Write the subset.
-
-    Raises:
-        UserError: If something is missing or invalid.
-    """
+    """Write the subset."""
     args = parse_args(argv)
     classes = read_classes(args.classes)
     check_source(args.src, args.splits, classes)
@@ -194,12 +172,8 @@ def main(argv: list[str]) -> None:
     jobs = [f'{split}/{name}' for split in args.splits for name in classes]
     again = 'the same command' if args.copy else (
         'where links are not possible, use --copy; otherwise the same command')
-    new = convert_all(
-        lambda job: place(args.src / job, args.out / job),
-        jobs,
-        1,
-        'Classes',
-        again=again)
+    new = convert_all(lambda job: place(args.src / job, args.out / job), jobs,
+                      1, 'Classes', again=again)
     print(f'{len(classes)} classes in {", ".join(args.splits)} of {args.out} '
           f'({new} class folders new)')
 

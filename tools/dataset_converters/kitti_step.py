@@ -15,28 +15,19 @@ label PNGs are for programs that read semantic maps only. The same command
 resumes an interrupted run: complete files are left alone.
 """
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from conversion import add_workers, convert_all, write_file
+from conversion import convert_all, parse_root, write_file
 from PIL import Image
 from scene_files import encode_label_map
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import run_command
-from mmhierseg.datasets.files import (
-    check_pairs,
-    check_size,
-    list_files,
-    some,
-)
-from mmhierseg.datasets.kitti_step_split import (
-    check_sequences,
-    missing_sequences,
-)
+from mmhierseg.datasets.files import check_pairs, check_size, list_files, some
+from mmhierseg.datasets.kitti_step_split import SEQUENCES, check_sequences
 from mmhierseg.datasets.transforms.load_panoptic_map import (
     decode_panoptic_map,
 )
@@ -45,50 +36,25 @@ from mmhierseg.datasets.transforms.load_panoptic_map import (
 Job = tuple[str, str]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description="Convert KITTI-STEP's panoptic maps to label PNGs")
-    parser.add_argument(
-        'root', type=Path, help='KITTI-STEP, with images and panoptic_maps')
-    parser.add_argument(
-        '--out',
-        type=Path,
-        help='folder to write to (default: labels in ROOT)')
-    parser.add_argument(
-        '--splits',
-        nargs='+',
-        choices=['train', 'val'],
-        default=['train', 'val'],
-        help='splits to convert (default: train val)')
-    add_workers(parser, 'threads')
-    args = parser.parse_args(argv)
-    if args.out is None:
-        args.out = args.root / 'labels'
-    return args
-
-
 def check_split(root: Path, split: str) -> list[Job]:
-    """Check a split before anything is written.
-
-    Raises:
-        UserError: If a sequence belongs to another split, or an image or a
-            map is missing.
-    """
-    frames, sequences = {}, []
-    folders = [str(root / name / split) for name in ('images',
-                                                     'panoptic_maps')]
+    """Check a split before anything is written."""
+    frames = []
+    folders = [str(root / name / split)
+               for name in ('images', 'panoptic_maps')]
     for folder in folders:
         names = list_files(
             folder, 'ROOT must hold images/{train,val} and '
             'panoptic_maps/{train,val}, or name one split by --splits',
             '.png')
-        frames[folder] = [name[:-len('.png')] for name in names]
+        frames.append([name.removesuffix('.png') for name in names])
         sequences = sorted({name.rpartition('/')[0] for name in names})
         check_sequences(sequences, split, folder)
-    images, maps = frames.values()
+    images, maps = frames
     check_pairs(images, images, maps, *folders)
-    missing = missing_sequences(sequences, split)
+    missing = [
+        name for name in map('{:04d}'.format, SEQUENCES[split])
+        if name not in sequences
+    ]
     if missing:
         print(
             f'{folders[1]} lacks {some(missing)} of the sequences of '
@@ -99,12 +65,7 @@ def check_split(root: Path, split: str) -> list[Job]:
 
 def convert_frame(job: Job, root: Path, out: Path,
                   palette: np.ndarray) -> bool:
-    """Convert a map, unless its label PNG exists.
-
-    Raises:
-        UserError: If it is no panoptic map, or not of its image's size.
-        OSError: If a file cannot be read or written.
-    """
+    """Convert a map, unless its label PNG exists."""
     split, name = job
     target = out / split / f'{name}.png'
     if target.is_file():
@@ -120,13 +81,13 @@ def convert_frame(job: Job, root: Path, out: Path,
 
 
 def main(argv: list[str]) -> None:
-    """Write the label PNGs.
-
-    Raises:
-        UserError: If something is missing or invalid.
-    """
+    """Write the label PNGs."""
     from mmseg.datasets import CityscapesDataset
-    args = parse_args(argv)
+    args = parse_root(
+        argv,
+        "Convert KITTI-STEP's panoptic maps to label PNGs",
+        'KITTI-STEP, with images and panoptic_maps', ['train', 'val'],
+        closed=True)
     jobs = [
         job for split in args.splits for job in check_split(args.root, split)
     ]

@@ -17,8 +17,6 @@ command resumes an interrupted run, and more scenes can be added later.
 """
 
 import argparse
-import io
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -27,9 +25,12 @@ from conversion import (
     add_numbers,
     add_workers,
     at_least,
+    check_manifest,
     convert_all,
+    encode_image,
     resumable,
     write_file,
+    write_manifest,
 )
 from PIL import Image
 from scene_files import write_scene
@@ -48,8 +49,6 @@ from mmhierseg.datasets.scenes import (
 from mmhierseg.visualization.scene_figure import draw_scene_figure
 
 MANIFEST = 'part_whole_scenes.json'
-# Scenes that are sent to a worker at once: a few tenths of a second.
-CHUNK = 24
 
 
 def parse_args() -> argparse.Namespace:
@@ -99,12 +98,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_options(args: argparse.Namespace) -> SceneOptions:
-    """Check the contents of the scenes.
-
-    Raises:
-        UserError: If a value is out of its range, or the layout cannot
-            hold such scenes.
-    """
+    """Check the contents of the scenes, and that the layout holds them."""
     limited = args.figure is None and args.layout == 'part_imagenet'
     known = tuple(FOLDERS) if limited else tuple(
         category.name for category in CATEGORIES)
@@ -127,13 +121,8 @@ def make_options(args: argparse.Namespace) -> SceneOptions:
     return options
 
 
-def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
-    """Describe the dataset in its folder; refuse to mix two of them.
-
-    Raises:
-        UserError: If the folder was written with other settings, or with
-            more scenes than are requested, or holds something else.
-    """
+def describe(args: argparse.Namespace, options: SceneOptions) -> None:
+    """Describe the dataset in its folder; refuse to mix two of them."""
     settings = dict(
         generator_version=GENERATOR_VERSION,
         layout=args.layout,
@@ -141,52 +130,28 @@ def check_manifest(args: argparse.Namespace, options: SceneOptions) -> None:
         size=list(options.size),
         categories=list(options.categories),
         max_others=options.max_others,
-        num_poles=options.num_poles)
-    if options.typical_colors:
+        num_poles=options.num_poles,
         # Older manifests do not have the key.
-        settings['typical_colors'] = options.typical_colors
+        typical_colors=options.typical_colors or None)
     counts = dict(train=args.train, val=args.val)
     path = args.out / MANIFEST
-    before = read_manifest(path)
-    if before is not None:
-        differing = [
-            f'{key} {before.get(key)!r}, requested {settings.get(key)!r}'
-            for key in dict.fromkeys([*settings, 'typical_colors'])
-            if before.get(key) != settings.get(key)
-        ] + [
-            f'{before[key]} {key} scenes, requested {count}'
-            for key, count in counts.items() if before.get(key, 0) > count
-        ]
-        if differing:
+    before = check_manifest(path, settings) or {}
+    for split, count in counts.items():
+        if before.get(split, 0) > count:
             raise UserError(
-                f'{args.out} holds scenes of other settings '
-                f'({"; ".join(differing)}); name another folder or remove '
-                'this one')
-    elif args.out.is_dir() and any(args.out.iterdir()):
-        # It might be the real dataset, whose lists would be overwritten.
-        raise UserError(f'{args.out} is not empty and not made by this '
-                        'program; name another folder')
+                f'{args.out} holds {before[split]} {split} scenes, requested '
+                f'{count}; name another folder or remove this one')
+    if settings['typical_colors'] is None:
+        del settings['typical_colors']
     names = class_names(options.num_poles)
-    described = dict(
-        **settings,
-        **counts,
-        semantic_classes=names,
-        semantic_ids=semantic_ids(args.layout)[:len(names)].tolist(),
-        parts=('background', *PARTS))
-    with resumable():
-        write_file(path, (json.dumps(described, indent=2) + '\n').encode())
-
-
-def read_manifest(path: Path) -> dict | None:
-    """Description in the folder; None if this program did not write it."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f'{path} cannot be read ({error}); name another folder or remove '
-            'this one') from error
+    write_manifest(
+        path,
+        dict(
+            **settings,
+            **counts,
+            semantic_classes=names,
+            semantic_ids=semantic_ids(args.layout)[:len(names)].tolist(),
+            parts=('background', *PARTS)))
 
 
 def write_lists(args: argparse.Namespace, options: SceneOptions) -> None:
@@ -224,14 +189,13 @@ def main() -> None:
     args = parse_args()
     options = make_options(args)
     if args.figure is not None:
-        buffer = io.BytesIO()
+        figure = Image.fromarray(draw_scene_figure(args.seed, options))
         with resumable():
-            Image.fromarray(draw_scene_figure(args.seed, options)).save(
-                buffer, format='PNG', optimize=True)
-            write_file(args.figure, buffer.getvalue())
+            write_file(args.figure,
+                       encode_image(figure, format='PNG', optimize=True))
         print(args.figure)
         return
-    check_manifest(args, options)
+    describe(args, options)
     jobs = [('train', i) for i in range(args.train)]
     jobs += [('val', i) for i in range(args.val)]
     write = partial(
@@ -240,8 +204,10 @@ def main() -> None:
         layout=args.layout,
         seed=args.seed,
         options=options)
-    new = convert_all(
-        write, jobs, args.workers, 'Scenes', processes=True, chunk=CHUNK)
+    # Forked, since scenes are made by NumPy and Pillow alone; a chunk takes a
+    # few tenths of a second.
+    new = convert_all(write, jobs, args.workers, 'Scenes',
+                      processes='fork', chunk=24)
     with resumable():
         write_lists(args, options)
     print(f'{args.out}: {args.train} training and {args.val} validation '

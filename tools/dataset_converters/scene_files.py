@@ -5,11 +5,10 @@ interrupted run can be resumed. A scene's image is written last: where it
 exists, the label maps do.
 """
 
-import io
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from conversion import write_file
+from conversion import encode_image, write_file
 from PIL import Image
 from scene_layouts import scene_paths, semantic_ids
 
@@ -21,18 +20,10 @@ from mmhierseg.datasets.scenes import (
 )
 from mmhierseg.datasets.scenes.categories import voc_palette
 
-__all__ = ['encode_label_map', 'label_map', 'write_scene']
-
-_JPEG_QUALITY = 95
-
 
 def write_scene(job: tuple[str, int], root: Path, layout: str, seed: int,
                 options: SceneOptions) -> bool:
-    """Make the scene of a job, (split, number), and write it unless it exists.
-
-    Raises:
-        OSError: If a file cannot be written.
-    """
+    """Write the scene of a job, (split, number), unless it exists."""
     paths = scene_paths(layout, *job, options)
     if (root / paths['image'][-1]).is_file():
         return False
@@ -55,7 +46,7 @@ def label_map(scene: Scene, field: str, layout: str) -> np.ndarray:
     classes = semantic_ids(layout)[scene.semantic]
     if field == 'semantic':
         return classes
-    # There are fewer than 256 objects, so that G is 0.
+    # There are fewer than 256 objects: G is 0.
     return np.stack((classes, np.zeros_like(classes), scene.objects), axis=2)
 
 
@@ -64,7 +55,7 @@ def encode_label_map(labels: np.ndarray, palette: np.ndarray) -> bytes:
     image = Image.fromarray(labels)
     if image.mode == 'L':
         image.putpalette(palette.tobytes())
-    return _save(image, format='PNG')
+    return encode_image(image, format='PNG')
 
 
 def _encode(scene: Scene, field: str, layout: str, target: str) -> bytes:
@@ -73,11 +64,5 @@ def _encode(scene: Scene, field: str, layout: str, target: str) -> bytes:
             label_map(scene, field, layout), voc_palette())
     image = Image.fromarray(scene.image)
     if target.endswith('.png'):
-        return _save(image, format='PNG')
-    return _save(image, format='JPEG', quality=_JPEG_QUALITY)
-
-
-def _save(image: Image.Image, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, **options)
-    return buffer.getvalue()
+        return encode_image(image, format='PNG')
+    return encode_image(image, format='JPEG', quality=95)

@@ -3,11 +3,9 @@
 Scenes are drawings of twelve categories (and poles), numbered as in Pascal
 VOC. In another dataset's layout a category has the id of the class of its
 name; those without one, the background included, take the first classes that
-no category is named like, in order. So no two categories share an id, and
-every id is one of the dataset's; the name of such a class means nothing then
-(in Cityscapes, a cat is a "traffic light").
-
-PartImageNet has objects of its own: see :mod:`scene_parts`.
+no category is named like, in order: their names mean nothing then (in
+Cityscapes, a cat is a "traffic light"). PartImageNet has objects of its own:
+see :mod:`scene_parts`.
 """
 
 import numpy as np
@@ -15,8 +13,6 @@ from scene_parts import image_name
 
 from mmhierseg.datasets.kitti_step_split import SEQUENCES
 from mmhierseg.datasets.scenes import SceneOptions, class_names, scene_index
-
-__all__ = ['LAYOUTS', 'scene_paths', 'semantic_ids', 'voc_image_set']
 
 # Names of the classes that scenes are found under, with their ids. Not taken
 # from MMSegmentation, which making scenes does not need.
@@ -26,71 +22,44 @@ _CLASSES: dict[str, dict[str, int]] = dict(
     kitti_step=_CITYSCAPES,
     # Ids in the PNGs, where 0 is ignored: `reduce_zero_label`.
     ade20k=dict(
-        aeroplane=91,
-        bicycle=128,
-        boat=77,
-        bottle=99,
-        bus=81,
-        car=21,
-        chair=20,
-        diningtable=16,
-        pole=94),
+        aeroplane=91, bicycle=128, boat=77, bottle=99, bus=81, car=21,
+        chair=20, diningtable=16, pole=94),
     pascal_context=dict(
-        background=0,
-        aeroplane=1,
-        bicycle=6,
-        bird=7,
-        boat=8,
-        bottle=10,
-        bus=12,
-        car=14,
-        cat=15,
-        chair=17,
-        cow=20,
-        diningtable=50,
-        dog=23))
+        background=0, aeroplane=1, bicycle=6, bird=7, boat=8, bottle=10,
+        bus=12, car=14, cat=15, chair=17, cow=20, diningtable=50, dog=23))
 
-# Path of a scene, and of its files by field; the image is written last. The
-# real datasets do not have the files in `maps`.
-_STEMS = dict(
-    imagenet='{split}/{category}/{category}_{number:08d}',
-    voc='{split}_{number:08d}',
+# Name of a scene, and the paths of its files by field, the image's last. Where
+# several are named, in one string, all are written.
+_FILES: dict[str, tuple[str, dict[str, str]]] = dict(
+    imagenet=('{split}/{category}/{category}_{number:08d}',
+              dict(semantic='maps/semantic/{stem}.png', image='{stem}.JPEG')),
+    voc=('{split}_{number:08d}',
+         dict(
+             semantic='SegmentationClassAug/{stem}.png '
+             'SegmentationClass/{stem}.png',
+             objects='SegmentationObject/{stem}.png',
+             parts='SegmentationPart/{stem}.png',
+             image='JPEGImages/{stem}.jpg')),
     # Real names have a city, a sequence and a frame.
-    cityscapes='{split}/scenes/scenes_{number:06d}_000019',
-    kitti_step='{frame}',
-    ade20k='{folder}/ADE_{split}_{number:08d}',
-    pascal_context='{split}_{number:08d}',
-    part_imagenet='{split}/{folder}/{name}')
-_MAPS = dict(
-    objects=('maps/object/{stem}.png', ), parts=('maps/part/{stem}.png', ))
-_FILES: dict[str, dict[str, tuple[str, ...]]] = dict(
-    imagenet=dict(
-        semantic=('maps/semantic/{stem}.png', ),
-        **_MAPS,
-        image=('{stem}.JPEG', )),
-    voc=dict(
-        semantic=('SegmentationClassAug/{stem}.png',
-                  'SegmentationClass/{stem}.png'),
-        objects=('SegmentationObject/{stem}.png', ),
-        parts=('SegmentationPart/{stem}.png', ),
-        image=('JPEGImages/{stem}.jpg', )),
-    cityscapes=dict(
-        semantic=('gtFine/{stem}_gtFine_labelTrainIds.png', ),
-        **_MAPS,
-        image=('leftImg8bit/{stem}_leftImg8bit.png', )),
-    kitti_step=dict(
-        panoptic=('panoptic_maps/{stem}.png', ),
-        **_MAPS,
-        image=('images/{stem}.png', )),
-    ade20k=dict(
-        semantic=('annotations/{stem}.png', ),
-        **_MAPS,
-        image=('images/{stem}.jpg', )),
-    pascal_context=dict(
-        semantic=('SegmentationClassContext/{stem}.png', ),
-        **_MAPS,
-        image=('JPEGImages/{stem}.jpg', )),
-    part_imagenet=dict(**_MAPS, image=('images/{stem}.JPEG', )))
+    cityscapes=('{split}/scenes/scenes_{number:06d}_000019',
+                dict(
+                    semantic='gtFine/{stem}_gtFine_labelTrainIds.png',
+                    image='leftImg8bit/{stem}_leftImg8bit.png')),
+    kitti_step=('{frame}',
+                dict(
+                    panoptic='panoptic_maps/{stem}.png',
+                    image='images/{stem}.png')),
+    ade20k=('{folder}/ADE_{split}_{number:08d}',
+            dict(
+                semantic='annotations/{stem}.png', image='images/{stem}.jpg')),
+    pascal_context=('{split}_{number:08d}',
+                    dict(
+                        semantic='SegmentationClassContext/{stem}.png',
+                        image='JPEGImages/{stem}.jpg')),
+    part_imagenet=('{split}/{folder}/{name}',
+                   dict(image='images/{stem}.JPEG')))
+# The real datasets do not have these files.
+_MAPS = dict(objects='maps/object/{stem}.png', parts='maps/part/{stem}.png')
 LAYOUTS = tuple(_FILES)
 
 
@@ -98,12 +67,9 @@ def semantic_ids(layout: str) -> np.ndarray:
     """Ids of background, categories and pole in a layout, (14,) uint8.
 
     Example:
-        >>> semantic_ids('voc').tolist()
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
         >>> semantic_ids('cityscapes').tolist()
         [0, 1, 18, 2, 3, 4, 15, 13, 6, 7, 8, 9, 10, 5]
     """
-    _check_layout(layout)
     names = class_names(num_poles=1)
     known = _CLASSES.get(layout, {})
     first = 1 if layout == 'ade20k' else 0
@@ -120,16 +86,17 @@ def scene_paths(layout: str, split: str, number: int,
     The image is the last; 'panoptic' replaces 'semantic' in KITTI-STEP.
 
     Example:
-        >>> paths = scene_paths('imagenet', 'val', 3, SceneOptions())
-        >>> paths['image']
+        >>> scene_paths('imagenet', 'val', 3, SceneOptions())['image']
         ('val/boat/boat_00000003.JPEG',)
     """
-    _check_layout(layout)
     categories = options.categories
     category = categories[scene_index(split, number) % len(categories)]
     words = dict(split=split, number=number, category=category)
     if layout == 'kitti_step':
-        words['frame'] = kitti_step_frame(split, number)
+        # The sequences take turns.
+        sequences = SEQUENCES[split]
+        frame, i = divmod(number, len(sequences))
+        words['frame'] = f'{split}/{sequences[i]:04d}/{frame:06d}'
     elif layout == 'ade20k':
         # Files count from 1.
         words.update(
@@ -138,10 +105,11 @@ def scene_paths(layout: str, split: str, number: int,
     elif layout == 'part_imagenet':
         words['name'] = name = image_name(category, number)
         words['folder'] = name[:9]
-    stem = _STEMS[layout].format(**words)
+    name, files = _FILES[layout]
+    stem = name.format(**words)
     paths = {
-        field: tuple(target.format(stem=stem) for target in targets)
-        for field, targets in _FILES[layout].items()
+        field: tuple(targets.format(stem=stem).split())
+        for field, targets in {**_MAPS, **files}.items()
     }
     if layout == 'voc' and split == 'train' and voc_image_set(
             number, len(categories)) == 'aug':
@@ -152,29 +120,7 @@ def scene_paths(layout: str, split: str, number: int,
 def voc_image_set(number: int, num_categories: int) -> str:
     """Training list of VOC that a training scene belongs to.
 
-    Every other round of the categories is in the small set 'train', the rest
-    in 'aug', as SBD's images are beside VOC's own: both are balanced, and a
-    scene stays in its list when the dataset grows.
-
-    Example:
-        >>> [voc_image_set(i, 2) for i in range(6)]
-        ['train', 'train', 'aug', 'aug', 'train', 'train']
+    Every other round of the categories is in 'train', the rest in 'aug', as
+    SBD's images are: both are balanced, also when the dataset grows.
     """
     return ('train', 'aug')[number // num_categories % 2]
-
-
-def kitti_step_frame(split: str, number: int) -> str:
-    """Sequence and frame of a scene; the sequences take turns.
-
-    Example:
-        >>> kitti_step_frame('val', 0), kitti_step_frame('val', 10)
-        ('val/0002/000000', 'val/0006/000001')
-    """
-    sequences = SEQUENCES[split]
-    frame, i = divmod(number, len(sequences))
-    return f'{split}/{sequences[i]:04d}/{frame:06d}'
-
-
-def _check_layout(layout: str) -> None:
-    if layout not in LAYOUTS:
-        raise ValueError(f'`layout` must be one of {LAYOUTS}, got {layout!r}')

@@ -17,8 +17,6 @@ from PIL import Image
 from mmhierseg.datasets import part_imagenet_classes as part_imagenet
 from mmhierseg.datasets.scenes import CATEGORY_OF_PART, PARTS, class_names
 
-__all__ = ['FOLDERS', 'annotations', 'image_name', 'part_imagenet_id']
-
 #: Object of PartImageNet, and a class of ImageNet that is such a thing.
 _OBJECTS: dict[str, tuple[str, str]] = dict(
     aeroplane=('Aeroplane', 'n02690373'),
@@ -36,51 +34,19 @@ FOLDERS: dict[str, str] = {name: wnid for name, (_, wnid) in _OBJECTS.items()}
 
 # Parts whose names differ.
 _PARTS: dict[str, str] = dict(
-    beak='Head',
-    cap='Mouth',
-    door='Body',
-    ear='Head',
-    frame='Body',
-    handlebar='Head',
-    horn='Head',
-    hull='Body',
-    label='Body',
-    leg='Foot',
-    mast='Sail',
-    neck='Mouth',
-    roof='Body',
-    saddle='Seat',
-    wheel='Tier',
+    beak='Head', cap='Mouth', door='Body', ear='Head', frame='Body',
+    handlebar='Head', horn='Head', hull='Body', label='Body', leg='Foot',
+    mast='Sail', neck='Mouth', roof='Body', saddle='Seat', wheel='Tier',
     window='Side Mirror')
 
 
 def image_name(category: str, number: int) -> str:
-    """Name of an image, without its suffix.
-
-    Its first nine characters are the folder of the image.
-
-    Raises:
-        ValueError: If PartImageNet has no such object.
-
-    Example:
-        >>> image_name('cat', 7)
-        'n02124075_7'
-    """
-    if category not in FOLDERS:
-        raise ValueError(
-            f'PartImageNet has no object that is a {category}: name some of '
-            f'{", ".join(FOLDERS)} as categories')
+    """Name of an image; its first nine characters are that of its folder."""
     return f'{FOLDERS[category]}_{number}'
 
 
 def part_imagenet_id(part: int) -> int:
-    """Id in PartImageNet, 1 to 40, of a part of a scene.
-
-    Example:
-        >>> ear = 1 + PARTS.index('cat ear')
-        >>> part_imagenet_id(ear)  # a bit of a quadruped's head
-        1
-    """
+    """Id in PartImageNet, 1 to 40, of a part of a scene."""
     category = class_names()[CATEGORY_OF_PART[part]]
     name = PARTS[part - 1][len(category) + 1:]
     return part_imagenet.part_id(
@@ -88,11 +54,7 @@ def part_imagenet_id(part: int) -> int:
 
 
 def annotations(root: Path, names: Sequence[str]) -> bytes:
-    """COCO-style JSON of scenes on disk, ``split/folder/name``.
-
-    Raises:
-        OSError: If a map cannot be read.
-    """
+    """COCO-style JSON of scenes on disk, ``split/folder/name``."""
     # Ids count from 0 in the file.
     categories = [
         dict(id=i, name=name, supercategory=part_imagenet.OBJECTS[whole - 1])

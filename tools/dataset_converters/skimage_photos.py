@@ -5,23 +5,14 @@ scikit-image ships a few photographs inside its package; nothing is
 downloaded. They are cropped at random places and scales into the layout that
 MMPretrain's ``ImageNet`` and ``CustomDataset`` read::
 
-    OUT
-    |-- photos              the whole photographs, to look at hierarchies
-    |   |-- astronaut.png
-    |   `-- ...
-    `-- train               square crops, one folder per photograph
-        |-- astronaut
-        |   |-- 000.jpg
-        |   `-- ...
-        `-- ...
+    OUT/photos/astronaut.png       the whole photographs
+    OUT/train/astronaut/000.jpg    square crops, one folder per photograph
 
 The same arguments write the same files, and resume an interrupted run:
 complete files are left alone.
 """
 
 import argparse
-import io
-import json
 import math
 import sys
 from collections.abc import Callable
@@ -30,7 +21,15 @@ from pathlib import Path
 
 import numpy as np
 import skimage
-from conversion import add_numbers, at_least, resumable, write_file
+from conversion import (
+    add_numbers,
+    at_least,
+    check_manifest,
+    encode_image,
+    resumable,
+    write_file,
+    write_manifest,
+)
 from PIL import Image
 
 from mmhierseg._base.errors import UserError, run_command
@@ -42,7 +41,6 @@ PHOTOGRAPHS = ('astronaut.png', 'brick.png', 'camera.png', 'chelsea.png',
                'clock_motion.png', 'coffee.png', 'coins.png', 'grass.png',
                'gravel.png', 'hubble_deep_field.jpg', 'moon.png',
                'motorcycle_left.png', 'retina.jpg', 'rocket.jpg')
-MANIFEST = 'skimage_photos.json'
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -60,11 +58,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def find_photographs() -> list[Path]:
-    """Find the photographs of the installed scikit-image.
-
-    Raises:
-        UserError: If there is none of them.
-    """
+    """Find the photographs of the installed scikit-image."""
     folder = Path(skimage.__file__).parent / 'data'
     paths = [folder / name for name in PHOTOGRAPHS]
     found = [path for path in paths if path.is_file()]
@@ -97,40 +91,19 @@ def write_once(path: Path, make: Callable[[], Image.Image]) -> bool:
     """Write an image unless it exists; return whether it was written."""
     if path.is_file():
         return False
-    buffer = io.BytesIO()
     image_format = Image.registered_extensions()[path.suffix]
-    make().save(buffer, format=image_format, quality=95)
-    write_file(path, buffer.getvalue())
+    write_file(path, encode_image(make(), format=image_format, quality=95))
     return True
 
 
-def check_manifest(args: argparse.Namespace) -> None:
-    """Refuse to mix the crops of two settings in one folder.
-
-    Raises:
-        UserError: If the folder was written with other arguments.
-    """
-    settings = dict(crops=args.crops, size=args.size, seed=args.seed)
-    path = args.out / MANIFEST
-    if path.is_file():
-        before = json.loads(path.read_text())
-        if before != settings:
-            raise UserError(
-                f'{args.out} holds crops made with {before}, requested '
-                f'{settings}; name another folder or remove this one')
-        return
-    write_file(path, (json.dumps(settings) + '\n').encode())
-
-
 def main(argv: list[str]) -> None:
-    """Write the dataset.
-
-    Raises:
-        UserError: If it cannot be written, or of other settings.
-    """
+    """Write the dataset."""
     args = parse_args(argv)
     photographs = find_photographs()
-    check_manifest(args)
+    settings = dict(crops=args.crops, size=args.size, seed=args.seed)
+    # Two settings must not be mixed in one folder.
+    check_manifest(args.out / 'skimage_photos.json', settings)
+    write_manifest(args.out / 'skimage_photos.json', settings, indent=None)
     written = 0
     with resumable():
         for source in photographs:

@@ -1,14 +1,12 @@
 """The categories of objects and the parts that they are made of.
 
 Names and ids of the categories are those of the first twelve classes of
-Pascal VOC, so that its dataset classes and configs apply. They are drawings
-of such things, not pictures: a dog here says nothing about how well a model
-recognises dogs.
+Pascal VOC, so that its dataset classes and configs apply. They are drawings:
+a dog here says nothing about how well a model recognises dogs.
 
 Every object is a list of parts, drawn in this order, each a union of shapes
 in the object's frame (about [-1, 1]^2, y downwards). Categories share parts
-(legs, wheels, windows, tails, ...) and materials, so that no single part, and
-no texture, identifies a category.
+and materials, so that no single part or texture identifies a category.
 """
 
 from typing import NamedTuple
@@ -171,12 +169,7 @@ CATEGORY_OF_PART: tuple[int, ...] = (0, ) + tuple(
 
 
 def first_part_id(category_id: int) -> int:
-    """Id of a category's first part; the others follow.
-
-    Example:
-        >>> PARTS[first_part_id(1) - 1]
-        'aeroplane wing'
-    """
+    """Id of a category's first part; the others follow."""
     return CATEGORY_OF_PART.index(category_id)
 
 
@@ -185,10 +178,6 @@ def voc_palette() -> np.ndarray:
 
     Bits 3k + c of an id, low ones first, are the bits of channel c, high ones
     first.
-
-    Example:
-        >>> voc_palette()[:3].tolist()
-        [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     """
     ids = np.arange(256)[:, None]
     channels = np.arange(3)

@@ -37,20 +37,13 @@ def choose(rng: np.random.Generator, items: Sequence[T]) -> T:
 
 def sample(rng: np.random.Generator, items: Sequence[T],
            count: int) -> list[T]:
-    """Different items, in random order; at most as many as there are."""
+    """Different items, in random order."""
     left = list(items)
-    return [
-        left.pop(integer(rng, 0,
-                         len(left) - 1)) for _ in range(min(count, len(left)))
-    ]
+    return [left.pop(integer(rng, 0, len(left) - 1)) for _ in range(count)]
 
 
 def rotation(rng: np.random.Generator,
              half_tangent: float) -> tuple[float, float]:
-    """Cosine and sine of a random angle.
-
-    ``half_tangent`` is the tangent of half the largest angle: 0.2 is 23
-    degrees to either side, 1 is 90 degrees.
-    """
+    """Cosine and sine of an angle, up to that of the given half tangent."""
     t = uniform(rng, -half_tangent, half_tangent)
     return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)

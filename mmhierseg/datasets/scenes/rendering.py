@@ -11,13 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .composition import (
-    Composition,
-    Silhouette,
-    Size,
-    draw_clutter,
-    grid,
-)
+from .composition import Composition, Silhouette, Size, draw_clutter, grid
 from .draws import choose, integer, rotation, sample, uniform
 
 Color = tuple[float, float, float]
@@ -111,30 +105,22 @@ def render(rng: np.random.Generator,
 
 
 def draw_palette(rng: np.random.Generator) -> Palette:
-    """Draw the few colours that everything in a scene shares.
-
-    They are RGB in 0..255, each far from the others.
-    """
+    """Draw the colours of a scene: RGB in 0..255, each far from the others."""
     palette: list = []
     while len(palette) < _PALETTE_SIZE:
         color = tuple(uniform(rng, *_LEVELS) for _ in range(3))
         grey, saturation = sum(color) / 3, uniform(rng, *_SATURATION)
         color = tuple(grey + saturation * (c - grey) for c in color)
-        if all(_contrast(color, other) > _LEAST_CONTRAST for other in palette):
+        if all(
+                sum(abs(p - q) for p, q in zip(color, other)) > _LEAST_CONTRAST
+                for other in palette):
             palette.append(color)
     return tuple(palette)
 
 
 @cache
 def typical_palette(part_id: int) -> Palette:
-    """Two colours that are typical of a kind of part, always the same.
-
-    Example:
-        >>> typical_palette(3) == typical_palette(3)
-        True
-        >>> typical_palette(3) == typical_palette(4)
-        False
-    """
+    """Two colours that are typical of a kind of part, always the same."""
     # As for scenes: the same on every platform and with every NumPy.
     seed = np.random.SeedSequence(part_id)
     return draw_palette(np.random.Generator(np.random.PCG64(seed)))[:2]
@@ -142,10 +128,7 @@ def typical_palette(part_id: int) -> Palette:
 
 def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
                  palette: Palette, used: set) -> Texture:
-    """Draw a texture that no other region of the scene has.
-
-    The combination of pattern and colours is added to ``used``.
-    """
+    """Draw a texture that no other region has; it is added to ``used``."""
     # Twenty pairs of colours and three patterns or more: after a few draws a
     # free combination is found; should a crowded scene have none, one repeats.
     for _ in range(20):
@@ -233,10 +216,6 @@ def _light(rng: np.random.Generator, size: Size) -> np.ndarray:
     x, y = grid((slice(0, height), slice(0, width)))
     across, down = (2 * uniform(rng, -_LIGHT, _LIGHT) for _ in range(2))
     return (1 + across * (x / width - 0.5)) + down * (y / height - 0.5)
-
-
-def _contrast(a: Color, b: Color) -> float:
-    return sum(abs(p - q) for p, q in zip(a, b))
 
 
 def _fraction(u: Array) -> Array:

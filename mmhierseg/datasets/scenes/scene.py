@@ -29,9 +29,8 @@ class SceneOptions:
     """Contents of the scenes.
 
     Args:
-        size (tuple[int, int]): (H, W) in pixels, each at least 8. From 32 on
-            all parts of the main object are visible, below as many as there
-            are pixels for. Defaults to (224, 224).
+        size (tuple[int, int]): (H, W) in pixels, each at least 8; from 32 on
+            all parts of the main object are visible. Defaults to (224, 224).
         categories (tuple[str, ...]): Names of the categories to draw from.
             Defaults to all twelve.
         max_others (int): Most objects beside the main one, 0 to 50. Defaults
@@ -56,20 +55,18 @@ class SceneOptions:
         if len(self.size) != 2 or min(self.size) < 8:
             raise ValueError('`size` must be (height, width), each at least '
                              f'8, got {self.size}')
-        unknown = [name for name in self.categories if name not in _NAMES]
-        if unknown or not self.categories:
+        names = set(self.categories)
+        if (not names or not names.issubset(_NAMES)
+                or len(names) < len(self.categories)):
             raise ValueError('`categories` must name some of '
-                             f'{", ".join(_NAMES)}; got {self.categories}')
-        if len(set(self.categories)) < len(self.categories):
-            raise ValueError('`categories` must name each one once, got '
+                             f'{", ".join(_NAMES)}, each one once; got '
                              f'{self.categories}')
-        for name in ('max_others', 'num_poles'):
-            if not 0 <= getattr(self, name) <= 50:
-                raise ValueError(f'`{name}` must lie in 0..50, got '
-                                 f'{getattr(self, name)}')
-        if not 0 <= self.typical_colors <= 1:
-            raise ValueError('`typical_colors` must lie in 0..1, got '
-                             f'{self.typical_colors}')
+        for name, high in (('max_others', 50), ('num_poles', 50),
+                           ('typical_colors', 1)):
+            value = getattr(self, name)
+            if not 0 <= value <= high:
+                raise ValueError(f'`{name}` must lie in 0..{high}, got '
+                                 f'{value}')
 
 
 @dataclass(frozen=True)
@@ -104,15 +101,7 @@ class Scene:
 
 
 def scene_index(split: str, number: int) -> int:
-    """Index of a scene of a split.
-
-    Args:
-        split (str): 'train' or 'val'.
-        number (int): Number of the scene in its split.
-
-    Returns:
-        int: The index that :func:`make_scene` takes.
-    """
+    """Index, for :func:`make_scene`, of a scene of 'train' or 'val'."""
     if split not in ('train', 'val'):
         raise ValueError(f"`split` must be 'train' or 'val', got {split!r}")
     return number + FIRST_VAL_INDEX * (split == 'val')
@@ -130,11 +119,7 @@ def make_scene(seed: int,
         seed (int): Seed of the dataset, in [0, 2^64).
         index (int): Index of the scene in it, in [0, 2^32). Scenes from
             ``FIRST_VAL_INDEX`` on are for validation.
-        options (SceneOptions): Contents of the scene. Defaults to 224 x 224
-            pixels and all categories.
-
-    Returns:
-        Scene: The image and its labels.
+        options (SceneOptions): Contents of the scene.
 
     Raises:
         ValueError: If seed or index are out of their range.
@@ -150,7 +135,7 @@ def make_scene(seed: int,
         if not 0 <= value < 2**bits:
             raise ValueError(f'`{name}` must lie in [0, 2^{bits}), got '
                              f'{value}')
-    # PCG64 by name: the default generator may change between NumPy's versions.
+    # By name: the default generator may change between NumPy's versions.
     rng = np.random.Generator(
         np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index, ))))
     ids = [1 + _NAMES.index(name) for name in options.categories]
@@ -163,13 +148,5 @@ def make_scene(seed: int,
 
 
 def class_names(num_poles: int = 0) -> tuple[str, ...]:
-    """Names of the semantic classes, background first.
-
-    Args:
-        num_poles (int): Number of poles in a scene; with 0, their class is
-            left out. Defaults to 0.
-
-    Returns:
-        tuple[str, ...]: 13 or 14 names.
-    """
+    """Names of the semantic classes, background first; poles, if any, last."""
     return ('background', *_NAMES) + ((POLE.name, ) if num_poles else ())

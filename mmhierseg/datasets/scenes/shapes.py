@@ -1,9 +1,9 @@
 """Shapes that parts of objects consist of, as signed distances.
 
-A distance is negative inside a shape, zero on its outline and positive
-outside, in the units of the coordinates. It is exact but for ellipses, where
-it is proportional to the distance near the outline, and for the outside of
-polygons near their corners, where it is too small.
+A distance is negative inside a shape and positive outside, in the units of
+the coordinates. It is exact but for ellipses, where it is proportional to the
+distance near the outline, and outside of polygons near their corners, where
+it is too small.
 
 Legend: coordinates (x, y) lie in an object's own frame, about [-1, 1]^2, y
 downwards; arrays are (h, w) float32.
@@ -65,12 +65,7 @@ def polygon(*points: Point) -> Shape:
 
 
 def extent(shape: Shape) -> tuple[float, float, float, float]:
-    """Box around a shape, (left, top, right, bottom).
-
-    Example:
-        >>> extent(bar((0, 0), (1, 0), 0.5))
-        (-0.5, -0.5, 1.5, 0.5)
-    """
+    """Box around a shape, (left, top, right, bottom)."""
     xs, ys = zip(*shape.points)
     rx, ry = 0., 0.
     if shape.kind in ('ellipse', 'box'):
@@ -81,13 +76,7 @@ def extent(shape: Shape) -> tuple[float, float, float, float]:
 
 
 def distance(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Signed distance of points to a shape, (h, w) float32.
-
-    Example:
-        >>> x, y = np.float32([[0, 3]]), np.float32([[0, 0]])
-        >>> distance(disc(0, 0, 1), x, y)
-        array([[-1.,  2.]], dtype=float32)
-    """
+    """Signed distance of points to a shape, (h, w) float32."""
     return _DISTANCES[shape.kind](shape, x, y)
 
 
@@ -120,20 +109,17 @@ def _bar(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _polygon(shape: Shape, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     points = shape.points
-    turn = 1. if _area(points) > 0 else -1.
+    edges = list(zip(points, points[1:] + points[:1]))
+    # Corners may be in either order: the sign of the area says which.
+    area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in edges)
+    turn = 1. if area > 0 else -1.
     result = np.full(np.broadcast(x, y).shape, -np.inf, dtype=np.float32)
-    for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]):
+    for (x0, y0), (x1, y1) in edges:
         dx, dy = x1 - x0, y1 - y0
         scale = turn / max(math.sqrt(dx * dx + dy * dy), 1e-6)
         outwards = (x - x0) * (dy * scale) - (y - y0) * (dx * scale)
         np.maximum(result, outwards, out=result)
     return result
-
-
-def _area(points: tuple[Point, ...]) -> float:
-    """Twice the signed area of a polygon."""
-    return sum(x0 * y1 - x1 * y0
-               for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]))
 
 
 def _norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:

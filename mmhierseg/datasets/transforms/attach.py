@@ -1,9 +1,7 @@
 """The segment map as the fourth channel of the image.
 
-Packing transforms take ``results['img']`` and nothing else: MMPretrain's
-``MultiView`` keeps only the image of each view, and no ``Pack`` transform
-handles segment maps. So the map becomes a part of the image, right
-before packing. The data preprocessors of this project take it off again.
+Packing transforms, and MMPretrain's ``MultiView``, take ``results['img']`` and
+nothing else. The data preprocessors of this project take the map off again.
 """
 
 import numpy as np
@@ -22,15 +20,6 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     The image is (H, W, 3) uint8, or float32 with values from 0 to 255. Labels
     are (H, W) integer, below 2^24; negative = none. The result is int32, or
     float32 if the image is.
-
-    Raises:
-        TypeError: If ``image`` or ``labels`` is no array of such a dtype.
-        UserError: If shapes differ, or a label is too large.
-
-    Example:
-        >>> image = np.zeros((2, 3, 3), dtype=np.uint8)
-        >>> attach_segment_map(image, np.full((2, 3), 7))[0, 0]
-        array([0, 0, 0, 7], dtype=int32)
     """
     check_image(image)
     if (not isinstance(labels, np.ndarray)
@@ -61,12 +50,7 @@ def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def add_segment_map(results: dict, labels: np.ndarray, attach: bool) -> dict:
-    """Put a segment map where geometric transforms find it, or on the image.
-
-    Example:
-        >>> add_segment_map({}, np.array([[0, 1]]), attach=False)
-        {'segment_map': array([[0, 1]]), 'seg_fields': ['segment_map']}
-    """
+    """Put a segment map where transforms find it, or on the image."""
     if attach:
         results['img'] = attach_segment_map(results['img'], labels)
     else:
@@ -100,7 +84,7 @@ class AttachSegmentMap(BaseTransform):
     """Make the loaded segment map the fourth channel of the image.
 
     Comes after all geometric and colour transforms, right before packing. Only
-    MMCV's ``Pad`` may come in between, which pads the four channels together:
+    MMCV's ``Pad`` may follow, which pads the four channels together:
     ``pad_val=dict(img=(103.53, 116.28, 123.675, -1))`` is the mean of BGR
     images and no segment.
 
@@ -111,8 +95,7 @@ class AttachSegmentMap(BaseTransform):
 
     Modified Keys:
 
-    - img: (H, W, 4) int32, or float32 if it was; see
-      :func:`attach_segment_map`.
+    - img: (H, W, 4) int32, or float32 if it was.
     - seg_fields
 
     Deleted Keys:
@@ -121,12 +104,7 @@ class AttachSegmentMap(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Attach ``results['segment_map']`` to ``results['img']``.
-
-        Raises:
-            TypeError: If image or map has a wrong type.
-            UserError: If there is no map, or it does not fit the image.
-        """
+        """Attach ``results['segment_map']`` to ``results['img']``."""
         if 'segment_map' not in results:
             raise UserError("`results` has no 'segment_map': put "
                             "dict(type='mmhierseg.LoadSegmentMap', ...) "

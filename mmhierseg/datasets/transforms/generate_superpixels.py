@@ -1,6 +1,5 @@
 """Superpixels in the data pipeline, on the CPU."""
 
-
 import mmcv
 import numpy as np
 import torch
@@ -15,10 +14,9 @@ from .attach import attach_segment_map, check_image
 class GenerateSuperpixels(BaseTransform):
     """Divide the image into superpixels, the fourth channel from then on.
 
-    Comes after all geometric and colour transforms, right before packing; in
-    a pipeline with several views, at the end of each view's transforms. The
-    data preprocessor must be one of this project's, without ``superpixels``
-    of its own.
+    Comes after all geometric and colour transforms, right before packing, or
+    at the end of each view's transforms. The data preprocessor must be one of
+    this project's, without ``superpixels`` of its own.
 
     Required Keys:
 
@@ -26,25 +24,20 @@ class GenerateSuperpixels(BaseTransform):
 
     Modified Keys:
 
-    - img: (H, W, 4) int32, or float32 if it was. The first three channels
-      are those of the image as they were.
+    - img: (H, W, 4) int32, or float32 if it was.
 
     Args:
         superpixels (dict, optional): Config of the method. Defaults to None,
             that is ``dict(type='SEEDS', segment_size=16)``.
         to_rgb (bool): Whether images are BGR, as ``LoadImageFromFile`` loads
-            them by default, and have to be converted for the method; the image
-            itself stays BGR. Set to False for a pipeline that works on RGB
-            images. Defaults to True.
+            them, and have to be converted for the method; the image itself
+            stays BGR. Defaults to True.
 
     Example:
         >>> transform = GenerateSuperpixels(dict(type='Grid', segment_size=2))
         >>> image = np.full((2, 4, 3), 9, dtype=np.uint8)
-        >>> transform(dict(img=image))['img'][0]
-        array([[9, 9, 9, 0],
-               [9, 9, 9, 0],
-               [9, 9, 9, 1],
-               [9, 9, 9, 1]], dtype=int32)
+        >>> transform(dict(img=image))['img'][0, :, 3]
+        array([0, 0, 1, 1], dtype=int32)
     """
 
     def __init__(self,
@@ -56,12 +49,7 @@ class GenerateSuperpixels(BaseTransform):
         self.to_rgb = to_rgb
 
     def transform(self, results: dict) -> dict:
-        """Replace the image by the image and its superpixels.
-
-        Raises:
-            TypeError: If the image is no array, or of another dtype.
-            UserError: If it is not (H, W, 3), or carries a map already.
-        """
+        """Replace the image by the image and its superpixels."""
         image = results['img']
         check_image(image)
         rgb = mmcv.bgr2rgb(image) if self.to_rgb else image

@@ -14,21 +14,16 @@ class LoadImage(LoadImageFromFile):
     """MMCV's ``LoadImageFromFile`` with clear errors.
 
     A missing, unreadable or truncated file is an error that names the file
-    and the remedy, also out of a data loader's worker. (MMCV reports an empty
-    file as a failed assertion inside OpenCV, and versions of OpenCV before 5
-    fill the missing part of a truncated JPEG with grey.)
+    and the remedy. (MMCV reports an empty file as a failed assertion inside
+    OpenCV, and versions of OpenCV before 5 fill the missing part of a
+    truncated JPEG with grey.) With ``ignore_empty=True`` it is left out.
 
-    Keys and arguments are those of :class:`mmcv.transforms.LoadImageFromFile`;
-    with ``ignore_empty=True`` such a file is left out, as it is there.
+    Keys and arguments are those of :class:`mmcv.transforms.LoadImageFromFile`
+    without the deprecated ``file_client_args``.
     """
 
     def transform(self, results: dict) -> dict | None:
-        """Load ``results['img_path']``.
-
-        Raises:
-            MissingFileError: If the file is missing.
-            UserError: If it cannot be read as an image, or is truncated.
-        """
+        """Load ``results['img_path']``."""
         try:
             image = self._load(results['img_path'])
         except Exception:
@@ -44,8 +39,7 @@ class LoadImage(LoadImageFromFile):
         return results
 
     def _load(self, path: str) -> np.ndarray:
-        content = read_file(path, 'image', self.backend_args,
-                            self.file_client_args)
+        content = read_file(path, 'image', self.backend_args)
         if is_truncated_jpeg(content):
             raise unreadable(path, 'image', 'it is truncated')
         try:
@@ -60,17 +54,11 @@ class LoadImage(LoadImageFromFile):
 
 
 def is_truncated_jpeg(content: bytes) -> bool:
-    r"""Whether the end of a JPEG is missing.
+    """Whether the end of a JPEG is missing.
 
     A JPEG needs an end-of-image marker behind the start of its scan. Neither
     marker can occur inside the coded image, and one that belongs to a
     thumbnail lies before.
-
-    Example:
-        >>> is_truncated_jpeg(b'\xff\xd8..\xff\xda..\xff\xd9')
-        False
-        >>> is_truncated_jpeg(b'\xff\xd8..\xff\xda..')
-        True
     """
     if not content.startswith(b'\xff\xd8'):
         return False

@@ -6,8 +6,8 @@ from mmcv.transforms import BaseTransform
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
+from ..files import add_seg_map
 from ..part_imagenet_classes import OBJECT_OF_PART
-from .seg_map import add_seg_map
 
 
 @TRANSFORMS.register_module()
@@ -39,12 +39,7 @@ class LoadPartMap(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Draw the map.
-
-        Raises:
-            UserError: If the dataset gives no masks, or a mask cannot be
-                decoded or is not of the image's size.
-        """
+        """Draw the map."""
         if 'part_annotations' not in results:
             raise UserError("`results` has no 'part_annotations': LoadPartMap "
                             'needs PartImageNetDataset with `ann_file`, a '
@@ -59,11 +54,7 @@ class LoadPartMap(BaseTransform):
 
 def draw_part_map(parts: list[dict], size: tuple[int, int],
                   name: str) -> np.ndarray:
-    """Draw the masks of parts into one map, (H, W) uint8; 0 = background.
-
-    Raises:
-        UserError: If a mask cannot be decoded.
-    """
+    """Draw the masks of parts into one map, (H, W) uint8; 0 = background."""
     labels = np.zeros(size, dtype=np.uint8)
     for part in parts:
         try:
@@ -76,21 +67,12 @@ def draw_part_map(parts: list[dict], size: tuple[int, int],
     return labels
 
 
-def decode_mask(segmentation: list | dict, size: tuple[int,
-                                                       int]) -> np.ndarray:
+def decode_mask(segmentation: list | dict,
+                size: tuple[int, int]) -> np.ndarray:
     """Decode a mask of COCO, (H, W) bool.
 
     Polygons, each [x0, y0, x1, y1, ...], or a run-length code with
     ``counts``, a list or a string, and ``size``.
-
-    Raises:
-        ValueError: If it is neither, or does not fit the image.
-        ImportError: If pycocotools is missing.
-
-    Example:
-        >>> decode_mask(dict(counts=[1, 2, 3], size=[2, 3]), (2, 3))
-        array([[False,  True, False],
-               [ True, False, False]])
     """
     try:
         from pycocotools import mask as coco
@@ -99,13 +81,12 @@ def decode_mask(segmentation: list | dict, size: tuple[int,
                           'pip install pycocotools') from error
     if not isinstance(segmentation, dict):
         _check_polygons(segmentation)
-        code = coco.merge(coco.frPyObjects(segmentation, *size))
-    else:
-        code = segmentation
-        _check_runs(code, size)
-        if isinstance(code['counts'], list):
-            code = coco.frPyObjects(code, *size)
-    return coco.decode(code).astype(bool)
+        return coco.decode(
+            coco.merge(coco.frPyObjects(segmentation, *size))).astype(bool)
+    _check_runs(segmentation, size)
+    if isinstance(segmentation['counts'], list):
+        segmentation = coco.frPyObjects(segmentation, *size)
+    return coco.decode(segmentation).astype(bool)
 
 
 def _check_polygons(polygons: object) -> None:

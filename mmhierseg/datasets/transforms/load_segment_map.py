@@ -10,7 +10,12 @@ from PIL import Image
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from ..files import MissingFileError, decode_image, read_file
+from ..files import (
+    MissingFileError,
+    check_size,
+    decode_image,
+    read_file,
+)
 from .attach import LABEL_LIMIT, add_segment_map
 
 #: Modes of Pillow that hold one integer per pixel.
@@ -26,15 +31,13 @@ class LoadSegmentMap(BaseTransform):
     grey values of 8 or 16 bits, palette indices, and colours that stand for
     the number R + 256 G + 65536 B.
 
-    The map goes into ``results['segment_map']`` and is carried along by the
-    transforms that treat ``seg_fields``: MMSegmentation's Resize,
-    RandomResize, ResizeShortestEdge, RandomCrop and RandomFlip. At the end of
-    the pipeline :class:`AttachSegmentMap` makes it a part of the image; with
-    ``attach=True`` that happens at once, for pipelines without such
-    transforms. The geometric transforms of MMPretrain and MMCV leave the map
-    behind: :class:`AttachSegmentMap` says so where it can detect it (another
-    size, a flip). MMSegmentation's RandomRotate fills the corners with the
-    ignored class (``seg_pad_val``), which is just another segment here.
+    The map is carried along by the transforms that treat ``seg_fields``:
+    MMSegmentation's Resize, RandomResize, ResizeShortestEdge, RandomCrop and
+    RandomFlip. At the end of the pipeline :class:`AttachSegmentMap` makes it a
+    part of the image. The geometric transforms of MMPretrain and MMCV leave
+    the map behind, which :class:`AttachSegmentMap` reports where it can detect
+    it (another size, a flip). MMSegmentation's RandomRotate fills the corners
+    with the ignored class (``seg_pad_val``), just another segment here.
 
     Required Keys:
 
@@ -59,8 +62,8 @@ class LoadSegmentMap(BaseTransform):
         suffix (str): Replaces the image's extension. Defaults to '.png'.
         ignore_label (int, optional): Value in the file that means "no
             segment". Defaults to None.
-        attach (bool): Whether to make the map a part of the image at once.
-            Defaults to False.
+        attach (bool): Whether to make the map a part of the image at once,
+            for pipelines without such transforms. Defaults to False.
         backend_args (dict, optional): Arguments of MMEngine's file backend.
             Defaults to None.
 
@@ -86,14 +89,7 @@ class LoadSegmentMap(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Load the map of ``results['img_path']``.
-
-        Raises:
-            MissingFileError: If there is no map.
-            UserError: If it cannot be read, holds no labels or nothing but
-                ``ignore_label``, does not have the size of the image, or its
-                place is not known.
-        """
+        """Load the map of ``results['img_path']``."""
         path = self._find(results)
         try:
             content = read_file(path, 'segment map', self.backend_args)
@@ -112,18 +108,12 @@ class LoadSegmentMap(BaseTransform):
                     f"segment map '{path}' has no segment: all of its pixels "
                     f'are `ignore_label` {self.ignore_label}. Make the map '
                     'again, or remove it and its image from the dataset')
-        if 'img' in results and labels.shape != results['img'].shape[:2]:
-            raise UserError(
-                f"segment map '{path}' is {labels.shape[0]} x "
-                f'{labels.shape[1]} but its image '
-                f"'{results.get('img_path')}' "
-                f"{results['img'].shape[0]} x {results['img'].shape[1]}: "
-                'make the map from this image, and load it before any '
-                'transform that changes the size')
+        if 'img' in results:
+            check_size(f"segment map '{path}'", labels.shape,
+                       results.get('img_path'), results['img'].shape[:2])
         return add_segment_map(results, labels, self.attach)
 
     def _find(self, results: dict) -> str:
-        """Path of the map."""
         if results.get('segment_map_path') is not None:
             return results['segment_map_path']
         if self.map_prefix is None:
@@ -142,12 +132,6 @@ class LoadSegmentMap(BaseTransform):
                                 'found under `map_prefix`')
         return osp.join(self.map_prefix, osp.splitext(name)[0] + self.suffix)
 
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(map_prefix={self.map_prefix!r}, '
-                f'img_prefix={self.img_prefix!r}, suffix={self.suffix!r}, '
-                f'ignore_label={self.ignore_label}, attach={self.attach}, '
-                f'backend_args={self.backend_args})')
-
 
 def encode_segment_map(labels: np.ndarray) -> bytes:
     """Encode segment labels, 0 to 2^24 - 1, as a PNG of as few bits as needed.
@@ -155,23 +139,11 @@ def encode_segment_map(labels: np.ndarray) -> bytes:
     Grey values of 8 or 16 bits, or, from 2^16 on, RGB with labels
     R + 256 G + 65536 B.
 
-    Raises:
-        TypeError: If ``labels`` is no array of integers.
-        ValueError: If it is not (H, W) with at least one pixel, or a label is
-            out of range.
-
     Example:
         >>> labels = np.array([[0, 300, 70000]])
         >>> decode_segment_map(encode_segment_map(labels), 'a.png')
         array([[    0,   300, 70000]], dtype=int32)
     """
-    if (not isinstance(labels, np.ndarray)
-            or not np.issubdtype(labels.dtype, np.integer)):
-        raise TypeError('`labels` must be an array of integers, got '
-                        f'{getattr(labels, "dtype", type(labels).__name__)}')
-    if labels.ndim != 2 or not labels.size:
-        raise ValueError('`labels` must have shape (H, W) with at least one '
-                         f'pixel, got {labels.shape}')
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= LABEL_LIMIT:
         raise ValueError(f'`labels` must be from 0 to {LABEL_LIMIT - 1} '
@@ -188,12 +160,7 @@ def encode_segment_map(labels: np.ndarray) -> bytes:
 
 
 def decode_segment_map(content: bytes, path: str) -> np.ndarray:
-    """Decode a PNG of segment labels, (H, W) int32, 0 to 2^24 - 1.
-
-    Raises:
-        UserError: If the file is unreadable or truncated, or its pixels are
-            no labels.
-    """
+    """Decode a PNG of segment labels, (H, W) int32, 0 to 2^24 - 1."""
     pixels, mode, kind = decode_image(content, path, 'segment map')
     if kind != 'PNG':
         raise UserError(f"segment map '{path}' must be a PNG, which keeps "
