@@ -15,7 +15,7 @@ from helpers.dense import (
 from helpers.segmentation_data import make_segmentation_data
 from mmengine.runner import Runner
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.cli import launch
 
 #: Another width is all that is different, so that they shrink to the same.

@@ -25,7 +25,7 @@ from helpers.swap import (
 from mmengine.config import Config
 from torch import nn
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
 

@@ -34,7 +34,7 @@ from benchmarks.finetuning.tables import to_markdown
 from benchmarks.finetuning.vit_weights import to_mmseg_vit
 from benchmarks.learning.views import make_views
 from mmhierseg._base.errors import UserError, run_command
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.datasets.scenes import GENERATOR_VERSION
 
 CONFIGS = Path(__file__).resolve().parent / 'configs'

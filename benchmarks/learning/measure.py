@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.datasets.scenes import (
     FIRST_VAL_INDEX,
     PARTS,
