@@ -5,7 +5,7 @@ from .fingerprint import fingerprint
 from .fuse_stem import fuse_stems
 from .hsg import convert_hsg_checkpoint
 from .initial_weights import check_initial_weights
-from .match import (
+from .matching import (
     check_matches,
     check_resumable,
     check_shares,
@@ -14,7 +14,7 @@ from .match import (
     read_checkpoint,
     read_safely,
 )
-from .resnet_names import resnet_names
+from .resnet import resnet_names
 
 __all__ = [
     'check_initial_weights', 'check_matches', 'check_resumable',

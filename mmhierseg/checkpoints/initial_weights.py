@@ -4,7 +4,7 @@ from torch import nn
 
 from mmhierseg._base.errors import UserError
 
-from .match import match, read_checkpoint, some, weights_of
+from .matching import match, read_checkpoint, some, weights_of
 
 __all__ = ['check_initial_weights']
 

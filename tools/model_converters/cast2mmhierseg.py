@@ -19,7 +19,7 @@ from mmhierseg.checkpoints.cast import (
     convert_cast_checkpoint,
 )
 from mmhierseg.checkpoints.converted import report_left, save_converted
-from mmhierseg.checkpoints.match import match, weights_of
+from mmhierseg.checkpoints.matching import match, weights_of
 from mmhierseg.models import CAST
 
 
