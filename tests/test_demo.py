@@ -189,7 +189,7 @@ def test_mistakes_in_a_retrieval(retrieve, files, models, changes, message):
 
 @pytest.mark.parametrize('words, message', [
     (['--point', '1', '2', '--bank', '.', '--img-size', 'big'],
-     "--img-size must be like 384, 384x512 or 'original', got 'big'"),
+     "--img-size: must be like 224, 224x320 or 'original', got 'big'"),
     (['--point', '1', '2'], 'required: --bank'),
 ])
 def test_bad_command_lines(retrieve, capsys, words, message):

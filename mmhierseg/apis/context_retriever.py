@@ -22,9 +22,15 @@ from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_search
 from mmhierseg.superpixels.base import check_number
 
-from .images import ImageInput, list_images, read_image
+from .images import (
+    ImageInput,
+    ImageSize,
+    list_images,
+    read_image,
+    resize_labels,
+    scale_image,
+)
 from .loading import find_device, load_model, read_config, read_settings
-from .scaling import ImageSize, resize_labels, scale_image
 
 __all__ = ['ContextRetriever', 'Match', 'Retrieval']
 
@@ -34,13 +40,10 @@ class Match(NamedTuple):
 
     path: str
     """Path of its image."""
-
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
-
     mask: np.ndarray
     """(H, W) bool: pixels of the segment."""
-
     similarity: float
     """Cosine of the two prototypes, in [-1, 1]."""
 
@@ -50,26 +53,20 @@ class Retrieval(NamedTuple):
 
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
-
     mask: np.ndarray
     """(H, W) bool: pixels of the segment."""
-
     point: tuple[int, int]
     """(x, y), the pixel that selected it."""
-
     level: int
-    """Level of the segments; 0 is the finest."""
-
+    """0 is the finest."""
     matches: list[Match]
-    """The nearest ones, by falling similarity."""
+    """The nearest segments, most similar first."""
 
 
 class _Segments(NamedTuple):
-    """Segments of an image."""
-
     image: np.ndarray
     labels: np.ndarray
-    """(H, W) int64 in the image's own size, -1 = none."""
+    """(H, W) int64, -1 = none."""
     prototypes: Tensor
     """(M, D), of unit length."""
     known: Tensor
@@ -83,17 +80,11 @@ class ContextRetriever:
     Args:
         model (str | Path | Config | dict): Config of ``HSG`` or
             ``RetrievalSegmentor``: a path, 'mmhierseg::hsg/...', or a config.
-        weights (str, optional): Checkpoint that fits it, as for
-            tools/test.py. Defaults to None: random weights, with a warning.
-        level (int, optional): Level of the segments; 0 is the finest, -1 the
-            coarsest. Defaults to None, that of the config.
-        device (str, optional): Defaults to None, a GPU if there is one.
-        img_size (int | tuple[int, int] | str, optional): Size that images are
-            scaled to, see :class:`HierarchyInferencer`. Defaults to None:
-            what the config's ``hierarchy_inferencer`` says, else 384 for the
-            shorter side.
-        segment_size (float, optional): Side of the average superpixel, for
-            models that take superpixels. Defaults to None, as in training.
+        weights (str, optional): Checkpoint that fits it. Defaults to None:
+            random weights, with a warning.
+        level (int, optional): 0 is the finest, -1 the coarsest. Defaults to
+            None, that of the config.
+        device, img_size, segment_size: As for :class:`HierarchyInferencer`.
 
     Raises:
         FileNotFoundError: If config or checkpoint do not exist.
@@ -101,23 +92,6 @@ class ContextRetriever:
         ValueError: If the config cannot be read or is of another model, the
             checkpoint does not fit, there is no such device, or an option is
             out of range.
-
-    Example:
-        >>> backbone = dict(type='mmseg.ResNet', depth=18, base_channels=4,
-        ...                 stem_channels=4)
-        >>> cfg = dict(model=dict(
-        ...     type='mmhierseg.RetrievalSegmentor', num_classes=2,
-        ...     embedder=dict(type='mmhierseg.FeatureMapEmbedder',
-        ...                   backbone=backbone),
-        ...     kmeans=dict(num_clusters=(2, 2))))
-        >>> import warnings
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter('ignore')  # random weights
-        ...     retriever = ContextRetriever(cfg, device='cpu', img_size=64)
-        >>> image = np.random.default_rng(0).integers(
-        ...     0, 256, (64, 96, 3), dtype=np.uint8)
-        >>> retriever.segments(image)[0].shape
-        (64, 96)
     """
 
     def __init__(self,
@@ -145,8 +119,7 @@ class ContextRetriever:
 
         Args:
             images (str | Path | list): A folder, a file, or a list of these.
-                Only their paths are kept beside the segments, so they must
-                stay where they are.
+                They are read again to show what is found.
             show_progress (bool): Whether to show a progress bar. Defaults to
                 True.
 
@@ -181,13 +154,7 @@ class ContextRetriever:
         return self.bank
 
     def load(self, path: str | os.PathLike) -> MemoryBank:
-        """Load a memory bank that was saved before.
-
-        Args:
-            path (str | os.PathLike): File written by ``bank.save``.
-
-        Returns:
-            MemoryBank: The bank.
+        """Load a memory bank that ``bank.save`` wrote.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -214,12 +181,11 @@ class ContextRetriever:
         """Segments of an image, and their prototypes.
 
         Args:
-            image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
-                uint8 in BGR order.
+            image (str | Path | np.ndarray): A file, or (H, W, 3) uint8, BGR.
 
         Returns:
             tuple[np.ndarray, np.ndarray]: Label map (H, W) int64, -1 = none,
-            and prototypes (M, D), of unit length.
+            and prototypes (M, D) float32, of unit length.
 
         Raises:
             FileNotFoundError, TypeError, ValueError: If it cannot be read.
@@ -236,10 +202,8 @@ class ContextRetriever:
         Those of the same file are left out.
 
         Args:
-            image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
-                uint8 in BGR order.
-            point (tuple[int, int]): (x, y): column and row of the pixel, from
-                the upper left corner.
+            image (str | Path | np.ndarray): A file, or (H, W, 3) uint8, BGR.
+            point (tuple[int, int]): (x, y), column and row of the pixel.
             num_neighbors (int): How many to find. Defaults to 5.
 
         Returns:

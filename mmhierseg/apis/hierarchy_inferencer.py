@@ -17,55 +17,57 @@ from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
 from mmhierseg.visualization import count_segments, hierarchy_figure
 
-from .images import ImageInput, image_name, list_images, read_image
+from .images import (
+    ImageInput,
+    ImageSize,
+    image_name,
+    list_images,
+    read_image,
+    resize_labels,
+    scale_image,
+)
 from .loading import find_device, load_model, read_config, read_settings
 from .outputs import OutputFolder
-from .scaling import ImageSize, resize_labels, scale_image
 
 __all__ = ['HierarchyInferencer']
 
 
 class _Prepared(NamedTuple):
-    """An image on its way to the model."""
-
     name: str
     source: ImageInput
     image: np.ndarray
-    """(H, W, 3) uint8, RGB, as it was read."""
+    """(H, W, 3) uint8, RGB."""
     scaled: np.ndarray
-    """(h, w, 3) uint8, RGB, at the model's size."""
+    """(h, w, 3), at the model's size."""
 
 
 class HierarchyInferencer(BaseInferencer):
     """Segments images at all levels of a CAST or HSG, from fine to coarse.
 
-    Of a config with a CAST only the backbone is built, and only its weights
-    are read, so models of MMPretrain (MoCoV3, ImageClassifier) and of
-    MMSegmentation (EncoderDecoder) work alike. HSG is built whole; its levels
-    are the segments by k-means and, where it has learned any, fine and coarse
-    groups of them. The config's data preprocessor normalises the images and
-    makes their superpixels.
+    Of a config with a CAST only the backbone is built, so models of
+    MMPretrain (MoCoV3, ImageClassifier) and of MMSegmentation
+    (EncoderDecoder) work alike. HSG is built whole; its levels are the
+    segments by k-means and, if it has learned any, fine and coarse groups of
+    them. The config's data preprocessor normalises the images and makes their
+    superpixels.
 
     Args:
         model (str | Path | Config | dict): Path of a config,
             'mmhierseg::cast/...', a model's name in the metafiles, or a
             config.
-        weights (str, optional): Checkpoint of MMEngine. The authors' own have
-            to be converted first (tools/model_converters/cast2mmhierseg.py).
-            Defaults to None: random weights, with a warning.
+        weights (str, optional): Checkpoint of MMEngine; the authors' have to
+            be converted first. Defaults to None: random, with a warning.
         device (str, optional): Defaults to None, a GPU if there is one.
         img_size (int | tuple[int, int] | str, optional): Size that images are
-            scaled to. None: what the config's ``hierarchy_inferencer`` says,
-            else the backbone's for the shorter side (384 for HSG), keeping
-            the aspect ratio. An int: another shorter side; that of an image
-            longer than 4:1 is less, so that the longer is four times this.
-            (H, W): exactly this. 'original': not scaled, up to 1024 pixels on
-            the longer side. Label maps always have the image's own size.
-            Defaults to None.
-        segment_size (float, optional): Side in pixels, *of the scaled image*,
-            of the average superpixel; smaller ones keep thinner structures.
-            Defaults to None: what the config's ``hierarchy_inferencer`` says,
-            else as in training. Not for HSG.
+            scaled to. An int: the shorter side; that of an image longer than
+            4:1 is less, so that the longer is four times this. (H, W):
+            exactly this. 'original': not scaled, up to 1024 pixels on the
+            longer side. Label maps always have the image's own size. Defaults
+            to None: what the config's ``hierarchy_inferencer`` says, else the
+            backbone's for the shorter side (384 for HSG).
+        segment_size (float, optional): Side of the average superpixel in
+            pixels of the scaled image. Defaults to None: what the config's
+            ``hierarchy_inferencer`` says, else as in training. Not for HSG.
         show_progress (bool): Whether to show a progress bar when there is
             more than one batch. Defaults to True.
 
@@ -76,20 +78,6 @@ class HierarchyInferencer(BaseInferencer):
         ValueError: If the config cannot be read or is neither of HSG nor of
             a CAST backbone, the checkpoint does not fit, there is no such
             device, or an option is out of range.
-
-    Example:
-        >>> import warnings
-        >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
-        >>> backbone = dict(type='mmhierseg.CAST', arch=arch, img_size=64,
-        ...                 num_clusters=(8, 6, 4, 2))
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter('ignore')  # random weights
-        ...     inferencer = HierarchyInferencer(
-        ...         dict(model=dict(backbone=backbone)), device='cpu')
-        >>> image = np.zeros((60, 90, 3), dtype=np.uint8)
-        >>> result = inferencer(image)
-        >>> [m.shape for m in result['predictions'][0]['label_maps']]
-        [(60, 90), (60, 90), (60, 90), (60, 90), (60, 90)]
     """
 
     preprocess_kwargs: set = set()
@@ -125,36 +113,31 @@ class HierarchyInferencer(BaseInferencer):
                  return_labels: bool = True) -> dict:
         """Segment images.
 
-        The result stays in memory: 20 bytes per pixel for the label maps of
-        five levels, and the figures. For a large folder, write instead
-        (``out_dir``, ``save_labels``), with ``return_labels=False`` and
-        ``return_vis=False``: then only one batch is held at a time.
+        For a large folder write the results (``out_dir``, ``save_labels``)
+        with ``return_labels=False`` and ``return_vis=False``: then only one
+        batch is held in memory.
 
         Args:
             inputs (str | Path | np.ndarray | list): An image, a folder, or a
-                list of these. Arrays are (H, W, 3) uint8 in BGR order, as
-                everywhere in OpenMMLab, or (H, W).
+                list of these. Arrays are (H, W, 3) uint8 in BGR order, or
+                (H, W).
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts. Defaults to False.
             batch_size (int): Images that the model sees at once. Only
                 successive images of one size after scaling go together, so
-                that nothing is padded and results do not depend on it.
-                Defaults to 1.
-            return_vis (bool): Whether to return the figures; without
-                ``out_dir`` and ``show`` they are not drawn otherwise.
-                Defaults to True.
-            show (bool): Whether to open each figure in a window. Defaults to
-                False.
+                results do not depend on it. Defaults to 1.
+            return_vis (bool): Whether to return the figures. Defaults to
+                True.
+            show (bool): Whether to open the figures. Defaults to False.
             panel_size (int): Longer side of the figures' panels in pixels.
                 Defaults to 320.
             out_dir (str, optional): Folder to write each image's figure to,
-                ``<name>_hierarchy.png``. Defaults to None, nothing is
-                written.
+                ``<name>_hierarchy.png``. Defaults to None.
             save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
                 or 'npz' to write label maps there too. Defaults to None.
-            return_labels (bool): Whether to return the label maps.
-                Defaults to True.
+            return_labels (bool): Whether to return the label maps. Defaults
+                to True.
 
         Returns:
             dict: ``predictions``, per image a dict with ``name``,
@@ -218,12 +201,7 @@ class HierarchyInferencer(BaseInferencer):
 
     @torch.no_grad()
     def forward(self, inputs: list[_Prepared]) -> list[SegmentHierarchy]:
-        """Run the model on a batch.
-
-        Returns:
-            list[SegmentHierarchy]: Per image, of B = 1, on the CPU, at the
-            image's own size.
-        """
+        """Hierarchy per image (B = 1) of a batch, at its own size."""
         batch = self.loaded.inputs([item.scaled for item in inputs])
         hierarchy = (
             self.model.segments(batch) if self._is_whole else

@@ -1,19 +1,32 @@
-"""Read images that a user names: files, folders, arrays, or lists of them."""
+"""Read images that a user names, and scale them to the size a model sees."""
 
+import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-
-__all__ = ['ImageInput', 'image_name', 'list_images', 'read_image']
+from torch import Tensor
 
 ImageInput = str | os.PathLike | np.ndarray
+# 'original', the shorter side, or height and width.
+ImageSize = str | int | tuple[int, int]
 
 # What is taken out of a folder; a file that is named may have any suffix.
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
                   '.tiff', '.webp')
+
+# With 'original', larger images are scaled down to this many pixels on the
+# longer side: attention grows with the square of the superpixels.
+MAX_ORIGINAL_SIDE = 1024
+# With a shorter side, the longer one is at most so many times as long: a strip
+# of a few pixels would otherwise exceed any memory.
+MAX_ASPECT_RATIO = 4
+# The stride of CAST's stem: less is not even one cell.
+MIN_SIDE = 8
 
 # Modes of Pillow of which it knows the colours.
 _COLOR_MODES = ('1', 'L', 'P', 'RGB', 'RGBX', 'CMYK', 'YCbCr', 'LAB', 'HSV')
@@ -24,11 +37,7 @@ _16_BIT_FORMATS = ('PNG', 'PPM')
 
 def list_images(
         inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
-    """Resolve folders, and check that everything is there.
-
-    Of a folder the images are taken in alphabetical order, without those of
-    sub-folders. Paths come back as str, arrays as they are.
-    """
+    """Paths and arrays of the images; those of a folder sorted by name."""
     if isinstance(inputs, (str, os.PathLike, np.ndarray)):
         inputs = [inputs]
     if not isinstance(inputs, Sequence):
@@ -49,21 +58,10 @@ def list_images(
 
 
 def read_image(image: ImageInput) -> np.ndarray:
-    """Read an image as RGB.
+    """Read an image, or an array (H, W, 3) in BGR or (H, W), as RGB uint8.
 
-    16-bit grey is scaled from 0..65535 to 0..255. Transparency is blended with
-    white. Of an animation the first frame is taken.
-
-    Args:
-        image (str | os.PathLike | np.ndarray): File, or array as OpenMMLab's
-            loaders make them: (H, W, 3) uint8 in *BGR* order, or (H, W).
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB, rotated as EXIF says.
-
-    Raises:
-        FileNotFoundError, TypeError, ValueError: If it is missing, cut short
-            or no image, or has values of unknown range.
+    16-bit grey is scaled from 0..65535 to 0..255, transparency is blended with
+    white, EXIF's rotation is applied, and an animation's first frame is taken.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -142,3 +140,57 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
         values[values == key] = 65535
     grey = np.rint(values / 257).astype(np.uint8)
     return Image.fromarray(grey).convert('RGB')
+
+
+def check_image_size(img_size: ImageSize) -> ImageSize:
+    """Check a user's choice of size; returns it, a pair as a tuple."""
+    if img_size == 'original':
+        return img_size
+    pair = isinstance(img_size, (tuple, list)) and len(img_size) == 2
+    sides = tuple(img_size) if pair else (img_size, )
+    if not all(type(side) is int and side >= MIN_SIDE for side in sides):
+        raise ValueError(
+            "`img_size` must be None, 'original', the shorter side or (height,"
+            f' width), at least {MIN_SIDE} pixels, got {img_size!r}')
+    return sides if pair else img_size
+
+
+def parse_image_size(text: str) -> ImageSize:
+    """Parse the option of a command line: '224', '224x320' or 'original'."""
+    if text == 'original':
+        return text
+    if not re.fullmatch(r'\d+(x\d+)?', text):
+        raise argparse.ArgumentTypeError(
+            f"must be like 224, 224x320 or 'original', got {text!r}")
+    sides = tuple(map(int, text.split('x')))
+    return sides if len(sides) == 2 else sides[0]
+
+
+def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
+    """Scale an image (H, W, 3) uint8, bicubic and antialiased.
+
+    'original' and an int, the shorter side, keep the aspect ratio.
+    """
+    shape = image.shape[:2]
+    if isinstance(img_size, tuple):
+        height, width = img_size
+    else:
+        scale = (
+            min(1., MAX_ORIGINAL_SIDE / max(shape))
+            if img_size == 'original' else min(
+                img_size / min(shape),
+                MAX_ASPECT_RATIO * img_size / max(shape)))
+        height, width = (max(1, round(side * scale)) for side in shape)
+    if (height, width) == shape:
+        return image
+    return np.array(
+        Image.fromarray(image).resize((width, height),
+                                      Image.Resampling.BICUBIC))
+
+
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize label maps (B, h, w) to (B, H, W), by nearest pixel centres."""
+    # In integers, floor((2 i + 1) old / (2 new)): no rounding errors.
+    rows, cols = ((2 * torch.arange(new, device=labels.device) + 1) * old //
+                  (2 * new) for new, old in zip(size, labels.shape[1:]))
+    return labels[:, rows][:, :, cols]

@@ -5,13 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from mmhierseg.apis.outputs import OutputFolder, save_label_maps
-from mmhierseg.apis.scaling import (
+from mmhierseg.apis.images import (
     MAX_ORIGINAL_SIDE,
     check_image_size,
     resize_labels,
     scale_image,
 )
+from mmhierseg.apis.outputs import OutputFolder, save_label_maps
 
 MAPS = [np.array([[0, 1, 2], [3, 4, -1]]), np.array([[0, 0, 0], [7, 7, -1]])]
 
