@@ -1,5 +1,6 @@
 """Hierarchies of a user's images, in the style of MMEngine's inferencers."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,8 +29,6 @@ from .images import (
 )
 from .loading import find_device, load_model, read_config, read_settings
 from .outputs import OutputFolder
-
-__all__ = ['HierarchyInferencer']
 
 
 class _Prepared(NamedTuple):
@@ -94,6 +93,8 @@ class HierarchyInferencer(BaseInferencer):
                  show_progress: bool = True) -> None:
         cfg = read_config(model)
         self.settings = read_settings(cfg, img_size, segment_size)
+        # Not a backbone.
+        self._is_whole = self.settings.model.type == 'mmhierseg.HSG'
         super().__init__(
             model=cfg,
             weights=weights,
@@ -152,23 +153,19 @@ class HierarchyInferencer(BaseInferencer):
             OSError: If ``out_dir`` cannot be written to.
             TypeError: If an input is no path and no uint8 array, or a number
                 is not an integer.
-            ValueError: If an image cannot be read - the message names the
-                file - or an option is out of range.
+            ValueError: If an image cannot be read or an option is out of
+                range.
         """
         check_number('batch_size', batch_size, minimum=1, whole=True)
         if save_labels is not None and out_dir is None:
             raise ValueError('`save_labels` needs a folder: give `out_dir`')
-        if return_datasamples and not return_labels:
-            raise ValueError('`return_datasamples` returns label maps: it '
-                             'cannot go with `return_labels=False`')
         folder = None if out_dir is None else OutputFolder(
             out_dir, save_labels)
         images = list_images(inputs)
         batches = self.preprocess(images, batch_size)
         if self.show_progress and len(images) > batch_size:
-            batches = track(
-                batches, 'Inference', total=math.ceil(
-                    len(images) / batch_size))
+            total = math.ceil(len(images) / batch_size)
+            batches = track(batches, 'Inference', total=total)
         results = dict(predictions=[], visualization=[])
         draw = return_vis or show or folder is not None
         # Batch by batch, so that pictures need not be kept to be written.
@@ -182,22 +179,14 @@ class HierarchyInferencer(BaseInferencer):
             results['visualization'] += figures if return_vis else []
         return results
 
-    # ------------------------------------------------------------- the chain
-
     def preprocess(self,
                    inputs: list[ImageInput],
                    batch_size: int = 1) -> Iterator[list[_Prepared]]:
         """Read images, and batch successive ones of one size after scaling."""
-        batch: list[_Prepared] = []
-        for index, source in enumerate(inputs):
-            item = self.pipeline(source, index)
-            if batch and (len(batch) == batch_size
-                          or item.scaled.shape != batch[0].scaled.shape):
+        items = map(self.pipeline, inputs, itertools.count())
+        for _, group in itertools.groupby(items, lambda i: i.scaled.shape):
+            while batch := list(itertools.islice(group, batch_size)):
                 yield batch
-                batch = []
-            batch.append(item)
-        if batch:
-            yield batch
 
     @torch.no_grad()
     def forward(self, inputs: list[_Prepared]) -> list[SegmentHierarchy]:
@@ -250,18 +239,14 @@ class HierarchyInferencer(BaseInferencer):
                     img_path=None if array else str(item.source),
                     label_maps=maps if return_labels else None,
                     num_segments=[count_segments(labels) for labels in maps],
-                    files=[] if folder is None else folder.write(
-                        item.name, visualization[i], maps)))
+                    files=folder.write(item.name, visualization[i], maps)
+                    if folder else []))
         return dict(
             predictions=list(preds) if return_datasamples else predictions,
             visualization=visualization)
 
-    # -------------------------------------------------------------- building
-
-    def _init_model(self,
-                    cfg: Config,
-                    weights: str | None,
-                    device: str | torch.device = 'cpu') -> nn.Module:
+    def _init_model(self, cfg: Config, weights: str | None,
+                    device: torch.device) -> nn.Module:
         self.loaded = load_model(self.settings, weights, device)
         return self.loaded.module
 
@@ -280,11 +265,6 @@ class HierarchyInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: Config) -> None:
         """Figures are drawn by functions."""
-
-    @property
-    def _is_whole(self) -> bool:
-        """Whether it is HSG, not a backbone."""
-        return self.settings.model.type == 'mmhierseg.HSG'
 
 
 def _label_maps(hierarchy: SegmentHierarchy) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 ImageInput = str | os.PathLike | np.ndarray
@@ -19,13 +19,11 @@ ImageSize = str | int | tuple[int, int]
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
                   '.tiff', '.webp')
 
-# With 'original', larger images are scaled down to this many pixels on the
-# longer side: attention grows with the square of the superpixels.
+# Limits to memory: of the longer side with 'original', and of its ratio to the
+# shorter one if that is given.
 MAX_ORIGINAL_SIDE = 1024
-# With a shorter side, the longer one is at most so many times as long: a strip
-# of a few pixels would otherwise exceed any memory.
 MAX_ASPECT_RATIO = 4
-# The stride of CAST's stem: less is not even one cell.
+# The stride of CAST's stem.
 MIN_SIDE = 8
 
 # Modes of Pillow of which it knows the colours.
@@ -38,20 +36,15 @@ _16_BIT_FORMATS = ('PNG', 'PPM')
 def list_images(
         inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
     """Paths and arrays of the images; those of a folder sorted by name."""
-    if isinstance(inputs, (str, os.PathLike, np.ndarray)):
-        inputs = [inputs]
-    if not isinstance(inputs, Sequence):
-        raise TypeError('`inputs` must be a path, an array or a list of them, '
-                        f'got {type(inputs).__name__}')
     images: list[ImageInput] = []
-    for item in inputs:
+    for item in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
         if isinstance(item, np.ndarray):
             images.append(item)
         elif isinstance(item, (str, os.PathLike)):
             images.extend(_list_path(Path(item)))
         else:
-            raise TypeError('`inputs` must hold paths and arrays, got '
-                            f'{type(item).__name__}')
+            raise TypeError('`inputs` must be a path, an array or a list of '
+                            f'them, got {type(item).__name__}')
     if not images:
         raise ValueError('`inputs` must hold at least one image, got none')
     return images
@@ -72,11 +65,9 @@ def read_image(image: ImageInput) -> np.ndarray:
         with Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened)
             upright.format = opened.format
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError,
+    except (OSError, SyntaxError, ValueError,
             Image.DecompressionBombError) as error:
-        reason = ('it is in no image format that Pillow knows' if isinstance(
-            error, UnidentifiedImageError) else str(error))
-        raise ValueError(f'image {str(path)!r} cannot be read: {reason}; '
+        raise ValueError(f'image {str(path)!r} cannot be read: {error}; '
                          'replace or remove it') from error
     return np.array(_to_rgb(upright, path))
 

@@ -58,10 +58,7 @@ class LoadedModel(NamedTuple):
     preprocessor: nn.Module
 
     def inputs(self, images: list[np.ndarray]) -> Tensor:
-        """Input of the model, (B, C, h, w), C = 4 with superpixels.
-
-        Images are (h, w, 3) uint8, RGB, of one size.
-        """
+        """Input (B, C, h, w) of images (h, w, 3) uint8, RGB, of one size."""
         # Preprocessors take what loaders give: BGR.
         pixels = torch.from_numpy(np.stack(images)[..., ::-1].copy())
         data = dict(inputs=pixels.permute(0, 3, 1, 2), data_samples=None)
@@ -113,37 +110,40 @@ def read_settings(cfg: Config,
     ``hierarchy_inferencer`` of the config gives defaults for the sizes.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
-    preprocessor = model.pop('data_preprocessor', None) or cfg.get(
-        'data_preprocessor') or _IMAGENET
+    preprocessor = copy.deepcopy(
+        model.pop('data_preprocessor', None) or cfg.get('data_preprocessor')
+        or ConfigDict(_IMAGENET))
     backbone = model.get('embedder', model).get('backbone', {})
     whole = _kind(model) in (RETRIEVAL if retrieval else RETRIEVAL[:1])
     _check_kind(model, backbone, whole, retrieval)
     scope = cfg.get('default_scope', 'mmhierseg')
-    settings = cfg.get('hierarchy_inferencer', {})
+    defaults = cfg.get('hierarchy_inferencer', {})
+    size = _image_size(backbone)
     if img_size is None:
-        img_size = settings.get(
-            'img_size',
-            _RETRIEVAL_SIZE if whole else min(_image_size(backbone)))
+        img_size = defaults.get('img_size',
+                                _RETRIEVAL_SIZE if whole else min(size))
     if segment_size is None:
-        segment_size = settings.get('segment_size')
+        segment_size = defaults.get('segment_size')
     superpixels = preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
     if not superpixels and _kind(backbone) == 'CAST':
         superpixels = backbone.get('superpixels') or dict(type='TorchSLIC')
+    # The default of MMPretrain's models.
+    preprocessor.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
+    # A batch has images of one size, so results need not depend on it.
+    for key in ('pad_size_divisor', 'test_cfg'):
+        preprocessor.pop(key, None)
     if superpixels:
-        superpixels = _with_segment_size(superpixels, segment_size,
-                                         _image_size(backbone))
-    elif segment_size is not None:
-        raise ValueError(
-            '`segment_size` is the side of superpixels, and this model takes '
-            'none: leave it out; k-means in the config says how many segments '
-            'there are')
-    preprocessor = _without_padding(preprocessor)
-    if superpixels:
+        superpixels = _with_segment_size(superpixels, segment_size, size)
         with DefaultScope.overwrite_default_scope(scope):
             kind = MODELS.get(preprocessor.type)
         # Where the preprocessor makes none, CAST does.
         makes = kind is not None and issubclass(kind, SuperpixelMixin)
         (preprocessor if makes else backbone)['superpixels'] = superpixels
+    elif segment_size is not None:
+        raise ValueError(
+            '`segment_size` is the side of superpixels, and this model takes '
+            'none: leave it out; k-means in the config says how many segments '
+            'there are')
     built = model if whole else backbone
     built.type = f'mmhierseg.{_kind(built)}'
     return ModelSettings(built, preprocessor, superpixels,
@@ -179,8 +179,7 @@ def find_device(device: str | torch.device | None) -> torch.device:
     """Check that a device exists by using it. None: a GPU if there is one."""
     try:
         found = torch.device(get_device() if device is None else device)
-        # There and back: 'meta' takes tensors but gives none.
-        torch.zeros(1, device=found).cpu()
+        torch.zeros(1, device=found).cpu()  # 'meta' takes tensors, gives none
     except (AssertionError, ImportError, RuntimeError, TypeError) as error:
         # Each backend that is absent complains in its own way.
         gpus = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
@@ -222,16 +221,6 @@ def _check_kind(model: dict, backbone: dict, whole: bool,
 def _image_size(backbone: dict) -> tuple[int, int]:
     size = backbone.get('img_size', 224)
     return (size, size) if isinstance(size, int) else tuple(size)
-
-
-def _without_padding(preprocessor: dict) -> ConfigDict:
-    """A batch has images of one size, so results need not depend on it."""
-    config = ConfigDict(copy.deepcopy(dict(preprocessor)))
-    # The default of MMPretrain's models.
-    config.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
-    for key in ('pad_size_divisor', 'test_cfg'):
-        config.pop(key, None)
-    return config
 
 
 def _pipeline_superpixels(cfg: Config) -> dict | None:
