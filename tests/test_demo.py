@@ -74,16 +74,6 @@ def query(files, models, *more, kind='hsg', bank='images', point=(30, 20)):
     ]
 
 
-def run_program(files, name, *words):
-    result = subprocess.run(
-        [sys.executable, DEMO / name, *words],
-        cwd=files,
-        capture_output=True,
-        text=True)
-    assert result.returncode == 0, result.stderr
-    assert 'Note: no `weights` were given' in result.stdout
-
-
 def expect_error(demo, words, message, out):
     with pytest.raises(UserError, match=message):
         demo.main(words)
@@ -107,13 +97,6 @@ def test_writes_a_figure_per_image(hierarchy, files, models, capsys):
     # 64 * 128 / 8 ** 2 superpixels were asked for.
     assert 100 < np.unique(levels['level_0']).size < 160
     assert levels['level_4'].shape == (40, 70)
-
-
-@pytest.mark.slow
-def test_runs_as_a_program_from_anywhere(files):
-    """The default config, without a checkpoint: a note, and a figure."""
-    run_program(files, 'hierarchy_demo.py', 'images/cat.png')
-    assert (files / 'outputs/hierarchy/cat_hierarchy.png').is_file()
 
 
 @pytest.mark.parametrize('more, message', [
@@ -160,10 +143,21 @@ def test_bank_is_kept_and_read(retrieve, files, models, capsys):
 
 
 @pytest.mark.slow
-def test_retrieval_runs_as_a_program(files):
-    run_program(files, 'retrieve_demo.py', 'query.jpg', '--point', '3', '4',
-                '--bank', 'images')
-    assert (files / 'outputs/retrieval/query_3_4_level0.png').is_file()
+@pytest.mark.parametrize('words, figure', [
+    (['hierarchy_demo.py', 'images/cat.png'], 'hierarchy/cat_hierarchy.png'),
+    (['retrieve_demo.py', 'query.jpg', '--point', '3', '4', '--bank',
+      'images'], 'retrieval/query_3_4_level0.png'),
+])
+def test_as_programs_from_anywhere(files, words, figure):
+    """The default config, without a checkpoint: a note, and a figure."""
+    result = subprocess.run(
+        [sys.executable, DEMO / words[0], *words[1:]],
+        cwd=files,
+        capture_output=True,
+        text=True)
+    assert result.returncode == 0, result.stderr
+    assert 'Note: no `weights` were given' in result.stdout
+    assert (files / 'outputs' / figure).is_file()
 
 
 @pytest.mark.parametrize('changes, message', [

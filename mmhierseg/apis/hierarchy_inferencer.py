@@ -79,11 +79,6 @@ class HierarchyInferencer(BaseInferencer):
             device, or an option is out of range.
     """
 
-    preprocess_kwargs: set = set()
-    forward_kwargs: set = set()
-    visualize_kwargs: set = {'return_vis', 'panel_size', 'show'}
-    postprocess_kwargs: set = {'out_dir', 'save_labels', 'return_labels'}
-
     def __init__(self,
                  model: str | Path | Config | dict,
                  weights: str | None = None,
