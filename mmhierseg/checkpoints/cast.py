@@ -98,9 +98,6 @@ def convert_cast_checkpoint(checkpoint: dict,
 def _choose(checkpoint: dict, encoder: str,
             ema: bool) -> tuple[StateDict, str, str]:
     """Weights that were asked for, their prefix, and the family."""
-    if encoder not in ('base', 'momentum'):
-        raise ValueError(
-            f"`encoder` must be 'base' or 'momentum', got {encoder!r}")
     if _has(checkpoint, 'state_dict', 'module.base_encoder.'):
         if ema:
             raise ValueError('`--ema` is for DeiT checkpoints; this one is '
@@ -159,8 +156,7 @@ def _convert_encoder(inner: StateDict,
 def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
     """Names inside ``CAST`` of all keys of an authors' encoder, None = none.
 
-    All of them at once, because some files count the blocks through all
-    stages, others within each.
+    Some files count the blocks through all stages, others within each.
     """
     keys = list(keys)
     first: dict[str, int] = {}

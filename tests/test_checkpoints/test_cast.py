@@ -136,7 +136,7 @@ def test_fits_mmpretrains_models(name, config):
      'has no `model_ema`'),
     ('cast_moco.pth.tar', dict(ema=True), '`--ema` is for DeiT.*momentum'),
     ('cast_deit.pth', dict(encoder='momentum'), '`--encoder` is for MoCo'),
-    ('cast_deit.pth', dict(encoder='both'), "`encoder` must be 'base' or"),
+    ('cast_moco.pth.tar', dict(encoder='both'), 'has no module.both_enc'),
 ])
 def test_bad_input(checkpoint, options, message):
     if isinstance(checkpoint, str):
