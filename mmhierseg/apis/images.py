@@ -26,12 +26,6 @@ MAX_ASPECT_RATIO = 4
 # The stride of CAST's stem.
 MIN_SIDE = 8
 
-# Modes of Pillow of which it knows the colours.
-_COLOR_MODES = ('1', 'L', 'P', 'RGB', 'RGBX', 'CMYK', 'YCbCr', 'LAB', 'HSV')
-_ALPHA_MODES = ('LA', 'PA', 'RGBA', 'RGBa')
-# Their 16 bits come as mode 'I', of 32 bits (PNG: from older versions).
-_16_BIT_FORMATS = ('PNG', 'PPM')
-
 
 def list_images(
         inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
@@ -106,31 +100,25 @@ def _from_array(image: np.ndarray) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
-    if image.mode.startswith('I;16') or (image.mode == 'I' and
-                                         image.format in _16_BIT_FORMATS):
-        return _from_16_bits(image)
-    # A palette may have alpha without saying so.
-    if (image.mode in _ALPHA_MODES or image.mode == 'P'
-            or 'transparency' in image.info):
+    # The 16 bits of a PGM come as mode 'I', of 32 bits.
+    mode = image.mode
+    if mode.startswith('I;16') or (mode, image.format) == ('I', 'PPM'):
+        values = np.array(image).astype(np.float32)
+        # The one grey that a PNG may declare to be transparent.
+        if 'transparency' in image.info:
+            values[values == image.info['transparency']] = 65535
+        grey = np.rint(values / 257).astype(np.uint8)
+        return Image.fromarray(grey).convert('RGB')
+    if mode in ('F', 'I'):
+        raise ValueError(
+            f'image {str(path)!r} has values of unknown range (mode {mode!r} '
+            'of Pillow: floats, or more than 16 bits); scale them to 0..255 '
+            'and save them with 8 bits, or as 16-bit grey, 0..65535')
+    if image.has_transparency_data:
         image = image.convert('RGBA')
         white = Image.new('RGBA', image.size, 'white')
-        return Image.alpha_composite(white, image).convert('RGB')
-    if image.mode in _COLOR_MODES:
-        return image.convert('RGB')
-    raise ValueError(
-        f'image {str(path)!r} has values of unknown range (mode '
-        f'{image.mode!r} of Pillow: floats, or more than 16 bits); scale them '
-        'to 0..255 and save them with 8 bits, or as 16-bit grey, 0..65535')
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    values = np.array(image).astype(np.float32)
-    # The one grey that a PNG may declare to be transparent.
-    key = image.info.get('transparency')
-    if key is not None:
-        values[values == key] = 65535
-    grey = np.rint(values / 257).astype(np.uint8)
-    return Image.fromarray(grey).convert('RGB')
+        image = Image.alpha_composite(white, image)
+    return image.convert('RGB')
 
 
 def check_image_size(img_size: ImageSize) -> ImageSize:

@@ -115,7 +115,15 @@ def read_settings(cfg: Config,
         or ConfigDict(_IMAGENET))
     backbone = model.get('embedder', model).get('backbone', {})
     whole = _kind(model) in (RETRIEVAL if retrieval else RETRIEVAL[:1])
-    _check_kind(model, backbone, whole, retrieval)
+    if retrieval and not whole:
+        raise ValueError(
+            "the config must be of 'mmhierseg.HSG' or "
+            f"'mmhierseg.RetrievalSegmentor', got {model.get('type')!r}")
+    if not whole and ('embedder' in model or _kind(backbone) != 'CAST'):
+        found = model.get('backbone', {}).get('type')
+        raise ValueError(
+            "the config must be of 'mmhierseg.HSG', or have `model.backbone` "
+            f"of type 'mmhierseg.CAST', got {found!r}")
     scope = cfg.get('default_scope', 'mmhierseg')
     defaults = cfg.get('hierarchy_inferencer', {})
     size = _image_size(backbone)
@@ -127,6 +135,11 @@ def read_settings(cfg: Config,
     superpixels = preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
     if not superpixels and _kind(backbone) == 'CAST':
         superpixels = backbone.get('superpixels') or dict(type='TorchSLIC')
+    if not superpixels and segment_size is not None:
+        raise ValueError(
+            '`segment_size` is the side of superpixels, and this model takes '
+            'none: leave it out; k-means in the config says how many segments '
+            'there are')
     # The default of MMPretrain's models.
     preprocessor.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
     # A batch has images of one size, so results need not depend on it.
@@ -139,11 +152,6 @@ def read_settings(cfg: Config,
         # Where the preprocessor makes none, CAST does.
         makes = kind is not None and issubclass(kind, SuperpixelMixin)
         (preprocessor if makes else backbone)['superpixels'] = superpixels
-    elif segment_size is not None:
-        raise ValueError(
-            '`segment_size` is the side of superpixels, and this model takes '
-            'none: leave it out; k-means in the config says how many segments '
-            'there are')
     built = model if whole else backbone
     built.type = f'mmhierseg.{_kind(built)}'
     return ModelSettings(built, preprocessor, superpixels,
@@ -182,10 +190,9 @@ def find_device(device: str | torch.device | None) -> torch.device:
         torch.zeros(1, device=found).cpu()  # 'meta' takes tensors, gives none
     except (AssertionError, ImportError, RuntimeError, TypeError) as error:
         # Each backend that is absent complains in its own way.
-        gpus = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
         raise ValueError(
-            '`device` must be one of this machine, e.g. '
-            f'{" or ".join(map(repr, ["cpu", *gpus]))}, or None, got '
+            "`device` must be one of this machine, e.g. 'cpu' (it has "
+            f'{torch.cuda.device_count()} GPUs of CUDA), or None, got '
             f'{str(device)!r}') from error
     return found
 
@@ -203,19 +210,6 @@ def _read(name: str, reader: Callable[[str], Config]) -> Config:
 def _kind(part: dict) -> str:
     """Name of the class, without its scope."""
     return str(part.get('type')).split('.')[-1]
-
-
-def _check_kind(model: dict, backbone: dict, whole: bool,
-                retrieval: bool) -> None:
-    if retrieval and not whole:
-        raise ValueError(
-            "the config must be of 'mmhierseg.HSG' or "
-            f"'mmhierseg.RetrievalSegmentor', got {model.get('type')!r}")
-    if not whole and ('embedder' in model or _kind(backbone) != 'CAST'):
-        found = model.get('backbone', {}).get('type')
-        raise ValueError(
-            "the config must be of 'mmhierseg.HSG', or have `model.backbone` "
-            f"of type 'mmhierseg.CAST', got {found!r}")
 
 
 def _image_size(backbone: dict) -> tuple[int, int]:
@@ -247,8 +241,8 @@ def _with_segment_size(superpixels: dict, segment_size: float | None,
                        img_size: tuple[int, int]) -> dict:
     settings = dict(superpixels)
     count = settings.pop('num_segments', None)
-    own = math.sqrt(math.prod(img_size) / count) if count else 16
     if segment_size is None:
-        segment_size = settings.get('segment_size') or own
+        segment_size = settings.get('segment_size') or (
+            math.sqrt(math.prod(img_size) / count) if count else 16)
     check_number('segment_size', segment_size, minimum=1)
     return dict(settings, segment_size=segment_size)

@@ -182,23 +182,22 @@ def _expected(found: set[str]) -> set[str]:
 
 def _resnet(found: set[str]) -> list[str]:
     """A ResNet with the blocks that there are, each of them whole."""
-    convolutions = 3 if 'backbone.layer1.0.conv3.weight' in found else 2
-    # Convolutions, each with its norm.
-    pairs = [('conv1', 'bn1')]
+    layers = '{1,2}'
+    if 'backbone.layer1.0.conv3.weight' in found:
+        layers = '{1,2,3}'
+    patterns = ['conv1.weight', f'bn1.{_NORM}']
     for stage in range(1, 5):
         stem = f'layer{stage}'
         numbers = re.findall(rf'backbone\.{stem}\.(\d+)\.', ' '.join(found))
-        for block in range(max(map(int, numbers), default=0) + 1):
-            name = f'{stem}.{block}'
-            pairs += [(f'{name}.conv{i + 1}', f'{name}.bn{i + 1}')
-                      for i in range(convolutions)]
+        last = max(map(int, numbers), default=0)
+        blocks = f'{stem}.{{{",".join(map(str, range(last + 1)))}}}'
+        patterns += [f'{blocks}.conv{layers}.weight',
+                     f'{blocks}.bn{layers}.{_NORM}']
         # The first of basic blocks of the first stage needs no projection.
-        if stage > 1 or convolutions == 3:
-            pairs.append((f'{stem}.0.downsample.0', f'{stem}.0.downsample.1'))
-    return [
-        pattern for conv, norm in pairs
-        for pattern in (f'backbone.{conv}.weight', f'backbone.{norm}.{_NORM}')
-    ]
+        if stage > 1 or '3' in layers:
+            patterns += [f'{stem}.0.downsample.0.weight',
+                         f'{stem}.0.downsample.1.{_NORM}']
+    return [f'backbone.{pattern}' for pattern in patterns]
 
 
 def _expand(pattern: str) -> list[str]:

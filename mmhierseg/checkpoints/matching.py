@@ -110,8 +110,7 @@ def match(weights: dict[str, Tensor],
             themselves, not only beside another one. Defaults to True.
 
     Returns:
-        list[str]: Missing names, unexpected names and shapes that differ;
-        empty if all weights fit.
+        list[str]: What is missing, unexpected or of another shape.
 
     Example:
         >>> match(dict(weight=torch.zeros(1, 2)), nn.Linear(2, 1))
@@ -159,9 +158,8 @@ def load_weights(model: nn.Module,
     Args:
         model (nn.Module): Changed in place.
         path (str | os.PathLike): Checkpoint of MMEngine.
-        prefix (str): Name of the part with a dot; under it the file must have
-            exactly the part's weights. Defaults to '', the whole model; then
-            it may have more.
+        prefix (str): Name of the part with a dot; the file must have exactly
+            its weights. Defaults to '', the whole model, or more.
         ignore (tuple[str, ...]): See :func:`match`.
 
     Raises:

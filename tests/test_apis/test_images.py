@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from helpers.demo import picture
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mmhierseg.apis.images import list_images, read_image
 
@@ -44,16 +44,6 @@ def test_16_bit_grey_is_scaled(tmp_path, suffix):
     expected = np.array([[0, 1, 128], [1, 255, 127]], np.uint8)
     np.testing.assert_array_equal(
         read_image(path), np.stack([expected] * 3, axis=2))
-
-
-def test_16_bit_grey_of_older_pillow(tmp_path, monkeypatch):
-    """Not 'I;16' but 'I' is the mode of their PNGs."""
-    path = tmp_path / 'image.png'
-    Image.fromarray(np.array([[0, 257, 65535]], np.uint16)).save(path)
-    upright = ImageOps.exif_transpose
-    monkeypatch.setattr(ImageOps, 'exif_transpose',
-                        lambda image: upright(image).convert('I'))
-    np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 1, 255])
 
 
 @pytest.mark.parametrize('values, mode', [
