@@ -1,4 +1,4 @@
-"""All speed goals in one table: ratios, their bounds, and whether they hold."""
+"""All speed goals in one table: ratios, bounds, and whether they hold."""
 
 import tempfile
 from argparse import Namespace

@@ -17,8 +17,7 @@ from pathlib import Path
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.apis import HierarchyInferencer
-from mmhierseg.apis.images import list_images
-from mmhierseg.apis.scaling import parse_image_size
+from mmhierseg.apis.images import list_images, parse_image_size
 
 DEFAULT_CONFIG = (
     Path(__file__).resolve().parents[1] / 'configs/cast/cast-t_photos.py')
@@ -48,6 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument(
         '--img-size',
+        type=parse_image_size,
         metavar='SIZE',
         help="what images are scaled to: the shorter side in pixels, e.g. "
         "224, height and width, e.g. 224x320, or 'original' (default: the "
@@ -76,13 +76,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='longer side of the pictures on a figure (default: 320)')
     parser.add_argument(
         '--show', action='store_true', help='open the figures in windows')
-    args = parser.parse_args(argv)
-    try:
-        args.img_size = parse_image_size(args.img_size)
-    except ValueError:
-        parser.error("--img-size must be like 224, 224x320 or 'original', "
-                     f'got {args.img_size!r}')
-    return args
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:

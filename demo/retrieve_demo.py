@@ -20,9 +20,12 @@ from PIL import Image
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.apis import ContextRetriever, Retrieval
-from mmhierseg.apis.images import image_name, read_image
+from mmhierseg.apis.images import (
+    image_name,
+    parse_image_size,
+    read_image,
+)
 from mmhierseg.apis.outputs import save_figure
-from mmhierseg.apis.scaling import parse_image_size
 from mmhierseg.visualization import SegmentView, retrieval_figure
 
 DEFAULT_CONFIG = (
@@ -84,6 +87,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument(
         '--img-size',
+        type=parse_image_size,
         metavar='SIZE',
         help="what images are scaled to: the shorter side in pixels, e.g. "
         "384, height and width, e.g. 384x512, or 'original' (default: the "
@@ -102,13 +106,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='side of the pictures on the figure (default: 240)')
     parser.add_argument(
         '--show', action='store_true', help='open the figure in a window')
-    args = parser.parse_args(argv)
-    try:
-        args.img_size = parse_image_size(args.img_size)
-    except ValueError:
-        parser.error("--img-size must be like 384, 384x512 or 'original', "
-                     f'got {args.img_size!r}')
-    return args
+    return parser.parse_args(argv)
 
 
 def check_point(args: argparse.Namespace) -> None:

@@ -254,8 +254,8 @@ def test_converted_checkpoint_fits():
         load_plain_checkpoint(DATA / 'hsg_coco.pth'), 18, 'detectron2')
     converted = convert_hsg_checkpoint(source)
     cfg = shrink_hsg(HSG_PATHS[SECOND])
-    cfg.model.neck.out_channels = converted.head['embed_dims']
-    cfg.model.head.update(converted.head)
+    cfg.model.neck.out_channels = converted.options['embed_dims']
+    cfg.model.head.update(converted.options)
     model = MODELS.build(cfg.model)
     model.load_state_dict(converted.state_dict)
     hierarchy = model.eval().segments(torch.rand(1, 3, 64, 96)).hierarchy

@@ -74,16 +74,6 @@ def query(files, models, *more, kind='hsg', bank='images', point=(30, 20)):
     ]
 
 
-def run_program(files, name, *words):
-    result = subprocess.run(
-        [sys.executable, DEMO / name, *words],
-        cwd=files,
-        capture_output=True,
-        text=True)
-    assert result.returncode == 0, result.stderr
-    assert 'Note: no `weights` were given' in result.stdout
-
-
 def expect_error(demo, words, message, out):
     with pytest.raises(UserError, match=message):
         demo.main(words)
@@ -109,13 +99,6 @@ def test_writes_a_figure_per_image(hierarchy, files, models, capsys):
     assert levels['level_4'].shape == (40, 70)
 
 
-@pytest.mark.slow
-def test_runs_as_a_program_from_anywhere(files):
-    """The default config, without a checkpoint: a note, and a figure."""
-    run_program(files, 'hierarchy_demo.py', 'images/cat.png')
-    assert (files / 'outputs/hierarchy/cat_hierarchy.png').is_file()
-
-
 @pytest.mark.parametrize('more, message', [
     (['--config', 'cast-xxl'], "neither a config file nor a model 'cast-xxl'"),
     (['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
@@ -129,20 +112,12 @@ def test_mistakes_are_explained(hierarchy, files, models, more, message):
         message, files / 'out')
 
 
-@pytest.mark.parametrize('size', ['big', '1x2x3', '2x'])
-def test_bad_size(hierarchy, capsys, size):
-    with pytest.raises(SystemExit):
-        hierarchy.parse_args(['a.png', '--img-size', size])
-    assert f"like 224, 224x320 or 'original', got {size!r}" in (
-        capsys.readouterr().err)
-
-
 # ------------------------------------------------------------------ retrieval
 
 
-@pytest.mark.parametrize('kind, level', [('hsg', 0), ('cast', 0)])
+@pytest.mark.parametrize('kind', ['hsg', 'cast'])
 def test_writes_a_figure_of_what_was_found(retrieve, files, models, capsys,
-                                           kind, level):
+                                           kind, level=0):
     retrieve.main(query(files, models, '--level', level, '--panel-size', 64,
                         kind=kind))
     figure, = (files / 'out').iterdir()
@@ -168,10 +143,21 @@ def test_bank_is_kept_and_read(retrieve, files, models, capsys):
 
 
 @pytest.mark.slow
-def test_retrieval_runs_as_a_program(files):
-    run_program(files, 'retrieve_demo.py', 'query.jpg', '--point', '3', '4',
-                '--bank', 'images')
-    assert (files / 'outputs/retrieval/query_3_4_level0.png').is_file()
+@pytest.mark.parametrize('words, figure', [
+    (['hierarchy_demo.py', 'images/cat.png'], 'hierarchy/cat_hierarchy.png'),
+    (['retrieve_demo.py', 'query.jpg', '--point', '3', '4', '--bank',
+      'images'], 'retrieval/query_3_4_level0.png'),
+])
+def test_as_programs_from_anywhere(files, words, figure):
+    """The default config, without a checkpoint: a note, and a figure."""
+    result = subprocess.run(
+        [sys.executable, DEMO / words[0], *words[1:]],
+        cwd=files,
+        capture_output=True,
+        text=True)
+    assert result.returncode == 0, result.stderr
+    assert 'Note: no `weights` were given' in result.stdout
+    assert (files / 'outputs' / figure).is_file()
 
 
 @pytest.mark.parametrize('changes, message', [
@@ -187,12 +173,12 @@ def test_mistakes_in_a_retrieval(retrieve, files, models, changes, message):
     expect_error(retrieve, words, message, files / 'out')
 
 
-@pytest.mark.parametrize('words, message', [
-    (['--point', '1', '2', '--bank', '.', '--img-size', 'big'],
-     "--img-size must be like 384, 384x512 or 'original', got 'big'"),
-    (['--point', '1', '2'], 'required: --bank'),
-])
-def test_bad_command_lines(retrieve, capsys, words, message):
-    with pytest.raises(SystemExit):
-        retrieve.parse_args(['a.png', *words])
-    assert message in capsys.readouterr().err
+@pytest.mark.parametrize('size', ['big', '1x2x3', '2x'])
+def test_bad_size(hierarchy, retrieve, capsys, size):
+    words = ['a.png', '--img-size', size]
+    for demo, more in ((hierarchy, []),
+                       (retrieve, ['--point', '1', '2', '--bank', '.'])):
+        with pytest.raises(SystemExit):
+            demo.parse_args(words + more)
+        assert ("--img-size: must be like 224, 224x320 or 'original', got "
+                f'{size!r}') in capsys.readouterr().err

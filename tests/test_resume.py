@@ -9,7 +9,7 @@ from helpers.pretraining import losses, write_config
 from helpers.scripts import run_in_process
 from helpers.segmentation_data import make_segmentation_data
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 
 pytestmark = pytest.mark.slow
 

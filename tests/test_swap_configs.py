@@ -31,7 +31,7 @@ from helpers.swap import (
 from mmengine.config import Config
 from torch import nn
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.registry import MODELS
 
 #: Heads and where they are trained: every data set that `docs/swap.md` names.

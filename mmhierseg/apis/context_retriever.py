@@ -7,6 +7,7 @@ classes are needed: the memory bank is of any folder of images.
 Legend: H x W pixels of an image, M segments of a level, D channels.
 """
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -22,11 +23,15 @@ from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_search
 from mmhierseg.superpixels.base import check_number
 
-from .images import ImageInput, list_images, read_image
+from .images import (
+    ImageInput,
+    ImageSize,
+    list_images,
+    read_image,
+    resize_labels,
+    scale_image,
+)
 from .loading import find_device, load_model, read_config, read_settings
-from .scaling import ImageSize, resize_labels, scale_image
-
-__all__ = ['ContextRetriever', 'Match', 'Retrieval']
 
 
 class Match(NamedTuple):
@@ -34,13 +39,10 @@ class Match(NamedTuple):
 
     path: str
     """Path of its image."""
-
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
-
     mask: np.ndarray
     """(H, W) bool: pixels of the segment."""
-
     similarity: float
     """Cosine of the two prototypes, in [-1, 1]."""
 
@@ -50,31 +52,14 @@ class Retrieval(NamedTuple):
 
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
-
     mask: np.ndarray
     """(H, W) bool: pixels of the segment."""
-
     point: tuple[int, int]
     """(x, y), the pixel that selected it."""
-
     level: int
-    """Level of the segments; 0 is the finest."""
-
+    """0 is the finest."""
     matches: list[Match]
-    """The nearest ones, by falling similarity."""
-
-
-class _Segments(NamedTuple):
-    """Segments of an image."""
-
-    image: np.ndarray
-    labels: np.ndarray
-    """(H, W) int64 in the image's own size, -1 = none."""
-    prototypes: Tensor
-    """(M, D), of unit length."""
-    known: Tensor
-    """(M,) bool."""
-    num_levels: int
+    """The nearest segments, most similar first."""
 
 
 class ContextRetriever:
@@ -83,17 +68,11 @@ class ContextRetriever:
     Args:
         model (str | Path | Config | dict): Config of ``HSG`` or
             ``RetrievalSegmentor``: a path, 'mmhierseg::hsg/...', or a config.
-        weights (str, optional): Checkpoint that fits it, as for
-            tools/test.py. Defaults to None: random weights, with a warning.
-        level (int, optional): Level of the segments; 0 is the finest, -1 the
-            coarsest. Defaults to None, that of the config.
-        device (str, optional): Defaults to None, a GPU if there is one.
-        img_size (int | tuple[int, int] | str, optional): Size that images are
-            scaled to, see :class:`HierarchyInferencer`. Defaults to None:
-            what the config's ``hierarchy_inferencer`` says, else 384 for the
-            shorter side.
-        segment_size (float, optional): Side of the average superpixel, for
-            models that take superpixels. Defaults to None, as in training.
+        weights (str, optional): Checkpoint that fits it. Defaults to None:
+            random weights, with a warning.
+        level (int, optional): 0 is the finest, -1 the coarsest. Defaults to
+            None, that of the config.
+        device, img_size, segment_size: As for :class:`HierarchyInferencer`.
 
     Raises:
         FileNotFoundError: If config or checkpoint do not exist.
@@ -101,23 +80,6 @@ class ContextRetriever:
         ValueError: If the config cannot be read or is of another model, the
             checkpoint does not fit, there is no such device, or an option is
             out of range.
-
-    Example:
-        >>> backbone = dict(type='mmseg.ResNet', depth=18, base_channels=4,
-        ...                 stem_channels=4)
-        >>> cfg = dict(model=dict(
-        ...     type='mmhierseg.RetrievalSegmentor', num_classes=2,
-        ...     embedder=dict(type='mmhierseg.FeatureMapEmbedder',
-        ...                   backbone=backbone),
-        ...     kmeans=dict(num_clusters=(2, 2))))
-        >>> import warnings
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter('ignore')  # random weights
-        ...     retriever = ContextRetriever(cfg, device='cpu', img_size=64)
-        >>> image = np.random.default_rng(0).integers(
-        ...     0, 256, (64, 96, 3), dtype=np.uint8)
-        >>> retriever.segments(image)[0].shape
-        (64, 96)
     """
 
     def __init__(self,
@@ -145,20 +107,16 @@ class ContextRetriever:
 
         Args:
             images (str | Path | list): A folder, a file, or a list of these.
-                Only their paths are kept beside the segments, so they must
-                stay where they are.
+                They are read again to show what is found.
             show_progress (bool): Whether to show a progress bar. Defaults to
                 True.
 
         Returns:
-            MemoryBank: An entry per segment; ``labels`` are the numbers of
-            the images.
+            MemoryBank: An entry per segment, its label the image's number.
 
         Raises:
-            FileNotFoundError: If an image does not exist.
-            TypeError: If something is no path.
-            ValueError: If there is no image, one cannot be read, or there is
-                no such level.
+            FileNotFoundError, TypeError, ValueError: If an image cannot be
+                read, there is none, or there is no such level.
         """
         paths = list_images(images)
         if any(isinstance(path, np.ndarray) for path in paths):
@@ -167,9 +125,9 @@ class ContextRetriever:
         features, numbers, segments = [], [], []
         for i, path in enumerate(
                 track(paths, 'Memory bank') if show_progress else paths):
-            found = self._segment(path)
-            rows, = found.known.nonzero(as_tuple=True)
-            features.append(found.prototypes[rows].float())
+            found = self._segment(path)[2]
+            rows, = found.known[0].nonzero(as_tuple=True)
+            features.append(found.prototypes[0][rows].float())
             numbers.append(torch.full_like(rows, i))
             segments += rows.tolist()
         self.bank = MemoryBank(
@@ -181,13 +139,7 @@ class ContextRetriever:
         return self.bank
 
     def load(self, path: str | os.PathLike) -> MemoryBank:
-        """Load a memory bank that was saved before.
-
-        Args:
-            path (str | os.PathLike): File written by ``bank.save``.
-
-        Returns:
-            MemoryBank: The bank.
+        """Load a memory bank that ``bank.save`` wrote.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -195,18 +147,15 @@ class ContextRetriever:
                 another model, level or image size.
         """
         bank = MemoryBank.load(path)
-        lists = [bank.meta.get(key) for key in ('images', 'segments')]
-        if not all(isinstance(value, list) for value in lists):
-            raise ValueError(
-                f'the memory bank in {os.fspath(path)!r} does not say which '
-                'images it is of: it was made by a test; make one here from '
-                'images')
+        message = f'the memory bank in {os.fspath(path)!r} does not '
+        if not {'images', 'segments'} <= set(bank.meta):
+            raise ValueError(f'{message}say which images it is of: it was '
+                             'made by a test; make one here from images')
         for name, value in self._meta().items():
             if bank.meta.get(name) != value:
                 raise ValueError(
-                    f'the memory bank in {os.fspath(path)!r} does not fit: '
-                    f'its `{name}` is {bank.meta.get(name)!r}, here it is '
-                    f'{value!r}. Fill it again')
+                    f'{message}fit: its `{name}` is {bank.meta.get(name)!r}, '
+                    f'here it is {value!r}. Fill it again')
         self.bank = bank
         return bank
 
@@ -214,18 +163,17 @@ class ContextRetriever:
         """Segments of an image, and their prototypes.
 
         Args:
-            image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
-                uint8 in BGR order.
+            image (str | Path | np.ndarray): A file, or (H, W, 3) uint8, BGR.
 
         Returns:
             tuple[np.ndarray, np.ndarray]: Label map (H, W) int64, -1 = none,
-            and prototypes (M, D), of unit length.
+            and prototypes (M, D) float32, of unit length.
 
         Raises:
             FileNotFoundError, TypeError, ValueError: If it cannot be read.
         """
-        found = self._segment(image)
-        return found.labels, found.prototypes.cpu().numpy()
+        _, labels, found = self._segment(image)
+        return labels, found.prototypes[0].cpu().numpy()
 
     def __call__(self,
                  image: ImageInput,
@@ -236,19 +184,17 @@ class ContextRetriever:
         Those of the same file are left out.
 
         Args:
-            image (str | Path | np.ndarray): The image; arrays are (H, W, 3)
-                uint8 in BGR order.
-            point (tuple[int, int]): (x, y): column and row of the pixel, from
-                the upper left corner.
+            image (str | Path | np.ndarray): A file, or (H, W, 3) uint8, BGR.
+            point (tuple[int, int]): (x, y), column and row of the pixel.
             num_neighbors (int): How many to find. Defaults to 5.
 
         Returns:
             Retrieval: The segment and the nearest ones in the bank.
 
         Raises:
-            FileNotFoundError: If an image does not exist.
+            FileNotFoundError, TypeError: If an image does not exist, or a
+                number is not an integer.
             RuntimeError: If there is no bank.
-            TypeError: If a number is not an integer.
             ValueError: If the pixel lies outside the image or has no segment,
                 an image cannot be read, or the bank has not as many segments.
         """
@@ -258,43 +204,35 @@ class ContextRetriever:
         if self.bank is None:
             raise RuntimeError('there is no memory bank to search: call '
                                '`fill` or `load` before')
-        query = self._segment(image)
-        segment = _segment_at(query, point)
-        rows = self._rows_of_others(image, num_neighbors)
-        cosines, places = knn_search(
-            query.prototypes[segment][None].float(),
-            self.bank.to(self.device).features[rows], num_neighbors)
-        level = self.model.level % query.num_levels
-        return Retrieval(
-            query.image, query.labels == segment, tuple(point), level,
-            self._matches(rows[places[0]].tolist(), cosines[0].tolist()))
-
-    def _rows_of_others(self, image: ImageInput, least: int) -> Tensor:
-        """Rows of the bank that are not of this image, (m,) int64."""
-        own = -1
-        if not isinstance(image, np.ndarray):
-            paths = self.bank.meta['images']
-            path = os.path.abspath(image)
-            own = paths.index(path) if path in paths else -1
-        rows, = (self.bank.labels != own).nonzero(as_tuple=True)
-        if len(rows) < least:
+        pixels, labels, found = self._segment(image)
+        segment = _segment_at(labels, found.known[0], point)
+        bank = self.bank.to(self.device)
+        own = None if isinstance(image, np.ndarray) else os.path.abspath(image)
+        others = torch.tensor([path != own for path in bank.meta['images']],
+                              device=self.device)
+        rows, = others[bank.labels].nonzero(as_tuple=True)
+        if len(rows) < num_neighbors:
             raise ValueError(
-                f'`num_neighbors` is {least}, but the memory bank has only '
-                f'{len(rows)} segments of other images: ask for fewer, or '
-                'fill it from more images')
-        return rows.to(self.device)
+                f'`num_neighbors` is {num_neighbors}, but the memory bank has '
+                f'only {len(rows)} segments of other images: ask for fewer, '
+                'or fill it from more images')
+        cosines, places = knn_search(
+            found.prototypes[0][segment][None].float(), bank.features[rows],
+            num_neighbors)
+        level = self.model.level % found.hierarchy.num_levels
+        return Retrieval(
+            pixels, labels == segment, tuple(point), level,
+            self._matches(rows[places[0]].tolist(), cosines[0].tolist()))
 
     def _matches(self, rows: list[int], cosines: list[float]) -> list[Match]:
         """Images and masks of rows of the bank; each image is read once."""
-        seen: dict[str, _Segments] = {}
+        segment = functools.cache(self._segment)
         matches = []
         for row, cosine in zip(rows, cosines):
             path = self.bank.meta['images'][int(self.bank.labels[row])]
-            if path not in seen:
-                seen[path] = self._segment(path)
-            found = seen[path]
-            mask = found.labels == self.bank.meta['segments'][row]
-            matches.append(Match(path, found.image, mask, cosine))
+            image, labels, _ = segment(path)
+            mask = labels == self.bank.meta['segments'][row]
+            matches.append(Match(path, image, mask, cosine))
         return matches
 
     def _meta(self) -> dict[str, Any]:
@@ -305,26 +243,26 @@ class ContextRetriever:
             superpixels=repr(self.settings.superpixels))
 
     @torch.no_grad()
-    def _segment(self, source: ImageInput) -> _Segments:
-        """Segments of one image, at its own size."""
+    def _segment(self, source: ImageInput) -> tuple:
+        """An image, its labels (H, W), and the model's ``LevelSegments``."""
         image = read_image(source)
         scaled = scale_image(image, self.settings.img_size)
         found = self.model.segments(self.loaded.inputs([scaled]))
         labels = resize_labels(found.maps, image.shape[:2])
-        return _Segments(image, labels[0].cpu().numpy(), found.prototypes[0],
-                         found.known[0], found.hierarchy.num_levels)
+        return image, labels[0].cpu().numpy(), found
 
 
-def _segment_at(segments: _Segments, point: tuple[int, int]) -> int:
+def _segment_at(labels: np.ndarray, known: Tensor,
+                point: tuple[int, int]) -> int:
     """Segment that a pixel lies in."""
     x, y = point
-    height, width = segments.labels.shape
+    height, width = labels.shape
     if not (0 <= x < width and 0 <= y < height):
         raise ValueError(
             f'`point` must lie inside the image, 0 <= x < {width} and '
             f'0 <= y < {height}, got x = {x}, y = {y}')
-    segment = int(segments.labels[y, x])
-    if segment < 0 or not bool(segments.known[segment]):
+    segment = int(labels[y, x])
+    if segment < 0 or not known[segment]:
         raise ValueError(f'there is no segment at x = {x}, y = {y}: name '
                          'another pixel')
     return segment

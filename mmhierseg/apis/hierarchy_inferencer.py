@@ -1,5 +1,6 @@
 """Hierarchies of a user's images, in the style of MMEngine's inferencers."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,55 +18,55 @@ from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
 from mmhierseg.visualization import count_segments, hierarchy_figure
 
-from .images import ImageInput, image_name, list_images, read_image
+from .images import (
+    ImageInput,
+    ImageSize,
+    image_name,
+    list_images,
+    read_image,
+    resize_labels,
+    scale_image,
+)
 from .loading import find_device, load_model, read_config, read_settings
 from .outputs import OutputFolder
-from .scaling import ImageSize, resize_labels, scale_image
-
-__all__ = ['HierarchyInferencer']
 
 
 class _Prepared(NamedTuple):
-    """An image on its way to the model."""
-
     name: str
     source: ImageInput
     image: np.ndarray
-    """(H, W, 3) uint8, RGB, as it was read."""
+    """(H, W, 3) uint8, RGB."""
     scaled: np.ndarray
-    """(h, w, 3) uint8, RGB, at the model's size."""
+    """(h, w, 3), at the model's size."""
 
 
 class HierarchyInferencer(BaseInferencer):
     """Segments images at all levels of a CAST or HSG, from fine to coarse.
 
-    Of a config with a CAST only the backbone is built, and only its weights
-    are read, so models of MMPretrain (MoCoV3, ImageClassifier) and of
-    MMSegmentation (EncoderDecoder) work alike. HSG is built whole; its levels
-    are the segments by k-means and, where it has learned any, fine and coarse
-    groups of them. The config's data preprocessor normalises the images and
-    makes their superpixels.
+    Of a config with a CAST only the backbone is built, so models of
+    MMPretrain (MoCoV3, ImageClassifier) and of MMSegmentation
+    (EncoderDecoder) work alike. HSG is built whole; its levels are the
+    segments by k-means and, if it has learned any, fine and coarse groups of
+    them. The config's data preprocessor normalises the images and makes their
+    superpixels.
 
     Args:
         model (str | Path | Config | dict): Path of a config,
             'mmhierseg::cast/...', a model's name in the metafiles, or a
             config.
-        weights (str, optional): Checkpoint of MMEngine. The authors' own have
-            to be converted first (tools/model_converters/cast2mmhierseg.py).
-            Defaults to None: random weights, with a warning.
+        weights (str, optional): Checkpoint of MMEngine; the authors' have to
+            be converted first. Defaults to None: random, with a warning.
         device (str, optional): Defaults to None, a GPU if there is one.
         img_size (int | tuple[int, int] | str, optional): Size that images are
-            scaled to. None: what the config's ``hierarchy_inferencer`` says,
-            else the backbone's for the shorter side (384 for HSG), keeping
-            the aspect ratio. An int: another shorter side; that of an image
-            longer than 4:1 is less, so that the longer is four times this.
-            (H, W): exactly this. 'original': not scaled, up to 1024 pixels on
-            the longer side. Label maps always have the image's own size.
-            Defaults to None.
-        segment_size (float, optional): Side in pixels, *of the scaled image*,
-            of the average superpixel; smaller ones keep thinner structures.
-            Defaults to None: what the config's ``hierarchy_inferencer`` says,
-            else as in training. Not for HSG.
+            scaled to. An int: the shorter side; that of an image longer than
+            4:1 is less, so that the longer is four times this. (H, W):
+            exactly this. 'original': not scaled, up to 1024 pixels on the
+            longer side. Label maps always have the image's own size. Defaults
+            to None: what the config's ``hierarchy_inferencer`` says, else the
+            backbone's for the shorter side (384 for HSG).
+        segment_size (float, optional): Side of the average superpixel in
+            pixels of the scaled image. Defaults to None: what the config's
+            ``hierarchy_inferencer`` says, else as in training. Not for HSG.
         show_progress (bool): Whether to show a progress bar when there is
             more than one batch. Defaults to True.
 
@@ -76,26 +77,7 @@ class HierarchyInferencer(BaseInferencer):
         ValueError: If the config cannot be read or is neither of HSG nor of
             a CAST backbone, the checkpoint does not fit, there is no such
             device, or an option is out of range.
-
-    Example:
-        >>> import warnings
-        >>> arch = dict(embed_dims=48, depths=(1, 1, 1, 1), num_heads=4)
-        >>> backbone = dict(type='mmhierseg.CAST', arch=arch, img_size=64,
-        ...                 num_clusters=(8, 6, 4, 2))
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter('ignore')  # random weights
-        ...     inferencer = HierarchyInferencer(
-        ...         dict(model=dict(backbone=backbone)), device='cpu')
-        >>> image = np.zeros((60, 90, 3), dtype=np.uint8)
-        >>> result = inferencer(image)
-        >>> [m.shape for m in result['predictions'][0]['label_maps']]
-        [(60, 90), (60, 90), (60, 90), (60, 90), (60, 90)]
     """
-
-    preprocess_kwargs: set = set()
-    forward_kwargs: set = set()
-    visualize_kwargs: set = {'return_vis', 'panel_size', 'show'}
-    postprocess_kwargs: set = {'out_dir', 'save_labels', 'return_labels'}
 
     def __init__(self,
                  model: str | Path | Config | dict,
@@ -106,6 +88,8 @@ class HierarchyInferencer(BaseInferencer):
                  show_progress: bool = True) -> None:
         cfg = read_config(model)
         self.settings = read_settings(cfg, img_size, segment_size)
+        # Not a backbone.
+        self._is_whole = self.settings.model.type == 'mmhierseg.HSG'
         super().__init__(
             model=cfg,
             weights=weights,
@@ -125,36 +109,31 @@ class HierarchyInferencer(BaseInferencer):
                  return_labels: bool = True) -> dict:
         """Segment images.
 
-        The result stays in memory: 20 bytes per pixel for the label maps of
-        five levels, and the figures. For a large folder, write instead
-        (``out_dir``, ``save_labels``), with ``return_labels=False`` and
-        ``return_vis=False``: then only one batch is held at a time.
+        For a large folder write the results (``out_dir``, ``save_labels``)
+        with ``return_labels=False`` and ``return_vis=False``: then only one
+        batch is held in memory.
 
         Args:
             inputs (str | Path | np.ndarray | list): An image, a folder, or a
-                list of these. Arrays are (H, W, 3) uint8 in BGR order, as
-                everywhere in OpenMMLab, or (H, W).
+                list of these. Arrays are (H, W, 3) uint8 in BGR order, or
+                (H, W).
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts. Defaults to False.
             batch_size (int): Images that the model sees at once. Only
                 successive images of one size after scaling go together, so
-                that nothing is padded and results do not depend on it.
-                Defaults to 1.
-            return_vis (bool): Whether to return the figures; without
-                ``out_dir`` and ``show`` they are not drawn otherwise.
-                Defaults to True.
-            show (bool): Whether to open each figure in a window. Defaults to
-                False.
+                results do not depend on it. Defaults to 1.
+            return_vis (bool): Whether to return the figures. Defaults to
+                True.
+            show (bool): Whether to open the figures. Defaults to False.
             panel_size (int): Longer side of the figures' panels in pixels.
                 Defaults to 320.
             out_dir (str, optional): Folder to write each image's figure to,
-                ``<name>_hierarchy.png``. Defaults to None, nothing is
-                written.
+                ``<name>_hierarchy.png``. Defaults to None.
             save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
                 or 'npz' to write label maps there too. Defaults to None.
-            return_labels (bool): Whether to return the label maps.
-                Defaults to True.
+            return_labels (bool): Whether to return the label maps. Defaults
+                to True.
 
         Returns:
             dict: ``predictions``, per image a dict with ``name``,
@@ -169,23 +148,19 @@ class HierarchyInferencer(BaseInferencer):
             OSError: If ``out_dir`` cannot be written to.
             TypeError: If an input is no path and no uint8 array, or a number
                 is not an integer.
-            ValueError: If an image cannot be read - the message names the
-                file - or an option is out of range.
+            ValueError: If an image cannot be read or an option is out of
+                range.
         """
         check_number('batch_size', batch_size, minimum=1, whole=True)
         if save_labels is not None and out_dir is None:
             raise ValueError('`save_labels` needs a folder: give `out_dir`')
-        if return_datasamples and not return_labels:
-            raise ValueError('`return_datasamples` returns label maps: it '
-                             'cannot go with `return_labels=False`')
         folder = None if out_dir is None else OutputFolder(
             out_dir, save_labels)
         images = list_images(inputs)
         batches = self.preprocess(images, batch_size)
         if self.show_progress and len(images) > batch_size:
-            batches = track(
-                batches, 'Inference', total=math.ceil(
-                    len(images) / batch_size))
+            total = math.ceil(len(images) / batch_size)
+            batches = track(batches, 'Inference', total=total)
         results = dict(predictions=[], visualization=[])
         draw = return_vis or show or folder is not None
         # Batch by batch, so that pictures need not be kept to be written.
@@ -199,31 +174,18 @@ class HierarchyInferencer(BaseInferencer):
             results['visualization'] += figures if return_vis else []
         return results
 
-    # ------------------------------------------------------------- the chain
-
     def preprocess(self,
                    inputs: list[ImageInput],
                    batch_size: int = 1) -> Iterator[list[_Prepared]]:
         """Read images, and batch successive ones of one size after scaling."""
-        batch: list[_Prepared] = []
-        for index, source in enumerate(inputs):
-            item = self.pipeline(source, index)
-            if batch and (len(batch) == batch_size
-                          or item.scaled.shape != batch[0].scaled.shape):
+        items = map(self.pipeline, inputs, itertools.count())
+        for _, group in itertools.groupby(items, lambda i: i.scaled.shape):
+            while batch := list(itertools.islice(group, batch_size)):
                 yield batch
-                batch = []
-            batch.append(item)
-        if batch:
-            yield batch
 
     @torch.no_grad()
     def forward(self, inputs: list[_Prepared]) -> list[SegmentHierarchy]:
-        """Run the model on a batch.
-
-        Returns:
-            list[SegmentHierarchy]: Per image, of B = 1, on the CPU, at the
-            image's own size.
-        """
+        """Hierarchy per image (B = 1) of a batch, at its own size."""
         batch = self.loaded.inputs([item.scaled for item in inputs])
         hierarchy = (
             self.model.segments(batch) if self._is_whole else
@@ -272,18 +234,14 @@ class HierarchyInferencer(BaseInferencer):
                     img_path=None if array else str(item.source),
                     label_maps=maps if return_labels else None,
                     num_segments=[count_segments(labels) for labels in maps],
-                    files=[] if folder is None else folder.write(
-                        item.name, visualization[i], maps)))
+                    files=folder.write(item.name, visualization[i], maps)
+                    if folder else []))
         return dict(
             predictions=list(preds) if return_datasamples else predictions,
             visualization=visualization)
 
-    # -------------------------------------------------------------- building
-
-    def _init_model(self,
-                    cfg: Config,
-                    weights: str | None,
-                    device: str | torch.device = 'cpu') -> nn.Module:
+    def _init_model(self, cfg: Config, weights: str | None,
+                    device: torch.device) -> nn.Module:
         self.loaded = load_model(self.settings, weights, device)
         return self.loaded.module
 
@@ -302,11 +260,6 @@ class HierarchyInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: Config) -> None:
         """Figures are drawn by functions."""
-
-    @property
-    def _is_whole(self) -> bool:
-        """Whether it is HSG, not a backbone."""
-        return self.settings.model.type == 'mmhierseg.HSG'
 
 
 def _label_maps(hierarchy: SegmentHierarchy) -> list[np.ndarray]:

@@ -1,69 +1,54 @@
-"""Read images that a user names: files, folders, arrays, or lists of them."""
+"""Read images that a user names, and scale them to the size a model sees."""
 
+import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-__all__ = ['ImageInput', 'image_name', 'list_images', 'read_image']
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
 
 ImageInput = str | os.PathLike | np.ndarray
+# 'original', the shorter side, or height and width.
+ImageSize = str | int | tuple[int, int]
 
 # What is taken out of a folder; a file that is named may have any suffix.
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
                   '.tiff', '.webp')
 
-# Modes of Pillow of which it knows the colours.
-_COLOR_MODES = ('1', 'L', 'P', 'RGB', 'RGBX', 'CMYK', 'YCbCr', 'LAB', 'HSV')
-_ALPHA_MODES = ('LA', 'PA', 'RGBA', 'RGBa')
-# Their 16 bits come as mode 'I', of 32 bits (PNG: from older versions).
-_16_BIT_FORMATS = ('PNG', 'PPM')
+# Limits to memory: of the longer side with 'original', and of its ratio to the
+# shorter one if that is given.
+MAX_ORIGINAL_SIDE = 1024
+MAX_ASPECT_RATIO = 4
+# The stride of CAST's stem.
+MIN_SIDE = 8
 
 
 def list_images(
         inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
-    """Resolve folders, and check that everything is there.
-
-    Of a folder the images are taken in alphabetical order, without those of
-    sub-folders. Paths come back as str, arrays as they are.
-    """
-    if isinstance(inputs, (str, os.PathLike, np.ndarray)):
-        inputs = [inputs]
-    if not isinstance(inputs, Sequence):
-        raise TypeError('`inputs` must be a path, an array or a list of them, '
-                        f'got {type(inputs).__name__}')
+    """Paths and arrays of the images; those of a folder sorted by name."""
     images: list[ImageInput] = []
-    for item in inputs:
+    for item in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
         if isinstance(item, np.ndarray):
             images.append(item)
         elif isinstance(item, (str, os.PathLike)):
             images.extend(_list_path(Path(item)))
         else:
-            raise TypeError('`inputs` must hold paths and arrays, got '
-                            f'{type(item).__name__}')
+            raise TypeError('`inputs` must be a path, an array or a list of '
+                            f'them, got {type(item).__name__}')
     if not images:
         raise ValueError('`inputs` must hold at least one image, got none')
     return images
 
 
 def read_image(image: ImageInput) -> np.ndarray:
-    """Read an image as RGB.
+    """Read an image, or an array (H, W, 3) in BGR or (H, W), as RGB uint8.
 
-    16-bit grey is scaled from 0..65535 to 0..255. Transparency is blended with
-    white. Of an animation the first frame is taken.
-
-    Args:
-        image (str | os.PathLike | np.ndarray): File, or array as OpenMMLab's
-            loaders make them: (H, W, 3) uint8 in *BGR* order, or (H, W).
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB, rotated as EXIF says.
-
-    Raises:
-        FileNotFoundError, TypeError, ValueError: If it is missing, cut short
-            or no image, or has values of unknown range.
+    16-bit grey is scaled from 0..65535 to 0..255, transparency is blended with
+    white, EXIF's rotation is applied, and an animation's first frame is taken.
     """
     if isinstance(image, np.ndarray):
         return _from_array(image)
@@ -74,11 +59,9 @@ def read_image(image: ImageInput) -> np.ndarray:
         with Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened)
             upright.format = opened.format
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError,
+    except (OSError, SyntaxError, ValueError,
             Image.DecompressionBombError) as error:
-        reason = ('it is in no image format that Pillow knows' if isinstance(
-            error, UnidentifiedImageError) else str(error))
-        raise ValueError(f'image {str(path)!r} cannot be read: {reason}; '
+        raise ValueError(f'image {str(path)!r} cannot be read: {error}; '
                          'replace or remove it') from error
     return np.array(_to_rgb(upright, path))
 
@@ -117,28 +100,76 @@ def _from_array(image: np.ndarray) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
-    if image.mode.startswith('I;16') or (image.mode == 'I' and
-                                         image.format in _16_BIT_FORMATS):
-        return _from_16_bits(image)
-    # A palette may have alpha without saying so.
-    if (image.mode in _ALPHA_MODES or image.mode == 'P'
-            or 'transparency' in image.info):
+    # The 16 bits of a PGM come as mode 'I', of 32 bits.
+    mode = image.mode
+    if mode.startswith('I;16') or (mode, image.format) == ('I', 'PPM'):
+        values = np.array(image).astype(np.float32)
+        # The one grey that a PNG may declare to be transparent.
+        if 'transparency' in image.info:
+            values[values == image.info['transparency']] = 65535
+        grey = np.rint(values / 257).astype(np.uint8)
+        return Image.fromarray(grey).convert('RGB')
+    if mode in ('F', 'I'):
+        raise ValueError(
+            f'image {str(path)!r} has values of unknown range (mode {mode!r} '
+            'of Pillow: floats, or more than 16 bits); scale them to 0..255 '
+            'and save them with 8 bits, or as 16-bit grey, 0..65535')
+    if image.has_transparency_data:
         image = image.convert('RGBA')
         white = Image.new('RGBA', image.size, 'white')
-        return Image.alpha_composite(white, image).convert('RGB')
-    if image.mode in _COLOR_MODES:
-        return image.convert('RGB')
-    raise ValueError(
-        f'image {str(path)!r} has values of unknown range (mode '
-        f'{image.mode!r} of Pillow: floats, or more than 16 bits); scale them '
-        'to 0..255 and save them with 8 bits, or as 16-bit grey, 0..65535')
+        image = Image.alpha_composite(white, image)
+    return image.convert('RGB')
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    values = np.array(image).astype(np.float32)
-    # The one grey that a PNG may declare to be transparent.
-    key = image.info.get('transparency')
-    if key is not None:
-        values[values == key] = 65535
-    grey = np.rint(values / 257).astype(np.uint8)
-    return Image.fromarray(grey).convert('RGB')
+def check_image_size(img_size: ImageSize) -> ImageSize:
+    """Check a user's choice of size; returns it, a pair as a tuple."""
+    if img_size == 'original':
+        return img_size
+    pair = isinstance(img_size, (tuple, list)) and len(img_size) == 2
+    sides = tuple(img_size) if pair else (img_size, )
+    if not all(type(side) is int and side >= MIN_SIDE for side in sides):
+        raise ValueError(
+            "`img_size` must be None, 'original', the shorter side or (height,"
+            f' width), at least {MIN_SIDE} pixels, got {img_size!r}')
+    return sides if pair else img_size
+
+
+def parse_image_size(text: str) -> ImageSize:
+    """Parse the option of a command line: '224', '224x320' or 'original'."""
+    if text == 'original':
+        return text
+    if not re.fullmatch(r'\d+(x\d+)?', text):
+        raise argparse.ArgumentTypeError(
+            f"must be like 224, 224x320 or 'original', got {text!r}")
+    sides = tuple(map(int, text.split('x')))
+    return sides if len(sides) == 2 else sides[0]
+
+
+def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
+    """Scale an image (H, W, 3) uint8, bicubic and antialiased.
+
+    'original' and an int, the shorter side, keep the aspect ratio.
+    """
+    shape = image.shape[:2]
+    if isinstance(img_size, tuple):
+        height, width = img_size
+    else:
+        scale = (
+            min(1., MAX_ORIGINAL_SIDE / max(shape))
+            if img_size == 'original' else min(
+                img_size / min(shape),
+                MAX_ASPECT_RATIO * img_size / max(shape)))
+        height, width = (max(1, round(side * scale)) for side in shape)
+    if (height, width) == shape:
+        return image
+    return np.array(
+        Image.fromarray(image).resize((width, height),
+                                      Image.Resampling.BICUBIC))
+
+
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize label maps (B, h, w) to (B, H, W), by nearest pixel centres."""
+    # In integers, floor((2 i + 1) old / (2 new)): no rounding errors.
+    rows, cols = ((2 * torch.arange(new, device=labels.device) + 1) * old //
+                  (2 * new) for new, old in zip(size, labels.shape[1:]))
+    return labels[:, rows][:, :, cols]

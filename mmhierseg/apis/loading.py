@@ -21,14 +21,9 @@ from mmhierseg.models.data_preprocessors import SuperpixelMixin
 from mmhierseg.registry import MODELS
 from mmhierseg.superpixels.base import check_number
 
-from .scaling import ImageSize, check_image_size
+from .images import ImageSize, check_image_size
 
-__all__ = [
-    'LoadedModel', 'ModelSettings', 'find_device', 'load_model',
-    'read_config', 'read_settings'
-]
-
-#: Of a config without a data preprocessor: ImageNet's normalisation.
+#: Default: ImageNet's normalisation.
 _IMAGENET = dict(
     type='mmengine.ImgDataPreprocessor',
     mean=[123.675, 116.28, 103.53],
@@ -36,12 +31,11 @@ _IMAGENET = dict(
     bgr_to_rgb=True)
 #: Models that are built whole: they segment, and have no CAST as `backbone`.
 RETRIEVAL = ('HSG', 'RetrievalSegmentor')
-# Shorter side of an image of 4:3 whose longer one is 512, as in retrieval on
-# VOC.
+# Shorter side of an image of 4:3 and 512 pixels, as in retrieval on VOC.
 _RETRIEVAL_SIZE = 384
 # Layers behind the hierarchy: a classifier has a norm where a segmentor has a
 # fusion, and neither takes part in grouping.
-_OUTPUT_LAYERS = ('norm.', 'fusion.')
+_OUTPUT_LAYERS = ('norm.*', 'fusion.*')
 
 
 class ModelSettings(NamedTuple):
@@ -49,18 +43,12 @@ class ModelSettings(NamedTuple):
 
     model: ConfigDict
     """Config of the part that is built: a CAST backbone, or a whole model."""
-
     preprocessor: ConfigDict
     """Config of its data preprocessor, without padding."""
-
     superpixels: dict | None
     """Config of its superpixels; None = it takes none."""
-
     img_size: ImageSize
-    """Size to scale images to; as an int, the shorter side."""
-
     scope: str
-    """Default scope of the config's names."""
 
 
 class LoadedModel(NamedTuple):
@@ -70,10 +58,7 @@ class LoadedModel(NamedTuple):
     preprocessor: nn.Module
 
     def inputs(self, images: list[np.ndarray]) -> Tensor:
-        """Input of the model, (B, C, h, w), C = 4 with superpixels.
-
-        Images are (h, w, 3) uint8, RGB, of one size.
-        """
+        """Input (B, C, h, w) of images (h, w, 3) uint8, RGB, of one size."""
         # Preprocessors take what loaders give: BGR.
         pixels = torch.from_numpy(np.stack(images)[..., ::-1].copy())
         data = dict(inputs=pixels.permute(0, 3, 1, 2), data_samples=None)
@@ -81,11 +66,9 @@ class LoadedModel(NamedTuple):
 
 
 def read_config(model: str | Path | Config | dict) -> Config:
-    """Find and read a config.
+    """Read a config: a path, ``mmhierseg::NAME``, a model's name, or a dict.
 
-    It is given by the path of a file; by ``mmhierseg::`` and the name of a
-    file under ``configs``; by the name of a model in the metafiles; or as a
-    config, which is copied.
+    A config or a dict is copied.
     """
     if isinstance(model, Config):
         return copy.deepcopy(model)
@@ -102,15 +85,14 @@ def read_config(model: str | Path | Config | dict) -> Config:
     if name.endswith(('.py', '.json', '.yaml', '.yml')):
         raise FileNotFoundError(f'config {name!r} does not exist')
     root = Path(BaseInferencer._get_repo_or_mim_dir('mmhierseg'))
-    entries = {
-        entry['Name']: entry['Config']
+    paths = {
+        entry['Name'].lower(): entry['Config']
         for entry in BaseInferencer._get_models_from_metafile(str(root))
     }
-    for known, path in entries.items():
-        if known.lower() == name.lower():
-            return _read(str(root / path), Config.fromfile)
+    if name.lower() in paths:
+        return _read(str(root / paths[name.lower()]), Config.fromfile)
     raise ValueError(f'there is neither a config file nor a model {name!r}; '
-                     f'models: {", ".join(sorted(entries))}')
+                     f'models: {", ".join(sorted(paths))}')
 
 
 def read_settings(cfg: Config,
@@ -119,52 +101,52 @@ def read_settings(cfg: Config,
                   retrieval: bool = False) -> ModelSettings:
     """Read from a config what is built, and how images are prepared for it.
 
-    ``HSG`` and ``RetrievalSegmentor`` are built whole; of other models with a
-    CAST, only that.
-
-    Superpixels are made as the config's data preprocessor says; else as its
-    pipelines' ``GenerateSuperpixels``; else as the backbone's; else, for
-    CAST, by ``TorchSLIC`` with 16 pixels a side. A number of superpixels is
-    turned into the size that it means at the backbone's image size, so that
-    images of other sizes are divided equally finely.
-
-    Args:
-        cfg (Config): Config of a model. An entry ``hierarchy_inferencer``, a
-            dict, gives its own defaults for the next two arguments.
-        img_size (ImageSize, optional): Size to scale images to. Defaults to
-            None, the backbone's for the shorter side (384 for whole models).
-        segment_size (float, optional): Side in pixels of the average
-            superpixel. Defaults to None, that of training.
-        retrieval (bool): Whether the model must be one of retrieval, in place
-            of HSG or a model with a CAST. Defaults to False.
+    ``HSG`` and, with ``retrieval``, ``RetrievalSegmentor`` are built whole; of
+    other models with a CAST, only that. Superpixels are made as the data
+    preprocessor says; else as the pipelines' ``GenerateSuperpixels``; else as
+    the backbone; else, for CAST, by ``TorchSLIC`` with 16 pixels a side. A
+    number of superpixels becomes the size that it means at the backbone's
+    image size, so that other images are divided equally finely. An entry
+    ``hierarchy_inferencer`` of the config gives defaults for the sizes.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
-    preprocessor = model.pop('data_preprocessor', None) or cfg.get(
-        'data_preprocessor') or _IMAGENET
+    preprocessor = copy.deepcopy(
+        model.pop('data_preprocessor', None) or cfg.get('data_preprocessor')
+        or ConfigDict(_IMAGENET))
     backbone = model.get('embedder', model).get('backbone', {})
     whole = _kind(model) in (RETRIEVAL if retrieval else RETRIEVAL[:1])
-    _check_kind(model, backbone, whole, retrieval)
+    if retrieval and not whole:
+        raise ValueError(
+            "the config must be of 'mmhierseg.HSG' or "
+            f"'mmhierseg.RetrievalSegmentor', got {model.get('type')!r}")
+    if not whole and ('embedder' in model or _kind(backbone) != 'CAST'):
+        found = model.get('backbone', {}).get('type')
+        raise ValueError(
+            "the config must be of 'mmhierseg.HSG', or have `model.backbone` "
+            f"of type 'mmhierseg.CAST', got {found!r}")
     scope = cfg.get('default_scope', 'mmhierseg')
-    settings = cfg.get('hierarchy_inferencer', {})
+    defaults = cfg.get('hierarchy_inferencer', {})
+    size = _image_size(backbone)
     if img_size is None:
-        img_size = settings.get(
-            'img_size',
-            _RETRIEVAL_SIZE if whole else min(_image_size(backbone)))
+        img_size = defaults.get('img_size',
+                                _RETRIEVAL_SIZE if whole else min(size))
     if segment_size is None:
-        segment_size = settings.get('segment_size')
+        segment_size = defaults.get('segment_size')
     superpixels = preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
     if not superpixels and _kind(backbone) == 'CAST':
         superpixels = backbone.get('superpixels') or dict(type='TorchSLIC')
-    if superpixels:
-        superpixels = _with_segment_size(superpixels, segment_size,
-                                         _image_size(backbone))
-    elif segment_size is not None:
+    if not superpixels and segment_size is not None:
         raise ValueError(
             '`segment_size` is the side of superpixels, and this model takes '
             'none: leave it out; k-means in the config says how many segments '
             'there are')
-    preprocessor = _without_padding(preprocessor)
+    # The default of MMPretrain's models.
+    preprocessor.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
+    # A batch has images of one size, so results need not depend on it.
+    for key in ('pad_size_divisor', 'test_cfg'):
+        preprocessor.pop(key, None)
     if superpixels:
+        superpixels = _with_segment_size(superpixels, segment_size, size)
         with DefaultScope.overwrite_default_scope(scope):
             kind = MODELS.get(preprocessor.type)
         # Where the preprocessor makes none, CAST does.
@@ -181,8 +163,7 @@ def load_model(settings: ModelSettings,
                device: torch.device) -> LoadedModel:
     """Build a model, and load a checkpoint.
 
-    Without one, the model has the weights that its config names, else random
-    ones, with a warning.
+    Without one: the weights that its config names, else random ones.
     """
     with DefaultScope.overwrite_default_scope(settings.scope):
         model = MODELS.build(settings.model)
@@ -206,14 +187,12 @@ def find_device(device: str | torch.device | None) -> torch.device:
     """Check that a device exists by using it. None: a GPU if there is one."""
     try:
         found = torch.device(get_device() if device is None else device)
-        # There and back: 'meta' takes tensors but gives none.
-        torch.zeros(1, device=found).cpu()
+        torch.zeros(1, device=found).cpu()  # 'meta' takes tensors, gives none
     except (AssertionError, ImportError, RuntimeError, TypeError) as error:
         # Each backend that is absent complains in its own way.
-        gpus = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
         raise ValueError(
-            '`device` must be one of this machine, e.g. '
-            f'{" or ".join(map(repr, ["cpu", *gpus]))}, or None, got '
+            "`device` must be one of this machine, e.g. 'cpu' (it has "
+            f'{torch.cuda.device_count()} GPUs of CUDA), or None, got '
             f'{str(device)!r}') from error
     return found
 
@@ -223,9 +202,9 @@ def _read(name: str, reader: Callable[[str], Config]) -> Config:
         return reader(name)
     except Exception as error:
         # A config is a program, which can fail in any way.
-        what = type(error).__name__
-        raise ValueError(f'config {name!r} cannot be read: {what}: {error}; '
-                         'mend it or name another') from error
+        raise ValueError(
+            f'config {name!r} cannot be read: {type(error).__name__}: '
+            f'{error}; mend it or name another') from error
 
 
 def _kind(part: dict) -> str:
@@ -233,32 +212,9 @@ def _kind(part: dict) -> str:
     return str(part.get('type')).split('.')[-1]
 
 
-def _check_kind(model: dict, backbone: dict, whole: bool,
-                retrieval: bool) -> None:
-    if retrieval and not whole:
-        raise ValueError(
-            "the config must be of 'mmhierseg.HSG' or "
-            f"'mmhierseg.RetrievalSegmentor', got {model.get('type')!r}")
-    if not whole and ('embedder' in model or _kind(backbone) != 'CAST'):
-        found = model.get('backbone', {}).get('type')
-        raise ValueError(
-            "the config must be of 'mmhierseg.HSG', or have `model.backbone` "
-            f"of type 'mmhierseg.CAST', got {found!r}")
-
-
 def _image_size(backbone: dict) -> tuple[int, int]:
     size = backbone.get('img_size', 224)
     return (size, size) if isinstance(size, int) else tuple(size)
-
-
-def _without_padding(preprocessor: dict) -> ConfigDict:
-    """A batch has images of one size, so results need not depend on it."""
-    config = ConfigDict(copy.deepcopy(dict(preprocessor)))
-    # The default of MMPretrain's models.
-    config.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
-    for key in ('pad_size_divisor', 'test_cfg'):
-        config.pop(key, None)
-    return config
 
 
 def _pipeline_superpixels(cfg: Config) -> dict | None:
@@ -286,9 +242,7 @@ def _with_segment_size(superpixels: dict, segment_size: float | None,
     settings = dict(superpixels)
     count = settings.pop('num_segments', None)
     if segment_size is None:
-        segment_size = settings.get('segment_size')
-    if segment_size is None:
-        segment_size = math.sqrt(math.prod(img_size) / count) if count else 16
+        segment_size = settings.get('segment_size') or (
+            math.sqrt(math.prod(img_size) / count) if count else 16)
     check_number('segment_size', segment_size, minimum=1)
-    settings['segment_size'] = segment_size
-    return settings
+    return dict(settings, segment_size=segment_size)

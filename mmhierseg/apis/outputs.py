@@ -7,19 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-__all__ = ['OutputFolder', 'save_figure', 'save_label_maps']
-
 
 class OutputFolder:
-    """A folder for the results of many images.
+    """A folder for the results of many images, created with the first file.
 
     Images of one name, from different folders, get names of their own:
     ``cat``, ``cat_2``, ... An earlier run's files are overwritten.
-
-    Args:
-        path (str | Path): The folder; created with the first file.
-        label_format (str, optional): 'png' or 'npz' to write label maps, see
-            :func:`save_label_maps`. Defaults to None, no label maps.
+    ``label_format`` is 'png' or 'npz', or None for no label maps.
     """
 
     def __init__(self,
@@ -37,11 +31,7 @@ class OutputFolder:
 
     def write(self, name: str, figure: np.ndarray | None,
               label_maps: Sequence[np.ndarray]) -> list[str]:
-        """Write the results of one image.
-
-        The figure, (H, W, 3) uint8, RGB, or None, becomes
-        ``<name>_hierarchy.png``. Returns the paths, the figure's first.
-        """
+        """Write the results of one image; returns the paths."""
         unique, number = name, 1
         while unique in self._names:
             number += 1
@@ -80,12 +70,10 @@ def _naming(folder: Path) -> Iterator[None]:
 
 def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
                     label_format: str) -> list[str]:
-    """Write the label maps of an image.
+    """Write the label maps of an image; returns the paths.
 
-    'npz': one compressed file ``<stem>_levels.npz`` with int32 arrays
-    ``level_0``, ``level_1``, ...; -1 = no segment. 'png': a 16-bit grey image
-    ``<stem>_level_<l>.png`` per level with label + 1; 0 = no segment. Returns
-    the paths of the files.
+    'npz': ``<stem>_levels.npz`` with int32 arrays ``level_<l>``, -1 = none.
+    'png': a 16-bit ``<stem>_level_<l>.png`` per level, label + 1, 0 = none.
     """
     if label_format == 'npz':
         path = f'{stem}_levels.npz'

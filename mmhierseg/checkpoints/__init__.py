@@ -1,24 +1,25 @@
 """Read, match and convert checkpoints."""
 
 from .cast import convert_cast_checkpoint
-from .fingerprint import fingerprint
+from .converted import ConvertedCheckpoint
 from .fuse_stem import fuse_stems
 from .hsg import convert_hsg_checkpoint
-from .initial_weights import check_initial_weights
-from .match import (
+from .matching import (
+    check_initial_weights,
     check_matches,
     check_resumable,
     check_shares,
+    fingerprint,
     load_weights,
     match,
     read_checkpoint,
     read_safely,
 )
-from .resnet_names import resnet_names
+from .resnet import resnet_names
 
 __all__ = [
-    'check_initial_weights', 'check_matches', 'check_resumable',
-    'check_shares', 'convert_cast_checkpoint', 'convert_hsg_checkpoint',
-    'fingerprint', 'fuse_stems', 'load_weights', 'match', 'read_checkpoint',
-    'read_safely', 'resnet_names'
+    'ConvertedCheckpoint', 'check_initial_weights', 'check_matches',
+    'check_resumable', 'check_shares', 'convert_cast_checkpoint',
+    'convert_hsg_checkpoint', 'fingerprint', 'fuse_stems', 'load_weights',
+    'match', 'read_checkpoint', 'read_safely', 'resnet_names'
 ]

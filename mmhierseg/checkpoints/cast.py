@@ -7,11 +7,13 @@ classification or as a segmentation model (``block_fusion.*``).
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from .converted import ConvertedCheckpoint, describe, to_float32
 
 StateDict = dict[str, Tensor]
 
@@ -20,67 +22,45 @@ CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
 # Authors' name inside an encoder -> name inside ``mmhierseg.CAST``; the first
 # that fits. In the stem, convolution, norm and ReLU alternate.
 _RULES = [
-    (r'blocks(\d+)\.(\d+)\.mlp\.fc1\.', r'stages.\1.\2.mlp.layers.0.0.'),
-    (r'blocks(\d+)\.(\d+)\.mlp\.fc2\.', r'stages.\1.\2.mlp.layers.1.'),
-    (r'blocks(\d+)\.(\d+)\.', r'stages.\1.\2.'),
-    (r'pool(\d+)\.pool_block\.centroid_fc\.', r'pools.\1.grouping.'),
-    (r'pool(\d+)\.pool_block\.fc1\.', r'pools.\1.expand.'),
-    (r'pool(\d+)\.pool_block\.fc2\.', r'pools.\1.project.'),
-    (r'cls_token$', r'cls_token'),
+    (r'(stages\.\d+\.\d+\.mlp)\.fc1\.', r'\1.layers.0.0.'),
+    (r'(stages\.\d+\.\d+\.mlp)\.fc2\.', r'\1.layers.1.'),
+    (r'(pools\.\d+)\.centroid_fc\.', r'\1.grouping.'),
+    (r'(pools\.\d+)\.fc1\.', r'\1.expand.'),
+    (r'(pools\.\d+)\.fc2\.', r'\1.project.'),
+    (r'(stages\.|norm\.|cls_token$)', r'\1'),
     (r'pos_embed$', r'tokenizer.pos_embed'),
     (r'patch_embed\.proj\.12\.', r'tokenizer.stem.layers.4.'),
     *((rf'patch_embed\.proj\.{3 * layer + part}\.',
        rf'tokenizer.stem.layers.{layer}.{name}.') for layer in range(4)
       for part, name in enumerate(('conv', 'bn'))),
-    (r'norm\.', r'norm.'),
     (r'block_fusion\.proj_blocks\.0\.norm\.', r'fusion.norm.'),
     (r'block_fusion\.proj_blocks\.2\.', r'fusion.proj.'),
 ]
-
-
-class ConvertedCheckpoint(NamedTuple):
-    """Result of a conversion."""
-
-    state_dict: StateDict
-    """Keys of MMPretrain's ``MoCoV3`` or ``ImageClassifier`` on a CAST."""
-
-    kind: str
-    """'moco', 'moco_seg', 'deit' or 'deit_seg'."""
-
-    unconverted: list[str]
-    """Keys of the source that have no counterpart, or were not asked for."""
-
-    backbone: dict
-    """Options of ``mmhierseg.CAST`` that follow from the weights."""
+# Of a classification model it is the class token.
+_OUT_TYPES = dict(moco_seg='avg_segments', deit_seg='segments')
 
 
 def is_authors_state_dict(names: Iterable[str]) -> bool:
-    """Recognise the weights of an authors' checkpoint by their names.
-
-    Example:
-        >>> is_authors_state_dict(['module.base_encoder.pool1.pool_block.fc1'])
-        True
-        >>> is_authors_state_dict(['backbone.pools.0.expand.0.weight'])
-        False
-    """
+    """Recognise the weights of an authors' checkpoint by their names."""
     return any('.pool_block.' in str(name) for name in names)
 
 
 def convert_cast_checkpoint(checkpoint: dict,
                             encoder: str = 'base',
                             ema: bool = False) -> ConvertedCheckpoint:
-    """Rename the weights of an authors' checkpoint.
+    """Rename the weights of a checkpoint of CAST's authors.
 
     Args:
         checkpoint (dict): Content of the file.
-        encoder (str): Which encoder of a MoCo checkpoint: 'base' or
-            'momentum'. Defaults to 'base'.
+        encoder (str): Encoder of a MoCo checkpoint, 'base' or 'momentum'.
+            Defaults to 'base'.
         ema (bool): Whether to take the moving average of a DeiT checkpoint.
             Defaults to False.
 
     Returns:
-        ConvertedCheckpoint: Weights in float32, and what was left. Whether
-        they are complete shows when they are matched with the model.
+        ConvertedCheckpoint: Weights of MMPretrain's ``MoCoV3`` or
+        ``ImageClassifier`` on a ``CAST``. Whether they are complete shows
+        when they are matched with the model.
 
     Raises:
         ValueError: If it is no checkpoint of CAST, or lacks what was asked
@@ -88,8 +68,6 @@ def convert_cast_checkpoint(checkpoint: dict,
     """
     source, prefix, family = _choose(checkpoint, encoder, ema)
     inner = _under(prefix, source)
-    if not any(key.startswith('patch_embed.') for key in inner):
-        raise ValueError(f'the checkpoint has no weights under {prefix!r}')
     if 'pos_embed' not in inner:
         raise ValueError(f'the checkpoint has no {prefix}pos_embed')
     kind = family + '_seg' * any(
@@ -97,13 +75,13 @@ def convert_cast_checkpoint(checkpoint: dict,
     state_dict, unused = _convert_encoder(inner, kind)
     own = {'moco': 'module.predictor.', 'deit': 'head.'}[family]
     if family == 'deit':
-        heads = {f'head.fc.{k}': v for k, v in _under(own, inner).items()}
-    else:
-        heads = {
-            **_convert_mlp('neck.', _under('head.', inner)),
-            **_convert_mlp('head.predictor.', _under(own, source))
+        state_dict |= {
+            f'head.fc.{key}': value
+            for key, value in _under(own, inner).items()
         }
-    state_dict.update(heads)
+    else:
+        state_dict |= _convert_mlp('neck.', _under('head.', inner))
+        state_dict |= _convert_mlp('head.predictor.', _under(own, source))
     unconverted = [prefix + key for key in unused]
     unconverted += [
         key for key in source if not key.startswith((prefix, own))
@@ -112,32 +90,24 @@ def convert_cast_checkpoint(checkpoint: dict,
     unconverted += [
         key for key, value in checkpoint.items() if value is not source
     ]
-    state_dict = {
-        key: value.float() if value.is_floating_point() else value
-        for key, value in state_dict.items()
-    }
-    return ConvertedCheckpoint(state_dict, kind, sorted(unconverted),
-                               _backbone_options(state_dict, kind))
+    return ConvertedCheckpoint(
+        to_float32(state_dict), kind, sorted(unconverted),
+        _backbone_options(state_dict, kind))
 
 
 def _choose(checkpoint: dict, encoder: str,
             ema: bool) -> tuple[StateDict, str, str]:
-    """Weights that were asked for, what they begin with, and the family."""
-    if encoder not in ('base', 'momentum'):
-        raise ValueError(
-            f"`encoder` must be 'base' or 'momentum', got {encoder!r}")
+    """Weights that were asked for, their prefix, and the family."""
     if _has(checkpoint, 'state_dict', 'module.base_encoder.'):
         if ema:
             raise ValueError('`--ema` is for DeiT checkpoints; this one is '
                              'of MoCo v3: use `--encoder momentum`')
         return checkpoint['state_dict'], f'module.{encoder}_encoder.', 'moco'
     if not _has(checkpoint, 'model', 'patch_embed.'):
-        keys = sorted(map(str, checkpoint))[:8] if isinstance(
-            checkpoint, dict) else type(checkpoint).__name__
         raise ValueError(
             'not a checkpoint of the authors of CAST: expected a `state_dict`'
             ' with `module.base_encoder.*` (MoCo v3) or a `model` with '
-            f'`patch_embed.*` (DeiT), got {keys}')
+            f'`patch_embed.*` (DeiT), got {describe(checkpoint)}')
     if encoder != 'base':
         raise ValueError('`--encoder` is for MoCo v3 checkpoints; this '
                          'one is of DeiT: use `--ema`')
@@ -150,9 +120,9 @@ def _choose(checkpoint: dict, encoder: str,
 def _has(checkpoint: dict, entry: str, prefix: str) -> bool:
     """Whether an entry holds named tensors, some of them with the prefix."""
     weights = checkpoint.get(entry) if isinstance(checkpoint, dict) else None
-    return (isinstance(weights, dict)
-            and all(isinstance(key, str) for key in weights)
-            and any(key.startswith(prefix) for key in weights))
+    names = weights if isinstance(weights, dict) else ()
+    return (all(isinstance(name, str) for name in names)
+            and any(name.startswith(prefix) for name in names))
 
 
 def _under(prefix: str, weights: StateDict) -> StateDict:
@@ -184,10 +154,9 @@ def _convert_encoder(inner: StateDict,
 
 
 def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
-    """Names inside ``mmhierseg.CAST`` of all keys of an authors' encoder.
+    """Names inside ``CAST`` of all keys of an authors' encoder, None = none.
 
-    All of them at once, because some files count the blocks through all
-    stages, others within each. None = no counterpart.
+    Some files count the blocks through all stages, others within each.
     """
     keys = list(keys)
     first: dict[str, int] = {}
@@ -196,12 +165,12 @@ def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
         first[stage] = min(int(block), first.get(stage, int(block)))
 
     def rename(key: str) -> str | None:
-        # Stages and pools count from 1, and so do the blocks' numbers here.
-        key = re.sub(r'^(blocks|pool)(\d+)\.',
-                     lambda m: f'{m[1]}{int(m[2]) - 1}.', key)
+        # Stages and pools count from 1.
         key = re.sub(
-            r'^blocks(\d+)\.(\d+)\.', lambda m:
-            f'blocks{m[1]}.{int(m[2]) - first[str(int(m[1]) + 1)]}.', key)
+            r'^blocks(\d+)\.(\d+)', lambda m:
+            f'stages.{int(m[1]) - 1}.{int(m[2]) - first[m[1]]}', key)
+        key = re.sub(r'^pool(\d+)\.pool_block',
+                     lambda m: f'pools.{int(m[1]) - 1}', key)
         for pattern, name in _RULES:
             if re.match(pattern, key):
                 return re.sub('^' + pattern, name, key)
@@ -212,9 +181,8 @@ def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
 
 def _is_alias(key: str, inner: StateDict) -> bool:
     """Whether ``blocks.i`` repeats a block of a stage."""
-    found = re.match(r'blocks\.(\d+\..*)', key)
-    return bool(found) and any(
-        re.match(r'blocks\d+\.' + re.escape(found[1]) + '$', other)
+    return key.startswith('blocks.') and any(
+        re.sub(r'^blocks\d+', 'blocks', other) == key != other
         and torch.equal(inner[key], inner[other]) for other in inner)
 
 
@@ -230,22 +198,15 @@ def _convert_mlp(prefix: str, weights: StateDict) -> StateDict:
 
 def _backbone_options(state_dict: StateDict, kind: str) -> dict:
     """Options that follow from the weights; heads and clusters do not."""
-    blocks = {
-        tuple(map(int, found.groups()))
-        for found in (re.match(r'backbone\.stages\.(\d+)\.(\d+)\.', key)
-                      for key in state_dict) if found
-    }
-    depths = dict(sorted(blocks))
+    blocks = set(re.findall(r'stages\.(\d+)\.(\d+)\.', '\n'.join(state_dict)))
+    depths = Counter(stage for stage, _ in sorted(blocks))
     positions = state_dict['backbone.tokenizer.pos_embed']
-    out_types = dict(
-        moco='cls_token', deit='cls_token', moco_seg='avg_segments',
-        deit_seg='segments')
     return dict(
         arch=dict(
             embed_dims=positions.size(2),
-            depths=tuple(last + 1 for last in depths.values()),
+            depths=tuple(depths.values()),
             num_heads=12),
         img_size=8 * round((positions.size(1) - 1)**0.5),
         pos_embed='learned' if kind.startswith('deit') else 'sincos',
-        out_type=out_types[kind],
+        out_type=_OUT_TYPES.get(kind, 'cls_token'),
         mask_empty=False)

@@ -24,22 +24,8 @@ def fuse_stems(state_dict: dict[str, Tensor],
 
     Returns:
         tuple[dict[str, Tensor], list[str]]: Weights with biases of
-        convolutions in place of batch normalisation; and the names of the
-        layers that were folded, none if there was nothing to do.
-
-    Example:
-        >>> import torch
-        >>> layer = 'backbone.tokenizer.stem.layers.0.'
-        >>> weights, layers = fuse_stems({
-        ...     layer + 'conv.weight': torch.ones(1, 3, 1, 1),
-        ...     layer + 'bn.weight': torch.tensor([4.]),
-        ...     layer + 'bn.bias': torch.tensor([1.]),
-        ...     layer + 'bn.running_mean': torch.tensor([3.]),
-        ...     layer + 'bn.running_var': torch.tensor([4.])}, eps=0.)
-        >>> weights[layer + 'conv.weight'].flatten(), layers
-        (tensor([2., 2., 2.]), ['backbone.tokenizer.stem.layers.0'])
-        >>> weights[layer + 'conv.bias']
-        tensor([-5.])
+        convolutions in place of batch normalisation, and the names of the
+        folded layers, none if there was nothing to do.
     """
     fused = dict(state_dict)
     layers = []

@@ -5,11 +5,12 @@ ResNet, the layers that make embeddings of its features, and, where levels
 above the segments are learned, the clustering transformers.
 """
 
+import itertools
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from torch import Tensor
+
+from .converted import ConvertedCheckpoint, describe, to_float32
 
 StateDict = dict[str, Tensor]
 
@@ -49,40 +50,39 @@ _RULES = [
     (r'\.shortcut\.norm\.', r'.downsample.1.'),
     (r'\.shortcut\.', r'.downsample.0.'),
 ]
-# Layers of a clustering transformer outside of its encoder and decoder.
-_WEIGHTS = ('query_embed', 'target.0', 'centroid.1', 'centroid_feature.1')
-_NORMS = ('decoder_norm.norm', 'target.1.norm', 'centroid.2.norm',
-          'centroid_feature.2.norm')
-_NORM = ('weight', 'bias', 'running_mean', 'running_var',
-         'num_batches_tracked')
-
-
-class ConvertedHSG(NamedTuple):
-    """Result of a conversion."""
-
-    state_dict: StateDict
-    """Keys of the HSG model: ``backbone.*``, ``neck.*``, ``head.*``."""
-
-    kind: str
-    """'hsg' with clustering transformers, 'hsg_embedding' without."""
-
-    unconverted: list[str]
-    """Keys of the source that have no counterpart."""
-
-    head: dict
-    """Options of ``mmhierseg.HSGHead`` that follow from the weights."""
+# All tensors of the parts; braces list alternatives.
+_LINEAR = '{weight,bias}'
+_NORM = '{weight,bias,running_mean,running_var,num_batches_tracked}'
+_ATTENTION = '{in_proj_weight,in_proj_bias,out_proj.weight,out_proj.bias}'
+_NECK = ('hidden.conv.weight', f'hidden.bn.{_NORM}', f'out.{_LINEAR}')
+_TRANSFORMER = (
+    'query_embed.weight',
+    '{target.0,centroid.1,centroid_feature.1}.weight',
+    f'target.3.{_LINEAR}',
+    f'{{decoder_norm,target.1,centroid.2,centroid_feature.2}}.norm.{_NORM}',
+)
+# Of each layer of encoder and decoder.
+_LAYER = (
+    f'{{encoder,decoder}}.%d.self_attn.{_ATTENTION}',
+    f'decoder.%d.multihead_attn.{_ATTENTION}',
+    f'{{encoder,decoder}}.%d.{{linear1,linear2}}.{_LINEAR}',
+    f'{{encoder,decoder}}.%d.{{norm1,norm2}}.norm.{_NORM}',
+    f'decoder.%d.norm3.norm.{_NORM}',
+)
+# Tensor, its axis, and the options that are its length.
+_OPTIONS = [
+    ('neck.out.weight', 0, ('in_channels', 'embed_dims')),
+    ('head.fine_transformer.query_embed.weight', 0, ('fine_clusters', )),
+    ('head.fine_transformer.query_embed.weight', 1,
+     ('in_channels', 'embed_dims')),
+    ('head.coarse_transformer.query_embed.weight', 0, ('coarse_clusters', )),
+    ('head.fine_transformer.encoder.0.linear1.weight', 0,
+     ('feedforward_channels', )),
+]
 
 
 def is_authors_hsg(checkpoint: object) -> bool:
-    """Recognise a checkpoint of the authors by the names in it.
-
-    Example:
-        >>> name = 'resnet_backbone.res2.0.conv1.weight'
-        >>> is_authors_hsg(dict(embedding_model={name: None}))
-        True
-        >>> is_authors_hsg(dict(state_dict={name: None}))
-        False
-    """
+    """Recognise a checkpoint of the authors by the names in it."""
     weights = checkpoint.get('embedding_model') if isinstance(
         checkpoint, dict) else None
     return isinstance(weights, dict) and any(
@@ -90,14 +90,14 @@ def is_authors_hsg(checkpoint: object) -> bool:
         for name in weights)
 
 
-def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
-    """Rename the weights of an authors' checkpoint.
+def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
+    """Rename the weights of a checkpoint of HSG's authors.
 
     Args:
         checkpoint (dict): Content of the file.
 
     Returns:
-        ConvertedHSG: Weights in float32, and what was left.
+        ConvertedCheckpoint: Weights of the model ``HSG``.
 
     Raises:
         ValueError: If it is no checkpoint of HSG, or one of its parts
@@ -123,26 +123,21 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedHSG:
         str(key) for key, value in checkpoint.items()
         if key != 'embedding_model' and value != {}
     ]
-    state_dict = {
-        name: source[key].float()
-        if source[key].is_floating_point() else source[key]
+    state_dict = to_float32({
+        name: source[key]
         for key, name in names.items() if name in expected
-    }
-    head = _head_options(state_dict)
-    kind = 'hsg' if 'fine_clusters' in head else 'hsg_embedding'
-    return ConvertedHSG(state_dict, kind, sorted(unconverted), head)
+    })
+    options = _head_options(state_dict)
+    kind = 'hsg' if 'fine_clusters' in options else 'hsg_embedding'
+    return ConvertedCheckpoint(state_dict, kind, sorted(unconverted), options)
 
 
 def rename_hsg_key(key: str) -> str | None:
-    """Name in our HSG model of a key of the authors' ``embedding_model``.
-
-    None if the part has no counterpart.
+    """Name in ``HSG`` of a key of the authors' ``embedding_model``, if any.
 
     Example:
         >>> rename_hsg_key('resnet_backbone.res5.0.shortcut.norm.weight')
         'backbone.layer4.0.downsample.1.weight'
-        >>> rename_hsg_key('fine_query_embed._query_embedding.weight')
-        'head.fine_transformer.query_embed.weight'
     """
     name = key
     for pattern, replacement in _RULES:
@@ -152,15 +147,15 @@ def rename_hsg_key(key: str) -> str | None:
 
 def _embedding_model(checkpoint: dict) -> StateDict:
     if not is_authors_hsg(checkpoint):
-        found = sorted(map(str, checkpoint))[:8] if isinstance(
-            checkpoint, dict) else type(checkpoint).__name__
         raise ValueError(
             'not a checkpoint of the authors of HSG: expected an '
             '`embedding_model` with `resnet_backbone.*` or '
-            f'`fine_hrchy_transformer.*`, got {found}')
+            f'`fine_hrchy_transformer.*`, got {describe(checkpoint)}')
     weights = checkpoint['embedding_model']
-    strange = [key for key, value in weights.items()
-               if not (isinstance(key, str) and isinstance(value, Tensor))]
+    strange = [
+        key for key, value in weights.items()
+        if not (isinstance(key, str) and isinstance(value, Tensor))
+    ]
     if strange:
         raise ValueError('`embedding_model` must hold named tensors only, got '
                          f'something else at {strange[:4]}')
@@ -169,88 +164,53 @@ def _embedding_model(checkpoint: dict) -> StateDict:
 
 def _expected(found: set[str]) -> set[str]:
     """Names of all tensors of the parts of which there is anything."""
-    expected: set[str] = set()
+    patterns = []
     if any(name.startswith('backbone.') for name in found):
-        expected |= _resnet(found)
+        patterns += _resnet(found)
     if any(name.startswith('neck.') for name in found):
-        expected |= _conv_norm('neck.hidden.conv', 'neck.hidden.bn')
-        expected |= _named(['neck.out'], ('weight', 'bias'))
+        patterns += [f'neck.{name}' for name in _NECK]
     if any(name.startswith('head.') for name in found):
-        layers = set(
-            re.findall(r'head\.fine_transformer\.encoder\.(\d+)\.',
-                       ' '.join(found)))
-        for level in ('fine', 'coarse'):
-            expected |= {
-                f'head.{level}_transformer.{name}'
-                for name in _transformer(max(len(layers), 1))
-            }
-        expected |= _named(
-            f'head.positions.{side}_embed' for side in ('row', 'col'))
-    return expected
+        layers = re.findall(r'head\.fine_transformer\.encoder\.(\d+)\.',
+                            ' '.join(found))
+        names = list(_TRANSFORMER)
+        for layer in range(max(len(set(layers)), 1)):
+            names += [name % layer for name in _LAYER]
+        patterns.append('head.positions.{row_embed,col_embed}.weight')
+        patterns += [f'head.{{fine,coarse}}_transformer.{n}' for n in names]
+    return {name for pattern in patterns for name in _expand(pattern)}
 
 
-def _resnet(found: set[str]) -> set[str]:
+def _resnet(found: set[str]) -> list[str]:
     """A ResNet with the blocks that there are, each of them whole."""
-    convolutions = 3 if 'backbone.layer1.0.conv3.weight' in found else 2
-    blocks = {
-        (int(match[1]), int(match[2])) for match in (
-            re.match(r'backbone\.layer([1-4])\.(\d+)\.', name)
-            for name in found) if match
-    }
-    expected = _conv_norm('backbone.conv1', 'backbone.bn1')
+    layers = '{1,2}'
+    if 'backbone.layer1.0.conv3.weight' in found:
+        layers = '{1,2,3}'
+    patterns = ['conv1.weight', f'bn1.{_NORM}']
     for stage in range(1, 5):
-        last = max((block for s, block in blocks if s == stage), default=0)
-        stem = f'backbone.layer{stage}'
-        for block in range(last + 1):
-            for i in range(1, convolutions + 1):
-                expected |= _conv_norm(f'{stem}.{block}.conv{i}',
-                                       f'{stem}.{block}.bn{i}')
+        stem = f'layer{stage}'
+        numbers = re.findall(rf'backbone\.{stem}\.(\d+)\.', ' '.join(found))
+        last = max(map(int, numbers), default=0)
+        blocks = f'{stem}.{{{",".join(map(str, range(last + 1)))}}}'
+        patterns += [f'{blocks}.conv{layers}.weight',
+                     f'{blocks}.bn{layers}.{_NORM}']
         # The first of basic blocks of the first stage needs no projection.
-        if stage > 1 or convolutions == 3:
-            expected |= _conv_norm(f'{stem}.0.downsample.0',
-                                   f'{stem}.0.downsample.1')
-    return expected
+        if stage > 1 or '3' in layers:
+            patterns += [f'{stem}.0.downsample.0.weight',
+                         f'{stem}.0.downsample.1.{_NORM}']
+    return [f'backbone.{pattern}' for pattern in patterns]
 
 
-def _transformer(num_layers: int) -> set[str]:
-    """A clustering transformer of as many layers."""
-    attentions, linear, norms = [], ['target.3'], list(_NORMS)
-    for i in range(num_layers):
-        for part, parts, number in (
-            (f'encoder.{i}.', ['self_attn'], 2),
-            (f'decoder.{i}.', ['self_attn', 'multihead_attn'], 3)):
-            attentions += [part + name for name in parts]
-            linear += [f'{part}linear1', f'{part}linear2']
-            norms += [f'{part}norm{n + 1}.norm' for n in range(number)]
-    linear += [f'{name}.out_proj' for name in attentions]
-    return (_named(_WEIGHTS) | _named(linear, ('weight', 'bias'))
-            | _named(attentions, ('in_proj_weight', 'in_proj_bias'))
-            | _named(norms, _NORM))
-
-
-def _conv_norm(conv: str, norm: str) -> set[str]:
-    """A convolution without bias, and batch normalisation."""
-    return _named([conv]) | _named([norm], _NORM)
-
-
-def _named(layers: Iterable[str],
-           parts: tuple[str, ...] = ('weight', )) -> set[str]:
-    return {f'{layer}.{part}' for layer in layers for part in parts}
+def _expand(pattern: str) -> list[str]:
+    """Expand the braces of a pattern, as a shell does."""
+    parts = re.split(r'{([^{}]*)}', pattern)
+    choices = [part.split(',') for part in parts]
+    return [''.join(choice) for choice in itertools.product(*choices)]
 
 
 def _head_options(state_dict: StateDict) -> dict:
     """Options that follow from the weights; attention's heads do not."""
     options = {}
-    out = state_dict.get('neck.out.weight')
-    if out is not None:
-        options['in_channels'] = options['embed_dims'] = out.size(0)
-    for level in ('fine', 'coarse'):
-        queries = state_dict.get(
-            f'head.{level}_transformer.query_embed.weight')
-        if queries is not None:
-            options[f'{level}_clusters'] = queries.size(0)
-            options['in_channels'] = options['embed_dims'] = queries.size(1)
-    hidden = state_dict.get('head.fine_transformer.encoder.0.linear1.weight')
-    if hidden is not None:
-        options['feedforward_channels'] = hidden.size(0)
+    for name, axis, keys in _OPTIONS:
+        if name in state_dict:
+            options |= dict.fromkeys(keys, state_dict[name].size(axis))
     return options

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mmengine.config import Config
 
 from mmhierseg._base import UserError
-from mmhierseg.checkpoints.match import read_checkpoint
+from mmhierseg.checkpoints import read_checkpoint
 from mmhierseg.cli.adapt import class_name
 
 __all__ = ['check_data', 'check_pretrained']

@@ -22,8 +22,8 @@ from mmengine.runner._flexible_runner import FlexibleRunner
 
 from mmhierseg._base import UserError
 from mmhierseg._base.atomic import free_space
-from mmhierseg.checkpoints.initial_weights import check_initial_weights
-from mmhierseg.checkpoints.match import (
+from mmhierseg.checkpoints import (
+    check_initial_weights,
     check_matches,
     check_shares,
     read_checkpoint,

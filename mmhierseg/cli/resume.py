@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from mmengine.dist import all_gather_object
 
 from mmhierseg._base import UserError
-from mmhierseg.checkpoints.match import check_resumable, read_checkpoint
+from mmhierseg.checkpoints import check_resumable, read_checkpoint
 
 __all__ = ['Latest', 'check_agreement', 'find_latest', 'read_resumable']
 

@@ -60,7 +60,7 @@ def golden_model(checkpoint, **options):
                                                               checkpoint))
     model = CAST(
         num_clusters=TINY['num_clusters'],
-        **{**converted.backbone, **options})
+        **{**converted.options, **options})
     model.load_state_dict({
         key[len('backbone.'):]: value
         for key, value in converted.state_dict.items()

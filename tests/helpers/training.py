@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.checkpoints import read_safely
 from mmhierseg.engine import RandomStateHook
 from mmhierseg.engine.device import CPUDistributedDataParallel
 

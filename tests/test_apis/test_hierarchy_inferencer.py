@@ -153,36 +153,26 @@ def test_tiny_images_and_long_strips(inferencer, shape):
     assert np.unique(maps[0]).size <= 4 * (64 // 8)**2
 
 
-def test_return_datasamples(inferencer):
-    image = picture(48, 80)
-    hierarchy, = inferencer(image, return_datasamples=True)['predictions']
-    assert isinstance(hierarchy, SegmentHierarchy)
-    _assert_same(
-        _maps(inferencer(image)),
-        [[hierarchy.label_map(level)[0] for level in range(LEVELS)]])
-
-
-@pytest.mark.parametrize('label_format, read', [
-    ('png', lambda files, level: np.array(Image.open(files[level + 1])).astype(
-        int) - 1),
-    ('npz', lambda files, level: np.load(files[1])[f'level_{level}']),
-])
-def test_label_maps_are_written(inferencer, photos, tmp_path, label_format,
-                                read):
+def test_label_maps_are_written_or_returned_as_hierarchies(
+        inferencer, photos, tmp_path):
     kept = inferencer(photos)['predictions']
     result = inferencer(
         photos,
         return_labels=False,
         return_vis=False,
         out_dir=tmp_path / 'out',
-        save_labels=label_format)
+        save_labels='npz')
     assert result['visualization'] == []
-    for prediction, other in zip(result['predictions'], kept):
+    hierarchies = inferencer(photos, return_datasamples=True)['predictions']
+    for prediction, hierarchy, other in zip(result['predictions'],
+                                            hierarchies, kept):
         assert prediction['label_maps'] is None
         assert prediction['num_segments'] == other['num_segments']
-        _assert_same(
-            [[read(prediction['files'], level) for level in range(LEVELS)]],
-            [other['label_maps']])
+        assert isinstance(hierarchy, SegmentHierarchy)
+        levels = np.load(prediction['files'][1])
+        _assert_same([[levels[f'level_{i}'] for i in range(LEVELS)],
+                      [hierarchy.label_map(i)[0] for i in range(LEVELS)]],
+                     [other['label_maps']] * 2)
 
 
 def test_figures_are_returned_and_written(inferencer, photos, tmp_path):
@@ -211,12 +201,6 @@ def test_nothing_is_drawn_or_written_unless_asked_for(inferencer, photos,
     assert sorted(tmp_path.rglob('*')) == before
 
 
-def test_random_models_warn(config, hsg):
-    for cfg in (config, hsg[0]):
-        with pytest.warns(UserWarning, match='the model is random'):
-            HierarchyInferencer(cfg, device='cpu')
-
-
 def test_weights_of_the_config(config, checkpoint, recwarn):
     """`init_cfg` loads them, as in training, without a warning."""
     config['model']['backbone']['init_cfg'] = dict(
@@ -236,22 +220,10 @@ def test_weights_of_the_config(config, checkpoint, recwarn):
     (dict(save_labels='npz'), ValueError, '`save_labels` needs a folder'),
     (dict(save_labels='jpg', out_dir='x'), ValueError,
      "'png', 'npz' or None, got 'jpg'"),
-    (dict(return_labels=False, return_datasamples=True), ValueError,
-     '`return_datasamples` returns label maps'),
 ])
 def test_exceptions_of_a_call(inferencer, options, error, message):
     with pytest.raises(error, match=message):
         inferencer(picture(40, 80), **options)
-
-
-@pytest.mark.parametrize('options, error, message', [
-    (dict(img_size=4), ValueError, '`img_size` must be None, .*got 4'),
-    (dict(segment_size='a'), TypeError, '`segment_size` must be a number'),
-    (dict(device='cuda:99'), ValueError, "`device` must .*got 'cuda:99'"),
-])
-def test_exceptions_of_the_constructor(config, options, error, message):
-    with pytest.raises(error, match=message):
-        HierarchyInferencer(config, **options)
 
 
 def test_hsg_without_groups_has_one_level(tmp_path):

@@ -120,25 +120,13 @@ def test_config_by_path_name_and_object():
     (3, TypeError, 'must be a config, its path, or the name.*int'),
     ('mmhierseg::cast/none.py', ValueError, 'cast/none.py. cannot be read'),
     ('no_such_package::x.py', ValueError, 'package::x.py. cannot be read'),
+    ('open.py', ValueError, "open.py' cannot be read: SyntaxError: .*; mend"),
 ])
-def test_unknown_configs(model, error, message):
-    with pytest.raises(error, match=message):
+def test_unknown_configs(model, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('open.py').write_text('model = (')
+    with pytest.raises(error, match=f'(?s){message}'):
         read_config(model)
-
-
-@pytest.mark.parametrize('name, content, message', [
-    ('text.txt', 'hello', 'OSError: Only py/yml/yaml/json'),
-    ('open.py', 'model = (', "SyntaxError: '.' was never closed"),
-    ('import.py', "custom_imports = dict(imports=['no_such_module'])",
-     'ImportError: .*no_such_module'),
-])
-def test_damaged_configs_are_named(tmp_path, name, content, message):
-    path = tmp_path / name
-    path.write_text(content)
-    with pytest.raises(
-            ValueError,
-            match=f"(?s)config '.*{name}' cannot be read: {message}.*; mend"):
-        read_config(path)
 
 
 def test_hsg_is_built_whole():
@@ -171,21 +159,15 @@ def test_models_of_retrieval(name, superpixels):
 def test_other_models():
     with pytest.raises(ValueError, match="'mmhierseg.CAST', got 'ResNet'"):
         settings_of(dict(backbone=dict(type='ResNet', depth=18)))
-    with pytest.raises(ValueError, match="'mmhierseg.CAST', got None"):
-        read_settings(Config(dict()))
     with pytest.raises(ValueError, match="RetrievalSegmentor', got 'MoCoV3'"):
         read_settings(Config(dict(model=dict(type='MoCoV3'))), retrieval=True)
 
 
-def test_devices_that_are_there():
-    assert find_device('cpu') == torch.device('cpu')
-    assert find_device(torch.device('cpu')) == torch.device('cpu')
-    assert find_device(None).type == torch.device(get_device()).type
-
-
 # 'meta' exists, but computes nothing; 99 GPUs are in no machine.
-@pytest.mark.parametrize('device', ['foo', 'cuda:99', 'meta', 'vulkan', 3.5])
-def test_devices_that_are_not(device):
+@pytest.mark.parametrize('device', ['foo', 'cuda:99', 'meta', 3.5])
+def test_devices(device):
+    assert find_device('cpu') == torch.device('cpu')
+    assert find_device(None).type == torch.device(get_device()).type
     with pytest.raises(
             ValueError,
             match="`device` must be one of this machine, e.g. 'cpu'.* or "

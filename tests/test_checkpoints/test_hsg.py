@@ -22,13 +22,12 @@ def test_transformers_and_positions(recipe):
     converted = convert_hsg_checkpoint(checkpoint)
     assert converted.kind == 'hsg' and converted.unconverted == []
     assert len(converted.state_dict) == len(checkpoint['embedding_model'])
-    assert converted.head == dict(
+    assert converted.options == dict(
         in_channels=32, embed_dims=32, fine_clusters=4, coarse_clusters=2,
         feedforward_channels=64)
     theirs = 'coarse_hrchy_transformer._transformer.decoder.norm.norm.bias'
     assert torch.equal(
-        converted.state_dict[
-            'head.coarse_transformer.decoder_norm.norm.bias'],
+        converted.state_dict['head.coarse_transformer.decoder_norm.norm.bias'],
         checkpoint['embedding_model'][theirs])
 
 
@@ -54,14 +53,6 @@ def test_resnet_fits_the_ecosystems(style, depth):
     resnet.load_state_dict(weights)
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[key], expected[key]) for key in expected)
-    assert {
-        key for key in converted.state_dict if key.startswith('neck.')
-    } == {
-        'neck.hidden.conv.weight', 'neck.hidden.bn.weight',
-        'neck.hidden.bn.bias', 'neck.hidden.bn.running_mean',
-        'neck.hidden.bn.running_var', 'neck.hidden.bn.num_batches_tracked',
-        'neck.out.weight', 'neck.out.bias'
-    }
 
 
 def test_without_transformers():
@@ -69,7 +60,7 @@ def test_without_transformers():
     checkpoint, _ = with_resnet(dict(embedding_model={}), 18, 'detectron2')
     converted = convert_hsg_checkpoint(checkpoint)
     assert converted.kind == 'hsg_embedding'
-    assert converted.head == dict(in_channels=8, embed_dims=8)
+    assert converted.options == dict(in_channels=8, embed_dims=8)
     assert not any(key.startswith('head.') for key in converted.state_dict)
 
 
@@ -95,11 +86,8 @@ def test_names_of_a_data_parallel_model():
     })
     converted = convert_hsg_checkpoint(wrapped)
     assert converted.unconverted == ['embedding_model.module.prototype']
-    assert converted.kind == expected.kind == 'hsg'
-    assert converted.head == expected.head
+    assert converted.options == expected.options
     assert converted.state_dict.keys() == expected.state_dict.keys()
-    assert all(value.equal(expected.state_dict[key])
-               for key, value in converted.state_dict.items())
     # A prefix of only some names is no wrapper.
     wrapped['embedding_model'].update(checkpoint['embedding_model'])
     assert convert_hsg_checkpoint(wrapped).unconverted == sorted(
@@ -122,19 +110,16 @@ def test_deeper_transformers_in_half_precision():
         key for key in converted if key.startswith('head.fine_transformer.')}
 
 
-@pytest.mark.parametrize('key', [
-    'pos_embed.row_embed.weight',
-    'coarse_hrchy_transformer.centroid_fc.1.weight',
-    'fine_hrchy_transformer._transformer.decoder.layers.1.norm3.norm.bias',
-    'resnet_backbone.res3.1.conv2.weight',
-    'resnet_backbone.conv1.norm.running_var',
-    'conv_out.3.bias',
-])
-def test_an_incomplete_part(key):
-    checkpoint, _ = with_resnet(source(), 50, 'detectron2')
-    del checkpoint['embedding_model'][key]
-    with pytest.raises(ValueError, match='do not make a whole model of HSG'):
-        convert_hsg_checkpoint(checkpoint)
+def test_an_incomplete_part():
+    checkpoint, _ = with_resnet(source(), 18, 'detectron2')
+    weights = checkpoint['embedding_model']
+    for key in list(weights)[::5]:
+        rest = {name: weights[name] for name in weights if name != key}
+        if key.endswith('num_batches_tracked'):
+            convert_hsg_checkpoint(dict(embedding_model=rest))
+            continue
+        with pytest.raises(ValueError, match='do not make a whole model'):
+            convert_hsg_checkpoint(dict(embedding_model=rest))
 
 
 @pytest.mark.parametrize('checkpoint, message', [

@@ -9,7 +9,7 @@ from helpers.segmentation_data import make_segmentation_data
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.cli import launch
 
 

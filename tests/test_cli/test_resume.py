@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.checkpoints import read_safely
 from mmhierseg.cli import resume
 from mmhierseg.cli.resume import (
     check_agreement,

@@ -11,7 +11,7 @@ from helpers.distributed import run_on_two_processes
 from helpers.sharding import STEPS, train_both
 from mmengine.model import ExponentialMovingAverage
 
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
+from mmhierseg.checkpoints import read_checkpoint, read_safely
 from mmhierseg.engine.fsdp import _update_shards
 
 CONFIG = ROOT / 'configs/cast/cast-b_in1k_fsdp.py'

@@ -218,7 +218,7 @@ def test_bad_input(tmp_path):
     path.write_text(CLASSES[0])
     refuses('outside of SRC', *subset[:2], source / 'subset', *subset[3:])
     for words, message in (
-        ((images, out, '--threshold', '3'), 'from 0 to 1, got 3'),
+        ((images, out, '--threshold', '3'), 'at most 1, got 3'),
         ((images, out, '--edge-model', 'gone'), "no model .*'gone'"),
         ((tmp_path / 'gone', out), "no folder '.*gone' of images"),
         ((tmp_path / 'empty', out), 'no image .*.jpg.*empty'),

@@ -12,7 +12,7 @@ import torch
 from helpers.full_disk import file_size_limit
 from helpers.pretraining import ROOT
 
-from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.checkpoints import read_safely
 from mmhierseg.cli.resume import find_latest
 
 

@@ -14,12 +14,13 @@ import sys
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints.cast import (
+from mmhierseg.checkpoints import (
     ConvertedCheckpoint,
     convert_cast_checkpoint,
+    match,
 )
 from mmhierseg.checkpoints.converted import report_left, save_converted
-from mmhierseg.checkpoints.match import match, weights_of
+from mmhierseg.checkpoints.matching import weights_of
 from mmhierseg.models import CAST
 
 
@@ -45,10 +46,10 @@ def parse_args() -> argparse.Namespace:
 def check_complete(converted: ConvertedCheckpoint) -> None:
     """Check that the weights are exactly those of a CAST."""
     weights = weights_of(dict(state_dict=converted.state_dict), 'backbone.')
-    depths = converted.backbone['arch']['depths']
+    depths = converted.options['arch']['depths']
     model = CAST(
-        num_clusters=tuple(range(len(depths), 0, -1)), **converted.backbone)
-    differences = match(weights, model).differences()
+        num_clusters=tuple(range(len(depths), 0, -1)), **converted.options)
+    differences = match(weights, model)
     if differences:
         raise ValueError('\n  '.join(
             ['the weights do not make a whole CAST', *differences]))
@@ -60,7 +61,7 @@ def report(converted: ConvertedCheckpoint, dst: str) -> None:
           f'written to {dst}')
     report_left(converted.unconverted)
     options = ', '.join(f'{key}={value!r}'
-                        for key, value in converted.backbone.items())
+                        for key, value in converted.options.items())
     print("backbone of the authors' model, with `num_clusters` as in their "
           f"configuration: dict(type='mmhierseg.CAST', {options})")
 
@@ -76,7 +77,7 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
     meta = dict(
-        source_kind=converted.kind, backbone=converted.backbone, **options)
+        source_kind=converted.kind, backbone=converted.options, **options)
     save_converted(converted.state_dict, args.dst, meta)
     report(converted, args.dst)
 

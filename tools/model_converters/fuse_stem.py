@@ -14,9 +14,8 @@ import sys
 
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.checkpoints import fuse_stems, read_checkpoint, read_safely
 from mmhierseg.checkpoints.converted import save_converted
-from mmhierseg.checkpoints.fuse_stem import fuse_stems
-from mmhierseg.checkpoints.match import read_checkpoint, read_safely
 
 
 def parse_args() -> argparse.Namespace:

@@ -13,8 +13,8 @@ import sys
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.checkpoints import convert_hsg_checkpoint
 from mmhierseg.checkpoints.converted import report_left, save_converted
-from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,12 +35,12 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
     save_converted(converted.state_dict, args.dst,
-                   dict(source_kind=converted.kind, head=converted.head))
+                   dict(source_kind=converted.kind, head=converted.options))
     print(f'kind: {converted.kind}; {len(converted.state_dict)} tensors '
           f'written to {args.dst}')
     report_left(converted.unconverted)
     options = ', '.join(f'{key}={value!r}'
-                        for key, value in converted.head.items())
+                        for key, value in converted.options.items())
     print("head of the authors' model, the rest as in their configuration: "
           f"dict(type='mmhierseg.HSGHead', {options})")
 

@@ -16,7 +16,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.checkpoints.fingerprint import fingerprint
+from mmhierseg.checkpoints import fingerprint
 from mmhierseg.ops import sum_by_label
 from mmhierseg.registry import MODELS
 

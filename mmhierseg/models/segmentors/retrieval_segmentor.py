@@ -9,8 +9,7 @@ from typing import Any
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmhierseg.checkpoints.fingerprint import fingerprint
-from mmhierseg.checkpoints.resnet_names import resnet_names
+from mmhierseg.checkpoints import fingerprint, resnet_names
 from mmhierseg.registry import MODELS
 
 from ..heads.segment_embedder import SegmentEmbeddings

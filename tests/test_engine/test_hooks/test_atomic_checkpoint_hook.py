@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.fileio import LocalBackend, get_file_backend, register_backend
 from mmengine.runner import Runner
 
-from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.checkpoints import read_safely
 from mmhierseg.cli.resume import find_latest
 
 

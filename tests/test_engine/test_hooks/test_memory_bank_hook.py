@@ -11,7 +11,7 @@ from helpers.memory_bank import (
 from mmengine.model import BaseModel
 
 from mmhierseg._base import UserError
-from mmhierseg.checkpoints.match import read_safely
+from mmhierseg.checkpoints import read_safely
 from mmhierseg.engine import MemoryBankHook
 from mmhierseg.evaluation import MemoryBank
 
