@@ -46,7 +46,7 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
             linearly from 0. Defaults to 0.
         channels (int, optional): ``embed_dims``, for configs that give it;
             else ValueError. Defaults to None.
-        **kwargs: Options of :class:`SegmentDecodeMixin` and ``BaseDecodeHead``.
+        **kwargs: Options of ``SegmentDecodeMixin`` and ``BaseDecodeHead``.
 
     Example:
         >>> head = SegmentMaskTransformerHead(64, num_classes=5).eval()
