@@ -16,11 +16,6 @@ import numpy as np
 
 from .label_maps import LabelMap, as_label_maps, check_classes, check_regions
 
-__all__ = [
-    'BoundaryCounts', 'boundary_counts', 'boundary_f_score',
-    'boundary_recall', 'boundary_recall_counts'
-]
-
 # Relative. A distance equal to the tolerance, which is rounded, is within it.
 _ROUNDING = 1e-9
 

@@ -15,11 +15,6 @@ from .label_maps import (
     sizes_of,
 )
 
-__all__ = [
-    'class_areas', 'covering_sums', 'mean_iou', 'mean_iou_of_areas',
-    'nf_covering', 'region_miou'
-]
-
 
 def nf_covering(segments: LabelMap,
                 regions: LabelMap,

@@ -22,12 +22,6 @@ from .label_maps import (
     sizes_of,
 )
 
-__all__ = [
-    'achievable_segmentation_accuracy', 'achievable_segmentation_counts',
-    'explained_variation', 'explained_variation_sums',
-    'undersegmentation_counts', 'undersegmentation_error'
-]
-
 
 def achievable_segmentation_accuracy(segments: LabelMap,
                                      target: LabelMap,
