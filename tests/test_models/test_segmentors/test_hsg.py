@@ -2,7 +2,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.hsg_model import HEADS, noisy_views, tiny_hsg
-from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
@@ -11,7 +10,6 @@ from mmhierseg.evaluation import MemoryBank
 from mmhierseg.models import HSG, HSGHead
 from mmhierseg.ops import cluster_views
 
-FIRST_STAGE = HEADS['first stage']
 LOSSES = {'loss_img_sim', 'loss_hierarchy', 'loss_clustering'}
 
 
@@ -48,22 +46,6 @@ class TestTraining:
         assert losses['loss_img_sim'] > 0
         for key in ('loss_hierarchy', 'loss_clustering'):
             assert bool(losses[key] > 0) == (name != 'first stage')
-
-    def test_step_of_the_runner(self):
-        """From two views of uint8 images, by `train_step`."""
-        model = tiny_hsg()
-        optimizer = build_optim_wrapper(
-            model, dict(type='OptimWrapper', optimizer=dict(
-                type='SGD', lr=0.1)))
-        before = model.neck.out.weight.clone()
-        # The stride does not divide these sizes.
-        inputs, _ = noisy_views(height=33, width=50)
-        inputs[:, :3] = 40 * inputs[:, :3] + 120
-        logs = model.train_step(
-            dict(inputs=[inputs[:2], inputs[2:]], data_samples=[None] * 2),
-            optimizer)
-        assert set(logs) == LOSSES | {'loss'}
-        assert not torch.equal(model.neck.out.weight, before)
 
     @pytest.mark.parametrize('name', HEADS)
     def test_mixed_precision(self, name):
@@ -132,19 +114,6 @@ class TestRetrieval:
             assert hierarchy.shape == (3, 32, 48)
             assert torch.equal(hierarchy[level], maps[i])
 
-    def test_first_stage_has_one_level(self):
-        model = tiny_hsg(FIRST_STAGE, num_neighbors=1).eval()
-        inputs, samples = labelled()
-        entries = model.bank_entries(inputs, samples)
-        # Several clusters as in the evaluation, although training has one.
-        assert len(entries[0]) > 4
-        model.set_bank(MemoryBank(*entries[:2]))
-        sample = model.predict(inputs, samples)[0]
-        assert sample.pred_hierarchy.data.shape == (1, 32, 48)
-        model.level = 1
-        with pytest.raises(ValueError, match='`level` is 1, .* 1 levels'):
-            model.predict(inputs, samples)
-
     def test_batch_independence(self):
         # Rounding depends on the batch and could decide between clusters.
         model = tiny_hsg().double().eval()
@@ -187,26 +156,6 @@ class TestRetrieval:
         assert metas[0] == metas[1] and len(set(metas)) == 5
 
 
-def test_first_stage_initialises_the_second():
-    """All of its weights are used; only the head's groups are new."""
-    first = tiny_hsg(FIRST_STAGE, seed=1)
-    second = tiny_hsg()
-    result = second.load_state_dict(first.state_dict(), strict=False)
-    assert not result.unexpected_keys
-    assert {key.split('.')[0] for key in result.missing_keys} == {'head'}
-
-
-@pytest.mark.parametrize('options, match', [
-    (dict(num_classes=0), '`num_classes` must be at least 1, got 0'),
-    (dict(num_neighbors=0), '`num_neighbors` must be at least 1'),
-    (dict(kmeans_clusters=(0, 2)), r'`kmeans_clusters` .* got \(0, 2\)'),
-    (dict(kmeans_iterations=0), '`kmeans_iterations` must be at least 1'),
-])
-def test_bad_options(options, match):
-    with pytest.raises(ValueError, match=match):
-        tiny_hsg(**options)
-
-
 def test_bad_inputs():
     model = tiny_hsg()
     modules = HSG(model.backbone, model.neck, HSGHead(8, 8), num_classes=4)
@@ -219,6 +168,8 @@ def test_bad_inputs():
     inputs[0, 3, 0, 0] = torch.nan
     with pytest.raises(ValueError, match='integer labels, got NaN'):
         model.loss(inputs, None, images)
+    with pytest.raises(UserError, match='`level` is 1, .* 1 levels'):
+        tiny_hsg(HEADS['first stage'], level=1).segments(labelled()[0])
     for value in (torch.nan, torch.inf):
         torch.nn.init.constant_(model.neck.out.bias, value)
         with pytest.raises(UserError, match='embeddings .* are not finite'):

@@ -82,19 +82,6 @@ class TestBank:
         assert labels[3:].tolist() == expected[1].tolist()
         torch.testing.assert_close(features.norm(dim=1), torch.ones(7))
 
-    def test_ground_truth_in_the_original_size(self):
-        """Three times as large as the image that the model sees."""
-        inputs, samples, target = painted()
-        model = segmentor()
-        expected = model.bank_entries(inputs, samples)
-        for sample in samples:
-            data = sample.gt_sem_seg.data
-            sample.gt_sem_seg = PixelData(
-                data=data.repeat_interleave(3, 1).repeat_interleave(3, 2))
-            sample.set_metainfo(dict(ori_shape=(12, 24)))
-        for got, other in zip(model.bank_entries(inputs, samples), expected):
-            torch.testing.assert_close(got, other)
-
     @pytest.mark.parametrize('change, match', [
         (lambda sample: sample.set_metainfo(dict(ori_shape=(8, 16))),
          r'\(8, 16\), got \(4, 8\): put LoadAnnotations behind'),
@@ -114,7 +101,6 @@ class TestBank:
         assert len(model.bank_entries(inputs, samples)[0]) == 2 * (8 - 2)
 
     @pytest.mark.parametrize('number, label, match', [
-        (0, 0, 'memory bank is empty'),
         (4, 0, '`num_neighbors` is 5, .* only 4 entries'),
         (9, 4, 'class 4, beyond'),
     ])
