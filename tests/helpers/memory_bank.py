@@ -68,12 +68,7 @@ def painted(height=4, width=8, batch=2, seed=0):
 
 
 class Painted(torch.utils.data.Dataset):
-    """Noisy images of blocks of colours; some pixels are ignored.
-
-    Args:
-        seeds (Iterable[int]): One per image.
-        classes (tuple): Names of the classes.
-    """
+    """Noisy images of blocks of colours, a seed each; some pixels ignored."""
 
     def __init__(self, seeds, classes=CLASSES):
         self.seeds = list(seeds)

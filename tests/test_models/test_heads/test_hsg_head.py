@@ -26,11 +26,10 @@ def close(a, b):
     torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-7)
 
 
-@pytest.fixture(params=[20, None], ids=['padded', 'longest'])
-def pad_length(request):
-    return request.param
+padded = pytest.mark.parametrize('pad_length', [20, None])
 
 
+@padded
 def test_order_and_numbering_do_not_matter(pad_length):
     """Nor does the length of embeddings, or what is at ignored pixels."""
     head = tiny_head(pad_length=pad_length)
@@ -129,7 +128,6 @@ def test_without_losses_above_the_segments_there_are_no_transformers():
                                                image_index)
     assert hierarchy.num_levels == 1
     # With one cluster the segments are the regions.
-    assert (hierarchy.labels < 0).equal(segments < 0)
     for labels, regions in zip(hierarchy.labels, segments):
         pairs = torch.stack([labels, regions]).flatten(1).unique(dim=1)
         assert pairs.size(1) == len(labels.unique()) == len(regions.unique())
@@ -137,6 +135,7 @@ def test_without_losses_above_the_segments_there_are_no_transformers():
         head.group_probabilities(embeddings)
 
 
+@padded
 @pytest.mark.parametrize('training', [True, False])
 def test_an_ignored_image_is_left_out(pad_length, training):
     head = tiny_head(pad_length=pad_length).train(training)
@@ -196,23 +195,19 @@ def test_more_segments_than_the_padding():
 
 def test_levels_nest_and_views_of_an_image_share_ids():
     head = tiny_head().eval()
-    embeddings, segments, image_index = tiny_views((4, 9, 4, 9))
-    hierarchy = head.hierarchy_from_embeddings(embeddings, segments,
-                                               image_index)
-    groups = head.group_probabilities(embeddings, segments, image_index)
-    assert hierarchy.num_levels == 3
-    assert torch.equal(groups.images, torch.tensor([0, 1, 0, 1]))
-    assert not hierarchy.labels.requires_grad
+    inputs = tiny_views((4, 9, 4, 9))
+    hierarchy = head.hierarchy_from_embeddings(*inputs)
+    groups = head.group_probabilities(*inputs)
+    assert hierarchy.num_levels == 3 and not hierarchy.labels.requires_grad
+    assert groups.images.tolist() == [0, 1, 0, 1]
     for table in hierarchy.parents:
-        assert torch.equal(table[0], table[2])
-        assert torch.equal(table[1], table[3])
+        assert torch.equal(table[:2], table[2:])
     labels, fine, coarse = (hierarchy.label_map(level) for level in range(3))
     for level in (labels, fine, coarse):
-        assert torch.equal(level < 0, segments < 0)
+        assert torch.equal(level < 0, inputs[1] < 0)
     # A segment is in one view; ids run through the views of an image.
     for image in range(2):
-        of_image = labels[groups.images == image]
-        used = [view[view >= 0].unique() for view in of_image]
+        used = [view[view >= 0].unique() for view in labels[image::2]]
         assert torch.equal(
             torch.cat(used).sort().values,
             torch.arange((~groups.padding[image]).sum()))
@@ -224,6 +219,7 @@ def test_levels_nest_and_views_of_an_image_share_ids():
         groups.fine_to_coarse.argmax(1)[image, fine[valid]], coarse[valid])
 
 
+@padded
 def test_batch_independence(pad_length):
     head = tiny_head(pad_length=pad_length).eval()
     inputs = tiny_views((0, 1, 0, 2, 1))

@@ -13,20 +13,14 @@ from mmhierseg.evaluation import MemoryBank
 from mmhierseg.models import RetrievalSegmentor, SegmentEmbedder
 from mmhierseg.structures import SegmentHierarchy
 
-NECK = dict(
-    type='mmpretrain.NonLinearNeck',
-    in_channels=48,
-    hid_channels=32,
-    out_channels=16,
-    num_layers=3,
-    with_bias=False,
-    with_last_bn_affine=False,
-    with_avg_pool=False,
-    norm_cfg=dict(type='BN1d'))
 CAST_EMBEDDER = dict(
     type='mmhierseg.SegmentEmbedder',
     backbone=dict(type='mmhierseg.CAST', out_type='segments', **TINY),
-    neck=NECK)
+    neck=dict(
+        type='mmpretrain.NonLinearNeck', in_channels=48, hid_channels=32,
+        out_channels=16, num_layers=3, with_bias=False,
+        with_last_bn_affine=False, with_avg_pool=False,
+        norm_cfg=dict(type='BN1d')))
 
 
 def filled(model, inputs, samples):
@@ -100,20 +94,17 @@ class TestBank:
         model = segmentor(Colours(empty=True), level=0)
         assert len(model.bank_entries(inputs, samples)[0]) == 2 * (8 - 2)
 
-    @pytest.mark.parametrize('number, label, match', [
-        (4, 0, '`num_neighbors` is 5, .* only 4 entries'),
-        (9, 4, 'class 4, beyond'),
-    ])
-    def test_unsuitable_bank(self, number, label, match):
-        model = segmentor(num_neighbors=5)
-        bank = MemoryBank(torch.ones(number, 3), torch.full((number, ), label))
-        with pytest.raises(UserError, match=match):
-            model.set_bank(bank)
+    def test_unsuitable_for_the_model(self):
+        model = segmentor(level=2, num_neighbors=5)
+        for number, label, match in [
+            (4, 0, '`num_neighbors` is 5, .* only 4 entries'),
+            (9, 4, 'class 4, beyond')
+        ]:
+            with pytest.raises(UserError, match=match):
+                model.set_bank(MemoryBank(
+                    torch.ones(number, 3), torch.full((number, ), label)))
         with pytest.raises(UserError, match='MemoryBankHook'):
             model.predict(*painted()[:2])
-
-    def test_unsuitable_for_the_model(self):
-        model = segmentor(level=2)
         with pytest.raises(
                 UserError,
                 match=r'`level` is 2, .* 2 levels, 0 \(fine\) to 1'):
