@@ -12,6 +12,10 @@ from mmhierseg.models.utils import LearnedPositions
 
 from .hsg_golden import DATA, hsg_golden
 
+NO_GROUPS = dict.fromkeys(
+    ('fine_weight', 'coarse_weight', 'grouping_weight', 'centroid_weight'),
+    0.)
+
 
 def hsg_weights(recipe, prefix=''):
     """The authors' weights by our names, without the prefix of a part."""
@@ -156,11 +160,16 @@ def tiny_head(seed=0, **options):
         kmeans_iterations=3, fine_clusters=3, coarse_clusters=2,
         pad_length=20, dropout=0., num_heads=2, num_layers=1)
     head = HSGHead(**{**settings, **options}).double()
-    for norm in head.modules():
-        if isinstance(norm, torch.nn.BatchNorm1d):
+    return shake_statistics(head).train()
+
+
+def shake_statistics(model):
+    """Random running statistics of batch normalisation."""
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm):
             norm.running_mean.normal_(std=0.1)
             norm.running_var.uniform_(0.5, 1.5)
-    return head.train()
+    return model
 
 
 def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):

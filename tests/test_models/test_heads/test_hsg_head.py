@@ -1,11 +1,9 @@
 import pytest
 import torch
-from helpers.hsg import tiny_head, tiny_views
+from helpers.hsg import NO_GROUPS, tiny_head, tiny_views
 
 from mmhierseg.models import HSGHead
 
-NO_GROUPS = dict(
-    fine_weight=0., coarse_weight=0., grouping_weight=0., centroid_weight=0.)
 TERMS = ('loss_img_sim', 'loss_hierarchy', 'loss_clustering')
 
 

@@ -148,11 +148,9 @@ class TestRetrieval:
         assert sample.pred_hierarchy.data.shape == (3, 64, 96)
 
     def test_meta_distinguishes_models(self):
-        models = [
-            tiny_hsg(), tiny_hsg(), tiny_hsg(seed=1), tiny_hsg(level=1),
-            tiny_hsg(kmeans_clusters=(2, 2)), tiny_hsg(kmeans_iterations=2)
-        ]
-        metas = [str(model.bank_meta()) for model in models]
+        options = ({}, {}, dict(seed=1), dict(level=1),
+                   dict(kmeans_clusters=(2, 2)), dict(kmeans_iterations=2))
+        metas = [str(tiny_hsg(**each).bank_meta()) for each in options]
         assert metas[0] == metas[1] and len(set(metas)) == 5
 
 
