@@ -164,13 +164,11 @@ def test_measures_of_segments(measure, rng, segments, renamed, target):
     assert measure(pixels, target) == best
     assert measure(np.full_like(segments, -1), target) == 0
     assert math.isnan(measure(segments, np.full_like(segments, 255)))
-
-
-@pytest.mark.parametrize('tolerance', [0, 1, 5, 100])
-def test_tolerance_of_recall(tolerance, segments, target):
-    assert F.boundary_recall(segments, target, tolerance) == naive_recall(
-        segments, target, tolerance)
-    assert math.isnan(F.boundary_recall(segments, 0 * target))
+    if measure is F.boundary_recall:
+        assert math.isnan(measure(segments, 0 * target))
+        for tolerance in (0, 1, 5, 100):
+            assert measure(segments, target, tolerance) == naive_recall(
+                segments, target, tolerance)
 
 
 class TestBoundaryCounts:
@@ -180,12 +178,15 @@ class TestBoundaryCounts:
         """Also with other classes, and transposed."""
         # Some pixels have no predicted class.
         pred = np.where(rng.random(pred.shape) < 0.1, 255, pred)
+        # Anything may be predicted where the truth is ignored.
+        pred[target == 255] = -9
         counts = np.array(F.boundary_counts(pred, target, 5, tolerance))
         np.testing.assert_array_equal(
             counts, naive_counts(pred, target, 5, tolerance))
         order = rng.permutation(5)
-        one, other = (np.where(labels == 255, 255, order[labels % 255])
-                      for labels in (pred, target))
+        one, other = (
+            np.where((labels < 0) | (labels > 4), labels, order[labels % 5])
+            for labels in (pred, target))
         permuted = F.boundary_counts(one.T, other.T, 7, tolerance)
         np.testing.assert_array_equal(np.array(permuted)[:, order], counts)
 
@@ -207,15 +208,6 @@ class TestBoundaryCounts:
         step = size // 100
         pred[50, 50] = target[50 + step, 50 - step] = 1
         assert F.boundary_counts(pred, target, 2, 0.01).matched_pred[1] == 1
-
-    def test_ignored_pixels_make_no_boundary(self, rng):
-        target = np.zeros((6, 8), dtype=int)
-        target[:, 3] = 255
-        # Predictions there may be anything, and the two sides do not touch.
-        pred = np.where(target == 255, rng.integers(-9, 300, (6, 8)), target)
-        assert not np.any(F.boundary_counts(pred, target, 2))
-        target[:, 4:] = 1
-        assert not np.any(F.boundary_counts(target, target, 2))
 
     @pytest.mark.parametrize('shape', [(0, 0), (0, 4), (1, 1), (1, 5)])
     def test_maps_without_boundary(self, shape):
