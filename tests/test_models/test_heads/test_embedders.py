@@ -1,19 +1,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.cast import (
-    DATA,
-    golden,
-    golden_model,
-    random_inputs,
-    tiny_cast,
-)
+from helpers.cast import random_inputs, tiny_cast
 from helpers.moco import tiny_moco
 from mmengine.registry import MODELS
 from torch import nn
 
-from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints.cast import convert_cast_checkpoint
 from mmhierseg.models import FeatureMapEmbedder, SegmentEmbedder
 
 NECK = dict(
@@ -80,28 +72,6 @@ def test_loads_a_checkpoint_of_pretraining(tmp_path, momentum):
         expected = own.state_dict()
         for name, value in part.state_dict().items():
             assert torch.equal(value, expected[name]), name
-
-
-def test_loads_a_converted_checkpoint_of_the_authors():
-    """Their features, through their projector."""
-    values, inputs = golden('cast_moco_seg')
-    name = 'cast_moco_seg.pth.tar'
-    state = convert_cast_checkpoint(
-        load_plain_checkpoint(DATA / name)).state_dict
-    weights = {k[len('neck.'):]: v for k, v in state.items()
-               if k.startswith('neck.')}
-    hidden, last = (weights[f'fc{i}.weight'] for i in (0, 2))
-    neck = MODELS.build(
-        dict(NECK, in_channels=hidden.size(1), hid_channels=hidden.size(0),
-             out_channels=last.size(0), num_layers=3))
-    neck.load_state_dict(weights)
-    embedder = SegmentEmbedder(
-        golden_model(name, out_type='segments'), neck).eval()
-    tokens = torch.from_numpy(values['feature'])
-    expected = F.normalize(
-        neck((tokens.flatten(0, 1), ))[0], dim=1).view(*tokens.shape[:2], -1)
-    torch.testing.assert_close(
-        embedder(inputs).embeddings, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize('config, stride', [(VIT, 16), (RESNET, 8)])

@@ -214,18 +214,13 @@ def test_statistics_are_over_segments_that_are_not_empty():
     torch.testing.assert_close(norm.running_var, rows.var(0))
 
 
-@pytest.fixture(scope='module')
-def golden():
-    """Values and weights of the implementation of Segmenter's authors."""
+def test_golden_logits_and_weights():
+    """Of the implementation of Segmenter's authors."""
     values = np.load(DATA / 'segmenter_mask_head.npz')
-    return values, {
+    weights = {
         key.removeprefix('weights/'): values[key]
         for key in values if key.startswith('weights/')
     }
-
-
-def test_golden_logits(golden):
-    values, weights = golden
     head = SegmentMaskTransformerHead(64, num_classes=CLASSES).eval()
     load_segmenter_weights(head, weights)
     tokens = torch.from_numpy(values['tokens'])
@@ -241,20 +236,15 @@ def test_golden_logits(golden):
     # The cosines are in float32.
     assert mixed.dtype == torch.float32
     torch.testing.assert_close(mixed, expected, rtol=0.1, atol=0.1)
-
-
-@pytest.mark.parametrize('change, message', [
-    (lambda w: w.pop('cls_emb'), 'Missing key.*"cls_emb"'),
-    (lambda w: w.update(other=w['cls_emb']), 'Unexpected key.*"other"'),
-    (lambda w: w.update(proj_patch=w['proj_patch'][:3]),
-     'size mismatch for patch_proj.weight'),
-])
-def test_weights_that_do_not_match(golden, change, message):
-    weights = dict(golden[1])
-    change(weights)
-    with pytest.raises(ValueError, match=message):
-        load_segmenter_weights(SegmentMaskTransformerHead(64, CLASSES),
-                               weights)
+    for change, message in [
+        (dict(cls_emb=torch.zeros(1)), 'size mismatch for cls_emb'),
+        (dict(other=torch.zeros(1)), 'Unexpected key.*"other"')
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load_segmenter_weights(head, weights | change)
+    del weights['cls_emb']
+    with pytest.raises(ValueError, match='Missing key.*"cls_emb"'):
+        load_segmenter_weights(head, weights)
 
 
 def test_initialisation():
