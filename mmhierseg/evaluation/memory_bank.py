@@ -16,8 +16,6 @@ from mmhierseg._base.errors import UserError
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.ops import knn_retrieve
 
-__all__ = ['MemoryBank']
-
 
 class MemoryBank:
     """Prototypes of the segments of a training set, and their classes.
@@ -31,9 +29,7 @@ class MemoryBank:
             numbers and strings; saved with them. Defaults to None.
 
     Raises:
-        TypeError: If ``features`` are not floating-point or ``labels`` not
-            int64.
-        ValueError: If shapes do not fit each other.
+        TypeError, ValueError: If dtypes or shapes are wrong.
 
     Example:
         >>> bank = MemoryBank(torch.eye(3), torch.tensor([1, 0, 1]))
@@ -70,23 +66,14 @@ class MemoryBank:
 
     @property
     def num_channels(self) -> int:
-        """int: Channels D of an entry."""
+        """Channels D of an entry."""
         return self.features.size(1)
 
     def retrieve(self, queries: Tensor, k: int, num_classes: int) -> Tensor:
-        """Majority class of the k nearest entries.
+        """Majority class of the k nearest entries to each query.
 
-        Args:
-            queries (Tensor): (Q, D) float, on any device.
-            k (int): Number of neighbours.
-            num_classes (int): K.
-
-        Returns:
-            Tensor: (Q,) int64, on the device of ``queries``; see
-            :func:`mmhierseg.ops.knn_retrieve`.
-
-        Raises:
-            TypeError, ValueError: As :func:`mmhierseg.ops.knn_retrieve`.
+        Moves the bank to the device of ``queries`` (Q, D); otherwise as
+        :func:`mmhierseg.ops.knn_retrieve`.
         """
         self.to(queries.device)
         return knn_retrieve(queries, self.features, self.labels, k,
@@ -99,14 +86,7 @@ class MemoryBank:
         return self
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the bank to a file atomically, creating its folder.
-
-        Args:
-            path (str | os.PathLike): Path of the file.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
+        """Write the bank to a file atomically, creating its folder."""
         content = io.BytesIO()
         torch.save(
             dict(
@@ -120,12 +100,6 @@ class MemoryBank:
     @classmethod
     def load(cls, path: str | os.PathLike) -> 'MemoryBank':
         """Read a bank from a file, without executing anything in it.
-
-        Args:
-            path (str | os.PathLike): Path of the file.
-
-        Returns:
-            MemoryBank: In main memory.
 
         Raises:
             FileNotFoundError: If there is no such file.

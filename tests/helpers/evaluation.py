@@ -12,18 +12,16 @@ from mmhierseg.structures import SegmentHierarchy, add_hierarchy
 
 CLASSES = ('background', 'a', 'b', 'c', 'd')
 METRICS = [
-    dict(type='mmhierseg.BoundaryFScore'),
-    dict(type='mmhierseg.NFCovering'),
-    dict(type='mmhierseg.RegionMIoU'),
-    dict(type='mmhierseg.SuperpixelQuality', levels=None),
+    dict(type=f'mmhierseg.{name}', **options) for name, options in dict(
+        BoundaryFScore={}, NFCovering={}, RegionMIoU={},
+        SuperpixelQuality=dict(levels=None)).items()
 ]
 
 
-def blobs(rng, num_labels, sigma, shape):
+def blobs(rng, num_labels, sigma=4., shape=(37, 58)):
     """(H, W) int64 labels in connected shapes."""
     noise = rng.standard_normal((num_labels, *shape))
-    smooth = gaussian_filter(noise, (0, sigma, sigma))
-    return torch.from_numpy(smooth.argmax(0))
+    return gaussian_filter(noise, (0, sigma, sigma)).argmax(0)
 
 
 def make_sample(seed):
@@ -33,23 +31,23 @@ def make_sample(seed):
     """
     rng = np.random.default_rng(seed)
     shape = (30 + seed % 3, 41 + seed % 4)
-    target = blobs(rng, 5, 4, shape)
-    pred = torch.where(blobs(rng, 4, 4, shape) == 0, target.roll(2, 1),
-                       target)
+    target = blobs(rng, 5, shape=shape)
+    pred = np.where(
+        blobs(rng, 4, shape=shape) == 0, np.roll(target, 2, 1), target)
     if seed % 5 == 4:
-        target = torch.zeros_like(target)
-    target[blobs(rng, 7, 4, shape) == 0] = 255
-    pred[pred == 255] = 0
+        target = np.zeros_like(target)
+    target[blobs(rng, 7, shape=shape) == 0] = 255
     sample = SegDataSample(metainfo=dict(img_path=f'{seed}.png'))
-    sample.gt_sem_seg = PixelData(data=target[None])
-    sample.pred_sem_seg = PixelData(data=pred[None])
+    sample.gt_sem_seg = PixelData(data=torch.tensor(target[None]))
+    sample.pred_sem_seg = PixelData(data=torch.tensor(pred[None]))
     labels = blobs(rng, 30, 2, shape)
     labels[blobs(rng, 9, 3, shape) == 0] = -1
     parents = [
         torch.from_numpy(rng.integers(0, n, (1, m)))
         for m, n in ((30, 10), (10, 4))
     ]
-    add_hierarchy([sample], SegmentHierarchy(labels[None], parents))
+    add_hierarchy([sample],
+                  SegmentHierarchy(torch.tensor(labels[None]), parents))
     image = torch.from_numpy(rng.integers(0, 256, (3, *shape), np.uint8))
     return image, sample
 
@@ -75,6 +73,5 @@ def save_evaluation(rank, port, number, out):
     dist.init_process_group(
         'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     indices = [i % number for i in range(rank, number + number % 2, 2)]
-    results = evaluate(indices, number)
-    torch.save(results, f'{out}{rank}')
+    torch.save(evaluate(indices, number), f'{out}{rank}')
     dist.destroy_process_group()

@@ -12,6 +12,10 @@ from mmhierseg.models.utils import LearnedPositions
 
 from .hsg_golden import DATA, hsg_golden
 
+NO_GROUPS = dict.fromkeys(
+    ('fine_weight', 'coarse_weight', 'grouping_weight', 'centroid_weight'),
+    0.)
+
 
 def hsg_weights(recipe, prefix=''):
     """The authors' weights by our names, without the prefix of a part."""
@@ -61,18 +65,11 @@ def golden_positions(recipe):
 
 
 def with_resnet(checkpoint, depth, style):
-    """A checkpoint of the authors with a ResNet and embedding layers.
+    """A checkpoint of the authors with a ResNet and embedding layers added.
 
-    Args:
-        checkpoint (dict): A checkpoint without them.
-        depth (int): Depth of the ResNet, which is 4 channels wide.
-        style (str): Names of the norms: 'detectron2', within the convolution;
-            'torchvision', beside it; 'wrapped' and 'sequential', as
-            torchvision with the stem as a module of its own.
-
-    Returns:
-        tuple: The checkpoint, and the ResNet's weights by MMSegmentation's
-        names.
+    Norms are named as in 'detectron2', within the convolution, 'torchvision',
+    beside it, or 'wrapped' and 'sequential', with the stem as a module. Also
+    returns the ResNet's weights by MMSegmentation's names.
     """
     generator = torch.Generator().manual_seed(depth)
     resnet = MODELS.build(
@@ -121,33 +118,29 @@ def _authors_name(key, style):
     return key
 
 
-def golden_head(recipe, **options):
+def golden_head(recipe):
     """The fixture's head in float64 and training mode, weights loaded."""
     _, meta = hsg_golden(recipe)
     weights, transformer = meta['weights'], meta['transformer']
     coco = recipe == 'coco'
-    settings = dict(
+    names = ('kmeans_iterations', 'fine_clusters', 'coarse_clusters',
+             'concentration')
+    head = HSGHead(
+        meta['embed_dims'],
+        meta['embed_dims'],
         kmeans_clusters=tuple(meta['kmeans_num_clusters']),
-        kmeans_iterations=meta['kmeans_iterations'],
-        fine_clusters=meta['fine_clusters'],
-        coarse_clusters=meta['coarse_clusters'],
         graph_knn=meta['dmon_knn'],
         graph_within_view=coco,
         pad_length=256 if coco else None,
-        img_sim_weight=weights['img_sim'],
-        fine_weight=weights['fine'],
-        coarse_weight=weights['coarse'],
         grouping_weight=weights['dmon'],
-        centroid_weight=weights['centroid'],
-        concentration=meta['concentration'],
         dropout=transformer['dropout'],
         num_heads=transformer['num_heads'],
         num_layers=transformer['encoder_layers'],
-        feedforward_channels=transformer['ffn'])
-    dims = meta['embed_dims']
-    head = HSGHead(dims, dims, **{**settings, **options})
-    if head.with_groups:
-        head.load_state_dict(hsg_weights(recipe, 'head.'))
+        feedforward_channels=transformer['ffn'],
+        **{name: meta[name] for name in names},
+        **{f'{name}_weight': weights[name]
+           for name in ('img_sim', 'fine', 'coarse', 'centroid')})
+    head.load_state_dict(hsg_weights(recipe, 'head.'))
     return head.double().train()
 
 
@@ -167,11 +160,16 @@ def tiny_head(seed=0, **options):
         kmeans_iterations=3, fine_clusters=3, coarse_clusters=2,
         pad_length=20, dropout=0., num_heads=2, num_layers=1)
     head = HSGHead(**{**settings, **options}).double()
-    for norm in head.modules():
-        if isinstance(norm, torch.nn.BatchNorm1d):
+    return shake_statistics(head).train()
+
+
+def shake_statistics(model):
+    """Random running statistics of batch normalisation."""
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm):
             norm.running_mean.normal_(std=0.1)
             norm.running_var.uniform_(0.5, 1.5)
-    return head.train()
+    return model
 
 
 def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):

@@ -5,7 +5,7 @@ import torch.distributed as dist
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
-from .hsg import tiny_head, tiny_views
+from .hsg import NO_GROUPS, tiny_head, tiny_views
 
 #: Images of the views of each process, numbered across processes.
 SPLITS = {
@@ -16,9 +16,7 @@ SPLITS = {
 HEADS = {
     'padded': dict(pad_length=30),
     'longest': dict(pad_length=None, graph_within_view=False),
-    'first stage': dict(
-        fine_weight=0., coarse_weight=0., grouping_weight=0.,
-        centroid_weight=0.),
+    'first stage': NO_GROUPS,
 }
 
 
@@ -31,19 +29,18 @@ class WithLoss(nn.Module):
         # Batch normalisation uses running statistics.
         self.head = tiny_head(**options).eval()
 
-    def forward(self, embeddings, segments, image_index):
-        return self.head.loss_from_embeddings(embeddings * self.scale,
-                                              segments, image_index)
+    def forward(self, embeddings, *args):
+        return self.head.loss_from_embeddings(embeddings * self.scale, *args)
 
 
 def views_of(split):
     """All views of a case, and the process of each."""
-    numbers = SPLITS[split]
-    embeddings, segments, image_index = tiny_views(numbers[0] + numbers[1])
-    rank = torch.tensor([0] * len(numbers[0]) + [1] * len(numbers[1]))
+    one, other = SPLITS[split]
+    inputs = tiny_views(one + other)
+    rank = torch.arange(len(one + other)) >= len(one)
     if 'ignores' in split:
-        segments[rank == 1] = -1
-    return (embeddings, segments, image_index), rank
+        inputs[1][rank] = -1
+    return inputs, rank.long()
 
 
 def run_step(model, inputs):
@@ -53,19 +50,18 @@ def run_step(model, inputs):
     for _ in range(2):
         model.zero_grad()
         embeddings.grad = None
-        losses = model(embeddings, *inputs[1:])
-        sum(losses.values()).backward()
+        losses = torch.stack([*model(embeddings, *inputs[1:]).values()])
+        losses.sum().backward()
     gradients = {
         name.replace('module.', ''): parameter.grad
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }
-    return torch.stack(list(losses.values())).detach(), gradients, (
-        embeddings.grad)
+    return losses.detach(), gradients, embeddings.grad
 
 
 def save_steps(rank, port, out):
-    """Steps of all cases on this process."""
+    """Steps of all cases on this process, whose images start at 0."""
     torch.set_num_threads(1)
     dist.init_process_group(
         'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
@@ -73,7 +69,6 @@ def save_steps(rank, port, out):
     for split in SPLITS:
         inputs, ranks = views_of(split)
         own = [value[ranks == rank] for value in inputs]
-        # Both processes number their images from 0.
         own[2] = own[2] - own[2].min()
         for name, options in HEADS.items():
             model = MMDistributedDataParallel(WithLoss(**options))

@@ -2,9 +2,10 @@
 
 import torch
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from mmhierseg.registry import MODELS
+
+from .hsg import NO_GROUPS, shake_statistics
 
 #: Heads of the second stage on COCO, of other recipes and the first stage.
 HEADS = {
@@ -13,8 +14,7 @@ HEADS = {
         pad_length=None, graph_knn=4, graph_within_view=False,
         grouping_weight=0.2, centroid_weight=0.2),
     'first stage': dict(
-        kmeans_clusters=(1, 1), kmeans_iterations=1, fine_weight=0.,
-        coarse_weight=0., grouping_weight=0., centroid_weight=0.),
+        NO_GROUPS, kmeans_clusters=(1, 1), kmeans_iterations=1),
 }
 
 
@@ -43,12 +43,7 @@ def tiny_hsg(head=None, seed=0, **options):
         num_neighbors=3,
         kmeans_clusters=(2, 3))
     settings['head'].update(head or {})
-    model = MODELS.build({**settings, **options})
-    for norm in model.modules():
-        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
-            norm.running_mean.normal_(std=0.1)
-            norm.running_var.uniform_(0.5, 1.5)
-    return model.train()
+    return shake_statistics(MODELS.build({**settings, **options})).train()
 
 
 def noisy_views(images=(0, 1, 0, 1), height=48, width=64, seed=0):

@@ -68,12 +68,7 @@ def painted(height=4, width=8, batch=2, seed=0):
 
 
 class Painted(torch.utils.data.Dataset):
-    """Noisy images of blocks of colours; some pixels are ignored.
-
-    Args:
-        seeds (Iterable[int]): One per image.
-        classes (tuple): Names of the classes.
-    """
+    """Noisy images of blocks of colours, a seed each; some pixels ignored."""
 
     def __init__(self, seeds, classes=CLASSES):
         self.seeds = list(seeds)
@@ -95,10 +90,8 @@ class Painted(torch.utils.data.Dataset):
 
 def loader(seeds, batch_size=2, **options):
     """Config of a data loader without its sampler."""
-    return dict(
-        batch_size=batch_size,
-        num_workers=0,
-        dataset=Painted(seeds, **options))
+    return dict(batch_size=batch_size, dataset=Painted(seeds, **options),
+                num_workers=0)
 
 
 def retrieval_runner(folder, hook, test_seeds=range(100, 107), model=None,
@@ -118,13 +111,8 @@ def retrieval_runner(folder, hook, test_seeds=range(100, 107), model=None,
         splits[f'{split}_evaluator'] = evaluator
         splits[f'{split}_cfg'] = dict()
     return Runner(
-        model,
-        str(folder),
-        custom_hooks=[hook],
-        default_scope='mmseg',
-        experiment_name=name,
-        **splits,
-        **options)
+        model, str(folder), custom_hooks=[hook], default_scope='mmseg',
+        experiment_name=name, **splits, **options)
 
 
 def retrieve_on_two(rank, port, folder, bank_sizes):
@@ -137,14 +125,11 @@ def retrieve_on_two(rank, port, folder, bank_sizes):
     for size in bank_sizes:
         hook = MemoryBankHook(
             loader(range(size)), save_to=str(folder / f'{size}.pth'))
+        wrapper = dict(
+            type=CPUDistributedDataParallel.__name__, device_ids=None)
         runner = retrieval_runner(
-            folder / f'two{size}',
-            hook,
-            launcher='pytorch',
-            cfg=dict(
-                model_wrapper_cfg=dict(
-                    type=CPUDistributedDataParallel.__name__,
-                    device_ids=None)))
+            folder / f'two{size}', hook, launcher='pytorch',
+            cfg=dict(model_wrapper_cfg=wrapper))
         metrics = runner.test()
         bank = runner.model.module.bank
         results[size] = (metrics, bank.features, bank.labels)

@@ -3,7 +3,8 @@
 They take NumPy arrays or tensors on any device, and return NumPy arrays and
 Python numbers. Pixels whose ground truth is ``ignore_index`` are left out;
 negative segments mean no segment. Results do not depend on how segments are
-numbered.
+numbered. TypeError if a map holds no integers; ValueError if shapes differ or
+a value is out of its range.
 """
 
 from .boundaries import (

@@ -64,32 +64,17 @@ def check_regions(regions: np.ndarray, valid: np.ndarray) -> None:
 def check_classes(name: str, labels: np.ndarray, valid: np.ndarray,
                   num_classes: int) -> None:
     """Check that labels are classes where ``valid``."""
-    if not isinstance(num_classes, (int, np.integer)):
-        raise TypeError(
-            f'`num_classes` must be an integer, got {num_classes!r}')
-    if num_classes < 1:
-        raise ValueError(
-            f'`num_classes` must be at least 1, got {num_classes}')
     lowest = labels.min(where=valid, initial=0)
     highest = labels.max(where=valid, initial=0)
     if lowest < 0 or highest >= num_classes:
         raise ValueError(
             f'`{name}` must be a class in [0, {num_classes - 1}], or ignored '
-            'by the ground truth; got '
-            f'{lowest if lowest < 0 else highest}')
+            f'by the ground truth; got {lowest if lowest < 0 else highest}')
 
 
 def find_overlaps(segments: np.ndarray, regions: np.ndarray,
                   mask: np.ndarray) -> Overlaps:
-    """Count the pixels of ``mask`` that segments and regions share.
-
-    Example:
-        >>> segments = np.array([[7, 7, 3], [7, 3, 3]])
-        >>> regions = np.array([[0, 5, 5], [5, 5, 0]])
-        >>> find_overlaps(segments, regions, segments > 0)
-        Overlaps(segment=array([0, 0, 1, 1]), region=array([0, 5, 0, 5]), \
-count=array([1, 2, 1, 2]))
-    """
+    """Count the pixels of ``mask`` that segments and regions share."""
     segment, segment_ids = number_from_zero(segments[mask])
     region, region_ids = number_from_zero(regions[mask])
     pair = segment * len(region_ids) + region
@@ -112,12 +97,7 @@ def sizes_of(overlaps: Overlaps) -> np.ndarray:
 
 
 def number_from_zero(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number (n,) values from 0 in ascending order: numbers, sorted values.
-
-    Example:
-        >>> number_from_zero(np.array([7, -2, 7]))
-        (array([1, 0, 1]), array([-2,  7]))
-    """
+    """Number (n,) values from 0 in ascending order: numbers, sorted values."""
     if not values.size:
         return values, values
     lowest, highest = int(values.min()), int(values.max())

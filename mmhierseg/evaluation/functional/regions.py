@@ -15,11 +15,6 @@ from .label_maps import (
     sizes_of,
 )
 
-__all__ = [
-    'class_areas', 'covering_sums', 'mean_iou', 'mean_iou_of_areas',
-    'nf_covering', 'region_miou'
-]
-
 
 def nf_covering(segments: LabelMap,
                 regions: LabelMap,
@@ -34,14 +29,10 @@ def nf_covering(segments: LabelMap,
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
         regions (np.ndarray | Tensor): Ids of the true regions, (H, W)
             integer; the background is 0.
-        ignore_index (int): Id of pixels that are left out. Defaults to 255.
+        ignore_index (int): Defaults to 255.
 
     Returns:
         float: In [0, 1]; NaN if there is no region with a positive id.
-
-    Raises:
-        TypeError: If a map is no array or tensor of integers.
-        ValueError: If a map does not have two axes, or the shapes differ.
 
     Example:
         >>> regions = np.array([[0, 1, 1, 1], [0, 0, 2, 2]])
@@ -94,15 +85,10 @@ def region_miou(segments: LabelMap,
         target (np.ndarray | Tensor): True classes, (H, W) integer in
             [0, C - 1] or ``ignore_index``.
         num_classes (int): C.
-        ignore_index (int): Label of pixels that are left out.
-            Defaults to 255.
+        ignore_index (int): Defaults to 255.
 
     Returns:
         np.ndarray: (C, C) int64, numbers of pixels; true classes in rows.
-
-    Raises:
-        TypeError: If a map is no array or tensor of integers.
-        ValueError: If shapes differ or a label is no class.
 
     Example:
         >>> segments = np.array([[0, 0, 0, 1, 1]])
@@ -134,10 +120,6 @@ def mean_iou(confusion: np.ndarray) -> float:
 
     Returns:
         float: In [0, 1]; NaN if there is no pixel.
-
-    Example:
-        >>> mean_iou(np.array([[2, 0], [1, 2]]))  # 2/3 and 2/3
-        0.6666666666666666
     """
     return mean_iou_of_areas(class_areas(confusion))
 

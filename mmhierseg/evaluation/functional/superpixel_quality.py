@@ -1,8 +1,7 @@
 """Quality of superpixels: the errors that no later use of them can undo.
 
-Each measure is a quotient. The functions that end in ``_counts`` or ``_sums``
-return its numerator and denominator, which are summed over a dataset. See
-also :func:`~.boundaries.boundary_recall`.
+Each measure is a quotient; functions that end in ``_counts`` or ``_sums``
+return its numerator and denominator, which are summed over a dataset.
 
 Legend: H x W pixels, N of them counted, C channels, S segments.
 """
@@ -23,12 +22,6 @@ from .label_maps import (
     sizes_of,
 )
 
-__all__ = [
-    'achievable_segmentation_accuracy', 'achievable_segmentation_counts',
-    'explained_variation', 'explained_variation_sums',
-    'undersegmentation_counts', 'undersegmentation_error'
-]
-
 
 def achievable_segmentation_accuracy(segments: LabelMap,
                                      target: LabelMap,
@@ -43,14 +36,10 @@ def achievable_segmentation_accuracy(segments: LabelMap,
             Pixels without a segment are never right.
         target (np.ndarray | Tensor): Ids of the true regions, (H, W)
             integer, at least 0 or ``ignore_index``.
-        ignore_index (int): Id of pixels that are left out. Defaults to 255.
+        ignore_index (int): Defaults to 255.
 
     Returns:
         float: In [0, 1]; NaN if every pixel is ignored.
-
-    Raises:
-        TypeError: If a map is no array or tensor of integers.
-        ValueError: If shapes differ or an id is negative.
 
     Example:
         >>> segments = np.array([[0, 0, 0, 1, 1]])
@@ -67,11 +56,7 @@ def achievable_segmentation_counts(segments: LabelMap,
                                    target: LabelMap,
                                    ignore_index: int = 255
                                    ) -> tuple[int, int]:
-    """Both parts of :func:`achievable_segmentation_accuracy`.
-
-    Returns:
-        tuple[int, int]: Pixels that can be right, and all.
-    """
+    """Both parts of the accuracy: pixels that can be right, and all."""
     overlaps, number = _overlaps(segments, target, ignore_index)
     starts = np.flatnonzero(np.diff(overlaps.segment, prepend=-1))
     if not starts.size:
@@ -93,14 +78,10 @@ def undersegmentation_error(segments: LabelMap,
         segments (np.ndarray | Tensor): (H, W) integer, negative = none.
         target (np.ndarray | Tensor): Ids of the true regions, (H, W)
             integer, at least 0 or ``ignore_index``.
-        ignore_index (int): Id of pixels that are left out. Defaults to 255.
+        ignore_index (int): Defaults to 255.
 
     Returns:
         float: In [0, 1], 0 is best; NaN if every pixel is ignored.
-
-    Raises:
-        TypeError: If a map is no array or tensor of integers.
-        ValueError: If shapes differ or an id is negative.
 
     Example:
         >>> segments = np.array([[0, 0, 0, 1, 1]])
@@ -115,11 +96,7 @@ def undersegmentation_error(segments: LabelMap,
 def undersegmentation_counts(segments: LabelMap,
                              target: LabelMap,
                              ignore_index: int = 255) -> tuple[int, int]:
-    """Both parts of :func:`undersegmentation_error`.
-
-    Returns:
-        tuple[int, int]: Pixels that leak, and all.
-    """
+    """Both parts of the error: pixels that leak, and all."""
     overlaps, number = _overlaps(segments, target, ignore_index)
     outside = sizes_of(overlaps)[overlaps.segment] - overlaps.count
     return int(np.minimum(overlaps.count, outside).sum()), number
@@ -142,11 +119,6 @@ def explained_variation(segments: LabelMap,
     Returns:
         float: In [0, 1]; 1 for a constant image; NaN without segments.
 
-    Raises:
-        TypeError: If ``segments`` is no array or tensor of integers, or
-            ``image`` none of numbers.
-        ValueError: If shapes do not fit.
-
     Example:
         >>> segments = np.array([[0, 0, 1, 1]])
         >>> explained_variation(segments, np.array([[1., 3., 5., 7.]]))
@@ -162,12 +134,7 @@ def explained_variation(segments: LabelMap,
 def explained_variation_sums(segments: LabelMap,
                              image: np.ndarray | Tensor
                              ) -> tuple[float, float]:
-    """Both parts of :func:`explained_variation`.
-
-    Returns:
-        tuple[float, float]: Variation between segments, and of all pixels,
-        which is no less; both 0 for a constant image.
-    """
+    """Both parts of :func:`explained_variation`; 0 for constant images."""
     segments = as_label_map('segments', segments)
     mask = segments >= 0
     if not mask.any():
@@ -203,9 +170,7 @@ def _channels_last(image: np.ndarray | Tensor,
     is_tensor = isinstance(image, Tensor)
     if is_tensor:
         # NumPy lacks some of torch's dtypes.
-        image = image.detach().cpu()
-        image = (image.double() if image.is_floating_point() else image
-                 ).numpy()
+        image = image.detach().cpu().double().numpy()
     if not isinstance(image, np.ndarray) or image.dtype.kind not in 'iuf':
         got = getattr(image, 'dtype', type(image).__name__)
         raise TypeError('`image` must be a NumPy array or a tensor of '

@@ -7,12 +7,10 @@ from mmhierseg.evaluation.functional import (
     boundary_counts,
     boundary_f_score,
 )
-from mmhierseg.evaluation.functional.boundaries import check_share
+from mmhierseg.evaluation.functional.boundaries import check_tolerance
 from mmhierseg.registry import METRICS
 
 from .per_image import PerImageMetric
-
-__all__ = ['BoundaryFScore']
 
 
 @METRICS.register_module()
@@ -27,27 +25,14 @@ class BoundaryFScore(PerImageMetric):
     no boundary at all.
 
     Args:
-        tolerance (float): Fraction of the image diagonal within which pixels
-            match; at least one pixel. Defaults to 0.0075.
+        tolerance (float): Fraction of the image diagonal, at least 0, within
+            which pixels match; at least one pixel. Defaults to 0.0075.
         **kwargs: See :class:`PerImageMetric`.
-
-    Raises:
-        TypeError: If ``tolerance`` is no number.
-        ValueError: If it is negative or not finite.
-
-    Example:
-        >>> metric = BoundaryFScore()
-        >>> metric.dataset_meta = dict(classes=('road', 'car'))
-        >>> truth = np.array([[0, 0, 1, 1, 0]])
-        >>> metric.process(None, [dict(pred_sem_seg=dict(data=truth),
-        ...                            gt_sem_seg=dict(data=truth))])
-        >>> metric.evaluate(1)['BoundaryFScore/mFscore']
-        100.0
     """
 
     def __init__(self, tolerance: float = 0.0075, **kwargs) -> None:
         super().__init__(**kwargs)
-        check_share('tolerance', tolerance)
+        check_tolerance(tolerance)
         self.tolerance = tolerance
 
     def measure(self, sample: dict, data_batch: dict | None,

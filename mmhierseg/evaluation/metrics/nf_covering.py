@@ -10,8 +10,6 @@ from mmhierseg.registry import METRICS
 
 from .per_level import PerLevelMetric
 
-__all__ = ['NFCovering']
-
 
 @METRICS.register_module()
 class NFCovering(PerLevelMetric):

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from mmhierseg._base.errors import UserError
 
-__all__ = ['PerImageMetric']
-
 
 class PerImageMetric(BaseMetric):
     """A metric that reduces each image to counts once it is predicted.
@@ -42,17 +40,7 @@ class PerImageMetric(BaseMetric):
 
     def process(self, data_batch: dict | None,
                 data_samples: Sequence[dict]) -> None:
-        """Measure the images of a batch.
-
-        Args:
-            data_batch (dict, optional): Batch of the data loader.
-            data_samples (Sequence[dict]): Predictions of the model.
-
-        Raises:
-            TypeError: If a map does not hold integers.
-            UserError: If a field is missing, maps differ in size or labels
-                are out of range; the message names the image.
-        """
+        """Measure the images of a batch; errors name the image."""
         for index, sample in enumerate(data_samples):
             try:
                 result = self.measure(sample, data_batch, index)
@@ -66,20 +54,14 @@ class PerImageMetric(BaseMetric):
     @abstractmethod
     def measure(self, sample: dict, data_batch: dict | None,
                 index: int) -> Any:
-        """Measure one image.
+        """Counts of an image, small and picklable, from its data sample.
 
-        Args:
-            sample (dict): Its data sample.
-            data_batch (dict, optional): Batch of the data loader.
-            index (int): Index of the image in the batch.
-
-        Returns:
-            Any: Counts: small, and of a type that can be pickled.
+        ``index`` is that of the image in ``data_batch``.
         """
 
     @property
     def num_classes(self) -> int:
-        """int: Number of classes of the dataset."""
+        """Number of classes of the dataset."""
         classes = (self.dataset_meta or {}).get('classes')
         if not classes:
             raise UserError('the meta information of the dataset must list '

@@ -11,8 +11,6 @@ from mmhierseg._base.errors import UserError
 
 from .per_image import PerImageMetric
 
-__all__ = ['PerLevelMetric']
-
 
 class PerLevelMetric(PerImageMetric):
     """A metric that measures the label map of each level separately.
@@ -21,17 +19,13 @@ class PerLevelMetric(PerImageMetric):
     results of a level in :meth:`summarize`.
 
     Args:
-        levels (Sequence[int], optional): Levels to measure, 0 is the finest.
-            Defaults to None, all levels.
+        levels (Sequence[int], optional): Levels to measure, without
+            duplicates; 0 is the finest. Defaults to None, all levels.
         segments_field (str): Field of the data samples with the label maps
             of the levels, (L, H, W), see
             :func:`mmhierseg.structures.add_hierarchy`. Defaults to
             'pred_hierarchy'.
         **kwargs: See :class:`PerImageMetric`.
-
-    Raises:
-        TypeError: If ``levels`` is no list of integers.
-        ValueError: If it is empty, or contains duplicates or negative levels.
     """
 
     def __init__(self,
@@ -39,7 +33,11 @@ class PerLevelMetric(PerImageMetric):
                  segments_field: str = 'pred_hierarchy',
                  **kwargs) -> None:
         super().__init__(**kwargs)
-        self.levels = _check_levels(levels)
+        if levels is not None and (len(set(levels)) != len(levels)
+                                   or min(levels, default=-1) < 0):
+            raise ValueError('`levels` must contain at least one level, no '
+                             f'duplicates and none below 0, got {levels}')
+        self.levels = levels
         self.segments_field = segments_field
 
     def measure(self, sample: dict, data_batch: dict | None,
@@ -69,30 +67,11 @@ class PerLevelMetric(PerImageMetric):
     @abstractmethod
     def measure_level(self, segments: Tensor, target: Tensor,
                       data_batch: dict | None, index: int) -> Any:
-        """Measure one level of one image.
-
-        Args:
-            segments (Tensor): Label map of the level, (H, W), negative =
-                no segment.
-            target (Tensor): Ground truth, (H, W).
-            data_batch (dict, optional): Batch of the data loader.
-            index (int): Index of the image in the batch.
-
-        Returns:
-            Any: Counts: small, and of a type that can be pickled.
-        """
+        """Counts of a level of an image, from its map and truth, (H, W)."""
 
     @abstractmethod
     def summarize(self, level: int, results: list[Any]) -> dict[str, float]:
-        """Combine the counts of all images for one level.
-
-        Args:
-            level (int): The level.
-            results (list): Counts of each image.
-
-        Returns:
-            dict[str, float]: Values by name.
-        """
+        """Combine the counts of all images for one level: values by name."""
 
     def segment_maps(self, sample: dict) -> Tensor:
         """Label maps of all levels, (L, H, W)."""
@@ -113,18 +92,3 @@ class PerLevelMetric(PerImageMetric):
                 f'there is no level {missing[0]}: the hierarchy has '
                 f'{len(maps)} levels, 0 to {len(maps) - 1}')
         return maps
-
-
-def _check_levels(levels: Sequence[int] | None) -> list[int] | None:
-    if levels is None:
-        return None
-    if isinstance(levels, str) or not isinstance(levels, Sequence) or any(
-            isinstance(level, bool) or not isinstance(level, int)
-            for level in levels):
-        raise TypeError('`levels` must be a list of integers, or None for '
-                        f'all, got {levels!r}')
-    levels = list(levels)
-    if not levels or len(set(levels)) < len(levels) or min(levels) < 0:
-        raise ValueError('`levels` must contain at least one level, no '
-                         f'duplicates and none below 0, got {levels}')
-    return levels

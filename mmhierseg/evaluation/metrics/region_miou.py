@@ -12,8 +12,6 @@ from mmhierseg.registry import METRICS
 
 from .per_level import PerLevelMetric
 
-__all__ = ['RegionMIoU']
-
 
 @METRICS.register_module()
 class RegionMIoU(PerLevelMetric):

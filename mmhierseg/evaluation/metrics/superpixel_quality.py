@@ -1,6 +1,7 @@
 """Quality of superpixels over a dataset."""
 
 import math
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -12,12 +13,10 @@ from mmhierseg.evaluation.functional import (
     explained_variation_sums,
     undersegmentation_counts,
 )
-from mmhierseg.evaluation.functional.boundaries import check_pixels
+from mmhierseg.evaluation.functional.boundaries import check_tolerance
 from mmhierseg.registry import METRICS
 
 from .per_level import PerLevelMetric
-
-__all__ = ['SuperpixelQuality']
 
 _MEASURES = ('ASA', 'UE', 'BR', 'EV')
 
@@ -26,14 +25,10 @@ _MEASURES = ('ASA', 'UE', 'BR', 'EV')
 class SuperpixelQuality(PerLevelMetric):
     """ASA, UE, BR and EV of segments, summed over the dataset.
 
-    * ASA, achievable segmentation accuracy;
-    * UE, undersegmentation error, lower is better;
-    * BR, boundary recall;
-    * EV, explained variation of the image.
-
-    Numerators and denominators (:mod:`~.functional`) are summed over the
-    dataset before the division. Results, in percent:
-    ``SuperpixelQuality/ASA/level0`` and so on.
+    Achievable segmentation accuracy, undersegmentation error (lower is
+    better), boundary recall and explained variation of the image. Numerators
+    and denominators (:mod:`~.functional`) are summed over the dataset before
+    the division. Results, in percent: ``SuperpixelQuality/ASA/level0`` etc.
 
     Args:
         measures (Sequence[str]): Measures to compute. Defaults to all four.
@@ -43,13 +38,6 @@ class SuperpixelQuality(PerLevelMetric):
             None means all. Defaults to (0, ), the superpixels themselves.
         **kwargs: See :class:`PerLevelMetric`. The ids of the ground truth are
             the regions; EV does not use it.
-
-    Raises:
-        TypeError: If ``levels`` is no list of integers, or
-            ``boundary_tolerance`` no integer.
-        ValueError: If ``levels`` is empty, or contains duplicates or negative
-            levels, a measure is unknown, or ``boundary_tolerance`` is
-            negative.
     """
 
     def __init__(self,
@@ -58,13 +46,12 @@ class SuperpixelQuality(PerLevelMetric):
                  levels: Sequence[int] | None = (0, ),
                  **kwargs) -> None:
         super().__init__(levels=levels, **kwargs)
-        if (isinstance(measures, str) or not measures
-                or not set(measures) <= set(_MEASURES)):
+        if not measures or not set(measures) <= set(_MEASURES):
             raise ValueError('`measures` must be a list of some of '
                              f'{_MEASURES}, got {measures!r}')
         self.measures = tuple(measures)
-        check_pixels('boundary_tolerance', boundary_tolerance)
-        self.boundary_tolerance = boundary_tolerance
+        self.boundary_tolerance = operator.index(boundary_tolerance)
+        check_tolerance(boundary_tolerance)
 
     def measure_level(self, segments: Tensor, target: Tensor,
                       data_batch: dict | None,
@@ -72,27 +59,23 @@ class SuperpixelQuality(PerLevelMetric):
         """Numerator and denominator of each measure."""
         maps, ignored = (segments, target), self.ignore_index
         parts = {}
-        for name in self.measures:
-            if name == 'ASA':
-                parts[name] = achievable_segmentation_counts(*maps, ignored)
-            elif name == 'UE':
-                parts[name] = undersegmentation_counts(*maps, ignored)
-            elif name == 'BR':
-                parts[name] = boundary_recall_counts(
-                    *maps, self.boundary_tolerance, ignored)
-            else:
-                image = _image(data_batch, index)
-                parts[name] = explained_variation_sums(
-                    _resize(segments, image.shape[-2:]), image)
+        if 'ASA' in self.measures:
+            parts['ASA'] = achievable_segmentation_counts(*maps, ignored)
+        if 'UE' in self.measures:
+            parts['UE'] = undersegmentation_counts(*maps, ignored)
+        if 'BR' in self.measures:
+            parts['BR'] = boundary_recall_counts(
+                *maps, self.boundary_tolerance, ignored)
+        if 'EV' in self.measures:
+            image = _image(data_batch, index)
+            parts['EV'] = explained_variation_sums(
+                _resize(segments, image.shape[-2:]), image)
         return parts
 
     def summarize(
         self, level: int, results: list[dict[str, tuple[float, float]]]
     ) -> dict[str, float]:
-        """Quotients of the sums, in percent.
-
-        NaN if there is nothing to measure, but 100 for EV of constant images.
-        """
+        """Quotients in percent; NaN of nothing, but 100 for constant EV."""
         values = {}
         for name in self.measures:
             # Exact sums do not depend on the order of the images.

@@ -4,9 +4,12 @@ from importlib.util import find_spec
 
 from mmhierseg.registry import register_placeholder
 
-from .feature_map_embedder import FeatureMapEmbedder
+from .embedders import (
+    FeatureMapEmbedder,
+    SegmentEmbedder,
+    SegmentEmbeddings,
+)
 from .hsg_head import HSGHead
-from .segment_embedder import SegmentEmbedder, SegmentEmbeddings
 from .segment_groups import SegmentGroups
 from .segmenter_weights import load_segmenter_weights
 

@@ -35,8 +35,10 @@ from .segment_groups import (
 )
 
 #: Keys of ``transformer``; they are accepted as keyword arguments, too.
-_TRANSFORMER_OPTIONS = ('num_heads', 'num_layers', 'feedforward_channels',
-                        'mask_padding', 'centroid_scale', 'kmeans_init')
+_TRANSFORMER_OPTIONS = {
+    'num_heads', 'num_layers', 'feedforward_channels', 'mask_padding',
+    'centroid_scale', 'kmeans_init'
+}
 
 
 @MODELS.register_module()
@@ -45,32 +47,31 @@ class HSGHead(BaseModule):
 
     If all weights but ``img_sim_weight`` are zero, as in the first stage on
     COCO, there are no transformers, and the hierarchy has one level.
+    ValueError if an option is out of range, TypeError if it is unknown or
+    given twice.
 
     Args:
         in_channels (int): Channels of the features that :meth:`forward`
             takes. If not ``embed_dims``, an :class:`EmbeddingNeck` turns
-            them into embeddings; otherwise they are the embeddings.
+            them into embeddings.
         embed_dims (int): Channels D of embeddings and transformers.
         kmeans_clusters (tuple[int, int]): (K_h, K_w), grid from which k-means
             of a view starts. Defaults to (4, 4).
         kmeans_iterations (int): Defaults to 15.
-        fine_clusters (int): Fine groups of an image. Defaults to 8.
-        coarse_clusters (int): Coarse groups of an image. Defaults to 4.
+        fine_clusters, coarse_clusters (int): Groups of an image at these
+            levels. Default to 8 and 4.
         graph_knn (int): Edges per segment in the graph for modularity.
             Defaults to 2.
-        graph_within_view (bool): Whether it has so many to each view of its
-            image, rather than to all views together. Defaults to True.
+        graph_within_view (bool): Whether to each view of its image, rather
+            than to all together. Defaults to True.
         pad_length (int, optional): Length to which the segments of an image
             are padded; longer sequences are kept. None: the longest of the
             batch, and no padding in evaluation. Defaults to 256.
-        img_sim_weight (float): Weight of L(G_e), the contrast by regions of
-            the over-segmentation. Defaults to 1.
-        fine_weight (float): Weight of L(G_1). Defaults to 0.1.
-        coarse_weight (float): Weight of L(G_2). Defaults to 0.1.
-        grouping_weight (float): Weight of modularity and collapse. Defaults
-            to 1.
-        centroid_weight (float): Weight of the contrast of centroids. Defaults
-            to 1.
+        img_sim_weight, fine_weight, coarse_weight (float): Weights of L(G_e),
+            the contrast by regions of the over-segmentation, L(G_1) and
+            L(G_2). Default to 1, 0.1 and 0.1.
+        grouping_weight, centroid_weight (float): Weights of modularity and
+            collapse, and of the contrast of centroids. Default to 1.
         concentration (float): kappa of all contrasts. Defaults to 16.
         cosegment (bool): Whether the views of an image share regions and
             groups in the losses. With False, as in SegSort, each view is an
@@ -87,10 +88,6 @@ class HSGHead(BaseModule):
             with small positions). Defaults to None.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
         **transformer_options: Keys of ``transformer``, as of old.
-
-    Raises:
-        TypeError: If there is no such option.
-        ValueError: If an option is out of range or given twice.
     """
 
     def __init__(self,
@@ -121,7 +118,9 @@ class HSGHead(BaseModule):
         if pad_length is not None and pad_length < 1:
             raise ValueError('`pad_length` must be at least 1, or None, got '
                              f'{pad_length}')
-        transformer = _merge_options(transformer or {}, transformer_options)
+        transformer = dict(**transformer or {}, **transformer_options)
+        if unknown := set(transformer) - _TRANSFORMER_OPTIONS:
+            raise TypeError(f'HSGHead has no option `{min(unknown)}`')
         self.embed_dims = embed_dims
         self.kmeans_clusters = tuple(kmeans_clusters)
         self.kmeans_iterations = kmeans_iterations
@@ -142,17 +141,12 @@ class HSGHead(BaseModule):
                 ClusteringTransformer(
                     embed_dims, clusters, drop_rate=dropout, **transformer)
                 for clusters in (fine_clusters, coarse_clusters))
-            self._freeze_unused()
-
-    def _freeze_unused(self) -> None:
-        """Freeze parameters that no loss has a gradient to."""
-        # They would feed a level above the coarse one.
-        self.coarse_transformer.centroid_feature.requires_grad_(False)
-        # Contrasts of pixels depend on the argmax of soft groups only.
-        if not self.losses.trains_groups:
-            for part in (self.positions, self.fine_transformer,
-                         self.coarse_transformer):
-                part.requires_grad_(False)
+            # They would feed a level above the coarse one.
+            self.coarse_transformer.centroid_feature.requires_grad_(False)
+            # Contrasts of pixels depend on the argmax of soft groups only.
+            if not self.losses.trains_groups:
+                self.requires_grad_(False)
+                self.embedding.requires_grad_(True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embeddings (V, D, h, w) for the other methods, not normalised."""
@@ -175,8 +169,7 @@ class HSGHead(BaseModule):
             all weighted. They are 0 if every pixel is ignored.
 
         Raises:
-            TypeError: If a tensor has the wrong dtype.
-            ValueError: If the shapes do not fit each other.
+            TypeError, ValueError: If dtypes or shapes are wrong.
         """
         views, image_index = self._segment(embeddings, segments, image_index)
         if not self.cosegment:
@@ -224,17 +217,16 @@ class HSGHead(BaseModule):
                 or ignored.
             image_index (Tensor, optional): (V,) integers, image of each view.
                 Defaults to None: each view is an image of its own.
-            kmeans_clusters (tuple[int, int], optional): (K_h, K_w) in place
-                of the head's, for larger images. Defaults to None.
-            kmeans_iterations (int, optional): Likewise. Defaults to None.
+            kmeans_clusters (tuple[int, int], optional): In place of the
+                head's, for larger images. Defaults to None.
+            kmeans_iterations (int, optional): Likewise.
 
         Returns:
             SegmentHierarchy: An entry for each view; segments are the only
             level if the head has no transformers.
 
         Raises:
-            TypeError: If a tensor has the wrong dtype.
-            ValueError: If the shapes do not fit each other.
+            TypeError, ValueError: If dtypes or shapes are wrong.
         """
         inputs = (embeddings, segments, image_index, kmeans_clusters,
                   kmeans_iterations)
@@ -253,15 +245,8 @@ class HSGHead(BaseModule):
             kmeans_iterations: int | None = None) -> SegmentGroups:
         """Soft groups of the segments of each image: P_1, C and P_2.
 
-        The arguments are those of :meth:`hierarchy_from_embeddings`.
-
-        Returns:
-            SegmentGroups: With gradients to the embeddings.
-
-        Raises:
-            RuntimeError: If the head has no transformers.
-            TypeError: If a tensor has the wrong dtype.
-            ValueError: If the shapes do not fit each other.
+        The arguments are those of :meth:`hierarchy_from_embeddings`; the
+        result has gradients. RuntimeError if the head has no transformers.
         """
         if not self.with_groups:
             raise RuntimeError(
@@ -318,15 +303,3 @@ class HSGHead(BaseModule):
             coarse_centroids=coarse.centroids,
             padding=padding,
             labels=labels_in_images(views.labels, sequences))
-
-
-def _merge_options(transformer: dict, others: dict) -> dict:
-    """Options of the transformers, given together or one by one."""
-    unknown = {*transformer, *others} - set(_TRANSFORMER_OPTIONS)
-    if unknown:
-        raise TypeError(f'HSGHead has no option `{min(unknown)}`')
-    twice = set(transformer) & set(others)
-    if twice:
-        raise ValueError(f'`{min(twice)}` must be given once, got it in '
-                         '`transformer` and by itself')
-    return {**transformer, **others}

@@ -23,8 +23,8 @@ _WEIGHTS = ('img_sim_weight', 'fine_weight', 'coarse_weight',
 class HSGLosses(nn.Module):
     """L(G_e), L(G_1) + L(G_2), and the quality of the grouping.
 
-    Options are those of ``HSGHead``; ``contrast_weights`` are the weights of
-    the contrasts by regions, fine and coarse groups.
+    ``contrast_weights`` are those of contrasts by regions, fine and coarse
+    groups; other options are those of ``HSGHead``.
     """
 
     def __init__(self, contrast_weights: Sequence[float],
@@ -48,12 +48,12 @@ class HSGLosses(nn.Module):
 
     @property
     def trains_groups(self) -> bool:
-        """bool: Whether a loss has gradients to soft groups."""
+        """Whether a loss has gradients to soft groups."""
         return bool(self.dmon.loss_weight or self.centroids.loss_weight)
 
     @property
     def needs_groups(self) -> bool:
-        """bool: Whether there is a loss above the segments."""
+        """Whether there is a loss above the segments."""
         return self.trains_groups or any(self.contrast_weights[1:])
 
     def forward(self,

@@ -47,9 +47,8 @@ class SegmentDecodeMixin:
         loss_decode (dict | Sequence[dict], optional): Losses. Defaults to
             None: ``CrossEntropyLoss``, averaged over pixels that are not
             ignored.
-        loss_on_segments (bool): Whether to compute cross entropy without
-            logits at pixels. Defaults to True.
-        **kwargs: Arguments of the next base class.
+        loss_on_segments (bool): Defaults to True.
+        **kwargs: Options of the next base class.
     """
 
     def __init__(self,
@@ -63,14 +62,7 @@ class SegmentDecodeMixin:
         self.loss_on_segments = loss_on_segments
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
-        """Classify segments; implemented by the head.
-
-        Args:
-            segments (SegmentTokens): From the backbone.
-
-        Returns:
-            Tensor: (B, N, K); any finite value for empty segments.
-        """
+        """Logits (B, N, K); any finite value for empty segments."""
         raise NotImplementedError
 
     def forward(self, inputs: Sequence[SegmentTokens]) -> Tensor:
@@ -82,20 +74,9 @@ class SegmentDecodeMixin:
     def loss(self, inputs: Sequence[SegmentTokens],
              batch_data_samples: list[SegDataSample],
              train_cfg: dict) -> dict[str, Tensor]:
-        """Losses of a batch.
+        """Losses by name, and ``acc_seg`` in percent.
 
-        Args:
-            inputs (Sequence[SegmentTokens]): Outputs of the backbone.
-            batch_data_samples (list[SegDataSample]): With ground truth.
-            train_cfg (dict): Training config of the segmentor.
-
-        Returns:
-            dict[str, Tensor]: Losses by name, and ``acc_seg``, percent.
-
-        Raises:
-            TypeError: If the backbone returned no segment tokens.
-            UserError: If the ground truth has labels beyond the head's
-                classes (see :func:`~mmhierseg.ops.segment_class_counts`).
+        UserError if the ground truth has labels beyond the head's classes.
         """
         segments = self._transform_inputs(inputs)
         logits = self.segment_logits(segments)
@@ -126,7 +107,7 @@ class SegmentDecodeMixin:
 
     def _transform_inputs(self,
                           inputs: Sequence[SegmentTokens]) -> SegmentTokens:
-        """The one of the backbone's outputs that the head works on."""
+        """Segment tokens among the outputs of the backbone."""
         # SegmentTokens is a tuple itself.
         if not isinstance(inputs, SegmentTokens):
             inputs = inputs[self.in_index]
@@ -143,9 +124,9 @@ class SegmentDecodeMixin:
                 f'`in_channels` = {self.in_channels}, got {channels}')
         return inputs
 
-    def _losses(self) -> list[nn.Module]:
-        several = isinstance(self.loss_decode, nn.ModuleList)
-        return list(self.loss_decode) if several else [self.loss_decode]
+    def _losses(self) -> Sequence[nn.Module]:
+        losses = self.loss_decode
+        return losses if isinstance(losses, nn.ModuleList) else [losses]
 
     def _counts_suffice(self) -> bool:
         """Whether all losses are sums over pixels of log-probabilities."""

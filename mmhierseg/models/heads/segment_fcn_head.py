@@ -42,11 +42,7 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             Defaults to 0.
         norm_cfg (dict, optional): Norm layer. Defaults to None:
             dict(type='BN').
-        init_cfg (dict, optional): Initialisation config. Defaults to None:
-            N(0, 0.01) for the classifier, as in all heads of MMSegmentation.
-        **kwargs: ``loss_decode`` and ``loss_on_segments`` of
-            :class:`SegmentDecodeMixin`; ``in_index``, ``ignore_index``,
-            ``sampler`` and ``align_corners`` of ``FCNHead``.
+        **kwargs: Options of :class:`SegmentDecodeMixin` and ``FCNHead``.
 
     Example:
         >>> head = SegmentFCNHead(8, channels=6, num_classes=3).eval()
@@ -65,7 +61,6 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
                  num_convs: int = 1,
                  dropout_ratio: float = 0.,
                  norm_cfg: dict | None = None,
-                 init_cfg: dict | None = None,
                  **kwargs) -> None:
         super().__init__(
             num_convs=num_convs,
@@ -76,8 +71,6 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             num_classes=num_classes,
             dropout_ratio=dropout_ratio,
             norm_cfg=norm_cfg or dict(type='BN'),
-            init_cfg=init_cfg or dict(
-                type='Normal', std=0.01, override=dict(name='conv_seg')),
             **kwargs)
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:

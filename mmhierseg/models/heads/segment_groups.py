@@ -5,7 +5,6 @@ batch, L segments of an image (padded), K_1 fine and K_2 coarse groups, D
 channels, h x w pixels of the embedding. Labels are int64, -1 = none.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -47,10 +46,9 @@ class ViewSegments(NamedTuple):
 def segment_views(embeddings: Tensor, segments: Tensor | None,
                   kmeans_clusters: tuple[int, int],
                   kmeans_iterations: int) -> ViewSegments:
-    """Cluster the pixels of each view and cut by the over-segmentation.
+    """Cluster the pixels of (V, D, h, w) views and cut by (V, h, w) regions.
 
-    ``embeddings`` (V, D, h, w) may have any length; ``segments`` (V, h, w)
-    int64 are negative where ignored, None cuts and ignores nothing.
+    Negative regions are ignored; None cuts and ignores nothing.
     """
     ignored = None if segments is None else segments < 0
     clusters = cluster_views(embeddings, kmeans_clusters, kmeans_iterations,
@@ -66,47 +64,40 @@ def segment_views(embeddings: Tensor, segments: Tensor | None,
         prototypes=batch_prototypes(pixels, own, len(cut.views)))
 
 
-def check_kmeans(clusters: Sequence[int], iterations: int) -> None:
+def check_kmeans(clusters: tuple[int, int], iterations: int) -> None:
     """Check `kmeans_clusters` and `kmeans_iterations`."""
-    if (not isinstance(clusters, Sequence) or len(clusters) != 2
-            or min(clusters) < 1):
-        raise ValueError('`kmeans_clusters` must be two numbers of at least '
-                         f'1, (K_h, K_w), got {clusters!r}')
-    if iterations < 1:
-        raise ValueError('`kmeans_iterations` must be at least 1, got '
-                         f'{iterations}')
+    if len(clusters) != 2 or min(*clusters, iterations) < 1:
+        raise ValueError(
+            '`kmeans_clusters` must be two numbers, (K_h, K_w), and they and '
+            f'`kmeans_iterations` at least 1, got {clusters} and {iterations}')
 
 
 def check_views(embeddings: Tensor, segments: Tensor | None,
                 image_index: Tensor | None, embed_dims: int
                 ) -> tuple[Tensor | None, Tensor]:
     """Check views; int64 segments and images, by default one per view."""
-    if embeddings.dim() != 4 or embeddings.size(1) != embed_dims:
-        raise ValueError(
-            f'`embeddings` must have shape (V, {embed_dims}, h, w), got '
-            f'{tuple(embeddings.shape)}')
-    views, _, height, width = embeddings.shape
+    shape = embeddings.shape
+    if len(shape) != 4 or shape[1] != embed_dims:
+        raise ValueError(f'`embeddings` must have shape (V, {embed_dims}, h, '
+                         f'w), got {tuple(shape)}')
     if segments is not None:
-        segments = _integers('segments', segments, (views, height, width))
+        segments = _integers('segments', segments, (shape[0], *shape[2:]))
     if image_index is None:
-        image_index = torch.arange(views, device=embeddings.device)
-    return segments, _integers('image_index', image_index, (views, ))
+        image_index = torch.arange(shape[0], device=embeddings.device)
+    return segments, _integers('image_index', image_index, shape[:1])
 
 
 def _integers(name: str, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise TypeError(f'`{name}` must hold integers, got {labels.dtype}')
     if labels.shape != shape:
-        raise ValueError(f'`{name}` must have shape {shape} to fit the '
+        raise ValueError(f'`{name}` must have shape {tuple(shape)} to fit the '
                          f'embeddings, got {tuple(labels.shape)}')
     return labels.long()
 
 
 class SegmentGroups(NamedTuple):
-    """Soft groups of the segments of each image.
-
-    Images are in the order of their numbers.
-    """
+    """Soft groups of the segments of images, in the order of their ids."""
 
     fine: Tensor
     """(B, K_1, L), P_1: for each segment, sums to 1 over groups; meaningless
@@ -134,10 +125,7 @@ class SegmentGroups(NamedTuple):
     """(V,) in [0, B - 1]: image of each view."""
 
     def hierarchy(self) -> SegmentHierarchy:
-        """Nested levels: segments, fine groups, coarse groups.
-
-        The coarse group of a segment is that of its fine group, argmax C.
-        """
+        """Segments, fine groups, and coarse groups, argmax C of the fine."""
         fine = self.fine.argmax(dim=1).masked_fill(self.padding, -1)
         coarse = self.fine_to_coarse.argmax(dim=1)
         return SegmentHierarchy(self.labels,

@@ -44,16 +44,9 @@ class SegmentMaskTransformerHead(SegmentDecodeMixin, BaseDecodeHead):
             MLPs. Defaults to 0.1.
         drop_path_rate (float): Stochastic depth of the last block; grows
             linearly from 0. Defaults to 0.
-        channels (int, optional): Must be ``embed_dims`` if given, as configs
-            of other heads do. Defaults to None.
-        init_cfg (dict, optional): Initialisation config. Defaults to None.
-        **kwargs: ``loss_decode`` and ``loss_on_segments`` of
-            :class:`SegmentDecodeMixin`; ``in_index``, ``ignore_index``,
-            ``sampler`` and ``align_corners`` of ``BaseDecodeHead``.
-
-    Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims``, or
-            ``channels`` differs from it.
+        channels (int, optional): ``embed_dims``, for configs that give it;
+            else ValueError. Defaults to None.
+        **kwargs: Options of ``SegmentDecodeMixin`` and ``BaseDecodeHead``.
 
     Example:
         >>> head = SegmentMaskTransformerHead(64, num_classes=5).eval()

@@ -1,7 +1,6 @@
 """Registered losses over the functions of ``mmhierseg.ops``."""
 
-from .centroid_contrast_loss import CentroidContrastLoss
+from .contrast_losses import CentroidContrastLoss, PixelSegmentContrastLoss
 from .dmon_loss import DMoNLoss
-from .pixel_segment_contrast_loss import PixelSegmentContrastLoss
 
 __all__ = ['CentroidContrastLoss', 'DMoNLoss', 'PixelSegmentContrastLoss']

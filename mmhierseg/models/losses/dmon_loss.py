@@ -17,16 +17,11 @@ class DMoNLoss(nn.Module):
 
     Args:
         loss_weight (float): Weight of both terms. Defaults to 1.
-        collapse_weight (float): Weight of the collapse term relative to the
-            modularity. Defaults to 1.
     """
 
-    def __init__(self,
-                 loss_weight: float = 1.,
-                 collapse_weight: float = 1.) -> None:
+    def __init__(self, loss_weight: float = 1.) -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        self.collapse_weight = collapse_weight
 
     def forward(self,
                 assignment: Tensor,
@@ -45,21 +40,10 @@ class DMoNLoss(nn.Module):
 
         Returns:
             Tensor: Scalar.
-
-        Raises:
-            ValueError: If the shapes do not fit each other.
         """
-        if padding is not None and padding.shape == assignment.shape[:2]:
-            # Masked once for both terms; they report shapes that do not fit.
+        if padding is not None:
             assignment = assignment.masked_fill(padding[..., None], 0)
-            padding = None
         modularity = modularity_loss(assignment[:, :adjacency.size(-1)],
-                                     adjacency, padding)
-        collapse = collapse_loss(assignment, padding)
-        loss = (modularity + self.collapse_weight * collapse).sum()
+                                     adjacency)
+        loss = (modularity + collapse_loss(assignment)).sum()
         return self.loss_weight * loss / mean_count(len(assignment))
-
-    def extra_repr(self) -> str:
-        """Options, for the representation of a model."""
-        return (f'loss_weight={self.loss_weight}, '
-                f'collapse_weight={self.collapse_weight}')

@@ -10,9 +10,8 @@ __all__ = [
 ]
 
 if find_spec('mmseg') is not None:
-    from .hierarchy_encoder_decoder import HierarchyEncoderDecoder
+    from .encoder_decoders import HierarchyEncoderDecoder, LeanEncoderDecoder
     from .hsg import HSG
-    from .lean_encoder_decoder import LeanEncoderDecoder
     from .retrieval_segmentor import RetrievalSegmentor
 else:
     HSG, HierarchyEncoderDecoder, LeanEncoderDecoder, RetrievalSegmentor = (

@@ -22,8 +22,12 @@ from mmhierseg.registry import MODELS
 
 from ..heads.segment_groups import check_kmeans
 from ..utils import check_rgbs, split_rgbs
-from .level_segments import LevelSegments, check_level, without_padding
-from .segment_retriever import SegmentRetriever
+from .segment_retriever import (
+    LevelSegments,
+    SegmentRetriever,
+    check_level,
+    without_padding,
+)
 
 __all__ = ['HSG']
 
@@ -33,8 +37,7 @@ class HSG(SegmentRetriever):
     """Pre-training and evaluation of HSG in one model.
 
     Training takes two views of each image with their over-segmentation, from
-    :class:`~mmhierseg.models.MultiViewSegDataPreProcessor`, and uses the
-    losses of :class:`~mmhierseg.models.HSGHead`.
+    :class:`~mmhierseg.models.MultiViewSegDataPreProcessor`.
 
     In validation and testing, k-means groups the pixels of an image by their
     embeddings, resized to the input; the over-segmentation is not used. The
@@ -47,30 +50,23 @@ class HSG(SegmentRetriever):
         neck (dict | nn.Module): Computes embeddings of them,
             :class:`~mmhierseg.models.EmbeddingNeck`.
         head (dict | nn.Module): :class:`~mmhierseg.models.HSGHead`.
-        num_classes (int): Number of classes of the evaluation.
-        num_neighbors (int): Number of neighbours. Defaults to 20.
         level (int): Level whose segments are classified: 0, those of k-means,
             as in the paper; 1 fine, 2 coarse groups. Defaults to 0.
         kmeans_clusters (tuple[int, int]): (K_h, K_w), grid from which k-means
             of an evaluated image starts. Defaults to (6, 6).
         kmeans_iterations (int): Likewise. Defaults to 15.
-        **kwargs: See :class:`SegmentRetriever`.
-
-    Raises:
-        ValueError: If a number is below 1.
+        **kwargs: See :class:`SegmentRetriever`; ``num_classes`` is required.
     """
 
     def __init__(self,
                  backbone: dict | nn.Module,
                  neck: dict | nn.Module,
                  head: dict | nn.Module,
-                 num_classes: int,
-                 num_neighbors: int = 20,
                  level: int = 0,
                  kmeans_clusters: tuple[int, int] = (6, 6),
                  kmeans_iterations: int = 15,
                  **kwargs) -> None:
-        super().__init__(num_classes, num_neighbors, level, **kwargs)
+        super().__init__(level=level, **kwargs)
         check_kmeans(kmeans_clusters, kmeans_iterations)
         self.backbone, self.neck, self.head = (
             MODELS.build(part) if isinstance(part, dict) else part
@@ -83,14 +79,7 @@ class HSG(SegmentRetriever):
                 data_samples: list | None = None,
                 mode: str = 'tensor',
                 image_index: Tensor | None = None) -> Any:
-        """Call :meth:`loss`, :meth:`predict` or :meth:`extract_feat`.
-
-        Args:
-            inputs (Tensor): (V, C, H, W), from the data preprocessor.
-            data_samples (list, optional): One per view. Defaults to None.
-            mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
-            image_index (Tensor, optional): Image of each view, for 'loss'.
-        """
+        """Call :meth:`loss`, :meth:`predict` or :meth:`extract_feat`."""
         if mode == 'loss':
             return self.loss(inputs, data_samples, image_index)
         return super().forward(inputs, data_samples, mode)
@@ -118,9 +107,6 @@ class HSG(SegmentRetriever):
 
         Returns:
             dict[str, Tensor]: See :meth:`HSGHead.loss_from_embeddings`.
-
-        Raises:
-            UserError: If there is no over-segmentation or ``image_index``.
         """
         check_rgbs(inputs)
         if inputs.size(1) != 4 or image_index is None:
@@ -153,14 +139,7 @@ class HSG(SegmentRetriever):
     def segments(self,
                  inputs: Tensor,
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
-        """K-means segments of all pixels, or groups of them.
-
-        Arguments and result are those of :meth:`SegmentRetriever.segments`.
-
-        Raises:
-            UserError: If there is no such level, or the network returns NaN
-                or infinity.
-        """
+        """K-means segments of all pixels, or groups of them."""
         embeddings = self.upsampled(inputs)
         inside = without_padding(
             torch.zeros_like(embeddings[:, 0], dtype=torch.int64),
@@ -179,13 +158,7 @@ class HSG(SegmentRetriever):
                              hierarchy)
 
     def upsampled(self, inputs: Tensor) -> Tensor:
-        """Embeddings of all pixels, (B, D, H, W), of unit length.
-
-        They are float32 or wider.
-
-        Raises:
-            UserError: If the network returns NaN or infinity.
-        """
+        """Embeddings of all pixels, (B, D, H, W), of unit length."""
         embeddings = self.extract_feat(inputs)
         if not bool(embeddings.isfinite().all()):
             raise UserError(

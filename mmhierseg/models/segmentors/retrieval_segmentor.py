@@ -6,18 +6,23 @@ Legend: B images, C channels, H x W pixels.
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmhierseg.checkpoints import fingerprint, resnet_names
+from mmhierseg.ops import look_up_parents, segment_prototypes, segment_sizes
 from mmhierseg.registry import MODELS
+from mmhierseg.structures import SegmentHierarchy
 
-from ..heads.segment_embedder import SegmentEmbeddings
+from ..heads.embedders import SegmentEmbeddings
 from ..utils import SegmentKMeans
-from .level_segments import LevelSegments, segments_of_level
-from .segment_retriever import SegmentRetriever
-
-__all__ = ['RetrievalSegmentor']
+from .segment_retriever import (
+    LevelSegments,
+    SegmentRetriever,
+    check_level,
+    without_padding,
+)
 
 #: Parts of pre-trained models and of segmentors that embedders have, too.
 _PARTS = ('backbone.', 'neck.')
@@ -37,24 +42,18 @@ class RetrievalSegmentor(SegmentRetriever):
             :class:`~mmhierseg.models.SegmentEmbedder`, CAST and the projector
             of pre-training, or :class:`~mmhierseg.models.FeatureMapEmbedder`,
             the cells of any backbone's feature map.
-        num_classes (int): Number of classes K.
         kmeans (dict, optional): Replaces the embedder's levels above the
             finest by one from k-means: ``num_clusters``, a number or an
             initial grid (K_h, K_w), ``num_iterations`` (15), and ``location``
             (False), whether positions take part. Defaults to None.
-        **kwargs: See :class:`SegmentRetriever`.
-
-    Raises:
-        TypeError: If an option has the wrong type.
-        ValueError: If a number is below 1.
+        **kwargs: See :class:`SegmentRetriever`; ``num_classes`` is required.
     """
 
     def __init__(self,
                  embedder: dict | nn.Module,
-                 num_classes: int,
                  kmeans: dict | None = None,
                  **kwargs) -> None:
-        super().__init__(num_classes, **kwargs)
+        super().__init__(**kwargs)
         if isinstance(embedder, dict):
             embedder = MODELS.build(embedder)
         self.embedder = embedder
@@ -82,8 +81,29 @@ class RetrievalSegmentor(SegmentRetriever):
                  inputs: Tensor,
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
         """Segments of the embedder, or groups of them by k-means."""
-        return segments_of_level(
-            self.extract_feat(inputs), data_samples, self.level, self.kmeans)
+        output = self.extract_feat(inputs)
+        embeddings, parents = output.embeddings, output.hierarchy.parents
+        labels = without_padding(output.hierarchy.labels, data_samples)
+        sizes = segment_sizes(labels, embeddings.size(1))
+        empty = sizes == 0
+        if output.empty is not None:
+            empty = empty | output.empty
+        if self.kmeans is not None:
+            parents = [self.kmeans(embeddings, labels, empty)]
+        hierarchy = SegmentHierarchy(labels, parents)
+        check_level(self.level, hierarchy.num_levels)
+        if self.level % hierarchy.num_levels == 0:
+            # Includes segments beyond the last one that has a pixel.
+            assignment = torch.arange(
+                embeddings.size(1), device=labels.device).expand_as(sizes)
+        else:
+            assignment = hierarchy.assignment(self.level)
+        num_segments = max(int(assignment.max()) + 1, 1)
+        prototypes = segment_prototypes(embeddings, sizes, assignment,
+                                        num_segments, empty)
+        return LevelSegments(
+            look_up_parents(assignment, labels), prototypes,
+            prototypes.abs().amax(dim=2) > 0, hierarchy)
 
 
 def _into_embedder(state_dict: dict, prefix: str, *_) -> None:

@@ -9,7 +9,7 @@ Legend: B images, M segments of a level, D channels, K classes, H x W pixels.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.structures import PixelData
@@ -19,16 +19,28 @@ from torch import Tensor
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation.memory_bank import MemoryBank
-from mmhierseg.ops import (
-    look_up_parents,
-    majority_class,
-    segment_class_counts,
+from mmhierseg.ops import look_up_parents, majority_class, segment_class_counts
+from mmhierseg.structures import (
+    SegmentHierarchy,
+    add_hierarchy,
+    restore_maps,
 )
-from mmhierseg.structures import add_hierarchy, restore_maps
 
-from .level_segments import LevelSegments
 
-__all__ = ['SegmentRetriever']
+class LevelSegments(NamedTuple):
+    """Segments of a level in a batch of images."""
+
+    maps: Tensor
+    """(B, H, W) int64 in [-1, M - 1], -1 = none."""
+
+    prototypes: Tensor
+    """(B, M, D), of unit length."""
+
+    known: Tensor
+    """(B, M) bool: segments that have a prototype."""
+
+    hierarchy: SegmentHierarchy
+    """All levels."""
 
 
 class SegmentRetriever(BaseSegmentor):
@@ -49,9 +61,6 @@ class SegmentRetriever(BaseSegmentor):
         ignore_index (int): Ground truth that is ignored, and the prediction
             where there is no segment. Defaults to 255.
         **kwargs: ``data_preprocessor`` and ``init_cfg``, as for any model.
-
-    Raises:
-        ValueError: If a number is below 1.
     """
 
     def __init__(self,
@@ -75,19 +84,9 @@ class SegmentRetriever(BaseSegmentor):
     def segments(self,
                  inputs: Tensor,
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
-        """Segments to be classified.
+        """Segments of ``level`` in preprocessed images (B, C, H, W).
 
-        Args:
-            inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (Sequence[SegDataSample]): One per image, whose meta
-                information says which pixels are padding, without a segment.
-                Defaults to none: no padding.
-
-        Returns:
-            LevelSegments: Those of ``level``, and all levels.
-
-        Raises:
-            UserError: If there is no such level.
+        Pixels that are padding by the samples' meta information have none.
         """
 
     @torch.no_grad()
@@ -96,20 +95,12 @@ class SegmentRetriever(BaseSegmentor):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Prototypes and classes of the segments of annotated images.
 
-        Segments without any pixel of a class are left out.
-
-        Args:
-            inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (list[SegDataSample]): With ``gt_sem_seg`` in the
-                images' original size, as MMSegmentation loads it in testing.
+        Segments without any pixel of a class are left out. ``gt_sem_seg`` has
+        the images' original size, as MMSegmentation loads it in testing.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Prototypes (n, D), classes (n,)
             int64, and index in the batch of the image of each, (n,) int64.
-
-        Raises:
-            UserError: If there is no such level, or the ground truth of an
-                image is missing, of another size, or out of range.
         """
         segments = self.segments(inputs, data_samples)
         classes = torch.stack([
@@ -145,34 +136,16 @@ class SegmentRetriever(BaseSegmentor):
         return majority_class(counts[0])
 
     def bank_meta(self) -> dict[str, Any]:
-        """Identity of a memory bank of this model.
-
-        Returns:
-            dict[str, Any]: Settings, and a digest of the weights; banks with
-            different values must not be mixed.
-        """
+        """Settings and a digest of weights that banks must have in common."""
         return dict(num_classes=self.num_classes, level=self.level)
 
     def set_bank(self, bank: MemoryBank) -> None:
-        """Set the memory bank in which neighbours are searched.
-
-        Args:
-            bank (MemoryBank): Collected by :meth:`bank_entries` from a
-                training set.
-
-        Raises:
-            UserError: If it is empty, has fewer entries than
-                ``num_neighbors``, or classes beyond ``num_classes``.
-        """
-        if len(bank) == 0:
-            raise UserError(
-                'the memory bank is empty: no segment of its images has a '
-                'pixel with a class')
+        """Set the memory bank, collected by :meth:`bank_entries`."""
         if len(bank) < self.num_neighbors:
             raise UserError(
                 f'`num_neighbors` is {self.num_neighbors}, but the memory '
-                f'bank has only {len(bank)} entries: fill it from more '
-                'images, or use fewer neighbours')
+                f'bank has only {len(bank)} entries, segments with a class: '
+                'fill it from more images, or use fewer neighbours')
         largest = int(bank.labels.max())
         if largest >= self.num_classes:
             raise UserError(
@@ -186,21 +159,7 @@ class SegmentRetriever(BaseSegmentor):
             inputs: Tensor,
             data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """Predict classes by retrieval.
-
-        Args:
-            inputs (Tensor): (B, C, H, W), from the data preprocessor.
-            data_samples (list[SegDataSample], optional): One per image, with
-                meta information. Defaults to None.
-
-        Returns:
-            list[SegDataSample]: With ``pred_sem_seg``, ``ignore_index``
-            where a pixel has no segment, and ``pred_hierarchy``.
-
-        Raises:
-            UserError: If there is no memory bank, it has features of another
-                width, or there is no such level.
-        """
+        """Predict ``pred_sem_seg`` by retrieval, and ``pred_hierarchy``."""
         if self.bank is None:
             raise UserError(
                 'there is no memory bank to search for neighbours: add '
@@ -235,3 +194,25 @@ class SegmentRetriever(BaseSegmentor):
         """Not available: retrieval gives classes, not logits."""
         raise NotImplementedError(f'{type(self).__name__} has no logits: '
                                   'use `predict`')
+
+
+def check_level(level: int, num_levels: int) -> None:
+    """Check that a hierarchy has a level; negative ones count from the end."""
+    if not -num_levels <= level < num_levels:
+        raise UserError(
+            f'`level` is {level}, but the hierarchy has {num_levels} levels, '
+            f'0 (fine) to {num_levels - 1} (coarse)')
+
+
+def without_padding(labels: Tensor,
+                    data_samples: Sequence[SegDataSample]) -> Tensor:
+    """Copy (B, H, W) labels, with -1 where the preprocessor has padded."""
+    labels = labels.clone()
+    height, width = labels.shape[1:]
+    for image, sample in zip(labels, data_samples):
+        metainfo = sample.metainfo
+        left, right, top, bottom = metainfo.get(
+            'img_padding_size', metainfo.get('padding_size', (0, 0, 0, 0)))
+        image[:top] = image[height - bottom:] = -1
+        image[:, :left] = image[:, width - right:] = -1
+    return labels

@@ -22,12 +22,6 @@ def numbered(*columns):
     return joint_labels(*columns)[0]
 
 
-def same_partition(a, b):
-    """Whether two labellings differ in their ids only."""
-    number = numbered(a, b).max()
-    return numbered(a).max() == numbered(b).max() == number
-
-
 @pytest.mark.parametrize('recipe', RECIPES)
 def test_losses_and_gradients(recipe):
     values, _ = hsg_golden(recipe)
@@ -47,14 +41,14 @@ def test_losses_and_gradients(recipe):
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
-def test_probabilities(recipe):
+def test_probabilities_and_partitions(recipe):
+    """Their ids of groups may repeat across images."""
     values, _ = hsg_golden(recipe)
-    embeddings, segments, image_index = golden_inputs(recipe)
-    groups = golden_head(recipe).group_probabilities(embeddings, segments,
-                                                     image_index)
+    inputs = golden_inputs(recipe)
+    groups = golden_head(recipe).group_probabilities(*inputs)
+    hierarchy = golden_head(recipe).hierarchy_from_embeddings(*inputs)
     valid = ~values['ignore']
-    image = image_index[valid.nonzero()[:, 0]]
-    place = groups.labels[valid]
+    image, place = inputs[2][valid.nonzero()[:, 0]], groups.labels[valid]
     # Theirs are numbered across the images of a batch, ours within each.
     first = (~values['nd_padding']).sum(1).cumsum(0).roll(1)
     first[0] = 0
@@ -67,26 +61,16 @@ def test_probabilities(recipe):
     close(groups.coarse, groups.fine_to_coarse @ groups.fine)
     assert torch.equal(
         groups.padding.sum(1), values['nd_padding'].sum(1))
-    assert torch.equal(groups.images, image_index)
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_partitions(recipe):
-    """Segments and groups; their ids of groups may repeat across images."""
-    values, _ = hsg_golden(recipe)
-    inputs, head = golden_inputs(recipe), golden_head(recipe)
-    groups = head.group_probabilities(*inputs)
-    hierarchy = golden_head(recipe).hierarchy_from_embeddings(*inputs)
-    assert hierarchy.num_levels == 3
-    valid = ~values['ignore']
-    image, place = inputs[2][valid.nonzero()[:, 0]], groups.labels[valid]
+    assert torch.equal(groups.images, inputs[2])
     assert (groups.labels[~valid] == -1).all()
-    for ours, theirs in [
+    assert hierarchy.num_levels == 3
+    for ours, key in [
         (place, 'pixel_cluster_index'),
         (groups.fine.argmax(1)[image, place], 'pixel_fine_index'),
         (groups.coarse.argmax(1)[image, place], 'pixel_coarse_index'),
         (hierarchy.label_map(0)[valid], 'pixel_cluster_index'),
         (hierarchy.label_map(1)[valid], 'pixel_fine_index')
     ]:
-        assert same_partition(
-            numbered(image, ours), numbered(image, values[theirs]))
+        # The partitions differ in their ids only.
+        one, other = numbered(image, ours), numbered(image, values[key])
+        assert one.max() == other.max() == numbered(one, other).max()

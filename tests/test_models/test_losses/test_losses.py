@@ -1,93 +1,51 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
+from mmhierseg import ops
 from mmhierseg.models import (
     CentroidContrastLoss,
     DMoNLoss,
     PixelSegmentContrastLoss,
 )
-from mmhierseg.ops import (
-    centroid_contrast,
-    collapse_loss,
-    modularity_loss,
-    pixel_segment_contrast,
-)
-from mmhierseg.registry import MODELS
 
 
-def rows():
+@pytest.mark.parametrize('sets', [(), (2, )])
+def test_contrasts(sets):
+    """Of one set of labels, as in SegSort, or several; and of centroids."""
     generator = torch.Generator().manual_seed(0)
     pixels, prototypes = (
-        torch.nn.functional.normalize(
-            torch.randn(number, 4, generator=generator), dim=1)
-        for number in (20, 6))
+        F.normalize(torch.randn(n, 4, generator=generator), dim=1)
+        for n in (20, 6))
     segments = torch.randint(0, 6, (20, ), generator=generator)
-    labels = torch.randint(0, 3, (2, 6), generator=generator)
-    return pixels, segments, prototypes, labels
-
-
-def graphs():
-    generator = torch.Generator().manual_seed(0)
-    assignment = torch.rand(2, 5, 3, generator=generator).softmax(2)
-    padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
-    return assignment, torch.ones(2, 5, 5), padding
-
-
-def test_pixel_segment_contrast_loss():
-    loss = PixelSegmentContrastLoss(
-        concentration=4., loss_weight=.5, block_size=7)
-    pixels, segments, prototypes, labels = rows()
-    expected = .5 * pixel_segment_contrast(pixels, segments, prototypes,
-                                           labels, 4.)
+    labels = torch.randint(0, 3, (*sets, 6), generator=generator)
+    rows = pixels, segments, prototypes, labels
     torch.testing.assert_close(
-        loss(pixels, segments, prototypes, labels), expected)
-    # SegSort has one set of labels.
-    single = loss(pixels, segments, prototypes, labels[0])
-    assert single.shape == ()
-    torch.testing.assert_close(single, expected[0])
+        PixelSegmentContrastLoss(4., loss_weight=.5)(*rows),
+        .5 * ops.pixel_segment_contrast(*rows, 4.))
+    torch.testing.assert_close(
+        CentroidContrastLoss(2., loss_weight=3.)(pixels.view(4, 5, 4)),
+        3 * ops.centroid_contrast(pixels, concentration=2.).mean())
 
 
 def test_dmon_loss():
-    assignment, adjacency, padding = graphs()
-    loss = DMoNLoss(loss_weight=.2, collapse_weight=3.)
-    expected = modularity_loss(assignment, adjacency, padding) + (
-        3 * collapse_loss(assignment, padding))
-    torch.testing.assert_close(
-        loss(assignment, adjacency, padding), .2 * expected.mean())
+    assignment = torch.rand(2, 5, 3).softmax(2)
+    padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
     # The last segments have no edges where the graph has no rows for them.
-    part = adjacency[:, :4, :4].contiguous()
-    whole = torch.zeros_like(adjacency)
-    whole[:, :4, :4] = part
+    part = torch.ones(2, 4, 4)
+    whole = F.pad(part, (0, 1, 0, 1))
     for mask in (padding, None):
-        torch.testing.assert_close(
-            loss(assignment, part, mask), loss(assignment, whole, mask))
+        expected = .2 * (
+            ops.modularity_loss(assignment, whole, mask)
+            + ops.collapse_loss(assignment, mask)).mean()
+        for graph in (part, whole):
+            torch.testing.assert_close(
+                DMoNLoss(.2)(assignment, graph, mask), expected)
 
 
-def test_centroid_contrast_loss():
-    centroids = rows()[0][:12].view(2, 6, 4)[:, :3]
-    got = CentroidContrastLoss(concentration=2., loss_weight=3.)(centroids)
-    expected = centroid_contrast(centroids.flatten(0, 1), concentration=2.)
-    torch.testing.assert_close(got, 3 * expected.mean())
-
-
-@pytest.mark.parametrize('name', [
-    'CentroidContrastLoss', 'DMoNLoss', 'PixelSegmentContrastLoss'
+@pytest.mark.parametrize('kind', [
+    PixelSegmentContrastLoss, CentroidContrastLoss
 ])
-def test_built_by_name(name):
-    loss = MODELS.build(dict(type=f'mmhierseg.{name}', loss_weight=.3))
-    assert not loss.state_dict() and 'loss_weight=0.3' in repr(loss)
-
-
-@pytest.mark.parametrize('loss, match', [
-    (lambda: PixelSegmentContrastLoss(concentration=0),
-     '`concentration` must be above 0, got 0'),
-    (lambda: PixelSegmentContrastLoss(block_size=0),
-     '`block_size` must be at least 1, got 0'),
-    (lambda: CentroidContrastLoss(concentration=-1),
-     '`concentration` must be above 0, got -1'),
-    (lambda: CentroidContrastLoss()(torch.zeros(3, 4)),
-     r'\(B, K, D\), got \(3, 4\)'),
-])
-def test_bad_input(loss, match):
-    with pytest.raises(ValueError, match=match):
-        loss()
+def test_bad_concentration(kind):
+    with pytest.raises(ValueError, match='must be above 0, got 0'):
+        kind(concentration=0)

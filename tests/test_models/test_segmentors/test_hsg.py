@@ -2,17 +2,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.hsg_model import HEADS, noisy_views, tiny_hsg
-from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation import MemoryBank
-from mmhierseg.models import HSG, HSGHead
 from mmhierseg.ops import cluster_views
 
-FIRST_STAGE = HEADS['first stage']
-LOSSES = {'loss_img_sim', 'loss_hierarchy', 'loss_clustering'}
+PADDING = (0, 16, 0, 8)
 
 
 def labelled(batch=2, height=32, width=48):
@@ -28,190 +25,116 @@ def labelled(batch=2, height=32, width=48):
     return inputs, samples
 
 
-class TestTraining:
+@pytest.mark.parametrize('amp', [False, True])
+@pytest.mark.parametrize('name', HEADS)
+def test_losses_are_those_of_the_head(name, amp):
+    """Embeddings are at stride 8; regions are those of every 8th pixel.
 
-    @pytest.mark.parametrize('name', HEADS)
-    def test_losses_are_those_of_the_head(self, name):
-        """Embeddings are at stride 8; regions are those of every 8th pixel."""
-        model = tiny_hsg(HEADS[name]).eval()
-        inputs, images = noisy_views()
+    In mixed precision, k-means and losses are in float32.
+    """
+    model = tiny_hsg(HEADS[name])
+    inputs, images = noisy_views()
+    seen = []
+    model.neck.register_forward_hook(
+        lambda module, args, output: seen.append(output))
+    with torch.autocast('cpu', torch.bfloat16, enabled=amp):
         losses = model(inputs, None, 'loss', images)
-        assert set(losses) == LOSSES
-        embeddings = model(inputs)
-        assert embeddings.shape == (4, 8, 6, 8)
-        # The network does not see the segment map.
-        assert torch.equal(embeddings, model(inputs[:, :3]))
-        segments = F.interpolate(inputs[:, 3:], (6, 8))[:, 0].long()
-        expected = model.head.loss_from_embeddings(embeddings, segments,
-                                                   images)
-        assert losses == expected
-        assert losses['loss_img_sim'] > 0
-        for key in ('loss_hierarchy', 'loss_clustering'):
-            assert bool(losses[key] > 0) == (name != 'first stage')
-
-    def test_step_of_the_runner(self):
-        """From two views of uint8 images, by `train_step`."""
-        model = tiny_hsg()
-        optimizer = build_optim_wrapper(
-            model, dict(type='OptimWrapper', optimizer=dict(
-                type='SGD', lr=0.1)))
-        before = model.neck.out.weight.clone()
-        # The stride does not divide these sizes.
-        inputs, _ = noisy_views(height=33, width=50)
-        inputs[:, :3] = 40 * inputs[:, :3] + 120
-        logs = model.train_step(
-            dict(inputs=[inputs[:2], inputs[2:]], data_samples=[None] * 2),
-            optimizer)
-        assert set(logs) == LOSSES | {'loss'}
-        assert not torch.equal(model.neck.out.weight, before)
-
-    @pytest.mark.parametrize('name', HEADS)
-    def test_mixed_precision(self, name):
-        """The network only: k-means and losses are in float32."""
-        model = tiny_hsg(HEADS[name])
-        inputs, images = noisy_views()
-        seen = []
-        model.neck.register_forward_hook(
-            lambda module, args, output: seen.append(output))
-        with torch.autocast('cpu', torch.bfloat16):
-            losses = model(inputs, None, 'loss', images)
-        embeddings, = seen
-        assert embeddings.dtype == torch.bfloat16
-        expected = model.head.loss_from_embeddings(
-            embeddings.float(), inputs[:, 3, ::8, ::8].long(), images)
-        for key, loss in losses.items():
-            assert loss.dtype == torch.float32
-            torch.testing.assert_close(loss, expected[key])
-        sum(losses.values()).backward()
-        assert all(parameter.grad.isfinite().all()
-                   for parameter in model.parameters()
-                   if parameter.requires_grad)
+    embeddings, = seen
+    assert embeddings.shape == (4, 8, 6, 8)
+    assert embeddings.dtype == (torch.bfloat16 if amp else torch.float32)
+    segments = F.interpolate(inputs[:, 3:], (6, 8))[:, 0].long()
+    expected = model.head.loss_from_embeddings(embeddings.float(), segments,
+                                               images)
+    torch.testing.assert_close(losses, expected)
+    assert losses['loss_img_sim'] > 0
+    for key in ('loss_hierarchy', 'loss_clustering'):
+        assert bool(losses[key] > 0) == (name != 'first stage')
+    sum(losses.values()).backward()
+    assert all(parameter.grad.isfinite().all()
+               for parameter in model.parameters() if parameter.requires_grad)
+    # The network does not see the segment map.
+    model.eval()
+    assert torch.equal(model(inputs), model(inputs[:, :3]))
 
 
-class TestRetrieval:
-
-    def test_segments_are_kmeans_of_all_pixels(self):
-        """With the clusters of the evaluation, not those of training."""
-        model = tiny_hsg(kmeans_clusters=(4, 5), kmeans_iterations=2).eval()
-        inputs, _ = labelled()
-        with torch.no_grad():
-            found = model.segments(inputs)
-            pixels = F.normalize(
-                F.interpolate(model(inputs), (32, 48), mode='bilinear'),
-                dim=1)
-        clusters = cluster_views(pixels, (4, 5), 2)
-        for image in range(2):
-            # The same segments with other ids.
-            pairs = torch.stack([clusters[image], found.maps[image]])
-            pairs = pairs.flatten(1).unique(dim=1)
-            assert pairs.size(1) == pairs[0].unique().numel() > 8
-            assert pairs.size(1) == pairs[1].unique().numel()
-            for segment in found.maps[image].unique():
-                mean = pixels[image][:, found.maps[image] == segment].mean(1)
-                torch.testing.assert_close(
-                    found.prototypes[image, segment],
-                    F.normalize(mean, dim=0))
-        assert found.hierarchy.num_levels == 3
-
-    @pytest.mark.parametrize('level', [0, 1, 2, -1])
-    def test_predictions_are_those_of_the_bank(self, level):
-        """The nearest neighbours of segments are the segments themselves."""
-        model = tiny_hsg(level=level, num_neighbors=1).eval()
-        inputs, samples = labelled(batch=3)
-        features, labels, image = model.bank_entries(inputs, samples)
-        model.set_bank(MemoryBank(features, labels))
-        predictions = model(inputs, samples, 'predict')
-        with torch.no_grad():
-            maps = model.segments(inputs, samples).maps
-        for i, sample in enumerate(predictions):
-            ids = maps[i].unique()
-            expected = torch.zeros(int(ids.max()) + 1).long()
-            expected[ids] = labels[image == i]
-            assert torch.equal(sample.pred_sem_seg.data[0], expected[maps[i]])
-            hierarchy = sample.pred_hierarchy.data
-            assert hierarchy.shape == (3, 32, 48)
-            assert torch.equal(hierarchy[level], maps[i])
-
-    def test_first_stage_has_one_level(self):
-        model = tiny_hsg(FIRST_STAGE, num_neighbors=1).eval()
-        inputs, samples = labelled()
-        entries = model.bank_entries(inputs, samples)
-        # Several clusters as in the evaluation, although training has one.
-        assert len(entries[0]) > 4
-        model.set_bank(MemoryBank(*entries[:2]))
-        sample = model.predict(inputs, samples)[0]
-        assert sample.pred_hierarchy.data.shape == (1, 32, 48)
-        model.level = 1
-        with pytest.raises(ValueError, match='`level` is 1, .* 1 levels'):
-            model.predict(inputs, samples)
-
-    def test_batch_independence(self):
-        # Rounding depends on the batch and could decide between clusters.
-        model = tiny_hsg().double().eval()
-        inputs, samples = labelled()
-        with torch.no_grad():
-            both = model.segments(inputs.double(), samples)
-            alone = model.segments(inputs[1:].double(), samples[1:])
-        for level in range(3):
-            assert torch.equal(
-                both.hierarchy.label_map(level)[1:],
-                alone.hierarchy.label_map(level))
-
-    def test_padding_and_original_size(self):
-        """Padding has no segment; results have the size of the truth."""
-        model = tiny_hsg(num_neighbors=1).eval()
-        inputs, samples = labelled()
-        padded = F.pad(inputs, (0, 16, 0, 8))
-        for sample in samples:
-            sample.set_metainfo(
-                dict(img_padding_size=(0, 16, 0, 8), ori_shape=(64, 96)))
-            sample.gt_sem_seg = PixelData(
-                data=sample.gt_sem_seg.data.repeat_interleave(
-                    2, 1).repeat_interleave(2, 2))
-        found = model.segments(padded, samples)
-        assert (found.maps[:, :32, :48] >= 0).all()
-        assert (found.maps[:, 32:] == -1).all()
-        assert (found.maps[:, :, 48:] == -1).all()
-        model.set_bank(MemoryBank(*model.bank_entries(padded, samples)[:2]))
-        sample = model.predict(padded, samples)[0]
-        assert sample.pred_sem_seg.data.shape == (1, 64, 96)
-        assert sample.pred_sem_seg.data.max() < 3
-        assert sample.pred_hierarchy.data.shape == (3, 64, 96)
-
-    def test_meta_distinguishes_models(self):
-        models = [
-            tiny_hsg(), tiny_hsg(), tiny_hsg(seed=1), tiny_hsg(level=1),
-            tiny_hsg(kmeans_clusters=(2, 2)), tiny_hsg(kmeans_iterations=2)
-        ]
-        metas = [str(model.bank_meta()) for model in models]
-        assert metas[0] == metas[1] and len(set(metas)) == 5
+@torch.no_grad()
+def test_segments_are_kmeans_of_all_pixels():
+    """With the clusters of the evaluation, not those of training."""
+    model = tiny_hsg(kmeans_clusters=(4, 5), kmeans_iterations=2).eval()
+    inputs, _ = labelled()
+    found = model.segments(inputs)
+    pixels = F.normalize(
+        F.interpolate(model(inputs), (32, 48), mode='bilinear'), dim=1)
+    clusters = cluster_views(pixels, (4, 5), 2)
+    for image in range(2):
+        # The same segments with other ids.
+        pairs = torch.stack([clusters[image], found.maps[image]])
+        pairs = pairs.flatten(1).unique(dim=1)
+        for ids in pairs:
+            assert pairs.size(1) == ids.unique().numel() > 8
+        for segment in pairs[1]:
+            mean = pixels[image][:, found.maps[image] == segment].mean(1)
+            torch.testing.assert_close(found.prototypes[image, segment],
+                                       F.normalize(mean, dim=0))
+    assert found.hierarchy.num_levels == 3
 
 
-def test_first_stage_initialises_the_second():
-    """All of its weights are used; only the head's groups are new."""
-    first = tiny_hsg(FIRST_STAGE, seed=1)
-    second = tiny_hsg()
-    result = second.load_state_dict(first.state_dict(), strict=False)
-    assert not result.unexpected_keys
-    assert {key.split('.')[0] for key in result.missing_keys} == {'head'}
+@pytest.mark.parametrize('level', [0, 1, 2, -1])
+@torch.no_grad()
+def test_predictions_are_those_of_the_bank(level):
+    """The nearest neighbours of segments are the segments themselves.
+
+    Padding has no segment; results have the size of the truth, twice that of
+    the images.
+    """
+    model = tiny_hsg(level=level, num_neighbors=1).eval()
+    inputs, samples = labelled(batch=3)
+    inputs = F.pad(inputs, PADDING)
+    for sample in samples:
+        sample.set_metainfo(
+            dict(img_padding_size=PADDING, ori_shape=(64, 96)))
+        data = sample.gt_sem_seg.data.repeat_interleave(2, 1)
+        sample.gt_sem_seg = PixelData(data=data.repeat_interleave(2, 2))
+    features, labels, image = model.bank_entries(inputs, samples)
+    model.set_bank(MemoryBank(features, labels))
+    predictions = model(inputs, samples, 'predict')
+    maps = model.segments(inputs, samples).maps
+    assert (F.pad(maps + 1, [-side for side in PADDING]) > 0).all()
+    assert (maps[:, 32:] == -1).all() and (maps[:, :, 48:] == -1).all()
+    for i, sample in enumerate(predictions):
+        own = maps[i, :32, :48]
+        ids = own.unique()
+        expected = torch.zeros(int(ids.max()) + 1).long()
+        expected[ids] = labels[image == i]
+        pred, hierarchy = sample.pred_sem_seg.data, sample.pred_hierarchy.data
+        assert pred.shape == (1, 64, 96) and hierarchy.shape == (3, 64, 96)
+        assert torch.equal(pred[0, ::2, ::2], expected[own])
+        assert torch.equal(hierarchy[level, ::2, ::2], own)
 
 
-@pytest.mark.parametrize('options, match', [
-    (dict(num_classes=0), '`num_classes` must be at least 1, got 0'),
-    (dict(num_neighbors=0), '`num_neighbors` must be at least 1'),
-    (dict(kmeans_clusters=(0, 2)), r'`kmeans_clusters` .* got \(0, 2\)'),
-    (dict(kmeans_iterations=0), '`kmeans_iterations` must be at least 1'),
-])
-def test_bad_options(options, match):
-    with pytest.raises(ValueError, match=match):
-        tiny_hsg(**options)
+@torch.no_grad()
+def test_batch_independence():
+    # Rounding depends on the batch and could decide between clusters.
+    model = tiny_hsg().double().eval()
+    inputs, samples = labelled()
+    both, alone = (
+        model.segments(inputs[i:].double(), samples[i:]).hierarchy
+        for i in (0, 1))
+    for level in range(3):
+        assert torch.equal(both.label_map(level)[1:], alone.label_map(level))
+
+
+def test_meta_distinguishes_models():
+    options = ({}, {}, dict(seed=1), dict(level=1),
+               dict(kmeans_clusters=(2, 2)), dict(kmeans_iterations=2))
+    metas = [str(tiny_hsg(**each).bank_meta()) for each in options]
+    assert metas[0] == metas[1] and len(set(metas)) == 5
 
 
 def test_bad_inputs():
     model = tiny_hsg()
-    modules = HSG(model.backbone, model.neck, HSGHead(8, 8), num_classes=4)
     with pytest.raises(ValueError, match=r'\(B, 3, H, W\).*got \(1, 5'):
-        modules(torch.rand(1, 5, 16, 16))
+        model(torch.rand(1, 5, 16, 16))
     inputs, images = noisy_views()
     for args in ((inputs, None, None), (inputs[:, :3], None, images)):
         with pytest.raises(ValueError, match='MultiViewSegDataPreProcessor'):
@@ -219,6 +142,8 @@ def test_bad_inputs():
     inputs[0, 3, 0, 0] = torch.nan
     with pytest.raises(ValueError, match='integer labels, got NaN'):
         model.loss(inputs, None, images)
+    with pytest.raises(UserError, match='`level` is 1, .* 1 levels'):
+        tiny_hsg(HEADS['first stage'], level=1).segments(labelled()[0])
     for value in (torch.nan, torch.inf):
         torch.nn.init.constant_(model.neck.out.bias, value)
         with pytest.raises(UserError, match='embeddings .* are not finite'):

@@ -1,0 +1,105 @@
+"""Contrasts with the segments and centroids of all processes."""
+
+import torch
+from mmengine.dist import get_rank, get_world_size
+from torch import Tensor, nn
+
+from mmhierseg._base.gathering import (
+    gather_rows,
+    gather_rows_with_grad,
+    mean_count,
+)
+from mmhierseg.ops import (
+    centroid_contrast,
+    joint_labels,
+    pixel_segment_contrast,
+)
+from mmhierseg.registry import MODELS
+
+
+class _ContrastLoss(nn.Module):
+    """Options of both contrasts."""
+
+    def __init__(self,
+                 concentration: float = 16.,
+                 loss_weight: float = 1.) -> None:
+        super().__init__()
+        if not concentration > 0:
+            raise ValueError(
+                f'`concentration` must be above 0, got {concentration}')
+        self.concentration = concentration
+        self.loss_weight = loss_weight
+
+
+@MODELS.register_module()
+class PixelSegmentContrastLoss(_ContrastLoss):
+    """Contrast of pixels with segment prototypes, gathered with gradients.
+
+    The loss of SegSort (Hwang et al., ICCV 2019) for one set of labels, that
+    of HSG (Ke et al., CVPR 2022) for several: see
+    :func:`mmhierseg.ops.pixel_segment_contrast`. Averaged over processes, as
+    DistributedDataParallel does, loss and gradients equal those of a single
+    process with all images.
+
+    Args:
+        concentration (float): kappa > 0, the scale of the cosines; else
+            ValueError. Defaults to 16.
+        loss_weight (float): Defaults to 1.
+    """
+
+    def forward(self, pixels: Tensor, segments: Tensor, prototypes: Tensor,
+                labels: Tensor) -> Tensor:
+        """Compute the loss. All processes must call it together.
+
+        Args:
+            pixels (Tensor): (P, D) float, of unit length.
+            segments (Tensor): (P,) int64 in [0, N - 1], segment of each pixel.
+            prototypes (Tensor): (N, D) float, of unit length, those of this
+                process. Must require a gradient if it does in any process.
+            labels (Tensor): (N,) int64, arbitrary label of each prototype, or
+                (L, N), several sets, as many in all processes. Equal labels
+                of different processes are distinct.
+
+        Returns:
+            Tensor: Scalar, or (L,); zero, attached to the graph, where this
+            process has no pixel.
+        """
+        everything, first = gather_rows_with_grad(prototypes)
+        return self.loss_weight * pixel_segment_contrast(
+            pixels, segments + first, everything, _gather_labels(labels),
+            self.concentration, mean_count(len(pixels)))
+
+
+@MODELS.register_module()
+class CentroidContrastLoss(_ContrastLoss):
+    """Cross-entropy of each centroid against all, gathered with gradients.
+
+    HSG (Ke et al., CVPR 2022): see :func:`mmhierseg.ops.centroid_contrast`.
+
+    Args:
+        concentration (float): kappa > 0, the scale of the cosines; else
+            ValueError. Defaults to 16.
+        loss_weight (float): Defaults to 1.
+    """
+
+    def forward(self, centroids: Tensor) -> Tensor:
+        """Scalar loss of (B, K, D) centroids of one level, of any length.
+
+        All processes must call it together.
+        """
+        centroids = centroids.flatten(0, 1)
+        everything, first = gather_rows_with_grad(centroids)
+        loss = centroid_contrast(centroids, everything, first,
+                                 self.concentration).sum()
+        return self.loss_weight * loss / mean_count(len(centroids))
+
+
+def _gather_labels(labels: Tensor) -> Tensor:
+    """Labels of the prototypes of all processes, distinct across processes."""
+    if get_world_size() == 1:
+        return labels
+    columns = labels.t() if labels.dim() == 2 else labels[:, None]
+    rank = torch.full_like(columns[:, :1], get_rank())
+    rank, *columns = gather_rows(torch.cat([rank, columns], dim=1)).t()
+    distinct = [joint_labels(rank, names)[0] for names in columns]
+    return torch.stack(distinct) if labels.dim() == 2 else distinct[0]

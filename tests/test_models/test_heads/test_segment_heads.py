@@ -1,0 +1,279 @@
+"""Decode heads on segments: logits, loss and prediction."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from helpers.cast import DATA, random_inputs, tiny_cast
+from helpers.segments import random_segments, samples_of
+from mmengine.registry import init_default_scope
+from mmseg.models.decode_heads import FCNHead
+from mmseg.models.losses import CrossEntropyLoss
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmhierseg._base.errors import UserError
+from mmhierseg.models import SegmentFCNHead, SegmentMaskTransformerHead
+from mmhierseg.models.heads import load_segmenter_weights
+from mmhierseg.registry import MODELS
+from mmhierseg.structures import SegmentTokens
+
+CLASSES = 5
+HEADS = [SegmentMaskTransformerHead, SegmentFCNHead]
+CE = dict(type='mmseg.CrossEntropyLoss')
+#: Losses that need no logits at pixels.
+PLAIN = [
+    dict(CE, avg_non_ignore=True, loss_weight=0.4, loss_name='loss_seg'),
+    [dict(CE, loss_name='loss_a'), dict(CE, loss_name='loss_b')],
+    [dict(CE), dict(CE, loss_weight=2.)],
+]
+OTHER = [
+    dict(loss_decode=dict(CE, class_weight=[1., 2., 1., 1., 3.])),
+    dict(loss_decode=dict(CE, use_sigmoid=True)),
+    dict(loss_decode=[dict(CE, avg_non_ignore=True),
+                      dict(type='mmseg.LovaszLoss', reduction='none')]),
+    dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=10)),
+]
+
+
+def make_head(kind=SegmentMaskTransformerHead, **options):
+    """Built by name, with options of MMSegmentation's heads."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    width = dict(channels=12) if kind is SegmentFCNHead else dict(
+        channels=16, num_heads=2)
+    head = MODELS.build(
+        dict(type=kind, in_channels=16, num_classes=CLASSES) | width | options)
+    head.init_weights()
+    for module in head.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    return head.double().eval()
+
+
+def case(empty=False, size=(8, 12)):
+    segments = random_segments(size, empty=empty)
+    return segments._replace(
+        cls_token=segments.cls_token.double(),
+        tokens=segments.tokens.double()), samples_of(segments)
+
+
+@pytest.fixture
+def pixel_losses(monkeypatch):
+    """Shapes of the logits that MMSegmentation's cross entropy gets."""
+    calls = []
+    original = CrossEntropyLoss.forward
+
+    def forward(self, score, *args, **kwargs):
+        calls.append(tuple(score.shape))
+        return original(self, score, *args, **kwargs)
+
+    monkeypatch.setattr(CrossEntropyLoss, 'forward', forward)
+    return calls
+
+
+@pytest.mark.parametrize('kind', HEADS)
+@pytest.mark.parametrize('loss', PLAIN)
+@pytest.mark.parametrize('ignored', [False, True])
+def test_cross_entropy_without_pixels_is_the_same(kind, loss, ignored,
+                                                  pixel_losses):
+    """Pixels without a segment are ignored, whatever their truth."""
+    segments, samples = case(empty=True)
+    for sample, labels in zip(samples, segments.labels):
+        sample.gt_sem_seg.data[:, labels < 0] = 3
+        if ignored:
+            sample.gt_sem_seg.data.fill_(255)
+    values, gradients = [], []
+    for on_segments in (True, False):
+        head = make_head(kind, loss_decode=loss, loss_on_segments=on_segments)
+        losses = head.loss((segments, ), samples, {})
+        total = sum(v for k, v in losses.items() if 'loss' in k)
+        assert (total == 0) == ignored
+        total.backward()
+        if ignored:
+            assert losses.pop('acc_seg').isfinite()
+        values.append({k: v.double() for k, v in losses.items()})
+        gradients.append([p.grad for p in head.parameters()])
+        assert bool(pixel_losses) != on_segments
+    torch.testing.assert_close(*values)
+    torch.testing.assert_close(*gradients)
+    # The ground truth is not modified.
+    missing = segments.labels[0] < 0
+    assert ignored or (samples[0].gt_sem_seg.data[:, missing] == 3).all()
+
+
+@pytest.mark.parametrize('options', OTHER)
+def test_other_losses_and_samplers_get_pixels(options, pixel_losses):
+    segments = random_segments()
+    # Lovasz loss supports float32 only.
+    head = make_head(**options).float()
+    losses = head.loss((segments, ), samples_of(segments), {})
+    assert all(torch.isfinite(value).all() for value in losses.values())
+    assert pixel_losses
+
+
+def test_ground_truth_of_another_size(pixel_losses):
+    """Logits are resized to it, as in MMSegmentation."""
+    segments, _ = case()
+    losses = make_head().loss(
+        (segments, ), samples_of(segments, size=(16, 24)), {})
+    assert pixel_losses == [(2, CLASSES, 16, 24)]
+    assert torch.isfinite(losses['loss_ce'])
+
+
+def test_no_logits_at_pixels_while_training():
+    """No tensor is as large as logits of 64 x 96 pixels."""
+    segments, samples = case(size=(64, 96))
+    head = make_head()
+    largest = []
+
+    class Watch(TorchDispatchMode):
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.is_floating_point():
+                largest.append(out.numel())
+            return out
+
+    with Watch():
+        head.loss((segments, ), samples, {})['loss_ce'].backward()
+    # The MLPs' hidden layers for 2 x 11 tokens.
+    assert max(largest) <= 2 * 11 * 64
+
+
+def test_resizes_logits_only_if_needed():
+    """To the padded input, or to the window of sliding inference."""
+    head, logits = make_head(), torch.randn(2, 5, 48, 64)
+    for meta, size in [
+        (dict(img_shape=(48, 64)), None),
+        (dict(img_shape=(48, 64), pad_shape=(96, 128)), (96, 128)),
+        (dict(img_shape=torch.Size([96, 128]), pad_shape=(48, 64)), (96, 128)),
+        (dict(img_shape=torch.Size([48, 64]), pad_shape=(96, 128)), None)
+    ]:
+        result = head.predict_by_feat(logits, [meta])
+        assert result is logits if size is None else (
+            result.shape == (2, 5, *size))
+
+
+@pytest.mark.parametrize('kind', HEADS)
+def test_batch_independence_order_and_empty_tokens(kind):
+    head = make_head(kind)
+    segments, _ = case(empty=True)
+    expected = head((segments, ))
+    # The tuple around the tokens is optional.
+    assert torch.equal(head(segments), expected)
+    other = segments._replace(tokens=torch.where(
+        segments.empty[..., None], 100., segments.tokens))
+    assert torch.equal(head((other, )), expected)
+    number = int((~segments.empty[0]).sum())
+    alone = SegmentTokens(segments.cls_token[:1], segments.tokens[:1, :number],
+                          segments.labels[:1], segments.empty[:1, :number])
+    torch.testing.assert_close(head((alone, )), expected[:1])
+    order = torch.randperm(6)
+    labels = torch.where(segments.labels < 0, -1,
+                         order.argsort()[segments.labels.clamp(min=0)])
+    other = SegmentTokens(segments.cls_token, segments.tokens[:, order],
+                          labels, segments.empty[:, order])
+    torch.testing.assert_close(head((other, )), expected)
+    nothing = segments._replace(labels=torch.full_like(labels, -1),
+                                empty=torch.ones_like(segments.empty))
+    assert not head((nothing, )).any()
+
+
+@pytest.mark.parametrize('size', [(64, 96), (60, 93)])
+def test_equals_fcn_head_on_the_map_at_full_resolution(size):
+    inputs = random_inputs(2, *size)
+    inputs[1, 3, :, -9:] = -1
+    backbone = tiny_cast(out_type='segments')
+    at_pixels = tiny_cast(
+        out_type='featmap', out_indices=('fused', ), featmap_stride=1)
+    head = make_head(SegmentFCNHead, in_channels=48).float()
+    other = FCNHead(
+        kernel_size=1, num_convs=1, concat_input=False, in_channels=48,
+        channels=12, num_classes=CLASSES, dropout_ratio=0,
+        norm_cfg=dict(type='BN')).eval()
+    other.load_state_dict(head.state_dict())
+    expected = other(at_pixels(inputs))
+    labelled = (inputs[:, 3:] >= 0).expand_as(expected)
+    result = head(backbone(inputs))
+    assert result.shape == (2, CLASSES, *size)
+    torch.testing.assert_close(result[labelled], expected[labelled])
+
+
+def test_statistics_are_over_segments_that_are_not_empty():
+    head = make_head(SegmentFCNHead).train()
+    segments, _ = case(empty=True)
+    norm = head.convs[0].bn
+    norm.momentum = 1.
+    head(segments)
+    rows = nn.functional.linear(segments.tokens[~segments.empty],
+                                head.convs[0].conv.weight[..., 0, 0])
+    torch.testing.assert_close(norm.running_mean, rows.mean(0))
+    torch.testing.assert_close(norm.running_var, rows.var(0))
+
+
+def test_golden_logits_and_weights():
+    """Of the implementation of Segmenter's authors."""
+    values = np.load(DATA / 'segmenter_mask_head.npz')
+    weights = {
+        key.removeprefix('weights/'): values[key]
+        for key in values if key.startswith('weights/')
+    }
+    head = SegmentMaskTransformerHead(64, num_classes=CLASSES).eval()
+    load_segmenter_weights(head, weights)
+    tokens = torch.from_numpy(values['tokens'])
+    labels = torch.from_numpy(values['superpixels']).long()
+    # Tokens without a pixel take part, too.
+    assert labels.max() < tokens.size(1) - 1
+    result = head((SegmentTokens(tokens[:, 0], tokens, labels), ))
+    expected = torch.from_numpy(values['logits'])
+    assert result.shape == (2, CLASSES, 32, 48)
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = head((SegmentTokens(tokens[:, 0], tokens, labels), ))
+    # The cosines are in float32.
+    assert mixed.dtype == torch.float32
+    torch.testing.assert_close(mixed, expected, rtol=0.1, atol=0.1)
+    for change, message in [
+        (dict(cls_emb=torch.zeros(1)), 'size mismatch for cls_emb'),
+        (dict(other=torch.zeros(1)), 'Unexpected key.*"other"')
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load_segmenter_weights(head, weights | change)
+    del weights['cls_emb']
+    with pytest.raises(ValueError, match='Missing key.*"cls_emb"'):
+        load_segmenter_weights(head, weights)
+
+
+def test_initialisation():
+    """Segmenter's: N(0, 1/D) for the matrices behind the cosine."""
+    head = SegmentMaskTransformerHead(256, 150)
+    before = copy.deepcopy(head.state_dict())
+    head.init_weights()
+    for values, std in ((head.classes_proj.weight, 1 / 16),
+                        (head.dec_proj.weight, .02), (head.cls_emb, .02)):
+        assert values.std().item() == pytest.approx(std, rel=0.05)
+    changed = {k for k, v in head.state_dict().items()
+               if not torch.equal(v, before[k])}
+    assert {'cls_emb', 'layers.1.mlp.layers.1.weight'} <= changed
+    assert [layer.attn.attn_drop_rate for layer in head.layers] == [0.1, 0.1]
+    assert head.layers[0].attn.num_heads == 4
+    norms = [m for m in head.modules() if isinstance(m, nn.LayerNorm)]
+    assert len(norms) == 6 and all(norm.eps == 1e-5 for norm in norms)
+
+
+def test_bad_input():
+    segments, samples = case()
+    head = make_head()
+    with pytest.raises(TypeError, match="out_type='segments'.*got Tensor"):
+        head((torch.zeros(1, 16, 8, 8), ))
+    with pytest.raises(ValueError, match='`in_channels` = 16, got 8'):
+        head((random_segments(channels=8), ))
+    samples[1].gt_sem_seg.data[0, 3, 4] = CLASSES
+    segments.labels[1, 3, 4] = 0
+    with pytest.raises(UserError, match=r'classes from 0 to 4 or 255.*\[5\]'):
+        head.loss((segments, ), samples, {})
+    with pytest.raises(ValueError, match=r'be `embed_dims` \(256\).*got 8'):
+        SegmentMaskTransformerHead(256, CLASSES, channels=8)
