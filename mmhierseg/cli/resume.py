@@ -5,11 +5,10 @@ copied in part. Then training continues from the newest one before it that can
 be read, and reports it.
 """
 
-import os
 import os.path as osp
 import re
 import zipfile
-from collections import defaultdict
+from glob import escape, glob
 from typing import Any, NamedTuple
 
 from mmengine.dist import all_gather_object
@@ -20,7 +19,7 @@ from mmhierseg.checkpoints.match import check_resumable, read_checkpoint
 __all__ = ['Latest', 'check_agreement', 'find_latest', 'read_resumable']
 
 # MMEngine's names, with a custom prefix. `best_*` are weights only.
-_NUMBERED = re.compile(r'(?!best_)(.*?)(epoch|iter)_(\d+)\.pth')
+_NUMBERED = re.compile(r'(?!best_).*?(epoch|iter)_(\d+)\.pth')
 
 
 class Latest(NamedTuple):
@@ -55,23 +54,16 @@ def read_resumable(path: str) -> dict[str, Any]:
 
 
 def find_latest(work_dir: str) -> Latest | None:
-    """Find the checkpoint that a run continues from.
+    """Find the checkpoint that the run in a folder continues from.
 
     It is the one that ``last_checkpoint`` names. If that is damaged, it is the
     newest before it that can be read; if there is no such file, or the named
-    one is gone, the newest of the folder.
-
-    Args:
-        work_dir (str): Folder of the run.
-
-    Returns:
-        Latest or None: None if the folder has no checkpoint.
+    one is gone, the newest of the folder; None if there is no checkpoint.
 
     Raises:
         UserError: If there are checkpoints, but none to continue from.
     """
     named, problem = _last_checkpoint(work_dir)
-    folder = work_dir
     if named is not None:
         if '://' in named or osp.isdir(named):
             return Latest(named, None)
@@ -79,18 +71,17 @@ def find_latest(work_dir: str) -> Latest | None:
             return Latest(named, read_resumable(named))
         except UserError as error:
             problem = f'the latest checkpoint cannot be used: {error}'
-            folder = osp.dirname(named) or '.'
-    groups = _numbered(folder, named)
+    folder = osp.dirname(named or '') or work_dir
+    candidates = _candidates(folder, osp.basename(named or ''))
     if problem is None:
-        if not groups:
+        if not candidates:
             return None
         problem = f'{work_dir!r} has no file last_checkpoint'
-    problems, found = [problem], []
-    for paths in groups:
-        for path in paths:
+    problems, found = [problem], {}
+    for _, kind, path in sorted(candidates, reverse=True):
+        if kind not in found:
             try:
-                found.append((path, read_resumable(path)))
-                break
+                found[kind] = path, read_resumable(path)
             except UserError as error:
                 problems.append(str(error))
     problem = '; '.join(problems)
@@ -101,7 +92,8 @@ def find_latest(work_dir: str) -> Latest | None:
             '--resume PATH. To train from the start: another --work-dir, or '
             'remove the files that were named')
     # Numbers of epochs and of iterations cannot be compared.
-    path, checkpoint = max(found, key=lambda item: item[1]['meta']['iter'])
+    path, checkpoint = max(
+        found.values(), key=lambda item: item[1]['meta']['iter'])
     meta = checkpoint['meta']
     return Latest(
         path, checkpoint, f'{problem}. Training continues from {path!r}, '
@@ -111,10 +103,9 @@ def find_latest(work_dir: str) -> Latest | None:
 def check_agreement(path: str | None) -> None:
     """Check that all processes continue from the same checkpoint."""
     paths = all_gather_object(path)
-    if any(other != path for other in paths):
-        seen = ', '.join(f'{i}: {other}' for i, other in enumerate(paths))
+    if len(set(paths)) > 1:
         raise UserError('the processes found different checkpoints to '
-                        f'continue from ({seen}). The work directory must be '
+                        f'continue from ({paths}). The work directory must be '
                         'on a disk that all machines share')
 
 
@@ -125,31 +116,23 @@ def _last_checkpoint(work_dir: str) -> tuple[str | None, str | None]:
         return None, None
     with open(pointer, errors='replace') as file:
         named = file.read().strip()
-    if not named:
-        return None, f'{pointer!r} is empty'
-    # The latter in a folder that was moved, or seen from another one.
-    for path in (named, osp.join(work_dir, osp.basename(named))):
-        if '://' in path or osp.exists(path):
-            return path, None
+    if named:
+        # The latter in a folder that was moved, or seen from another one.
+        for path in (named, osp.join(work_dir, osp.basename(named))):
+            if '://' in path or osp.exists(path):
+                return path, None
     return None, f'{pointer!r} names {named!r}, which does not exist'
 
 
-def _numbered(folder: str, before: str | None) -> list[list[str]]:
-    """Numbered files by kind of name, the newest of each kind first.
+def _candidates(folder: str, before: str) -> list[tuple[int, str, str]]:
+    """Number, kind and path of checkpoints, up to the number of `before`.
 
-    Files with a higher number than that of `before` are of another run.
+    Those with a higher number are of another run.
     """
-    before = osp.basename(before or '')
     limit = _NUMBERED.fullmatch(before)
-    groups = defaultdict(list)
-    for name in os.listdir(folder) if osp.isdir(folder) else []:
-        match = _NUMBERED.fullmatch(name)
-        if match is None or name == before:
-            continue
-        prefix, kind, number = match.groups()
-        if limit is None or (kind == limit[2]
-                             and int(number) <= int(limit[3])):
-            groups[prefix + kind].append((int(number),
-                                          osp.join(folder, name)))
-    return [[path for _, path in sorted(group, reverse=True)]
-            for _, group in sorted(groups.items())]
+    return [(int(match[2]), match[1], path)
+            for path in glob(osp.join(escape(folder), '*.pth'))
+            if osp.basename(path) != before and
+            (match := _NUMBERED.fullmatch(osp.basename(path))) and (
+                limit is None or match[1] == limit[1]
+                and int(match[2]) <= int(limit[2]))]

@@ -2,8 +2,7 @@
 
 import json
 
-from mmhierseg.cli.machine import describe
-from mmhierseg.cli.records import FORMAT
+from mmhierseg.cli.records import FORMAT, describe
 
 
 def save_record(folder, config, metrics, *, sha256='a' * 64, date='',

@@ -1,4 +1,4 @@
-"""A runner whose model keeps all the random numbers it was trained with."""
+"""A runner whose model keeps the random numbers it was trained with."""
 
 import gc
 import os
@@ -14,6 +14,21 @@ from mmengine.runner import Runner
 from mmhierseg.checkpoints.match import read_safely
 from mmhierseg.engine import RandomStateHook
 from mmhierseg.engine.device import CPUDistributedDataParallel
+
+
+def differences(a, b, name=''):
+    """Paths of the values that differ in two nested containers."""
+    if type(a) is not type(b):
+        return [name]
+    if isinstance(a, torch.Tensor):
+        return [] if torch.equal(a, b) else [name]
+    if isinstance(a, (list, tuple)):
+        a, b = dict(enumerate(a)), dict(enumerate(b))
+    if not isinstance(a, dict):
+        return [] if a == b else [name]
+    if a.keys() != b.keys():
+        return [name]
+    return [d for k in a for d in differences(a[k], b[k], f'{name}.{k}')]
 
 
 class Draws(torch.utils.data.Dataset):
@@ -49,7 +64,6 @@ class Recorder(BaseModel):
 
 
 class Nothing(BaseMetric):
-    """Every model is as good as any other."""
 
     def process(self, data_batch, data_samples):
         self.results.append(0)
@@ -131,21 +145,15 @@ def record_two_processes(rank, port, folder):
             model_wrapper_cfg=dict(
                 type=CPUDistributedDataParallel.__name__, device_ids=None)))
     by_iterations = dict(options, workers=1, iterations=3, val=True)
-    runs = [
-        *_whole_and_resumed(recorded_run, folder / 'epoch', 'epoch_1.pth',
-                            options),
-        *_whole_and_resumed(recorded_iterations, folder / 'iter', 'iter_1.pth',
-                            by_iterations)
-    ]
+    runs = []
+    for run, kind, settings in ((recorded_run, 'epoch', options),
+                                (recorded_iterations, 'iter', by_iterations)):
+        runs.append(run(folder / kind / 'whole', **settings))
+        first = str(folder / kind / 'whole' / f'{kind}_1.pth')
+        runs.append(
+            run(folder / kind / 'parts', resume=True, load_from=first,
+                **settings))
     torch.save(runs, folder / f'{rank}.pth')
     # The runners' models must not outlive the group.
     gc.collect()
     dist.destroy_process_group()
-
-
-def _whole_and_resumed(run, folder, checkpoint, options):
-    return run(folder / 'whole', **options), run(
-        folder / 'parts',
-        resume=True,
-        load_from=str(folder / 'whole' / checkpoint),
-        **options)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers.full_disk import file_size_limit
+from helpers.disk import file_size_limit
 
 from mmhierseg._base.atomic import (
     AtomicBackend,

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from helpers.full_disk import file_size_limit
+from helpers.disk import file_size_limit
 from helpers.pretraining import ROOT
 
 from mmhierseg.checkpoints.match import read_safely

@@ -38,16 +38,13 @@ class HierarchyVisualizationHook(Hook):
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
-            for ``--show`` and ``--show-dir``. Defaults to False.
-        interval (int): Draw every so many images. Defaults to 50.
-        show (bool): Whether to show figures in a window, instead of giving
-            them to the backends. Defaults to False.
-        wait_time (float): Seconds that a window is shown; 0 is until a key
-            is pressed. Defaults to 0.
-        panel_size (int): Longer side in pixels of each panel. Defaults to
-            320.
+            for ``--show`` and ``--show-dir``.
+        interval (int): Draw every so many images.
+        show, wait_time (bool, float): Whether to show figures in a window,
+            instead of giving them to the backends, and for how many seconds;
+            0 is until a key is pressed.
+        panel_size (int): Longer side of each panel in pixels.
         backend_args (dict, optional): File backend that images are read by.
-            Defaults to None.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -70,30 +67,24 @@ class HierarchyVisualizationHook(Hook):
         self.backend_args = backend_args
         self._seen = 0
 
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Count images from the first one."""
-        self._seen = 0
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Count images from the first one."""
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         self._seen = 0
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-        """Draw the images of a validation batch whose turn it is."""
+        """Draw every so many images of a validation."""
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         step = runner.epoch if by_epoch else runner.iter
-        self._draw_batch(runner, 'val', step, data_batch, outputs)
+        self._draw_batch(runner, data_batch, outputs, 'val', step)
 
-    def after_test_iter(self, runner: Runner, batch_idx: int,
-                        data_batch: dict,
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[BaseDataElement]) -> None:
-        """Draw the images of a test batch whose turn it is."""
-        self._draw_batch(runner, 'test', 0, data_batch, outputs)
+        """Draw every so many images of a test."""
+        self._draw_batch(runner, data_batch, outputs, 'test', 0)
 
-    def _draw_batch(self, runner: Runner, mode: str, step: int,
-                    data_batch: dict,
-                    outputs: Sequence[BaseDataElement]) -> None:
+    def _draw_batch(self, runner: Runner, data_batch: dict,
+                    outputs: Sequence[BaseDataElement], mode: str,
+                    step: int) -> None:
         first, self._seen = self._seen, self._seen + len(outputs)
         turns = [
             i for i in range(len(outputs)) if (first + i) % self.interval == 0

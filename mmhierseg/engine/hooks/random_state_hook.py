@@ -35,15 +35,11 @@ class RandomStateHook(Hook):
     * ``checkpoint['random_states']`` holds the states of ``random``, NumPy and
       PyTorch of all ranks at the end of its epoch or iteration, and the
       sampler's seed. Resuming sets them; ``load_from`` alone does not.
+      Checkpoints within an epoch get none.
     * Validation, which comes after the checkpoint, restores the states.
-    * Workers of the loader are ahead of the training, so no checkpoint holds
-      their states. By epochs they start again in each, also persistent ones,
-      seeded from the main process's generator (with MMEngine's own
-      ``worker_init_fn`` the augmentation is the same in all epochs). By
-      iterations they are seeded for each batch (:class:`BatchSeeds`). A
-      ``worker_init_fn`` in the config is kept instead.
-
-    In training by epochs, checkpoints within an epoch get no states.
+    * Workers of the loader are ahead of the training, so they are seeded: by
+      epochs, they start again in each, from the main process's generator; by
+      iterations, for each batch. A custom ``worker_init_fn`` is kept instead.
     """
 
     priority = 'LOW'  # after all that draw, before the CheckpointHook
@@ -55,7 +51,7 @@ class RandomStateHook(Hook):
         self._seed: int | None = None  # of workers, by iterations
 
     def before_train(self, runner: Runner) -> None:
-        """Set the states of a checkpoint, and how workers are seeded."""
+        """Set the states of a checkpoint, and seed workers."""
         loop = runner.train_loop
         if isinstance(loop, EpochBasedTrainLoop):
             loader = loop.dataloader
@@ -161,14 +157,9 @@ class RandomStateHook(Hook):
 class BatchSeeds:
     """Seeds a loader's workers for each batch, by the batch's number.
 
-    So a resumed run may have more workers or fewer. It is both the loader's
-    ``worker_init_fn`` (:meth:`init_worker`) and its ``collate_fn`` (the object
-    itself): collating is the last step of a batch; then the next is seeded.
-
-    Args:
-        collate_fn (callable): Makes a batch of a list of samples.
-        seed (int): Seed of the run, not negative.
-        rank (int): Rank of the process that the workers load for.
+    It is both the loader's ``worker_init_fn`` (:meth:`init_worker`) and its
+    ``collate_fn``, the last step of a batch. Any number of workers draws the
+    same numbers.
     """
 
     def __init__(self, collate_fn: Callable, seed: int, rank: int) -> None:
@@ -199,19 +190,10 @@ class BatchSeeds:
 class ResumableBatches:
     """Endless batches of a loader, for training by iterations.
 
-    The loader's iterator is made as late as possible, when all random states
-    are set. Batches that were trained with are skipped: not even loaded, if
-    the sampler is an ``InfiniteSampler`` of MMEngine or can ``skip``.
-
-    Args:
-        loader (DataLoader): Source of the batches.
-        seeds (BatchSeeds, optional): Seeds the loader's workers. Defaults to
-            None.
-        before_first (callable, optional): Called once, right before the first
-            batch that is trained with is drawn. Defaults to None.
-        num_dummies (int): How often ``next`` first gives None: OpenMMLab's
-            MMEngine 0.10.7 calls it for each batch to skip, in place of
-            :meth:`skip_iter`. Defaults to 0.
+    Batches that were trained with are skipped, not even loaded if the sampler
+    can ``skip``. ``before_first`` is called when the next batch is the first
+    to train with. ``next`` first gives None ``num_dummies`` times: OpenMMLab's
+    MMEngine 0.10.7 calls it in place of :meth:`skip_iter`.
     """
 
     def __init__(self,
@@ -222,7 +204,7 @@ class ResumableBatches:
         self._loader, self._seeds = loader, seeds
         self._before_first, self._num_dummies = before_first, num_dummies
         self._iterator = None
-        # Of the next batch; of the sampler's pass over the dataset.
+        # Numbers of the next batch and of the pass over the dataset.
         self._number, self._epoch = 0, 0
 
     def skip_iter(self, num_iters: int) -> None:
