@@ -12,7 +12,7 @@ from paper_tables import Column, Metric, Table
 from read_records import Record
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli.machine import in_words
+from mmhierseg.cli.records import in_words
 
 __all__ = ['benchmark_tables', 'expected_cells']
 
