@@ -15,11 +15,8 @@ __all__ = ['LOADERS', 'adapt_config', 'class_name', 'is_segmentation']
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Settings of Runner that FlexibleRunner ignores.
-_NOT_READ = dict(
-    compile='is not passed on by FlexibleRunner: leave it out',
-    find_unused_parameters='belongs into strategy.model_wrapper',
-    model_wrapper_cfg='belongs into strategy.model_wrapper',
-    sync_bn='belongs into strategy.sync_bn')
+_NOT_READ = ('compile', 'find_unused_parameters', 'model_wrapper_cfg',
+             'sync_bn')
 
 
 def adapt_config(cfg: Config, training: bool = True) -> Config:
@@ -87,10 +84,11 @@ def is_segmentation(cfg: Config) -> bool:
 
 
 def _adapt_strategy(cfg: Config) -> None:
-    for key, remedy in _NOT_READ.items():
+    for key in _NOT_READ:
         if cfg.get(key):
-            raise UserError(f'{key}={cfg[key]!r} of a config with runner_type '
-                            f'FlexibleRunner {remedy}')
+            raise UserError(f'FlexibleRunner ignores {key}={cfg[key]!r}: '
+                            'leave it out, or set strategy.model_wrapper or '
+                            'strategy.sync_bn')
     name = class_name(cfg.get('strategy') or {})
     if name not in ('FSDPStrategy', 'ShardedStrategy'):
         return

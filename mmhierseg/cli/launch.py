@@ -55,10 +55,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def train(argv: list[str] | None = None) -> None:
-    """Train as the command line says.
-
-    Args:
-        argv (list[str], optional): Arguments instead of the command line's.
+    """Train with the arguments ``argv``, by default the command line's.
 
     Raises:
         UserError: If a file, a dataset or a setting is missing or wrong.
@@ -79,10 +76,7 @@ def train(argv: list[str] | None = None) -> None:
 
 
 def test(argv: list[str] | None = None) -> None:
-    """Test as the command line says.
-
-    Args:
-        argv (list[str], optional): Arguments instead of the command line's.
+    """Test with the arguments ``argv``, by default the command line's.
 
     Raises:
         UserError: If a file, a dataset or a setting is missing or wrong.
@@ -143,8 +137,7 @@ def _train(cfg: Config, start: Latest | None) -> None:
             raise UserError(
                 f'train_dataloader has no batch: {len(loader.dataset)} images '
                 f'are fewer than its batch_size of {loader.batch_size} (for '
-                'each process), and drop_last leaves them out. Add images, or '
-                '--cfg-options train_dataloader.batch_size=N')
+                'each process), and drop_last leaves them out')
         runner.train()
 
 

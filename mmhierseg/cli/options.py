@@ -41,7 +41,7 @@ _COMMON = {
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='how the processes were started'),
-    # torchrun sets LOCAL_RANK; torch.distributed.launch passes the option.
+    # From torch.distributed.launch; torchrun sets LOCAL_RANK instead.
     '--local-rank': dict(type=int, default=0, help=argparse.SUPPRESS),
     '--local_rank': dict(type=int, default=0, help=argparse.SUPPRESS),
 }
@@ -84,12 +84,12 @@ _TEST = {
 
 def parse_train_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the options of ``tools/train.py``."""
-    return _parse('Train a model.', _TRAIN, argv)[0]
+    return _parse(_TRAIN, argv)[0]
 
 
 def parse_test_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the options of ``tools/test.py``."""
-    args, parser = _parse('Test a model.', _TEST, argv)
+    args, parser = _parse(_TEST, argv)
     if args.out_item is not None and args.out is None:
         parser.error('--out-item needs --out')
     if (args.out is not None and args.out_item != 'metrics'
@@ -99,10 +99,8 @@ def parse_test_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def _parse(
-    description: str, options: dict, argv: list[str] | None
-) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
-    parser = argparse.ArgumentParser(description=description)
+def _parse(options: dict, argv: list[str] | None):
+    parser = argparse.ArgumentParser()
     for name, settings in {**options, **_COMMON}.items():
         parser.add_argument(name, **settings)
     try:
@@ -188,9 +186,10 @@ def _with_common_options(cfg: Config, args: argparse.Namespace,
     cfg.merge_from_dict(args.cfg_options)
     for field in needed:
         if cfg.get(field) is None:
-            raise UserError(f'{args.config} has no {field}. (Pre-training '
-                            'configs cannot be tested, some others not '
-                            'trained.)')
+            raise UserError(
+                f'{args.config} has no {field}: there is nothing to '
+                f'{needed[0][:-len("_dataloader")]}. Some configs are only '
+                'for tools/train.py, others only for tools/test.py')
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

@@ -37,10 +37,7 @@ _PACKAGES = ('mmengine', 'mmcv', 'mmpretrain', 'mmsegmentation')
 
 def write_record(runner: Runner, args: Namespace, metrics: dict[str, Any],
                  checkpoint: dict[str, Any], seconds: float) -> str:
-    """Write the record of a test to the work directory; returns its path.
-
-    Tables know the result by the name of the config file.
-    """
+    """Write the record of a test to the work directory; returns its path."""
     cfg = runner.cfg
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:  # inside wrappers
@@ -75,11 +72,8 @@ def describe_checkpoint(path: str, content: dict | None) -> dict[str, Any]:
     """Path, SHA-256, size, and epochs and iterations of a checkpoint."""
     known = dict(path=path, sha256=None, bytes=None)
     if osp.isfile(path):
-        digest = hashlib.sha256()  # `file_digest` needs Python 3.11
-        with open(path, 'rb') as file:
-            while block := file.read(2**20):
-                digest.update(block)
-        known.update(sha256=digest.hexdigest(), bytes=osp.getsize(path))
+        content_hash = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        known.update(sha256=content_hash, bytes=osp.getsize(path))
     meta = (content or {}).get('meta') or {}
     for key in ('epoch', 'iter'):
         known[key] = meta[key] if isinstance(meta.get(key), int) else None
@@ -179,5 +173,4 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    plain = value is None or isinstance(value, (bool, str, int))
-    return value if plain else str(value)
+    return value if isinstance(value, (str, int, type(None))) else str(value)

@@ -1,8 +1,7 @@
 """Find the checkpoint that training continues from.
 
-The latest one may be missing or damaged: disks fail, and files are deleted or
-copied in part. Then training continues from the newest one before it that can
-be read, and reports it.
+The latest one may be missing or damaged. Then it is the newest one before it
+that can be read.
 """
 
 import os.path as osp
@@ -23,31 +22,29 @@ _NUMBERED = re.compile(r'(?!best_).*?(epoch|iter)_(\d+)\.pth')
 
 
 class Latest(NamedTuple):
-    """The checkpoint that a run continues from.
-
-    ``checkpoint``, its content, is None for a folder or a file that is not
-    local; ``note`` says why it is not the one that ``last_checkpoint`` names.
-    """
+    """The checkpoint that a run continues from."""
 
     path: str
     checkpoint: dict[str, Any] | None
+    """Its content; None for a folder, or a file that is not local."""
+
     note: str | None = None
+    """Why it is not the one that ``last_checkpoint`` names."""
 
 
 def read_resumable(path: str) -> dict[str, Any]:
     """Read a checkpoint file, and check every byte of it.
 
-    PyTorch reads a file whose tensors were overwritten, by zeros after a
-    power failure for instance, without an error.
+    PyTorch does not notice tensors that were overwritten, for instance by
+    zeros after a power failure.
     """
     checkpoint = read_checkpoint(path)
     check_resumable(checkpoint, path)
     if zipfile.is_zipfile(path):  # as every file of PyTorch 1.6 and later
         try:
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
+            damaged = zipfile.ZipFile(path).testzip()
         except (OSError, zipfile.BadZipFile) as error:
-            damaged = str(error)
+            damaged = error
         if damaged is not None:
             raise UserError(f'{path!r} is damaged ({damaged})')
     return checkpoint
@@ -88,9 +85,8 @@ def find_latest(work_dir: str) -> Latest | None:
     if not found:
         raise UserError(
             f'{problem}; there is no checkpoint to continue from in '
-            f'{folder!r}. Nothing was changed. To continue from another one: '
-            '--resume PATH. To train from the start: another --work-dir, or '
-            'remove the files that were named')
+            f'{folder!r}. Nothing was changed. Name one by --resume PATH, or '
+            'train from the start in another --work-dir')
     # Numbers of epochs and of iterations cannot be compared.
     path, checkpoint = max(
         found.values(), key=lambda item: item[1]['meta']['iter'])

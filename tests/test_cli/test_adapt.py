@@ -152,8 +152,8 @@ def test_one_process_is_not_sharded(name, use):
 
 
 @pytest.mark.parametrize('option, message', [
-    (dict(compile=True), 'leave it out'),
-    (dict(sync_bn='torch'), 'strategy.sync_bn'),
+    (dict(compile=True), 'ignores compile=True: leave it out'),
+    (dict(sync_bn='torch'), 'ignores sync_bn.*strategy.sync_bn'),
     (dict(find_unused_parameters=True), 'strategy.model_wrapper'),
     (dict(model_wrapper_cfg=dict(type='A')), 'strategy.model_wrapper'),
     (dict(custom_hooks=[dict(type='EMAHook')]), 'EMAHook'),

@@ -108,7 +108,7 @@ def test_several_damaged_ones(run):
 
 
 def test_later_ones_are_of_another_run(run):
-    """The run was started again in the same folder."""
+    """Training was started again in the same folder."""
     point_to(run, 'epoch_1.pth')
     truncate(run / 'epoch_1.pth')
     with pytest.raises(UserError, match='no checkpoint to continue from'):
@@ -140,11 +140,13 @@ def test_run_that_has_not_begun(tmp_path):
 
 
 def test_folder_that_was_moved(run, tmp_path):
+    """The latest is the one that is named, not the one with most epochs."""
     shutil.move(run, tmp_path / 'moved')
     save(tmp_path / 'moved/epoch_4.pth', 4, 40)
     latest = find_latest(str(tmp_path / 'moved'))
     assert latest.path == str(tmp_path / 'moved/epoch_3.pth')
     assert latest.note is None
+    assert latest.checkpoint['meta'] == dict(epoch=3, iter=30)
 
 
 def test_order_is_that_of_numbers_and_iterations(run):

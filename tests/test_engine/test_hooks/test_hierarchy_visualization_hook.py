@@ -20,40 +20,41 @@ CAST = dict(
     arch=dict(embed_dims=16, depths=(1, 1, 1, 1), num_heads=2),
     img_size=32,
     num_clusters=(8, 6, 4, 2))
-SUPERPIXELS = dict(type='Grid', segment_size=8)
-#: Sizes of the images of the batches; not square, not the model's.
-SIZE = (40, 64)
+RESNET = dict(
+    type='ResNetV1c', depth=18, base_channels=16, stem_channels=4,
+    num_stages=1, out_indices=(0, ), strides=(1, ), dilations=(1, ))
 
 
-def scenes(task):
+def scenes(task, pack, batch_size):
+    """Images that are not square, and not of the model's size."""
     return dict(
-        batch_size=2 if task == 'classification' else 1,
+        batch_size=batch_size,
         num_workers=0,
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
             type='mmhierseg.PartWholeScenes', num_scenes=5, task=task,
-            size=SIZE, split='val', pipeline=[dict(
-                type='PackInputs' if task == 'classification' else
-                'PackSegInputs')]))
+            size=(40, 64), split='val', pipeline=[dict(type=pack)]))
 
 
-def segmentor(backbone, kind='EncoderDecoder', superpixels=SUPERPIXELS):
-    preprocessor = dict(
-        type='SegDataPreProcessor', mean=[120.] * 3, std=[60.] * 3,
-        bgr_to_rgb=True, test_cfg=dict(size_divisor=32))
-    if superpixels is not None:
-        preprocessor.update(
-            type='mmhierseg.SuperpixelSegDataPreProcessor',
-            superpixels=superpixels)
+def preprocessor(kind, **options):
+    return dict(
+        type=f'mmhierseg.Superpixel{kind}', mean=[120.] * 3, std=[60.] * 3,
+        superpixels=dict(type='Grid', segment_size=8), **options)
+
+
+def segmentor(backbone, kind='EncoderDecoder'):
     return dict(
         default_scope='mmseg',
         model=dict(
-            type=kind, data_preprocessor=preprocessor, backbone=backbone,
+            type=kind, backbone=backbone,
+            data_preprocessor=preprocessor(
+                'SegDataPreProcessor', bgr_to_rgb=True,
+                test_cfg=dict(size_divisor=32)),
             decode_head=dict(
                 type='FCNHead', in_channels=16, in_index=0, channels=4,
                 num_convs=1, concat_input=False, num_classes=13),
             train_cfg=dict(), test_cfg=dict(mode='whole')),
-        test_dataloader=scenes('segmentation'),
+        test_dataloader=scenes('segmentation', 'PackSegInputs', 1),
         test_evaluator=dict(type='IoUMetric'),
         visualizer=dict(type='SegLocalVisualizer'))
 
@@ -63,12 +64,10 @@ def classifier():
         default_scope='mmpretrain',
         model=dict(
             type='ImageClassifier', backbone=CAST,
-            data_preprocessor=dict(
-                type='mmhierseg.SuperpixelClsDataPreprocessor',
-                mean=[120.] * 3, std=[60.] * 3, num_classes=12, to_rgb=True,
-                superpixels=SUPERPIXELS),
+            data_preprocessor=preprocessor(
+                'ClsDataPreprocessor', num_classes=12, to_rgb=True),
             head=dict(type='LinearClsHead', num_classes=12, in_channels=16)),
-        test_dataloader=scenes('classification'),
+        test_dataloader=scenes('classification', 'PackInputs', 2),
         test_evaluator=dict(type='Accuracy'),
         visualizer=dict(type='UniversalVisualizer'))
 
@@ -125,11 +124,10 @@ def test_classifier(tmp_path):
 
 
 def test_model_without_a_hierarchy(tmp_path):
-    resnet = dict(
-        type='ResNetV1c', depth=18, base_channels=4, stem_channels=4,
-        num_stages=1, out_indices=(0, ), strides=(1, ), dilations=(1, ))
-    cfg = segmentor(resnet, superpixels=None)
-    cfg['model']['decode_head']['in_channels'] = 4
+    cfg = segmentor(RESNET)
+    # Superpixels are in a channel that it cannot take.
+    cfg['model']['data_preprocessor'] = dict(
+        type='SegDataPreProcessor', mean=[120.] * 3, std=[60.] * 3)
     images = run(cfg, tmp_path, draw=True, interval=4)
     assert len(images) == 2
     check_size(images, 4, 1)
