@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -94,7 +95,7 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         options.update(
             val_dataloader=dict(loader, num_workers=0),
             val_cfg=dict(),
-            val_evaluator=Evaluator([Nothing()]))
+            val_evaluator=Evaluator([Nothing() if val is True else val]))
     options.setdefault('train_cfg', dict(by_epoch=True, max_epochs=epochs))
     model = Recorder()
     Runner(
@@ -108,9 +109,9 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         custom_hooks=[RandomStateHook()] * hook + list(other_hooks),
         randomness=dict(seed=seed, diff_rank_seed=diff_rank_seed),
         # Of another run in the same second, MMEngine would take the log.
-        experiment_name=str(folder).replace('/', '_'),
+        experiment_name=uuid4().hex,
         **options).train()
-    return torch.stack(model.seen)
+    return torch.stack(model.seen or [torch.zeros(0)])[:len(model.seen)]
 
 
 def recorded_iterations(folder, iterations=7, sampler='InfiniteSampler',

@@ -100,21 +100,6 @@ def test_no_states_of_another_iteration(tmp_path):
         assert ('random_states' in checkpoint) == states
 
 
-def test_own_worker_seeds_are_kept_and_logged(tmp_path):
-    options = dict(workers=1, own_init=True, iterations=3)
-    whole = recorded_iterations(tmp_path / 'a', **options)
-    resumed = recorded_iterations(
-        tmp_path / 'b',
-        resume=True,
-        load_from=str(tmp_path / 'a/iter_1.pth'),
-        **options)
-    # The order of images, but not the worker's draws, which begin again.
-    assert torch.equal(resumed[:, [0, 4, 8]], whole[1:, [0, 4, 8]])
-    assert torch.equal(resumed[0, 1:4], whole[0, 1:4])
-    log, = (tmp_path / 'b').rglob('*.log')
-    assert 'worker_init_fn of its own' in log.read_text()
-
-
 @pytest.mark.parametrize('change, words', [
     (lambda c: c.pop('random_states'), 'checkpoint holds none'),
     (lambda c: c['random_states']['ranks'].append({}),
