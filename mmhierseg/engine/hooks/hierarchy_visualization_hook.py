@@ -29,12 +29,11 @@ class HierarchyVisualizationHook(Hook):
 
     It replaces ``SegVisualizationHook`` or ``VisualizationHook`` in
     ``default_hooks.visualization``. Figures go to the backends of the runner's
-    visualizer: local files, TensorBoard, ... The same images are drawn in each
-    validation, by the first process, which sees its share of the images.
+    visualizer. The same images are drawn in each validation, by the first
+    process.
 
-    The hierarchy is the field ``pred_hierarchy`` of a data sample, which
-    ``HierarchyEncoderDecoder`` sets. Without it, ``forward_hierarchy`` of the
-    backbone is called, if there is one, also for a classifier.
+    The hierarchy is the field ``pred_hierarchy`` of a data sample, or what
+    ``forward_hierarchy`` of the backbone computes, if there is one.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
@@ -109,11 +108,7 @@ class HierarchyVisualizationHook(Hook):
 
     def _image(self, sample: BaseDataElement,
                loaded: np.ndarray | None) -> np.ndarray:
-        """The image that the maps are of, RGB.
-
-        It is what the model was given if that has their size: a classifier's
-        maps are of a crop. Else predictions are of the size of the file.
-        """
+        """The RGB image that the maps are of: a crop or the whole file."""
         shape = map_shape(sample)
         if loaded is not None and shape in (None, loaded.shape[:2]):
             return loaded

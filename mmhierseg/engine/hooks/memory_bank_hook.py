@@ -25,9 +25,8 @@ class MemoryBankHook(Hook):
 
     For :class:`~mmhierseg.models.RetrievalSegmentor`, or any model with its
     methods ``bank_entries``, ``bank_meta`` and ``set_bank``. The images of a
-    training set are divided among the processes, each of them once; all
-    processes get the entries of all, in the order of the dataset. So the bank
-    is the same for any number of processes.
+    training set are divided among the processes; all processes get the
+    entries of all, in the order of the dataset.
 
     Args:
         dataloader (dict, optional): Config of the loader of the training set,
@@ -59,9 +58,7 @@ class MemoryBankHook(Hook):
             raise ValueError('`save_to` and `load_from` exclude each other')
         own = {'sampler', 'batch_sampler'} & set(dataloader or ())
         if own:
-            raise ValueError(
-                f'`dataloader` must not have {sorted(own)}: each image is '
-                'taken once, in order, by one of the processes')
+            raise ValueError(f'`dataloader` must not have {sorted(own)}')
         self.dataloader = dataloader
         self.save_to = save_to
         self.load_from = load_from

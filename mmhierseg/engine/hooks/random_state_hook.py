@@ -66,11 +66,9 @@ class RandomStateHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """End the workers of the epoch before."""
-        loop = runner.train_loop
-        if isinstance(loop, EpochBasedTrainLoop) and getattr(
-                loop.dataloader, '_iterator', None) is not None:
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
             # The loader's only reference to persistent workers.
-            loop.dataloader._iterator = None
+            runner.train_loop.dataloader._iterator = None
 
     def before_train_iter(self, *args, **kwargs) -> None:
         """Forget the states; they are out of date now."""
@@ -132,7 +130,8 @@ class RandomStateHook(Hook):
     def _gather(self, runner: Runner) -> None:
         self._at_end = dict(
             ranks=all_gather_object(_get_random_state()),
-            sampler_seed=_sampler_seed(runner.train_loop.dataloader))
+            sampler_seed=getattr(
+                _sampler(runner.train_loop.dataloader), 'seed', None))
         if self._seed is not None:
             self._at_end['worker_seed'] = self._seed
 
@@ -146,10 +145,10 @@ class RandomStateHook(Hook):
                 f'the checkpoint holds {found}: this run draws other random '
                 'numbers than an uninterrupted one')
             return None
-        loader = runner.train_loop.dataloader
-        if _sampler_seed(loader) is not None:
-            # Made before the checkpoint was read.
-            _sampler(loader).seed = self._loaded['sampler_seed']
+        sampler = _sampler(runner.train_loop.dataloader)
+        if getattr(sampler, 'seed', None) is not None:
+            # Drawn before the checkpoint was read.
+            sampler.seed = self._loaded['sampler_seed']
         runner.logger.info('Random states are those of the checkpoint')
         return ranks[get_rank()]
 
@@ -268,8 +267,8 @@ def _move_sampler(loader: DataLoader, number: int) -> bool:
 def _is_saved_now(runner: Runner) -> bool:
     """Whether a CheckpointHook saves after this iteration."""
     return any(
-        hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or (
-            hook.save_last and hook.is_last_train_iter(runner))
+        hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or
+        hook.save_last and hook.is_last_train_iter(runner)
         for hook in runner.hooks
         if isinstance(hook, CheckpointHook) and not hook.by_epoch)
 
@@ -286,22 +285,13 @@ def _sampler(loader: DataLoader) -> Any:
     return outer if hasattr(outer, 'seed') else inner
 
 
-def _sampler_seed(loader: DataLoader) -> int | None:
-    seed = getattr(_sampler(loader), 'seed', None)
-    return None if seed is None else int(seed)
-
-
 def _get_random_state() -> dict[str, Any]:
     """States of all generators, which ``weights_only=True`` reads."""
     version, words, gauss = random.getstate()
-    name, key, position, has_gauss, cached = np.random.get_state()
     python = dict(version=version, words=torch.tensor(words), gauss=gauss)
-    numpy = dict(
-        name=name,
-        words=torch.from_numpy(key.astype(np.int64)),
-        position=int(position),
-        has_gauss=int(has_gauss),
-        gauss=float(cached))
+    keys = ('name', 'words', 'position', 'has_gauss', 'gauss')
+    numpy = dict(zip(keys, np.random.get_state()))
+    numpy['words'] = torch.from_numpy(numpy['words'].astype(np.int64))
     state = dict(python=python, numpy=numpy, torch=torch.get_rng_state())
     if torch.cuda.is_available():
         state['cuda'] = torch.cuda.get_rng_state()
@@ -312,9 +302,8 @@ def _set_random_state(state: dict[str, Any]) -> None:
     python, numpy = state['python'], state['numpy']
     random.setstate((python['version'], tuple(python['words'].tolist()),
                      python['gauss']))
-    np.random.set_state(
-        (numpy['name'], numpy['words'].cpu().numpy().astype(np.uint32),
-         numpy['position'], numpy['has_gauss'], numpy['gauss']))
+    words = numpy['words'].cpu().numpy().astype(np.uint32)
+    np.random.set_state(tuple({**numpy, 'words': words}.values()))
     torch.set_rng_state(state['torch'].cpu())
     if 'cuda' in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())
