@@ -1,6 +1,5 @@
 """From pre-training to a test result, with the tools, on tiny data."""
 
-import json
 import pickle
 
 import pytest
@@ -52,9 +51,6 @@ def accuracy(output):
 def test_linear_probing_of_what_was_pretrained(folder, pretrained):
     config = 'cast-s_linear_in1k.py'
     weights = f'model.backbone.init_cfg.checkpoint={pretrained}'
-    message = run_tool('train.py', config, cwd=folder, status=1)
-    assert ("there is no checkpoint 'work_dirs/cast-s_in1k/epoch_100.pth', "
-            'which model.backbone.init_cfg.checkpoint names' in message)
     torch.save(dict(state_dict={'layer.weight': torch.ones(1)}),
                folder / 'other.pth')
     message = run_tool(
@@ -75,11 +71,8 @@ def test_linear_probing_of_what_was_pretrained(folder, pretrained):
             assert torch.equal(value, source[name]), name
         else:
             assert not torch.equal(value, first[name]), name
-    out = folder / 'metrics.json'
-    run_tool('test.py', config, work / 'epoch_2.pth', '--out', out,
-             '--out-item', 'metrics', cwd=folder)
-    assert json.loads(out.read_text())['accuracy/top1'] == pytest.approx(
-        accuracy(output), abs=1e-3)
+    tested = run_tool('test.py', config, work / 'epoch_2.pth', cwd=folder)
+    assert accuracy(tested) == pytest.approx(accuracy(output), abs=1e-3)
 
 
 def test_deit_is_tested_with_its_moving_average(folder):

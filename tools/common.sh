@@ -1,5 +1,7 @@
 # Shared by the launch scripts beside it; sourced, not run.
 
+# With it, cd may print the path.
+unset CDPATH
 TOOLS="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 # The interpreter: $PYTHON, else the active environment's, else the one that

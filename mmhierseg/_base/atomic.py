@@ -26,14 +26,6 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
         OSError: If it cannot be written; the old file is still there. Its
             ``filename`` is the path, and the message says how much space is
             needed and how much is free.
-
-    Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, 'a')
-        ...     write_atomically(path, b'whole')
-        ...     os.listdir(folder), open(path, 'rb').read()
-        (['a'], b'whole')
     """
     path = os.fspath(path)
     part = f'{path}.{uuid4().hex[:8]}.part'
@@ -59,26 +51,13 @@ class AtomicBackend(LocalBackend):
     """MMEngine's storage backend for local files, writing them atomically."""
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Write a file, whole or not at all; folders are made.
-
-        Args:
-            obj (bytes): Its content.
-            filepath (str | os.PathLike): Its path.
-        """
+        """Write a file, whole or not at all; folders are made."""
         os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
         write_atomically(filepath, obj)
 
 
 def free_space(folder: str) -> str:
-    """Say how much space is free on the disk of a folder, for a message.
-
-    Args:
-        folder (str): An existing folder; empty for the current one.
-
-    Example:
-        >>> free_space('').endswith(' MiB are free')
-        True
-    """
+    """Say how much space is free on the disk of a folder ('': current)."""
     try:
         free = shutil.disk_usage(folder or '.').free / 2**20
     except OSError as error:

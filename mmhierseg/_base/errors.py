@@ -20,24 +20,14 @@ def run_command(main: Callable[[], None]) -> int:
 
     The error may come from a worker process of a data loader. Other errors
     are defects and keep their traceback; with ``MMHIERSEG_TRACEBACK=1`` in
-    the environment, all do.
-
-    Args:
-        main (Callable): The command. It takes no arguments.
-
-    Returns:
-        int: Exit status, 0 or 1.
-
-    Example:
-        >>> run_command(lambda: None)
-        0
+    the environment, all do. Returns the exit status, 0 or 1.
     """
     try:
         main()
     except UserError as error:
         if os.environ.get('MMHIERSEG_TRACEBACK'):
             raise
-        # Of a loader's worker, PyTorch raises the text of the traceback.
+        # From a loader's worker, PyTorch raises the text of the traceback.
         message = str(error).rpartition(f'{UserError.__name__}: ')[2].rstrip()
         print(f'{Path(sys.argv[0]).name}: error: {message}', file=sys.stderr)
         return 1

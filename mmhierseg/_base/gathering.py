@@ -1,4 +1,4 @@
-"""Gathering rows of which processes have different numbers."""
+"""Gather rows from processes that have different numbers of them."""
 
 from typing import Any
 

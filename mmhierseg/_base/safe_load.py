@@ -1,10 +1,9 @@
 """Read checkpoints without executing what is in them.
 
 A checkpoint is a pickle, and unpickling can run any program. PyTorch's
-``weights_only`` reader builds tensors and plain containers only. What MMEngine
-and training scripts write holds a little more: log histories, NumPy arrays and
-an ``argparse.Namespace``. These are allowed by name, and nothing else is.
-(PyTorch 2.6 or later: older readers could be tricked.)
+``weights_only`` reader builds tensors and plain containers only. Log
+histories, NumPy arrays and an ``argparse.Namespace``, which MMEngine and
+training scripts write, are allowed by name.
 """
 
 import os
@@ -29,11 +28,7 @@ def _history_buffer_method(owner: type, name: str) -> Any:
 
 
 def allow_plain_objects() -> None:
-    """Let PyTorch's safe reader build what MMEngine's checkpoints hold.
-
-    It adds to the allowed names of the process and never takes any away, so
-    threads can read at the same time.
-    """
+    """Let PyTorch's safe reader build what MMEngine's checkpoints hold."""
     core = np._core if hasattr(np, '_core') else np.core
     torch.serialization.add_safe_globals([
         Namespace, HistoryBuffer, (_history_buffer_method, 'builtins.getattr'),
@@ -45,13 +40,7 @@ def allow_plain_objects() -> None:
 
 
 def load_plain_checkpoint(path: str | os.PathLike) -> Any:
-    """Read a file of tensors and plain objects.
-
-    Args:
-        path (str | os.PathLike): File written by ``torch.save``.
-
-    Returns:
-        Any: Content of the file, tensors on the CPU.
+    """Read a file that ``torch.save`` wrote; tensors are on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.

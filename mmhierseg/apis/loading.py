@@ -88,6 +88,7 @@ def read_config(model: str | Path | Config | dict) -> Config:
     paths = {
         entry['Name'].lower(): entry['Config']
         for entry in BaseInferencer._get_models_from_metafile(str(root))
+        if 'Config' in entry  # rows of papers' tables may have none
     }
     if name.lower() in paths:
         return _read(str(root / paths[name.lower()]), Config.fromfile)

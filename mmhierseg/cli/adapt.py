@@ -11,24 +11,21 @@ from mmengine.logging import print_log
 from mmhierseg._base import UserError
 from mmhierseg.engine.device import has_accelerator
 
-__all__ = ['adapt_config', 'class_name', 'is_segmentation']
+__all__ = ['LOADERS', 'adapt_config', 'class_name', 'is_segmentation']
 
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Settings of Runner that FlexibleRunner ignores.
-_NOT_READ = dict(
-    compile='is not passed on by FlexibleRunner: leave it out',
-    find_unused_parameters='belongs into strategy.model_wrapper',
-    model_wrapper_cfg='belongs into strategy.model_wrapper',
-    sync_bn='belongs into strategy.sync_bn')
+_NOT_READ = ('compile', 'find_unused_parameters', 'model_wrapper_cfg',
+             'sync_bn')
 
 
 def adapt_config(cfg: Config, training: bool = True) -> Config:
     """Adapt a config to the machine and to this package.
 
-    What ``tools/train.py`` and ``tools/test.py`` add to a config of
-    MMPretrain, MMSegmentation or this package, in one function:
+    ``tools/train.py`` and ``tools/test.py`` apply it to every config:
 
     * Without a GPU, ``AmpOptimWrapper`` becomes bfloat16 autocast or full
-      precision, and ``launcher`` selects a model wrapper for the CPU.
+      precision, and several processes get a model wrapper for the CPU.
     * A sharded strategy in a single process becomes
       ``SingleDeviceStrategy``.
     * Loaders get MMPretrain's defaults, and no workers persist where there
@@ -40,8 +37,7 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
     Args:
         cfg (Config): Config of a runner, with ``launcher`` if it is for
             several processes. It is not changed.
-        training (bool): Whether it will be trained, not just tested. Defaults
-            to True.
+        training (bool): Whether it will be trained, not just tested.
 
     Returns:
         Config: A changed copy.
@@ -49,11 +45,6 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
     Raises:
         UserError: If FlexibleRunner would ignore a setting, or sharding would
             change its meaning.
-
-    Example:
-        >>> cfg = adapt_config(Config(dict(default_scope='mmseg')))
-        >>> cfg.default_hooks.checkpoint.type
-        'mmhierseg.AtomicCheckpointHook'
     """
     cfg = deepcopy(cfg)
     if class_name(cfg, 'runner_type') == 'FlexibleRunner':
@@ -63,7 +54,7 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
             _replace_amp(cfg.optim_wrapper)
         if cfg.get('launcher', 'none') != 'none':
             _wrap_for_cpu(cfg)
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for name in LOADERS:
         if cfg.get(name) is not None:
             cfg[name] = _adapt_loader(cfg[name], is_segmentation(cfg))
     _adapt_hooks(cfg, training)
@@ -71,12 +62,7 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
 
 
 def class_name(cfg: dict, key: str = 'type') -> str:
-    """Name of a class in a config, without its scope; '' if there is none.
-
-    Example:
-        >>> class_name(dict(type='mmengine.EMAHook')), class_name({})
-        ('EMAHook', '')
-    """
+    """Name of a class in a config, without its scope; '' if there is none."""
     kind = cfg.get(key) or ''
     return getattr(kind, '__name__', str(kind)).split('.')[-1]
 
@@ -84,15 +70,8 @@ def class_name(cfg: dict, key: str = 'type') -> str:
 def is_segmentation(cfg: Config) -> bool:
     """Whether a config follows MMSegmentation rather than MMPretrain.
 
-    By the name of the data preprocessor, which takes the batch from the
-    loader, or, if it is of neither family, by the default scope.
-
-    Example:
-        >>> is_segmentation(Config(dict(default_scope='mmseg')))
-        True
-        >>> is_segmentation(Config(dict(
-        ...     data_preprocessor=dict(type='SelfSupDataPreprocessor'))))
-        False
+    The data preprocessor, which takes the batch from the loader, decides, or
+    the default scope if its name is of neither family.
     """
     model = cfg.get('model') or {}
     name = class_name(
@@ -105,29 +84,31 @@ def is_segmentation(cfg: Config) -> bool:
 
 
 def _adapt_strategy(cfg: Config) -> None:
-    for key, remedy in _NOT_READ.items():
+    for key in _NOT_READ:
         if cfg.get(key):
-            raise UserError(f'{key}={cfg[key]!r} of a config with runner_type '
-                            f'FlexibleRunner {remedy}')
+            raise UserError(f'FlexibleRunner ignores {key}={cfg[key]!r}: '
+                            'leave it out, or set strategy.model_wrapper or '
+                            'strategy.sync_bn')
     name = class_name(cfg.get('strategy') or {})
     if name not in ('FSDPStrategy', 'ShardedStrategy'):
         return
-    if any(class_name(hook) == 'EMAHook'
-           for hook in cfg.get('custom_hooks') or []):
-        raise UserError('EMAHook cannot copy a model that is sharded: leave '
-                        "it out, or train with MMEngine's Runner")
     wrapper = cfg.get('optim_wrapper') or {}
-    if wrapper.get('clip_grad'):
-        raise UserError("optim_wrapper.clip_grad would clip by the norm of a "
-                        "process's own shard of the gradient: leave it out")
-    if 'flat_decay_mult' in (wrapper.get('paramwise_cfg') or {}) or class_name(
-            wrapper, 'constructor').startswith(
-                ('LearningRateDecay', 'LayerDecay')):
-        raise UserError(
-            'optim_wrapper distinguishes vectors from matrices '
-            '(flat_decay_mult, layer decay), but the shards of parameters are '
-            'all vectors: use norm_decay_mult, bias_decay_mult and '
-            'custom_keys, which go by names')
+    unfit = {
+        'EMAHook, which cannot copy it':
+        any(class_name(hook) == 'EMAHook'
+            for hook in cfg.get('custom_hooks') or ()),
+        'optim_wrapper.clip_grad, which takes the norm of one shard':
+        wrapper.get('clip_grad'),
+        'flat_decay_mult and layer decay, which distinguish vectors from '
+        'matrices (norm_decay_mult, bias_decay_mult and custom_keys can)':
+        'flat_decay_mult' in (wrapper.get('paramwise_cfg') or {})
+        or class_name(wrapper, 'constructor').startswith(
+            ('LearningRateDecay', 'LayerDecay')),
+    }
+    for setting, found in unfit.items():
+        if found:
+            raise UserError(f'a sharded model cannot be trained with {setting}'
+                            ": leave it out, or use MMEngine's Runner")
     if cfg.get('launcher', 'none') == 'none':
         _warn(f'{name} shards a model among several processes and this is a '
               'single one: training with SingleDeviceStrategy. '
@@ -138,7 +119,7 @@ def _adapt_strategy(cfg: Config) -> None:
 def _replace_amp(optim_wrapper: dict) -> None:
     """Replace AmpOptimWrapper, whose gradient scaler needs a GPU."""
     if class_name(optim_wrapper) == 'AmpOptimWrapper':
-        # bfloat16 needs no scaler; MPS is no CPU, though.
+        # bfloat16 needs no scaler; autocast to it is for CPUs, not for MPS.
         low = optim_wrapper.get('dtype') in ('bfloat16', torch.bfloat16)
         low = low and get_device() == 'cpu'
         name = 'CPUAutocastOptimWrapper' if low else 'OptimWrapper'
@@ -173,7 +154,7 @@ def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
                 pin_memory=has_accelerator(),
                 persistent_workers=has_workers,
                 collate_fn=dict(type='default_collate')), **loader)
-    if not has_workers:  # an error of PyTorch's otherwise
+    if not has_workers:  # PyTorch would raise an error
         loader.persistent_workers = False
     return loader
 

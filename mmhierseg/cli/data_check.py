@@ -1,116 +1,82 @@
-"""Look for the files that a config names before anything is built."""
+"""Look for the files that a config names before anything is built.
 
-import glob
+Otherwise those of the validation would be missed after hours of training.
+"""
+
 import os.path as osp
 from collections.abc import Iterator
+from glob import escape, glob
 
 from mmengine.config import Config
 
 from mmhierseg._base import UserError
 from mmhierseg.checkpoints import read_checkpoint
-from mmhierseg.cli.adapt import class_name
 
 __all__ = ['check_data', 'check_pretrained']
 
+# Fields of datasets and transforms that name files or folders.
+_DATA = dict(
+    data_root='data root',
+    ann_file='annotation file',
+    data_prefix='image folder',
+    map_prefix='folder of segment maps (tools/dataset_converters/'
+    'generate_oversegmentation.py makes them)')
+_WEIGHTS = dict(checkpoint='checkpoint', pretrained='checkpoint')
+
 
 def check_data(cfg: Config, fields: list[str]) -> None:
-    """Check that the folders and lists of the datasets are there.
+    """Check local files and folders of datasets, by fields of their loaders.
 
-    Of the loaders with these names and of those of ``custom_hooks``, as far
-    as they are local. Errors name the path and the setting.
+    Raises:
+        UserError: If one is missing; the message names the setting.
     """
-    loaders = {field: cfg.get(field) for field in fields}
-    for i, hook in enumerate(cfg.get('custom_hooks') or ()):
-        if isinstance(hook, dict) and isinstance(hook.get('dataloader'), dict):
-            loaders[f'custom_hooks.{i}.dataloader'] = hook.dataloader
-    for field, loader in loaders.items():
-        if loader is None or not isinstance(loader.get('dataset'), dict):
-            continue
-        for key, dataset in _datasets(loader.dataset, f'{field}.dataset'):
-            if dataset.get('backend_args') is None:
-                _check_dataset(dataset, key)
+    for field in [*fields, 'custom_hooks']:
+        for key, what, path in _paths(cfg.get(field), field, _DATA):
+            _check(what, path, key)
+            if osp.isfile(path) and osp.getsize(path) == 0:
+                raise UserError(f'{path!r} is empty. Name another with '
+                                f'--cfg-options {key}=PATH')
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Check that the files that the weights start from are there."""
-    if cfg.get('load_from') is not None and not _exists(cfg.load_from):
-        raise UserError(
-            f'there is no checkpoint {cfg.load_from!r} (load_from, or '
-            f'--resume; in {osp.abspath(".")})')
-    for key, path in _init_checkpoints(cfg.get('model'), 'model'):
-        if not _exists(path):
-            raise UserError(
-                f'there is no checkpoint {path!r}, which {key} names. Put it '
-                f'there, or name another with --cfg-options {key}=PATH')
+    """Check the files that weights are initialised from.
+
+    Raises:
+        UserError: If one is missing, or is no checkpoint.
+    """
+    if cfg.get('load_from') is not None:
+        _check('checkpoint', cfg.load_from, 'load_from')
+    for key, what, path in _paths(cfg.get('model'), 'model', _WEIGHTS):
+        _check(what, path, key)
         if '://' not in path:
             # Only for its errors: the model would ignore what is in it.
             read_checkpoint(path)
 
 
-def _datasets(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:
-    """The dataset and those in it, if it is a wrapper, with their keys."""
-    yield key, dataset
-    if isinstance(dataset.get('dataset'), dict):
-        yield from _datasets(dataset['dataset'], f'{key}.dataset')
-    for i, inner in enumerate(dataset.get('datasets') or ()):
-        if isinstance(inner, dict):
-            yield from _datasets(inner, f'{key}.datasets.{i}')
+def _paths(node, key: str,
+           fields: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Key, description and path of each file that a config names."""
+    if isinstance(node, (list, tuple)):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict) or node.get('backend_args') is not None:
+        return
+    for name, value in node.items():
+        here = f'{key}.{name}'
+        if name not in fields:
+            yield from _paths(value, here, fields)
+            continue
+        paths = value if isinstance(value, dict) else {'': value}
+        for part, path in paths.items():
+            if isinstance(path, str) and path:
+                if name in ('ann_file', 'data_prefix'):
+                    path = osp.join(node.get('data_root') or '', path)
+                yield f'{here}.{part}'.rstrip('.'), fields[name], path
 
 
-def _check_dataset(dataset: dict, key: str) -> None:
-    root = dataset.get('data_root') or ''
-    _check('data root', root, f'{key}.data_root')
-    ann_file = dataset.get('ann_file')
-    if isinstance(ann_file, str) and ann_file:
-        path = osp.join(root, ann_file)
-        _check('annotation file', path, f'{key}.ann_file')
-        if path.endswith('.txt') and osp.isfile(path):
-            # MMEngine fails deep inside.
-            with open(path, 'rb') as file:
-                if not any(line.strip() for line in file):
-                    raise UserError(
-                        f'the list of files {path!r} is empty. Name another '
-                        f'with --cfg-options {key}.ann_file=PATH')
-    prefixes = dataset.get('data_prefix') or {}
-    if isinstance(prefixes, str):
-        prefixes = {'': prefixes}
-    for name, prefix in prefixes.items():
-        path = osp.join(root, prefix or '')
-        # A prefix may be the beginning of file names, too.
-        if not glob.glob(glob.escape(path) + '*'):
-            _check('image folder', path,
-                   f'{key}.data_prefix.{name}'.rstrip('.'))
-    # MMPretrain's ImageNet takes the split for the folder.
-    if (root and dataset.get('split') and not prefixes
-            and class_name(dataset) == 'ImageNet'):
-        _check('image folder', osp.join(root, dataset['split']),
-               f'{key}.data_root')
-    for i, step in enumerate(dataset.get('pipeline') or ()):
-        if class_name(step) == 'LoadSegmentMap':
-            _check('folder of segment maps', step.get('map_prefix') or '',
-                   f'{key}.pipeline.{i}.map_prefix',
-                   'tools/dataset_converters/generate_oversegmentation.py '
-                   'makes them')
-
-
-def _check(what: str, path: str, key: str,
-           advice: str = 'Put or link the data there') -> None:
-    if path and not _exists(path):
+def _check(what: str, path: str, key: str) -> None:
+    # A prefix may also be the beginning of file names.
+    pattern = escape(path) + '*' * ('data_prefix' in key)
+    if '://' not in path and not glob(pattern):
         raise UserError(
-            f'there is no {what} {path!r} (in {osp.abspath(".")}). {advice}, '
-            f'or name another place with --cfg-options {key}=PATH')
-
-
-def _init_checkpoints(node, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name in ('checkpoint', 'pretrained') and isinstance(value, str):
-                yield f'{key}.{name}', value
-            yield from _init_checkpoints(value, f'{key}.{name}')
-    elif isinstance(node, (list, tuple)):
-        for i, value in enumerate(node):
-            yield from _init_checkpoints(value, f'{key}.{i}')
-
-
-def _exists(path: str) -> bool:
-    return '://' in path or osp.exists(path)
+            f'there is no {what} {path!r} (in {osp.abspath(".")}). Put or '
+            f'link it there, or name another with --cfg-options {key}=PATH')

@@ -11,9 +11,8 @@ from contextlib import contextmanager, redirect_stdout
 from traceback import clear_frames
 
 import mmengine
-import torch
 from mmengine.config import Config
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
@@ -31,19 +30,15 @@ from mmhierseg.checkpoints import (
 )
 from mmhierseg.cli.adapt import adapt_config
 from mmhierseg.cli.data_check import check_data, check_pretrained
-from mmhierseg.cli.machine import describe
 from mmhierseg.cli.options import (
     DUMP_SUFFIXES,
+    parse_test_args,
+    parse_train_args,
     read_config,
     with_test_options,
     with_train_options,
 )
-from mmhierseg.cli.parser import parse_test_args, parse_train_args
-from mmhierseg.cli.records import (
-    describe_checkpoint,
-    make_record,
-    write_record,
-)
+from mmhierseg.cli.records import describe_checkpoint, write_record
 from mmhierseg.cli.resume import (
     Latest,
     check_agreement,
@@ -60,11 +55,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def train(argv: list[str] | None = None) -> None:
-    """Train as the command line says.
-
-    Args:
-        argv (list[str], optional): Arguments. Defaults to those of the
-            command line.
+    """Train with the arguments ``argv``, by default the command line's.
 
     Raises:
         UserError: If a file, a dataset or a setting is missing or wrong.
@@ -85,11 +76,7 @@ def train(argv: list[str] | None = None) -> None:
 
 
 def test(argv: list[str] | None = None) -> None:
-    """Test as the command line says.
-
-    Args:
-        argv (list[str], optional): Arguments. Defaults to those of the
-            command line.
+    """Test with the arguments ``argv``, by default the command line's.
 
     Raises:
         UserError: If a file, a dataset or a setting is missing or wrong.
@@ -103,7 +90,7 @@ def test(argv: list[str] | None = None) -> None:
     folder, name = osp.split(args.config)
     object.__setattr__(cfg, '_filename', osp.join(folder, f'test_{name}'))
     checkpoint = None
-    if _is_local(args.checkpoint):
+    if '://' not in args.checkpoint:
         checkpoint = read_checkpoint(args.checkpoint)
     check_data(cfg, ['test_dataloader'])
     with cpu_process_group(cfg.launcher):
@@ -112,16 +99,15 @@ def test(argv: list[str] | None = None) -> None:
 
 def _find_start(cfg: Config) -> Latest | None:
     """Read the checkpoint that training starts from; set its path."""
-    path = cfg.get('load_from')
+    path, resume = cfg.get('load_from'), cfg.get('resume')
     # MMEngine takes the latest one, too, if none is named.
-    if cfg.get('resume') == 'auto' or (cfg.get('resume') is True
-                                       and path is None):
+    if resume == 'auto' or (resume is True and path is None):
         latest = find_latest(cfg.work_dir)
         cfg.resume = latest is not None
         if latest is not None:
             cfg.load_from = latest.path
             return latest
-    if not _is_local(path) or osp.isdir(path):
+    if path is None or '://' in path or osp.isdir(path):
         return None
     read = read_resumable if cfg.get('resume') else read_checkpoint
     return Latest(path, read(path))
@@ -129,10 +115,10 @@ def _find_start(cfg: Config) -> Latest | None:
 
 def _train(cfg: Config, start: Latest | None) -> None:
     """Train; the runner's life ends here, before its process group's."""
-    with _config_errors() as built:
-        runner = RUNNERS.build(
-            cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-        runner.register_hook(built)
+    with _ConfigErrors() as building:
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        runner = build(cfg)
+        runner.register_hook(building)
         check_agreement(cfg.load_from if cfg.get('resume') else None)
         if start is not None and start.note is not None:
             # In the log of the run, and once for all processes.
@@ -151,70 +137,49 @@ def _train(cfg: Config, start: Latest | None) -> None:
             raise UserError(
                 f'train_dataloader has no batch: {len(loader.dataset)} images '
                 f'are fewer than its batch_size of {loader.batch_size} (for '
-                'each process), and drop_last leaves them out. Add images, or '
-                '--cfg-options train_dataloader.batch_size=N')
+                'each process), and drop_last leaves them out')
         runner.train()
 
 
 def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
     """Test; write predictions or metrics, and a record."""
     dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
-    with _config_errors() as built:
+    with _ConfigErrors() as building:
         runner = Runner.from_cfg(cfg)
-        runner.register_hook(built)
+        runner.register_hook(building)
         if checkpoint is not None:
             check_matches(checkpoint, unwrap_model(runner.model),
                           args.checkpoint)
         if dump and args.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(args.out))
-        source = machine = None
-        if is_main_process():
-            # Before the test: the file may be overwritten while it runs.
-            source = describe_checkpoint(args.checkpoint, checkpoint)
-            machine = describe('cuda' if torch.cuda.is_available() else 'cpu')
+        # Before the test: the file may be overwritten while it runs.
+        source = is_main_process() and describe_checkpoint(
+            args.checkpoint, checkpoint)
         start = time.perf_counter()
         metrics = runner.test()
-        seconds = time.perf_counter() - start
-    if not is_main_process():
-        return
-    if dump and args.out_item == 'metrics':
-        mmengine.dump(metrics, args.out)
-    record = make_record(
-        cfg,
-        args.config,
-        metrics,
-        len(runner.test_dataloader.dataset),
-        dict(tta=args.tta, amp=args.amp, cfg_options=args.cfg_options),
-        checkpoint=source,
-        machine=machine,
-        processes=get_world_size(),
-        seconds=round(seconds, 3))
-    name = f'test_{record["config"]["name"]}_{runner.timestamp}.json'
-    path = osp.join(cfg.work_dir, name)
-    write_record(path, record)
-    runner.logger.info(f'Results, with what they were measured on: {path}')
+        seconds = round(time.perf_counter() - start, 3)
+    if is_main_process():
+        if dump and args.out_item == 'metrics':
+            mmengine.dump(metrics, args.out)
+        path = write_record(runner, args, metrics, source, seconds)
+        runner.logger.info(f'Results, with what they were measured on: {path}')
 
 
-class _Built(Hook):
-    """Notes that the runner has built everything."""
-
-    done = False
+class _ConfigErrors(Hook):
+    """Report what fails while a runner is built as an error in the config."""
 
     def before_run(self, runner: Runner) -> None:
-        self.done = True
+        self.built = True
 
+    def __enter__(self) -> '_ConfigErrors':
+        self.built = bool(os.environ.get('MMHIERSEG_TRACEBACK'))
+        return self
 
-@contextmanager
-def _config_errors() -> Iterator[_Built]:
-    """What fails while a runner is built is an error in the config."""
-    built = _Built()
-    try:
-        yield built
-    except (ImportError, KeyError, TypeError, ValueError) as error:
-        if (built.done or isinstance(error, UserError)
-                or os.environ.get('MMHIERSEG_TRACEBACK')):
-            raise
-        raise UserError(f'config: {error}') from error
+    def __exit__(self, kind, error, traceback) -> None:
+        if not self.built and not isinstance(error, UserError) and isinstance(
+                error, (FileNotFoundError, ImportError, KeyError, TypeError,
+                        ValueError)):
+            raise UserError(f'config: {error}') from error
 
 
 @contextmanager
@@ -234,7 +199,3 @@ def _report_disk_full(work_dir: str) -> Iterator[None]:
         raise UserError(
             f'{message}. The checkpoints before are whole. Make room, and '
             'continue by the same command with --resume') from None
-
-
-def _is_local(path: str | None) -> bool:
-    return path is not None and '://' not in path

@@ -1,22 +1,24 @@
-"""Put command-line options into a config.
+"""Command-line options of ``tools/train.py`` and ``tools/test.py``.
 
-``--cfg-options`` come first, as if they stood in the config; the other
-options override them.
+They are those of the ecosystem's own tools. ``--cfg-options`` are merged into
+the config first; the other options override them.
 """
 
 import argparse
+import os
 import os.path as osp
 from copy import deepcopy
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import ConfigParsingError
 
 from mmhierseg._base import UserError
-from mmhierseg.cli.adapt import class_name, is_segmentation
+from mmhierseg.cli.adapt import LOADERS, class_name, is_segmentation
 from mmhierseg.registry import MODELS
 
 __all__ = [
-    'DUMP_SUFFIXES', 'read_config', 'with_test_options', 'with_train_options'
+    'DUMP_SUFFIXES', 'parse_test_args', 'parse_train_args', 'read_config',
+    'with_test_options', 'with_train_options'
 ]
 
 # --out names a file if it ends like this, else a folder.
@@ -24,18 +26,98 @@ DUMP_SUFFIXES = ('.pkl', '.pickle', '.json', '.yaml', '.yml')
 # MMSegmentation's metrics that take `output_dir`.
 _LABEL_MAP_WRITERS = ('CityscapesMetric', 'IoUMetric')
 
+_FLAG = dict(action='store_true')
+_COMMON = {
+    '--work-dir': dict(help='folder for logs and checkpoints'),
+    '--cfg-options': dict(
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override settings of the config; a list is key="[a,b]" or '
+        'key=a,b, a nested one key="[(a,b),(c,d)]", without white space'),
+    '--no-pin-memory': dict(_FLAG, help='do not pin memory in data loaders'),
+    '--launcher': dict(
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started'),
+    # From torch.distributed.launch; torchrun sets LOCAL_RANK instead.
+    '--local-rank': dict(type=int, default=0, help=argparse.SUPPRESS),
+    '--local_rank': dict(type=int, default=0, help=argparse.SUPPRESS),
+}
+_TRAIN = {
+    'config': dict(help='config file'),
+    '--resume': dict(
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from a checkpoint, by default from the latest one in '
+        'the work directory, if there is any'),
+    '--amp': dict(_FLAG, help='train in mixed precision, if there is a GPU'),
+    '--no-validate': dict(_FLAG, help='do not evaluate during training'),
+    '--auto-scale-lr': dict(
+        _FLAG, help='scale the learning rate with the total batch size'),
+    '--print-config': dict(
+        _FLAG, help='print the config that would be trained, and stop'),
+}
+_TEST = {
+    'config': dict(help='config file'),
+    'checkpoint': dict(help='checkpoint file'),
+    '--out': dict(
+        help='.pkl file for predictions or, with --out-item metrics, .pkl, '
+        '.json or .yaml file for metrics; any other name is a folder for the '
+        'label maps of a segmentor'),
+    '--out-item': dict(
+        choices=['metrics', 'pred'], help='content of the file --out'),
+    '--tta': dict(
+        _FLAG,
+        help='test-time augmentation: tta_model and tta_pipeline of the '
+        'config, or for a classifier without them, its mirror image'),
+    '--amp': dict(_FLAG, help='test in mixed precision'),
+    '--show': dict(_FLAG, help='show predictions in a window'),
+    '--show-dir': dict(help='folder to draw predictions into'),
+    '--interval': dict(type=int, default=1, help='draw every n-th image'),
+    '--wait-time': dict(
+        type=float, default=2, help='seconds that a window is shown'),
+}
+
+
+def parse_train_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the options of ``tools/train.py``."""
+    return _parse(_TRAIN, argv)[0]
+
+
+def parse_test_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the options of ``tools/test.py``."""
+    args, parser = _parse(_TEST, argv)
+    if args.out_item is not None and args.out is None:
+        parser.error('--out-item needs --out')
+    if (args.out is not None and args.out_item != 'metrics'
+            and args.out.endswith(DUMP_SUFFIXES[2:])):
+        parser.error(f'--out {args.out}: predictions go to a .pkl file; add '
+                     '--out-item metrics for the metrics')
+    return args
+
+
+def _parse(options: dict, argv: list[str] | None):
+    parser = argparse.ArgumentParser()
+    for name, settings in {**options, **_COMMON}.items():
+        parser.add_argument(name, **settings)
+    try:
+        args = parser.parse_args(argv)
+    # From DictAction; the latter two if brackets or quotes do not match.
+    except (ValueError, AssertionError, RecursionError) as error:
+        parser.error('--cfg-options takes KEY=VALUE, where VALUE is a number, '
+                     f'a word, or a list of such: {error}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args, parser
+
 
 def read_config(path: str) -> Config:
-    """Read a config file.
-
-    Args:
-        path (str): Its path.
-
-    Returns:
-        Config: The config.
+    """Read the config file of a run.
 
     Raises:
-        UserError: If it, or a config that it is based on, is missing or
+        UserError: If it, or a config that it inherits from, is missing or
             is not a config of a run.
     """
     if not osp.isfile(path):
@@ -47,17 +129,13 @@ def read_config(path: str) -> Config:
         raise UserError(f'{path}: {error}') from error
     if cfg.get('model') is None:
         raise UserError(f'{path} has no `model`: it is not a config of a run, '
-                        'but perhaps a part that others are based on')
+                        'but perhaps a part that others inherit')
     return cfg
 
 
 def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
     """Add the options of ``tools/train.py`` to a copy of a config."""
-    cfg = _with_common_options(cfg, args)
-    if cfg.get('train_dataloader') is None:
-        raise UserError(
-            f'{args.config} has no train_dataloader: there is nothing to '
-            'train. Test it: python tools/test.py CONFIG CHECKPOINT')
+    cfg = _with_common_options(cfg, args, 'train_dataloader')
     if args.amp:
         name = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if name not in ('OptimWrapper', 'AmpOptimWrapper'):
@@ -77,21 +155,15 @@ def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
         if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
             raise UserError(
                 '--auto-scale-lr needs the batch size that the learning rate '
-                'was chosen for: add --cfg-options '
-                'auto_scale_lr.base_batch_size=N')
+                'is for: --cfg-options auto_scale_lr.base_batch_size=N')
         cfg.auto_scale_lr.enable = True
     return cfg
 
 
 def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
     """Add the options of ``tools/test.py`` to a copy of a config."""
-    cfg = _with_common_options(cfg, args)
-    for field in ('test_dataloader', 'test_evaluator', 'test_cfg'):
-        if cfg.get(field) is None:
-            raise UserError(
-                f'{args.config} has no {field}, so there is nothing to test. '
-                'Configs of self-supervised pre-training have none: test '
-                'with the config of a task that the weights were tuned for')
+    cfg = _with_common_options(cfg, args, 'test_dataloader', 'test_evaluator',
+                               'test_cfg')
     # Checkpoints of FlexibleRunner's strategies are of the whole model.
     for key in ('runner_type', 'strategy'):
         cfg.pop(key, None)
@@ -108,37 +180,41 @@ def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
-def _with_common_options(cfg: Config, args: argparse.Namespace) -> Config:
+def _with_common_options(cfg: Config, args: argparse.Namespace,
+                         *needed: str) -> Config:
     cfg = deepcopy(cfg)
     cfg.merge_from_dict(args.cfg_options)
+    for field in needed:
+        if cfg.get(field) is None:
+            raise UserError(
+                f'{args.config} has no {field}: there is nothing to '
+                f'{needed[0][:-len("_dataloader")]}. Some configs are only '
+                'for tools/train.py, others only for tools/test.py')
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         name = osp.splitext(osp.basename(args.config))[0]
         cfg.work_dir = osp.join('work_dirs', name)
-    for field in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for field in LOADERS:
         if args.no_pin_memory and cfg.get(field) is not None:
             cfg[field].pin_memory = False
     return cfg
 
 
 def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
-    if args.tta and not is_segmentation(cfg):
-        raise UserError("--tta excludes --show and --show-dir for a "
-                        "classifier: MMPretrain's hook draws one image for "
-                        'each sample')
+    segmentation = is_segmentation(cfg)
     hook = (cfg.get('default_hooks') or {}).get('visualization')
+    if args.tta and not segmentation:
+        raise UserError('--tta excludes --show and --show-dir for a '
+                        'classifier: its hook draws one image per sample')
     if hook is None:
-        raise UserError(
-            '--show and --show-dir need a visualization hook in the config: '
-            "default_hooks.visualization=dict(type='VisualizationHook') for "
-            "MMPretrain's, 'SegVisualizationHook' for MMSegmentation's")
+        raise UserError('--show and --show-dir need a hook in '
+                        'default_hooks.visualization of the config')
     hook.update(
         show=args.show, wait_time=args.wait_time, interval=args.interval)
     # This package's own hook is for both.
-    if is_segmentation(cfg) or class_name(
-            hook) == 'HierarchyVisualizationHook':
+    if segmentation or class_name(hook) == 'HierarchyVisualizationHook':
         hook.draw = True
         if args.show_dir is not None:
             cfg.visualizer.save_dir = args.show_dir
@@ -155,39 +231,26 @@ def _enable_label_maps(cfg: Config, folder: str) -> None:
     evaluators = cfg.test_evaluator
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
-    writers = [
-        evaluator for evaluator in evaluators
-        if class_name(evaluator) in _LABEL_MAP_WRITERS
-    ]
+    writers = [e for e in evaluators if class_name(e) in _LABEL_MAP_WRITERS]
     if not writers:
         raise UserError(
-            f'--out {folder!r} names a folder for label maps, but none of the '
-            f'metrics in test_evaluator can write them. Those that can: '
-            f'{", ".join(_LABEL_MAP_WRITERS)}')
+            f'--out {folder!r} is a folder for label maps, which takes one of '
+            f'{", ".join(_LABEL_MAP_WRITERS)} in test_evaluator')
     for evaluator in writers:
         evaluator.update(output_dir=folder, keep_results=True)
 
 
 def _enable_tta(cfg: Config) -> None:
     dataset = cfg.test_dataloader.dataset
-    while dataset.get('pipeline') is None:
-        if not isinstance(dataset.get('dataset'), dict):
-            raise UserError(
-                '--tta replaces the pipeline of test_dataloader.dataset, but '
-                f'{dataset.get("type")} has none. Of several datasets, test '
-                'one at a time')
+    while dataset.get('pipeline') is None and 'dataset' in dataset:
         dataset = dataset.dataset
     if not is_segmentation(cfg):
         cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
         cfg.setdefault('tta_pipeline', _add_mirror_image(dataset.pipeline))
-    missing = [
-        name for name in ('tta_model', 'tta_pipeline') if cfg.get(name) is None
-    ]
-    if missing:
-        raise UserError(
-            f'--tta needs {" and ".join(missing)} in the config. '
-            "MMSegmentation's dataset configs show a tta_pipeline; tta_model "
-            "is usually dict(type='SegTTAModel')")
+    if cfg.get('tta_model') is None or cfg.get('tta_pipeline') is None:
+        raise UserError('--tta needs tta_model, usually '
+                        "dict(type='SegTTAModel'), and tta_pipeline in the "
+                        "config. MMSegmentation's dataset configs show one")
     kind = cfg.model.type
     if isinstance(kind, str) and is_segmentation(cfg):
         kind = MODELS.get(kind)
@@ -207,16 +270,13 @@ def _enable_tta(cfg: Config) -> None:
 def _add_mirror_image(pipeline: list[dict]) -> list[dict]:
     """Let a test pipeline give the image and its mirror image.
 
-    Each gets its own superpixels, so these are made behind the flip.
+    Each gets its own superpixels, so these follow the flip.
     """
     names = [class_name(transform) for transform in pipeline]
     split = len(pipeline) - 1
     if 'GenerateSuperpixels' in names:
         split = names.index('GenerateSuperpixels')
-    mirror = [
-        dict(type='RandomFlip', prob=0.),
-        dict(type='RandomFlip', prob=1.)
-    ]
+    mirror = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]
     rest = [[transform] for transform in pipeline[split:]]
     return [
         *pipeline[:split],

@@ -1,15 +1,13 @@
 """Find the checkpoint that training continues from.
 
-The latest one may be missing or damaged: disks fail, and files are deleted or
-copied in part. Then training continues from the newest one before it that can
-be read, and reports it.
+The latest one may be missing or damaged. Then it is the newest one before it
+that can be read.
 """
 
-import os
 import os.path as osp
 import re
 import zipfile
-from collections import defaultdict
+from glob import escape, glob
 from typing import Any, NamedTuple
 
 from mmengine.dist import all_gather_object
@@ -20,58 +18,49 @@ from mmhierseg.checkpoints import check_resumable, read_checkpoint
 __all__ = ['Latest', 'check_agreement', 'find_latest', 'read_resumable']
 
 # MMEngine's names, with a custom prefix. `best_*` are weights only.
-_NUMBERED = re.compile(r'(?!best_)(.*?)(epoch|iter)_(\d+)\.pth')
+_NUMBERED = re.compile(r'(?!best_).*?(epoch|iter)_(\d+)\.pth')
 
 
 class Latest(NamedTuple):
-    """The checkpoint that a run continues from.
-
-    ``checkpoint``, its content, is None for a folder or a file that is not
-    local; ``note`` says why it is not the one that ``last_checkpoint`` names.
-    """
+    """The checkpoint that a run continues from."""
 
     path: str
     checkpoint: dict[str, Any] | None
+    """Its content; None for a folder, or a file that is not local."""
+
     note: str | None = None
+    """Why it is not the one that ``last_checkpoint`` names."""
 
 
 def read_resumable(path: str) -> dict[str, Any]:
     """Read a checkpoint file, and check every byte of it.
 
-    PyTorch reads a file whose tensors were overwritten, by zeros after a
-    power failure for instance, without an error.
+    PyTorch does not notice tensors that were overwritten, for instance by
+    zeros after a power failure.
     """
     checkpoint = read_checkpoint(path)
     check_resumable(checkpoint, path)
     if zipfile.is_zipfile(path):  # as every file of PyTorch 1.6 and later
         try:
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
+            damaged = zipfile.ZipFile(path).testzip()
         except (OSError, zipfile.BadZipFile) as error:
-            damaged = str(error)
+            damaged = error
         if damaged is not None:
             raise UserError(f'{path!r} is damaged ({damaged})')
     return checkpoint
 
 
 def find_latest(work_dir: str) -> Latest | None:
-    """Find the checkpoint that a run continues from.
+    """Find the checkpoint that the run in a folder continues from.
 
     It is the one that ``last_checkpoint`` names. If that is damaged, it is the
     newest before it that can be read; if there is no such file, or the named
-    one is gone, the newest of the folder.
-
-    Args:
-        work_dir (str): Folder of the run.
-
-    Returns:
-        Latest or None: None if the folder has no checkpoint.
+    one is gone, the newest of the folder; None if there is no checkpoint.
 
     Raises:
         UserError: If there are checkpoints, but none to continue from.
     """
     named, problem = _last_checkpoint(work_dir)
-    folder = work_dir
     if named is not None:
         if '://' in named or osp.isdir(named):
             return Latest(named, None)
@@ -79,29 +68,28 @@ def find_latest(work_dir: str) -> Latest | None:
             return Latest(named, read_resumable(named))
         except UserError as error:
             problem = f'the latest checkpoint cannot be used: {error}'
-            folder = osp.dirname(named) or '.'
-    groups = _numbered(folder, named)
+    folder = osp.dirname(named or '') or work_dir
+    candidates = _candidates(folder, osp.basename(named or ''))
     if problem is None:
-        if not groups:
+        if not candidates:
             return None
         problem = f'{work_dir!r} has no file last_checkpoint'
-    problems, found = [problem], []
-    for paths in groups:
-        for path in paths:
+    problems, found = [problem], {}
+    for _, kind, path in sorted(candidates, reverse=True):
+        if kind not in found:
             try:
-                found.append((path, read_resumable(path)))
-                break
+                found[kind] = path, read_resumable(path)
             except UserError as error:
                 problems.append(str(error))
     problem = '; '.join(problems)
     if not found:
         raise UserError(
             f'{problem}; there is no checkpoint to continue from in '
-            f'{folder!r}. Nothing was changed. To continue from another one: '
-            '--resume PATH. To train from the start: another --work-dir, or '
-            'remove the files that were named')
+            f'{folder!r}. Nothing was changed. Name one by --resume PATH, or '
+            'train from the start in another --work-dir')
     # Numbers of epochs and of iterations cannot be compared.
-    path, checkpoint = max(found, key=lambda item: item[1]['meta']['iter'])
+    path, checkpoint = max(
+        found.values(), key=lambda item: item[1]['meta']['iter'])
     meta = checkpoint['meta']
     return Latest(
         path, checkpoint, f'{problem}. Training continues from {path!r}, '
@@ -111,10 +99,9 @@ def find_latest(work_dir: str) -> Latest | None:
 def check_agreement(path: str | None) -> None:
     """Check that all processes continue from the same checkpoint."""
     paths = all_gather_object(path)
-    if any(other != path for other in paths):
-        seen = ', '.join(f'{i}: {other}' for i, other in enumerate(paths))
+    if len(set(paths)) > 1:
         raise UserError('the processes found different checkpoints to '
-                        f'continue from ({seen}). The work directory must be '
+                        f'continue from ({paths}). The work directory must be '
                         'on a disk that all machines share')
 
 
@@ -125,31 +112,23 @@ def _last_checkpoint(work_dir: str) -> tuple[str | None, str | None]:
         return None, None
     with open(pointer, errors='replace') as file:
         named = file.read().strip()
-    if not named:
-        return None, f'{pointer!r} is empty'
-    # The latter in a folder that was moved, or seen from another one.
-    for path in (named, osp.join(work_dir, osp.basename(named))):
-        if '://' in path or osp.exists(path):
-            return path, None
+    if named:
+        # The latter in a folder that was moved, or seen from another one.
+        for path in (named, osp.join(work_dir, osp.basename(named))):
+            if '://' in path or osp.exists(path):
+                return path, None
     return None, f'{pointer!r} names {named!r}, which does not exist'
 
 
-def _numbered(folder: str, before: str | None) -> list[list[str]]:
-    """Numbered files by kind of name, the newest of each kind first.
+def _candidates(folder: str, before: str) -> list[tuple[int, str, str]]:
+    """Number, kind and path of checkpoints, up to the number of `before`.
 
-    Files with a higher number than that of `before` are of another run.
+    Those with a higher number are of another run.
     """
-    before = osp.basename(before or '')
     limit = _NUMBERED.fullmatch(before)
-    groups = defaultdict(list)
-    for name in os.listdir(folder) if osp.isdir(folder) else []:
-        match = _NUMBERED.fullmatch(name)
-        if match is None or name == before:
-            continue
-        prefix, kind, number = match.groups()
-        if limit is None or (kind == limit[2]
-                             and int(number) <= int(limit[3])):
-            groups[prefix + kind].append((int(number),
-                                          osp.join(folder, name)))
-    return [[path for _, path in sorted(group, reverse=True)]
-            for _, group in sorted(groups.items())]
+    return [(int(match[2]), match[1], path)
+            for path in glob(osp.join(escape(folder), '*.pth'))
+            if osp.basename(path) != before and
+            (match := _NUMBERED.fullmatch(osp.basename(path))) and (
+                limit is None or match[1] == limit[1]
+                and int(match[2]) <= int(limit[2]))]

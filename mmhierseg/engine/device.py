@@ -35,10 +35,10 @@ _NUMBERS = dict(
 
 
 def has_accelerator() -> bool:
-    """Whether MMEngine will train on something better than the CPU.
+    """Whether MMEngine trains on a GPU or the like.
 
-    Apple's MPS counts as none: it has neither a gradient scaler in MMEngine
-    nor collective communication.
+    Apple's MPS is none here: it lacks a gradient scaler in MMEngine and
+    collective communication.
     """
     return get_device() not in ('cpu', 'mps')
 
@@ -47,8 +47,7 @@ def has_accelerator() -> bool:
 class CPUAutocastOptimWrapper(OptimWrapper):
     """Mixed precision on the CPU: bfloat16 by autocast.
 
-    MMEngine's AmpOptimWrapper comes with a gradient scaler, which needs a
-    GPU. bfloat16 has the range of float32 and needs no scaler. Weights,
+    bfloat16 has the range of float32 and needs no gradient scaler. Weights,
     gradients and the optimizer's states stay in full precision.
     """
 
@@ -67,35 +66,21 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
     MMEngine's runner passes the number of a GPU to the wrapper, and leaves
     SyncBN, which runs on GPUs only, in the model. This wrapper needs no
     device and turns SyncBN into BN: each process normalises its part of the
-    batch.
-
-    Args:
-        module (nn.Module): The model.
-        device_ids (None): Not used; a default that the runner fills in.
-        **kwargs: Arguments of MMEngine's MMDistributedDataParallel.
+    batch. Arguments are those of MMEngine's MMDistributedDataParallel.
     """
 
-    def __init__(self,
-                 module: nn.Module,
-                 device_ids: None = None,
-                 **kwargs) -> None:
+    def __init__(self, module: nn.Module, **kwargs) -> None:
         kwargs.setdefault('broadcast_buffers', False)  # as the runner does
+        kwargs['device_ids'] = None
         super().__init__(revert_sync_batchnorm(module), **kwargs)
 
 
 @contextmanager
 def cpu_process_group(launcher: str) -> Iterator[None]:
-    """Connect the processes by Gloo if there is no GPU.
+    """Connect the processes of a launcher by Gloo if there is no GPU.
 
     MMEngine's own set-up selects a GPU first; it keeps a process group that
     exists already.
-
-    Args:
-        launcher (str): How the processes were started: 'none', 'pytorch',
-            'slurm' or 'mpi'.
-
-    Yields:
-        None: With a GPU, or with 'none', nothing is done.
 
     Raises:
         UserError: If the environment does not name the first host.

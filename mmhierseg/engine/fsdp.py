@@ -34,20 +34,13 @@ def wrap_by_class_name(module: nn.Module, recurse: bool,
 
     Args:
         module (nn.Module): A part of the model.
-        recurse (bool): Whether FSDP asks if to look into the module, instead
-            of whether to make it a unit.
+        recurse (bool): FSDP's question: whether to look into the module, or
+            to make it a unit.
         nonwrapped_numel (int): Not used.
         class_names (Sequence[str]): Names of classes, without packages.
 
     Returns:
-        bool: The answer to what is asked.
-
-    Example:
-        >>> layer = nn.Linear(2, 2)
-        >>> wrap_by_class_name(layer, False, 6, class_names=['Linear'])
-        True
-        >>> wrap_by_class_name(layer, False, 6, class_names=['Conv2d'])
-        False
+        bool: The answer.
     """
     return recurse or type(module).__name__ in class_names
 
@@ -63,18 +56,16 @@ class ShardedStrategy(FSDPStrategy):
 
     * A momentum encoder (MoCo, BYOL) follows the encoder shard by shard. Both
       must consist of the same units, nothing of them may be left to the
-      outermost one, and the way of sharding must be FULL_SHARD, the default.
+      outermost one, and ``sharding_strategy`` must be FULL_SHARD, the default.
     * ``sync_bn`` has an effect.
-    * The optimizer's states load with PyTorch 2.1 and later, whose function
-      has its arguments in another order than MMEngine passes them, and the
-      state of the gradient scaler is in the checkpoint.
-    * Without a GPU, processes connected by Gloo do the same; SyncBN, which
-      runs on GPUs only, becomes BN.
+    * The optimizer's states load with PyTorch 2.1 and later, and the state of
+      the gradient scaler is in the checkpoint.
+    * It also runs on CPUs, where SyncBN becomes BN.
 
     Args:
         model_wrapper (dict, optional): Options of
             :class:`mmengine.model.MMFullyShardedDataParallel`, such as
-            ``auto_wrap_policy``. Defaults to None.
+            ``auto_wrap_policy``.
         **kwargs: Arguments of MMEngine's FSDPStrategy, such as ``sync_bn``.
     """
 
@@ -109,40 +100,20 @@ class ShardedStrategy(FSDPStrategy):
         return model
 
     def load_checkpoint(self, filename: str, **kwargs) -> dict:
-        """Load a checkpoint of the whole model, on the CPU.
-
-        Args:
-            filename (str): Its path.
-            **kwargs: Arguments of MMEngine's FSDPStrategy. ``map_location=
-                'default'``, the GPU, becomes 'cpu': the whole might not fit.
-
-        Returns:
-            dict: The checkpoint without the model's weights.
-        """
+        """Load a checkpoint of the whole model, on the CPU."""
+        # By default it would be on the GPU, where it might not fit.
         if kwargs.get('map_location') == 'default':
             kwargs['map_location'] = 'cpu'
         return super().load_checkpoint(filename, **kwargs)
 
     def optim_state_dict(self) -> dict[str, Any]:
-        """Gather the optimizer's states.
-
-        Returns:
-            dict: In the first process, the states by names of parameters, and
-            the state of the optimizer wrapper, such as the gradient scaler's.
-        """
+        """Gather the states of optimizer and gradient scaler, by names."""
         states = FullyShardedDataParallel.optim_state_dict(
             self.model, self.optim_wrapper.optimizer)
         return {**_without_states(self.optim_wrapper.state_dict()), **states}
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take this process's shard of what :meth:`optim_state_dict` gave.
-
-        Args:
-            state_dict (dict): The states; an unsharded run's are accepted.
-
-        Raises:
-            ValueError: If they are of another number of parameters.
-        """
+        """Take this process's shard of states, of an unsharded run, too."""
         shards = FullyShardedDataParallel.optim_state_dict_to_load(
             model=self.model,
             optim=self.optim_wrapper.optimizer,
@@ -153,6 +124,10 @@ class ShardedStrategy(FSDPStrategy):
 
     def _by_name(self, state_dict: dict[str, Any]) -> dict[str, Any]:
         """Name parameters; an unsharded run numbers them."""
+        groups = state_dict['param_groups']
+        saved = [key for group in groups for key in group['params']]
+        if any(isinstance(key, str) for key in saved):
+            return dict(state=state_dict['state'], param_groups=groups)
         names = {
             id(parameter): name
             for name, parameter in _Shards(self.model).named_parameters()
@@ -162,15 +137,7 @@ class ShardedStrategy(FSDPStrategy):
             for group in self.optim_wrapper.optimizer.param_groups
             for parameter in group['params']
         ]
-        groups = state_dict['param_groups']
-        saved = [key for group in groups for key in group['params']]
-        if len(saved) != len(own):
-            raise ValueError(
-                f'the states are of {len(saved)} parameters, but the '
-                f'optimizer has {len(own)}: it is of another model')
-        if any(isinstance(key, str) for key in saved):
-            return dict(state=state_dict['state'], param_groups=groups)
-        name_of = dict(zip(saved, own))
+        name_of = dict(zip(saved, own, strict=True))
         return dict(
             state={name_of[k]: v for k, v in state_dict['state'].items()},
             param_groups=[
@@ -205,9 +172,6 @@ def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
     During the forward pass of a model, parameters of units that ran are
     shards again, and so are those of the averaged model that did not run yet.
     """
-    if averaged.update_buffers:
-        raise ValueError('a sharded model cannot have its buffers averaged: '
-                         'update_buffers must be False')
     shards = _Shards(model)
     sources = dict(shards.named_parameters())
     wrong = [
@@ -217,8 +181,7 @@ def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
     if wrong:
         raise ValueError(
             f'{len(wrong)} parameters of the encoder ({wrong[0]}, ...) are '
-            'whole where those of its momentum encoder are shards. Either '
-            'they are in no unit but the outermost: have '
-            'model_wrapper.auto_wrap_policy name the class of a module around '
-            'them; or model_wrapper.sharding_strategy is not FULL_SHARD')
+            'whole where those of its momentum encoder are shards: '
+            'model_wrapper.auto_wrap_policy must name the class of a module '
+            'around them, and sharding_strategy be FULL_SHARD')
     type(averaged).update_parameters(averaged, shards)

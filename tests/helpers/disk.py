@@ -1,10 +1,23 @@
 """A disk that becomes full, and the processes of a converter."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+
+
+@contextmanager
+def file_size_limit(count):
+    """Limit files to so many bytes; writing more raises an OSError."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fill_disk_at(monkeypatch, part):
@@ -30,24 +43,21 @@ def contents(root):
 def run_and_interrupt(words, out, pattern):
     """Run a program, and interrupt its processes once it has written.
 
-    Returns:
-        tuple[str, int]: Standard error and exit status.
+    Returns standard error and exit status.
     """
+    path = os.pathsep.join(sys.path)
     process = subprocess.Popen([sys.executable, *map(str, words)],
                                stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE,
                                text=True,
                                start_new_session=True,
-                               env={
-                                   **os.environ, 'PYTHONPATH':
-                                   os.pathsep.join(sys.path)
-                               })
+                               env={**os.environ, 'PYTHONPATH': path})
     try:
         deadline = time.monotonic() + 120
         while not any(out.rglob(pattern)):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        # As the terminal does it: to all processes of the group.
+        # To all processes of the group, as a terminal does.
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     finally:

@@ -2,17 +2,12 @@
 
 import json
 
-from mmhierseg.cli.machine import describe
-from mmhierseg.cli.records import FORMAT
+from mmhierseg.cli.records import FORMAT, describe
 
 
 def save_record(folder, config, metrics, *, sha256='a' * 64, date='',
                 content='a = 1', **parts):
-    """Write a record to a folder, as ``tools/test.py`` does.
-
-    Of a config and a checkpoint (its SHA-256); `date` is '' for now. Other
-    parts replace those of a usual record.
-    """
+    """Write a record as ``tools/test.py`` does; parts replace the usual."""
     record = dict(
         format=FORMAT,
         config=dict(name=config, path=f'configs/{config}.py', content=content),

@@ -27,16 +27,9 @@ def load_script(name):
 
 
 def run_in_process(name, *words, cwd='.', status=0):
-    """Run train.py or test.py without a process of its own.
+    """Exit status and output of train.py or test.py, run in this process.
 
-    Args:
-        name (str): Of the tool.
-        words: Its arguments.
-        cwd (str | Path): Folder to run it in.
-        status (int, optional): Exit status that it must have, if any.
-
-    Returns:
-        tuple[int, str]: Exit status, and what it prints.
+    ``status`` is the exit status that it must have, if any.
     """
     main = getattr(launch, name.removesuffix('.py'))
     words = [str(word) for word in words]

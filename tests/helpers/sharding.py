@@ -30,13 +30,16 @@ def moco_in_full_precision():
     return model.double()
 
 
-def step(model, wrapper, views, iteration):
-    """One step; this process's loss."""
+def step(models, views, iteration):
+    """One step of each model; this process's losses."""
     # By which the momentum encoder knows how far the training is.
     MessageHub.get_current_instance().update_info('iter', iteration)
-    loss = moco_loss(model, views)
-    wrapper.update_params(loss)
-    return loss.item()
+    losses = []
+    for model, wrapper in models:
+        loss = moco_loss(model, views)
+        wrapper.update_params(loss)
+        losses.append(loss.item())
+    return losses
 
 
 def shard(folder):
@@ -58,32 +61,26 @@ def train_both(rank, port, views, out):
     os.environ['LOCAL_RANK'] = str(rank)
     dist.init_process_group(
         'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
-    share = len(views[0]) // 2
-    views = [view[rank * share:(rank + 1) * share] for view in views]
+    number = len(views[0]) // 2
+    views = [view[rank * number:(rank + 1) * number] for view in views]
     whole = MMDistributedDataParallel(moco_in_full_precision())
     wrapper = OptimWrapper(torch.optim.AdamW(whole.parameters(), lr=1e-3))
     sharded = shard(out / 'run')
-    losses = [(step(whole, wrapper, views, i),
-               step(sharded.model, sharded.optim_wrapper, views, i))
-              for i in range(STEPS)]
+    models = [(whole, wrapper), (sharded.model, sharded.optim_wrapper)]
+    losses = [step(models, views, i) for i in range(STEPS)]
     states = deepcopy([
-        dict(
-            model=whole.module.state_dict(),
-            optimizer=wrapper.state_dict()),
-        dict(
-            model=sharded.model_state_dict(),
-            optimizer=sharded.optim_state_dict())
+        (whole.module.state_dict(), wrapper.state_dict()),
+        (sharded.model_state_dict(), sharded.optim_state_dict())
     ])
-    # What an unsharded run has saved, into another sharded one.
+    # Another sharded run continues from the unsharded one.
     other = shard(out / 'run')
-    other.load_model_state_dict(states[0]['model'], strict=True)
+    other.load_model_state_dict(states[0][0], strict=True)
     # A copy: the numbers of steps are taken over as they are, and counted on.
-    other.load_optim_state_dict(deepcopy(states[0]['optimizer']))
-    losses.append((step(whole, wrapper, views, STEPS),
-                   step(other.model, other.optim_wrapper, views, STEPS)))
+    other.load_optim_state_dict(deepcopy(states[0][1]))
+    models[1] = other.model, other.optim_wrapper
+    losses.append(step(models, views, STEPS))
     own = sum(parameter.numel() for parameter in sharded.model.parameters())
-    torch.save(dict(losses=losses, states=states, own=own),
-               out / f'{rank}.pth')
+    torch.save((losses, states, own), out / f'{rank}.pth')
     # They wait for the group when they go, so they must go first.
-    del whole, sharded, other
+    del whole, sharded, other, models
     dist.destroy_process_group()

@@ -1,8 +1,9 @@
-"""A runner whose model keeps all the random numbers it was trained with."""
+"""A runner whose model keeps the random numbers it was trained with."""
 
 import gc
 import os
 import random
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -14,6 +15,21 @@ from mmengine.runner import Runner
 from mmhierseg.checkpoints import read_safely
 from mmhierseg.engine import RandomStateHook
 from mmhierseg.engine.device import CPUDistributedDataParallel
+
+
+def differences(a, b, name=''):
+    """Paths of the values that differ in two nested containers."""
+    if type(a) is not type(b):
+        return [name]
+    if isinstance(a, torch.Tensor):
+        return [] if torch.equal(a, b) else [name]
+    if isinstance(a, (list, tuple)):
+        a, b = dict(enumerate(a)), dict(enumerate(b))
+    if not isinstance(a, dict):
+        return [] if a == b else [name]
+    if a.keys() != b.keys():
+        return [name]
+    return [d for k in a for d in differences(a[k], b[k], f'{name}.{k}')]
 
 
 class Draws(torch.utils.data.Dataset):
@@ -49,7 +65,6 @@ class Recorder(BaseModel):
 
 
 class Nothing(BaseMetric):
-    """Every model is as good as any other."""
 
     def process(self, data_batch, data_samples):
         self.results.append(0)
@@ -80,7 +95,7 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         options.update(
             val_dataloader=dict(loader, num_workers=0),
             val_cfg=dict(),
-            val_evaluator=Evaluator([Nothing()]))
+            val_evaluator=Evaluator([Nothing() if val is True else val]))
     options.setdefault('train_cfg', dict(by_epoch=True, max_epochs=epochs))
     model = Recorder()
     Runner(
@@ -94,9 +109,9 @@ def recorded_run(folder, epochs=3, val=False, workers=0, persistent=True,
         custom_hooks=[RandomStateHook()] * hook + list(other_hooks),
         randomness=dict(seed=seed, diff_rank_seed=diff_rank_seed),
         # Of another run in the same second, MMEngine would take the log.
-        experiment_name=str(folder).replace('/', '_'),
+        experiment_name=uuid4().hex,
         **options).train()
-    return torch.stack(model.seen)
+    return torch.stack(model.seen or [torch.zeros(0)])[:len(model.seen)]
 
 
 def recorded_iterations(folder, iterations=7, sampler='InfiniteSampler',
@@ -131,21 +146,15 @@ def record_two_processes(rank, port, folder):
             model_wrapper_cfg=dict(
                 type=CPUDistributedDataParallel.__name__, device_ids=None)))
     by_iterations = dict(options, workers=1, iterations=3, val=True)
-    runs = [
-        *_whole_and_resumed(recorded_run, folder / 'epoch', 'epoch_1.pth',
-                            options),
-        *_whole_and_resumed(recorded_iterations, folder / 'iter', 'iter_1.pth',
-                            by_iterations)
-    ]
+    runs = []
+    for run, kind, settings in ((recorded_run, 'epoch', options),
+                                (recorded_iterations, 'iter', by_iterations)):
+        runs.append(run(folder / kind / 'whole', **settings))
+        first = str(folder / kind / 'whole' / f'{kind}_1.pth')
+        runs.append(
+            run(folder / kind / 'parts', resume=True, load_from=first,
+                **settings))
     torch.save(runs, folder / f'{rank}.pth')
     # The runners' models must not outlive the group.
     gc.collect()
     dist.destroy_process_group()
-
-
-def _whole_and_resumed(run, folder, checkpoint, options):
-    return run(folder / 'whole', **options), run(
-        folder / 'parts',
-        resume=True,
-        load_from=str(folder / 'whole' / checkpoint),
-        **options)

@@ -5,23 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from helpers.full_disk import file_size_limit
+from helpers.disk import contents, file_size_limit
 
 from mmhierseg._base.atomic import (
     AtomicBackend,
     free_space,
     write_atomically,
 )
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_replaces_a_file(tmp_path):
-    for content in (b'old', b'new'):
-        write_atomically(tmp_path / 'a', content)
-        assert contents(tmp_path) == dict(a=content)
 
 
 def test_full_disk_leaves_the_old_file(tmp_path):
@@ -31,13 +21,8 @@ def test_full_disk_leaves_the_old_file(tmp_path):
         with pytest.raises(OSError, match=r'too large \(it needs 1\.0 MiB, '
                            r'\d+\.\d MiB are free') as info:
             write_atomically(path, b'x' * 2**20)
-        # The limit is met in the middle of a plain write.
-        with pytest.raises(OSError), open(tmp_path / 'plain', 'wb') as file:
-            file.write(b'x' * 2**20)
     assert info.value.errno == errno.EFBIG
     assert info.value.filename == str(path)
-    assert (tmp_path / 'plain').stat().st_size == 5000
-    (tmp_path / 'plain').unlink()
     assert contents(tmp_path) == dict(a=b'old')
 
 
@@ -55,6 +40,7 @@ def test_interruption_leaves_the_old_file(step, tmp_path, monkeypatch):
     assert contents(tmp_path) == dict(a=b'old')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('step', ['fsync', 'replace'])
 def test_killed_process_leaves_the_old_file(step, tmp_path):
     path = tmp_path / 'a'
@@ -71,7 +57,7 @@ def test_killed_process_leaves_the_old_file(step, tmp_path):
     assert part.endswith('.part')
     # It is not in the way of the next write.
     write_atomically(path, b'newer')
-    assert path.read_bytes() == b'newer'
+    assert contents(tmp_path) == {'a': b'newer', part: b'new'}
 
 
 def test_missing_folder(tmp_path):

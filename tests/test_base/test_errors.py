@@ -38,13 +38,9 @@ def test_message_instead_of_traceback(workers, capsys):
     assert capsys.readouterr().err == f'train.py: error: {MESSAGE}\n'
 
 
-@pytest.mark.parametrize('workers', [0, 1])
-def test_other_errors_keep_their_traceback(workers):
+def test_traceback_of_defects_and_on_demand(monkeypatch):
     with pytest.raises(ValueError, match='a defect'):
-        run_command(load(ValueError('a defect'), workers))
-
-
-def test_traceback_on_demand(monkeypatch):
+        run_command(load(ValueError('a defect'), 1))
     monkeypatch.setenv('MMHIERSEG_TRACEBACK', '1')
     with pytest.raises(UserError, match='replace it'):
         run_command(load(UserError(MESSAGE), 0))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.cast import DATA, tiny_cast
-from helpers.full_disk import file_size_limit
+from helpers.disk import file_size_limit
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch import nn
 

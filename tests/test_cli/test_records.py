@@ -1,86 +1,73 @@
-"""Records of tests, and the description of the machine in them."""
+"""Records of tests: `tests/test_tools/test_test.py`; details."""
 
-import hashlib
 import json
 import shutil
 import subprocess
+from argparse import Namespace
+from types import SimpleNamespace
 
 import mmengine
 import numpy as np
 import pytest
 import torch
-from helpers.full_disk import file_size_limit
+from helpers.disk import contents, file_size_limit
 from mmengine.config import Config
 
 from mmhierseg._base import UserError
-from mmhierseg.cli.machine import describe, git_commit, in_words
 from mmhierseg.cli.records import (
+    describe,
     describe_checkpoint,
-    make_record,
+    git_commit,
+    in_words,
     write_record,
 )
 
 
-def record(metrics, **options):
-    dataset = dict(type='VOC', data_root='data/voc')
-    cfg = Config(dict(test_dataloader=dict(
-        dataset=dict(type='RepeatDataset', dataset=dataset)), seed=7))
-    return make_record(cfg, 'configs/cast.py', metrics, 5, options,
-                       processes=2, machine=describe('cpu'))
-
-
-def test_record_is_complete(tmp_path):
-    path = tmp_path / 'made' / 'a.json'
-    made = record({'mIoU': np.float32(12.5)}, tta=True)
-    write_record(str(path), made)
-    read = json.loads(path.read_text())
-    assert read == made
-    assert read['config']['name'] == 'cast'
-    assert 'seed = 7' in read['config']['content']
-    assert read['metrics'] == {'mIoU': 12.5}
-    assert read['data'] == dict(
-        dataset='VOC', data_root='data/voc', images=5)
-    assert read['processes'] == 2 and read['options'] == {'tta': True}
-    machine = read['machine']
-    assert machine['threads'] == torch.get_num_threads()
-    assert machine['versions']['torch'] == torch.__version__
-    assert machine['versions']['mmengine'].split()[0] == mmengine.__version__
-    with file_size_limit(100), pytest.raises(
-            UserError, match='cannot write .*a.json.*are in the log'):
-        write_record(str(path), made)
-    assert json.loads(path.read_text()) == made
-    assert [file.name for file in path.parent.iterdir()] == ['a.json']
-
-
-def test_values_that_json_cannot_hold():
-    metrics = record({
+def test_values_that_json_cannot_hold(tmp_path):
+    dataset = dict(type='mmseg.VOC', data_root='data/voc')
+    cfg = Config(dict(work_dir=str(tmp_path / 'made'), test_dataloader=dict(
+        dataset=dict(type='RepeatDataset', dataset=dataset))))
+    runner = SimpleNamespace(
+        cfg=cfg, timestamp='now',
+        test_dataloader=SimpleNamespace(dataset=range(5)))
+    args = Namespace(
+        config='configs/cast.py', tta=True, amp=False, cfg_options={})
+    metrics = {
         'nan': float('nan'), 'inf': np.inf, 'tensor': torch.tensor([1, 2]),
         'scalar': torch.tensor(0.5), 'number': np.int64(3), 'yes': True,
         'list': (1, np.float64('nan')), 'other': {1: Config}, 'none': None
-    })['metrics']
-    assert metrics == dict(
+    }
+    path = write_record(runner, args, metrics, dict(path='a.pth'), 1.5)
+    before = contents(tmp_path)
+    assert list(before) == ['made/test_cast_now.json']
+    record = json.loads(open(path).read())
+    assert record['metrics'] == dict(
         nan=None, inf=None, tensor=[1, 2], scalar=0.5, number=3, yes=True,
         list=[1, None], none=None, other={'1': str(Config)})
-    json.dumps(metrics, allow_nan=False)
+    assert record['data'] == dict(
+        dataset='VOC', data_root='data/voc', images=5)
+    with file_size_limit(100), pytest.raises(
+            UserError, match='cannot write .*cast.*are in the log'):
+        write_record(runner, args, metrics, {}, 1.5)
+    assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize('content', [None, {}, dict(meta=None)])
-def test_checkpoint(content, tmp_path):
+def test_checkpoint_that_is_not_local_or_not_mmengines(tmp_path):
     path = tmp_path / 'a.pth'
-    weights = b'weights' * 300000  # more than one block
-    path.write_bytes(weights)
+    path.write_bytes(b'weights')
     known = describe_checkpoint(
         str(path), dict(meta=dict(epoch=3, iter='many')))
-    assert known == dict(
-        path=str(path), sha256=hashlib.sha256(weights).hexdigest(),
-        bytes=len(weights), epoch=3, iter=None)
-    known = describe_checkpoint('https://a.b/c.pth', content)
-    assert known.pop('path') == 'https://a.b/c.pth'
-    assert set(known.values()) == {None}
+    assert known['epoch'] == 3 and known['iter'] is None
+    for content in (None, {}, dict(meta=None)):
+        known = describe_checkpoint('https://a.b/c.pth', content)
+        assert known.pop('path') == 'https://a.b/c.pth'
+        assert set(known.values()) == {None}
 
 
 def test_machine_in_words():
     machine = describe('cpu')
+    versions = machine['versions']
+    assert versions['mmengine'].split()[0] == mmengine.__version__
     words = in_words(machine)
     assert machine['cpu'] in words and f'torch {torch.__version__}' in words
     assert 'GPU' not in words and 'None' not in words
@@ -106,6 +93,7 @@ def test_commit(tmp_path):
     file.write_text('a')
     git('add', 'file')
     git('commit', '-m', 'first')
+    git('tag', 'v1')
     commit = git('rev-parse', 'HEAD')[:10]
     assert git_commit(tmp_path) == commit
     # An installation within another repository.

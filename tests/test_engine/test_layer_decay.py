@@ -7,6 +7,14 @@ from torch import nn
 from mmhierseg.registry import MODELS
 
 DEPTHS = (2, 1, 1, 1)
+#: Layers below the head, by the beginning of names.
+EXPECTED = {
+    'decode_head.weight': 0,
+    'backbone.stages.3.0.': 1,
+    'backbone.stages.0.1.': 4,
+    'backbone.stages.0.0.': 5,
+    'backbone.tokenizer.': 6,
+}
 
 
 def model(name='backbone'):
@@ -23,61 +31,43 @@ def model(name='backbone'):
     return parts
 
 
-def wrapper(model, rate=0.5):
-    return build_optim_wrapper(
+def groups(model):
+    """Groups with a parameter each."""
+    wrapper = build_optim_wrapper(
         model,
         dict(
             constructor='mmhierseg.LayerDecayOptimWrapperConstructor',
             optimizer=dict(type='AdamW', lr=1., weight_decay=0.1),
-            paramwise_cfg=dict(layer_decay_rate=rate, flat_decay_mult=0.)))
+            paramwise_cfg=dict(layer_decay_rate=0.5, flat_decay_mult=0.)))
+    return [
+        group for group in wrapper.optimizer.param_groups
+        if 'param_name' in group
+    ]
 
 
 def test_rates_fall_from_the_head_to_the_stem():
     segmentor = model()
-    groups = {
-        id(group['params'][0]): group
-        for group in wrapper(segmentor).optimizer.param_groups
-        if 'param_name' in group
-    }
-    layers = sum(DEPTHS) + 1
-    expected = {
-        'decode_head.weight': 0,
-        'backbone.fusion': 0,
-        'backbone.stages.3.0.': 1,
-        'backbone.stages.0.1.': 4,
-        'backbone.stages.0.0.': 5,
-        'backbone.tokenizer.': layers,
-    }
-    seen = set()
-    for name, parameter in segmentor.named_parameters():
-        if not parameter.requires_grad:
-            assert id(parameter) not in groups
-            continue
-        group = groups[id(parameter)]
-        for start, depth in expected.items():
+    found = {group['param_name']: group for group in groups(segmentor)}
+    parameters = dict(segmentor.named_parameters())
+    assert set(found) == {
+        name for name, value in parameters.items() if value.requires_grad}
+    for start, depth in EXPECTED.items():
+        assert any(name.startswith(start) for name in found)
+        for name, group in found.items():
             if name.startswith(start):
                 assert group['lr'] == 0.5**depth, name
-                seen.add(start)
-        assert group['weight_decay'] == (0 if parameter.dim() == 1 else 0.1)
-    assert seen >= set(expected) - {'backbone.fusion'}
-
-
-def test_rate_one_is_no_decay():
-    groups = wrapper(model(), rate=1.).optimizer.param_groups
-    assert {group['lr'] for group in groups} == {1.}
+    for name, group in found.items():
+        flat = parameters[name].dim() == 1
+        assert group['weight_decay'] == (0 if flat else 0.1)
 
 
 def test_a_model_that_knows_depths_is_asked_itself():
     classifier = nn.Linear(2, 2)
     classifier.get_layer_depth = lambda name: (0, 3)
-    group, = {
-        group['lr'] for group in wrapper(classifier).optimizer.param_groups
-        if 'param_name' in group
-    }
-    assert group == 0.25
+    assert {group['lr'] for group in groups(classifier)} == {0.25}
 
 
 @pytest.mark.parametrize('unfit', [model('encoder'), nn.Linear(2, 2)])
 def test_backbones_without_depths(unfit):
     with pytest.raises(TypeError, match='`get_layer_depth`.*got NoneType'):
-        wrapper(unfit)
+        groups(unfit)

@@ -1,4 +1,4 @@
-"""Tiny datasets in the real layouts, tiny configs, and a way to run tools."""
+"""Tiny datasets in the real layouts, tiny configs, and running tools."""
 
 import os
 import subprocess
@@ -182,7 +182,7 @@ def segmentor_config(tmp_path_factory, voc) -> Path:
 
 
 def run(*words, cwd=None, check=True, **env) -> subprocess.CompletedProcess:
-    """Run a program; its stderr follows its stdout in `stdout`."""
+    """Run a program; stderr is in `stdout`, too."""
     result = subprocess.run(
         [str(word) for word in words],
         cwd=cwd,

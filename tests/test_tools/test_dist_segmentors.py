@@ -15,7 +15,6 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmhierseg.cli import launch
 from mmhierseg.registry import DATASETS, MODELS
 
 pytestmark = [pytest.mark.slow, pytest.mark.distributed]
@@ -52,17 +51,11 @@ def swap():
 
 
 def let_classes_compete(cfg):
-    """A model that predicts every class of the data somewhere.
+    """State dict of a segmentor that predicts every class of the data.
 
     One of random weights predicts one class everywhere, which would hide that
-    processes predict different things.
-
-    Args:
-        cfg (Config): Of a segmentor; weights are drawn.
-
-    Returns:
-        nn.Module: The model. Over the test images, the logits of the classes
-        that are there have mean 0 and standard deviation 1.
+    processes predict different things. Here logits have mean 0 and standard
+    deviation 1 over the test images.
     """
     init_default_scope(cfg.default_scope)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
@@ -93,7 +86,7 @@ def let_classes_compete(cfg):
         last.bias.copy_((last.bias - mean) * scale - 1e4)
         known = torch.cat(truth).unique()
         last.bias[known[known != 255]] += 1e4
-    return model
+    return model.state_dict()
 
 
 @pytest.mark.parametrize('kind', [fine_tuning, segmenter, swap])
@@ -107,22 +100,20 @@ def test_two_processes_are_one(kind, folder, tool, tmp_path, monkeypatch):
     ]
     cfg.test_dataloader.dataset.indices = 3
     checkpoint = tmp_path / 'model.pth'
-    torch.save(
-        dict(state_dict=let_classes_compete(cfg).state_dict()), checkpoint)
+    torch.save(dict(state_dict=let_classes_compete(cfg)), checkpoint)
     config = tmp_path / 'config.py'
     cfg.dump(str(config))
-    words = [
-        '--out-item', 'metrics', *options, '--work-dir',
-        str(tmp_path / 'work'), '--out'
-    ]
-    launch.test([
-        str(config), str(checkpoint), *words, str(tmp_path / 'one.json')
-    ])
-    tool('dist_test.sh', config, checkpoint, 2, *words, tmp_path / 'two.json',
-         cwd=folder)
-    one, two = (
-        json.loads((tmp_path / f'{name}.json').read_text())
-        for name in ('one', 'two'))
-    assert two == pytest.approx(one)
+    metrics = {}
+    for number, words in ((1, ['test.py', config, checkpoint]),
+                          (2, ['dist_test.sh', config, checkpoint, 2])):
+        work = tmp_path / str(number)
+        tool(*words, *options, '--work-dir', work, cwd=folder)
+        # One process writes the record.
+        record, = (json.loads(path.read_text())
+                   for path in work.glob('test_*.json'))
+        assert record['processes'] == number
+        metrics[number] = record['metrics']
+    one = metrics[1]
+    assert metrics[2] == pytest.approx(one)
     # Not of one class alone.
     assert one['mIoU'] > 1 and one['BoundaryFScore/mFscore'] > 1

@@ -25,49 +25,50 @@ def test_classifier_writes_metrics(tool, classifier_config,
     metrics = json.loads(out.read_text())
     # The validation at the end of training gave the same.
     assert metrics['accuracy/top1'] == value_of('accuracy/top1', trained)
-    # The record in the work directory has the same, and how it came about.
     record, = tmp_path.glob('test_classifier_*.json')
     record = json.loads(record.read_text())
     assert record['metrics'] == metrics
     weights = (folder / 'epoch_1.pth').read_bytes()
     checkpoint = record['checkpoint']
     assert checkpoint['sha256'] == hashlib.sha256(weights).hexdigest()
-    assert checkpoint['epoch'] == 1
-    assert record['data']['images'] == 4
-    assert record['data']['dataset'] == 'ImageNet'
+    assert checkpoint['bytes'] == len(weights)
+    assert checkpoint['epoch'] == 1 and checkpoint['iter'] == 4
+    data = record['data']
+    assert data['images'] == 4 and data['dataset'] == 'ImageNet'
     assert record['processes'] == 1 and record['seconds'] > 0
+    assert record['config']['name'] == 'classifier'
     assert "type='ImageClassifier'" in record['config']['content']
+    versions = record['machine']['versions']
+    assert versions['torch'] == torch.__version__
 
 
 def test_classifier_tta_is_the_mean_of_both_directions(
         tool, classifier_config, trained_classifier, tmp_path):
-    _, folder = trained_classifier
     resize = "    dict(type='Resize', scale=(40, 32)),\n"
     mirrored = tmp_path / 'mirrored.py'
     mirrored.write_text(classifier_config.read_text().replace(
         resize, resize + "    dict(type='RandomFlip', prob=1.),\n"))
-    scores = {}
-    for name, config, options in (('plain', classifier_config, []),
-                                  ('mirrored', mirrored, []),
-                                  ('tta', classifier_config, ['--tta'])):
-        out = tmp_path / f'{name}.pkl'
-        tool('test.py', config, folder / 'epoch_1.pth', '--work-dir',
-             tmp_path / name, '--out', out, *options)
-        scores[name] = torch.stack([
+    scores = []
+    for config, options in ((classifier_config, []), (mirrored, []),
+                            (classifier_config, ['--tta'])):
+        out = tmp_path / 'scores.pkl'
+        tool('test.py', config, trained_classifier[1] / 'epoch_1.pth',
+             '--work-dir', tmp_path, '--out', out, *options)
+        scores.append(torch.stack([
             sample['pred_score'] for sample in pickle.loads(out.read_bytes())
-        ])
-    assert not torch.allclose(scores['plain'], scores['mirrored'])
-    torch.testing.assert_close(scores['tta'],
-                               (scores['plain'] + scores['mirrored']) / 2)
+        ]))
+    plain, mirror, both = scores
+    assert not torch.allclose(plain, mirror)
+    torch.testing.assert_close(both, (plain + mirror) / 2)
 
 
 @pytest.mark.parametrize('options', [(), ('--tta', '--amp')])
 def test_segmentor_writes_label_maps(tool, segmentor_config,
                                      trained_segmentor, tmp_path, options):
-    _, folder = trained_segmentor
-    result = tool('test.py', segmentor_config, folder / 'iter_2.pth',
-                  '--work-dir', tmp_path, '--out', tmp_path / 'maps',
-                  '--show-dir', tmp_path / 'drawn', *options)
+    result = tool('test.py', segmentor_config,
+                  trained_segmentor[1] / 'iter_2.pth', '--work-dir', tmp_path,
+                  '--out', tmp_path / 'maps', '--show-dir', tmp_path / 'drawn',
+                  *options)
     assert 0 <= value_of('mIoU', result.stdout) <= 100
     label_map = np.array(Image.open(tmp_path / 'maps' / '4.png'))
     assert label_map.shape == (36, 48)
@@ -83,34 +84,25 @@ class RunsAProgram:
         return os.system, (f'touch {self.path}', )
 
 
-@pytest.mark.parametrize('zipped, process', [
-    pytest.param(True, True, marks=pytest.mark.slow), (False, False)])
-def test_checkpoint_is_not_executed(tool, classifier_config, tmp_path,
-                                    zipped, process):
-    mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
-    torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)}, path,
-               _use_new_zipfile_serialization=zipped)
-    result = tool('test.py', classifier_config, path, check=False,
-                  cwd=tmp_path, process=process)
+@pytest.mark.parametrize('words, zipped', [
+    pytest.param(['test.py', 'bad.pth'], True, marks=pytest.mark.slow),
+    (['test.py', 'bad.pth'], False),
+    (['train.py', '--cfg-options', 'load_from=bad.pth'], True),
+])
+def test_checkpoint_is_not_executed(words, zipped, tool, classifier_config,
+                                    tmp_path):
+    mark = tmp_path / 'executed'
+    torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)},
+               tmp_path / 'bad.pth', _use_new_zipfile_serialization=zipped)
+    result = tool(words[0], classifier_config, *words[1:], check=False,
+                  cwd=tmp_path, process=zipped and words[0] == 'test.py')
     assert result.returncode == 1
     assert 'it wants to make a posix.system' in result.stdout
     assert 'Traceback' not in result.stdout
     assert not mark.exists()
 
 
-def test_pretrained_weights_are_not_executed(tool, classifier_config,
-                                             tmp_path):
-    # MMEngine itself reads this file.
-    mark, path = tmp_path / 'executed', tmp_path / 'bad.pth'
-    torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)}, path)
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--cfg-options', f'load_from={path}', check=False)
-    assert result.returncode != 0
-    assert not mark.exists()
-
-
-def test_checkpoint_of_another_model(tool, classifier_config,
-                                     segmentor_config, tmp_path):
+def test_checkpoint_of_another_model(tool, classifier_config, tmp_path):
     path = tmp_path / 'other.pth'
     torch.save({'state_dict': {'decoder.weight': torch.zeros(2)}}, path)
     result = tool('test.py', classifier_config, path, '--work-dir', tmp_path,

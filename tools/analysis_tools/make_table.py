@@ -15,7 +15,7 @@ import mmengine
 from read_records import Record
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli.machine import in_words
+from mmhierseg.cli.records import in_words
 
 __all__ = [
     'TABLES', 'benchmark_tables', 'expected_cells', 'model_table',

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli.machine import in_words
-from mmhierseg.cli.records import FORMAT
+from mmhierseg.cli.records import FORMAT, in_words
 
 __all__ = ['Record', 'read_records']
 

@@ -15,17 +15,15 @@ __all__ = ['AtomicCheckpointHook']
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """MMEngine's CheckpointHook, in an order in which nothing can be lost.
+    """MMEngine's CheckpointHook, which loses nothing if a run is interrupted.
 
-    The base class deletes what is out of date (``max_keep_ckpts``, the best
-    checkpoint before), then overwrites files in place. Here local files are
-    written by :class:`mmhierseg._base.atomic.AtomicBackend`, whole or not at
-    all, and what is out of date is deleted last: there must be space for one
-    checkpoint more.
-
-    Args:
-        **kwargs: Arguments of :class:`mmengine.hooks.CheckpointHook`.
+    Local files are written whole or not at all, and what is out of date is
+    deleted last: there must be space for one checkpoint more.
     """
+
+    # `backend_args` of the base class would not do: it deletes old
+    # checkpoints before it writes the new one, which leaves none if the disk
+    # is full and `max_keep_ckpts` is 1, and strategies do not pass them on.
 
     def after_train_iter(self, *args, **kwargs) -> None:
         """Save after every ``interval`` iterations."""
@@ -52,8 +50,7 @@ class AtomicCheckpointHook(CheckpointHook):
     @contextmanager
     def _nothing_lost(self) -> Iterator[None]:
         """Write local files whole; remove what is to be removed at the end."""
-        # By name: strategies pass no `backend_args` on to who writes. Only if
-        # nobody has registered another one.
+        # Only if nobody has registered another backend.
         replace = type(get_file_backend('.')) is LocalBackend
         if replace:
             register_backend('local', AtomicBackend, force=True, prefixes='')
@@ -68,7 +65,7 @@ class AtomicCheckpointHook(CheckpointHook):
             if replace:
                 register_backend(
                     'local', LocalBackend, force=True, prefixes='')
-        # Of the same name, if a validation is repeated after resuming.
+        # The same name again, if a validation is repeated after resuming.
         best = [getattr(self, 'best_ckpt_path', None)]
         best += getattr(self, 'best_ckpt_path_dict', {}).values()
         for name, path in outdated:

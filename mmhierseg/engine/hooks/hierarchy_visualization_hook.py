@@ -29,25 +29,21 @@ class HierarchyVisualizationHook(Hook):
 
     It replaces ``SegVisualizationHook`` or ``VisualizationHook`` in
     ``default_hooks.visualization``. Figures go to the backends of the runner's
-    visualizer: local files, TensorBoard, ... The same images are drawn in each
-    validation, by the first process, which sees its share of the images.
+    visualizer. The same images are drawn in each validation, by the first
+    process.
 
-    The hierarchy is the field ``pred_hierarchy`` of a data sample, which
-    ``HierarchyEncoderDecoder`` sets. Without it, ``forward_hierarchy`` of the
-    backbone is called, if there is one, also for a classifier.
+    The hierarchy is the field ``pred_hierarchy`` of a data sample, or what
+    ``forward_hierarchy`` of the backbone computes, if there is one.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
-            for ``--show`` and ``--show-dir``. Defaults to False.
-        interval (int): Draw every so many images. Defaults to 50.
-        show (bool): Whether to show figures in a window, instead of giving
-            them to the backends. Defaults to False.
-        wait_time (float): Seconds that a window is shown; 0 is until a key
-            is pressed. Defaults to 0.
-        panel_size (int): Longer side in pixels of each panel. Defaults to
-            320.
+            for ``--show`` and ``--show-dir``.
+        interval (int): Draw every so many images.
+        show, wait_time (bool, float): Whether to show figures in a window,
+            instead of giving them to the backends, and for how many seconds;
+            0 is until a key is pressed.
+        panel_size (int): Longer side of each panel in pixels.
         backend_args (dict, optional): File backend that images are read by.
-            Defaults to None.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -70,30 +66,24 @@ class HierarchyVisualizationHook(Hook):
         self.backend_args = backend_args
         self._seen = 0
 
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Count images from the first one."""
-        self._seen = 0
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Count images from the first one."""
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         self._seen = 0
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-        """Draw the images of a validation batch whose turn it is."""
+        """Draw every so many images of a validation."""
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         step = runner.epoch if by_epoch else runner.iter
-        self._draw_batch(runner, 'val', step, data_batch, outputs)
+        self._draw_batch(runner, data_batch, outputs, 'val', step)
 
-    def after_test_iter(self, runner: Runner, batch_idx: int,
-                        data_batch: dict,
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[BaseDataElement]) -> None:
-        """Draw the images of a test batch whose turn it is."""
-        self._draw_batch(runner, 'test', 0, data_batch, outputs)
+        """Draw every so many images of a test."""
+        self._draw_batch(runner, data_batch, outputs, 'test', 0)
 
-    def _draw_batch(self, runner: Runner, mode: str, step: int,
-                    data_batch: dict,
-                    outputs: Sequence[BaseDataElement]) -> None:
+    def _draw_batch(self, runner: Runner, data_batch: dict,
+                    outputs: Sequence[BaseDataElement], mode: str,
+                    step: int) -> None:
         first, self._seen = self._seen, self._seen + len(outputs)
         turns = [
             i for i in range(len(outputs)) if (first + i) % self.interval == 0
@@ -118,11 +108,7 @@ class HierarchyVisualizationHook(Hook):
 
     def _image(self, sample: BaseDataElement,
                loaded: np.ndarray | None) -> np.ndarray:
-        """The image that the maps are of, RGB.
-
-        It is what the model was given if that has their size: a classifier's
-        maps are of a crop. Else predictions are of the size of the file.
-        """
+        """The RGB image that the maps are of: a crop or the whole file."""
         shape = map_shape(sample)
         if loaded is not None and shape in (None, loaded.shape[:2]):
             return loaded

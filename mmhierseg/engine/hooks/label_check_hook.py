@@ -1,6 +1,5 @@
 """Reject labels that the classes do not have."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -29,8 +28,7 @@ class LabelCheckHook(Hook):
     ``num_classes`` and data samples without ``gt_sem_seg`` are not checked.
 
     Args:
-        interval (int): Every how many batches to check; 0 is never. Defaults
-            to 1.
+        interval (int): Every how many batches to check; 0 is never.
 
     Raises:
         ValueError: If ``interval`` is negative.
@@ -41,45 +39,38 @@ class LabelCheckHook(Hook):
             raise ValueError(f'`interval` must be at least 0, got {interval}')
         self.interval = interval
 
-    def before_train_iter(self, runner: Runner, batch_idx: int,
-                          data_batch: dict | None = None) -> None:
-        """Check what the model is to be trained on."""
-        self._check(runner, batch_idx, data_batch)
-
-    def before_val_iter(self, runner: Runner, batch_idx: int,
-                        data_batch: dict | None = None) -> None:
-        """Check what predictions are to be compared with."""
-        self._check(runner, batch_idx, data_batch, runner.val_loop)
-
-    def before_test_iter(self, runner: Runner, batch_idx: int,
-                         data_batch: dict | None = None) -> None:
-        """Check what predictions are to be compared with."""
-        self._check(runner, batch_idx, data_batch, runner.test_loop)
-
-    def _check(self, runner: Runner, batch_idx: int, data_batch: dict | None,
-               loop: Any = None) -> None:
-        if not self.interval or batch_idx % self.interval:
-            return
+    def _before_iter(self,
+                     runner: Runner,
+                     batch_idx: int,
+                     data_batch: dict | None = None,
+                     mode: str = 'train') -> None:
         model = unwrap_model(runner.model)
         number = getattr(model, 'num_classes', None)
-        if not isinstance(number, int) or not isinstance(data_batch, dict):
+        if (not self.interval or batch_idx % self.interval
+                or not isinstance(number, int)
+                or not isinstance(data_batch, dict)):
             return
-        if loop is not None:
-            dataset = loop.dataloader.dataset
+        if mode != 'train':
+            dataset = getattr(runner, f'{mode}_loop').dataloader.dataset
             metainfo = getattr(dataset, 'metainfo', None) or {}
             number = len(metainfo.get('classes') or ()) or number
-        for sample in _flatten(data_batch.get('data_samples')):
-            if 'gt_sem_seg' in sample:
-                _check_labels(sample, number, _ignore_index(model))
+        _check_labels(
+            data_batch.get('data_samples'), number, _ignore_index(model))
 
 
-def _check_labels(sample: BaseDataElement, num_classes: int,
-                  ignore_index: int) -> None:
-    labels = sample.gt_sem_seg.data
+def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
+    """Check data samples, also in lists of views of augmented images."""
+    if isinstance(samples, (list, tuple)):
+        for sample in samples:
+            _check_labels(sample, num_classes, ignore_index)
+    if not isinstance(samples,
+                      BaseDataElement) or 'gt_sem_seg' not in samples:
+        return
+    labels = samples.gt_sem_seg.data
     wrong = (labels < 0) | (labels >= num_classes)
     wrong &= labels != ignore_index
     if wrong.any():
-        path = sample.get('seg_map_path')
+        path = samples.get('seg_map_path')
         raise UserError(
             f'{repr(path) if path else "the ground truth"} has the labels '
             f'{labels[wrong].unique().tolist()[:8]}, but there are '
@@ -87,15 +78,6 @@ def _check_labels(sample: BaseDataElement, num_classes: int,
             f'or {ignore_index}, which is ignored. Change `num_classes` of '
             'the heads, or the classes (`metainfo`) or `reduce_zero_label` of '
             'the dataset')
-
-
-def _flatten(samples: Any) -> Iterator[BaseDataElement]:
-    """Data samples of a batch, also of the views of augmented images."""
-    if isinstance(samples, BaseDataElement):
-        yield samples
-    elif isinstance(samples, (list, tuple)):
-        for part in samples:
-            yield from _flatten(part)
 
 
 def _ignore_index(model: nn.Module) -> int:

@@ -1,8 +1,6 @@
 """Fill the memory bank of retrieval before it is needed."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,8 +18,6 @@ from mmhierseg.registry import HOOKS
 
 __all__ = ['MemoryBankHook']
 
-_METHODS = ('bank_entries', 'bank_meta', 'set_bank')
-
 
 @HOOKS.register_module()
 class MemoryBankHook(Hook):
@@ -29,24 +25,22 @@ class MemoryBankHook(Hook):
 
     For :class:`~mmhierseg.models.RetrievalSegmentor`, or any model with its
     methods ``bank_entries``, ``bank_meta`` and ``set_bank``. The images of a
-    training set are divided among the processes, each of them once; all
-    processes get the entries of all, in the order of the dataset. So the bank
-    is the same for any number of processes.
+    training set are divided among the processes; all processes get the
+    entries of all, in the order of the dataset.
 
     Args:
-        dataloader (dict, optional): Loader of the training set, with
-            annotations and the test pipeline; without ``sampler``, which is
-            the hook's. Not needed with ``load_from``. Defaults to None.
-        save_to (str, optional): File to write the bank to. Defaults to None.
+        dataloader (dict, optional): Config of the loader of the training set,
+            with annotations and the test pipeline, without ``sampler``. Not
+            needed with ``load_from``.
+        save_to (str, optional): File to write the bank to.
         load_from (str, optional): File to read the bank from, instead of
-            filling it. It must be of the same weights. Defaults to None.
+            filling it. It must be of the same weights.
         interval (int): Batches between two lines of progress in the log.
-            Defaults to 50.
 
     Raises:
-        TypeError: If ``dataloader`` is no dict.
-        ValueError: If there is neither ``dataloader`` nor ``load_from``, or
-            both are to be used, or the loader has a sampler.
+        ValueError: If there is neither ``dataloader`` nor ``load_from``, if
+            ``save_to`` and ``load_from`` are given, or the loader has a
+            sampler.
     """
 
     # After the RandomStateHook: building loaders draws random numbers.
@@ -62,14 +56,9 @@ class MemoryBankHook(Hook):
                              ' a file of a memory bank, must be given')
         if load_from is not None and save_to is not None:
             raise ValueError('`save_to` and `load_from` exclude each other')
-        if dataloader is not None and not isinstance(dataloader, dict):
-            raise TypeError('`dataloader` must be a config, got '
-                            f'{type(dataloader).__name__}')
         own = {'sampler', 'batch_sampler'} & set(dataloader or ())
         if own:
-            raise ValueError(
-                f'`dataloader` must not have {sorted(own)}: each image is '
-                'taken once, in order, by one of the processes')
+            raise ValueError(f'`dataloader` must not have {sorted(own)}')
         self.dataloader = dataloader
         self.save_to = save_to
         self.load_from = load_from
@@ -85,12 +74,11 @@ class MemoryBankHook(Hook):
 
     def _provide(self, runner: Runner, loop: Any) -> None:
         model = unwrap_model(runner.model)
-        if not all(hasattr(model, name) for name in _METHODS):
-            raise UserError(
-                f'MemoryBankHook needs a model with the methods {_METHODS}, '
-                'such as mmhierseg.RetrievalSegmentor, got '
-                f'{type(model).__name__}')
-        with _user_errors():
+        if not hasattr(model, 'set_bank'):
+            raise UserError('MemoryBankHook needs a model with `set_bank`, '
+                            'such as mmhierseg.RetrievalSegmentor, got '
+                            f'{type(model).__name__}')
+        try:
             if self.load_from is not None:
                 bank = MemoryBank.load(self.load_from)
                 _check_meta(bank.meta, model.bank_meta(), self.load_from)
@@ -100,6 +88,8 @@ class MemoryBankHook(Hook):
                 bank = MemoryBank(*self._fill(runner, model, loader, loop))
             # Before the first image is tested: the bank may be too small.
             model.set_bank(bank)
+        except (FileNotFoundError, ValueError) as error:
+            raise UserError(str(error)) from error
         source = (f'read from {self.load_from}' if self.load_from else
                   f'of {len(loader.dataset)} images')
         runner.logger.info(f'Memory bank of {len(bank)} segments {source}')
@@ -144,15 +134,6 @@ class MemoryBankHook(Hook):
             gather_rows(torch.cat(values)) for values in zip(*parts))
         order = number.argsort(stable=True)
         return features[order], labels[order]
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """What is found here is wrong with files, data or settings."""
-    try:
-        yield
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(str(error)) from error
 
 
 def _check_meta(saved: dict[str, Any], wanted: dict[str, Any],

@@ -35,15 +35,11 @@ class RandomStateHook(Hook):
     * ``checkpoint['random_states']`` holds the states of ``random``, NumPy and
       PyTorch of all ranks at the end of its epoch or iteration, and the
       sampler's seed. Resuming sets them; ``load_from`` alone does not.
+      Checkpoints within an epoch get none.
     * Validation, which comes after the checkpoint, restores the states.
-    * Workers of the loader are ahead of the training, so no checkpoint holds
-      their states. By epochs they start again in each, also persistent ones,
-      seeded from the main process's generator (with MMEngine's own
-      ``worker_init_fn`` the augmentation is the same in all epochs). By
-      iterations they are seeded for each batch (:class:`BatchSeeds`). A
-      ``worker_init_fn`` in the config is kept instead.
-
-    In training by epochs, checkpoints within an epoch get no states.
+    * Workers of the loader are ahead of the training, so they are seeded: by
+      epochs, they start again in each, from the main process's generator; by
+      iterations, for each batch. A custom ``worker_init_fn`` is kept instead.
     """
 
     priority = 'LOW'  # after all that draw, before the CheckpointHook
@@ -55,7 +51,7 @@ class RandomStateHook(Hook):
         self._seed: int | None = None  # of workers, by iterations
 
     def before_train(self, runner: Runner) -> None:
-        """Set the states of a checkpoint, and how workers are seeded."""
+        """Set the states of a checkpoint, and seed workers."""
         loop = runner.train_loop
         if isinstance(loop, EpochBasedTrainLoop):
             loader = loop.dataloader
@@ -70,11 +66,9 @@ class RandomStateHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """End the workers of the epoch before."""
-        loop = runner.train_loop
-        if isinstance(loop, EpochBasedTrainLoop) and getattr(
-                loop.dataloader, '_iterator', None) is not None:
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
             # The loader's only reference to persistent workers.
-            loop.dataloader._iterator = None
+            runner.train_loop.dataloader._iterator = None
 
     def before_train_iter(self, *args, **kwargs) -> None:
         """Forget the states; they are out of date now."""
@@ -136,7 +130,8 @@ class RandomStateHook(Hook):
     def _gather(self, runner: Runner) -> None:
         self._at_end = dict(
             ranks=all_gather_object(_get_random_state()),
-            sampler_seed=_sampler_seed(runner.train_loop.dataloader))
+            sampler_seed=getattr(
+                _sampler(runner.train_loop.dataloader), 'seed', None))
         if self._seed is not None:
             self._at_end['worker_seed'] = self._seed
 
@@ -150,10 +145,10 @@ class RandomStateHook(Hook):
                 f'the checkpoint holds {found}: this run draws other random '
                 'numbers than an uninterrupted one')
             return None
-        loader = runner.train_loop.dataloader
-        if _sampler_seed(loader) is not None:
-            # Made before the checkpoint was read.
-            _sampler(loader).seed = self._loaded['sampler_seed']
+        sampler = _sampler(runner.train_loop.dataloader)
+        if getattr(sampler, 'seed', None) is not None:
+            # Drawn before the checkpoint was read.
+            sampler.seed = self._loaded['sampler_seed']
         runner.logger.info('Random states are those of the checkpoint')
         return ranks[get_rank()]
 
@@ -161,14 +156,9 @@ class RandomStateHook(Hook):
 class BatchSeeds:
     """Seeds a loader's workers for each batch, by the batch's number.
 
-    So a resumed run may have more workers or fewer. It is both the loader's
-    ``worker_init_fn`` (:meth:`init_worker`) and its ``collate_fn`` (the object
-    itself): collating is the last step of a batch; then the next is seeded.
-
-    Args:
-        collate_fn (callable): Makes a batch of a list of samples.
-        seed (int): Seed of the run, not negative.
-        rank (int): Rank of the process that the workers load for.
+    It is both the loader's ``worker_init_fn`` (:meth:`init_worker`) and its
+    ``collate_fn``, the last step of a batch. Any number of workers draws the
+    same numbers.
     """
 
     def __init__(self, collate_fn: Callable, seed: int, rank: int) -> None:
@@ -199,19 +189,10 @@ class BatchSeeds:
 class ResumableBatches:
     """Endless batches of a loader, for training by iterations.
 
-    The loader's iterator is made as late as possible, when all random states
-    are set. Batches that were trained with are skipped: not even loaded, if
-    the sampler is an ``InfiniteSampler`` of MMEngine or can ``skip``.
-
-    Args:
-        loader (DataLoader): Source of the batches.
-        seeds (BatchSeeds, optional): Seeds the loader's workers. Defaults to
-            None.
-        before_first (callable, optional): Called once, right before the first
-            batch that is trained with is drawn. Defaults to None.
-        num_dummies (int): How often ``next`` first gives None: OpenMMLab's
-            MMEngine 0.10.7 calls it for each batch to skip, in place of
-            :meth:`skip_iter`. Defaults to 0.
+    Batches that were trained with are skipped, not even loaded if the sampler
+    can ``skip``. ``before_first`` is called when the next batch is the first
+    to train with. ``next`` first gives None ``num_dummies`` times: OpenMMLab's
+    MMEngine 0.10.7 calls it in place of :meth:`skip_iter`.
     """
 
     def __init__(self,
@@ -222,7 +203,7 @@ class ResumableBatches:
         self._loader, self._seeds = loader, seeds
         self._before_first, self._num_dummies = before_first, num_dummies
         self._iterator = None
-        # Of the next batch; of the sampler's pass over the dataset.
+        # Numbers of the next batch and of the pass over the dataset.
         self._number, self._epoch = 0, 0
 
     def skip_iter(self, num_iters: int) -> None:
@@ -286,8 +267,8 @@ def _move_sampler(loader: DataLoader, number: int) -> bool:
 def _is_saved_now(runner: Runner) -> bool:
     """Whether a CheckpointHook saves after this iteration."""
     return any(
-        hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or (
-            hook.save_last and hook.is_last_train_iter(runner))
+        hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or
+        hook.save_last and hook.is_last_train_iter(runner)
         for hook in runner.hooks
         if isinstance(hook, CheckpointHook) and not hook.by_epoch)
 
@@ -304,22 +285,13 @@ def _sampler(loader: DataLoader) -> Any:
     return outer if hasattr(outer, 'seed') else inner
 
 
-def _sampler_seed(loader: DataLoader) -> int | None:
-    seed = getattr(_sampler(loader), 'seed', None)
-    return None if seed is None else int(seed)
-
-
 def _get_random_state() -> dict[str, Any]:
     """States of all generators, which ``weights_only=True`` reads."""
     version, words, gauss = random.getstate()
-    name, key, position, has_gauss, cached = np.random.get_state()
     python = dict(version=version, words=torch.tensor(words), gauss=gauss)
-    numpy = dict(
-        name=name,
-        words=torch.from_numpy(key.astype(np.int64)),
-        position=int(position),
-        has_gauss=int(has_gauss),
-        gauss=float(cached))
+    keys = ('name', 'words', 'position', 'has_gauss', 'gauss')
+    numpy = dict(zip(keys, np.random.get_state()))
+    numpy['words'] = torch.from_numpy(numpy['words'].astype(np.int64))
     state = dict(python=python, numpy=numpy, torch=torch.get_rng_state())
     if torch.cuda.is_available():
         state['cuda'] = torch.cuda.get_rng_state()
@@ -330,9 +302,8 @@ def _set_random_state(state: dict[str, Any]) -> None:
     python, numpy = state['python'], state['numpy']
     random.setstate((python['version'], tuple(python['words'].tolist()),
                      python['gauss']))
-    np.random.set_state(
-        (numpy['name'], numpy['words'].cpu().numpy().astype(np.uint32),
-         numpy['position'], numpy['has_gauss'], numpy['gauss']))
+    words = numpy['words'].cpu().numpy().astype(np.uint32)
+    np.random.set_state(tuple({**numpy, 'words': words}.values()))
     torch.set_rng_state(state['torch'].cpu())
     if 'cuda' in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())

@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
-from mmengine.visualization import BaseVisBackend
 from PIL import Image
 
 from mmhierseg._base import UserError
 from mmhierseg.cli import adapt_config
-from mmhierseg.cli.options import with_test_options
-from mmhierseg.cli.parser import parse_test_args
+from mmhierseg.cli.options import parse_test_args, with_test_options
 from mmhierseg.engine import HierarchyVisualizationHook
 
 CAST = dict(
@@ -23,40 +20,41 @@ CAST = dict(
     arch=dict(embed_dims=16, depths=(1, 1, 1, 1), num_heads=2),
     img_size=32,
     num_clusters=(8, 6, 4, 2))
-SUPERPIXELS = dict(type='Grid', segment_size=8)
-#: Sizes of the images of the batches; not square, not the model's.
-SIZE = (40, 64)
+RESNET = dict(
+    type='ResNetV1c', depth=18, base_channels=16, stem_channels=4,
+    num_stages=1, out_indices=(0, ), strides=(1, ), dilations=(1, ))
 
 
-def scenes(task):
+def scenes(task, pack, batch_size):
+    """Images that are not square, and not of the model's size."""
     return dict(
-        batch_size=2 if task == 'classification' else 1,
+        batch_size=batch_size,
         num_workers=0,
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
             type='mmhierseg.PartWholeScenes', num_scenes=5, task=task,
-            size=SIZE, split='val', pipeline=[dict(
-                type='PackInputs' if task == 'classification' else
-                'PackSegInputs')]))
+            size=(40, 64), split='val', pipeline=[dict(type=pack)]))
 
 
-def segmentor(backbone, kind='EncoderDecoder', superpixels=SUPERPIXELS):
-    preprocessor = dict(
-        type='SegDataPreProcessor', mean=[120.] * 3, std=[60.] * 3,
-        bgr_to_rgb=True, test_cfg=dict(size_divisor=32))
-    if superpixels is not None:
-        preprocessor.update(
-            type='mmhierseg.SuperpixelSegDataPreProcessor',
-            superpixels=superpixels)
+def preprocessor(kind, **options):
+    return dict(
+        type=f'mmhierseg.Superpixel{kind}', mean=[120.] * 3, std=[60.] * 3,
+        superpixels=dict(type='Grid', segment_size=8), **options)
+
+
+def segmentor(backbone, kind='EncoderDecoder'):
     return dict(
         default_scope='mmseg',
         model=dict(
-            type=kind, data_preprocessor=preprocessor, backbone=backbone,
+            type=kind, backbone=backbone,
+            data_preprocessor=preprocessor(
+                'SegDataPreProcessor', bgr_to_rgb=True,
+                test_cfg=dict(size_divisor=32)),
             decode_head=dict(
                 type='FCNHead', in_channels=16, in_index=0, channels=4,
                 num_convs=1, concat_input=False, num_classes=13),
             train_cfg=dict(), test_cfg=dict(mode='whole')),
-        test_dataloader=scenes('segmentation'),
+        test_dataloader=scenes('segmentation', 'PackSegInputs', 1),
         test_evaluator=dict(type='IoUMetric'),
         visualizer=dict(type='SegLocalVisualizer'))
 
@@ -66,110 +64,73 @@ def classifier():
         default_scope='mmpretrain',
         model=dict(
             type='ImageClassifier', backbone=CAST,
-            data_preprocessor=dict(
-                type='mmhierseg.SuperpixelClsDataPreprocessor',
-                mean=[120.] * 3, std=[60.] * 3, num_classes=12, to_rgb=True,
-                superpixels=SUPERPIXELS),
+            data_preprocessor=preprocessor(
+                'ClsDataPreprocessor', num_classes=12, to_rgb=True),
             head=dict(type='LinearClsHead', num_classes=12, in_channels=16)),
-        test_dataloader=scenes('classification'),
+        test_dataloader=scenes('classification', 'PackInputs', 2),
         test_evaluator=dict(type='Accuracy'),
         visualizer=dict(type='UniversalVisualizer'))
 
 
-class Recording(BaseVisBackend):
-    """Any backend: it keeps what it is given."""
-
-    images = []
-
-    def __init__(self, save_dir=None):
-        super().__init__(save_dir)
-        type(self).images = []
-
-    def _init_env(self):
-        pass
-
-    @property
-    def experiment(self):
-        return self
-
-    def add_image(self, name, image, step=0, **kwargs):
-        assert image.dtype == np.uint8 and image.ndim == 3
-        self.images.append((name, image, step))
-
-
-def run(cfg, folder, *options, backend='Recording', **hook):
-    """Test without weights, as tools/test.py does with --show-dir."""
-    if backend == 'Recording' and 'Recording' not in VISBACKENDS:
-        VISBACKENDS.register_module(module=Recording)
+def run(cfg, folder, *options, **hook):
+    """Test without weights, as tools/test.py does; what was drawn."""
     hook.update(type='mmhierseg.HierarchyVisualizationHook', panel_size=64)
     cfg = Config(dict(
         cfg, test_cfg=dict(), randomness=dict(seed=0),
         default_hooks=dict(visualization=hook)))
     # A visualizer's name is known in the whole process.
     cfg.visualizer.update(
-        name=str(folder), vis_backends=[dict(type=backend)])
+        name=str(folder), vis_backends=[dict(type='LocalVisBackend')])
     args = parse_test_args(
         ['c.py', 'w.pth', '--work-dir', str(folder), *map(str, options)])
     cfg = adapt_config(with_test_options(cfg, args), training=False)
     cfg.load_from = None
     Runner.from_cfg(cfg).test()
-    return Recording.images
+    return {
+        path.name: np.array(Image.open(path))
+        for path in sorted(folder.rglob('test_*.png'))
+    }
 
 
 FEATMAP = dict(CAST, out_type='featmap', out_indices=(0, ))
 
 
-def check_size(image, columns, rows):
+def check_size(images, columns, rows):
     """Panels of 64 x 40, and room for titles; long headers make it wider."""
-    assert 40 * rows < image.shape[0] < 40 * rows + 140
-    assert 64 * columns < image.shape[1] < max(110 * columns, 800)
+    for image in images.values():
+        assert 40 * rows < image.shape[0] < 40 * rows + 140
+        assert 64 * columns < image.shape[1] < max(110 * columns, 800)
 
 
 def test_segmentor(tmp_path):
     """With the field `pred_hierarchy` or without, figures are the same."""
-    drawn = [
+    first, second = (
         run(segmentor(FEATMAP, kind), tmp_path / kind, '--show-dir',
             tmp_path / kind / 'drawn', '--interval', 2)
-        for kind in ('EncoderDecoder', 'mmhierseg.HierarchyEncoderDecoder')
-    ]
-    assert [name.split('_')[0] for name, _, _ in drawn[0]] == ['test'] * 3
-    assert len({name for name, _, _ in drawn[0]}) == 3
+        for kind in ('EncoderDecoder', 'mmhierseg.HierarchyEncoderDecoder'))
+    assert len(first) == 3 and list(first) == list(second)
     # Image, truth, prediction, all levels, classes; five levels, two rows.
-    check_size(drawn[0][0][1], 5, 3)
-    for (name, image, _), (other_name, other, _) in zip(*drawn):
-        assert name == other_name
-        np.testing.assert_array_equal(image, other)
+    check_size(first, 5, 3)
+    for name, image in first.items():
+        np.testing.assert_array_equal(image, second[name])
 
 
 def test_classifier(tmp_path):
     # Nothing is drawn by default.
-    assert run(classifier(), tmp_path / '0') == []
-    images = run(classifier(), tmp_path, draw=True, interval=1)
+    assert run(classifier(), tmp_path / '0') == {}
+    images = run(classifier(), tmp_path / '1', draw=True, interval=1)
     assert len(images) == 5
-    check_size(images[0][1], 5, 3)
+    check_size(images, 5, 3)
 
 
 def test_model_without_a_hierarchy(tmp_path):
-    resnet = dict(
-        type='ResNetV1c', depth=18, base_channels=4, stem_channels=4,
-        num_stages=1, out_indices=(0, ), strides=(1, ), dilations=(1, ))
-    cfg = segmentor(resnet, superpixels=None)
-    cfg['model']['decode_head']['in_channels'] = 4
+    cfg = segmentor(RESNET)
+    # Superpixels are in a channel that it cannot take.
+    cfg['model']['data_preprocessor'] = dict(
+        type='SegDataPreProcessor', mean=[120.] * 3, std=[60.] * 3)
     images = run(cfg, tmp_path, draw=True, interval=4)
     assert len(images) == 2
-    check_size(images[0][1], 4, 1)
-
-
-def test_local_files_in_the_folder_of_show_dir(tmp_path):
-    drawn = tmp_path / 'drawn'
-    run(classifier(), tmp_path, '--show-dir', drawn, '--interval', 3,
-        backend='LocalVisBackend')
-    files = sorted(drawn.rglob('test_*.png'))
-    assert len(files) == 2
-    check_size(np.array(Image.open(files[0])), 5, 3)
-
-
-# ----------------------------------------------------------------- validation
+    check_size(images, 4, 1)
 
 
 def fake_runner(images, step=7):
@@ -210,18 +171,17 @@ def test_same_images_in_every_validation():
 def test_shown_instead_of_stored():
     images = []
     hook = HierarchyVisualizationHook(draw=True, show=True, wait_time=0.5)
+    hook.before_test_epoch(None)
     hook.after_test_iter(fake_runner(images), 0, *batch(1))
     assert images == [('0', 0.5)]
 
 
-def test_no_image_to_draw():
+def test_bad_input():
     hook = HierarchyVisualizationHook(draw=True)
+    hook.before_val_epoch(None)
     _, samples = batch(1)
     samples[0].set_metainfo(dict(img_path='nowhere.png'))
     with pytest.raises(UserError, match='finds no image.*nowhere.png'):
         hook.after_val_iter(fake_runner([]), 0, {}, samples)
-
-
-def test_interval():
     with pytest.raises(ValueError, match='`interval` must be at least 1'):
         HierarchyVisualizationHook(interval=0)

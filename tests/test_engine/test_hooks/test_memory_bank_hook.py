@@ -16,11 +16,11 @@ from mmhierseg.engine import MemoryBankHook
 from mmhierseg.evaluation import MemoryBank
 
 
-def run(folder, hook=None, task='test', **options):
+def run(folder, hook=None, **options):
     """Metrics and the memory bank."""
     runner = retrieval_runner(
         folder, hook or MemoryBankHook(loader(range(9))), **options)
-    return getattr(runner, task)(), runner.model.bank
+    return runner.test(), runner.model.bank
 
 
 def assert_same(bank, other):
@@ -42,12 +42,6 @@ def test_retrieval_is_better_than_chance(reference):
     assert 50 < metrics['aAcc'] < 100
 
 
-def test_validation_fills_it_too(reference, tmp_path):
-    metrics, bank = run(tmp_path, task='val')
-    assert metrics == reference[0]
-    assert_same(bank, reference[1])
-
-
 def test_batches_and_order_do_not_matter(reference, tmp_path):
     hook = MemoryBankHook(loader(reversed(range(9)), batch_size=4))
     metrics, bank = run(tmp_path, hook, test_seeds=[106, *range(100, 106)])
@@ -57,25 +51,20 @@ def test_batches_and_order_do_not_matter(reference, tmp_path):
         bank.features.sum(0), reference[1].features.sum(0))
 
 
-def test_is_filled_again_each_time(tmp_path):
-    """Weights change between validations."""
-    runner = retrieval_runner(tmp_path, MemoryBankHook(loader(range(3))))
+def test_is_filled_again_in_each_validation(tmp_path):
+    """Weights change between validations. The model is in eval mode."""
+    hook = MemoryBankHook(loader(range(3)))
+    runner = retrieval_runner(tmp_path, hook)
     runner.val()
     first = runner.model.bank
     runner.model.embedder.weight.data *= -1
-    runner.val()
-    assert_same(
-        MemoryBank(-first.features, first.labels), runner.model.bank)
-
-
-def test_model_is_in_eval_mode_meanwhile(tmp_path):
     modes = []
-    runner = retrieval_runner(tmp_path, MemoryBankHook(loader(range(3))))
     runner.model.embedder.register_forward_hook(
         lambda module, *_: modes.append(module.training))
-    hook, = (h for h in runner.hooks if isinstance(h, MemoryBankHook))
     runner.model.train()
     hook.before_val(runner)
+    assert_same(
+        MemoryBank(-first.features, first.labels), runner.model.bank)
     assert modes == [False] * 2 and runner.model.training
 
 
@@ -101,76 +90,43 @@ def test_two_processes(reference, tmp_path):
     assert_same(read, bank)
 
 
-class TestFile:
-
-    def test_written_and_read(self, reference, tmp_path):
-        path = str(tmp_path / 'banks' / 'a.pth')
-        run(tmp_path / '0', MemoryBankHook(loader(range(9)), save_to=path))
-        metrics, bank = run(tmp_path / '1', MemoryBankHook(load_from=path))
-        assert metrics == reference[0]
-        assert_same(bank, reference[1])
-
-    @pytest.mark.parametrize('change, match', [
-        (dict(level=0), '`level` is 0, here it is -1'),
-        (dict(num_classes=5), '`num_classes` is 5, here it is 4'),
-        (dict(kmeans=None), '`kmeans` is None, here it is .*SegmentKMeans'),
-        (dict(weights='0123'), "`weights` is '0123', here it is"),
-    ])
-    def test_of_another_model(self, reference, tmp_path, change, match):
-        bank = MemoryBank(reference[1].features, reference[1].labels)
-        runner = retrieval_runner(
-            tmp_path / '0',
-            MemoryBankHook(load_from=str(tmp_path / 'bank.pth')))
-        bank.meta = {**runner.model.bank_meta(), **change}
-        bank.save(tmp_path / 'bank.pth')
-        with pytest.raises(UserError, match=match):
-            runner.test()
-
-    def test_missing(self, tmp_path):
-        hook = MemoryBankHook(load_from=str(tmp_path / 'none.pth'))
-        with pytest.raises(UserError, match='none.pth'):
-            run(tmp_path, hook)
+def test_file(reference, tmp_path):
+    """Written, read, and rejected by a model that would fill it otherwise."""
+    path = str(tmp_path / 'banks' / 'a.pth')
+    run(tmp_path / '0', MemoryBankHook(loader(range(9)), save_to=path))
+    metrics, bank = run(tmp_path / '1', MemoryBankHook(load_from=path))
+    assert metrics == reference[0]
+    assert_same(bank, reference[1])
+    bank.meta['level'] = 0
+    bank.save(path)
+    with pytest.raises(UserError, match='`level` is 0, here it is -1'):
+        run(tmp_path / '2', MemoryBankHook(load_from=path))
 
 
-class TestBadInput:
+class Other(BaseModel):
 
-    def test_no_class_in_any_image(self, tmp_path, monkeypatch):
-        bank_loader = loader(range(2))
-        items = [bank_loader['dataset'][i] for i in range(2)]
-        for item in items:
-            item['data_samples'].gt_sem_seg.data.fill_(255)
-        monkeypatch.setattr(
-            type(bank_loader['dataset']), '__getitem__',
-            lambda self, i: items[i % 2])
-        with pytest.raises(UserError, match='memory bank is empty'):
-            run(tmp_path, MemoryBankHook(bank_loader))
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return []
 
-    def test_fewer_entries_than_neighbours(self, tmp_path):
-        model = segmentor(num_neighbors=100)
-        with pytest.raises(UserError, match='is 100, .* only 16 entries'):
-            run(tmp_path, MemoryBankHook(loader(range(1))), model=model)
 
-    def test_datasets_of_other_classes(self, tmp_path):
-        hook = MemoryBankHook(loader(range(3), classes=CLASSES[::-1]))
-        with pytest.raises(UserError, match=r"\('d', .*\('a', "):
-            run(tmp_path, hook)
+@pytest.mark.parametrize('hook, model, match', [
+    (dict(load_from='none.pth'), None, 'none.pth'),
+    (dict(dataloader=loader(range(1))), segmentor(num_neighbors=100),
+     'is 100, .* only 16 entries'),
+    (dict(dataloader=loader(range(3), classes=CLASSES[::-1])), None,
+     r"\('d', .*\('a', "),
+    (dict(dataloader=loader(range(1))), Other(), 'set_bank.* got Other'),
+])
+def test_unfit_files_datasets_and_models(hook, model, match, tmp_path):
+    with pytest.raises(UserError, match=match):
+        run(tmp_path, MemoryBankHook(**hook), model=model)
 
-    def test_model_without_a_bank(self, tmp_path):
 
-        class Other(BaseModel):
-
-            def forward(self, inputs, data_samples=None, mode='tensor'):
-                return []
-
-        with pytest.raises(UserError, match='set_bank.* got Other'):
-            run(tmp_path, model=Other())
-
-    @pytest.mark.parametrize('options, error, match', [
-        (dict(), ValueError, '`dataloader` .* or `load_from`'),
-        (dict(load_from='a', save_to='b'), ValueError, 'exclude each other'),
-        (dict(dataloader=[1]), TypeError, 'a config, got list'),
-        (dict(dataloader=dict(sampler=dict())), ValueError, "'sampler'"),
-    ])
-    def test_options(self, options, error, match):
-        with pytest.raises(error, match=match):
-            MemoryBankHook(**options)
+@pytest.mark.parametrize('options, match', [
+    (dict(), '`dataloader` .* or `load_from`'),
+    (dict(load_from='a', save_to='b'), 'exclude each other'),
+    (dict(dataloader=dict(sampler=dict())), "'sampler'"),
+])
+def test_options(options, match):
+    with pytest.raises(ValueError, match=match):
+        MemoryBankHook(**options)
