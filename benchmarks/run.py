@@ -1,17 +1,19 @@
-"""All goals of speed in one table: measured, and whether they are met.
+#!/usr/bin/env python
+"""Run a benchmark, print its tables and, if asked to, write them down.
 
-    python benchmarks/run.py --quick          # minutes on two cores
-    python benchmarks/run.py --only pipeline slic-224
-    python benchmarks/run.py --list
+    python benchmarks/run.py goals --quick       # minutes on two cores
+    python benchmarks/run.py superpixels --threads 1 --update-readme
+    python benchmarks/run.py NAME --help
 
-What the rows mean and what they were last: ``benchmarks/README.md``.
+The benchmarks and their latest results: ``benchmarks/README.md``.
 """
 
 import argparse
+import importlib
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional
 
 import torch
 
@@ -21,143 +23,103 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mmengine.logging import MMLogger
 
 import mmhierseg  # noqa: F401 - repairs the installed stack
-from benchmarks.common.machine import describe, in_words
-from benchmarks.common.report import (
-    README,
-    markdown_table,
-    replace_section,
-    write_json,
-)
-from benchmarks.goals import cast, dense, hsg, pipeline, superpixels
-from benchmarks.goals.goal import Goal, Settings
+from benchmarks.report import replace_section, write_json
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg.cli.machine import describe, in_words
 
-GOALS: Dict[str, Goal] = {
-    goal.name: goal
-    for part in (superpixels, cast, dense, pipeline, hsg)
-    for goal in part.GOALS
-}
-#: Rounds and images of HSG's batches, quick and thorough.
-_QUICK, _FULL = (3, 12), (9, 24)
+ROOT = Path(__file__).resolve().parents[1]
+#: Modules of this folder, and the page that their tables are on.
+README = ROOT / 'benchmarks/README.md'
+BENCHMARKS = dict(
+    goals=README,
+    superpixels=README,
+    runtime=README,
+    scaling=README,
+    segmentation=README,
+    pipeline=README,
+    hsg=README,
+    retrieval=README,
+    segment_size=ROOT / 'docs/swap.md',
+    profile_step=ROOT / 'docs/speed.md')
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    """Read the command line."""
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; each benchmark declares its own options."""
+    argv = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(
-        description=__doc__.partition('\n')[0])
-    parser.add_argument('--only', nargs='+', choices=GOALS, metavar='NAME',
-                        help='some of the goals (default: all for the '
-                        'device); --list names them')
-    parser.add_argument('--list', action='store_true',
-                        help='name the goals and measure nothing')
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('name', choices=BENCHMARKS, help='the benchmark')
+    if not argv or argv[0] not in BENCHMARKS:
+        parser.parse_args(argv)
+    module = importlib.import_module(f'benchmarks.{argv[0]}')
+    parser = argparse.ArgumentParser(
+        prog=f'run.py {argv[0]}', description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true',
-                        help='a few rounds, small batches: under 10 minutes')
+                        help='fewer rounds, smaller batches')
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu',
                         help='default: cpu')
-    parser.add_argument('--threads', type=int, default=2,
-                        help='threads of PyTorch on the CPU, where a goal '
-                        'does not ask for one core (default: 2)')
+    parser.add_argument('--threads', type=int,
+                        default=torch.get_num_threads(),
+                        help='threads of PyTorch on the CPU (default: '
+                        '%(default)s)')
     parser.add_argument('--out', type=Path, help='JSON file to write')
     parser.add_argument('--update-readme', action='store_true',
-                        help='put the table into benchmarks/README.md')
-    args = parser.parse_args(argv)
-    if args.threads < 1:
-        raise UserError('--threads must be at least 1, got '
-                           f'{args.threads}')
+                        help='put the tables into '
+                        f'{BENCHMARKS[argv[0]].relative_to(ROOT)}')
+    quick, least = {}, {'threads': 1}
+    for option, settings in module.OPTIONS.items():
+        settings = dict(settings)
+        least[option] = settings.pop('least', 1)
+        quick[option] = settings.pop('quick', settings.get('default'))
+        if 'default' in settings:
+            settings['help'] += f' (default: {settings["default"]})'
+        parser.add_argument(f'--{option.replace("_", "-")}', **settings)
+    if '--quick' in argv:
+        parser.set_defaults(**quick)
+    args = parser.parse_args(argv[1:])
+    for option, bound in least.items():
+        value = getattr(args, option)
+        values = value if isinstance(value, list) else [value]
+        if any(type(x) is int and x < bound for x in values):
+            raise UserError(f'--{option.replace("_", "-")} must be at least '
+                            f'{bound}, got {value}')
     if args.device == 'cuda' and not torch.cuda.is_available():
         raise UserError('--device cuda: PyTorch finds no GPU here; take '
-                           '--device cpu')
-    others = [name for name in args.only or ()
-              if args.device not in GOALS[name].devices]
-    if others:
-        raise UserError(f'--only {" ".join(others)}: no goal for '
-                           f'--device {args.device}')
+                        '--device cpu')
+    args.module, args.page = module, BENCHMARKS[argv[0]]
+    args.place = 'the CPU' if args.device == 'cpu' else 'CUDA'
+    args.progress = lambda message: print(message, file=sys.stderr,
+                                          flush=True)
     return args
 
 
-def measure(goals: List[Goal], settings: Settings) -> List[dict]:
-    """Measure goals one after the other.
-
-    Args:
-        goals (list[Goal]): Which ones.
-        settings (Settings): How.
-
-    Returns:
-        list[dict]: Of each, ``name``, ``value`` (None if it could not be
-        measured), ``words`` and ``seconds`` that it took.
-    """
-    results = []
-    for index, goal in enumerate(goals):
-        print(f'{index + 1} of {len(goals)}: {goal.name}', file=sys.stderr,
-              flush=True)
-        start = time.perf_counter()
-        value, words = None, goal.obstacle()
-        if words is None:
-            value, words = goal.measure(settings)
-        results.append(dict(
-            name=goal.name, value=value, words=words,
-            seconds=round(time.perf_counter() - start, 1)))
-    return results
-
-
-def to_markdown(results: List[dict]) -> str:
-    """Make the table.
-
-    Args:
-        results (list[dict]): Of :func:`measure`.
-
-    Returns:
-        str: Markdown.
-    """
-    rows = []
-    for one in results:
-        goal, value = GOALS[one['name']], one['value']
-        verdict = 'not measured'
-        if value is not None:
-            verdict = 'pass' if goal.is_met(value) else '**short of goal**'
-        rows.append([
-            goal.words,
-            f'{"at least" if goal.at_least else "at most"} {goal.bound:g}',
-            '–' if value is None else f'{value:.3g}',
-            verdict,
-            one['words'],
-        ])
-    return markdown_table(
-        ('ratio', 'goal', 'measured', 'verdict', 'from'), rows)
-
-
-def main(argv: Optional[List[str]] = None) -> None:
-    """Measure what is asked for and print the table."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print, write."""
     args = parse_args(argv)
-    goals = [GOALS[name] for name in args.only] if args.only else [
-        goal for goal in GOALS.values() if args.device in goal.devices
-    ]
-    if args.list:
-        for goal in goals:
-            print(f'{goal.name:32} {goal.words}')
-        return
-    # How each parameter was initialised is of no interest here.
+    if args.out is not None and args.out.is_dir():
+        raise UserError(f'--out must be a file, got the folder {args.out}')
+    torch.set_num_threads(args.threads)
+    # How each parameter was initialised does not matter here.
     MMLogger.get_current_instance().setLevel('WARNING')
-    rounds, hsg_images = _QUICK if args.quick else _FULL
-    settings = Settings(rounds=rounds, hsg_images=hsg_images,
-                        threads=args.threads, device=args.device)
     machine = describe(args.device)
     start = time.perf_counter()
-    results = measure(goals, settings)
+    try:
+        report = args.module.run(args)
+    except torch.OutOfMemoryError as error:
+        raise UserError('the memory of the GPU does not suffice: take '
+                        f'smaller batches ({error})') from error
     minutes = (time.perf_counter() - start) / 60
-    text = '\n\n'.join([
-        f'{in_words({**machine, "threads": args.threads})}; '
-        f'{"quick, " if args.quick else ""}{minutes:.1f} minutes',
-        to_markdown(results)
-    ])
-    print(text)
+    conditions = (f'{in_words(machine)}; {"quick, " if args.quick else ""}'
+                  f'{minutes:.1f} minutes')
+    for name, text in report.sections.items():
+        text = f'{conditions}; {text}' if text[0] not in '|*' else (
+            f'{conditions}\n\n{text}')
+        print(text, end='\n\n')
+        if args.update_readme:
+            replace_section(args.page, name, text)
     if args.out is not None:
-        write_json(args.out, dict(
-            machine=machine, settings=settings._asdict(), results=results))
-    if args.update_readme:
-        replace_section(
-            README, 'goals on '
-            f'{"the CPU" if args.device == "cpu" else "CUDA"}', text)
+        write_json(args.out, dict(machine=machine, results=report.results))
 
 
 if __name__ == '__main__':

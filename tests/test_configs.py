@@ -1,84 +1,121 @@
-"""Every config parses, builds, and trains on tiny data by tools/train.py."""
+"""Every config has a header and a metafile entry, and builds its model."""
 
-import copy
-import math
 import re
 
-import numpy as np
+import benchmark_table
+import make_table
 import pytest
 import torch
 from helpers.cast import random_inputs
+from helpers.config_runs import cases
 from helpers.configs import (
     ALL_CONFIGS,
     CONFIGS,
+    DENSE_CONFIGS,
+    HSG_CONFIGS,
     ROOT,
+    SWAP_CONFIGS,
     has_cast,
     is_pretraining,
-    learning_rates,
     load_config,
     make_data,
-    run_tool,
-    save_pretrained,
     shrink,
+    without_weights,
 )
-from mmengine.hub import get_config
+from helpers.dense import shrink_dense
+from helpers.hsg_baselines import (
+    BASELINE_PATHS,
+    shrink_baseline_test,
+    shrink_baseline_training,
+)
+from helpers.hsg_configs import shrink_hsg
+from helpers.retrieval import RETRIEVAL_PATHS, shrink_retrieval
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import init_default_scope
-from mmpretrain.registry import DATASETS, MODELS
-from torch import nn
+from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
+from mmseg.structures import SegDataSample
 
-from mmhierseg.apis import HierarchyInferencer
+from mmhierseg.registry import DATASETS, MODELS
 
-RECIPE = ROOT / 'configs/cast/cast-s_in1k.py'
-NAMES = (
-    'cast/cast-s_in1k', 'cast/cast-s_in1k_torchslic', 'cast/cast-t_photos',
-    'cast/cast-t_photos_seeds', 'cast/cast-sd_in1k', 'cast/cast-b_in1k',
-    'cast/cast-b_in1k_fsdp',
-    'cast/cast-s_in100', 'cast/cast-s_coco', 'cast/cast-s_linear_in1k',
-    'cast/cast-s_linear_in100', 'cast/cast-sd_linear_in1k',
-    'cast/cast-b_linear_in1k', 'cast/cast-s_deit_in1k',
-    'cast/cast-s_deit_in1k_torchslic', 'cast/cast-b_deit_in1k',
-    'baselines/vit-s_in1k', 'baselines/vit-s_in100', 'baselines/vit-s_coco',
-    'baselines/vit-s-superpixel_coco', 'baselines/cast-s-grid_coco',
-    'baselines/swin-t_in1k', 'baselines/swin-t_in100',
-    'baselines/vit-b_in1k', 'baselines/vit-b_linear_in1k',
-    'baselines/vit-s_linear_in1k', 'baselines/vit-s_linear_in100',
-    'baselines/swin-t_linear_in1k', 'baselines/swin-t_linear_in100')
+
+def _name(path):
+    return f'{path.parent.name}/{path.stem}'
+
+
+# ---------------------------------------------------------------- descriptions
+
+
+@pytest.mark.parametrize('path', ALL_CONFIGS, ids=_name)
+def test_header(path):
+    """Command and status; no numbers of the paper, but where they are."""
+    header = path.read_text().split('"""')[1]
+    # The command is of this config, or of the quick start.
+    command = header.split('Command:')[1].split('Status:')[0]
+    assert f'{path.stem}.py' in command
+    assert not re.search(r'\d top-1|\d boundary|\d pixel acc|GFLOPs', header)
+    for name, table in make_table.TABLES.items():
+        if any(path.stem in row[len(table['headings']):]
+               for row in table['rows']) and path not in SWAP_CONFIGS:
+            assert f'table `{name}`, row' in ' '.join(header.split())
+
+
+def test_metafiles_describe_every_config():
+    _, models = make_table.read_metafiles()
+    configs = {str(path.relative_to(ROOT)) for path in ALL_CONFIGS}
+    assert configs == {
+        model['Config'] for model in models.values() if 'Config' in model}
+    for name, model in models.items():
+        if 'Config' not in model:
+            continue
+        meta, cfg = model['Metadata'], load_config(ROOT / model['Config'])
+        assert name == re.sub(r'configs/\w+/|\.py', '', model['Config'])
+        if 'Epochs' in meta:
+            assert meta['Epochs'] == cfg.train_cfg.max_epochs
+        if 'Iterations' in meta:
+            assert meta['Iterations'] == cfg.train_cfg.max_iters
+        if 'Batch Size' in meta:
+            gpus = re.search(r'Hardware: (\d) GPU',
+                             (ROOT / model['Config']).read_text())
+            assert meta['Batch Size'] == cfg.train_dataloader.batch_size * int(
+                gpus[1] if gpus else 1)
+
+
+@pytest.mark.parametrize('folder', ['cast', 'hsg', 'baselines'])
+def test_readme_is_up_to_date(folder):
+    """Else run `benchmark_table.py --update-readmes`."""
+    text = (ROOT / f'configs/{folder}/README.md').read_text()
+    assert text == benchmark_table.updated(text)
+    _, models = make_table.read_metafiles()
+    for path in (ROOT / 'configs' / folder).glob('*.py'):
+        assert f'[{path.stem}]({path.name})' in text
+        assert path.stem in models
+
+
+def test_readme_names_the_checkpoint_of_the_quick_start():
+    text = (ROOT / 'README.md').read_text()
+    names = set(re.findall(r'work_dirs/cast-t_photos/(\w+\.pth)', text))
+    cfg = load_config(ROOT / 'configs/cast/cast-t_photos.py')
+    assert names == {f'epoch_{cfg.train_cfg.max_epochs}.pth'}
+
+
+# ----------------------------------------------------------------------- data
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Folder to run tools in: tiny data under data/, in the real layouts."""
     root = tmp_path_factory.mktemp('run')
     make_data(root)
     return root
 
 
-def _ids(paths):
-    return [path.stem for path in paths]
-
-
-def test_there_are_configs():
-    configs = ROOT / 'configs'
-    names = [
-        str(path.relative_to(configs).with_suffix('')) for path in ALL_CONFIGS
-    ]
-    assert set(NAMES) <= set(names)
-
-
-@pytest.mark.parametrize('path', ALL_CONFIGS, ids=_ids(ALL_CONFIGS))
-def test_header_says_command_and_status(path):
-    text = path.read_text()
-    assert 'Command:' in text and 'Status:' in text
-    # The command is of this config, or of the quick start.
-    assert f'{path.stem}.py' in text.split('Command:')[1].split('Status:')[0]
-
-
-@pytest.mark.parametrize('path', CONFIGS, ids=_ids(CONFIGS))
-def test_model_and_pipeline_fit_each_other(path, folder, monkeypatch):
-    """What leaves the data preprocessor is what the backbone is made for."""
+@pytest.mark.parametrize('name', cases(map(_name, CONFIGS), [
+    'cast/cast-s_in1k', 'cast/cast-s_in1k_torchslic',
+    'cast/cast-s_linear_in1k', 'cast/cast-s_deit_in1k', 'baselines/vit-s_in1k'
+]))
+def test_model_and_pipeline_fit_each_other(name, folder, monkeypatch):
+    """The data preprocessor gives the backbone what it is made for."""
     monkeypatch.chdir(folder)
-    cfg = load_config(path)
+    cfg = load_config(ROOT / f'configs/{name}.py')
     for field in ('train_dataloader', 'val_dataloader'):
         if cfg.get(field) is not None:
             _check_batch(cfg, cfg[field].dataset)
@@ -90,176 +127,112 @@ def _check_batch(cfg, dataset):
     dataset = DATASETS.build(dataset)
     assert len(dataset) == 10
     sample = dataset[3]
-    views = sample['inputs']
-    views = views if isinstance(views, list) else [views]
-    samples = [sample['data_samples']]
+    views, samples = sample['inputs'], [sample['data_samples']]
     preprocessor = MODELS.build(cfg.model.data_preprocessor)
     if is_pretraining(cfg):
-        views = [view[None] for view in views]
         views = preprocessor(
-            dict(inputs=views, data_samples=samples))['inputs']
+            dict(inputs=[view[None] for view in views],
+                 data_samples=samples))['inputs']
         # Random views of one image differ.
         assert len(views) == 2 and not torch.equal(*views)
     else:
-        views = [
-            preprocessor(dict(
-                inputs=views[0][None], data_samples=samples))['inputs']
-        ]
+        views = [preprocessor(
+            dict(inputs=views[None], data_samples=samples))['inputs']]
     side = cfg.model.backbone.img_size
-    shape = (1, 4 if has_cast(cfg) else 3, side, side)
     for view in views:
-        assert tuple(view.shape) == shape
+        assert tuple(view.shape) == (1, 4 if has_cast(cfg) else 3, side, side)
         assert view[:, :3].abs().max() < 3
         if has_cast(cfg):
             # As many superpixels as the recipe has at the model's size.
             assert 130 < view[:, 3].unique().numel() <= 196
 
 
-def test_trains_when_inherited_from_the_package(folder, tmp_path):
-    """Parts of MMPretrain are found although the base is of mmhierseg."""
-    base = 'mmhierseg::cast/cast-t_photos.py'
-    config = tmp_path / 'child.py'
-    config.write_text(f"""
-_base_ = [{base!r}]
-train_dataloader = dict(
-    batch_size=4, num_workers=0, persistent_workers=False)
-train_cfg = dict(max_epochs=1)
-default_hooks = dict(logger=dict(interval=1))
-""")
-    output = run_tool('train.py', config, '--work-dir', tmp_path, cwd=folder)
-    assert 'Epoch(train) [1][2/2]' in output
-    assert 'WARNING - Failed' not in output
+# --------------------------------------------------------------------- models
 
 
-def test_too_few_images_for_a_batch(folder, tmp_path):
-    output = run_tool('train.py', RECIPE, '--work-dir', tmp_path, cwd=folder,
-                      status=1)
-    assert 'Traceback' not in output
-    assert '10 images are fewer than its batch_size of 32' in output
-
-
-@pytest.mark.parametrize('path', CONFIGS, ids=_ids(CONFIGS))
-def test_trains_by_the_tool(path, folder, tmp_path):
+def losses_of_classification(path):
     cfg = shrink(load_config(path))
-    save_pretrained(cfg, folder)
-    config = tmp_path / f'{path.stem}.py'
-    cfg.dump(config)
-    output = run_tool(
-        'train.py', config, '--work-dir', tmp_path, cwd=folder)
-    # Batches of 4; of 10 images, 2 are dropped but in linear probing.
-    batches = 3 if 'linear' in path.stem else 2
-    assert f'Epoch(train) [1][{batches}/{batches}]' in output
-    assert 'loss: nan' not in output
-    assert ('accuracy/top1' in output) != is_pretraining(cfg)
-    if has_cast(cfg):
-        # What was trained shows hierarchies.
-        inferencer = HierarchyInferencer(
-            config, tmp_path / 'epoch_1.pth', 'cpu')
-        image = np.random.default_rng(1).integers(
-            0, 256, (50, 70, 3), dtype=np.uint8)
-        prediction, = inferencer(image)['predictions']
-        assert len(prediction['num_segments']) == 1 + len(
-            cfg.model.backbone.num_clusters)
-        assert all(n <= 8 for n in prediction['num_segments'][1:])
+    model = initialised(cfg)
+    views = [random_inputs(4, 64, 64, 16, seed) for seed in (0, 1)]
+    if not has_cast(cfg):
+        views = [view[:, :3] for view in views]
+    if is_pretraining(cfg):
+        return model, model.loss(views, None)
+    samples = [DataSample().set_gt_label(i % 2) for i in range(4)]
+    return model, model.loss(views[0], samples)
 
 
-@pytest.fixture(scope='module')
-def cfg():
-    return load_config(RECIPE)
+def losses_of_segmentation(path):
+    cfg = shrink_dense(path)
+    inputs = torch.randn(2, 4, 48, 64)
+    inputs[:, 3] = torch.arange(48)[:, None] // 16 * 4 + torch.arange(64) // 16
+    samples = [
+        SegDataSample(gt_sem_seg=PixelData(
+            data=torch.randint(0, 19, (1, 48, 64)))) for _ in range(2)]
+    model = initialised(cfg)
+    losses = model.loss(inputs if has_cast(cfg) else inputs[:, :3], samples)
+    return model, {'loss': losses['decode.loss_ce']}
 
 
-@pytest.fixture(scope='module')
-def model(cfg):
-    init_default_scope(cfg.default_scope)
-    return MODELS.build(cfg.model)
+def losses_of_hsg(path):
+    model = initialised(shrink_hsg(path))
+    inputs = torch.randn(4, 4, 96, 128)
+    inputs[:, 3] = torch.arange(128) // 32
+    return model, model.loss(inputs, None, torch.tensor([0, 1, 0, 1]))
 
 
-class TestRecipe:
-    """`cast-s_in1k.py` is the recipe of the paper."""
-
-    def test_size(self, model):
-        """Beside the poolings, about the 22 million parameters of ViT-S."""
-        parameters = sum(p.numel() for p in model.backbone.parameters())
-        pools = sum(p.numel() for p in model.backbone.pools.parameters())
-        assert 19e6 < parameters - pools < 23e6
-
-    def test_projector_and_predictor(self, model):
-        """BN after every layer, the last without affine parameters."""
-        for module, widths in ((model.neck, [384, 4096, 4096, 256]),
-                               (model.head.predictor, [256, 4096, 256])):
-            layers = [m for m in module.modules() if isinstance(m, nn.Linear)]
-            norms = [
-                m for m in module.modules() if isinstance(m, nn.SyncBatchNorm)
-            ]
-            assert [m.in_features for m in layers] == widths[:-1]
-            assert [m.out_features for m in layers] == widths[1:]
-            assert all(m.bias is None for m in layers)
-            assert [m.num_features for m in norms] == widths[1:]
-            assert [m.affine for m in norms] == [True] * (
-                len(norms) - 1) + [False]
-            assert not module.with_avg_pool
-
-    def test_loss_of_uninformative_features(self, cfg):
-        """2 T times the cross-entropy; with equal logits, 0.4 * log(8)."""
-        head = MODELS.build(cfg.model.head)
-        head.predictor = nn.Identity()
-        features = torch.ones(8, 256)
-        torch.testing.assert_close(
-            head.loss(features, features), torch.tensor(0.4 * math.log(8)))
-
-    def test_all_but_positions_and_last_pooling_is_trained(self, model):
-        """And has a gradient: unused parameters are not looked for."""
-        model = revert_sync_batchnorm(copy.deepcopy(model)).train()
-        views = [random_inputs(2, 64, 64, 16, seed) for seed in (0, 1)]
-        model.loss(views, None)['loss'].backward()
-        for name, parameter in model.named_parameters():
-            expected = not name.startswith(
-                ('momentum_encoder', 'backbone.pools.3'))
-            assert parameter.requires_grad == expected, name
-            assert (parameter.grad is not None) == expected, name
-
-    def test_like_mmpretrains_own_mocov3(self, cfg):
-        """Views but for their superpixels, projector, predictor, loss."""
-        own = get_config('mmpretrain::mocov3/mocov3_vit-small-p16_16xb256-'
-                         'amp-coslr-300e_in1k.py')
-        assert cfg.view_pipeline1[:-1] == own.view_pipeline1
-        assert cfg.view_pipeline2[:-1] == own.view_pipeline2
-        assert cfg.model.base_momentum == own.model.base_momentum
-        sync = dict(type='SyncBN')
-        assert cfg.model.neck == dict(own.model.neck, norm_cfg=sync)
-        head = copy.deepcopy(own.model.head)
-        head.predictor.norm_cfg = sync
-        assert cfg.model.head == head
-
-    def test_superpixels_are_the_published_ones(self, cfg):
-        for view in (cfg.view_pipeline1, cfg.view_pipeline2):
-            assert view[-1]['superpixels'] == dict(
-                type='SEEDS',
-                num_segments=196,
-                histogram_bins=15,
-                num_iterations=20)
-
-    def test_learning_rate(self, cfg):
-        """Ten epochs up to 1.5e-4, then half a cosine down to zero."""
-        assert cfg.optim_wrapper.optimizer.type == 'AdamW'
-        assert cfg.optim_wrapper.optimizer.weight_decay == 0.1
-        steps = np.arange(1000)
-        expected = np.where(
-            steps < 100, steps / 100,
-            0.5 * (1 + np.cos(np.pi * (steps - 100) / 900))) * 1.5e-4
-        # MMEngine's warm-up is one iteration ahead.
-        np.testing.assert_allclose(
-            learning_rates(cfg, 10), expected, atol=1.5e-4 / 99)
-        assert cfg.train_cfg.max_epochs == 100
-        assert cfg.auto_scale_lr.base_batch_size == 8 * 32
-
-    def test_batch(self, cfg):
-        loader = cfg.train_dataloader
-        assert loader.batch_size == 32 and loader.drop_last
+def losses_of_contrast(path):
+    model = initialised(shrink_baseline_training(path))
+    return model, model.loss([torch.rand(4, 3, 64, 64) for _ in range(2)],
+                             None)
 
 
-def test_readme_names_the_checkpoint_of_the_quick_start():
-    text = (ROOT / 'README.md').read_text()
-    names = set(re.findall(r'work_dirs/cast-t_photos/(\w+\.pth)', text))
-    cfg = load_config(ROOT / 'configs/cast/cast-t_photos.py')
-    assert names == {f'epoch_{cfg.train_cfg.max_epochs}.pth'}
+def initialised(cfg):
+    """As MMEngine does: initialise, wrap, and only then start training."""
+    model = MODELS.build(without_weights(cfg.model))
+    model.init_weights()
+    model.expected = {n for n, p in model.named_parameters()
+                      if p.requires_grad}
+    model = revert_sync_batchnorm(model)
+    model.train()
+    return model
+
+
+TRAINED = [
+    *((losses_of_classification, path) for path in CONFIGS),
+    *((losses_of_segmentation, path) for path in DENSE_CONFIGS),
+    *((losses_of_hsg, path) for path in HSG_CONFIGS),
+    *((losses_of_hsg if 'segsort' in name else losses_of_contrast, path)
+      for name, path in BASELINE_PATHS.items() if 'retrieval' not in name)
+]
+
+
+@pytest.mark.parametrize('losses_of, path', TRAINED,
+                         ids=[_name(path) for _, path in TRAINED])
+def test_all_that_is_trained_gets_a_gradient(losses_of, path):
+    """Else data-parallel training would stop, unless asked to look for it."""
+    model, losses = losses_of(path)
+    sum(value for key, value in losses.items() if 'loss' in key).backward()
+    found = {n for n, p in model.named_parameters() if p.grad is not None}
+    if load_config(path).get('find_unused_parameters'):
+        assert found < model.expected
+    else:
+        assert found == model.expected
+
+
+@pytest.mark.parametrize('name', [*RETRIEVAL_PATHS, *(
+    name for name in BASELINE_PATHS if 'retrieval' in name)])
+def test_retrieval_models_build(name):
+    if name in RETRIEVAL_PATHS:
+        cfg = shrink_retrieval(RETRIEVAL_PATHS[name])
+    else:
+        cfg = shrink_baseline_test(BASELINE_PATHS[name])
+    model = MODELS.build(cfg.model)
+    assert model.num_classes == cfg.model.num_classes
+
+
+def test_no_config_is_left_out():
+    """Swapped configs are built in test_swap_configs.py."""
+    retrieval = [path for path in ALL_CONFIGS if '_retrieval_' in path.stem]
+    assert sorted([path for _, path in TRAINED] + retrieval +
+                  SWAP_CONFIGS) == ALL_CONFIGS

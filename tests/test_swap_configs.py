@@ -1,14 +1,20 @@
 """CAST in the place of the backbone of MMSegmentation's configs."""
 
 import copy
-import json
 import re
 
-import mmengine
 import pytest
 import torch
+from helpers.config_runs import (
+    cases,
+    measure,
+    train,
+    train_and_resume,
+    unformatted,  # noqa: F401
+    write,
+)
 from helpers.configs import ROOT
-from helpers.dense import CROP, WIDTH, train_in_two_parts
+from helpers.dense import CROP, WIDTH
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from helpers.swap import (
     MASK2FORMER,
@@ -26,7 +32,6 @@ from mmengine.config import Config
 from torch import nn
 
 from mmhierseg.checkpoints.match import read_checkpoint, read_safely
-from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
 
 #: Heads and where they are trained: every data set that `docs/swap.md` names.
@@ -39,7 +44,9 @@ HEADS = {
     'cast-s_segmenter_ade20k-512x512': 'SegmenterMaskTransformerHead',
     MASK2FORMER: 'Mask2FormerHead',
 }
-METAFILE = ROOT / 'configs/cast/metafile.yml'
+UPERNET = 'cast-s_upernet_ade20k-512x512'
+#: Models on which a property is tested: the fast tier takes one.
+TESTED = cases(SWAPS, [UPERNET])
 SIZES = [CROP, (40, 64), (48, 33)]
 needs_mmdet = pytest.mark.skipif(
     not has_mmdet(), reason='MMDetection, or an operator of MMCV, is missing')
@@ -51,13 +58,6 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp('swap')
     make_segmentation_data(root, ('voc', 'ade20k', 'cityscapes'))
     return root
-
-
-@pytest.fixture(autouse=True)
-def unformatted(monkeypatch):
-    """MMEngine has yapf format each config, which takes half of the time."""
-    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode',
-                        lambda text, **options: (text, False))
 
 
 @pytest.fixture(scope='module')
@@ -73,13 +73,17 @@ def built():
     return get
 
 
-# ------------------------------------------------------------- what is swapped
+# ----------------------------------------------- differences from the original
 
 
-def test_heads():
+def test_heads_and_batches():
     assert set(HEADS) == set(SWAP_PATHS)
     for name, head in HEADS.items():
         assert original(SWAP_PATHS[name]).model.decode_head.type == head
+        text = SWAP_PATHS[name].read_text()
+        # The name of the base gives the batch: 4xb2 is 4 GPUs, 2 images.
+        gpus, batch = re.search(r'_(\d)xb(\d)-', text).groups()
+        assert f'Hardware: {gpus} GPUs, {batch} image' in text
 
 
 @pytest.mark.parametrize('name', SWAPS)
@@ -143,21 +147,6 @@ def test_the_first_one_is_the_example():
     assert own == shown.to_dict()
 
 
-def test_metafile_tells_iterations_and_batch():
-    entries = {
-        entry['Config']: entry['Metadata']
-        for entry in mmengine.load(METAFILE)['Models']
-    }
-    for path in SWAP_PATHS.values():
-        cfg = Config.fromfile(str(path), import_custom_modules=False)
-        metadata = entries[str(path.relative_to(ROOT))]
-        assert metadata['Iterations'] == cfg.train_cfg.max_iters
-        # As the name of what is inherited tells: 4xb2 is 4 GPUs of 2 images.
-        gpus, batch = re.search(r'_(\d)xb(\d)-', path.read_text()).groups()
-        assert cfg.train_dataloader.batch_size == int(batch)
-        assert metadata['Batch Size'] == int(gpus) * int(batch)
-
-
 @pytest.mark.parametrize('name', sorted(SWAP_PATHS))
 def test_superpixels_and_clusters_fit_the_crop(name):
     """A third of the papers' 16 x 16 pixels, then half, half and half."""
@@ -182,67 +171,49 @@ def test_superpixels_and_clusters_fit_the_crop(name):
 # -------------------------------------------------------- training and testing
 
 
-def _run(name, folder, tmp_path):
-    """Train, validate and test by the tools; config, log and metrics."""
-    config = str(tmp_path / 'config.py')
-    shrink_swap(SWAP_PATHS[name]).dump(config)
+@pytest.fixture
+def in_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+@pytest.mark.parametrize('name', [*TESTED, pytest.param(
+    MASK2FORMER, marks=[needs_mmdet, pytest.mark.slow])])
+def test_trains_validates_and_tests(name, in_folder, tmp_path):
+    config = write(shrink_swap(SWAP_PATHS[name]), tmp_path)
     work = tmp_path / 'work'
-    log = train_in_two_parts(config, work)
-    score = float(
-        re.search(rf'Iter\(val\) \[{COUNTS[1]}/.*\] .* mIoU: ([\d.]+)',
-                  log)[1])
-    metrics = tmp_path / 'metrics.json'
-    words = [
-        config, str(work / 'iter_2.pth'), '--work-dir',
-        str(tmp_path / 'test'), '--out', str(metrics), '--out-item', 'metrics'
-    ]
-    launch.test(words)
-    # What validation measured, of the same weights.
-    assert json.loads(metrics.read_text())['mIoU'] == pytest.approx(
-        score, abs=1e-4)
+    log = train_and_resume(config, work)
+    score = re.search(rf'Iter\(val\) \[{COUNTS[1]}/.*\] .* mIoU: ([\d.]+)',
+                      log)[1]
+    # Validation has measured the same weights.
+    metrics = measure(config, work / 'iter_2.pth', tmp_path / 'test')
+    assert metrics['mIoU'] == pytest.approx(float(score), abs=1e-4)
     # Twelve views of each image, each with superpixels of its own.
-    launch.test([*words, '--tta'])
-    assert 0 <= json.loads(metrics.read_text())['mIoU'] <= 100
+    metrics = measure(config, work / 'iter_2.pth', tmp_path / 'tta',
+                      flags=['--tta'])
+    assert 0 <= metrics['mIoU'] <= 100
 
 
-@pytest.mark.parametrize('name', SWAPS)
-def test_trains_validates_and_tests(name, folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(folder)
-    _run(name, folder, tmp_path)
-
-
-@needs_mmdet
-def test_mask2former(folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(folder)
-    _run(MASK2FORMER, folder, tmp_path)
-
-
-def test_starts_from_pretrained_weights(folder, tmp_path, monkeypatch):
-    """As docs/swap.md gives them on the command line."""
-    monkeypatch.chdir(folder)
-    name = 'cast-s_upernet_ade20k-512x512'
-    cfg = shrink_swap(SWAP_PATHS[name])
-    config = str(tmp_path / 'config.py')
-    cfg.dump(config)
+def test_starts_from_pretrained_weights(in_folder, tmp_path):
+    """With the options that docs/swap.md gives."""
+    cfg = shrink_swap(SWAP_PATHS[UPERNET])
     options = dict(cfg.model.backbone, out_type='cls_token', img_size=32)
     weights = MODELS.build(options).state_dict()
+    checkpoint = tmp_path / 'pretrained.pth'
     torch.save(
         dict(
             state_dict={f'backbone.{k}': v for k, v in weights.items()},
-            meta={}), tmp_path / 'pretrained.pth')
+            meta={}), checkpoint)
     path = 'model.backbone.init_cfg'
-    launch.train([
-        config, '--work-dir', str(tmp_path / 'work'), '--no-validate',
-        '--cfg-options', f'{path}.type=Pretrained',
-        f'{path}.checkpoint={tmp_path / "pretrained.pth"}',
-        f'{path}.prefix=backbone.', 'optim_wrapper.optimizer.lr=0.',
-        'param_scheduler.0.eta_min=0.'
-    ])
+    train(
+        write(cfg, tmp_path), tmp_path / 'work', f'{path}.type=Pretrained',
+        f'{path}.checkpoint={checkpoint}', f'{path}.prefix=backbone.',
+        'optim_wrapper.optimizer.lr=0.', 'param_scheduler.0.eta_min=0.',
+        flags=['--no-validate'])
     read_safely()
     state = read_checkpoint(str(tmp_path / 'work/iter_2.pth'))['state_dict']
-    # Nothing was trained, so they are what was loaded.
-    value = weights['stages.0.0.attn.qkv.weight']
-    assert torch.equal(state['backbone.stages.0.0.attn.qkv.weight'], value)
+    # Nothing was trained, so the loaded weights remain.
+    key = 'stages.0.0.attn.qkv.weight'
+    assert torch.equal(state[f'backbone.{key}'], weights[key])
 
 
 # ----------------------------------------------------------- sizes and windows
@@ -267,7 +238,7 @@ def test_images_of_different_sizes_in_a_batch(name, built):
         assert (parameter.grad is not None) == parameter.requires_grad, key
 
 
-@pytest.mark.parametrize('name', SWAPS)
+@pytest.mark.parametrize('name', TESTED)
 def test_batch_mates_do_not_matter(name, built):
     model = built(name)
     # MMSegmentation pads images of different sizes in training only.
@@ -282,7 +253,7 @@ def test_batch_mates_do_not_matter(name, built):
     assert together.isfinite().all()
 
 
-@pytest.mark.parametrize('name', SWAPS)
+@pytest.mark.parametrize('name', TESTED)
 def test_predicts_a_batch(name, built):
     """Of more than one image, of another size than the crop."""
     model = built(name)
@@ -293,7 +264,7 @@ def test_predicts_a_batch(name, built):
     assert not torch.equal(first.seg_logits.data, second.seg_logits.data)
 
 
-@pytest.mark.parametrize('name', SWAPS)
+@pytest.mark.parametrize('name', TESTED)
 def test_windows(name, built):
     """Where there is one window only, its map is what the window gives."""
     model = built(name)
@@ -319,7 +290,7 @@ def test_windows(name, built):
 # ------------------------------------------------------------- mixed precision
 
 
-@pytest.mark.parametrize('name', SWAPS)
+@pytest.mark.parametrize('name', TESTED)
 def test_bfloat16(name, built):
     """Losses, gradients and predictions are those of float32, nearly."""
     results = []

@@ -1,9 +1,8 @@
 """CAST-S on square patches, pre-trained on COCO's images.
 
-Paper:    the ablation "patch tokens, pooling" of "Learning Hierarchical Image
-          Segmentation For Recognition and By Recognition", ICLR 2024 (arXiv
-          2210.00314): on VOC 34.5 mIoU, 19.8 boundary F-score by retrieval;
-          67.2 and 41.9 after fine-tuning.
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
+          `voc`, row ablation (patch tokens, pooling), before and after tuning.
 Command:  bash tools/dist_train.sh configs/baselines/cast-s-grid_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.
@@ -11,7 +10,7 @@ Status:   runs - trains on small generated data in COCO's layout; not yet
           trained on COCO here.
 
 `../cast/cast-s_coco.py` with a grid of 14 x 14 patches, 16 pixels a side,
-instead of superpixels; made on the device, for they cost nothing.
+instead of superpixels; they are made on the device, at no cost.
 """
 
 _base_ = ['../cast/cast-s_coco.py']

@@ -1,8 +1,8 @@
 r"""CAST-S on square patches, fine-tuned on Pascal VOC 2012.
 
-Paper:    the ablation "patch tokens, pooling" of "Learning Hierarchical Image
-          Segmentation For Recognition and By Recognition", ICLR 2024 (arXiv
-          2210.00314): 67.2 mIoU, 41.9 boundary F-score.
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `voc`, row ablation
+          (patch tokens, pooling), column after tuning.
 Command:  bash tools/dist_train.sh \
               configs/baselines/cast-s-grid_voc12aug-512x512.py 4
           (with another total batch than 4 x 4, add --auto-scale-lr)
@@ -13,7 +13,7 @@ Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in VOC's layout; not yet trained on VOC here.
 
 `../cast/cast-s_voc12aug-512x512.py` with patches of 16 pixels a side, 1024 in
-a crop; made on the device, for they cost nothing.
+a crop; they are made on the device, at no cost.
 """
 
 _base_ = [

@@ -1,9 +1,9 @@
 r"""DenseCL with ResNet-50 on the images of Cityscapes.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432); by retrieval on its validation images 12.7 mIoU,
-          64.2 pixel accuracy.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): pre-training for table `hsg`, row DenseCL, column
+          Cityscapes.
 Command:  bash tools/dist_train.sh \
               configs/baselines/densecl_r50_cityscapes.py 8
 Hardware: 8 GPUs, 32 images each.
@@ -11,17 +11,18 @@ Data:     data/cityscapes/leftImg8bit/train; no annotation is read.
 Status:   runs - trains on small generated data in Cityscapes' layout; not yet
           trained on Cityscapes here.
 
-`densecl_r50_coco.py` with 400 epochs, in which as many images are seen as HSG
-sees in its 38k iterations, and with a queue that is shorter than an epoch, so
-that no image is compared with itself. The paper does not say what it took.
+`densecl_r50_coco.py` with 400 epochs, which show as many images as HSG's 38k
+iterations, and with a queue shorter than an epoch, so that no image is
+compared with itself. The paper does not give its settings.
 """
 
-_base_ = [
-    '../_base_/models/densecl_r50.py',
-    '../_base_/datasets/cityscapes_mocov2.py',
-    '../_base_/schedules/mocov2_sgd_400e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['densecl_r50_coco.py']
 
 model = dict(queue_len=2048)
-default_hooks = dict(checkpoint=dict(interval=10))
+train_dataloader = dict(
+    dataset=dict(data_root='data/cityscapes', data_prefix='leftImg8bit/train'))
+max_epochs = 400
+param_scheduler = [
+    dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)
+]
+train_cfg = dict(max_epochs=max_epochs)

@@ -1,8 +1,8 @@
 r"""Retrieval on KITTI-STEP by DenseCL with ResNet-50: no tuning.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432): 9.3 mIoU, 47.6 pixel accuracy.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): table `hsg`, row DenseCL, column KITTI-STEP.
 Command:  bash tools/dist_test.sh \
               configs/baselines/densecl_r50_retrieval_kitti-step-376x1242.py \
               work_dirs/densecl_r50_kitti-step/epoch_240.pth 8
@@ -15,7 +15,8 @@ Weights:  epoch 240 of `densecl_r50_kitti-step.py`, or any that MMPretrain
 Status:   runs - fills the bank and tests on small generated data in
           KITTI-STEP's layout; not yet run on KITTI-STEP here.
 
-All but the weights is that of `moco_r50_retrieval_kitti-step-376x1242.py`.
+Identical to `moco_r50_retrieval_kitti-step-376x1242.py` except for the
+weights.
 """
 
 _base_ = ['moco_r50_retrieval_kitti-step-376x1242.py']

@@ -1,26 +1,27 @@
 """MoCo v2 with ResNet-50 on the frames of KITTI-STEP.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432); by retrieval on its validation images 13.7 mIoU,
-          60.3 pixel accuracy.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): pre-training for table `hsg`, row MoCo, column
+          KITTI-STEP.
 Command:  bash tools/dist_train.sh configs/baselines/moco_r50_kitti-step.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/kitti_step/images/train; no annotation is read.
 Status:   runs - trains on small generated data in KITTI-STEP's layout; not yet
           trained on KITTI-STEP here.
 
-`moco_r50_coco.py` with 240 epochs, in which as many images are seen as HSG
-sees in its 38k iterations, and with a queue that is shorter than an epoch, so
-that no image is compared with itself. The paper does not say what it took.
+`moco_r50_coco.py` with 240 epochs, which show as many images as HSG's 38k
+iterations, and with a queue shorter than an epoch, so that no image is
+compared with itself. The paper does not give its settings.
 """
 
-_base_ = [
-    '../_base_/models/mocov2_r50.py',
-    '../_base_/datasets/kitti_step_mocov2.py',
-    '../_base_/schedules/mocov2_sgd_240e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['moco_r50_coco.py']
 
 model = dict(queue_len=4096)
-default_hooks = dict(checkpoint=dict(interval=10))
+train_dataloader = dict(
+    dataset=dict(data_root='data/kitti_step', data_prefix='images/train'))
+max_epochs = 240
+param_scheduler = [
+    dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)
+]
+train_cfg = dict(max_epochs=max_epochs)

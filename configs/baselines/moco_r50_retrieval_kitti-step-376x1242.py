@@ -1,8 +1,8 @@
 r"""Retrieval on KITTI-STEP by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432): 13.7 mIoU, 60.3 pixel accuracy.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): table `hsg`, row MoCo, column KITTI-STEP.
 Command:  bash tools/dist_test.sh \
               configs/baselines/moco_r50_retrieval_kitti-step-376x1242.py \
               work_dirs/moco_r50_kitti-step/epoch_240.pth 8

@@ -1,8 +1,8 @@
 r"""Retrieval on Pascal VOC 2012 by MoCo v2 with ResNet-50: no tuning.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432): 28.1 mIoU.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): table `hsg`, row MoCo, column COCO → VOC.
 Command:  bash tools/dist_test.sh \
               configs/baselines/moco_r50_retrieval_voc12-512.py \
               work_dirs/moco_r50_coco/epoch_200.pth 8
@@ -14,10 +14,10 @@ Weights:  epoch 200 of `moco_r50_coco.py`, or any that MMPretrain publishes,
 Status:   runs - fills the bank and tests on small generated data in VOC's
           layout; not yet run on VOC here.
 
-A segment is a cluster of the cells of the last feature map, at stride 16, by
-k-means as in HSG: by feature and location, from a grid of 6 x 6. The paper
-does not say how it makes segments of its baselines. (Of pixels instead of cells:
---cfg-options model.embedder.at=pixel, which takes 2 GB an image.)
+A segment is a cluster of cells of the last feature map (stride 16) by HSG's
+k-means: by feature and location, from a grid of 6 x 6. The paper does not say
+how its baselines get segments. (To cluster pixels instead of cells:
+--cfg-options model.embedder.at=pixel, 2 GB an image.)
 """
 
 _base_ = [

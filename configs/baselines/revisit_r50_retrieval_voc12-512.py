@@ -1,8 +1,8 @@
 r"""Retrieval on Pascal VOC 2012 by "Revisit" with ResNet-50: no tuning.
 
-Paper:    a baseline in "Unsupervised Hierarchical Semantic Segmentation with
-          Multiview Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432): 35.1 mIoU.
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432): table `hsg`, row Revisit, column COCO → VOC.
 Command:  bash tools/dist_test.sh \
               configs/baselines/revisit_r50_retrieval_voc12-512.py \
               CHECKPOINT 8
@@ -15,9 +15,9 @@ Weights:  a ResNet-50 that the authors of "Revisiting Contrastive Methods for
 Status:   runs - fills the bank and tests on small generated data in VOC's
           layout; not yet run on VOC here.
 
-The file is read without executing what is in it, and the ResNet is found in it
-under whatever name it has there (torchvision's, `encoder_q.` of MoCo). All
-else is that of `moco_r50_retrieval_voc12-512.py`.
+Nothing in the file is executed, and the ResNet is found under any prefix
+(torchvision's names, MoCo's `encoder_q.`). Otherwise identical to
+`moco_r50_retrieval_voc12-512.py`.
 """
 
 _base_ = ['moco_r50_retrieval_voc12-512.py']

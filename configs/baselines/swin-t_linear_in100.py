@@ -1,8 +1,8 @@
 """Linear probing of Swin-T on ImageNet-100.
 
-Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
-          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
-          78.3 top-1 (CAST-S 79.9).
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
+          Swin-T, column IN-100.
 Command:  bash tools/dist_train.sh configs/baselines/swin-t_linear_in100.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/imagenet100/{train,val}/<class>/<image>.JPEG
@@ -13,31 +13,29 @@ Status:   runs, as `swin-t_linear_in1k.py`; not yet trained on ImageNet here.
 Data and budget are those of `../cast/cast-s_linear_in100.py`.
 """
 
-_base_ = [
-    '../_base_/models/linear_cast-s.py',
-    '../_base_/datasets/imagenet100_linear.py',
-    '../_base_/schedules/linear_sgd_90e_in100.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['swin-t_linear_in1k.py']
 
 model = dict(
-    data_preprocessor=dict(type='ClsDataPreprocessor', num_classes=100),
+    data_preprocessor=dict(num_classes=100),
     backbone=dict(
+        init_cfg=dict(checkpoint='work_dirs/swin-t_in100/epoch_200.pth')),
+    head=dict(num_classes=100))
+train_dataloader = dict(
+    batch_size=32,
+    dataset=dict(
+        # Classes are the folders: MMPretrain's `ImageNet` wants all 1000.
         _delete_=True,
-        type='SwinTransformer',
-        arch='tiny',
-        img_size=224,
-        drop_path_rate=0.,
-        # All of its stages, counted from 0: no gradient, and eval mode.
-        frozen_stages=3,
-        norm_eval=True,
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='work_dirs/swin-t_in100/epoch_200.pth',
-            prefix='backbone.')),
-    neck=dict(type='GlobalAveragePooling'),
-    head=dict(in_channels=768, num_classes=100))
-
-# `SwinTransformer` freezes when training starts, after the model was wrapped
-# for several processes.
-find_unused_parameters = True
+        type='CustomDataset',
+        data_root='data/imagenet100',
+        data_prefix='train',
+        pipeline=_base_.train_pipeline))
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='CustomDataset',
+        data_root='data/imagenet100',
+        data_prefix='val',
+        pipeline=_base_.test_pipeline))
+test_dataloader = val_dataloader
+optim_wrapper = dict(optimizer=dict(lr=0.8))
+auto_scale_lr = dict(base_batch_size=256)

@@ -1,8 +1,8 @@
 """Linear probing of Swin-T on ImageNet-1K.
 
-Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
-          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
-          63.0 top-1 (CAST-S 68.1).
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
+          Swin-T, column IN-1K.
 Command:  bash tools/dist_train.sh configs/baselines/swin-t_linear_in1k.py 8
 Hardware: 8 GPUs, 128 images each.
 Data:     data/imagenet/{train,val}/<class>/<image>.JPEG
@@ -14,22 +14,16 @@ Status:   runs - trains and validates on small generated data in ImageNet's
 Data and budget are those of `../cast/cast-s_linear_in1k.py`.
 """
 
-_base_ = [
-    '../_base_/models/linear_cast-s.py',
-    '../_base_/datasets/imagenet_linear.py',
-    '../_base_/schedules/linear_sgd_90e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['vit-s_linear_in1k.py']
 
 model = dict(
-    data_preprocessor=dict(type='ClsDataPreprocessor'),
     backbone=dict(
         _delete_=True,
         type='SwinTransformer',
         arch='tiny',
         img_size=224,
         drop_path_rate=0.,
-        # All of its stages, counted from 0: no gradient, and eval mode.
+        # All stages, counted from 0: no gradient, and eval mode.
         frozen_stages=3,
         norm_eval=True,
         init_cfg=dict(
@@ -37,8 +31,8 @@ model = dict(
             checkpoint='work_dirs/swin-t_in1k/epoch_100.pth',
             prefix='backbone.')),
     neck=dict(type='GlobalAveragePooling'),
-    head=dict(in_channels=768))
+    head=dict(type='LinearClsHead', in_channels=768))
 
-# `SwinTransformer` freezes when training starts, after the model was wrapped
-# for several processes.
+# `SwinTransformer` freezes its stages when training starts, after the model
+# was wrapped for several processes.
 find_unused_parameters = True

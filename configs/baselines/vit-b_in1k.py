@@ -1,8 +1,8 @@
 """ViT-B, pre-trained with MoCo v3 on ImageNet-1K.
 
-Paper:    the baseline of CAST-B in "Learning Hierarchical Image Segmentation For
-          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
-          linear probing 72.5 top-1 (CAST-B 72.4).
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
+          `linear`, row ViT-B, column IN-1K.
 Command:  bash tools/dist_train.sh configs/baselines/vit-b_in1k.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/imagenet/train/<class>/<image>.JPEG

@@ -1,9 +1,9 @@
 """ViT-S on superpixels, without pooling, pre-trained on COCO's images.
 
-Paper:    the ablation "superpixel tokens, no pooling" of "Learning
-          Hierarchical Image Segmentation For Recognition and By Recognition",
-          ICLR 2024 (arXiv 2210.00314): on VOC 32.2 mIoU, 21.2 boundary
-          F-score by retrieval; 66.5 and 46.7 after fine-tuning.
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
+          `voc`, row ablation (superpixel tokens, no pooling), before and after
+          tuning.
 Command:  bash tools/dist_train.sh configs/baselines/vit-s-superpixel_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.

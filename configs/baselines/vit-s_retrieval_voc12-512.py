@@ -1,8 +1,8 @@
 """Retrieval on Pascal VOC 2012 by ViT-S as pre-trained on COCO: no tuning.
 
-Paper:    the baseline of CAST-S in "Learning Hierarchical Image Segmentation For
-          Recognition and By Recognition", ICLR 2024 (arXiv 2210.00314):
-          30.9 mIoU, 16.1 boundary F-score.
+Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `voc`, row ViT-S,
+          column before tuning.
 Command:  bash tools/dist_test.sh \
               configs/baselines/vit-s_retrieval_voc12-512.py \
               work_dirs/vit-s_coco/kept_epoch_150.pth 8
@@ -15,8 +15,8 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
 
 A ViT has no segments. Its patches are grouped by k-means of their features,
 those after the last norm, into 40 clusters, as many as CAST-S has at its
-coarsest level. (The paper does not say how it makes segments of its baselines,
-nor of which features. Of a cluster in HSG's way, compact in the image:
+coarsest level. (The paper does not say how its baselines get segments, nor
+from which features. For clusters that are compact in the image, as HSG's:
 --cfg-options model.kmeans.num_clusters=6,6 model.kmeans.location=True)
 """
 

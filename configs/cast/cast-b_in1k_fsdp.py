@@ -12,9 +12,9 @@ Status:   runs on the CPU - two processes connected by Gloo train, save and
           of unsharded training. Not run on a GPU: neither NCCL, nor fp16 with
           the sharded gradient scaler, nor SyncBN, nor what memory it saves.
 
-Each GPU holds an eighth of the parameters, gradients and states of AdamW,
-of the momentum encoder, too. The batch and all else are as without sharding,
-and so are the checkpoints: any other config goes on from them.
+Each GPU holds an eighth of the parameters, gradients and states of AdamW, of
+the momentum encoder, too. The batch and all else are as without sharding, and
+so are the checkpoints: any other config can load them.
 
 Blocks are gathered one by one, the rest of an encoder (stem, poolings, norm),
 the projector and the predictor at once. Mixed precision is autocast, as in the

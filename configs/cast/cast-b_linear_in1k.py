@@ -1,8 +1,8 @@
 """Linear probing of CAST-B on ImageNet-1K.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 72.4 top-1
-          (ViT-B 72.5).
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
+          CAST-B, column IN-1K.
 Command:  bash tools/dist_train.sh configs/cast/cast-b_linear_in1k.py 8
 Hardware: 8 GPUs, 128 images each.
 Data:     data/imagenet/{train,val}/<class>/<image>.JPEG
@@ -11,8 +11,8 @@ Weights:  those of `cast-b_in1k.py`. Others:
 Status:   runs - trains and validates on small generated data in ImageNet's
           layout; not yet trained on ImageNet here.
 
-As `cast-s_linear_in1k.py`, whose header says what is different from the
-authors', at twice the width.
+As `cast-s_linear_in1k.py` (see there for the differences from the authors'
+recipe), at twice the width.
 """
 
 _base_ = ['cast-s_linear_in1k.py']

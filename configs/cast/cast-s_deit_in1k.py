@@ -1,8 +1,8 @@
 """CAST-S, trained with labels on ImageNet-1K as DeiT is.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 80.4 top-1; then 43.1
-          mIoU on ADE20K, 49.1 on Pascal Context.
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `supervised`, row
+          CAST-S, column IN-1K.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_deit_in1k.py 8
           (with another total batch than 8 x 128, add --auto-scale-lr; with
           one process, the three copies of an image that repeated
@@ -14,11 +14,12 @@ Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in ImageNet's layout; not yet trained on ImageNet
           here.
 
-Mixup and CutMix mix images after their superpixels were made, as published:
-the segments are those of the unmixed image. `cast-s_deit_in1k_torchslic.py`
-makes them of what the model sees.
+Superpixels are computed before Mixup and CutMix, as published: the segments
+are those of the unmixed image. `cast-s_deit_in1k_torchslic.py` segments the
+mixed images.
 
-What MMPretrain expresses differently, or this project changes on purpose:
+Differences from the authors' recipe, because MMPretrain expresses something
+differently or on purpose:
 
 * Empty tokens are masked out: see the header of `cast-s_in1k.py`.
 * Learning rate. timm's changes once an epoch and its cosine counts from the
@@ -37,8 +38,39 @@ What MMPretrain expresses differently, or this project changes on purpose:
 """
 
 _base_ = [
-    '../_base_/models/deit_cast-s.py',
     '../_base_/datasets/imagenet_deit_seeds.py',
     '../_base_/schedules/deit_adamw_300e.py',
     '../_base_/default_runtime.py',
 ]
+
+model = dict(
+    type='ImageClassifier',
+    data_preprocessor=dict(
+        type='mmhierseg.SuperpixelClsDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True,
+        num_classes=1000),
+    backbone=dict(
+        type='mmhierseg.CAST',
+        arch='small',
+        img_size=224,
+        num_clusters=(64, 32, 16, 8),
+        pos_embed='learned',
+        out_type='cls_token',
+        drop_path_rate=0.1),
+    head=dict(
+        type='LinearClsHead',
+        num_classes=1000,
+        in_channels=384,
+        loss=dict(
+            type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+        init_cfg=dict(type='TruncNormal', layer='Linear', std=.02)),
+    # Every batch gets one of the two, with equal chances.
+    train_cfg=dict(augments=[
+        dict(type='Mixup', alpha=0.8),
+        dict(type='CutMix', alpha=1.0),
+    ]))
+
+# BN of the stem takes its statistics over each GPU's own images.
+find_unused_parameters = False

@@ -1,9 +1,11 @@
 """CAST-S as in `cast-s_deit_in1k.py`, with superpixels made on the device.
 
-They are made of the images that the model sees, after Mixup and CutMix.
+Superpixels are computed after Mixup and CutMix, from the images that the model
+sees.
 
 Paper:    none for these superpixels; the published numbers are SEEDS'.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_deit_in1k_torchslic.py 8
+Hardware: 8 GPUs, 128 images each.
 Status:   runs, as `cast-s_deit_in1k.py`.
 """
 

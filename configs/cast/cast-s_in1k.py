@@ -1,8 +1,8 @@
 """CAST-S, pre-trained with MoCo v3 on ImageNet-1K.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): linear probing 68.1
-          top-1 (ViT-S 67.9); 3.4 GFLOPs.
+          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
+          `linear`, row CAST-S, column IN-1K.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_in1k.py 8
           (with another total batch than 8 x 32, add --auto-scale-lr)
 Hardware: 8 GPUs, 32 images each.
@@ -10,7 +10,8 @@ Data:     data/imagenet/train/<class>/<image>.JPEG
 Status:   runs - trains, saves and resumes on small generated data in
           ImageNet's layout; not yet trained on ImageNet here.
 
-What MMPretrain expresses differently, or this project changes on purpose:
+Differences from the authors' recipe, because MMPretrain expresses something
+differently or on purpose:
 
 * Empty tokens. The authors let labels that an image does not have become
   tokens that attend and are attended to; here they are masked out, so that an
@@ -26,7 +27,27 @@ What MMPretrain expresses differently, or this project changes on purpose:
 
 _base_ = [
     '../_base_/models/mocov3_cast-s.py',
-    '../_base_/datasets/imagenet_mocov3_seeds.py',
-    '../_base_/schedules/mocov3_adamw_100e.py',
+    '../_base_/datasets/imagenet_mocov3.py',
+    '../_base_/schedules/mocov3_adamw.py',
     '../_base_/default_runtime.py',
 ]
+
+# SEEDS superpixels of each view, made by the loader's workers.
+superpixels = dict(
+    type='mmhierseg.GenerateSuperpixels',
+    superpixels=dict(
+        type='SEEDS',
+        num_segments=196,
+        histogram_bins=15,
+        num_iterations=20))
+view_pipeline1 = [*_base_.view_pipeline1, superpixels]
+view_pipeline2 = [*_base_.view_pipeline2, superpixels]
+train_pipeline = [
+    _base_.train_pipeline[0],
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[view_pipeline1, view_pipeline2]),
+    _base_.train_pipeline[-1],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

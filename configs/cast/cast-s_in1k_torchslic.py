@@ -1,11 +1,12 @@
 """CAST-S as in `cast-s_in1k.py`, with superpixels made on the device.
 
-The loader, which SEEDS keeps busy for about 30 ms per image (two views, one
-core), only augments; `TorchSLIC` segments the whole batch on the GPU, after
-the augmentation.
+The loader only augments, and `TorchSLIC` segments the whole batch on the GPU
+after the augmentation. SEEDS takes the loader about 30 ms an image (two views,
+one core).
 
 Paper:    none for these superpixels; the published numbers are SEEDS'.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_in1k_torchslic.py 8
+Hardware: 8 GPUs, 32 images each.
 Status:   runs, as `cast-s_in1k.py`.
 """
 

@@ -1,8 +1,8 @@
 """Linear probing of CAST-S on ImageNet-100.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 79.9 top-1 (ViT-S
-          78.1, Swin-T 78.3).
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
+          CAST-S, column IN-100.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_linear_in100.py 8
           (with another total batch than 8 x 32, add --auto-scale-lr)
 Hardware: 8 GPUs, 32 images each.
@@ -13,21 +13,32 @@ Weights:  those of `cast-s_in100.py`. Others:
 Status:   runs - trains and validates on small generated data in ImageNet's
           layout; not yet trained on ImageNet here.
 
-What is different from the authors': see `cast-s_linear_in1k.py`.
+For the differences from the authors' recipe, see `cast-s_linear_in1k.py`.
 """
 
-_base_ = [
-    '../_base_/models/linear_cast-s.py',
-    '../_base_/datasets/imagenet100_linear_seeds.py',
-    '../_base_/schedules/linear_sgd_90e_in100.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['cast-s_linear_in1k.py']
 
 model = dict(
     data_preprocessor=dict(num_classes=100),
     backbone=dict(
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='work_dirs/cast-s_in100/epoch_200.pth',
-            prefix='backbone.')),
+        init_cfg=dict(checkpoint='work_dirs/cast-s_in100/epoch_200.pth')),
     head=dict(num_classes=100))
+train_dataloader = dict(
+    batch_size=32,
+    dataset=dict(
+        # Classes are the folders: MMPretrain's `ImageNet` wants all 1000.
+        _delete_=True,
+        type='CustomDataset',
+        data_root='data/imagenet100',
+        data_prefix='train',
+        pipeline=_base_.train_pipeline))
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='CustomDataset',
+        data_root='data/imagenet100',
+        data_prefix='val',
+        pipeline=_base_.test_pipeline))
+test_dataloader = val_dataloader
+optim_wrapper = dict(optimizer=dict(lr=0.8))
+auto_scale_lr = dict(base_batch_size=256)

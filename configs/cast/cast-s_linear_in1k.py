@@ -1,8 +1,8 @@
 """Linear probing of CAST-S on ImageNet-1K.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 68.1 top-1 (ViT-S
-          67.9, Swin-T 63.0); 3.4 GFLOPs.
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
+          CAST-S, column IN-1K.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_linear_in1k.py 8
           (with another total batch than 8 x 128, add --auto-scale-lr)
 Hardware: 8 GPUs, 128 images each.
@@ -15,7 +15,7 @@ Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in ImageNet's layout; not yet trained on ImageNet
           here.
 
-What is different from the authors':
+Differences from the authors' recipe:
 
 * Empty tokens are masked out in the backbone, as in `cast-s_in1k.py`. For
   weights of the authors, add --cfg-options model.backbone.mask_empty=False
@@ -24,7 +24,7 @@ What is different from the authors':
 
 _base_ = [
     '../_base_/models/linear_cast-s.py',
-    '../_base_/datasets/imagenet_linear_seeds.py',
+    '../_base_/datasets/imagenet_linear.py',
     '../_base_/schedules/linear_sgd_90e.py',
     '../_base_/default_runtime.py',
 ]
@@ -35,3 +35,22 @@ model = dict(
             type='Pretrained',
             checkpoint='work_dirs/cast-s_in1k/epoch_100.pth',
             prefix='backbone.')))
+
+# SEEDS superpixels, made by the loader's workers.
+superpixels = dict(
+    type='mmhierseg.GenerateSuperpixels',
+    superpixels=dict(
+        type='SEEDS',
+        num_segments=196,
+        histogram_bins=15,
+        num_iterations=20))
+# Before packing, the last step.
+train_pipeline = [
+    *_base_.train_pipeline[:-1], superpixels, _base_.train_pipeline[-1]
+]
+test_pipeline = [
+    *_base_.test_pipeline[:-1], superpixels, _base_.test_pipeline[-1]
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,7 +1,8 @@
 r"""CAST-S, trained on ImageNet-1K with labels, fine-tuned on ADE20K.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 43.1 mIoU.
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `supervised`, row
+          CAST-S, column ADE20K.
 Command:  bash tools/dist_train.sh \
           configs/cast/cast-s_segmenter_ade20k-512x512.py 4
           (with another total batch than 4 x 2, add --auto-scale-lr)
@@ -16,13 +17,13 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 64 epochs by 8 images: 20210 * 64 / 8 = 161680 iterations.
 
-What is different from the authors', or not said by the paper:
+Differences from the authors' recipe, and choices that the paper leaves open:
 
 * Empty tokens are masked out in the backbone, as in `cast-s_deit_in1k.py`.
   For weights of the authors, add
   --cfg-options model.backbone.mask_empty=False
 * A classifier's checkpoint has no weights for the fusion of the stages and
-  for the last pooling's class token; they are drawn.
+  for the last pooling's class token; they are initialised randomly.
 * Superpixels are those of the whole image in testing, too; a window takes its
   part of the map along.
 * Cross entropy is computed from the classes in each segment, which gives the
@@ -34,7 +35,7 @@ _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/ade20k_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_ade20k.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(

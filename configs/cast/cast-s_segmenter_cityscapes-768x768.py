@@ -14,16 +14,16 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 216 epochs by 8 images: 2975 * 216 / 8 = 80325 iterations.
 
-As `cast-s_segmenter_ade20k-512x512.py`, whose header says what is different
-from the authors'. A crop has 2304 superpixels; the clusters are the papers'
-320 for 1024 in proportion.
+As `cast-s_segmenter_ade20k-512x512.py` (see there for the differences from the
+authors' recipe). A crop has 2304 superpixels; the clusters are the papers' 320
+for 1024 in proportion.
 """
 
 _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/cityscapes_768x768_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_cityscapes.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(
@@ -39,3 +39,8 @@ model = dict(
     test_cfg=dict(crop_size=(768, 768), stride=(512, 512)))
 train_dataloader = dict(batch_size=2)
 default_hooks = dict(checkpoint=dict(interval=5355))
+
+max_iters = 80325
+optim_wrapper = dict(optimizer=dict(lr=1e-2))
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters)]
+train_cfg = dict(max_iters=max_iters, val_interval=5355)

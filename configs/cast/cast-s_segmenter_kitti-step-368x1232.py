@@ -16,17 +16,17 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 216 epochs by 8 images, as on Cityscapes: 5027 * 216 / 8 = 135729 iterations.
 
-As `cast-s_segmenter_ade20k-512x512.py`, whose header says what is different
-from the authors'. The crop is nearly the frame, so that frames are tested as
-a whole. A crop has 1771 superpixels; the clusters are the papers' 320 for
-1024 in proportion.
+As `cast-s_segmenter_ade20k-512x512.py` (see there for the differences from the
+authors' recipe). The crop is nearly the frame, so that frames are tested as a
+whole. A crop has 1771 superpixels; the clusters are the papers' 320 for 1024
+in proportion.
 """
 
 _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/kitti_step_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_kitti_step.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(
@@ -42,3 +42,8 @@ model = dict(
     test_cfg=dict(_delete_=True, mode='whole'))
 train_dataloader = dict(batch_size=2)
 default_hooks = dict(checkpoint=dict(interval=15081))
+
+max_iters = 135729
+optim_wrapper = dict(optimizer=dict(lr=1e-2))
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters)]
+train_cfg = dict(max_iters=max_iters, val_interval=15081)

@@ -1,7 +1,8 @@
 r"""CAST-S, trained on ImageNet-1K with labels, fine-tuned on Pascal Context.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 49.1 mIoU.
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `supervised`, row
+          CAST-S, column Pascal Context.
 Command:  bash tools/dist_train.sh \
           configs/cast/cast-s_segmenter_pascal-context-480x480.py 4
           (with another total batch than 4 x 4, add --auto-scale-lr)
@@ -15,17 +16,17 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 256 epochs by 16 images: 4998 * 256 / 16 = 79968 iterations.
 
-As `cast-s_segmenter_ade20k-512x512.py`, whose header says what is different
-from the authors'. The background is a class, the first of 60, as in
-Segmenter; for the 59 others alone, change the data base to
-`pascal_context_59_seeds.py` and `num_classes`.
+As `cast-s_segmenter_ade20k-512x512.py` (see there for the differences from the
+authors' recipe). The background is a class, the first of 60, as in Segmenter;
+for the 59 others alone, change the `_base_` dataset to
+`pascal_context_59_seeds.py` and set `num_classes`.
 """
 
 _base_ = [
     '../_base_/models/segmenter_cast-s.py',
     '../_base_/datasets/pascal_context_seeds.py',
     '../_base_/default_runtime_seg.py',
-    '../_base_/schedules/segmenter_sgd_pascal_context.py',
+    '../_base_/schedules/segmenter_sgd.py',
 ]
 
 model = dict(
@@ -41,3 +42,8 @@ model = dict(
     test_cfg=dict(crop_size=(480, 480), stride=(320, 320)))
 train_dataloader = dict(batch_size=4)
 default_hooks = dict(checkpoint=dict(interval=4998))
+
+max_iters = 79968
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_iters)]
+train_cfg = dict(max_iters=max_iters, val_interval=4998)
+auto_scale_lr = dict(base_batch_size=16)

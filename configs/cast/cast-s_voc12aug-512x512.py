@@ -1,8 +1,8 @@
 """CAST-S, pre-trained on COCO without labels, fine-tuned on Pascal VOC 2012.
 
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): 67.6 mIoU, 48.1
-          boundary F-score (ViT-S 65.8, 40.7).
+          Recognition", ICLR 2024 (arXiv 2210.00314): table `voc`, row CAST-S,
+          column after tuning.
 Command:  bash tools/dist_train.sh configs/cast/cast-s_voc12aug-512x512.py 4
           (with another total batch than 4 x 4, add --auto-scale-lr)
 Hardware: 4 GPUs, 4 images each.
@@ -18,7 +18,7 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 30000 iterations of 16 images are 45.4 epochs.
 
-What is different from the authors', or not said by the paper:
+Differences from the authors' recipe, and choices that the paper leaves open:
 
 * Empty tokens are masked out in the backbone, as in `cast-s_coco.py`. For
   weights of the authors, add --cfg-options model.backbone.mask_empty=False

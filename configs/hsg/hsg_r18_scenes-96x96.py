@@ -20,7 +20,7 @@ A quarter of the channels, half the stride (8): views of 96 x 96 pixels have
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/part_whole_scenes_hsg.py',
-    '../_base_/schedules/hsg_sgd_38k.py',
+    '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 
@@ -44,12 +44,8 @@ model = dict(
 
 max_iters = 400
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
-    dict(
-        type='MultiStepLR',
-        milestones=[128, 224, 300],
-        gamma=0.1,
-        by_epoch=False),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], milestones=[128, 224, 300]),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=200)
 train_dataloader = dict(batch_size=8)

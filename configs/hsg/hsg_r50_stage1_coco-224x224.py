@@ -1,8 +1,8 @@
 r"""HSG with ResNet-50 on COCO's images, first of two stages: the embedding.
 
 Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
-          Cosegmentation and Clustering Transformers", CVPR 2022
-          (arXiv 2204.11432).
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432).
 Command:  bash tools/dist_train.sh \
               configs/hsg/hsg_r50_stage1_coco-224x224.py 8
           bash tools/dist_test.sh configs/hsg/hsg_r50_stage1_coco-224x224.py \
@@ -26,7 +26,7 @@ evaluation has one level, the segments by k-means.
 _base_ = [
     '../_base_/models/hsg_r50.py',
     '../_base_/datasets/coco_hsg_224.py',
-    '../_base_/schedules/hsg_sgd_350k.py',
+    '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 
@@ -42,3 +42,12 @@ model = dict(
     num_classes=21,
     kmeans_clusters=(6, 6))
 default_hooks = dict(checkpoint=dict(interval=10000))
+
+max_iters = 350000
+param_scheduler = [
+    _base_.param_scheduler[0],
+    # 32, 56 and 75 %.
+    dict(_base_.param_scheduler[1], milestones=[112000, 196000, 262500]),
+]
+train_cfg = dict(max_iters=max_iters, val_interval=50000)
+auto_scale_lr = dict(base_batch_size=128)

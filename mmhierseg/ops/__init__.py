@@ -1,44 +1,53 @@
-"""Functional core: tensors in, tensors out; torch only, no registries."""
+"""Pure functions on tensors: torch only, no registries."""
 
 from ._numba import for_each_image, has_numba, njit, use_compiled
 from .batch_segments import (
     BatchSegments,
-    batch_prototypes,
+    SegmentSequences,
     cut_clusters,
-    mean_over_segments,
-    segment_positions,
-    select_pixels,
+    segment_sequences,
 )
-from .centroid_contrast import centroid_contrast
+from .contrast import centroid_contrast, pixel_segment_contrast
 from .farthest_point_sampling import farthest_point_sampling
-from .grouping import assignment_logits, pool_tokens, take_tokens
-from .interpolation import interpolation_taps
+from .graph import collapse_loss, knn_adjacency, modularity_loss
+from .grouping import assignment_logits, masked_mean, pool_tokens, take_tokens
 from .kmeans import (
+    cluster_views,
     grid_clusters,
+    location_features,
     nearest_prototype,
     spherical_kmeans,
     sum_by_label,
 )
 from .knn import first_of_largest, knn_retrieve, knn_search
-from .knn_adjacency import knn_adjacency
-from .masked_mean import masked_mean
-from .modularity import collapse_loss, modularity_loss
-from .parents import look_up_parents
-from .pixel_segment_contrast import pixel_segment_contrast
+from .label_maps import (
+    compact_labels,
+    joint_labels,
+    look_up_parents,
+    tokens_to_map,
+)
 from .position_encoding import (
     resize_position_encoding,
     sincos_position_encoding,
 )
-from .relabel import compact_labels, joint_labels
-from .segment_cross_entropy import (
+from .segment_classes import (
+    majority_class,
     segment_class_counts,
     segment_cross_entropy,
 )
-from .segment_mean import segment_matrix, segment_mean, segment_sizes
-from .segment_prototypes import majority_class, segment_prototypes
-from .segment_sequences import SegmentSequences, segment_sequences
-from .token_map import tokens_to_map
-from .view_kmeans import cluster_views, location_features
+from .segment_mean import segment_mean
+from .segment_prototypes import (
+    batch_prototypes,
+    mean_over_segments,
+    segment_positions,
+    segment_prototypes,
+    select_pixels,
+)
+from .segment_weights import (
+    interpolation_taps,
+    segment_matrix,
+    segment_sizes,
+)
 
 __all__ = [
     'BatchSegments', 'SegmentSequences', 'assignment_logits',

@@ -1,23 +1,20 @@
-"""Segments of a whole batch: cutting, prototypes, means.
+"""Segments of a whole batch: cutting clusters, and sequences of segments.
 
 HSG (Ke et al., CVPR 2022, Sec. 3): the clusters of each view are cut by an
 over-segmentation, so that a segment is one cluster within one region of one
-view. Segments are numbered over the batch, for each is compared with all.
+view. Segments are numbered over the batch, for each is compared with all. The
+segments of all views of an image are one sequence, padded at the end.
 
-Unlike :func:`segment_prototypes`, which is given (B, M) tables for retrieval,
-nothing here is padded: pixels and segments of all views are rows.
-
-Legend: V views, D channels, h x w pixels, P pixels that have a segment,
-N segments of the batch. Labels are int64, -1 = none.
+Legend: V views, h x w pixels, N segments of the batch, B images, L length of
+the sequences, C channels. Labels are int64, -1 = none.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from .relabel import joint_labels
+from .label_maps import joint_labels
 
 
 class BatchSegments(NamedTuple):
@@ -30,15 +27,50 @@ class BatchSegments(NamedTuple):
     """(N,) int64 in [0, V - 1]: view of each segment, never falling."""
 
     regions: Tensor
-    """(N,) int64: region that each segment lies in, by its number in the
+    """(N,) int64: region of each segment, by its number in the
     over-segmentation (0 without one)."""
 
     clusters: Tensor
     """(N,) int64: cluster of each segment, by its number in its view."""
 
 
+class SegmentSequences(NamedTuple):
+    """Where the segments of a batch are in the sequences of its images."""
+
+    slots: Tensor
+    """(N,) int64 in [0, B L - 1]: place of each segment in all sequences."""
+
+    images: Tensor
+    """(N,) int64 in [0, B - 1]: image of each segment, by the rank of its
+    number among those of the batch."""
+
+    views: Tensor
+    """(B, L) int64 in [-1, V - 1]: view of the segment at each place."""
+
+    padding: Tensor
+    """(B, L) bool: True where there is no segment."""
+
+    longest: int
+    """Length of the longest sequence without padding, in [1, L] (1 where
+    there is no segment at all)."""
+
+    def pad(self, rows: Tensor) -> Tensor:
+        """Rows of the segments, (N, C), as sequences (B, L, C), zero-padded.
+
+        Gradients flow back to the rows.
+        """
+        batch, length = self.padding.shape
+        sequences = rows.new_zeros(batch * length, rows.size(1))
+        sequences.index_copy_(0, self.slots, rows)
+        return sequences.view(batch, length, -1)
+
+    def unpad(self, sequences: Tensor) -> Tensor:
+        """Sequences (B, L, ...) as rows of the segments, (N, ...)."""
+        return sequences.flatten(0, 1)[self.slots]
+
+
 def cut_clusters(clusters: Tensor,
-                 regions: Optional[Tensor] = None) -> BatchSegments:
+                 regions: Tensor | None = None) -> BatchSegments:
     """Cut the clusters of each view by the regions of an over-segmentation.
 
     Args:
@@ -53,7 +85,7 @@ def cut_clusters(clusters: Tensor,
 
     Raises:
         TypeError: If a map is not int64.
-        ValueError: If shapes do not fit.
+        ValueError: If shapes do not match.
 
     Example:
         >>> clusters = torch.tensor([[[0, 0, 1]], [[1, 1, -1]]])
@@ -74,8 +106,8 @@ def cut_clusters(clusters: Tensor,
     if regions.shape != clusters.shape:
         raise ValueError(
             '`regions` must be of the size of the embeddings and clusters, '
-            f'{tuple(clusters.shape)}, got {tuple(regions.shape)}: take the '
-            'map there by nearest neighbour')
+            f'{tuple(clusters.shape)}, got {tuple(regions.shape)}: resize the '
+            'map by nearest neighbour')
     valid = (clusters >= 0) & (regions >= 0)
     views = torch.arange(
         clusters.size(0), device=clusters.device)[:, None, None]
@@ -87,124 +119,63 @@ def cut_clusters(clusters: Tensor,
     labels = torch.full_like(clusters, -1)
     labels[valid] = index
     # All pixels of a segment write the same.
-    of_segments = (
+    return BatchSegments(labels, *(
         index.new_empty(number).index_put((index, ), member)
-        for member in members)
-    return BatchSegments(labels, *of_segments)
+        for member in members))
 
 
-def select_pixels(embeddings: Tensor,
-                  labels: Tensor) -> Tuple[Tensor, Tensor]:
-    """Embeddings of unit length of the pixels that have a segment.
+def segment_sequences(views: Tensor,
+                      image_index: Tensor,
+                      pad_length: int | None = None) -> SegmentSequences:
+    """Order the segments of a batch into sequences.
 
-    The others are left out before anything is computed: not even NaN there
-    comes through, nor back.
+    Images are in the order of their numbers, segments of an image in the
+    order of their views and, within a view, in that of the batch.
 
     Args:
-        embeddings (Tensor): (V, D, h, w) float. Half precision is taken to
-            float32.
-        labels (Tensor): (V, h, w) int64, -1 = none.
+        views (Tensor): (N,) int64 in [0, V - 1], view of each segment.
+        image_index (Tensor): (V,) int64, image of each view, of any numbers;
+            views of an image need not be neighbours.
+        pad_length (int, optional): Least L. A longer sequence is kept whole,
+            and L is its length. Defaults to None: L is the length of the
+            longest (1 where there is no segment at all).
 
     Returns:
-        Tuple[Tensor, Tensor]: Embeddings (P, D), and the segments of the
-        pixels, (P,) int64, in the order view, row, column.
+        SegmentSequences: An image without a segment is nothing but padding.
 
     Raises:
-        ValueError: If shapes do not fit.
+        ValueError: If shapes do not match or ``pad_length`` is below 1.
+
+    Example:
+        >>> views = torch.tensor([0, 0, 1, 2])
+        >>> sequences = segment_sequences(views, torch.tensor([8, 3, 8]))
+        >>> sequences.views
+        tensor([[ 1, -1, -1],
+                [ 0,  0,  2]])
+        >>> sequences.pad(torch.tensor([[1.], [2.], [3.], [4.]]))[..., 0]
+        tensor([[3., 0., 0.],
+                [1., 2., 4.]])
     """
-    size = (embeddings.size(0), *embeddings.shape[2:])
-    if embeddings.dim() != 4 or labels.shape != size:
+    if views.dim() != 1 or image_index.dim() != 1 or not len(image_index):
         raise ValueError(
-            '`embeddings` and `labels` must have shapes (V, D, h, w) and '
-            f'(V, h, w), got {tuple(embeddings.shape)} and '
-            f'{tuple(labels.shape)}')
-    valid = labels >= 0
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    pixels = embeddings.permute(0, 2, 3, 1)[valid].to(dtype)
-    return F.normalize(pixels, dim=1), labels[valid]
-
-
-def batch_prototypes(pixels: Tensor, segments: Tensor,
-                     num_segments: int) -> Tensor:
-    """Normalised sum of the embeddings of each segment, with gradients.
-
-    Args:
-        pixels (Tensor): (P, D) float, of unit length.
-        segments (Tensor): (P,) int64 in [0, N - 1].
-        num_segments (int): N.
-
-    Returns:
-        Tensor: (N, D) of unit length, float32 or wider; zero for a segment
-        without pixels.
-
-    Example:
-        >>> pixels = torch.tensor([[1., 0.], [0., 1.], [-1., 0.]])
-        >>> batch_prototypes(pixels, torch.tensor([1, 1, 0]), 2)
-        tensor([[-1.0000,  0.0000],
-                [ 0.7071,  0.7071]])
-    """
-    return F.normalize(_sums(pixels, segments, num_segments), dim=1)
-
-
-def mean_over_segments(values: Tensor, segments: Tensor,
-                       num_segments: int) -> Tensor:
-    """Mean over the pixels of each segment, with gradients.
-
-    Args:
-        values (Tensor): (P, C) float.
-        segments (Tensor): (P,) int64 in [0, N - 1].
-        num_segments (int): N.
-
-    Returns:
-        Tensor: (N, C), float32 or wider; zero for a segment without pixels.
-
-    Example:
-        >>> mean_over_segments(torch.tensor([[1.], [4.], [2.]]),
-        ...                    torch.tensor([1, 1, 0]), 2)
-        tensor([[2.0000],
-                [2.5000]])
-    """
-    sizes = torch.bincount(segments, minlength=num_segments)
-    sums = _sums(values, segments, num_segments)
-    return sums / sizes.clamp(min=1)[:, None]
-
-
-def segment_positions(encoding: Tensor, labels: Tensor,
-                      num_segments: int) -> Tensor:
-    """Mean of a positional encoding over the pixels of each segment.
-
-    Args:
-        encoding (Tensor): (h, w, D) float, the same for all views.
-        labels (Tensor): (V, h, w) int64 in [-1, N - 1].
-        num_segments (int): N.
-
-    Returns:
-        Tensor: (N, D), float32 or wider; zero for a segment without pixels.
-
-    Raises:
-        ValueError: If shapes do not fit.
-
-    Example:
-        >>> encoding = torch.tensor([[[1.], [2.], [6.]]])
-        >>> labels = torch.tensor([[[0, 0, -1]], [[1, 1, 1]]])
-        >>> segment_positions(encoding, labels, 2)
-        tensor([[1.5000],
-                [3.0000]])
-    """
-    if encoding.dim() != 3 or encoding.shape[:2] != labels.shape[1:]:
-        raise ValueError(
-            '`encoding` must have shape (h, w, D), h x w as `labels`, got '
-            f'{tuple(encoding.shape)} and {tuple(labels.shape)}')
-    valid = (labels >= 0).nonzero()
-    return mean_over_segments(encoding[valid[:, 1], valid[:, 2]],
-                              labels[valid.unbind(1)], num_segments)
-
-
-def _sums(values: Tensor, segments: Tensor, num_segments: int) -> Tensor:
-    """(N, C) sums; a matrix of zeros and ones would be pixels x segments.
-
-    On a GPU their last bits vary, unless torch is asked to be deterministic.
-    """
-    dtype = torch.promote_types(values.dtype, torch.float32)
-    sums = values.new_zeros(num_segments, values.size(1), dtype=dtype)
-    return sums.index_add(0, segments, values.to(dtype))
+            '`views` and `image_index` must have shapes (N,) and (V,), V at '
+            f'least 1, got {tuple(views.shape)} and '
+            f'{tuple(image_index.shape)}')
+    if pad_length is not None and pad_length < 1:
+        raise ValueError(f'`pad_length` must be at least 1, got {pad_length}')
+    image_of_view, batch = joint_labels(image_index)
+    images = image_of_view[views]
+    counts = torch.bincount(images, minlength=batch)
+    longest = max(int(counts.max()), 1)
+    length = max(longest, pad_length or 1)
+    # Two stable sorts: by image, and by view within one.
+    order = views.argsort(stable=True)
+    order = order[images[order].argsort(stable=True)]
+    first = counts.cumsum(0) - counts
+    rank = torch.arange(len(views), device=views.device)
+    slots = torch.empty_like(views)
+    slots[order] = rank + (images * length - first[images])[order]
+    view_at = views.new_full((batch * length, ), -1)
+    view_at[slots] = views
+    view_at = view_at.view(batch, length)
+    return SegmentSequences(slots, images, view_at, view_at < 0, longest)

@@ -1,6 +1,4 @@
-"""Checks that the public functions on labels and tokens share."""
-
-from typing import Optional
+"""Argument checks that several public functions share."""
 
 import torch
 from torch import Tensor
@@ -9,12 +7,7 @@ from torch import Tensor
 def reads_are_free(tensor: Tensor) -> bool:
     """Whether the host may look at values without waiting for them.
 
-    Args:
-        tensor (Tensor): Of any shape.
-
-    Returns:
-        bool: Whether it is on the CPU and nothing is being traced, where a
-        value that is read ends the graph.
+    That is on the CPU, unless a graph is being traced, which would end there.
     """
     return (tensor.device.type == 'cpu'
             and not torch.compiler.is_compiling())
@@ -23,8 +16,7 @@ def reads_are_free(tensor: Tensor) -> bool:
 def check_labels(labels: Tensor, num_segments: int) -> None:
     """Check a label map and the number of its segments.
 
-    Values are looked at on the CPU only: a GPU would have to be waited for.
-    So would a graph that is being traced.
+    Values are looked at only where that is free (:func:`reads_are_free`).
 
     Args:
         labels (Tensor): To be (B, H, W) int64 with values below N.
@@ -50,17 +42,13 @@ def check_labels(labels: Tensor, num_segments: int) -> None:
                              f'({num_segments}), got {largest}')
 
 
-def check_tokens(name: str, tokens: Tensor, empty: Optional[Tensor]) -> None:
-    """Check tokens and the mask of the empty ones among them.
-
-    Args:
-        name (str): Name of the argument, for the message.
-        tokens (Tensor): To be (B, N, C) with N at least 1.
-        empty (Tensor, optional): To be (B, N) bool.
+def check_tokens(name: str, tokens: Tensor, empty: Tensor | None,
+                 empty_name: str = 'empty') -> None:
+    """Check the shape (B, N, C) of tokens and their (B, N) bool mask.
 
     Raises:
         TypeError: If ``empty`` is not bool.
-        ValueError: If a shape is another.
+        ValueError: If a shape is another, or N is 0.
     """
     if tokens.dim() != 3 or tokens.size(1) < 1:
         raise ValueError(f'`{name}` must have shape (B, N, C) with N at least '
@@ -68,7 +56,8 @@ def check_tokens(name: str, tokens: Tensor, empty: Optional[Tensor]) -> None:
     if empty is None:
         return
     if empty.dtype != torch.bool:
-        raise TypeError(f'`empty` must be bool, got {empty.dtype}')
+        raise TypeError(f'`{empty_name}` must be bool, got {empty.dtype}')
     if empty.shape != tokens.shape[:2]:
-        raise ValueError(f'`empty` must have shape {tuple(tokens.shape[:2])}, '
-                         f'got {tuple(empty.shape)}')
+        raise ValueError(
+            f'`{empty_name}` must have shape {tuple(tokens.shape[:2])}, got '
+            f'{tuple(empty.shape)}')

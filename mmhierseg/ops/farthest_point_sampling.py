@@ -5,16 +5,14 @@ sampler starts at the mean token (which is no centroid itself) and picks, K
 times, the token farthest from everything picked so far, by Euclidean distance
 in C dimensions.
 
-Distances are taken in float64: in float32 the picks among near duplicates are
-others. In torch they come from one Gram matrix of the centred tokens, so that
-a step costs B x N instead of B x N x C, and nothing is read by the host; on
-the CPU a compiled twin takes the distances themselves, which is cheaper still
+Distances are taken in float64: float32 picks others among near duplicates. In
+torch they come from one Gram matrix of the centred tokens, so that a step
+costs B x N instead of B x N x C, and the host reads nothing; on the CPU a
+numba kernel takes the distances themselves, which is cheaper still
 (:mod:`mmhierseg.ops._numba.farthest_points`).
 
 Legend: B images, N tokens, C channels, K picks.
 """
-
-from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -23,10 +21,8 @@ from mmhierseg.ops._numba import use_compiled
 from mmhierseg.ops._numba.farthest_points import sample_farthest_points
 
 from .checks import check_tokens
-from .masked_mean import masked_mean
+from .grouping import masked_mean
 
-# Distance of what must not be picked: below every true one.
-_NOT_A_CANDIDATE = -float('inf')
 # Squared distances are equal that differ by less than this times the largest
 # to the mean. Rounding, which differs between devices and ways to compute
 # them, is a thousandth of it: two points are always equally far from their
@@ -37,7 +33,7 @@ _TOLERANCE = 1e-12
 @torch.no_grad()
 def farthest_point_sampling(points: Tensor,
                             num_samples: int,
-                            empty: Optional[Tensor] = None,
+                            empty: Tensor | None = None,
                             pick_empty: bool = False) -> Tensor:
     """Pick points that are far from each other, one image at a time.
 
@@ -46,8 +42,8 @@ def farthest_point_sampling(points: Tensor,
     Args:
         points (Tensor): (B, N, C) float of any precision.
         num_samples (int): K, at least 1.
-        empty (Tensor, optional): (B, N) bool, points without meaning. They
-            take no part in the mean. Defaults to None: there are none.
+        empty (Tensor, optional): (B, N) bool, points without meaning, left
+            out of the mean.
         pick_empty (bool): Whether empty points, put at the mean, may be
             picked (once everything else is). Quirk: the authors' sampler
             does so, which published checkpoints need. Defaults to False.
@@ -58,7 +54,7 @@ def farthest_point_sampling(points: Tensor,
 
     Raises:
         TypeError: If ``empty`` is not bool.
-        ValueError: If the shapes are wrong or ``num_samples`` is below 1.
+        ValueError: If shapes are wrong or ``num_samples`` is below 1.
 
     Example:
         >>> points = torch.tensor([[[0.], [1.], [9.], [4.]]])
@@ -69,24 +65,21 @@ def farthest_point_sampling(points: Tensor,
     if num_samples < 1:
         raise ValueError(f'`num_samples` must be at least 1, got '
                          f'{num_samples}')
-    if torch.compiler.is_compiling():
-        return _as_one_operator(points.detach(), num_samples, empty,
-                                pick_empty)
-    return _pick(points, num_samples, empty, pick_empty)
+    pick = _as_one_operator if torch.compiler.is_compiling() else _pick
+    return pick(points.detach(), num_samples, empty, pick_empty)
 
 
-def _pick(points: Tensor, num_samples: int, empty: Optional[Tensor],
+def _pick(points: Tensor, num_samples: int, empty: Tensor | None,
           pick_empty: bool) -> Tensor:
     """(B, K) picks; see :func:`farthest_point_sampling`."""
     if use_compiled(points):
         return sample_farthest_points(points, num_samples, empty, pick_empty,
                                       _TOLERANCE)
     with torch.autocast(points.device.type, enabled=False):
-        to_mean, between = _squared_distances(points, empty)
-    tolerance = _TOLERANCE * to_mean.amax(dim=1, keepdim=True)
-    distance = to_mean
+        distance, between = _squared_distances(points, empty)
+    tolerance = _TOLERANCE * distance.amax(dim=1, keepdim=True)
     if empty is not None and not pick_empty:
-        distance = distance.masked_fill(empty, _NOT_A_CANDIDATE)
+        distance = distance.masked_fill(empty, -torch.inf)
     order = torch.arange(points.size(1), device=points.device)
     picks, farthests = [], []
     for _ in range(num_samples):
@@ -109,21 +102,21 @@ def _pick(points: Tensor, num_samples: int, empty: Optional[Tensor],
 
 @torch.library.custom_op('mmhierseg::farthest_points', mutates_args=())
 @torch.no_grad()
-def _as_one_operator(points: Tensor, num_samples: int,
-                     empty: Optional[Tensor], pick_empty: bool) -> Tensor:
+def _as_one_operator(points: Tensor, num_samples: int, empty: Tensor | None,
+                     pick_empty: bool) -> Tensor:
     """For graphs, which would hold hundreds of steps otherwise."""
     return _pick(points, num_samples, empty, pick_empty)
 
 
 @_as_one_operator.register_fake
-def _(points: Tensor, num_samples: int, empty: Optional[Tensor],
+def _(points: Tensor, num_samples: int, empty: Tensor | None,
       pick_empty: bool) -> Tensor:
     return points.new_empty(
         points.size(0), num_samples, dtype=torch.int64)
 
 
 def _squared_distances(points: Tensor,
-                       empty: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+                       empty: Tensor | None) -> tuple[Tensor, Tensor]:
     """(B, N) to the mean, (B, N, N) between the points, float64.
 
     A point's own is -inf: once picked it is never the farthest again.
@@ -139,5 +132,5 @@ def _squared_distances(points: Tensor,
         square + square.transpose(1, 2), centred, centred.transpose(1, 2),
         alpha=-2)
     between = between.clamp_(min=0)
-    between.diagonal(dim1=1, dim2=2).fill_(_NOT_A_CANDIDATE)
+    between.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
     return square.squeeze(2), between

@@ -1,4 +1,4 @@
-"""Soft assignment of tokens to clusters and pooling by it.
+"""Soft assignment of tokens to clusters, and means of tokens.
 
 CAST, Sec. 3.2: a token belongs to a cluster by the softmax of the scaled
 cosine between its grouping feature and that of the cluster's centroid; a
@@ -7,8 +7,6 @@ cluster is the weighted mean of its tokens.
 Legend: B images, N tokens, K clusters, C channels. Assignments are
 (B, N, K), tokens in rows.
 """
-
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -45,14 +43,13 @@ def assignment_logits(features: Tensor,
 
 def pool_tokens(values: Tensor,
                 assignment: Tensor,
-                empty: Optional[Tensor] = None) -> Tensor:
+                empty: Tensor | None = None) -> Tensor:
     """Mean of the tokens of each cluster, weighted by their assignment.
 
     Args:
         values (Tensor): (B, N, C) float.
         assignment (Tensor): (B, N, K) float in [0, 1].
-        empty (Tensor, optional): (B, N) bool, tokens to leave out. Defaults
-            to None.
+        empty (Tensor, optional): (B, N) bool, tokens to leave out.
 
     Returns:
         Tensor: (B, K, C), float32 or wider; zero for a cluster to which no
@@ -85,3 +82,29 @@ def take_tokens(tokens: Tensor, index: Tensor) -> Tensor:
     """
     rows = index.clamp(min=0)[..., None].expand(-1, -1, tokens.size(2))
     return tokens.gather(1, rows).masked_fill((index < 0)[..., None], 0)
+
+
+def masked_mean(tokens: Tensor, empty: Tensor | None = None) -> Tensor:
+    """Mean over the tokens of an image that are not empty.
+
+    Args:
+        tokens (Tensor): (B, N, C) float. Half precision is summed in float32.
+        empty (Tensor, optional): (B, N) bool, tokens to leave out.
+
+    Returns:
+        Tensor: (B, C), of the same precision; zero for an image whose tokens
+        are all empty.
+
+    Example:
+        >>> tokens = torch.tensor([[[1.], [3.], [8.]]])
+        >>> masked_mean(tokens, torch.tensor([[False, False, True]]))
+        tensor([[2.]])
+    """
+    if empty is None:
+        return tokens.mean(dim=1)
+    # A sum of a thousand tokens can be above float16's largest number, and
+    # bfloat16 does not count beyond 256.
+    dtype = torch.promote_types(tokens.dtype, torch.float32)
+    kept = tokens.masked_fill(empty[..., None], 0)
+    count = (~empty).sum(dim=1, keepdim=True).clamp(min=1)
+    return (kept.sum(dim=1, dtype=dtype) / count).to(tokens.dtype)

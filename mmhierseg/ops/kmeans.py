@@ -1,31 +1,24 @@
 """Spherical k-means of the features of each image.
 
-HSG (Ke et al., CVPR 2022, Sec. 3) makes its segments by it, and it makes
-segments of the features of any network, to compare hierarchies with. Given
-where it starts it is deterministic: sums are products with matrices of zeros
-and ones on a GPU, where additions by index would be atomic, and additions by
-index on a CPU, where they are in order and 2 to 30 times faster (16 to 288
-clusters of 130 channels).
+HSG (Ke et al., CVPR 2022, Sec. 3) makes its segments by it: the pixels of a
+view are grouped by [v ; (y, x) - 0.5], the embedding of a pixel and its
+location, starting from a grid (:func:`cluster_views`). It also groups the
+features of any other network, for comparison (:func:`spherical_kmeans`).
 
-On a GPU all images are grouped in one pass, which never waits for the host.
-On a CPU it is few at a time, which caches hold, until none of their points
-moves any more; with numba by a compiled twin, whose results are the same but
-for points that are as far from two clusters to the last digits.
+The result is a function of the initial clusters alone. Sums are products with
+matrices of zeros and ones on a GPU, where ``index_add`` would be atomic. A GPU
+groups all images in one pass without waiting for the host; a CPU as many as
+fit into its caches, until none of their points moves.
 
-Legend: B images, N points, K clusters, C channels. Labels are int64, -1 =
-none.
+Legend: B images or V views, N points, K clusters (K_h x K_w of a grid), C or D
+channels, h x w pixels of an embedding. Labels are int64, -1 = none.
 """
-
-from typing import Iterator, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.ops._numba import use_compiled
-from mmhierseg.ops._numba.kmeans import cluster_images
-
-from .checks import check_tokens
+from .checks import check_tokens, reads_are_free
 from .knn import first_of_largest
 
 #: Points of an image that are compared with all clusters at once.
@@ -33,6 +26,8 @@ _POINTS = 16384
 #: Numbers in the features of the images that a CPU groups at a time, 4 MiB in
 #: float32: 10 views of 28 x 28 with 128 channels.
 _CHUNK = 2**20
+#: Lower bound of lengths that are divided by, as in ``F.normalize``.
+_TINY = 1e-12
 
 
 @torch.no_grad()
@@ -40,30 +35,29 @@ def spherical_kmeans(features: Tensor,
                      labels: Tensor,
                      num_clusters: int,
                      num_iterations: int = 15,
-                     empty: Optional[Tensor] = None) -> Tensor:
+                     empty: Tensor | None = None) -> Tensor:
     """Group points by the cosine of their features with the clusters' means.
 
-    An iteration takes the normalised sum of the (normalised) features of each
-    cluster, and gives every point to the most similar one, the first on ties.
-    A cluster that has lost all of its points gets none any more.
+    An iteration takes the normalised sum of the normalised features of each
+    cluster and assigns every point to the most similar one, the first on
+    ties. A cluster that has lost all of its points stays empty.
 
     Args:
         features (Tensor): (B, N, C) float, of any length. Half precision is
-            taken to float32.
-        labels (Tensor): (B, N) int64 in [-1, K - 1], the clusters to start
-            from. A point with -1 has no say in the first sums.
+            converted to float32.
+        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters; -1
+            does not contribute to the first sums.
         num_clusters (int): K, at least 1.
         num_iterations (int): Iterations, at least 1. Defaults to 15.
-        empty (Tensor, optional): (B, N) bool, points to leave out. Defaults
-            to None: there are none.
+        empty (Tensor, optional): (B, N) bool, points to leave out.
 
     Returns:
         Tensor: (B, N) int64 in [-1, K - 1]; -1 for points that were left out,
-        and for all of an image in which no point had a cluster.
+        and throughout an image in which no point had a cluster.
 
     Raises:
         TypeError: If ``labels`` is not int64, or ``empty`` not bool.
-        ValueError: If shapes do not fit, a label is K or above, or a number
+        ValueError: If shapes do not match, a label is K or above, or a number
             is below 1.
 
     Example:
@@ -72,86 +66,129 @@ def spherical_kmeans(features: Tensor,
         tensor([[0, 0, 1, 1]])
     """
     check_tokens('features', features, empty)
-    _check_clusters(features, labels, num_clusters)
-    if num_iterations < 1:
-        raise ValueError('`num_iterations` must be at least 1, got '
-                         f'{num_iterations}')
+    if labels.dtype != torch.int64:
+        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
+    if labels.shape != features.shape[:2]:
+        raise ValueError(
+            f'`labels` must have shape {tuple(features.shape[:2])}, one '
+            f'cluster per point, got {tuple(labels.shape)}')
+    _check_at_least_1(
+        num_clusters=num_clusters, num_iterations=num_iterations)
+    if labels.numel() and int(labels.max()) >= num_clusters:
+        raise ValueError('`labels` must be below `num_clusters`, '
+                         f'{num_clusters}, got {int(labels.max())}')
     dtype = torch.promote_types(features.dtype, torch.float32)
     result = torch.empty_like(labels)
-    for images in image_chunks(features):
+    for images in _image_chunks(features):
         unit = F.normalize(features[images].to(dtype), dim=2)
-        result[images] = cluster_unit_vectors(
+        result[images] = _cluster(
             unit, labels[images], num_clusters, num_iterations,
             None if empty is None else empty[images])
     return result
 
 
-def image_chunks(features: Tensor) -> Iterator[slice]:
-    """Images that are grouped at a time: all of them, but on a CPU.
+@torch.no_grad()
+def cluster_views(embeddings: Tensor,
+                  grid_size: tuple[int, int],
+                  num_iterations: int = 15,
+                  ignored: Tensor | None = None) -> Tensor:
+    """Group the pixels of each view by embedding and location.
 
     Args:
-        features (Tensor): (B, ...) of them.
-
-    Yields:
-        slice: Of the images.
-    """
-    step = max(len(features), 1)
-    if features.device.type == 'cpu' and features.numel():
-        step = max(_CHUNK // features[0].numel(), torch.get_num_threads())
-    for start in range(0, len(features), step):
-        yield slice(start, start + step)
-
-
-def cluster_unit_vectors(points: Tensor,
-                         labels: Tensor,
-                         num_clusters: int,
-                         num_iterations: int,
-                         empty: Optional[Tensor] = None) -> Tensor:
-    """:func:`spherical_kmeans` of features of unit length, all at once.
-
-    Args:
-        points (Tensor): (B, N, C) float32 or wider.
-        labels (Tensor): As there.
-        num_clusters (int): As there.
-        num_iterations (int): As there.
-        empty (Tensor, optional): As there. Defaults to None.
+        embeddings (Tensor): (V, D, h, w) float, of any length.
+        grid_size (tuple[int, int]): (K_h, K_w), initial clusters: pixels of
+            row y start in row round(linspace(0, K_h - 1, h))[y] of the grid,
+            columns likewise.
+        num_iterations (int): At least 1. Defaults to 15.
+        ignored (Tensor, optional): (V, h, w) bool, pixels to leave out,
+            whatever their embeddings are.
 
     Returns:
-        Tensor: (B, N) int64.
+        Tensor: (V, h, w) int64 in [-1, K - 1], -1 only where ignored: pixels
+        of NaN get some cluster.
+
+    Raises:
+        TypeError: If ``embeddings`` is not floating-point, or ``ignored`` not
+            bool.
+        ValueError: If shapes do not match or a number is below 1.
+
+    Example:
+        >>> embeddings = torch.tensor([[[[1., 1., 0.]], [[0., .1, 2.]]]])
+        >>> cluster_views(embeddings, (1, 2))
+        tensor([[[0, 0, 1]]])
     """
-    if empty is not None:
-        labels = labels.masked_fill(empty, -1)
-        # Whatever is there, even NaN: sums are products with zeros.
-        points = points.masked_fill(empty[..., None], 0)
-    if use_compiled(points):
-        return cluster_images(points, labels, num_clusters, num_iterations,
-                              empty)
-    points = points.contiguous()
-    for _ in range(num_iterations):
-        with torch.autocast(points.device.type, enabled=False):
-            sums, sizes = sum_by_label(points, labels, num_clusters)
-            found = nearest_prototype(points, F.normalize(sums, dim=2),
-                                      sizes == 0)
-        if empty is not None:
-            found = found.masked_fill(empty, -1)
-        # A GPU would have to be waited for.
-        if points.device.type == 'cpu' and torch.equal(found, labels):
-            break
-        labels = found
-    return labels
+    _check_embeddings(embeddings)
+    views, _, height, width = embeddings.shape
+    if ignored is not None and ignored.dtype != torch.bool:
+        raise TypeError(f'`ignored` must be bool, got {ignored.dtype}')
+    if ignored is not None and ignored.shape != (views, height, width):
+        raise ValueError(
+            f'`ignored` must have shape {(views, height, width)}, that of '
+            f'the embeddings, got {tuple(ignored.shape)}')
+    _check_at_least_1(num_iterations=num_iterations)
+    _check_grid(grid_size)
+    device = embeddings.device
+    rows, columns = (
+        torch.linspace(0, number - 1, side, device=device).round().long()
+        for number, side in zip(grid_size, (height, width)))
+    start = (rows[:, None] * grid_size[1] + columns).flatten()
+    labels = start.new_empty(views, height * width)
+    for some in _image_chunks(embeddings):
+        features = location_features(embeddings[some])
+        labels[some] = _cluster(
+            features, start.expand(len(features), -1),
+            grid_size[0] * grid_size[1], num_iterations,
+            None if ignored is None else ignored[some].flatten(1))
+    return labels.view(views, height, width)
+
+
+def location_features(embeddings: Tensor) -> Tensor:
+    """Embeddings with locations, [v ; (y, x) - 0.5], of unit length.
+
+    v is of unit length, y and x run from 0 to 1 (a single row has y = 0).
+
+    Args:
+        embeddings (Tensor): (V, D, h, w) float. Half precision is converted
+            to float32.
+
+    Returns:
+        Tensor: (V, h w, D + 2), pixels in row-major order.
+
+    Raises:
+        TypeError, ValueError: As :func:`cluster_views`.
+
+    Example:
+        >>> location_features(torch.tensor([[[[3.]], [[4.]]]]))
+        tensor([[[ 0.4899,  0.6532, -0.4082, -0.4082]]])
+    """
+    _check_embeddings(embeddings)
+    dtype = torch.promote_types(embeddings.dtype, torch.float32)
+    y, x = (
+        torch.linspace(0, 1, side, dtype=dtype, device=embeddings.device) - 0.5
+        for side in embeddings.shape[2:])
+    embeddings = embeddings.to(dtype).flatten(2)
+    location = torch.stack(torch.meshgrid(y, x, indexing='ij')).flatten(1)
+    # F.normalize over channels, which are far apart in memory, is ten times
+    # slower on a CPU.
+    square = embeddings.square().sum(dim=1, keepdim=True)
+    unit = square.clamp(min=_TINY**2).rsqrt()
+    # The first term is 1, but for embeddings of no length.
+    square = square * unit.square() + location.square().sum(dim=0)
+    shrink = square.clamp(min=_TINY**2).rsqrt()
+    return torch.cat([embeddings * (unit * shrink), location * shrink],
+                     dim=1).transpose(1, 2)
 
 
 def nearest_prototype(features: Tensor,
                       prototypes: Tensor,
-                      empty: Optional[Tensor] = None) -> Tensor:
+                      empty: Tensor | None = None) -> Tensor:
     """Most similar prototype of each point, by inner product.
 
     Args:
         features (Tensor): (B, N, C) float.
         prototypes (Tensor): (B, K, C) float of the same dtype.
-        empty (Tensor, optional): (B, K) bool, prototypes that are not there:
-            a zero vector would be nearer than what points away. Defaults to
-            None: all are.
+        empty (Tensor, optional): (B, K) bool, prototypes to leave out; as
+            zero vectors they would win over those that point away.
 
     Returns:
         Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, -1 where
@@ -164,10 +201,12 @@ def nearest_prototype(features: Tensor,
         ...                   torch.tensor([[False, True, False]]))
         tensor([[0, 2]])
     """
+    if empty is not None and reads_are_free(empty) and not empty.any():
+        empty = None
     labels = []
     # In blocks: the points may be all pixels of an image.
     for points in features.split(_POINTS, dim=1):
-        # Points last: over the others, reductions are 5 times as fast.
+        # Points last: reductions are 5 times as fast.
         similarity = prototypes @ points.transpose(1, 2)
         if empty is not None:
             similarity.masked_fill_(empty[..., None], -torch.inf)
@@ -179,7 +218,7 @@ def nearest_prototype(features: Tensor,
 
 
 def sum_by_label(features: Tensor, labels: Tensor,
-                 num_labels: int) -> Tuple[Tensor, Tensor]:
+                 num_labels: int) -> tuple[Tensor, Tensor]:
     """Sum of the features with each label, image by image.
 
     Args:
@@ -188,8 +227,8 @@ def sum_by_label(features: Tensor, labels: Tensor,
         num_labels (int): K, at least 1.
 
     Returns:
-        Tuple[Tensor, Tensor]: Sums (B, K, C) of the dtype of ``features``;
-        and (B, K) int64, how many points each label has.
+        tuple[Tensor, Tensor]: Sums (B, K, C) of the dtype of ``features``,
+        and numbers of points (B, K) int64.
 
     Example:
         >>> features = torch.tensor([[[1.], [2.], [4.]]])
@@ -198,52 +237,22 @@ def sum_by_label(features: Tensor, labels: Tensor,
                  [5.]]]), tensor([[0, 2]]))
     """
     if features.device.type == 'cpu':
-        return _add_by_index(features, labels, num_labels)
-    return _multiply_by_membership(features, labels, num_labels)
+        return _sum_by_index(features, labels, num_labels)
+    return _sum_by_product(features, labels, num_labels)
 
 
-def _add_by_index(features: Tensor, labels: Tensor,
-                  num_labels: int) -> Tuple[Tensor, Tensor]:
-    """:func:`sum_by_label` by one pass over the points."""
-    batch, _, channels = features.shape
-    # The extra row of each image takes the points without a label.
-    rows = num_labels + 1
-    first = torch.arange(0, batch * rows, rows, device=labels.device)
-    index = torch.where(labels < 0, num_labels, labels) + first[:, None]
-    sums = features.new_zeros(batch * rows, channels)
-    sums = sums.index_add(0, index.flatten(), features.flatten(0, 1))
-    sizes = torch.bincount(index.flatten(), minlength=batch * rows)
-    return (sums.view(batch, rows, -1)[:, :-1],
-            sizes.view(batch, rows)[:, :-1])
+def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
+    """Initial clusters that are laid out as a grid.
 
-
-def _multiply_by_membership(features: Tensor, labels: Tensor,
-                            num_labels: int) -> Tuple[Tensor, Tensor]:
-    """:func:`sum_by_label` by products with matrices of zeros and ones."""
-    batch, _, channels = features.shape
-    sums = features.new_zeros(batch, num_labels, channels)
-    sizes = labels.new_zeros(batch, num_labels)
-    classes = torch.arange(num_labels, device=labels.device)[:, None]
-    for points, names in zip(
-            features.split(_POINTS, dim=1), labels.split(_POINTS, dim=1)):
-        belongs = names[:, None] == classes
-        sums += belongs.to(features.dtype) @ points
-        sizes += belongs.sum(dim=2)
-    return sums, sizes
-
-
-def grid_clusters(positions: Tensor, grid_size: Tuple[int, int]) -> Tensor:
-    """Clusters to start from, laid out as a grid.
-
-    HSG's: the row is round(y (K_h - 1)), columns likewise, so that the first
-    and the last row reach half as far as the others.
+    As in HSG, the row is round(y (K_h - 1)), columns likewise, so that border
+    cells are half as wide as the others.
 
     Args:
         positions (Tensor): (B, N, 2) float in [0, 1], y and x of each point.
-        grid_size (Tuple[int, int]): (K_h, K_w), each at least 1.
+        grid_size (tuple[int, int]): (K_h, K_w), each at least 1.
 
     Returns:
-        Tensor: (B, N) int64 in [0, K_h K_w - 1], numbered in rows.
+        Tensor: (B, N) int64 in [0, K_h K_w - 1], in row-major order.
 
     Raises:
         ValueError: If a side is below 1.
@@ -253,25 +262,89 @@ def grid_clusters(positions: Tensor, grid_size: Tuple[int, int]) -> Tensor:
         >>> grid_clusters(positions, (3, 2))
         tensor([[0, 1, 5]])
     """
-    if len(grid_size) != 2 or min(grid_size) < 1:
-        raise ValueError('`grid_size` must be two numbers of at least 1, got '
-                         f'{tuple(grid_size)}')
+    _check_grid(grid_size)
     sides = positions.new_tensor(grid_size)
     cells = (positions * (sides - 1)).round().long()
     return cells[..., 0] * grid_size[1] + cells[..., 1]
 
 
-def _check_clusters(features: Tensor, labels: Tensor,
-                    num_clusters: int) -> None:
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
-    if labels.shape != features.shape[:2]:
-        raise ValueError(
-            f'`labels` must have shape {tuple(features.shape[:2])}, a cluster '
-            f'for each point, got {tuple(labels.shape)}')
-    if num_clusters < 1:
-        raise ValueError('`num_clusters` must be at least 1, got '
-                         f'{num_clusters}')
-    if labels.numel() and int(labels.max()) >= num_clusters:
-        raise ValueError(f'`labels` must be below `num_clusters`, '
-                         f'{num_clusters}, got {int(labels.max())}')
+def _image_chunks(features: Tensor) -> list[slice]:
+    """Images that are grouped together."""
+    step = max(len(features), 1)
+    if features.device.type == 'cpu' and features.numel():
+        step = max(_CHUNK // features[0].numel(), torch.get_num_threads())
+    return [slice(i, i + step) for i in range(0, len(features), step)]
+
+
+def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
+             num_iterations: int, empty: Tensor | None) -> Tensor:
+    """:func:`spherical_kmeans` of (B, N, C) unit vectors."""
+    if empty is not None:
+        labels = labels.masked_fill(empty, -1)
+        # Whatever they hold, even NaN: sums are products with zeros.
+        points = points.masked_fill(empty[..., None], 0)
+    points = points.contiguous()
+    # Sums are fastest of rows, inner products of columns.
+    columns = points.transpose(1, 2).contiguous().transpose(1, 2)
+    for _ in range(num_iterations):
+        with torch.autocast(points.device.type, enabled=False):
+            sums, sizes = sum_by_label(points, labels, num_clusters)
+            found = nearest_prototype(columns, F.normalize(sums, dim=2),
+                                      sizes == 0)
+        if empty is not None:
+            found = found.masked_fill(empty, -1)
+        # A GPU would have to be waited for.
+        if points.device.type == 'cpu' and torch.equal(found, labels):
+            break
+        labels = found
+    return labels
+
+
+def _sum_by_index(features: Tensor, labels: Tensor,
+                  num_labels: int) -> tuple[Tensor, Tensor]:
+    batch, _, channels = features.shape
+    # The extra row of each image takes the points without a label.
+    rows = num_labels + 1
+    first = torch.arange(0, batch * rows, rows, device=labels.device)
+    index = torch.where(labels < 0, num_labels, labels) + first[:, None]
+    index = index.flatten()
+    sums = features.new_zeros(batch * rows, channels)
+    sums = sums.index_add(0, index, features.flatten(0, 1))
+    sizes = torch.bincount(index, minlength=batch * rows)
+    return (sums.view(batch, rows, -1)[:, :-1],
+            sizes.view(batch, rows)[:, :-1])
+
+
+def _sum_by_product(features: Tensor, labels: Tensor,
+                    num_labels: int) -> tuple[Tensor, Tensor]:
+    batch, _, channels = features.shape
+    sums = features.new_zeros(batch, num_labels, channels)
+    sizes = labels.new_zeros(batch, num_labels)
+    names = torch.arange(num_labels, device=labels.device)[:, None]
+    for points, part in zip(
+            features.split(_POINTS, dim=1), labels.split(_POINTS, dim=1)):
+        belongs = part[:, None] == names
+        sums += belongs.to(features.dtype) @ points
+        sizes += belongs.sum(dim=2)
+    return sums, sizes
+
+
+def _check_at_least_1(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f'`{name}` must be at least 1, got {number}')
+
+
+def _check_embeddings(embeddings: Tensor) -> None:
+    if not embeddings.is_floating_point():
+        raise TypeError('`embeddings` must be floating-point, got '
+                        f'{embeddings.dtype}')
+    if embeddings.dim() != 4 or 0 in embeddings.shape:
+        raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
+                         f'them 0, got {tuple(embeddings.shape)}')
+
+
+def _check_grid(grid_size: tuple[int, int]) -> None:
+    if len(grid_size) != 2 or min(grid_size) < 1:
+        raise ValueError('`grid_size` must be two numbers of at least 1, got '
+                         f'{tuple(grid_size)}')

@@ -4,7 +4,7 @@ CAST, Sec. 3.1: a segment token is the mean of the convolutional features over
 a superpixel. Features lie on a coarse grid, segments on pixels. The mean over
 a segment of an interpolated map is linear in the grid cells, and a pixel's
 weights are the same for all channels: the map at pixel resolution is never
-formed, and what is formed grows with the pixels, not with N h w
+formed, and memory grows with the pixels, not with N h w
 (:mod:`mmhierseg.ops.segment_weights`).
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels.
@@ -12,45 +12,36 @@ Labels are int64, -1 = none. An empty segment has a mean of zero and is
 reported in a mask.
 """
 
-from typing import Tuple
-
 import torch
 from torch import Tensor
 
 from .checks import check_labels, reads_are_free
-from .segment_weights import (
-    interpolated_mean,
-    mean_by_matrix,
-    segment_matrix,
-    segment_sizes,
-)
-
-__all__ = ['segment_matrix', 'segment_mean', 'segment_sizes']
+from .segment_weights import mean_by_matrix, mean_by_pairs, segment_sizes
 
 
 def segment_mean(features: Tensor,
                  labels: Tensor,
                  num_segments: int,
-                 mode: str = 'bilinear') -> Tuple[Tensor, Tensor]:
-    """Mean over each segment of features brought to the label map's size.
+                 mode: str = 'bilinear') -> tuple[Tensor, Tensor]:
+    """Mean over each segment of features interpolated to the label map.
 
     Args:
         features (Tensor): (B, C, h, w) float, or (1, C, h, w) for all
             images alike. Half precision is summed in float32.
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         num_segments (int): N, at least 1.
-        mode (str): How features come to H x W: 'bilinear' or 'bicubic', as in
-            ``interpolate(align_corners=False)``. It plays no part where the
+        mode (str): 'bilinear' or 'bicubic', as in
+            ``interpolate(align_corners=False)``. It has no effect where the
             sizes agree. Defaults to 'bilinear'.
 
     Returns:
-        Tuple[Tensor, Tensor]: Means (B, N, C), float32 or wider, zero for
+        tuple[Tensor, Tensor]: Means (B, N, C), float32 or wider, zero for
         empty segments; and (B, N) bool, True where a segment has no pixel.
 
     Raises:
         TypeError: If ``labels`` is not int64.
-        ValueError: If the shapes do not fit each other, or a label is N or
-            above (looked at on the CPU only).
+        ValueError: If shapes do not match, or a label is N or above (looked
+            at on the CPU only).
 
     Example:
         >>> features = torch.tensor([[[[1., 2.], [3., 4.]]]])
@@ -72,7 +63,7 @@ def segment_mean(features: Tensor,
         if features.shape[2:] == labels.shape[1:]:
             means = _mean_of_cells(features, labels, count)
         elif reads_are_free(features):
-            means = interpolated_mean(features, labels, count, mode)
+            means = mean_by_pairs(features, labels, count, mode)
         else:
             means = mean_by_matrix(features, labels, count, mode)
     return means, count == 0

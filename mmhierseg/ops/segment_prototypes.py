@@ -1,14 +1,13 @@
-"""Prototypes and classes of segments, for retrieval.
+"""Prototypes of segments: normalised means of the embeddings of their pixels.
 
-CAST and HSG, evaluation by retrieval: the prototype of a segment is the
-normalised mean of the embeddings over its pixels, its class the majority of
-the ground truth.
+HSG's losses (Ke et al., CVPR 2022, Sec. 3) compare the pixels of a batch, as
+rows, with the prototypes of all of its segments. For retrieval (CAST and HSG),
+:func:`segment_prototypes` has (B, M) tables of each image.
 
-Legend: B images, N segments that have embeddings, M coarser segments made of
-them, D channels, K classes.
+Legend: V views, D channels, h x w pixels, P pixels that have a segment,
+N segments of the batch, or fine segments of an image, M coarser ones made of
+them, B images. Labels are int64, -1 = none.
 """
-
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +15,124 @@ from torch import Tensor
 
 from .checks import check_tokens
 from .kmeans import sum_by_label
-from .knn import first_of_largest
+
+
+def select_pixels(embeddings: Tensor,
+                  labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Embeddings of unit length of the pixels that have a segment.
+
+    The others are left out before anything is computed: not even NaN there
+    affects values or gradients.
+
+    Args:
+        embeddings (Tensor): (V, D, h, w) float. Half precision is converted
+            to float32.
+        labels (Tensor): (V, h, w) int64, -1 = none.
+
+    Returns:
+        tuple[Tensor, Tensor]: Embeddings (P, D), and the segments of the
+        pixels, (P,) int64, in the order view, row, column.
+
+    Raises:
+        ValueError: If shapes do not match.
+    """
+    size = (embeddings.size(0), *embeddings.shape[2:])
+    if embeddings.dim() != 4 or labels.shape != size:
+        raise ValueError(
+            '`embeddings` and `labels` must have shapes (V, D, h, w) and '
+            f'(V, h, w), got {tuple(embeddings.shape)} and '
+            f'{tuple(labels.shape)}')
+    valid = labels >= 0
+    dtype = torch.promote_types(embeddings.dtype, torch.float32)
+    pixels = embeddings.permute(0, 2, 3, 1)[valid].to(dtype)
+    return F.normalize(pixels, dim=1), labels[valid]
+
+
+def batch_prototypes(pixels: Tensor, segments: Tensor,
+                     num_segments: int) -> Tensor:
+    """Normalised sum of the embeddings of each segment, with gradients.
+
+    Args:
+        pixels (Tensor): (P, D) float, of unit length.
+        segments (Tensor): (P,) int64 in [0, N - 1].
+        num_segments (int): N.
+
+    Returns:
+        Tensor: (N, D) of unit length, float32 or wider; zero for a segment
+        without pixels.
+
+    Example:
+        >>> pixels = torch.tensor([[1., 0.], [0., 1.], [-1., 0.]])
+        >>> batch_prototypes(pixels, torch.tensor([1, 1, 0]), 2)
+        tensor([[-1.0000,  0.0000],
+                [ 0.7071,  0.7071]])
+    """
+    return F.normalize(_sums(pixels, segments, num_segments), dim=1)
+
+
+def mean_over_segments(values: Tensor, segments: Tensor,
+                       num_segments: int) -> Tensor:
+    """Mean over the pixels of each segment, with gradients.
+
+    Args:
+        values (Tensor): (P, C) float.
+        segments (Tensor): (P,) int64 in [0, N - 1].
+        num_segments (int): N.
+
+    Returns:
+        Tensor: (N, C), float32 or wider; zero for a segment without pixels.
+
+    Example:
+        >>> mean_over_segments(torch.tensor([[1.], [4.], [2.]]),
+        ...                    torch.tensor([1, 1, 0]), 2)
+        tensor([[2.0000],
+                [2.5000]])
+    """
+    sizes = torch.bincount(segments, minlength=num_segments)
+    sums = _sums(values, segments, num_segments)
+    return sums / sizes.clamp(min=1)[:, None]
+
+
+def segment_positions(encoding: Tensor, labels: Tensor,
+                      num_segments: int) -> Tensor:
+    """Mean of a positional encoding over the pixels of each segment.
+
+    Args:
+        encoding (Tensor): (h, w, D) float, the same for all views.
+        labels (Tensor): (V, h, w) int64 in [-1, N - 1].
+        num_segments (int): N.
+
+    Returns:
+        Tensor: (N, D), float32 or wider; zero for a segment without pixels.
+
+    Raises:
+        ValueError: If shapes do not match.
+
+    Example:
+        >>> encoding = torch.tensor([[[1.], [2.], [6.]]])
+        >>> labels = torch.tensor([[[0, 0, -1]], [[1, 1, 1]]])
+        >>> segment_positions(encoding, labels, 2)
+        tensor([[1.5000],
+                [3.0000]])
+    """
+    if encoding.dim() != 3 or encoding.shape[:2] != labels.shape[1:]:
+        raise ValueError(
+            '`encoding` must have shape (h, w, D), h x w as `labels`, got '
+            f'{tuple(encoding.shape)} and {tuple(labels.shape)}')
+    valid = (labels >= 0).nonzero()
+    return mean_over_segments(encoding[valid[:, 1], valid[:, 2]],
+                              labels[valid.unbind(1)], num_segments)
 
 
 def segment_prototypes(embeddings: Tensor,
                        sizes: Tensor,
                        parents: Tensor,
                        num_segments: int,
-                       empty: Optional[Tensor] = None) -> Tensor:
-    """Normalised mean of the embeddings over the pixels of each segment.
+                       empty: Tensor | None = None) -> Tensor:
+    """Normalised mean of the embeddings over the pixels of coarse segments.
 
-    All pixels of a fine segment have its embedding, so the mean over those of
-    a coarse one is that of its fine ones, weighted by their sizes.
+    All pixels of a fine segment have its embedding, so this is the mean over
+    fine segments, weighted by their sizes.
 
     Args:
         embeddings (Tensor): (B, N, D) float, of unit length. Half precision
@@ -37,14 +142,14 @@ def segment_prototypes(embeddings: Tensor,
             fine one; -1 = none.
         num_segments (int): M, at least 1.
         empty (Tensor, optional): (B, N) bool, fine segments without an
-            embedding. Defaults to None: all have one.
+            embedding.
 
     Returns:
         Tensor: (B, M, D), float32 or wider, of unit length; zero for a
         segment without pixels.
 
     Raises:
-        ValueError: If shapes do not fit each other.
+        ValueError: If shapes do not match.
 
     Example:
         >>> embeddings = torch.tensor([[[1., 0.], [0., 1.], [0., -1.]]])
@@ -68,20 +173,11 @@ def segment_prototypes(embeddings: Tensor,
         return F.normalize(sums, dim=2)
 
 
-def majority_class(counts: Tensor) -> Tensor:
-    """Class that most pixels of a segment have.
+def _sums(values: Tensor, segments: Tensor, num_segments: int) -> Tensor:
+    """(N, C) sums; a matrix of zeros and ones would be pixels x segments.
 
-    Args:
-        counts (Tensor): (..., K) int64, pixels of each class in a segment,
-            see :func:`segment_class_counts`.
-
-    Returns:
-        Tensor: (...) int64, the smallest class on ties; -1 where nothing was
-        counted.
-
-    Example:
-        >>> majority_class(torch.tensor([[0, 2, 2], [0, 0, 0], [3, 0, 2]]))
-        tensor([ 1, -1,  0])
+    On a GPU their last bits vary, unless torch is asked to be deterministic.
     """
-    counted = counts.sum(dim=-1) > 0
-    return torch.where(counted, first_of_largest(counts), -1)
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    sums = values.new_zeros(num_segments, values.size(1), dtype=dtype)
+    return sums.index_add(0, segments, values.to(dtype))

@@ -5,29 +5,28 @@ the grid's cells with fixed weights. All pixels between the same cell centres,
 a *block*, use the same cells. So the weights are kept for each pair of a
 segment and a block that it has pixels in, 4 (bilinear) or 16 (bicubic) of
 them: a superpixel has pixels in about ten blocks, whatever the size of the
-image, where the written-out matrix has a column for each cell.
+image, where the matrix has a column for each cell.
 
-How many pairs there are is known on the host only after a look at the labels.
-Where that would have to be waited for, or when being traced, the matrix is
-written out, in strips if it is large, which are made again for the gradient.
+The host knows how many pairs there are only after a look at the labels. Where
+that would have to be waited for, or ends a trace, the map is a matrix; a
+large one comes in strips, which are computed again for the gradient.
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels, P
 pairs, T taps (cells that a pixel is interpolated from). Labels are int64,
 -1 = none.
 """
 
-from typing import List, NamedTuple, Tuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
 from .checks import check_labels
-from .interpolation import interpolation_taps
 
 # Numbers in one strip of the matrix: 64 MiB of float32.
 _STRIP_NUMEL = 1 << 24
+# Keys' cubic convolution parameter as ``interpolate`` has it.
+CUBIC_A = -0.75
 
 
 def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
@@ -41,7 +40,7 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
         Tensor: (B, N) int64.
 
     Raises:
-        TypeError, ValueError: As in :func:`segment_matrix`.
+        TypeError, ValueError: As :func:`segment_matrix`.
 
     Example:
         >>> segment_sizes(torch.tensor([[[0, 0, -1, 2]]]), 3)
@@ -58,20 +57,20 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
 def segment_matrix(
         labels: Tensor,
         num_segments: int,
-        grid_size: Tuple[int, int],
+        grid_size: tuple[int, int],
         mode: str = 'bilinear',
-        dtype: torch.dtype = torch.float32) -> Tuple[Tensor, Tensor]:
-    """The linear map from grid cells to means over segments, written out.
+        dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    """The linear map from grid cells to means over segments, as a matrix.
 
     Args:
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         num_segments (int): N, at least 1.
-        grid_size (Tuple[int, int]): (h, w) of the features.
+        grid_size (tuple[int, int]): (h, w) of the features.
         mode (str): 'bilinear' or 'bicubic'; see :func:`segment_mean`.
         dtype (torch.dtype): Of the matrix. Defaults to float32.
 
     Returns:
-        Tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0
+        tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0
         for an empty segment), and are non-negative for 'bilinear'; and
         (B, N) bool, True where a segment has no pixel.
 
@@ -84,6 +83,64 @@ def segment_matrix(
     matrix = _strip(labels, count, grid_size, mode, dtype,
                     range(grid_size[0]))
     return matrix, count == 0
+
+
+def interpolation_taps(in_size: int,
+                       out_size: int,
+                       mode: str,
+                       device: torch.device = torch.device('cpu'),
+                       dtype: torch.dtype = torch.float32
+                       ) -> tuple[Tensor, Tensor]:
+    """Source positions and weights of every output position of one axis.
+
+    Those of ``interpolate(..., align_corners=False, antialias=False)``.
+
+    Args:
+        in_size (int): Length of the source, at least 1.
+        out_size (int): Length of the result, at least 1.
+        mode (str): 'bilinear' (2 taps) or 'bicubic' (4 taps).
+        device (torch.device): Device of the result.
+        dtype (torch.dtype): Of the weights, float32 or float64.
+
+    Returns:
+        tuple[Tensor, Tensor]: Positions (out_size, taps) int64 in
+        [0, in_size - 1] and weights (out_size, taps) with unit row sums. A
+        position may occur more than once in a row (the border is repeated).
+        Where the two sizes agree there is a single tap of weight 1.
+
+    Raises:
+        ValueError: If ``mode`` is neither of the two or a size is below 1.
+
+    Example:
+        >>> index, weight = interpolation_taps(2, 4, 'bilinear')
+        >>> weight
+        tensor([[1.0000, 0.0000],
+                [0.7500, 0.2500],
+                [0.2500, 0.7500],
+                [0.7500, 0.2500]])
+    """
+    if in_size < 1 or out_size < 1:
+        raise ValueError('`in_size` and `out_size` must be at least 1, got '
+                         f'{in_size} and {out_size}')
+    if mode not in ('bilinear', 'bicubic'):
+        raise ValueError(
+            f"`mode` must be 'bilinear' or 'bicubic', got {mode!r}")
+    out = torch.arange(out_size, device=device, dtype=dtype)
+    if in_size == out_size:
+        return out.long()[:, None], torch.ones_like(out)[:, None]
+    source = (out + 0.5) * (in_size / out_size) - 0.5
+    if mode == 'bilinear':
+        # ``interpolate`` clamps the source of the linear kernel at zero.
+        source = source.clamp(min=0)
+    left = source.floor()
+    t = source - left
+    if mode == 'bilinear':
+        weights = [1 - t, t]
+    else:
+        weights = [_far(1 + t), _near(t), _near(1 - t), _far(2 - t)]
+    offsets = torch.arange(len(weights), device=device) - len(weights) // 2 + 1
+    index = left.long()[:, None] + offsets
+    return index.clamp(0, in_size - 1), torch.stack(weights, dim=1)
 
 
 def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
@@ -100,50 +157,59 @@ def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
         Tensor: (B, N, C).
     """
     height, width = features.shape[2:]
-    cells = features.flatten(2).transpose(1, 2)
     step = max(1, _STRIP_NUMEL // (count.numel() * width))
+
+    def product(cells: Tensor, start: int) -> Tensor:
+        strip = range(start, min(start + step, height))
+        return _strip(labels, count, (height, width), mode, cells.dtype,
+                      strip) @ cells.flatten(2).transpose(1, 2)
+
     if step >= height:
-        matrix = _strip(labels, count, (height, width), mode, cells.dtype,
-                        range(height))
-        return matrix @ cells
-    return _MeanByStrips.apply(cells, labels, count, (height, width), mode,
-                               step)
+        return product(features, 0)
+    means = 0
+    for start in range(0, height, step):
+        cells = features[:, :, start:start + step]
+        if torch.is_grad_enabled():
+            # Else all strips would be kept for the gradient.
+            means = means + checkpoint(
+                product, cells, start, use_reentrant=False,
+                preserve_rng_state=False)
+        else:
+            means = means + product(cells, start)
+    return means
 
 
-def interpolated_mean(features: Tensor, labels: Tensor, count: Tensor,
-                      mode: str) -> Tensor:
-    """Means over segments by pairs of segments and blocks.
+def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
+                  mode: str) -> Tensor:
+    """Means over segments by the weights of pairs.
 
-    Args:
-        features (Tensor): (B, C, h, w) or (1, C, h, w), float32 or float64.
-        labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
-        count (Tensor): (B, N) int64, pixels of each segment.
-        mode (str): 'bilinear' or 'bicubic'.
-
-    Returns:
-        Tensor: (B, N, C).
+    Arguments and result are those of :func:`mean_by_matrix`.
     """
     batch, num_segments = count.shape
     height, width = features.shape[2:]
-    axes = [
-        _axis(size, labels.size(1 + i), mode, features.dtype)
-        for i, size in enumerate((height, width))
-    ]
-    rows, columns = axes
+    rows, row, row_weight = _blocks(height, labels.size(1), mode,
+                                    features.dtype)
+    columns, column, column_weight = _blocks(width, labels.size(2), mode,
+                                             features.dtype)
     # The segments of all images in one row; pixels without one at its end.
     num_bags = batch * num_segments
     bag = labels + num_segments * torch.arange(batch)[:, None, None]
     bag = torch.where(labels < 0, num_bags, bag)
-    num_blocks = len(rows.cells) * len(columns.cells)
-    block = rows.block[:, None] * len(columns.cells) + columns.block
+    num_blocks = len(rows) * len(columns)
+    block = row[:, None] * len(columns) + column
     pairs, pair = (bag * num_blocks + block).flatten().unique(
         return_inverse=True)
     bag, block = pairs // num_blocks, pairs % num_blocks
-    weight = _pair_weights(axes, pair, len(pairs), batch)
+    # (P, T) sums over the pixels of each pair.
+    weight = torch.stack([
+        torch.zeros(len(pairs), dtype=i.dtype).index_add_(
+            0, pair, (i[:, None] * j).flatten().repeat(batch))
+        for i in row_weight.unbind(1) for j in column_weight.unbind(1)
+    ], dim=1)
     share = F.pad(count.flatten(), (0, 1)).clamp(min=1).reciprocal()
     weight = weight * share.to(weight.dtype)[bag, None]
-    cell = (rows.cells[block // len(columns.cells), :, None] * width +
-            columns.cells[block % len(columns.cells), None]).flatten(1)
+    cell = (rows[block // len(columns), :, None] * width +
+            columns[block % len(columns), None]).flatten(1)
     if features.size(0) > 1:
         cell = cell + (bag // num_segments).clamp(
             max=batch - 1)[:, None] * (height * width)
@@ -158,44 +224,14 @@ def interpolated_mean(features: Tensor, labels: Tensor, count: Tensor,
     return means[:-1].view(batch, num_segments, -1)
 
 
-class _Axis(NamedTuple):
-    """Interpolation along one axis; a block is what shares its cells."""
-
-    block: Tensor
-    """(size in pixels,) int64: block of each position."""
-
-    cells: Tensor
-    """(blocks, taps) int64."""
-
-    weight: Tensor
-    """(size in pixels, taps)."""
+def _blocks(in_size: int, out_size: int, mode: str,
+            dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Blocks of an axis: (blocks, T) cells, block and weights of positions."""
+    cells, weight = interpolation_taps(in_size, out_size, mode, dtype=dtype)
+    return *cells.unique(dim=0, return_inverse=True), weight
 
 
-def _axis(in_size: int, out_size: int, mode: str,
-          dtype: torch.dtype) -> _Axis:
-    cells, weight = interpolation_taps(
-        in_size, out_size, mode, dtype=dtype)
-    # Positions with the same cells are neighbours.
-    new = (cells[1:] != cells[:-1]).any(dim=1)
-    block = F.pad(new.cumsum(0), (1, 0))
-    cells = cells[F.pad(new, (1, 0), value=True)]
-    return _Axis(block, cells, weight)
-
-
-def _pair_weights(axes: List[_Axis], pair: Tensor, number: int,
-                  batch: int) -> Tensor:
-    """(P, T) sums over the pixels of each pair."""
-    rows, columns = axes
-    weights = []
-    for row in rows.weight.unbind(1):
-        for column in columns.weight.unbind(1):
-            weight = (row[:, None] * column).flatten().repeat(batch)
-            weights.append(weight.new_zeros(number).index_add_(
-                0, pair, weight))
-    return torch.stack(weights, dim=1)
-
-
-def _strip(labels: Tensor, count: Tensor, grid_size: Tuple[int, int],
+def _strip(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
            mode: str, dtype: torch.dtype, strip: range) -> Tensor:
     """(B, N, cells of some rows of the grid): columns of the matrix."""
     height, width = grid_size
@@ -211,10 +247,9 @@ def _strip(labels: Tensor, count: Tensor, grid_size: Tuple[int, int],
         scale = labels.size(1) / height
         near = slice(max(int((strip.start - 3) * scale), 0),
                      int((strip.stop + 3) * scale) + 1)
-        labels, rows, row_weight = labels[:, near], rows[near], \
-            row_weight[near]
+        labels, rows = labels[:, near], rows[near]
         inside = (rows >= strip.start) & (rows < strip.stop)
-        row_weight = row_weight * inside
+        row_weight = row_weight[near] * inside
         rows = (rows - strip.start).clamp(0, num_rows - 1)
     segment = labels.clamp(min=0) + num_segments * torch.arange(
         batch, device=device)[:, None, None]
@@ -232,42 +267,11 @@ def _strip(labels: Tensor, count: Tensor, grid_size: Tuple[int, int],
     return matrix.view(batch, num_segments, -1)
 
 
-class _MeanByStrips(torch.autograd.Function):
-    """Product with the matrix, of which there is one strip at a time."""
-
-    @staticmethod
-    def forward(ctx, cells: Tensor, labels: Tensor, count: Tensor,
-                grid_size: Tuple[int, int], mode: str, step: int) -> Tensor:
-        ctx.save_for_backward(labels, count)
-        ctx.settings = grid_size, mode, step, cells.shape
-        means = cells.new_zeros(*count.shape, cells.size(2))
-        for strip, inside in _strips(grid_size, step):
-            matrix = _strip(labels, count, grid_size, mode, cells.dtype,
-                            strip)
-            means += matrix @ cells[:, inside]
-        return means
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor) -> Tuple[Tensor, None, None, None, None,
-                                             None]:
-        labels, count = ctx.saved_tensors
-        grid_size, mode, step, shape = ctx.settings
-        grads = []
-        for strip, _ in _strips(grid_size, step):
-            matrix = _strip(labels, count, grid_size, mode, grad.dtype, strip)
-            part = matrix.transpose(1, 2) @ grad
-            grads.append(part.sum(0, keepdim=True) if shape[0] == 1 else part)
-        return torch.cat(grads, dim=1), None, None, None, None, None
+def _near(x: Tensor) -> Tensor:
+    """Cubic kernel for distances in [0, 1]."""
+    return ((CUBIC_A + 2) * x - (CUBIC_A + 3)) * x * x + 1
 
 
-def _strips(grid_size: Tuple[int, int],
-            step: int) -> List[Tuple[range, slice]]:
-    """Rows of the grid by strips, and their cells."""
-    height, width = grid_size
-    strips = []
-    for start in range(0, height, step):
-        stop = min(start + step, height)
-        strips.append((range(start, stop), slice(start * width,
-                                                 stop * width)))
-    return strips
+def _far(x: Tensor) -> Tensor:
+    """Cubic kernel for distances in [1, 2]."""
+    return ((CUBIC_A * x - 5 * CUBIC_A) * x + 8 * CUBIC_A) * x - 4 * CUBIC_A

@@ -4,6 +4,8 @@ Model, images, batches and the length of training shrink; paths of data and
 weights stay as they are, relative to the folder that a tool is run in.
 """
 
+import copy
+import functools
 import os
 import re
 import subprocess
@@ -13,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.optim import CosineAnnealingLR, LinearLR
-from mmengine.registry import init_default_scope
-from mmpretrain.registry import MODELS
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from PIL import Image
+
+from mmhierseg.registry import MODELS
 
 from .segmentation_data import make_segmentation_data
 
@@ -24,21 +27,21 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
-#: ResNets, the baselines of HSG; see helpers.hsg_baselines.
+#: ResNets, the baselines of HSG: helpers.hsg_baselines.
 BASELINE_CONFIGS = [
     path for path in ALL_CONFIGS
     if path.parent.name == 'baselines' and '_r50_' in path.stem
 ]
-#: Those of retrieval train nothing; see helpers.retrieval.
+#: Retrieval, which trains nothing: helpers.retrieval.
 RETRIEVAL_CONFIGS = [
     path for path in ALL_CONFIGS
     if '_retrieval_' in path.stem and path not in BASELINE_CONFIGS
 ]
-#: HSG, pre-training and retrieval in one; see helpers.hsg_configs.
+#: HSG, trained and tested by retrieval: helpers.hsg_configs.
 HSG_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'hsg']
-#: CAST in configs of MMSegmentation; see helpers.swap.
+#: CAST in configs of MMSegmentation: helpers.swap.
 SWAP_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'swap']
-#: Those of segmentors have their crop in the name; see helpers.dense.
+#: Segmentors, which have their crop in the name: helpers.dense.
 DENSE_CONFIGS = [
     path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
     and path not in RETRIEVAL_CONFIGS + SWAP_CONFIGS + HSG_CONFIGS +
@@ -59,9 +62,14 @@ _TRANSFORMS = dict(
     CenterCrop=dict(crop_size=SIDE))
 
 
+@functools.cache
+def _read(path):
+    return Config.fromfile(path, import_custom_modules='mask2' not in path)
+
+
 def load_config(path):
-    """Config whose default scope is set."""
-    cfg = Config.fromfile(str(path))
+    """Config of the repository; sets its default scope."""
+    cfg = copy.deepcopy(_read(str(path)))
     init_default_scope(cfg.default_scope)
     return cfg
 
@@ -104,37 +112,54 @@ def run_tool(tool, *words, cwd, status=0):
     return result.stdout
 
 
-def learning_rates(cfg, iterations):
-    """Learning rate in every iteration of a recipe.
+def learning_rates(cfg, steps, epoch_length=None):
+    """Learning rate of a recipe in some iterations.
 
     Args:
-        cfg (Config): Of a runner that counts epochs.
-        iterations (int): Iterations in an epoch.
+        cfg (Config): Of a runner.
+        steps (Sequence[int]): Which iterations, counted from 0.
+        epoch_length (int): Iterations in an epoch, if the runner counts these.
 
     Returns:
-        list[float]: As many as iterations in all epochs.
+        np.ndarray: As many as steps.
     """
-    kinds = dict(LinearLR=LinearLR, CosineAnnealingLR=CosineAnnealingLR)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))],
                                 lr=cfg.optim_wrapper.optimizer.lr)
-    every_iteration, every_epoch = [], []
+    schedulers = []
     for options in cfg.param_scheduler:
         options = dict(options)
-        kind = kinds[options.pop('type')]
+        kind = PARAM_SCHEDULERS.get(options.pop('type'))
+        every = epoch_length if options['by_epoch'] else 1
         if options.pop('convert_to_iter_based', False):
-            every_iteration.append(
-                kind.build_iter_from_epoch(
-                    optimizer=optimizer, epoch_length=iterations, **options))
-        else:
-            every_epoch.append(kind(optimizer=optimizer, **options))
+            kind, every = functools.partial(
+                kind.build_iter_from_epoch, epoch_length=epoch_length), 1
+        schedulers.append((kind(optimizer=optimizer, **options), every))
     rates = []
-    for step in range(1, cfg.train_cfg.max_epochs * iterations + 1):
+    for step in range(1, max(steps) + 2):
         rates.append(optimizer.param_groups[0]['lr'])
         optimizer.step()
-        at_end = every_epoch if step % iterations == 0 else []
-        for scheduler in [*every_iteration, *at_end]:
-            scheduler.step()
-    return rates
+        for scheduler, every in schedulers:
+            if step % every == 0:
+                scheduler.step()
+    return np.array(rates)[steps]
+
+
+def parameter_groups(model, cfg):
+    """(name, learning rate, weight decay) of all trained parameters."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    settings = dict(cfg.optim_wrapper.to_dict(), type='OptimWrapper')
+    for key in ('loss_scale', 'dtype'):
+        settings.pop(key, None)
+    found = [
+        (names[id(parameter)], group['lr'], group['weight_decay'])
+        for group in build_optim_wrapper(model, settings).param_groups
+        # MMEngine adds a number of its own, to log the learning rate.
+        for parameter in group['params'] if id(parameter) in names
+    ]
+    assert {name for name, *_ in found} >= {
+        name for name, p in model.named_parameters() if p.requires_grad
+    }
+    return found
 
 
 def make_data(root):
@@ -171,7 +196,7 @@ def shrink(cfg):
     Returns:
         Config: The same.
     """
-    _shrink_transforms(cfg._cfg_dict)
+    shrink_steps(cfg._cfg_dict, _TRANSFORMS)
     for field in ('train', 'val', 'test'):
         loader = cfg.get(f'{field}_dataloader')
         if loader is None:
@@ -197,14 +222,10 @@ def shrink(cfg):
 
 
 def save_pretrained(cfg, root):
-    """Draw the weights that a config starts from, if it does.
-
-    Returns:
-        dict: What was written, by name, or None.
-    """
+    """Save random weights for a config that starts from pre-training."""
     init_cfg = cfg.model.backbone.get('init_cfg')
     if init_cfg is None:
-        return None
+        return
     torch.manual_seed(3)
     backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
     backbone.init_weights()
@@ -212,19 +233,50 @@ def save_pretrained(cfg, root):
     path = root / init_cfg.checkpoint
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(dict(state_dict=weights, meta={}), path)
-    return weights
 
 
-def _shrink_transforms(node):
+def shrink_steps(node, sizes):
+    """Shrink the transforms that a config contains, in place.
+
+    Args:
+        node (dict or list): Any part of a config.
+        sizes (dict): Type of a transform -> its sizes, of which those are
+            set that the transform has.
+    """
     if isinstance(node, dict):
-        node.update(_TRANSFORMS.get(node.get('type'), {}))
-        if node.get('type') == 'mmhierseg.GenerateSuperpixels':
-            node['superpixels'].pop('num_segments', None)
-            node['superpixels']['segment_size'] = 16
+        new = sizes.get(node.get('type'), {})
+        node.update({k: v for k, v in new.items() if k in node})
+        if node.get('type') == 'SEEDS' and 'num_segments' in node:
+            node.pop('num_segments')
+            node['segment_size'] = 16
         node = list(node.values())
     if isinstance(node, (list, tuple)):
         for child in node:
-            _shrink_transforms(child)
+            shrink_steps(child, sizes)
+
+
+def without_weights(node):
+    """Plain dicts of a config of a model that starts from random weights."""
+    if isinstance(node, (dict, Config)):
+        return {
+            key: without_weights(value)
+            for key, value in node.items() if key != 'init_cfg'
+            or value and 'Pretrained' not in str(value)
+        }
+    if isinstance(node, (list, tuple)):
+        return type(node)(map(without_weights, node))
+    return node
+
+
+def build_full(cfg):
+    """The model of a config in full size, without memory where possible."""
+    settings = without_weights(cfg.model)
+    init_default_scope(cfg.default_scope)
+    try:
+        with torch.device('meta'):
+            return MODELS.build(settings)
+    except (NotImplementedError, RuntimeError):  # reads values it has made
+        return MODELS.build(settings)
 
 
 def _shrink_backbone(model):

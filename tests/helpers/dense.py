@@ -3,16 +3,13 @@
 Crops and images are not square.
 """
 
-import re
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
 
-from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
 
-from .configs import DENSE_CONFIGS, has_cast, load_config
+from .configs import DENSE_CONFIGS, has_cast, load_config, shrink_steps
 
 #: (height, width) of a tiny crop, and of the images that it is cut from.
 CROP = (48, 64)
@@ -59,17 +56,13 @@ def shrink_dense(path):
 
 
 def save_dense_pretrained(cfg, root):
-    """Draw the weights that a shrunk config starts from.
+    """Save random weights for a shrunk config to start from.
 
-    They are those of pre-training: of other images' positions, and without
-    what the recipe of pre-training does not have.
-
-    Args:
-        cfg (Config): The shrunk config.
-        root (Path): Folder that the tool is run in.
+    Like those of pre-training, they have positions of a smaller image, and
+    lack the parts that pre-training does not have.
 
     Returns:
-        dict: What was written, by name in the backbone.
+        dict: Name in the backbone -> tensor.
     """
     init_cfg = cfg.model.backbone.init_cfg
     options = dict(cfg.model.backbone, init_cfg=None, img_size=32)
@@ -88,29 +81,6 @@ def save_dense_pretrained(cfg, root):
     return weights
 
 
-def train_in_two_parts(config, work):
-    """Train one iteration, then resume for the second and validate.
-
-    Args:
-        config (str): File of a shrunk config, not in ``work``.
-        work (Path): Folder to train in.
-
-    Returns:
-        str: The log of the second part.
-    """
-    words = [config, '--work-dir', str(work)]
-    launch.train(
-        [*words, '--no-validate', '--cfg-options', 'train_cfg.max_iters=1'])
-    launch.train([*words, '--resume'])
-    # One file or two: MMEngine names them by the second they begin in.
-    log = ''.join(path.read_text() for path in sorted(work.rglob('*.log')))
-    assert re.findall(r'Iter\(train\) +\[(\d)/.* loss: [\d.]+',
-                      log) == ['1', '2']
-    first, resumed, log = log.partition('resumed epoch: 0, iter: 1')
-    assert resumed and 'Iter(train) [1/' in first.replace('  ', ' ')
-    return log
-
-
 def _shrink_backbone(backbone):
     backbone.img_size = CROP
     if backbone.type == 'mmpretrain.MoCoV3ViT':
@@ -124,17 +94,6 @@ def _shrink_backbone(backbone):
     backbone.num_clusters = (8, 6, 4, 2) if pools else ()
 
 
-def load_all():
-    """Every dense config, by name."""
-    return {name: load_config(path) for name, path in DENSE_PATHS.items()}
-
-
 def shrink_transforms(node):
-    if isinstance(node, (dict, Config)):
-        scales = _TRANSFORMS.get(node.get('type'), {})
-        # Test-time augmentation has a factor instead.
-        node.update({k: v for k, v in scales.items() if k in node})
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            shrink_transforms(child)
+    """Shrink the transforms of a config of MMSegmentation in place."""
+    shrink_steps(node, _TRANSFORMS)

@@ -3,9 +3,7 @@
 Crops and images are not square, and folders stay as they are.
 """
 
-from mmengine.config import Config
-
-from .configs import HSG_CONFIGS, load_config
+from .configs import HSG_CONFIGS, load_config, shrink_steps
 
 HSG_PATHS = {path.stem: path for path in HSG_CONFIGS}
 #: (height, width) of a tiny crop.
@@ -31,7 +29,7 @@ def shrink_hsg(path):
         has a sixteenth of the channels, and the strides of the recipe.
     """
     cfg = load_config(path)
-    _shrink_transforms(cfg._cfg_dict)
+    shrink_steps(cfg._cfg_dict, _TRANSFORMS)
     loaders = [cfg[f'{field}_dataloader'] for field in ('train', 'val',
                                                         'test')]
     hook, = cfg.custom_hooks
@@ -58,13 +56,3 @@ def shrink_hsg(path):
     cfg.default_hooks.logger.interval = 1
     cfg.default_hooks.checkpoint.interval = 1
     return cfg
-
-
-def _shrink_transforms(node):
-    if isinstance(node, (dict, Config)):
-        sizes = _TRANSFORMS.get(node.get('type'), {})
-        node.update({k: v for k, v in sizes.items() if k in node})
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            _shrink_transforms(child)

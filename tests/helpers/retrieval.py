@@ -1,4 +1,4 @@
-"""Configs of retrieval, shrunk as in helpers.configs, and weights for them."""
+"""Configs of retrieval, shrunk as in helpers.configs, and their weights."""
 
 import torch
 
@@ -18,27 +18,22 @@ RETRIEVAL_PATHS = {
 }
 
 
-def shrink_retrieval(path, num_neighbors=5):
-    """Read a config and shrink it.
-
-    Args:
-        path (Path): Of the config.
-        num_neighbors (int): Neighbours that vote.
-
-    Returns:
-        Config: Of a model of the sizes of `helpers.configs`.
-    """
-    cfg = load_config(path)
-    loaders = [cfg.test_dataloader, cfg.val_dataloader]
+def shrink_loaders(cfg):
+    """Shrink the images of the bank and of the test, in place."""
     hook, = cfg.custom_hooks
-    loaders.append(hook.dataloader)
-    for loader in loaders:
+    for loader in (cfg.test_dataloader, cfg.val_dataloader, hook.dataloader):
         loader.num_workers = 0
         loader.pop('persistent_workers', None)
-        datasets = loader.dataset.get('datasets', [loader.dataset])
-        for dataset in datasets:
+        for dataset in loader.dataset.get('datasets', [loader.dataset]):
             dataset.pipeline[1].scale = (96, 96)
+
+
+def shrink_retrieval(path, num_neighbors=5):
+    """Read a config and shrink it to the sizes of `helpers.configs`."""
+    cfg = load_config(path)
+    hook, = cfg.custom_hooks
     hook.interval = 3
+    shrink_loaders(cfg)
     cfg.model.num_neighbors = num_neighbors
     if 'kmeans' in cfg.model:
         cfg.model.kmeans.num_clusters = 6
@@ -60,11 +55,7 @@ def shrink_retrieval(path, num_neighbors=5):
 
 
 def save_pretraining(name, root):
-    """Draw a checkpoint of the recipe whose model a config tests.
-
-    Args:
-        name (str): Name of the config of retrieval.
-        root (Path): Folder to write into.
+    """Save random weights of the pre-training that a config tests.
 
     Returns:
         Path: The checkpoint.
@@ -77,4 +68,3 @@ def save_pretraining(name, root):
     path = root / f'{recipe.replace("/", "_")}.pth'
     torch.save(dict(state_dict=model.state_dict(), meta={}), path)
     return path
-

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.common.memory import held_bytes, peak_bytes
+from benchmarks.memory import held_bytes, peak_bytes
 
 KIB = 1024
 

@@ -2,8 +2,8 @@ import gc
 
 import pytest
 
-from benchmarks.common import timing
-from benchmarks.common.timing import paired_ratio, spread, take_turns
+from benchmarks import timing
+from benchmarks.timing import paired_ratio, spread, take_turns
 
 
 def test_spread():
@@ -26,7 +26,7 @@ def test_paired_ratio_is_taken_within_rounds():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that goes on only where work is done."""
+    """A clock that advances only where work is done."""
 
     class Clock:
         now = 0.
@@ -68,13 +68,13 @@ def test_a_turn_is_as_many_calls_as_fill_it(clock):
     assert seconds == dict(short=[0.25] * 2, long=[2.] * 2)
 
 
-def test_the_clock_goes_on_with_garbage_after_an_error():
+def test_garbage_is_collected_after_an_error():
     with pytest.raises(ZeroDivisionError):
         take_turns(dict(bad=lambda: 1 / 0), repeats=1)
     assert gc.isenabled()
 
 
-def test_progress_is_told(clock):
+def test_progress_is_reported(clock):
     messages = []
     calls = dict(a=clock.work('a', 1.))
     take_turns(calls, repeats=2, progress=messages.append)

@@ -1,28 +1,24 @@
 import pytest
 import torch
-import torch.nn.functional as F
 from helpers.hsg_golden import RECIPES, hsg_golden
 from helpers.hsg_segments import segment_rows, views_with_regions
 
-from mmhierseg.ops import (
-    batch_prototypes,
-    cut_clusters,
-    mean_over_segments,
-    segment_positions,
-    select_pixels,
-)
+from mmhierseg.ops import cut_clusters, segment_sequences
+
+VIEWS = torch.tensor([0, 0, 0, 1, 2, 2, 3, 3, 3, 3])
+# Views of an image are no neighbours, and ids have gaps.
+IMAGES = torch.tensor([70, -3, 70, 12])
 
 
-def batch(seed=0):
-    """Embeddings, regions and clusters; some pixels have none of the two."""
-    embeddings, regions = views_with_regions(seed=seed)
+def maps(seed=0):
+    """Clusters and regions; some pixels have none of the two."""
+    _, regions = views_with_regions(seed=seed)
     generator = torch.Generator().manual_seed(seed)
-    clusters = torch.randint(-1, 3, regions.shape, generator=generator)
-    return embeddings, clusters, regions
+    return torch.randint(-1, 3, regions.shape, generator=generator), regions
 
 
 def test_a_segment_is_one_cluster_in_one_region_of_one_view():
-    _, clusters, regions = batch()
+    clusters, regions = maps()
     parts = cut_clusters(clusters, regions)
     named = {}
     for place in torch.cartesian_prod(*map(torch.arange, clusters.shape)):
@@ -35,30 +31,24 @@ def test_a_segment_is_one_cluster_in_one_region_of_one_view():
         assert named.setdefault(key, label) == label
         assert key == (int(parts.views[label]), int(parts.regions[label]),
                        int(parts.clusters[label]))
-    # Different keys have different names, which are compact.
-    assert sorted(named.values()) == list(range(len(parts.views)))
+    # Compact, in the order view, region, cluster.
+    assert [named[key] for key in sorted(named)] == list(range(len(named)))
+    assert len(parts.views) == len(named)
 
 
-def test_order_and_contiguity_over_views():
-    _, clusters, regions = batch()
+def test_cut_is_independent_of_the_batch_and_of_names():
+    clusters, regions = maps()
     parts = cut_clusters(clusters, regions)
-    assert (parts.views.diff() >= 0).all()
-    # A view's segments do not depend on the others but for where they start.
     alone = cut_clusters(clusters[1:2], regions[1:2]).labels
     first = int((parts.views < 1).sum())
     assert torch.equal(
         parts.labels[1:2], torch.where(alone < 0, alone, alone + first))
-
-
-def test_large_and_renamed_regions():
-    _, clusters, regions = batch()
-    wanted = cut_clusters(clusters, regions).labels
     moved = torch.where(regions < 0, -5, regions + 2**62)
-    assert torch.equal(cut_clusters(clusters, moved).labels, wanted)
+    assert torch.equal(cut_clusters(clusters, moved).labels, parts.labels)
 
 
 def test_without_regions_nothing_is_cut():
-    _, clusters, _ = batch()
+    clusters, _ = maps()
     parts = cut_clusters(clusters)
     assert torch.equal(parts.labels < 0, clusters < 0)
     assert torch.equal(parts.clusters[parts.labels[clusters >= 0]],
@@ -75,79 +65,6 @@ def test_nothing_at_all():
     assert pixels.shape == prototypes.shape == (0, 5)
 
 
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_prototypes_of_authors(recipe):
-    values, _ = hsg_golden(recipe)
-    labels = torch.full(values['ignore'].shape, -1)
-    labels[~values['ignore']] = values['pixel_cluster_index']
-    pixels, segments = select_pixels(values['embedding'], labels)
-    got = batch_prototypes(pixels, segments, len(values['prototypes']))
-    torch.testing.assert_close(got, values['prototypes'], atol=1e-12, rtol=0)
-
-
-def test_prototypes_slowly():
-    embeddings, clusters, regions = batch()
-    _, _, prototypes, parts = segment_rows(embeddings, clusters, regions)
-    unit = F.normalize(embeddings, dim=1)
-    for segment, prototype in enumerate(prototypes):
-        inside = parts.labels == segment
-        total = sum(unit[v, :, i, j] for v, i, j in inside.nonzero())
-        torch.testing.assert_close(prototype, total / total.norm())
-
-
-def test_gradients():
-    embeddings, clusters, regions = batch()
-    small = embeddings[:2, :3, :3, :4].clone().requires_grad_()
-    clusters, regions = (x[:2, :3, :4].clone() for x in (clusters, regions))
-    assert torch.autograd.gradcheck(
-        lambda x: segment_rows(x, clusters, regions)[2], small)
-
-
-def test_nan_without_a_segment_stays_there():
-    embeddings, clusters, regions = batch()
-    parts = cut_clusters(clusters, regions)
-    embeddings = embeddings.masked_fill((parts.labels < 0)[:, None],
-                                        torch.nan).requires_grad_()
-    _, _, prototypes, _ = segment_rows(embeddings, clusters, regions)
-    prototypes[:, 0].sum().backward()
-    assert torch.isfinite(prototypes).all()
-    assert torch.isfinite(embeddings.grad).all()
-
-
-def test_zero_embeddings():
-    embeddings, clusters, regions = batch()
-    zero = torch.zeros_like(embeddings).requires_grad_()
-    _, _, prototypes, _ = segment_rows(zero, clusters, regions)
-    assert (prototypes == 0).all()
-    prototypes.sum().backward()
-    assert torch.isfinite(zero.grad).all()
-
-
-def test_half_precision_is_summed_in_single():
-    pixels = torch.ones(4000, 1).half()
-    mean = mean_over_segments(pixels, torch.zeros(4000).long(), 2)
-    assert mean.dtype == torch.float32
-    assert mean.tolist() == [[1.], [0.]]
-    with torch.autocast('cpu', torch.bfloat16):
-        got = batch_prototypes(pixels.float(), torch.zeros(4000).long(), 1)
-    assert got.dtype == torch.float32
-
-
-def test_positions():
-    _, clusters, regions = batch()
-    parts = cut_clusters(clusters, regions)
-    encoding = torch.randn(5, 7, 4, dtype=torch.float64, requires_grad=True)
-    got = segment_positions(encoding, parts.labels, len(parts.views) + 1)
-    for segment, position in enumerate(got[:-1]):
-        _, rows, columns = (parts.labels == segment).nonzero(as_tuple=True)
-        torch.testing.assert_close(position, encoding[rows, columns].mean(0))
-    assert (got[-1] == 0).all()
-    # Each pixel of a segment has its share of the gradient.
-    got.sum().backward()
-    torch.testing.assert_close(encoding.grad.sum(),
-                               torch.tensor(4. * len(parts.views)).double())
-
-
 @pytest.mark.parametrize('clusters, regions, error, match', [
     (torch.zeros(2, 3, 4), None, TypeError, '`clusters` must be int64'),
     (torch.zeros(2, 3, 4).long(), torch.zeros(2, 3, 4), TypeError,
@@ -156,14 +73,74 @@ def test_positions():
     (torch.zeros(2, 3, 4).long(), torch.zeros(2, 6, 8).long(), ValueError,
      r'size of the embeddings and clusters, \(2, 3, 4\), got \(2, 6, 8\)'),
 ])
-def test_bad_maps(clusters, regions, error, match):
+def test_cut_bad_input(clusters, regions, error, match):
     with pytest.raises(error, match=match):
         cut_clusters(clusters, regions)
 
 
-def test_bad_shapes():
-    with pytest.raises(ValueError, match=r'\(2, 5, 3, 4\) and \(2, 4, 3\)'):
-        select_pixels(torch.zeros(2, 5, 3, 4), torch.zeros(2, 4, 3).long())
-    with pytest.raises(ValueError, match=r'\(4, 3, 5\) and \(2, 3, 4\)'):
-        segment_positions(
-            torch.zeros(4, 3, 5), torch.zeros(2, 3, 4).long(), 1)
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_golden_sequences(recipe):
+    values, _ = hsg_golden(recipe)
+    index = values['pixel_cluster_index']
+    views = torch.empty(len(values['prototypes'])).long()
+    views[index] = values['pixel_batch_index']
+    length = 256 if recipe == 'coco' else None
+    sequences = segment_sequences(views, values['image_index'], length)
+    assert torch.equal(sequences.padding, values['nd_padding'])
+    assert torch.equal(
+        sequences.pad(values['prototypes']).transpose(1, 2),
+        values['nd_prototype'])
+
+
+def test_order_of_sequences():
+    sequences = segment_sequences(VIEWS, IMAGES)
+    rows = torch.arange(1., 11)[:, None]
+    assert sequences.pad(rows)[..., 0].tolist() == [
+        [4, 0, 0, 0, 0],
+        [7, 8, 9, 10, 0],
+        [1, 2, 3, 5, 6],
+    ]
+    assert sequences.views.tolist() == [
+        [1, -1, -1, -1, -1],
+        [3, 3, 3, 3, -1],
+        [0, 0, 0, 2, 2],
+    ]
+    assert torch.equal(sequences.padding, sequences.views < 0)
+    assert sequences.images.tolist() == [2, 2, 2, 0, 2, 2, 1, 1, 1, 1]
+
+
+def test_pad_and_unpad():
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
+    sequences = segment_sequences(VIEWS[order], IMAGES)
+    assert torch.equal(sequences.views, segment_sequences(VIEWS, IMAGES).views)
+    rows = torch.randn(10, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.equal(sequences.unpad(sequences.pad(rows)), rows)
+    assert torch.equal(sequences.unpad(sequences.views), VIEWS[order])
+    assert torch.autograd.gradcheck(sequences.pad, rows)
+
+
+@pytest.mark.parametrize('pad_length, length', [(None, 5), (4, 5), (8, 8)])
+def test_length_of_sequences(pad_length, length):
+    """A longer sequence than the padding is kept whole."""
+    sequences = segment_sequences(VIEWS, IMAGES, pad_length)
+    assert sequences.padding.shape == (3, length)
+    assert sequences.longest == 5
+
+
+def test_images_without_segments():
+    sequences = segment_sequences(torch.tensor([1, 1]), torch.tensor([5, 9]))
+    assert sequences.padding.tolist() == [[True, True], [False, False]]
+    nothing = segment_sequences(torch.tensor([]).long(), torch.tensor([5, 9]))
+    assert nothing.padding.tolist() == [[True], [True]]
+    assert nothing.longest == 1
+    assert nothing.pad(torch.zeros(0, 3)).shape == (2, 1, 3)
+
+
+@pytest.mark.parametrize('views, images, length, match', [
+    (VIEWS[None], IMAGES, None, r'got \(1, 10\) and \(4,\)'),
+    (VIEWS, IMAGES[:0], None, r'V at least 1'),
+    (VIEWS, IMAGES, 0, '`pad_length` must be at least 1, got 0'),
+])
+def test_sequences_bad_input(views, images, length, match):
+    with pytest.raises(ValueError, match=match):
+        segment_sequences(views, images, length)

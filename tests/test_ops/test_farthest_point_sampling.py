@@ -3,6 +3,8 @@ import torch
 
 from mmhierseg.ops import farthest_point_sampling
 
+pytestmark = pytest.mark.usefixtures('implementation')
+
 
 def random_points(batch=3, num=20, channels=6, seed=0):
     generator = torch.Generator().manual_seed(seed)
@@ -29,8 +31,15 @@ def slow_sampling(points, num_samples, empty=None):
     return torch.tensor(picks)
 
 
-def test_agrees_with_slow_reference():
-    points = random_points()
+@pytest.mark.parametrize('dtype, scale, offset', [
+    (torch.float16, 1, 0),
+    (torch.bfloat16, 1, 0),
+    (torch.float32, 1e-12, 0),
+    (torch.float32, 1e12, 0),
+    (torch.float64, 1, 1e4),
+])
+def test_slow_reference(dtype, scale, offset):
+    points = (scale * random_points() + offset).to(dtype)
     assert torch.equal(
         farthest_point_sampling(points, 9), slow_sampling(points, 9))
 
@@ -42,21 +51,40 @@ def test_empty_points_are_left_out():
     picks = farthest_point_sampling(points, 6, empty)
     assert torch.equal(picks, slow_sampling(points, 6, empty))
     assert not empty.gather(1, picks).any()
-    # What empty points hold plays no part.
+    # Their values have no effect.
     points[empty] = 1e3
     assert torch.equal(farthest_point_sampling(points, 6, empty), picks)
 
 
-def test_never_a_point_twice_even_among_duplicates():
+def test_duplicates_are_picked_once():
     points = torch.ones(2, 12, 4)
     points[1, :3] = 2
     picks = farthest_point_sampling(points, 12)
     assert (picks.sort(1).values == torch.arange(12)).all()
+    near = random_points(num=30)
+    near = torch.cat([near, near + 1e-5, near], dim=1) + 100
+    picks = farthest_point_sampling(near, 90)
+    assert (picks.sort(1).values == torch.arange(90)).all()
 
 
 def test_first_of_equally_far_points():
     points = torch.tensor([[[-1.], [1.], [0.]]])
     assert farthest_point_sampling(points, 2).tolist() == [[0, 1]]
+    # Both are as far from their mean, whatever rounding makes of it.
+    pairs = random_points(batch=200, num=2, channels=5) + 3
+    assert (farthest_point_sampling(pairs, 2) == torch.arange(2)).all()
+
+
+@pytest.mark.parametrize('pick_empty', [False, True])
+def test_both_implementations_break_ties_alike(monkeypatch, pick_empty):
+    """Integers, whose distances are exact, and duplicates among them."""
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randint(-1, 2, (40, 16, 2), generator=generator).float()
+    empty = torch.rand(40, 16, generator=generator) < .3
+    picks = farthest_point_sampling(points, 20, empty, pick_empty)
+    monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
+    assert torch.equal(
+        farthest_point_sampling(points, 20, empty, pick_empty), picks)
 
 
 def test_more_samples_than_points():
@@ -78,33 +106,27 @@ def test_quirk_empty_points_lie_at_the_mean():
         points, 9, empty, pick_empty=True).min() >= 0
 
 
-def test_offset_and_precision_do_not_change_picks():
-    points = random_points(num=100).double()
-    shifted = points + 1e4
-    assert torch.equal(
-        farthest_point_sampling(shifted, 40),
-        farthest_point_sampling(points, 40))
-
-
-def test_independent_of_batch_mates_and_permutation():
-    points = random_points()
+def test_independent_of_batch_permutation_and_layout():
+    points = random_points().requires_grad_()
     picks = farthest_point_sampling(points, 7)
     assert torch.equal(farthest_point_sampling(points[1:2], 7), picks[1:2])
     order = torch.randperm(20, generator=torch.Generator().manual_seed(2))
     assert torch.equal(order[farthest_point_sampling(points[:, order], 7)],
                        picks)
+    turned = points.transpose(1, 2).contiguous().transpose(1, 2)
+    assert torch.equal(farthest_point_sampling(turned, 7), picks)
 
 
-def test_nan_gives_indices_that_exist():
+def test_nan_gives_valid_indices():
     """A step that overflows in half precision is skipped, not a crash."""
     points = random_points()
-    points[1] = float('nan')
+    points[1], points[2, 3] = float('nan'), float('nan')
     picks = farthest_point_sampling(points, 9)
     assert 0 <= picks.min() and picks.max() < 20
     assert torch.equal(picks[0], farthest_point_sampling(points[:1], 9)[0])
 
 
-def test_runs_under_autocast_in_float64():
+def test_float64_under_autocast():
     points = random_points()
     with torch.autocast('cpu', dtype=torch.bfloat16):
         picks = farthest_point_sampling(points, 9)
@@ -122,7 +144,7 @@ def test_runs_under_autocast_in_float64():
     (torch.zeros(1, 3, 2), 1, torch.zeros(1, 3), TypeError,
      '`empty` must be bool, got torch.float32'),
 ])
-def test_exceptions(points, num, empty, error, message):
+def test_bad_input(points, num, empty, error, message):
     with pytest.raises(error, match=message):
         farthest_point_sampling(points, num, empty)
 

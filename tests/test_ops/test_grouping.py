@@ -1,7 +1,13 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
-from mmhierseg.ops import assignment_logits, pool_tokens, take_tokens
+from mmhierseg.ops import (
+    assignment_logits,
+    masked_mean,
+    pool_tokens,
+    take_tokens,
+)
 from mmhierseg.ops.grouping import EMPTY_LOGIT
 
 
@@ -22,11 +28,12 @@ def test_logits_are_scaled_cosines():
     assert logits[0].argmax(1)[sampled[0]].tolist() == [0, 1, 2]
 
 
-def test_empty_clusters_get_no_weight_in_any_precision():
-    logits = torch.tensor([[1., EMPTY_LOGIT]])
-    for dtype in (torch.float16, torch.bfloat16, torch.float32,
-                  torch.float64):
-        assert logits.to(dtype).softmax(1)[0, 1] == 0
+@pytest.mark.parametrize('dtype', [
+    torch.float16, torch.bfloat16, torch.float32, torch.float64
+])
+def test_empty_clusters_get_no_weight(dtype):
+    logits = torch.tensor([[1., EMPTY_LOGIT]], dtype=dtype)
+    assert logits.softmax(1)[0, 1] == 0
 
 
 def test_pooled_token_is_the_weighted_mean():
@@ -36,11 +43,9 @@ def test_pooled_token_is_the_weighted_mean():
     empty = torch.tensor([[False, False, True]])
     pooled = pool_tokens(values, assignment, empty)
     assert pooled.flatten().tolist() == [5., 0.]
-
-
-def test_constant_tokens_pool_to_the_constant():
-    assignment = random_features().softmax(-1)
-    pooled = pool_tokens(torch.full((2, 6, 3), 2.5), assignment)
+    # A constant pools to itself.
+    pooled = pool_tokens(
+        torch.full((2, 6, 3), 2.5), random_features().softmax(-1))
     torch.testing.assert_close(pooled, torch.full((2, 4, 3), 2.5))
 
 
@@ -60,3 +65,36 @@ def test_gradcheck():
         return pool_tokens(x, logits.softmax(-1))
 
     assert torch.autograd.gradcheck(grouped, features)
+
+
+def test_mean_leaves_empty_tokens_out():
+    tokens = random_features()
+    empty = torch.tensor([[False] * 6,
+                          [True, False, True, False, False, True]])
+    means = masked_mean(tokens, empty)
+    torch.testing.assert_close(means[0], tokens[0].mean(0))
+    torch.testing.assert_close(means[1], tokens[1, [1, 3, 4]].mean(0))
+    torch.testing.assert_close(masked_mean(tokens), tokens.mean(1))
+
+
+def test_mean_of_nothing_and_of_nan_that_is_left_out():
+    tokens = torch.tensor([[[2.], [torch.nan]], [[1.], [1.]]],
+                          requires_grad=True)
+    empty = torch.tensor([[False, True], [True, True]])
+    mean = masked_mean(tokens, empty)
+    mean.sum().backward()
+    assert mean.tolist() == [[2.], [0.]]
+    assert tokens.grad.flatten().tolist() == [1., 0., 0., 0.]
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_summed_in_float32(dtype):
+    """1023 tokens near 100: the sum is above 65504, the count above 256."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = 100 + torch.randn(2, 1024, 3, generator=generator)
+    tokens = tokens.to(dtype)
+    empty = torch.zeros(2, 1024, dtype=torch.bool)
+    empty[:, 5] = True
+    mean = masked_mean(tokens, empty)
+    expected = tokens[:, ~empty[0]].float().mean(dim=1)
+    assert torch.equal(mean, expected.to(dtype))

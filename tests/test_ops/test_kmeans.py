@@ -1,88 +1,74 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.hsg_golden import RECIPES, hsg_golden
+from helpers.hsg_segments import same_partition, views_with_regions
 
 from mmhierseg.ops import (
+    cluster_views,
+    cut_clusters,
     grid_clusters,
     kmeans,
+    location_features,
     nearest_prototype,
     spherical_kmeans,
     sum_by_label,
 )
 
 
-def blobs(batch=2, seed=0):
-    """(B, 30, 8) features around three directions, and the true groups."""
+def random_points(seed=1):
+    """(2, 30, 5) features and labels in [-1, 5]."""
     generator = torch.Generator().manual_seed(seed)
-    centres = F.normalize(torch.randn(3, 8, generator=generator), dim=1)
-    groups = torch.randint(0, 3, (batch, 30), generator=generator)
-    noise = torch.randn(batch, 30, 8, generator=generator)
-    return centres[groups] + 0.05 * noise, groups
+    features = torch.randn(2, 30, 5, generator=generator)
+    return features, torch.randint(-1, 6, (2, 30), generator=generator)
 
 
 def slow(features, labels, num_clusters, num_iterations):
-    """One image, one point at a time."""
+    """One image, one cluster and one point at a time."""
     features = F.normalize(features, dim=1)
     for _ in range(num_iterations):
-        prototypes = [
-            F.normalize(features[labels == k].sum(0), dim=0)
-            if (labels == k).any() else None for k in range(num_clusters)
-        ]
+        prototypes = {
+            k: F.normalize(features[labels == k].sum(0), dim=0)
+            for k in range(num_clusters) if (labels == k).any()
+        }
         labels = torch.tensor([
-            max((k for k in range(num_clusters)
-                 if prototypes[k] is not None),
-                key=lambda k, f=f: float(f @ prototypes[k]))
+            max(prototypes, key=lambda k, f=f: float(f @ prototypes[k]))
             for f in features
         ])
     return labels
 
 
-def test_finds_groups():
-    features, groups = blobs()
-    labels = groups.clone()
-    labels[:, :5] = torch.arange(5) % 3  # a start that is partly wrong
-    assert torch.equal(spherical_kmeans(features, labels, 3), groups)
-
-
 @pytest.mark.parametrize('iterations', [1, 4])
-def test_slow_reference(iterations):
-    generator = torch.Generator().manual_seed(1)
-    features = torch.randn(2, 23, 5, generator=generator)
-    labels = torch.randint(0, 6, (2, 23), generator=generator)
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32,
+                                   torch.float64])
+def test_slow_reference(iterations, dtype, monkeypatch):
+    features, labels = random_points()
+    features = features.to(dtype)
     got = spherical_kmeans(features, labels, 7, iterations)
-    for i in range(2):
-        assert torch.equal(
-            got[i], slow(features[i], labels[i], 7, iterations))
-
-
-def test_blocks(monkeypatch):
-    features, _ = blobs()
-    start = torch.arange(30).expand(2, -1) % 5
-    wanted = spherical_kmeans(features, start, 5)
+    wide = torch.promote_types(dtype, torch.float32)
+    for image, start, found in zip(features.to(wide), labels, got):
+        assert torch.equal(found, slow(image, start, 7, iterations))
+    # In blocks of points and of images.
     monkeypatch.setattr(kmeans, '_POINTS', 7)
-    assert torch.equal(spherical_kmeans(features, start, 5), wanted)
+    monkeypatch.setattr(kmeans, '_CHUNK', 1)
+    assert torch.equal(
+        spherical_kmeans(features, labels, 7, iterations), got)
 
 
-def test_left_out_points_have_no_say():
-    features, _ = blobs()
-    start = torch.arange(30).expand(2, -1) % 4
+def test_points_left_out_have_no_effect():
+    features, start = random_points()
     empty = torch.zeros(2, 30, dtype=torch.bool)
     empty[0, 20:] = empty[1, ::3] = True
     got = spherical_kmeans(
-        features.masked_fill(empty[..., None], torch.nan), start, 4, 3, empty)
+        features.masked_fill(empty[..., None], torch.nan), start, 6, 3, empty)
     assert torch.equal(got < 0, empty)
     for i in range(2):
         alone = spherical_kmeans(features[i:i + 1, ~empty[i]],
-                                 start[i:i + 1, ~empty[i]], 4, 3)
+                                 start[i:i + 1, ~empty[i]], 6, 3)
         assert torch.equal(got[i, ~empty[i]], alone[0])
-
-
-def test_image_of_nothing():
-    features, _ = blobs()
-    empty = torch.zeros(2, 30, dtype=torch.bool)
     empty[0] = True
     got = spherical_kmeans(features, torch.zeros(2, 30).long(), 1, 2, empty)
-    assert (got[0] == -1).all() and (got[1] == 0).all()
+    assert (got[0] == -1).all() and torch.equal(got[1] == 0, ~empty[1])
 
 
 def test_lost_clusters_stay_lost():
@@ -96,36 +82,30 @@ def test_lost_clusters_stay_lost():
     assert far.tolist() == [[1]]
 
 
-def test_length_of_features_does_not_matter():
-    features, _ = blobs()
-    start = torch.arange(30).expand(2, -1) % 4
+def test_ties_go_to_the_first():
+    features = torch.tensor([[[1., 0.], [1., 0.], [0., 1.], [1., 0.]]])
+    got = spherical_kmeans(features, torch.tensor([[1, 2, 0, 2]]), 3, 1)
+    assert got.tolist() == [[1, 1, 0, 1]]
+
+
+def test_length_of_features_has_no_effect():
+    features, start = random_points()
     scale = torch.arange(1, 31)[:, None]
     assert torch.equal(
-        spherical_kmeans(features * scale, start, 4),
-        spherical_kmeans(features, start, 4))
-
-
-def test_sums():
-    features, groups = blobs()
-    sums, sizes = sum_by_label(features, groups, 4)
-    for i in range(2):
-        for k in range(4):
-            chosen = features[i, groups[i] == k]
-            torch.testing.assert_close(sums[i, k], chosen.sum(0))
-            assert sizes[i, k] == len(chosen)
+        spherical_kmeans(features * scale, start, 6),
+        spherical_kmeans(features, start, 6))
 
 
 @pytest.mark.parametrize(
-    'form', [kmeans._add_by_index, kmeans._multiply_by_membership])
-def test_both_forms_of_sums(form):
-    """CPUs take one, GPUs the other; some labels are none, some empty."""
-    generator = torch.Generator().manual_seed(2)
-    features = torch.randn(3, 5, 29, generator=generator).transpose(1, 2)
-    labels = torch.randint(-1, 6, (3, 29), generator=generator)
-    sums, sizes = form(features, labels, 8)
+    'sums', [sum_by_label, kmeans._sum_by_index, kmeans._sum_by_product])
+def test_sums(sums):
+    """CPUs take one form, GPUs the other; some labels have no point."""
+    features, labels = random_points()
+    turned = features.transpose(1, 2).contiguous().transpose(1, 2)
+    got, sizes = sums(turned, labels, 8)
     belongs = labels[..., None] == torch.arange(8)
     torch.testing.assert_close(
-        sums, torch.einsum('bnk,bnc->bkc', belongs.float(), features))
+        got, torch.einsum('bnk,bnc->bkc', belongs.float(), features))
     assert torch.equal(sizes, belongs.sum(dim=1))
 
 
@@ -138,24 +118,134 @@ def test_grid_is_that_of_hsg():
     columns = torch.linspace(0, 3, w).round().long()
     wanted = rows[:, None] * 4 + columns
     assert torch.equal(grid_clusters(positions, (3, 4)), wanted.view(1, -1))
+    with pytest.raises(ValueError, match=r'`grid_size` .* got \(0, 2\)'):
+        grid_clusters(torch.zeros(1, 1, 2), (0, 2))
 
 
 @pytest.mark.parametrize('change, error, match', [
     (dict(features=torch.zeros(2, 30)), ValueError, r'\(B, N, C\)'),
     (dict(labels=torch.zeros(2, 30)), TypeError, '`labels` must be int64'),
     (dict(labels=torch.zeros(2, 29).long()), ValueError, r'\(2, 30\)'),
-    (dict(labels=torch.full((2, 30), 3)), ValueError, '`num_clusters`, 3'),
+    (dict(labels=torch.full((2, 30), 6)), ValueError, '`num_clusters`, 6'),
     (dict(num_clusters=0), ValueError, '`num_clusters` .* got 0'),
     (dict(num_iterations=0), ValueError, '`num_iterations` .* got 0'),
     (dict(empty=torch.zeros(2, 30)), TypeError, '`empty` must be bool'),
 ])
 def test_bad_input(change, error, match):
-    features, groups = blobs()
-    options = dict(features=features, labels=groups, num_clusters=3)
+    features, labels = random_points()
+    options = dict(features=features, labels=labels, num_clusters=6)
     with pytest.raises(error, match=match):
         spherical_kmeans(**{**options, **change})
 
 
-def test_bad_grid():
-    with pytest.raises(ValueError, match=r'`grid_size` .* got \(0, 2\)'):
-        grid_clusters(torch.zeros(1, 1, 2), (0, 2))
+def slow_features(view):
+    """(h w, D + 2), one pixel at a time."""
+    _, height, width = view.shape
+    y, x = torch.linspace(0, 1, height), torch.linspace(0, 1, width)
+    return torch.stack([
+        F.normalize(
+            torch.cat([
+                F.normalize(view[:, i, j], dim=0),
+                torch.stack([y[i], x[j]]).to(view) - 0.5
+            ]),
+            dim=0) for i in range(height) for j in range(width)
+    ])
+
+
+def slow_clusters(view, grid_size, iterations, ignored):
+    _, height, width = view.shape
+    features, keep = slow_features(view), ~ignored.flatten()
+    rows = torch.linspace(0, grid_size[0] - 1, height).round().long()
+    columns = torch.linspace(0, grid_size[1] - 1, width).round().long()
+    labels = (rows[:, None] * grid_size[1] + columns).flatten()
+    labels[keep] = slow(features[keep], labels[keep], int(labels.max()) + 1,
+                        iterations)
+    return labels.masked_fill(~keep, -1).view(height, width)
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_golden_partition(recipe):
+    values, meta = hsg_golden(recipe)
+    clusters = cluster_views(values['embedding'], meta['kmeans_num_clusters'],
+                             meta['kmeans_iterations'], values['ignore'])
+    regions = values['over_segmentation'].long()
+    parts = cut_clusters(clusters, regions.masked_fill(values['ignore'], -1))
+    valid = ~values['ignore']
+    assert torch.equal(parts.labels >= 0, valid)
+    segments = parts.labels[valid]
+    assert same_partition(segments, values['pixel_cluster_index'])
+    assert torch.equal(parts.views[segments], values['pixel_batch_index'])
+
+
+@pytest.mark.parametrize('grid_size', [(2, 3), (1, 1), (4, 2)])
+@pytest.mark.parametrize('iterations', [1, 6])
+def test_views_slow_reference(grid_size, iterations):
+    """Ignored pixels have no effect, nor does the batch."""
+    embeddings, regions = views_with_regions()
+    torch.testing.assert_close(
+        location_features(embeddings),
+        torch.stack([slow_features(view) for view in embeddings]),
+        atol=1e-7, rtol=0)
+    ignored = regions < 0
+    ignored[2] = True
+    got = cluster_views(
+        embeddings.masked_fill(ignored[:, None], torch.nan).requires_grad_(),
+        grid_size, iterations, ignored)
+    assert torch.equal(got < 0, ignored) and not got.requires_grad
+    for i in (0, 1, 3):
+        assert torch.equal(
+            got[i],
+            slow_clusters(embeddings[i], grid_size, iterations, ignored[i]))
+
+
+@pytest.mark.parametrize('iterations', [1, 2, 15])
+def test_nan_gets_some_cluster(iterations):
+    """Else a network that has diverged would be without loss."""
+    embeddings = torch.randn(3, 4, 5, 6)
+    ignored = torch.zeros(3, 5, 6, dtype=torch.bool)
+    ignored[:, 1:3, 2] = True
+    expected = cluster_views(embeddings, (2, 2), iterations, ignored)
+    embeddings[1, :, 4, 4] = torch.nan
+    embeddings[2] = torch.nan
+    labels = cluster_views(embeddings, (2, 2), iterations, ignored)
+    assert torch.equal(labels[0], expected[0])
+    assert torch.equal(labels < 0, ignored)
+    assert labels.max() < 4
+
+
+def test_views_layout_precision_and_length():
+    embeddings, _ = views_with_regions()
+    wanted = cluster_views(embeddings, (2, 2))
+    turned = embeddings.permute(2, 3, 0, 1).contiguous().permute(2, 3, 0, 1)
+    assert not turned.is_contiguous()
+    assert torch.equal(cluster_views(turned, (2, 2)), wanted)
+    assert torch.equal(cluster_views(turned * 100, (2, 2)), wanted)
+    half = embeddings.half()
+    assert torch.equal(
+        cluster_views(half, (2, 2)), cluster_views(half.float(), (2, 2)))
+
+
+@pytest.mark.parametrize('size', [(1, 6), (6, 1), (1, 1)])
+def test_sides_of_one_pixel(size):
+    """A grid finer than the map leaves clusters empty."""
+    got = cluster_views(torch.ones(2, 3, *size), (3, 3))
+    assert got.shape == (2, *size) and (got >= 0).all()
+    assert torch.isfinite(location_features(torch.zeros(2, 3, *size))).all()
+
+
+@pytest.mark.parametrize('change, error, match', [
+    (dict(embeddings=torch.ones(2, 3, 4).double()), ValueError,
+     r'\(V, D, h, w\)'),
+    (dict(embeddings=torch.ones(2, 3, 0, 4)), ValueError, r'\(2, 3, 0, 4\)'),
+    (dict(embeddings=torch.ones(2, 3, 4, 5).long()), TypeError,
+     'floating-point, got torch.int64'),
+    (dict(grid_size=(0, 2)), ValueError, r'`grid_size` .* got \(0, 2\)'),
+    (dict(num_iterations=0), ValueError, '`num_iterations` .* got 0'),
+    (dict(ignored=torch.zeros(2, 4, 5)), TypeError, '`ignored` must be bool'),
+    (dict(ignored=torch.zeros(2, 5, 4).bool()), ValueError,
+     r'`ignored` must have shape \(2, 4, 5\).* got \(2, 5, 4\)'),
+])
+def test_views_bad_input(change, error, match):
+    options = dict(embeddings=torch.ones(2, 3, 4, 5), grid_size=(2, 2))
+    with pytest.raises(error, match=match):
+        cluster_views(**{**options, **change})

@@ -3,14 +3,19 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-
 from benchmarks.common.memory import peak_bytes
-from mmhierseg.ops import segment_matrix, segment_mean, segment_sizes
+
+from mmhierseg.ops import (
+    interpolation_taps,
+    segment_matrix,
+    segment_mean,
+    segment_sizes,
+)
 
 
-@pytest.fixture(params=['pairs', 'matrix', 'strips'], autouse=True)
+@pytest.fixture(params=['pairs', 'matrix', 'strips'])
 def way(request, monkeypatch):
-    """How interpolated maps are averaged: on the CPU, and elsewhere."""
+    """The CPU averages interpolated maps by pairs, others by a matrix."""
     if request.param == 'pairs':
         return request.param
     module = sys.modules[segment_mean.__module__]
@@ -28,7 +33,7 @@ def random_case(seed=0, size=(12, 20), grid=(3, 4), num=5):
 
 
 def slow_segment_mean(features, labels, num, mode):
-    """The map written out at pixel resolution, a loop over segments."""
+    """The map at pixel resolution, a loop over segments."""
     if features.shape[2:] != labels.shape[1:]:
         features = F.interpolate(
             features, labels.shape[1:], mode=mode, align_corners=False)
@@ -44,14 +49,14 @@ def slow_segment_mean(features, labels, num, mode):
 @pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
 @pytest.mark.parametrize('size, grid', [((12, 20), (3, 4)), ((13, 9), (2, 2)),
                                         ((4, 6), (4, 6)), ((3, 5), (6, 10))])
-def test_agrees_with_slow_reference(size, grid, mode):
+def test_slow_reference(size, grid, mode, way):
     features, labels, num = random_case(size=size, grid=grid)
     means, _ = segment_mean(features, labels, num, mode)
     torch.testing.assert_close(
         means, slow_segment_mean(features, labels, num, mode))
 
 
-def test_hand_computed_case():
+def test_by_hand(way):
     # Cells 0 and 8, four pixels: bilinear gives 0, 2, 6, 8. Segment 0 holds
     # the first and the third (mean 3), segment 2 the last; 1 has no pixel.
     features = torch.tensor([[[[0., 8.]]]])
@@ -61,14 +66,7 @@ def test_hand_computed_case():
     assert empty.tolist() == [[False, True, False]]
 
 
-def test_constant_map_gives_the_constant():
-    _, labels, num = random_case()
-    means, empty = segment_mean(torch.full((2, 1, 3, 4), 7.), labels, num)
-    torch.testing.assert_close(means[~empty],
-                               torch.full_like(means[~empty], 7.))
-
-
-def test_relabelling_permutes_rows():
+def test_relabelling_permutes_rows(way):
     features, labels, num = random_case()
     order = torch.randperm(num, generator=torch.Generator().manual_seed(1))
     renamed = torch.where(labels < 0, -1, order[labels])
@@ -77,7 +75,7 @@ def test_relabelling_permutes_rows():
         segment_mean(features, renamed, num)[0][:, order], means)
 
 
-def test_one_map_for_all_images():
+def test_one_map_for_all_images(way):
     features, labels, num = random_case()
     shared = features[:1]
     torch.testing.assert_close(
@@ -94,25 +92,24 @@ def test_matrix_is_an_average():
     torch.testing.assert_close(matrix.sum(2), (~empty).float())
 
 
-def test_half_precision_is_summed_in_float32():
+def test_precision_and_layout_of_the_map(way):
     features, labels, num = random_case()
-    means, _ = segment_mean(features.half(), labels, num)
-    assert means.dtype == torch.float32
+    expected, _ = segment_mean(features, labels, num)
+    half, _ = segment_mean(features.half(), labels, num)
+    assert half.dtype == torch.float32
     torch.testing.assert_close(
-        means,
-        segment_mean(features.half().float(), labels, num)[0])
-
-
-def test_autocast_does_not_round():
-    features, labels, num = random_case()
+        half, segment_mean(features.half().float(), labels, num)[0])
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        means, _ = segment_mean(features, labels, num)
-    torch.testing.assert_close(means, segment_mean(features, labels, num)[0])
+        for x in (features,
+                  features.contiguous(memory_format=torch.channels_last),
+                  features.transpose(2, 3).contiguous().transpose(2, 3)):
+            torch.testing.assert_close(
+                segment_mean(x, labels, num)[0], expected)
 
 
 @pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
 @pytest.mark.parametrize('grid', [(2, 3), (5, 4)])
-def test_gradcheck(grid, mode):
+def test_gradcheck(grid, mode, way):
     features, labels, num = random_case(size=(5, 4), grid=grid)
     features = features.double().requires_grad_()
     for x in (features, features.detach()[:1].requires_grad_()):
@@ -120,16 +117,7 @@ def test_gradcheck(grid, mode):
             lambda x: segment_mean(x, labels, num, mode)[0], x)
 
 
-def test_layout_of_the_map_does_not_matter():
-    features, labels, num = random_case()
-    expected, _ = segment_mean(features, labels, num)
-    for x in (features.contiguous(memory_format=torch.channels_last),
-              features.transpose(2, 3).contiguous().transpose(2, 3)):
-        torch.testing.assert_close(
-            segment_mean(x, labels, num)[0], expected)
-
-
-def test_images_without_segments():
+def test_images_without_segments(way):
     features, labels, num = random_case()
     labels[1] = -1
     means, empty = segment_mean(features, labels, num)
@@ -142,7 +130,7 @@ def test_images_without_segments():
 def test_memory_grows_with_the_pixels(mode, way):
     """The matrix of a 512 x 1024 image with 2048 segments takes 64 MiB."""
     if way == 'matrix':
-        pytest.skip('it is small enough to be written out')
+        pytest.skip('it is small enough for one matrix')
     labels = torch.arange(2048).view(1, 32, 64)
     labels = labels.repeat_interleave(16, 1).repeat_interleave(16, 2)
     features = torch.randn(1, 4, 64, 128)
@@ -150,7 +138,7 @@ def test_memory_grows_with_the_pixels(mode, way):
     assert peak < 32 * 2**20
 
 
-def test_segment_sizes_counts_pixels():
+def test_segment_sizes():
     _, labels, num = random_case()
     sizes = segment_sizes(labels, num)
     expected = [[(image == n).sum().item() for n in range(num)]
@@ -171,6 +159,29 @@ def test_segment_sizes_counts_pixels():
     (torch.zeros(2, 1, 2, 2), torch.full((2, 4, 4), 3), 3, ValueError,
      r'`labels` must be below the number of segments \(3\), got 3'),
 ])
-def test_exceptions(features, labels, num, error, message):
+def test_bad_input(features, labels, num, error, message):
     with pytest.raises(error, match=message):
         segment_mean(features, labels, num)
+
+
+@pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
+@pytest.mark.parametrize('in_size, out_size', [(8, 64), (9, 64), (7, 7),
+                                               (10, 3), (1, 5), (5, 1)])
+def test_taps_are_those_of_interpolate(in_size, out_size, mode):
+    index, weight = interpolation_taps(
+        in_size, out_size, mode, dtype=torch.float64)
+    matrix = torch.zeros(out_size, in_size, dtype=torch.float64)
+    matrix.scatter_add_(1, index, weight)
+    identity = torch.eye(in_size, dtype=torch.float64)[None, :, :, None]
+    expected = F.interpolate(
+        identity, size=(out_size, 1), mode=mode, align_corners=False)
+    torch.testing.assert_close(matrix, expected[0, :, :, 0].T)
+
+
+@pytest.mark.parametrize('arguments, message', [
+    ((0, 4, 'bilinear'), 'must be at least 1, got 0 and 4'),
+    ((4, 4, 'nearest'), "`mode` must be 'bilinear' or 'bicubic'"),
+])
+def test_taps_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        interpolation_taps(*arguments)

@@ -1,11 +1,86 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.hsg_golden import RECIPES, hsg_golden
+from helpers.hsg_segments import segment_rows, views_with_regions
 
-from mmhierseg.ops import majority_class, segment_prototypes
+from mmhierseg.ops import (
+    batch_prototypes,
+    cut_clusters,
+    mean_over_segments,
+    segment_positions,
+    segment_prototypes,
+    select_pixels,
+)
 
 
-def data(seed=0):
+def batch(seed=0):
+    """Embeddings, clusters and regions; some pixels have none of the two."""
+    embeddings, regions = views_with_regions(seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    clusters = torch.randint(-1, 3, regions.shape, generator=generator)
+    return embeddings, clusters, regions
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_golden_prototypes(recipe):
+    values, _ = hsg_golden(recipe)
+    labels = torch.full(values['ignore'].shape, -1)
+    labels[~values['ignore']] = values['pixel_cluster_index']
+    pixels, segments = select_pixels(values['embedding'], labels)
+    got = batch_prototypes(pixels, segments, len(values['prototypes']))
+    torch.testing.assert_close(got, values['prototypes'], atol=1e-12, rtol=0)
+
+
+def test_batch_slow_reference():
+    """NaN outside of segments affects neither values nor gradients."""
+    embeddings, clusters, regions = batch()
+    parts = cut_clusters(clusters, regions)
+    unit = F.normalize(embeddings, dim=1)
+    embeddings = embeddings.masked_fill((parts.labels < 0)[:, None],
+                                        torch.nan).requires_grad_()
+    _, _, prototypes, _ = segment_rows(embeddings, clusters, regions)
+    for segment, prototype in enumerate(prototypes):
+        inside = parts.labels == segment
+        total = sum(unit[v, :, i, j] for v, i, j in inside.nonzero())
+        torch.testing.assert_close(prototype, total / total.norm())
+    prototypes[:, 0].sum().backward()
+    assert torch.isfinite(embeddings.grad).all()
+
+
+def test_batch_gradcheck():
+    embeddings, clusters, regions = batch()
+    small = embeddings[:2, :3, :3, :4].clone().requires_grad_()
+    clusters, regions = (x[:2, :3, :4].clone() for x in (clusters, regions))
+    assert torch.autograd.gradcheck(
+        lambda x: segment_rows(x, clusters, regions)[2], small)
+
+
+def test_zero_embeddings():
+    embeddings, clusters, regions = batch()
+    zero = torch.zeros_like(embeddings).requires_grad_()
+    _, _, prototypes, _ = segment_rows(zero, clusters, regions)
+    assert (prototypes == 0).all()
+    prototypes.sum().backward()
+    assert torch.isfinite(zero.grad).all()
+
+
+def test_positions():
+    _, clusters, regions = batch()
+    parts = cut_clusters(clusters, regions)
+    encoding = torch.randn(5, 7, 4, dtype=torch.float64, requires_grad=True)
+    got = segment_positions(encoding, parts.labels, len(parts.views) + 1)
+    for segment, position in enumerate(got[:-1]):
+        _, rows, columns = (parts.labels == segment).nonzero(as_tuple=True)
+        torch.testing.assert_close(position, encoding[rows, columns].mean(0))
+    assert (got[-1] == 0).all()
+    # Each pixel of a segment has its share of the gradient.
+    got.sum().backward()
+    torch.testing.assert_close(encoding.grad.sum(),
+                               torch.tensor(4. * len(parts.views)).double())
+
+
+def fine_segments(seed=0):
     """Embeddings of 9 fine segments of two images, their pixels, parents."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = F.normalize(torch.randn(2, 9, 5, generator=generator), dim=2)
@@ -15,10 +90,12 @@ def data(seed=0):
     return embeddings, labels, sizes, parents
 
 
-def test_is_the_mean_over_pixels():
-    embeddings, labels, sizes, parents = data()
-    got = segment_prototypes(embeddings, sizes, parents, 4)
-    assert got.shape == (2, 4, 5)
+def test_coarse_slow_reference():
+    embeddings, labels, sizes, parents = fine_segments()
+    empty = torch.zeros(2, 9, dtype=torch.bool)
+    empty[0, 2] = True
+    got = segment_prototypes(embeddings, sizes, parents, 4, empty)
+    embeddings[0, 2] = 0
     for i in range(2):
         for k in range(4):
             pixels = [
@@ -30,33 +107,31 @@ def test_is_the_mean_over_pixels():
     assert (got[:, 3] == 0).all()
 
 
-def test_segments_without_an_embedding():
-    embeddings, _, sizes, parents = data()
-    empty = torch.zeros(2, 9, dtype=torch.bool)
-    empty[0, 2] = True
-    got = segment_prototypes(embeddings, sizes, parents, 3, empty)
-    embeddings[0, 2] = 0
-    wanted = segment_prototypes(embeddings, sizes, parents, 3)
-    torch.testing.assert_close(got, wanted)
-
-
-def test_half_precision():
-    embeddings, _, sizes, parents = data()
-    half = embeddings.half()
-    got = segment_prototypes(half, sizes * 10000, parents, 3)
+def test_half_precision_is_summed_in_float32():
+    pixels = torch.ones(4000, 1).half()
+    mean = mean_over_segments(pixels, torch.zeros(4000).long(), 2)
+    assert mean.dtype == torch.float32
+    assert mean.tolist() == [[1.], [0.]]
+    with torch.autocast('cpu', torch.bfloat16):
+        got = batch_prototypes(pixels.float(), torch.zeros(4000).long(), 1)
     assert got.dtype == torch.float32
+    embeddings, _, sizes, parents = fine_segments()
+    half = embeddings.half()
     torch.testing.assert_close(
-        got, segment_prototypes(half.float(), sizes, parents, 3))
+        segment_prototypes(half, sizes * 10000, parents, 3),
+        segment_prototypes(half.float(), sizes, parents, 3))
 
 
-def test_shapes():
-    embeddings, _, sizes, parents = data()
-    with pytest.raises(ValueError, match=r'`sizes` .*\(2, 9\), got \(2, 8\)'):
-        segment_prototypes(embeddings, sizes[:, :8], parents, 3)
-    with pytest.raises(ValueError, match='`parents`'):
-        segment_prototypes(embeddings, sizes, parents[:1], 3)
-
-
-def test_majority():
-    counts = torch.tensor([[[0, 0, 0], [1, 5, 5]], [[9, 0, 8], [0, 0, 1]]])
-    assert majority_class(counts).tolist() == [[-1, 1], [0, 2]]
+@pytest.mark.parametrize('function, shapes, match', [
+    (select_pixels, [(2, 5, 3, 4), (2, 4, 3)],
+     r'\(2, 5, 3, 4\) and \(2, 4, 3\)'),
+    (segment_positions, [(4, 3, 5), (2, 3, 4), None],
+     r'\(4, 3, 5\) and \(2, 3, 4\)'),
+    (segment_prototypes, [(2, 9, 5), (2, 8), (2, 9), None],
+     r'`sizes` .*\(2, 9\), got \(2, 8\)'),
+    (segment_prototypes, [(2, 9, 5), (2, 9), (1, 9), None], '`parents`'),
+])
+def test_bad_shapes(function, shapes, match):
+    with pytest.raises(ValueError, match=match):
+        function(*(3 if shape is None else torch.zeros(shape)
+                   for shape in shapes))

@@ -1,27 +1,30 @@
-"""Turn results of tests into the tables of the papers, in Markdown.
+"""Show results of tests in the tables of the papers, in Markdown.
 
 ``tools/test.py`` leaves a file ``test_<config>_<time>.json`` in its work
 directory. Any number of such files, or folders with them::
 
     python tools/analysis_tools/benchmark_table.py work_dirs --out tables.md
 
-The papers' numbers stand beside; cells of what was not run stay empty. A
-result goes where the name of its config says (``--list`` names them all);
-``--alias`` gives a config of another name a place.
+The papers' numbers, from ``configs/*/metafile.yml``, stand beside them; cells
+without a result stay empty. The name of a config says where its result goes
+(``--list`` names them all); ``--alias`` gives a config of another name a
+place. ``--update-readmes`` renews the tables in ``configs/*/README.md``.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
-from typing import Dict
 
-from make_table import benchmark_tables, expected_cells
-from paper_tables import TABLES
+import make_table
+from make_table import ROOT, TABLES
 from read_records import read_records
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError, run_command
+
+_BLOCK = re.compile(r'(?s)(<!-- models of (.+?) -->\n).*?(<!-- end -->)')
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +36,7 @@ def parse_args() -> argparse.Namespace:
         'results',
         nargs='*',
         help='files test_*.json that tools/test.py has written, or folders '
-        'to look for them in (default: none, tables of the papers alone)')
+        'that contain some (default: none, the tables of the papers alone)')
     parser.add_argument(
         '--tables',
         nargs='+',
@@ -50,42 +53,50 @@ def parse_args() -> argparse.Namespace:
         '--metrics',
         nargs='+',
         metavar='METRIC',
-        help='metrics of results that no table has a place for, such as '
-        'mIoU or "NFCovering/*" (default: all)')
+        help='metrics to show of configs without a place in the tables, such '
+        'as mIoU or "NFCovering/*" (default: all)')
     parser.add_argument(
         '--average',
         action='store_true',
         help='show mean and standard deviation of several results of one '
-        'config, as of several seeds (default: one beside the other)')
+        'config, for instance over seeds (default: side by side)')
     parser.add_argument(
         '--out', help='file to write (default: standard output)')
     parser.add_argument(
         '--list',
         action='store_true',
-        help='list the configs and metrics that the tables have places for')
+        help='list the config and the metrics that fill each cell')
+    parser.add_argument(
+        '--update-readmes',
+        action='store_true',
+        help='renew the tables in configs/*/README.md from the metafiles')
     return parser.parse_args()
 
 
-def read_aliases(words: list) -> Dict[str, str]:
-    """Pairs of the form NAME=CONFIG."""
-    aliases = {}
-    for word in words:
-        name, equals, config = word.partition('=')
-        if not (name and equals and config):
-            raise UserError(f'--alias takes NAME=CONFIG, got {word!r}')
-        aliases[name] = config
-    return aliases
+def updated(text: str) -> str:
+    """A README with each block ``<!-- models of ... -->`` renewed."""
+    return _BLOCK.sub(
+        lambda block: f'{block[1]}{make_table.model_table(block[2])}\n'
+        f'{block[3]}', text)
 
 
 def main() -> None:
-    """Write the tables, or say in one message why not."""
+    """Write the tables, or report what is wrong in one message."""
     args = parse_args()
-    tables = {name: TABLES[name] for name in args.tables}
-    if args.list:
-        print(expected_cells(tables))
+    if args.update_readmes:
+        for path in sorted((ROOT / 'configs').glob('*/README.md')):
+            write_atomically(path, updated(path.read_text()).encode())
         return
-    records = read_records(args.results, read_aliases(args.alias))
-    text = benchmark_tables(records, tables, args.metrics, args.average)
+    if args.list:
+        print(make_table.expected_cells(args.tables))
+        return
+    for word in args.alias:
+        if not re.fullmatch('[^=]+=[^=]+', word):
+            raise UserError(f'--alias takes NAME=CONFIG, got {word!r}')
+    aliases = dict(word.split('=') for word in args.alias)
+    records = read_records(args.results, aliases)
+    text = make_table.benchmark_tables(
+        records, args.tables, args.metrics, args.average)
     if args.out is None:
         print(text, end='')
         return

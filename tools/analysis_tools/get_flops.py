@@ -5,24 +5,25 @@ other backbone, on the CPU and without data::
 
     python tools/analysis_tools/get_flops.py configs/cast/cast-s_in1k.py
 
-What is counted is one image in testing: a classifier or a segmentor as a
-whole, of a self-supervised model the backbone (projector, predictor and
-momentum encoder are thrown away after training).
+One image in testing is counted: a whole classifier or segmentor, but only the
+backbone of a self-supervised model, whose projector, predictor and momentum
+encoder are not used after training.
 
-It is counted by the analyzer behind MMEngine's ``get_model_complexity_info``,
-with its rules: a multiplication with its addition is one operation; layer norm
-is five per value, batch norm two; activations, softmax and sums are free. To
-these, attention is added, which MMEngine does not see inside PyTorch's fused
-``scaled_dot_product_attention``.
+The analyzer behind MMEngine's ``get_model_complexity_info`` counts by its
+rules: a multiplication with its addition is one operation; layer norm is five
+per value, batch norm two; activations, softmax and sums are free. Attention,
+which MMEngine does not see inside PyTorch's fused
+``scaled_dot_product_attention``, is added.
 
-A backbone of superpixels is shown as many square segments as the image has
-room for (``--segment-size``): how many tokens there are is all that counts.
+A superpixel backbone gets square segments (``--segment-size``), since only the
+number of tokens matters.
 """
 
 import argparse
+import math
 import sys
 import warnings
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import torch
 from mmengine.analysis import FlopAnalyzer, parameter_count
@@ -64,23 +65,18 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override settings of the config')
     args = parser.parse_args()
-    if args.shape is not None and not 1 <= len(args.shape) <= 2:
+    if args.shape is not None and len(args.shape) > 2:
         parser.error('--shape takes one or two numbers, got '
                      f'{len(args.shape)}')
-    for name in ('shape', 'segment_size'):
-        values = getattr(args, name) or [1]
-        if min(values if isinstance(values, list) else [values]) < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1, '
-                         f'got {values}')
+    for name, values in (('shape', args.shape or [1]),
+                         ('segment-size', [args.segment_size])):
+        if min(values) < 1:
+            parser.error(f'--{name} must be at least 1, got {min(values)}')
     return args
 
 
 def build(cfg: Config) -> nn.Module:
-    """Build what is counted, in eval mode.
-
-    Raises:
-        UserError: If the config has no model with a backbone.
-    """
+    """Model to count, in eval mode."""
     if not cfg.model.get('backbone'):
         raise UserError('the `model` of the config has no `backbone`')
     init_default_scope(cfg.get('default_scope') or 'mmpretrain')
@@ -92,13 +88,12 @@ def build(cfg: Config) -> nn.Module:
     if not hasattr(model, 'predict'):
         model = model.backbone
     model = revert_sync_batchnorm(model)
-    # Not chained: `eval` of MMPretrain's MoCoV3ViT returns nothing.
-    model.eval()
+    model.eval()  # returns None in MMPretrain's MoCoV3ViT
     return model
 
 
 def make_inputs(cfg: Config, args: argparse.Namespace) -> Tensor:
-    """An image of noise, with square segments where the backbone is CAST."""
+    """A random image, with square segments for CAST."""
     backbone = cfg.model.backbone
     shape = args.shape or backbone.get('img_size', 224)
     height, width = (shape, shape) if isinstance(shape, int) else (
@@ -110,35 +105,21 @@ def make_inputs(cfg: Config, args: argparse.Namespace) -> Tensor:
     return torch.cat([image, segments[:, None].float()], dim=1)
 
 
-def attention_flops(inputs: List[Any], outputs: List[Any]) -> int:
-    """Products of ``scaled_dot_product_attention``.
+def attention_flops(inputs: list[Any], outputs: list[Any]) -> int:
+    """Products of query with key, and of the weights with value.
 
     Args:
-        inputs (List[Any]): Traced values; the first are query (..., M, D),
+        inputs (list[Any]): Traced values; the first are query (..., M, D),
             key (..., N, D) and value (..., N, E).
-        outputs (List[Any]): Not used.
-
-    Returns:
-        int: Those of query with key and of the weights with value.
+        outputs (list[Any]): Not used.
     """
     query, key, value = (get_shape(x) for x in inputs[:3])
-    rows = 1
-    for size in query[:-1]:
-        rows *= size
-    return rows * key[-2] * (query[-1] + value[-1])
+    return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
 def count(model: nn.Module,
-          inputs: Tensor) -> Tuple[FlopAnalyzer, Dict[str, int]]:
-    """Trace a model.
-
-    Args:
-        model (nn.Module): In eval mode.
-        inputs (Tensor): (1, 3 or 4, H, W).
-
-    Returns:
-        Tuple[FlopAnalyzer, Dict[str, int]]: Operations and parameters.
-    """
+          inputs: Tensor) -> tuple[FlopAnalyzer, dict[str, int]]:
+    """Trace a model in eval mode: its operations and its parameters."""
     flops = FlopAnalyzer(model, (inputs, ))
     flops.set_op_handle(
         **{'aten::scaled_dot_product_attention': attention_flops})
@@ -150,9 +131,9 @@ def count(model: nn.Module,
     return flops, parameter_count(model)
 
 
-def report(flops: FlopAnalyzer, parameters: Dict[str, int],
-           shape: Tuple[int, ...]) -> None:
-    """Print the totals, and those of the larger parts and kinds."""
+def report(flops: FlopAnalyzer, parameters: dict[str, int],
+           shape: tuple[int, ...]) -> None:
+    """Print totals, and the counts of large parts and kinds."""
     total = flops.total()
     print(f'image:      {shape[2]} x {shape[3]}')
     print(f'operations: {total / 1e9:.2f} G')
@@ -168,7 +149,7 @@ def report(flops: FlopAnalyzer, parameters: Dict[str, int],
 
 
 def main() -> None:
-    """Count, or say in one message why not."""
+    """Count, or report what is wrong in one message."""
     args = parse_args()
     cfg = read_config(args.config)
     cfg.merge_from_dict(args.cfg_options)

@@ -1,27 +1,94 @@
-"""From records of tests to the tables of the papers, in Markdown.
+"""Lay out results as the tables of the papers, in Markdown.
 
-Results stand beside the paper's numbers, and nothing stands where nothing was
-run. Below the tables is what each number was measured with.
+The papers' numbers are read from ``configs/*/metafile.yml``, the layout from
+``configs/tables.yml``. Results of ``tools/test.py`` stand beside them, and
+below the tables is what each result was measured with.
 """
 
 import statistics
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from pathlib import Path
+from typing import Any
 
-from paper_tables import Column, Metric, Table
+import mmengine
 from read_records import Record
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.cli.machine import in_words
 
-__all__ = ['benchmark_tables', 'expected_cells']
+__all__ = [
+    'TABLES', 'benchmark_tables', 'expected_cells', 'model_table',
+    'read_metafiles'
+]
 
-_NOTHING = '–'
+ROOT = Path(__file__).resolve().parents[2]
+_MISSING = '–'
+_SHORT = {
+    'mIoU': 'mIoU',
+    'Pixel Accuracy': 'pixel accuracy',
+    'Top 1 Accuracy': 'top-1',
+    'Boundary F-score': 'boundary F-score'
+}
+
+#: Name in a metafile -> shell patterns of a metric's name in a result, tried
+#: in order, since an evaluator may put a prefix before a name.
+PATTERNS = {
+    'mIoU': ('mIoU', '*/mIoU'),
+    'Pixel Accuracy': ('aAcc', '*/aAcc'),
+    'Top 1 Accuracy': ('accuracy/top1', ),
+    'Boundary F-score': ('BoundaryFScore/mFscore',
+                         '*/BoundaryFScore/mFscore'),
+}
+for _level in ('part', 'object', 'category'):
+    for _name in ('mIoU', 'Boundary F-score'):
+        _metric = f'{_level}/{PATTERNS[_name][0]}'
+        PATTERNS[f'{_level} {_name}'] = (_metric, f'*/{_metric}')
+
+
+#: Layout of each table, by name.
+TABLES: dict[str, dict] = mmengine.load(ROOT / 'configs/tables.yml')
+
+
+def read_metafiles() -> tuple[dict[str, dict], dict[str, dict]]:
+    """Collections and models by name, of all metafiles."""
+    collections, models = {}, {}
+    for name in mmengine.load(ROOT / 'model-index.yml')['Import']:
+        content = mmengine.load(ROOT / name)
+        collections |= {c['Name']: c for c in content['Collections']}
+        models |= {model['Name']: model for model in content['Models']}
+    return collections, models
+
+
+def model_table(collection: str) -> str:
+    """Table of the configs of a collection, as its README shows it.
+
+    Args:
+        collection (str): Its name in the metafile.
+
+    Returns:
+        str: Markdown.
+    """
+    collections, models = read_metafiles()
+    folder = Path(collections[collection]['README']).parent
+    rows = []
+    for model in models.values():
+        config, meta = Path(model.get('Config', '')), model['Metadata']
+        if model['In Collection'] != collection or config.parent != folder:
+            continue
+        paper = [f'{value:.1f} {_SHORT[metric]}'
+                 for metric, value in _reported(model).items()]
+        if 'FLOPs' in meta:
+            paper.append(f'{meta["FLOPs"] / 1e9:.1f} GFLOPs')
+        rows.append((f'[{config.stem}]({config.name})', meta['Description'],
+                     meta['Training Data'], ', '.join(paper), meta['Status']))
+    return _markdown(['config', 'description', 'data', 'paper', 'status'],
+                     rows, 5)
 
 
 def benchmark_tables(records: Sequence[Record],
-                     tables: Dict[str, Table],
-                     metrics: Optional[Sequence[str]] = None,
+                     names: Sequence[str] = tuple(TABLES),
+                     metrics: Sequence[str] | None = None,
                      average: bool = False) -> str:
     """Write tables, then the results that no table has a place for.
 
@@ -29,13 +96,13 @@ def benchmark_tables(records: Sequence[Record],
     same weights with the same settings counts once, the latest.
 
     Args:
-        records (Sequence[Record]): What was measured.
-        tables (Dict[str, Table]): The tables to write.
+        records (Sequence[Record]): The results.
+        names (Sequence[str]): Which tables. Defaults to all.
         metrics (Sequence[str], optional): Metrics of results that no table
-            has a place for, as patterns of the shell. Defaults to None, all.
+            has a place for, as shell patterns. Defaults to None, all.
         average (bool): Whether a cell shows mean ± standard deviation of its
-            results, as of several seeds. It has to be asked for: results of
-            several epochs of one run have no meaningful mean.
+            results, for instance over seeds. It has to be asked for: results
+            of several epochs of one run have no meaningful mean.
             Defaults to False.
 
     Returns:
@@ -46,108 +113,107 @@ def benchmark_tables(records: Sequence[Record],
             without its metrics, a name of ``metrics`` fits nothing, or an
             average would count the same weights twice.
     """
-    by_config: Dict[str, List[Record]] = {}
-    for record in _latest(records):
-        by_config.setdefault(record.config, []).append(record)
-    parts = [_table(table, by_config, average) for table in tables.values()]
-    placed = {
-        cell.config
-        for table in tables.values() for row in table.rows
-        for cell in row.cells
-    }
-    other = [record for record in _latest(records)
-             if record.config not in placed]
+    latest = {(r.config, r.weights, r.settings): r
+              for r in sorted(records, key=lambda r: (r.date, r.path))}
+    found = sorted(latest.values(), key=lambda r: (r.config, r.path))
     if metrics is not None:
         _check_known(metrics, records)
+    parts = [_table(TABLES[name], found, average) for name in names]
+    placed = {model for name in names for row in TABLES[name]['rows']
+              for model in row[len(TABLES[name]['headings']):]}
+    other = [record for record in found if record.config not in placed]
     if other:
-        parts.append(_other(other, metrics))
-    if records:
-        parts.append(_sources(_latest(records)))
+        rows = [(record.config, record.images, name, f'{value:.4g}')
+                for record in other for name, value in record.metrics.items()
+                if isinstance(value, (int, float)) and any(
+                    fnmatchcase(name, pattern) for pattern in metrics or '*')]
+        parts.append(
+            '### Other results\n\nResults without a place in the tables.\n\n' +
+            _markdown(['config', 'data', 'metric', 'here'], rows, 3))
+    if found:
+        parts.append('\n'.join(['### Sources', '', *map(_source, found)]))
     return '\n\n'.join(parts) + '\n'
 
 
-def expected_cells(tables: Dict[str, Table]) -> str:
-    """List which config and which metrics each cell is filled by.
-
-    Args:
-        tables (Dict[str, Table]): The tables.
-
-    Returns:
-        str: A line for each cell that can be filled.
-    """
-    lines = []
-    for name, table in tables.items():
-        for row in table.rows:
-            for column, cell in zip(table.columns, row.cells):
-                if cell.config is None:
-                    continue
-                wanted = ', '.join(metric[0] for metric in column.metrics)
-                lines.append(f'{name}: {row.texts[0]}, {column.title}: '
-                             f'{cell.config} ({wanted})')
-    return '\n'.join(lines)
+def expected_cells(names: Sequence[str] = tuple(TABLES)) -> str:
+    """List the config and the metrics that fill each cell of some tables."""
+    return '\n'.join(
+        f'{name}: {row[0]}, {title}: {model} '
+        f'({", ".join(PATTERNS[metric][0] for metric in metrics)})'
+        for name in names for row in TABLES[name]['rows']
+        for model, (title, metrics) in zip(
+            row[len(TABLES[name]['headings']):],
+            TABLES[name]['columns'].items()))
 
 
-def _table(table: Table, by_config: Dict[str, List[Record]],
-           average: bool) -> str:
-    header = list(table.headings)
-    for column in table.columns:
-        header += [f'{column.title}, paper', f'{column.title}, here']
+def _table(table: dict, records: list[Record], average: bool) -> str:
+    collections, models = read_metafiles()
+    header, columns = list(table['headings']), table['columns']
+    texts = len(header)
     rows = []
-    for row in table.rows:
-        cells = list(row.texts)
-        for column, cell in zip(table.columns, row.cells):
-            cells += [
-                cell.paper,
-                _measured(column, by_config.get(cell.config, []), average)
-            ]
+    for row in table['rows']:
+        cells = row[:texts]
+        if header[-1] == 'GFLOPs':
+            flops = models[cells[-1]]['Metadata'].get('FLOPs')
+            cells[-1] = f'{flops / 1e9:.1f}' if flops else ''
+        for (title, metrics), name in zip(columns.items(), row[texts:]):
+            reported = _reported(models.get(name, {}))
+            cells.append(' / '.join(
+                _number(reported.get(metric), table.get('digits', 1))
+                for metric in metrics) if reported else '')
+            measured = [record for record in records if record.config == name]
+            cells.append(_measured(title, metrics, measured, average))
         rows.append(cells)
-    return (f'### {table.title}\n\nPaper: {table.source}.\n\n' +
-            _markdown(header, rows, len(table.headings)))
+    header += [f'{title}, {source}' for title in columns
+               for source in ('paper', 'here')]
+    paper = collections[table['collection']]['Paper']
+    return (f'### {table["title"]}\n\nPaper: [{table["collection"]}]'
+            f'({paper["URL"]}) ({paper["Venue"]}).\n\n' +
+            _markdown(header, rows, texts))
 
 
-def _measured(column: Column, records: List[Record], average: bool) -> str:
-    """Content of a cell: '' if nothing was run."""
-    values = [_values(column, record) for record in records]
+def _reported(model: dict) -> dict[str, float]:
+    return {
+        name: value
+        for result in model.get('Results', [])
+        for name, value in result['Metrics'].items()
+    }
+
+
+def _measured(title: str, metrics: list[str], records: list[Record],
+              average: bool) -> str:
+    """Content of a cell: '' without results."""
+    values = []
+    for record in records:
+        values.append([_value(record, PATTERNS[metric]) for metric in metrics])
+        if all(value is None for value in values[-1]):
+            wanted = ' or '.join(PATTERNS[metric][0] for metric in metrics)
+            raise UserError(
+                f'{record.path}: {record.config} was tested without {wanted}, '
+                f'which the column {title!r} shows; it has '
+                f'{_names(record.metrics)}. Add the metric to its '
+                'test_evaluator and test again, or leave the file out')
     if average and len(records) > 1:
-        _check_weights_differ(records)
+        if len({record.weights for record in records}) < len(records):
+            raise UserError(
+                '--average is over weights, but of '
+                f'{_names([record.path for record in records])} some have the '
+                'same, tested with different settings: leave these out')
         means = ' / '.join(_mean(numbers) for numbers in zip(*values))
         return f'{means} (n={len(records)})'
     return '; '.join(
-        ' / '.join(_mean([value]) for value in numbers) +
+        ' / '.join(_number(value, 1) for value in numbers) +
         (' (TTA)' if record.options.get('tta') else '')
         for record, numbers in zip(records, values))
 
 
-def _values(column: Column, record: Record) -> List[Optional[float]]:
-    values = [_value(record, metric) for metric in column.metrics]
-    if all(value is None for value in values):
-        wanted = ' or '.join(metric[0] for metric in column.metrics)
-        raise UserError(
-            f'{record.path}: {record.config} was tested without {wanted}, '
-            f'which the column {column.title!r} shows; it has '
-            f'{_names(record.metrics)}. Add the metric to its test_evaluator '
-            'and test again, or leave the file out')
-    return values
-
-
-def _check_weights_differ(records: List[Record]) -> None:
-    by_weights: Dict[str, Record] = {}
-    for record in records:
-        first = by_weights.setdefault(_weights(record), record)
-        if first is not record:
-            raise UserError(
-                f'--average is over weights, but {first.path} and '
-                f'{record.path} are of the same, tested with different '
-                'settings: leave one of them out')
-
-
-def _value(record: Record, metric: Metric) -> Optional[float]:
+def _value(record: Record, patterns: tuple[str, ...]) -> float | None:
     """Number of a metric, None if it was not measured."""
-    for pattern in metric:
+    for pattern in patterns:
         names = [name for name in record.metrics if fnmatchcase(name, pattern)]
         if len(names) > 1:
             raise UserError(
-                f'{record.path}: {metric[0]} can be any of {_names(names)}: '
+                f'{record.path}: {patterns[0]} can be any of {_names(names)}: '
                 'keep the one that the table should show')
         if names:
             value = record.metrics[names[0]]
@@ -155,29 +221,19 @@ def _value(record: Record, metric: Metric) -> Optional[float]:
     return None
 
 
-def _mean(values: Sequence[Optional[float]]) -> str:
+def _number(value: float | None, digits: int) -> str:
+    return _MISSING if value is None else f'{value:.{digits}f}'
+
+
+def _mean(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
-    if not known:
-        return _NOTHING
-    text = f'{statistics.fmean(known):.1f}'
-    if len(known) > 1:
-        text += f' ± {statistics.stdev(known):.1f}'
-    return text
-
-
-def _other(records: List[Record], metrics: Optional[Sequence[str]]) -> str:
-    """Every result of the configs that no table has a place for."""
-    rows = [
-        (record.config, _images(record), name, f'{value:.4g}')
-        for record in records for name, value in record.metrics.items()
-        if isinstance(value, (int, float)) and _wanted(name, metrics)
-    ]
-    return ('### Other results\n\nThe tables have no place for these.\n\n' +
-            _markdown(['config', 'data', 'metric', 'here'], rows, 3))
+    if len(known) < 2:
+        return _number(known[0] if known else None, 1)
+    return f'{statistics.fmean(known):.1f} ± {statistics.stdev(known):.1f}'
 
 
 def _check_known(metrics: Sequence[str], records: Sequence[Record]) -> None:
-    known: Set[str] = {name for record in records for name in record.metrics}
+    known = {name for record in records for name in record.metrics}
     for pattern in metrics:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise UserError(
@@ -185,55 +241,26 @@ def _check_known(metrics: Sequence[str], records: Sequence[Record]) -> None:
                 f'there are {_names(known)}')
 
 
-def _wanted(name: str, metrics: Optional[Sequence[str]]) -> bool:
-    return metrics is None or any(
-        fnmatchcase(name, pattern) for pattern in metrics)
+def _source(record: Record) -> str:
+    checkpoint, options = record.checkpoint, record.options
+    sha256 = checkpoint.get('sha256')
+    parts = [
+        f'checkpoint `{sha256[:12]}`' if sha256 else
+        f'checkpoint {checkpoint.get("path")} (not hashed)',
+        *(f'{unit} {checkpoint[unit]}' for unit in ('epoch', 'iter')
+          if checkpoint.get(unit) is not None),
+        record.images,
+        *(word for word in ('tta', 'amp') if options.get(word)),
+        *(f'{name}={value}'
+          for name, value in (options.get('cfg_options') or {}).items()),
+        f'{record.processes} process' + 'es' * (record.processes > 1),
+        in_words(record.machine),
+    ]
+    tested = f' (by `{record.tested}`)' * (record.tested != record.config)
+    return f'* `{record.config}`{tested}: {"; ".join(parts)}'
 
 
-def _sources(records: List[Record]) -> str:
-    lines = ['### What the results are of', '']
-    for record in records:
-        checkpoint, options = record.checkpoint, record.options
-        sha256 = checkpoint.get('sha256')
-        parts = [
-            f'checkpoint `{sha256[:12]}`' if sha256 else
-            f'checkpoint {checkpoint.get("path")} (not hashed)',
-            *(f'{unit} {checkpoint[unit]}' for unit in ('epoch', 'iter')
-              if checkpoint.get(unit) is not None),
-            _images(record),
-            *(word for word in ('tta', 'amp') if options.get(word)),
-            *(f'{name}={value}'
-              for name, value in (options.get('cfg_options') or {}).items()),
-            f'{record.processes} process' + 'es' * (record.processes > 1),
-            in_words(record.machine),
-        ]
-        name = f'`{record.config}`'
-        if record.tested != record.config:
-            name += f' (by `{record.tested}`)'
-        lines.append(f'* {name}: {"; ".join(parts)}')
-    return '\n'.join(lines)
-
-
-def _images(record: Record) -> str:
-    images = record.data.get('images')
-    return (f'{images} images of ' if images else '') + str(
-        record.data.get('dataset'))
-
-
-def _latest(records: Sequence[Record]) -> List[Record]:
-    """Drop what was repeated with the same weights and settings."""
-    latest: Dict[Tuple, Record] = {}
-    for record in sorted(records, key=lambda r: (r.date, r.path)):
-        latest[record.config, _weights(record), record.settings] = record
-    return sorted(latest.values(), key=lambda r: (r.config, r.path))
-
-
-def _weights(record: Record) -> str:
-    checkpoint = record.checkpoint
-    return str(checkpoint.get('sha256') or checkpoint.get('path'))
-
-
-def _names(names: Sequence[str]) -> str:
+def _names(names: Any) -> str:
     return ', '.join(sorted(names)) or 'none'
 
 

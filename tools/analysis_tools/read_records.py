@@ -1,8 +1,9 @@
-"""Read the records that :mod:`mmhierseg.cli.records` writes."""
+"""Read the test records that :mod:`mmhierseg.cli.records` writes."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.cli.machine import in_words
@@ -10,7 +11,6 @@ from mmhierseg.cli.records import FORMAT
 
 __all__ = ['Record', 'read_records']
 
-# What a table needs, and what it has to be.
 _PARTS = dict(
     config=dict,
     checkpoint=dict,
@@ -22,7 +22,7 @@ _PARTS = dict(
 
 
 class Record(NamedTuple):
-    """A test and what it has measured."""
+    """A test and its results."""
 
     path: str
     config: str
@@ -35,49 +35,55 @@ class Record(NamedTuple):
     """Content of the config, options included."""
 
     date: str
-    checkpoint: Dict[str, Any]
-    metrics: Dict[str, Any]
-    data: Dict[str, Any]
-    options: Dict[str, Any]
+    checkpoint: dict[str, Any]
+    metrics: dict[str, Any]
+    data: dict[str, Any]
+    options: dict[str, Any]
     processes: int
-    machine: Dict[str, Any]
+    machine: dict[str, Any]
+
+    @property
+    def weights(self) -> str:
+        """What identifies the weights that were tested."""
+        checkpoint = self.checkpoint
+        return str(checkpoint.get('sha256') or checkpoint.get('path'))
+
+    @property
+    def images(self) -> str:
+        """How many images of which dataset."""
+        number = self.data.get('images')
+        return (f'{number} images of ' if number else '') + str(
+            self.data.get('dataset'))
 
 
 def read_records(paths: Sequence[str],
-                 aliases: Dict[str, str]) -> List[Record]:
-    """Read files, and all records below folders.
+                 aliases: dict[str, str]) -> list[Record]:
+    """Read files, and all records in folders, each file once.
 
     Args:
         paths (Sequence[str]): Files and folders.
-        aliases (Dict[str, str]): Names of configs to replace, and by what.
-
-    Returns:
-        List[Record]: Each file once.
+        aliases (dict[str, str]): Names of configs -> names to show them by.
 
     Raises:
-        UserError: If one does not exist or is no record, a folder has
-            none, or an alias is of no config that was tested.
+        UserError: If there is no such file or record, or an alias names a
+            config that was not tested.
     """
-    files: Dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for name in paths:
         path = Path(name)
-        if path.is_dir():
-            found = sorted(path.rglob('test_*.json'))
-            if not found:
-                raise UserError(f'{name}: this folder has no test_*.json, '
-                                   'which tools/test.py writes to its work '
-                                   'directory')
-        elif path.is_file():
-            found = [path]
-        else:
+        found = [path] if path.is_file() else sorted(path.rglob('test_*.json'))
+        if not path.exists():
             raise UserError(f'{name}: there is no such file or folder')
+        if not found:
+            raise UserError(f'{name}: this folder has no test_*.json, which '
+                            'tools/test.py writes to its work directory')
         files.update(dict.fromkeys(file.resolve() for file in found))
     records = [_read(path) for path in files]
     tested = {record.config for record in records}
-    for name in aliases:
+    for name, alias in aliases.items():
         if name not in tested:
             raise UserError(
-                f'--alias {name}={aliases[name]}: no result is of the config '
+                f'--alias {name}={alias}: no result is of the config '
                 f'{name!r}; there are {", ".join(sorted(tested))}')
     return [
         record._replace(config=aliases.get(record.config, record.config))
@@ -90,11 +96,10 @@ def _read(path: Path) -> Record:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise UserError(f'{path} cannot be read as JSON: {error}') from None
-    if not isinstance(content, dict) or content.get('format') != FORMAT:
-        got = content.get('format') if isinstance(content, dict) else None
-        raise UserError(
-            f'{path} is no record of a test: its `format` must be {FORMAT!r}, '
-            f'got {got!r}. tools/test.py writes such files')
+    got = content.get('format') if isinstance(content, dict) else None
+    if got != FORMAT:
+        raise UserError(f'{path} is not a test record of tools/test.py: its '
+                        f'`format` must be {FORMAT!r}, got {got!r}')
     for name, kind in _PARTS.items():
         if not isinstance(content.get(name), kind):
             raise UserError(
@@ -104,7 +109,7 @@ def _read(path: Path) -> Record:
         in_words(content['machine'])
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f'{path}: `machine` is incomplete ({error}): the '
-                           'file is damaged') from None
+                        'file is damaged') from None
     config = content['config']
     return Record(
         path=str(path),

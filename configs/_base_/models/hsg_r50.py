@@ -38,9 +38,9 @@ model = dict(
     num_neighbors=20,
     kmeans_iterations=15)
 
-# Of the backbone, the neck and the transformers.
+# For the norm layers of backbone, neck and transformers.
 sync_bn = 'torch'
 
-# What the demos do with an image unless told otherwise: the shorter side, of
-# one of 4:3 that is 512 pixels wide, as in the evaluation on VOC.
+# Default of the demos: the shorter side of an image, for
+# 512 pixels wide at 4:3, as in the evaluation on VOC.
 hierarchy_inferencer = dict(img_size=384)

@@ -1,12 +1,10 @@
-"""Farthest point sampling, compiled.
+"""Numba kernel of farthest point sampling.
 
 On a CPU the distances themselves are cheaper than the Gram matrix of the
 tokens: with K picks among N tokens they are K N C multiplications, the matrix
 N N C, and K is a third of N in CAST. A token's row stays in the cache of its
 core.
 """
-
-from typing import Optional
 
 import numpy as np
 import torch
@@ -18,20 +16,12 @@ __all__ = ['sample_farthest_points']
 
 
 def sample_farthest_points(points: Tensor, num_samples: int,
-                           empty: Optional[Tensor], pick_empty: bool,
+                           empty: Tensor | None, pick_empty: bool,
                            tolerance: float) -> Tensor:
-    """What ``mmhierseg.ops.farthest_point_sampling`` gives, on the CPU.
+    """:func:`mmhierseg.ops.farthest_point_sampling` on the CPU.
 
-    Args:
-        points (Tensor): (B, N, C) float.
-        num_samples (int): K.
-        empty (Tensor, optional): (B, N) bool.
-        pick_empty (bool): Whether empty points, put at the mean, are picked.
-        tolerance (float): Two squared distances are equal that differ by less
-            than this times the largest to the mean.
-
-    Returns:
-        Tensor: (B, K) int64 in [-1, N - 1].
+    Squared distances are equal that differ by less than ``tolerance`` times
+    the largest to the mean.
     """
     rows = points.detach().double().contiguous().numpy()
     if empty is None:
@@ -47,42 +37,38 @@ def sample_farthest_points(points: Tensor, num_samples: int,
     return torch.from_numpy(picks)
 
 
-# Sums may be taken in any order, so that they are vectorised; NaN stays NaN.
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
+def _squared_distance(first, second):
+    """Summed in any order, so that it is vectorised; NaN stays NaN."""
+    total = 0.
+    for c in range(len(first)):
+        difference = first[c] - second[c]
+        total += difference * difference
+    return total
+
+
+@njit  # pragma: no cover
 def _sample_image(points, empty, pick_empty, tolerance, picks):
     """Fill ``picks`` (K,) for the (N, C) points of one image."""
-    number, channels = points.shape
-    mean = np.zeros(channels)
-    taking_part = 0
+    number = len(points)
+    mean = np.zeros(points.shape[1])
     for i in range(number):
         if not empty[i]:
-            taking_part += 1
-            for c in range(channels):
-                mean[c] += points[i, c]
-    for c in range(channels):
-        mean[c] /= max(taking_part, 1)
+            mean += points[i]
+    mean /= max(number - np.sum(empty), 1)
     # Squared distance to what has been picked, the mean at first.
-    distance = np.empty(number)
     to_mean = np.zeros(number)
-    largest = 0.
     for i in range(number):
         if not empty[i]:
-            total = 0.
-            for c in range(channels):
-                difference = points[i, c] - mean[c]
-                total += difference * difference
-            to_mean[i] = total
-            largest = max(largest, total)
-        distance[i] = to_mean[i]
-        if empty[i] and not pick_empty:
-            distance[i] = -np.inf
+            to_mean[i] = _squared_distance(points[i], mean)
+    equal = tolerance * np.max(to_mean)
+    distance = to_mean.copy()
+    if not pick_empty:
+        distance[empty] = -np.inf
     for k in range(len(picks)):
-        farthest = distance[0]
-        for i in range(1, number):
-            # NaN stays: the last point is picked then.
-            if distance[i] > farthest or np.isnan(distance[i]):
-                farthest = distance[i]
-        threshold = farthest - tolerance * largest
+        # NaN stays: the last point is picked then.
+        farthest = np.max(distance)
+        threshold = farthest - equal
         if farthest >= 0:
             threshold = max(threshold, 0.)
         pick = number - 1
@@ -102,9 +88,6 @@ def _sample_image(points, empty, pick_empty, tolerance, picks):
             elif empty[i]:
                 total = to_mean[pick]
             else:
-                total = 0.
-                for c in range(channels):
-                    difference = points[i, c] - points[pick, c]
-                    total += difference * difference
+                total = _squared_distance(points[i], points[pick])
             distance[i] = min(distance[i], total)
         distance[pick] = -np.inf

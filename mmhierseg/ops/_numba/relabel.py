@@ -1,20 +1,20 @@
-"""Twin of :func:`mmhierseg.ops.compact_labels`."""
+"""Numba kernel of :func:`mmhierseg.ops.compact_labels`."""
 
 import numpy as np
 
 from mmhierseg.ops._numba.switch import njit
 
-__all__ = ['compact_labels']
+__all__ = ['rank_labels']
 
 
 @njit  # pragma: no cover
-def compact_labels(labels, num_labels, result):
+def rank_labels(labels, num_labels, result):
     """Renumber the labels of an image to 0..n-1 in their own order.
 
     Args:
         labels (np.ndarray): (P,) int64, below ``num_labels``; negative = none.
-        num_labels (int): The size of a table.
-        result (np.ndarray): (P,) int64, the new labels, -1 = none.
+        num_labels (int): Size of a table.
+        result (np.ndarray): (P,) int64, receives the new labels, -1 = none.
 
     Returns:
         int: Number of different labels.

@@ -1,4 +1,4 @@
-"""Whether and how functions are compiled."""
+"""When and how numba kernels are compiled and run."""
 
 import functools
 import importlib.util
@@ -7,14 +7,14 @@ import threading
 import time
 import types
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Optional, TypeVar
+from typing import Callable, TypeVar
 
 import torch
 from torch import Tensor
 
 __all__ = ['for_each_image', 'has_numba', 'njit', 'use_compiled']
 
-# Functions that are compiled compile those that they call.
+# Kernels compile those that they call.
 _COMPILING = threading.RLock()
 
 #: Seconds of work below which threads lose more than they gain: starting them
@@ -31,7 +31,7 @@ def has_numba() -> bool:
 
 
 def use_compiled(tensor: Tensor) -> bool:
-    """Whether what is done with a tensor is done by compiled functions.
+    """Whether a tensor is processed by numba kernels.
 
     Args:
         tensor (Tensor): Of any shape.
@@ -39,18 +39,18 @@ def use_compiled(tensor: Tensor) -> bool:
     Returns:
         bool: Whether it is on the CPU, numba is installed and not switched
         off (``MMHIERSEG_COMPILED=0``), and nothing is being traced:
-        ``torch.compile`` compiles the twin in torch.
+        ``torch.compile`` compiles the reference implementation in torch.
     """
-    # Tracing first: what follows is not to be traced.
+    # Tracing first: what follows cannot be traced.
     return (not torch.compiler.is_compiling()
             and tensor.device.type == 'cpu' and has_numba()
             and os.environ.get('MMHIERSEG_COMPILED') != '0')
 
 
-def njit(function: Optional[Function] = None, **options) -> Function:
-    """As ``numba.njit``, but nothing is imported before the first call.
+def njit(function: Function | None = None, **options) -> Function:
+    """As ``numba.njit``, but numba is imported at the first call.
 
-    What was compiled is kept on the disk, so only the first call on a machine
+    Machine code is cached on disk, so that only the first call on a machine
     waits for it. The interpreter's lock is released, see
     :func:`for_each_image`.
 
@@ -60,7 +60,7 @@ def njit(function: Optional[Function] = None, **options) -> Function:
         **options: Of ``numba.njit``.
 
     Returns:
-        Callable: What compiles itself at its first call.
+        Callable: Compiles itself at its first call.
     """
     if function is None:
         return functools.partial(njit, **options)
@@ -82,13 +82,13 @@ def njit(function: Optional[Function] = None, **options) -> Function:
     def call(*args):
         return compiled()(*args)
 
-    #: For compiled functions that call this one.
+    #: For kernels that call this one.
     call.compiled = compiled
     return call
 
 
 def _with_compiled_globals(function: Function) -> Function:
-    """A function that calls what numba made of the functions that it calls.
+    """The function with the dispatchers of the kernels that it calls.
 
     It knows these by their global names, which are those of :func:`njit`.
     """
@@ -107,17 +107,18 @@ def _with_compiled_globals(function: Function) -> Function:
 
 
 def for_each_image(function: Callable[[int], None], number: int) -> None:
-    """Call a function for each image of a batch, in torch's threads.
+    """Call a function for each image of a batch, in as many threads as torch.
 
-    Not in numba's: what has used them cannot be forked, and loaders fork. The
-    first image is done alone, and tells whether threads are worthwhile.
+    Not in numba's threads: a process that has used them cannot be forked, and
+    loaders fork. The first image is processed alone; its time decides whether
+    threads are worthwhile.
 
     Args:
-        function (Callable): Takes the index of an image. Compiled functions
-            run side by side in it.
+        function (Callable): Takes the index of an image. Numba kernels run in
+            parallel in it.
         number (int): Number of images.
     """
-    # Whoever is free takes the next one.
+    # Shared: whichever thread is free takes the next one.
     indices = iter(range(number))
 
     def work() -> None:

@@ -1,1 +1,0 @@
-"""What benchmarks share: timing, memory, the machine's record, reports."""

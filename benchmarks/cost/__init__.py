@@ -1,1 +1,0 @@
-"""Time and memory of CAST against ViT and Swin."""

@@ -1,1 +1,0 @@
-"""What segmentation costs, against MMSegmentation's own ViT."""

@@ -1,1 +1,0 @@
-"""What pre-training is good for once a segmentor is tuned, or before."""

@@ -1,1 +1,0 @@
-"""How fast things are to be, as rows: a ratio, its bound, what measures it."""

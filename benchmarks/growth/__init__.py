@@ -1,1 +1,0 @@
-"""How time and memory of CAST and ViT grow with images and batches."""

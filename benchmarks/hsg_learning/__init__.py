@@ -1,1 +1,0 @@
-"""What HSG learns in minutes, against no learning and a single level."""

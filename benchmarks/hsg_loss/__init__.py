@@ -1,1 +1,0 @@
-"""What HSG's losses cost as pixels and segments become more."""

@@ -1,1 +1,0 @@
-"""What CAST learns in minutes, against its baselines."""

@@ -1,1 +1,0 @@
-"""Images per second of the pipeline that MoCo v3 trains from."""

@@ -1,1 +1,0 @@
-"""What retrieval from a memory bank costs as the bank grows."""

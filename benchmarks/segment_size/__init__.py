@@ -1,1 +1,0 @@
-"""What superpixels of some size leave possible where things are thin."""

@@ -1,1 +1,0 @@
-"""What superpixels cost, and how well they fit what images show."""

@@ -1,0 +1,348 @@
+"""Contrast of pixels with the segments of a whole batch, and of centroids.
+
+SegSort (Hwang et al., ICCV 2019) and HSG (Ke et al., CVPR 2022, Eq. 1): with
+s_ij = exp(kappa v_i . p_j), the loss of pixel i is -log(pos / (pos + neg)).
+Positives are the prototypes with its label except that of its own segment,
+which is the positive only if there is no other; negatives are those with
+another label.
+
+The P x N similarities are never in memory together: they are computed once,
+in blocks of rows, with what the gradients need of them. Memory grows with
+P + N. The own segment is left out of the sums, not subtracted from them (as
+in the authors' code): the difference of two large numbers would lose a small
+positive in float32. Positives are few where pixels of an image follow each
+other: only prototypes that share a label with a pixel of the block.
+
+Legend: P pixels, r of a block, N prototypes, n that are positives of a block,
+D channels, L sets of labels, kappa the concentration; M centroids, N of the
+whole batch.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .label_maps import joint_labels
+
+#: Similarities of a block in float32: 8 MiB, which caches of CPUs hold, or
+#: 64 MiB, which keep a GPU busy.
+CPU_BLOCK, GPU_BLOCK = 2**21, 2**24
+#: Rows of a block on a CPU, at most: enough for products at full speed, and
+#: few enough to be of one or two images, whose prototypes are the positives.
+_CPU_ROWS = 256
+
+
+def pixel_segment_contrast(pixels: Tensor,
+                           segments: Tensor,
+                           prototypes: Tensor,
+                           labels: Tensor,
+                           concentration: float = 16.,
+                           num_pixels: float | Tensor | None = None,
+                           block_size: int | None = None) -> Tensor:
+    """Mean contrast of pixels with all prototypes, for one or more labels.
+
+    Several sets of labels share the similarities, most of the cost.
+
+    Args:
+        pixels (Tensor): (P, D) float, of unit length. Half precision is
+            converted to float32.
+        segments (Tensor): (P,) int64 in [0, N - 1], own segment of each
+            pixel, whose label is the pixel's.
+        prototypes (Tensor): (N, D) float, of unit length.
+        labels (Tensor): (N,) int64, label of each prototype, of any numbers;
+            or (L, N), several sets of them.
+        concentration (float): kappa. Defaults to 16.
+        num_pixels (float | Tensor, optional): Divisor of the sum over pixels.
+            Defaults to None: P, or 1 where there is no pixel.
+        block_size (int, optional): Similarities that are in memory at once
+            (at least one row). Defaults to None: 2**21 on a CPU, 2**24
+            elsewhere.
+
+    Returns:
+        Tensor: Loss, a scalar, or (L,) of them, at least 0; zero where there
+        is no pixel or all labels are the same. Gradients flow to ``pixels``
+        and ``prototypes``, once.
+
+    Raises:
+        TypeError: If ``segments`` or ``labels`` is not int64.
+        ValueError: If shapes do not match, or a segment is N or above (looked
+            at on the CPU only).
+
+    Example:
+        >>> pixels = torch.tensor([[1., 0.]])
+        >>> prototypes = torch.tensor([[1., 0.], [.6, .8], [0., 1.]])
+        >>> pixel_segment_contrast(pixels, torch.tensor([0]), prototypes,
+        ...                        torch.tensor([4, 4, 2]), concentration=1.)
+        tensor(0.4375)
+    """
+    _check(pixels, segments, prototypes, labels)
+    dtype = torch.promote_types(pixels.dtype, prototypes.dtype)
+    dtype = torch.promote_types(dtype, torch.float32)
+    if num_pixels is None:
+        num_pixels = max(len(pixels), 1)
+    is_cpu = pixels.device.type == 'cpu'
+    if block_size is None:
+        block_size = CPU_BLOCK if is_cpu else GPU_BLOCK
+    step = max(1, block_size // max(len(prototypes), 1))
+    if is_cpu:
+        step = min(step, _CPU_ROWS)
+    # Below N, which a table of labels needs.
+    sets = labels if labels.dim() == 2 else labels[None]
+    ranks = torch.stack([joint_labels(names)[0] for names in sets])
+    with_grad = torch.is_grad_enabled() and (
+        pixels.requires_grad or prototypes.requires_grad)
+    with torch.autocast(pixels.device.type, enabled=False):
+        sums = _Contrast.apply(
+            pixels.to(dtype), prototypes.to(dtype), segments, ranks,
+            concentration, step, with_grad)
+    return (sums / num_pixels).view(labels.shape[:-1])
+
+
+def centroid_contrast(centroids: Tensor,
+                      all_centroids: Tensor | None = None,
+                      first: int = 0,
+                      concentration: float = 16.) -> Tensor:
+    """Cross-entropy of finding each centroid among all, by cosine.
+
+    HSG, Sec. 3: groups, of the same image or of different ones, should have
+    centroids of different directions.
+
+    Args:
+        centroids (Tensor): (M, D) float, of any length.
+        all_centroids (Tensor, optional): (N, D), those of the whole batch,
+            with ``centroids`` from row ``first`` on. Defaults to None:
+            ``centroids`` are all.
+        first (int): See there. Defaults to 0.
+        concentration (float): kappa. Defaults to 16.
+
+    Returns:
+        Tensor: (M,), float32 or wider, at least 0.
+
+    Raises:
+        ValueError: If shapes do not match.
+
+    Example:
+        >>> centroids = torch.tensor([[2., 0.], [0., 3.]])
+        >>> centroid_contrast(centroids, concentration=1.)
+        tensor([0.3133, 0.3133])
+    """
+    all_centroids = centroids if all_centroids is None else all_centroids
+    if (centroids.dim() != 2 or all_centroids.dim() != 2
+            or centroids.size(1) != all_centroids.size(1)
+            or not 0 <= first <= len(all_centroids) - len(centroids)):
+        raise ValueError(
+            '`centroids` (M, D) must be among `all_centroids` (N, D) from row '
+            f'`first` on, got {tuple(centroids.shape)}, '
+            f'{tuple(all_centroids.shape)} and {first}')
+    dtype = torch.promote_types(centroids.dtype, torch.float32)
+    with torch.autocast(centroids.device.type, enabled=False):
+        unit = F.normalize(centroids.to(dtype), dim=1)
+        logits = concentration * unit @ F.normalize(
+            all_centroids.to(dtype), dim=1).t()
+    own = first + torch.arange(len(centroids), device=centroids.device)
+    return F.cross_entropy(logits, own, reduction='none')
+
+
+class _Contrast(torch.autograd.Function):
+    """(L,) sums over the pixels.
+
+    What the gradients need of the similarities with all prototypes is
+    computed along with the loss. It is the same for all sets of labels up to
+    the factors that come with their gradients: ``slopes[0]`` (D, N) is that
+    of log(sum of s over all but the own segment) by the prototypes, summed
+    over pixels; ``slopes[l]`` the sum over pixels whose own segment is the
+    positive, times its share in pos + neg, None where there are none.
+    """
+
+    @staticmethod
+    def forward(ctx, pixels: Tensor, prototypes: Tensor, own: Tensor,
+                labels: Tensor, kappa: float, step: int,
+                with_grad: bool) -> Tensor:
+        positives = pixels.new_empty(len(labels), len(pixels))
+        own_share = torch.empty_like(positives)
+        alone = torch.empty_like(positives, dtype=torch.bool)
+        sums = pixels.new_zeros(len(labels))
+        by_pixels = torch.empty_like(pixels)
+        slopes = [
+            prototypes.new_zeros(prototypes.shape[::-1]), *len(labels) * [None]
+        ]
+        for rows in _blocks(len(pixels), step):
+            similarity = kappa * pixels[rows] @ prototypes.t()
+            own_similarity = similarity.gather(1, own[rows, None]).squeeze(1)
+            similarity.scatter_(1, own[rows, None], -torch.inf)
+            # Exponentials from here on.
+            largest, total, scale = _softmax_(similarity)
+            positive, only = _log_positives(similarity, largest, labels,
+                                            own[rows])
+            rare = only.any(dim=0).nonzero().squeeze(1)
+            if len(rare):
+                positive[:, rare], only[:, rare] = _log_few_positives(
+                    kappa * pixels[rows][rare], prototypes, labels,
+                    own[rows][rare], own_similarity[rare])
+            log_sum = torch.where(
+                only, torch.logaddexp(total, own_similarity), total)
+            # Rounding alone could make it negative.
+            sums += (log_sum - positive).clamp_(min=0).sum(dim=1)
+            share = (own_similarity - log_sum).exp().masked_fill(~only, 0)
+            positives[:, rows], own_share[:, rows] = positive, share
+            alone[:, rows] = only
+            if with_grad:
+                by_pixels[rows] = similarity @ prototypes * scale[:, None]
+                _add_slopes(slopes, pixels[rows] * scale[:, None], similarity,
+                            share, only)
+        if with_grad:
+            ctx.settings = kappa, step
+            ctx.save_for_backward(pixels, prototypes, own, labels, positives,
+                                  own_share, alone, by_pixels, *slopes)
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (pixels, prototypes, own, labels, positives, own_share, alone,
+         by_pixels, *slopes) = ctx.saved_tensors
+        kappa, step = ctx.settings
+        # Autocast is that of whoever calls `backward`.
+        with torch.autocast(pixels.device.type, enabled=False):
+            common = grad.sum()
+            scale = kappa * (common - grad @ own_share)
+            grad_pixels = by_pixels * scale[:, None]
+            grad_prototypes = torch.zeros_like(prototypes)
+            for factor, slope in zip((common, *-grad), slopes):
+                if slope is not None:
+                    grad_prototypes += (kappa * factor) * slope.t()
+            for rows in _blocks(len(pixels), step):
+                columns, slope = _slope_of_positives(
+                    kappa * pixels[rows], prototypes, own[rows], labels,
+                    positives[:, rows], alone[:, rows], own_share[:, rows],
+                    grad)
+                slope.mul_(kappa)
+                grad_pixels[rows].addmm_(slope, prototypes[columns])
+                grad_prototypes.index_add_(0, columns,
+                                           slope.t() @ pixels[rows])
+        return grad_pixels, grad_prototypes, None, None, None, None, None
+
+
+def _blocks(number: int, step: int) -> list[slice]:
+    """Rows whose similarities are in memory at once."""
+    return [slice(i, i + step) for i in range(0, number, step)]
+
+
+def _softmax_(similarity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Exponentials in place of similarities (r, N), up to a factor of the row.
+
+    Returns (r,) what was subtracted from the similarities; the log of their
+    sum of exponentials; and the factors with which what is there sums to 1.
+    """
+    largest = similarity.amax(dim=1)
+    largest = torch.where(largest == -torch.inf, 0, largest)
+    total = similarity.sub_(largest[:, None]).exp_().sum(dim=1)
+    return (largest, total.log() + largest,
+            torch.where(total > 0, 1 / total, 0))
+
+
+def _add_slopes(slopes: list[Tensor | None], pixels: Tensor,
+                exponentials: Tensor, own_share: Tensor,
+                alone: Tensor) -> None:
+    """Add a block to ``slopes``, see :class:`_Contrast`."""
+    # As columns: the products are faster.
+    pixels = pixels.t().contiguous()
+    slopes[0].addmm_(pixels, exponentials)
+    for place, (share, only) in enumerate(zip(own_share, alone), 1):
+        # Few, where views overlap.
+        index = only.nonzero().squeeze(1)
+        if len(index):
+            if slopes[place] is None:
+                slopes[place] = torch.zeros_like(slopes[0])
+            slopes[place].addmm_(pixels[:, index] * share[index],
+                                 exponentials[index])
+
+
+def _log_positives(exponentials: Tensor, largest: Tensor, labels: Tensor,
+                   own: Tensor) -> tuple[Tensor, Tensor]:
+    """(L, r) log of the sums over positives, and where they may be wrong.
+
+    There they are too small beside the others for float32, or there are none.
+    """
+    columns = _same_labels(labels, own)
+    exponentials = exponentials[:, columns]
+    sums = torch.stack([
+        torch.where(names[columns] == names[own, None], exponentials,
+                    0).sum(dim=1) for names in labels
+    ])
+    # Terms that matter are not denormal then.
+    least = 1e8 * torch.finfo(sums.dtype).tiny
+    return sums.log() + largest, sums < least
+
+
+def _log_few_positives(pixels: Tensor, prototypes: Tensor, labels: Tensor,
+                       own: Tensor,
+                       own_similarity: Tensor) -> tuple[Tensor, Tensor]:
+    """(L, r) log of the sums over positives, and where that is the own one.
+
+    Exact, whatever the other similarities are; ``pixels`` are times kappa.
+    """
+    columns = _same_labels(labels, own)
+    similarity = pixels @ prototypes[columns].t()
+    similarity.masked_fill_(columns == own[:, None], -torch.inf)
+    positives = torch.stack([
+        torch.where(names[columns] == names[own, None], similarity,
+                    -torch.inf).logsumexp(dim=1) for names in labels
+    ])
+    alone = positives == -torch.inf
+    return torch.where(alone, own_similarity, positives), alone
+
+
+def _slope_of_positives(pixels: Tensor, prototypes: Tensor, own: Tensor,
+                        labels: Tensor, positives: Tensor, alone: Tensor,
+                        own_share: Tensor,
+                        grad: Tensor) -> tuple[Tensor, Tensor]:
+    """(n,) prototypes, and (r, n) gradients by the similarities with them.
+
+    Of -log(pos), and of the own segment's part in log(pos + neg).
+    """
+    columns = _same_labels(labels, own)
+    similarity = pixels @ prototypes[columns].t()
+    is_own = columns == own[:, None]
+    # The own segment is a positive only if there is no other.
+    at_own = grad @ (own_share - alone.to(grad.dtype))
+    slope = torch.where(is_own, at_own[:, None], 0)
+    for names, positive, only, weight in zip(labels, positives, alone, grad):
+        same = (names[columns] == names[own, None]) & ~is_own
+        share = (similarity - positive[:, None]).exp_().mul_(weight)
+        slope -= torch.where(same & ~only[:, None], share, 0)
+    return columns, slope
+
+
+def _same_labels(labels: Tensor, own: Tensor) -> Tensor:
+    """Prototypes with the label of some row in one of the sets, (n,)."""
+    wanted = torch.zeros_like(labels, dtype=torch.bool)
+    wanted.scatter_(1, labels[:, own], True)
+    return wanted.gather(1, labels).any(dim=0).nonzero().squeeze(1)
+
+
+def _check(pixels: Tensor, segments: Tensor, prototypes: Tensor,
+           labels: Tensor) -> None:
+    for name, values in (('segments', segments), ('labels', labels)):
+        if values.dtype != torch.int64:
+            raise TypeError(f'`{name}` must be int64, got {values.dtype}')
+    if (pixels.dim() != 2 or prototypes.dim() != 2
+            or pixels.size(1) != prototypes.size(1)):
+        raise ValueError(
+            '`pixels` and `prototypes` must have shapes (P, D) and (N, D), '
+            f'got {tuple(pixels.shape)} and {tuple(prototypes.shape)}')
+    if segments.shape != pixels.shape[:1]:
+        raise ValueError(f'`segments` must have shape ({len(pixels)},), the '
+                         f'own one of each pixel, got {tuple(segments.shape)}')
+    if labels.dim() not in (1, 2) or labels.size(-1) != len(prototypes):
+        raise ValueError(
+            f'`labels` must have shape ({len(prototypes)},) or (L, '
+            f'{len(prototypes)}), one for each prototype, got '
+            f'{tuple(labels.shape)}')
+    if segments.device.type == 'cpu' and len(segments):
+        smallest, largest = (int(end) for end in segments.aminmax())
+        if smallest < 0 or largest >= len(prototypes):
+            raise ValueError(
+                f'`segments` must lie in [0, {len(prototypes) - 1}], a '
+                f'prototype for each pixel, got {smallest} to {largest}')

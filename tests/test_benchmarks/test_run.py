@@ -1,0 +1,156 @@
+"""The command, and every benchmark at a tiny size."""
+
+import json
+import os
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+
+from benchmarks import goals, run
+from benchmarks.goals import GOALS, Goal, Settings
+from benchmarks.report import replace_section
+from benchmarks.superpixels import METHODS, Method
+from mmhierseg._base.errors import UserError
+
+TINY = Settings(rounds=1, images=2, threads=1, img_size=64, large_size=96)
+#: Options of a tiny run, and the rows of its tables.
+RUNS = {
+    'goals': ('--only slic-ue slic-224 retrieval-memory --rounds 1', 3),
+    'superpixels': ('--sizes 64 --images 2 --repeats 1', 13),
+    'retrieval': ('--queries 40 --banks 100 200 --some 10', 2),
+    'hsg': ('--images 1 2 --size 8 --channels 8 --regions 4 --repeats 1 '
+            '--ranks 1', 7),
+    'segment_size': ('--segment-sizes 8 16 --img-sizes 64 --scenes 1', 2),
+    'pipeline': ('--images 2 --batch-size 2 --img-size 64 --repeats 1', 4),
+    'runtime': ('--models vit-s cast-s --modes inference-fp32 --img-size 64 '
+                '--batch-size 2 --repeats 1', 2),
+    'scaling': ('--modes inference-fp32 --sizes 64 --batches 1 --repeats 1',
+                1),
+    'segmentation': ('--modes inference --img-size 64 --repeats 1', 4),
+    'profile_step': ('--mode inference-fp32 --img-size 64 --batch-size 2 '
+                     '--repeats 1', 5),
+}
+_FAST = ('retrieval', 'superpixels')
+
+
+@pytest.fixture(autouse=True)
+def own_settings():
+    """A run quietens the logger and sets the number of threads."""
+    logger = MMLogger.get_current_instance()
+    level, threads = logger.level, torch.get_num_threads()
+    yield
+    logger.setLevel(level)
+    torch.set_num_threads(threads)
+
+
+def test_every_benchmark_is_run_here():
+    assert set(RUNS) == set(run.BENCHMARKS)
+
+
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=[] if name in _FAST else pytest.mark.slow)
+    for name in RUNS
+])
+def test_tables_and_json(name, tmp_path, capsys):
+    options, rows = RUNS[name]
+    out = tmp_path / 'folder' / 'out.json'
+    run.main([name, '--threads', '1', '--out', str(out), *options.split()])
+    lines = capsys.readouterr().out.splitlines()
+    # Without the headers.
+    assert sum(line.startswith('| ') for line in lines) - sum(
+        line.startswith('|---') for line in lines) >= rows
+    report = json.loads(out.read_text())
+    assert report['machine']['threads'] == 1 and report['results']
+
+
+@pytest.mark.parametrize('name', run.BENCHMARKS)
+def test_page_has_the_sections(name, monkeypatch, tmp_path):
+    """What --update-readme would replace is there."""
+    args = run.parse_args([name, '--quick'])
+    sections = {
+        'superpixels': ['speed of superpixels on the CPU',
+                        'quality of superpixels'],
+        'hsg': ['losses of HSG on the CPU'],
+        'segment_size': ['segment size', 'memory by segment size'],
+        'profile_step': ['profile of a step'],
+    }.get(name, [f'{name} on the CPU'])
+    page = tmp_path / 'page.md'
+    page.write_text(args.page.read_text(encoding='utf-8'))
+    for section in sections:
+        replace_section(page, section, 'new')
+
+
+def test_bounds_are_those_of_the_goals():
+    bounds = sorted({(x.bound, x.at_least) for x in GOALS.values()})
+    assert bounds == sorted([
+        (3.5, True), (1.8, True), (6., True), (2.2, True), (2., True),
+        (4., True), (1., True), (1., False), (0.02, False), (0.75, False),
+        (0.85, False), (0.9, False), (1.3, True), (3., True), (1.1, False),
+        (0.05, False)
+    ])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['slic-torch-512', 'slic-ev', 'pipeline',
+                                  'sampling', 'hsg-contrast', 'cast-fp32'])
+def test_goals_at_tiny_size(name):
+    threads = torch.get_num_threads()
+    measured = GOALS[name].measure(TINY._replace(hsg_images=2))
+    assert 0 < measured.value < 1000
+    assert ' : ' in measured.words
+    assert torch.get_num_threads() == threads
+
+
+def test_verdicts(capsys, monkeypatch):
+    def row(value, numba=False):
+        return Goal('x', 'words', 2., True,
+                    lambda settings: goals.Measured(value, 'a : b'),
+                    needs_numba=numba)
+
+    monkeypatch.setattr(goals, 'GOALS', {
+        str(i): x for i, x in enumerate(
+            [row(2.), row(1.9), row(float('nan')), row(3., numba=True)])
+    })
+    monkeypatch.setattr(goals, 'has_numba', lambda: False)
+    run.main(['goals'])
+    rows = capsys.readouterr().out.splitlines()[-5:-1]
+    assert ['pass' in row for row in rows] == [True, False, False, False]
+    assert ['short of goal' in row for row in rows] == [
+        False, True, True, False]
+    assert 'needs numba' in rows[3]
+
+
+def test_switch_of_compiled_functions_is_restored(monkeypatch):
+    image = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    for before in (None, '1'):
+        monkeypatch.delenv('MMHIERSEG_COMPILED', raising=False)
+        if before:
+            monkeypatch.setenv('MMHIERSEG_COMPILED', before)
+        for name in METHODS:
+            Method(name, 16)(image)
+        assert os.environ.get('MMHIERSEG_COMPILED') == before
+
+
+@pytest.mark.parametrize('words, message', [
+    ('goals --rounds 0', '--rounds must be at least 1, got 0'),
+    ('hsg --images 4 0', '--images must be at least 1, got'),
+    ('pipeline --workers -1', '--workers must be at least 0, got'),
+    ('goals --only slic-gpu', 'no goal for --device cpu'),
+    ('runtime --modes training-bf16', 'on a GPU only'),
+    ('runtime --img-size 100', '--img-size must be a multiple of 32'),
+    ('scaling --sizes 100', '--sizes must be multiples of 32'),
+    ('segmentation --img-size 100', '--img-size must be a multiple of 32'),
+    ('retrieval --banks 10', '--banks must be at least 20'),
+    ('retrieval --out .', '--out must be a file'),
+])
+def test_bad_options(words, message):
+    with pytest.raises(UserError, match=message):
+        run.main(words.split())
+
+
+def test_unknown_names(capsys):
+    for words in ([], ['nothing'], ['goals', '--only', 'nothing']):
+        with pytest.raises(SystemExit):
+            run.parse_args(words)
+    assert 'invalid choice' in capsys.readouterr().err

@@ -1,0 +1,377 @@
+"""Configs train, validate, resume and test on tiny data.
+
+One of each kind is in the fast tier, the others in the slow one.
+"""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from helpers.cast import DATA
+from helpers.config_runs import (
+    cases,
+    log_of,
+    measure,
+    train,
+    train_and_resume,
+    unformatted,  # noqa: F401
+    write,
+)
+from helpers.configs import (
+    CONFIGS,
+    ROOT,
+    has_cast,
+    is_pretraining,
+    load_config,
+    make_data,
+    save_pretrained,
+    shrink,
+)
+from helpers.dense import (
+    CROP,
+    DENSE_PATHS,
+    save_dense_pretrained,
+    shrink_dense,
+)
+from helpers.hsg import with_resnet
+from helpers.hsg_baselines import (
+    BASELINE_PATHS,
+    draw_resnet,
+    shrink_baseline_test,
+    shrink_baseline_training,
+)
+from helpers.hsg_configs import HSG_PATHS, shrink_hsg
+from helpers.oversegmentation_data import make_oversegmentation_data
+from helpers.segmentation_data import COUNTS
+from mmengine.runner import Runner
+
+from mmhierseg._base.errors import UserError
+from mmhierseg._base.safe_load import load_plain_checkpoint
+from mmhierseg.apis import HierarchyInferencer
+from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
+from mmhierseg.registry import MODELS
+
+FIRST, SECOND = (
+    'hsg_r50_stage1_coco-224x224', 'hsg_r50_stage2_coco-448x448')
+#: Where a baseline of HSG is trained -> where it is tested.
+TESTED_ON = {
+    'coco': 'voc12-512',
+    'cityscapes': 'cityscapes-1024x2048',
+    'kitti-step': 'kitti-step-376x1242'
+}
+METRICS = {'mIoU', 'aAcc', 'mAcc'}
+
+
+@pytest.fixture(scope='module')
+def tiny_data(tmp_path_factory):
+    """Tiny datasets in the real layouts."""
+    root = tmp_path_factory.mktemp('data')
+    make_data(root)
+    return root
+
+
+@pytest.fixture(scope='module')
+def hsg_data(tmp_path_factory):
+    """Images with over-segmentation, and weights of HSG's first stage."""
+    root = tmp_path_factory.mktemp('hsg')
+    make_oversegmentation_data(root)
+    path = root / load_config(HSG_PATHS[SECOND]).stage1
+    torch.manual_seed(3)
+    model = MODELS.build(shrink_hsg(HSG_PATHS[FIRST]).model)
+    model.init_weights()
+    path.parent.mkdir(parents=True)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return root
+
+
+@pytest.fixture
+def folder(tiny_data, monkeypatch):
+    """The working directory."""
+    monkeypatch.chdir(tiny_data)
+    return tiny_data
+
+
+@pytest.fixture
+def hsg_folder(hsg_data, monkeypatch):
+    """The working directory."""
+    monkeypatch.chdir(hsg_data)
+    return hsg_data
+
+
+def validated(log):
+    """Metrics of the one validation in a log."""
+    line, = re.findall(r'(?:Iter|Epoch)\(val\) .* mIoU: .*', log)
+    return {key: float(value)
+            for key, value in re.findall(r'([\w/]+): ([\d.]+)', line)}
+
+
+@pytest.mark.parametrize('name', cases(
+    [f'{path.parent.name}/{path.stem}' for path in CONFIGS],
+    ['cast/cast-s_in1k', 'cast/cast-s_linear_in1k', 'cast/cast-s_deit_in1k']))
+def test_pretraining_and_classification(name, folder, tmp_path):
+    cfg = shrink(load_config(ROOT / f'configs/{name}.py'))
+    save_pretrained(cfg, folder)
+    config = write(cfg, tmp_path)
+    log = train(config, tmp_path / 'work')
+    # Batches of 4; of 10 images, 2 are dropped except in linear probing.
+    batches = 3 if 'linear' in name else 2
+    losses = re.findall(
+        rf'Epoch\(train\) +\[1\]\[\d/{batches}\] .* loss: ([\w.]+)', log)
+    assert len(losses) == batches
+    assert all(math.isfinite(float(loss)) for loss in losses)
+    assert ('accuracy/top1' in log) != is_pretraining(cfg)
+    if has_cast(cfg):
+        # A trained model gives hierarchies.
+        inferencer = HierarchyInferencer(
+            config, tmp_path / 'work/epoch_1.pth', 'cpu')
+        image = np.random.default_rng(1).integers(
+            0, 256, (50, 70, 3), dtype=np.uint8)
+        prediction, = inferencer(image)['predictions']
+        assert len(prediction['num_segments']) == 1 + len(
+            cfg.model.backbone.num_clusters)
+        assert all(n <= 8 for n in prediction['num_segments'][1:])
+
+
+@pytest.mark.slow
+def test_inherits_from_the_package(folder, tmp_path):
+    """Parts of MMPretrain are found although the base is of mmhierseg."""
+    config = tmp_path / 'child.py'
+    config.write_text("""
+_base_ = ['mmhierseg::cast/cast-t_photos.py']
+train_dataloader = dict(
+    batch_size=4, num_workers=0, persistent_workers=False)
+train_cfg = dict(max_epochs=1)
+default_hooks = dict(logger=dict(interval=1))
+""")
+    log = train(str(config), tmp_path / 'work')
+    assert re.search(r'Epoch\(train\) +\[1\]\[2/2\]', log)
+    assert 'WARNING - Failed' not in log
+
+
+def test_too_few_images_for_a_batch(folder, tmp_path):
+    with pytest.raises(UserError, match='10 images are fewer than its batch'):
+        train(str(ROOT / 'configs/cast/cast-s_in1k.py'), tmp_path / 'work')
+
+
+# ---------------------------------------------------------------- fine-tuning
+
+
+@pytest.mark.parametrize('name', cases(
+    sorted(name for name in DENSE_PATHS if '/cast-b' not in name),
+    ['cast/cast-s_voc12aug-512x512', 'cast/cast-s_segmenter_ade20k-512x512']))
+def test_fine_tuning(name, folder, tmp_path):
+    cfg = shrink_dense(DENSE_PATHS[name])
+    save_dense_pretrained(cfg, folder)
+    config, work = write(cfg, tmp_path), tmp_path / 'work'
+    log = train_and_resume(config, work)
+    assert 'Iter(val) [4/4]' in log
+    written = (work / 'config.py').read_text()
+    metrics = measure(config, work / 'iter_2.pth', work)
+    # The config of the test is written beside that of training.
+    assert (work / 'test_config.py').is_file()
+    assert (work / 'config.py').read_text() == written
+    # Validation has measured the same weights.
+    assert metrics['mIoU'] == pytest.approx(validated(log)['mIoU'], abs=1e-4)
+
+
+@pytest.mark.parametrize('name', [n for n in DENSE_PATHS if '/cast-b' in n])
+def test_wider_configs_are_the_same_otherwise(name):
+    first, second = (shrink_dense(DENSE_PATHS[other])
+                     for other in (name, name.replace('cast-b', 'cast-s')))
+    for cfg in (first, second):
+        cfg.model.backbone.init_cfg.pop('checkpoint')
+    assert first.to_dict() == second.to_dict()
+
+
+@pytest.mark.parametrize('name', [
+    'cast/cast-s_voc12aug-512x512', 'cast/cast-s_segmenter_ade20k-512x512'
+])
+def test_starts_from_pretrained_weights(name, folder, tmp_path):
+    """All that a checkpoint has, and positions in the grid of the crop."""
+    cfg = shrink_dense(DENSE_PATHS[name])
+    weights = save_dense_pretrained(cfg, folder)
+    cfg.work_dir = str(tmp_path)
+    model = Runner.from_cfg(cfg).model
+    model.init_weights()
+    state = model.backbone.state_dict()
+    # The norm of the class token goes; the fusion comes, if it is missing.
+    assert {key.split('.')[0] for key in weights.keys() - state} <= {'norm'}
+    new = {key.split('.')[0] for key in state.keys() - weights}
+    assert new == ({'fusion'} if 'segmenter' in name else set())
+    for key, value in weights.items():
+        if key in state and 'pos_' not in key:
+            assert torch.equal(state[key], value), key
+    assert state['tokenizer.pos_grid'].tolist() == [side // 8 for side in CROP]
+    assert state['tokenizer.pos_embed'].shape == (1, 1 + 6 * 8, 48)
+    assert torch.equal(state['tokenizer.pos_embed'][:, 0],
+                       weights['tokenizer.pos_embed'][:, 0])
+
+
+# ------------------------------------------------------------------------ HSG
+
+
+@pytest.mark.parametrize('name', cases(HSG_PATHS, [SECOND]))
+def test_hsg(name, hsg_folder, tmp_path):
+    config = write(shrink_hsg(HSG_PATHS[name]), tmp_path)
+    work = tmp_path / 'work'
+    log = train_and_resume(config, work)
+    for key in ('loss_img_sim', 'loss_hierarchy', 'loss_clustering'):
+        values = [float(v) for v in re.findall(rf'{key}: ([\d.]+)', log)]
+        assert len(values) == 2 and all(map(math.isfinite, values))
+        zero = name == FIRST and key != 'loss_img_sim'
+        assert all((value == 0) == zero for value in values)
+    metrics = measure(config, work / 'iter_2.pth', tmp_path / 'test')
+    levels = 1 if name == FIRST else 3
+    assert set(metrics) == METRICS | {
+        f'NFCovering/level{level}' for level in range(levels)}
+    found = validated(log)
+    for key, value in metrics.items():
+        assert value == pytest.approx(found[key], abs=1e-4) and value > 0
+    assert re.findall(r'Memory bank of \d+ segments of (\d+) images',
+                      log) == [str(COUNTS[0])]
+
+
+def test_second_stage_starts_from_the_first(hsg_folder, tmp_path, monkeypatch):
+    cfg = shrink_hsg(HSG_PATHS[SECOND])
+    cfg.work_dir = str(tmp_path)
+    model = Runner.from_cfg(cfg).model
+    model.init_weights()
+    weights, state = torch.load(cfg.stage1)['state_dict'], model.state_dict()
+    assert weights.keys() == {
+        key for key in state if not key.startswith('head.')}
+    assert all(torch.equal(state[key], weights[key]) for key in weights)
+    (tmp_path / 'data').symlink_to(hsg_folder / 'data')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match='iter_350000.pth'):
+        train(write(cfg, tmp_path), tmp_path / 'work')
+
+
+def test_converted_checkpoint_fits():
+    """The authors' file, converted, fills the model."""
+    source, _ = with_resnet(
+        load_plain_checkpoint(DATA / 'hsg_coco.pth'), 18, 'detectron2')
+    converted = convert_hsg_checkpoint(source)
+    cfg = shrink_hsg(HSG_PATHS[SECOND])
+    cfg.model.neck.out_channels = converted.head['embed_dims']
+    cfg.model.head.update(converted.head)
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(converted.state_dict)
+    hierarchy = model.eval().segments(torch.rand(1, 3, 64, 96)).hierarchy
+    assert hierarchy.num_levels == 3 and (hierarchy.labels >= 0).all()
+
+
+def test_retrieval_by_coarse_groups(hsg_folder, tmp_path):
+    cfg = shrink_hsg(HSG_PATHS['hsg_r50_cityscapes-448x448'])
+    cfg.work_dir = str(tmp_path)
+    cfg.model.update(level=2, num_neighbors=1)
+    metrics = Runner.from_cfg(cfg).val()
+    entries = int(re.search(r'Memory bank of (\d+) segments',
+                            log_of(tmp_path))[1])
+    # At most four groups an image.
+    assert COUNTS[0] <= entries <= 4 * COUNTS[0] and metrics['aAcc'] > 0
+
+
+# ------------------------------------------------------------ baselines of HSG
+
+
+def check_segsort(name, tmp_path, *options, flags=()):
+    """Train two iterations with the one loss that SegSort has."""
+    config = write(shrink_hsg(BASELINE_PATHS[name]), tmp_path)
+    log = train(config, tmp_path / 'work', *options, flags=flags)
+    losses = re.findall(r' loss_img_sim: ([\d.]+)', log)
+    assert len(losses) == 2 and all(0 < float(v) < 10 for v in losses)
+    assert re.findall(r' loss: ([\d.]+)', log) == losses
+    return config
+
+
+@pytest.mark.parametrize('name', cases(
+    [name for name in BASELINE_PATHS if 'segsort' in name],
+    ['segsort_r50_kitti-step-448x448']))
+def test_segsort(name, hsg_folder, tmp_path):
+    config = check_segsort(name, tmp_path)
+    metrics = measure(config, tmp_path / 'work/iter_2.pth', tmp_path / 'test')
+    assert set(metrics) == METRICS | {'NFCovering/level0'}
+    assert metrics['aAcc'] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('option', [
+    'train_dataloader.dataset.pipeline.2.num_views=1',
+    'model.head.cosegment=True'
+])
+def test_segsort_of_other_views(option, hsg_folder, tmp_path):
+    """The options that the README names."""
+    name = 'segsort_r50_cityscapes-448x448'
+    readme = (BASELINE_PATHS[name].parent / 'README.md').read_text()
+    assert f'--cfg-options {option}`' in readme
+    check_segsort(name, tmp_path, option, flags=['--no-validate'])
+
+
+@pytest.mark.parametrize('name', cases(
+    [f'{method}_r50_{data}' for method in ('moco', 'densecl')
+     for data in TESTED_ON], ['moco_r50_coco']))
+def test_contrastive_baselines(name, hsg_folder, tmp_path):
+    """The checkpoint of MMPretrain's algorithm is tested as it is."""
+    cfg = shrink_baseline_training(BASELINE_PATHS[name])
+    log = train(write(cfg, tmp_path), tmp_path / 'work')
+    # Eight images, four in a batch.
+    losses = re.findall(
+        r'Epoch\(train\) +\[1\]\[\d/2\] .* loss: ([\d.]+)', log)
+    assert len(losses) == 2 and all(math.isfinite(float(v)) for v in losses)
+    method, trained_on = name.split('_r50_')
+    check_retrieval(f'{method}_r50_retrieval_{TESTED_ON[trained_on]}',
+                    tmp_path / 'work/epoch_1.pth', tmp_path)
+
+
+def check_retrieval(name, checkpoint, tmp_path, *options):
+    """Fill a bank and test a ResNet."""
+    config = write(shrink_baseline_test(BASELINE_PATHS[name]), tmp_path)
+    metrics = measure(config, checkpoint, tmp_path / 'test', *options)
+    # Level 0 are cells, which are not evaluated.
+    assert set(metrics) == METRICS | {'NFCovering/level1'}
+    assert 0 < metrics['aAcc'] < 100
+    number, images = map(int, re.search(
+        r'Memory bank of (\d+) segments of (\d+) images',
+        log_of(tmp_path / 'test')).groups())
+    # At most six clusters an image.
+    assert images == COUNTS[0] < number <= 6 * images
+
+
+@pytest.mark.parametrize('data, prefix', [
+    ('voc12-512', ''),  # torchvision's names
+    pytest.param('cityscapes-1024x2048', 'module.encoder_q.',  # MoCo's
+                 marks=pytest.mark.slow),
+    pytest.param('kitti-step-376x1242', 'module.', marks=pytest.mark.slow),
+])
+def test_revisit_is_loaded_as_it_is(data, prefix, hsg_folder, tmp_path):
+    weights = {prefix + key: value for key, value in draw_resnet().items()}
+    weights[f'{prefix}fc.0.weight'] = torch.zeros(3, 3)
+    checkpoint = tmp_path / 'theirs.pth.tar'
+    torch.save(dict(state_dict=weights, epoch=200, arch='resnet50'),
+               checkpoint)
+    check_retrieval(f'revisit_r50_retrieval_{data}', checkpoint, tmp_path)
+
+
+@pytest.mark.slow
+def test_clusters_of_pixels(hsg_folder, tmp_path):
+    """The option that the README names."""
+    torch.save(dict(state_dict=draw_resnet()), tmp_path / 'resnet.pth')
+    check_retrieval('moco_r50_retrieval_voc12-512', tmp_path / 'resnet.pth',
+                    tmp_path, 'model.embedder.at=pixel')
+
+
+def test_dilated_resnet_agrees_with_the_strided_one():
+    """At every second cell, stride 16 has the map of stride 32."""
+    cfg = load_config(BASELINE_PATHS['moco_r50_retrieval_voc12-512'])
+    width = dict(base_channels=4, stem_channels=4)
+    dilated = MODELS.build(dict(cfg.model.embedder.backbone, **width))
+    strided = MODELS.build(dict(type='mmpretrain.ResNet', depth=50, **width))
+    dilated.load_state_dict(strided.state_dict())
+    for model in (dilated, strided):
+        model.eval()
+    image = torch.randn(2, 3, 96, 160)
+    (fine, ), (coarse, ) = dilated(image), strided(image)
+    assert fine.shape == (2, 128, 6, 10)
+    torch.testing.assert_close(fine[..., ::2, ::2], coarse)

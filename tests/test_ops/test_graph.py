@@ -1,0 +1,233 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.hsg_golden import RECIPES, hsg_golden
+
+from mmhierseg.ops import (
+    centroid_contrast,
+    collapse_loss,
+    graph,
+    knn_adjacency,
+    modularity_loss,
+    segment_sequences,
+)
+
+
+def sequences(dtype=torch.float64, ties=False, seed=0):
+    """(4, 11, 4) features, padding, and views that are mixed up.
+
+    Of the last two images one has a single segment, one none.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    features = F.normalize(
+        torch.randn(4, 11, 4, generator=generator, dtype=dtype), dim=2)
+    if ties:
+        features = F.one_hot(features.argmax(2)).to(dtype)
+    padding = torch.zeros(4, 11, dtype=torch.bool)
+    padding[1, [0, 5, 10]] = padding[2, 1:] = padding[3] = True
+    views = torch.randint(0, 4, (4, 11), generator=generator) * 2**40
+    return features, padding, views
+
+
+def slow(features, k, padding, views):
+    """One image, one segment and one view at a time."""
+    adjacency = torch.zeros(*padding.shape, padding.size(1))
+    for b, image in enumerate(features):
+        nodes = (~padding[b]).nonzero().flatten().tolist()
+        for i in nodes:
+            weight = {
+                j: float(torch.exp(5 * image[i] @ image[j]))
+                for j in nodes if j != i or len(nodes) == 1
+            }
+            for view in set(views[b].tolist()):
+                inside = [j for j in weight if views[b, j] == view]
+                inside.sort(key=lambda j, w=weight: -w[j])
+                # All that are as similar as the k-th.
+                for j in inside:
+                    if weight[j] >= weight[inside[:k][-1]]:
+                        adjacency[b, i, j] = 1
+    return adjacency.to(features)
+
+
+@pytest.mark.parametrize('k', [1, 2, 5, 40])
+@pytest.mark.parametrize('within', [True, False])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('ties', [True, False])
+def test_edges_slow_reference(implementation, k, within, dtype, ties):
+    features, padding, views = sequences(dtype, ties)
+    wanted = slow(features, k, padding, views if within else 0 * views)
+    got = knn_adjacency(features, k, padding, views if within else None)
+    assert torch.equal(got, wanted)
+    assert got[2].nonzero().tolist() == [[0, 0]] and got[3].sum() == 0
+    # Edges are not made symmetric.
+    assert ties or k > 2 or not torch.equal(got, got.transpose(1, 2))
+
+
+def test_edges_ignore_padding_batch_and_names(implementation, monkeypatch):
+    features, padding, views = sequences()
+    wanted = knn_adjacency(features, 2, padding, views)
+    features = features.masked_fill(padding[..., None], torch.nan)
+    longer = knn_adjacency(
+        F.pad(features, (0, 0, 0, 5), value=torch.nan), 2,
+        F.pad(padding, (0, 5), value=True), F.pad(views, (0, 5), value=-1))
+    assert torch.equal(longer[:, :11, :11], wanted)
+    assert longer[:, 11:].sum() == longer[:, :, 11:].sum() == 0
+    renamed = 3 - views // 2**40
+    for b in range(4):
+        one = slice(b, b + 1)
+        assert torch.equal(
+            knn_adjacency(features[one], 2, padding[one], renamed[one]),
+            wanted[one])
+    # Few images at a time, features in another layout.
+    monkeypatch.setattr(graph, '_EDGES', 1)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 1)
+    turned = features.transpose(1, 2).contiguous().transpose(1, 2)
+    assert torch.equal(knn_adjacency(turned, 2, padding, views), wanted)
+
+
+def test_edges_by_hand(implementation):
+    """All ties are kept; the only segment of an image is its own neighbour."""
+    features = torch.tensor([[[1., 0.], [0., 1.], [0., 1.], [0., -1.]]])
+    assert knn_adjacency(features, 1)[0, 0].tolist() == [0, 1, 1, 1]
+    assert knn_adjacency(torch.ones(1, 1, 3), 1).tolist() == [[[1]]]
+
+
+def test_edges_have_no_gradient(implementation):
+    features, padding, views = sequences()
+    half = features.half().requires_grad_()
+    got = knn_adjacency(half, 2, padding, views)
+    assert got.dtype == torch.float32 and not got.requires_grad
+    assert torch.equal(got, knn_adjacency(half.float(), 2, padding, views))
+
+
+@pytest.mark.parametrize('change, error, match', [
+    (dict(features=torch.zeros(4, 11)), ValueError, r'\(B, N, C\)'),
+    (dict(k=0), ValueError, '`k` must be at least 1, got 0'),
+    (dict(padding=torch.zeros(4, 11)), TypeError, '`padding` must be bool'),
+    (dict(views=torch.zeros(4, 8).long()), ValueError,
+     r'`views` must have shape \(4, 11\), got \(4, 8\)'),
+])
+def test_edges_bad_input(change, error, match):
+    features, padding, views = sequences()
+    options = dict(features=features, k=1, padding=padding, views=views)
+    with pytest.raises(error, match=match):
+        knn_adjacency(**{**options, **change})
+
+
+def graphs(seed=0):
+    """Assignments (2, 6, 3), edges, and padding of the second image."""
+    generator = torch.Generator().manual_seed(seed)
+    assignment = torch.randn(
+        2, 6, 3, generator=generator, dtype=torch.float64).softmax(2)
+    adjacency = (torch.rand(2, 6, 6, generator=generator) < .4).double()
+    padding = torch.zeros(2, 6, dtype=torch.bool)
+    padding[1, 4:] = True
+    adjacency = adjacency.masked_fill(padding[:, None] | padding[..., None], 0)
+    return assignment.requires_grad_(), adjacency, padding
+
+
+def slow_modularity(s, a):
+    """One image, as in the formula, nodes in the columns of S'."""
+    d = a.sum(1, keepdim=True)
+    m2 = 2 * d.sum()
+    return 1 - torch.trace(s.t() @ a @ s - s.t() @ d @ d.t() @ s / m2) / m2
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_golden_clustering_loss(recipe):
+    """Given the authors' groups."""
+    values, meta = hsg_golden(recipe)
+    views = torch.empty(len(values['prototypes'])).long()
+    views[values['pixel_cluster_index']] = values['pixel_batch_index']
+    parts = segment_sequences(views, values['image_index'],
+                              256 if recipe == 'coco' else None)
+    adjacency = knn_adjacency(
+        values['nd_prototype'].transpose(1, 2), meta['dmon_knn'],
+        values['nd_padding'], parts.views if recipe == 'coco' else None)
+    total = 0.
+    for level in ('fine', 'coarse'):
+        groups = values[f'{level}_prob'].transpose(1, 2)
+        total += meta['weights']['dmon'] * (
+            modularity_loss(groups, adjacency, parts.padding)
+            + collapse_loss(groups, parts.padding)).mean()
+        centroids = values[f'{level}_centroid'].transpose(1, 2).flatten(0, 1)
+        total += meta['weights']['centroid'] * centroid_contrast(
+            centroids, concentration=meta['concentration']).mean()
+    torch.testing.assert_close(
+        total, values['clustering_loss'], atol=1e-12, rtol=0)
+
+
+def test_losses_slow_reference():
+    assignment, adjacency, padding = graphs()
+    got = modularity_loss(assignment, adjacency, padding)
+    torch.testing.assert_close(
+        got[0], slow_modularity(assignment[0], adjacency[0]))
+    torch.testing.assert_close(
+        got[1], slow_modularity(assignment[1, :4], adjacency[1, :4, :4]))
+    # Padding has no assignment, but counts: n is 6.
+    for loss, image in zip(
+            collapse_loss(assignment, padding),
+            (assignment[0], assignment[1, :4])):
+        torch.testing.assert_close(loss, image.sum(0).norm() * 3**0.5 / 6)
+
+
+def test_communities_beat_everything_else():
+    """Two pairs: grouped as they are, together, and across."""
+    adjacency = torch.zeros(4, 4)
+    adjacency[[0, 1, 2, 3], [1, 0, 3, 2]] = 1
+    groups = torch.tensor([[0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1]])
+    right, together, across = modularity_loss(
+        F.one_hot(groups, 2).float(), adjacency.expand(3, -1, -1))
+    assert right < together < across
+
+
+@pytest.mark.parametrize('padded', [True, False])
+def test_losses_gradcheck(padded):
+    assignment, adjacency, padding = graphs()
+    padding = padding if padded else None
+    assert torch.autograd.gradcheck(
+        lambda s: (modularity_loss(s, adjacency, padding),
+                   collapse_loss(s, padding)), assignment)
+
+
+def test_losses_ignore_names_and_padding():
+    assignment, adjacency, padding = graphs()
+    wanted = modularity_loss(assignment, adjacency, padding)
+    spoilt = assignment.masked_fill(padding[..., None], torch.nan)
+    torch.testing.assert_close(
+        modularity_loss(spoilt[..., [2, 0, 1]], adjacency, padding), wanted)
+    assert torch.equal(
+        collapse_loss(spoilt, padding), collapse_loss(assignment, padding))
+
+
+def test_losses_without_segments_or_edges():
+    assignment, adjacency, padding = graphs()
+    padding[1] = True
+    modularity = modularity_loss(assignment, 0 * adjacency, padding)
+    collapse = collapse_loss(assignment, padding)
+    assert modularity.tolist() == [1, 1] and collapse[1] == 0
+    (modularity + collapse).sum().backward()
+    assert torch.isfinite(assignment.grad).all()
+    assert (assignment.grad[1] == 0).all()
+
+
+def test_half_precision_is_summed_in_float32():
+    assignment = torch.full((1, 1000, 2), .5).half()
+    adjacency = torch.ones(1, 1000, 1000)
+    # S'AS is K (n/2)^2 = 500 000, beyond half precision.
+    got = modularity_loss(assignment, adjacency)
+    torch.testing.assert_close(got, torch.tensor([1 - (.5 - .25) / 2]))
+    torch.testing.assert_close(collapse_loss(assignment), torch.ones(1))
+
+
+@pytest.mark.parametrize('assignment, adjacency, padding, match', [
+    (torch.zeros(6, 3), torch.zeros(6, 6), None, r'\(B, L, K\)'),
+    (torch.zeros(2, 0, 3), torch.zeros(2, 0, 0), None, r'got \(2, 0, 3\)'),
+    (torch.zeros(2, 6, 3), torch.zeros(2, 6, 5), None,
+     r'`adjacency` .* got \(2, 6, 5\)'),
+    (torch.zeros(2, 6, 3), torch.zeros(2, 6, 6), torch.zeros(2, 5).bool(),
+     r'`padding` must have shape \(2, 6\), got \(2, 5\)'),
+])
+def test_losses_bad_input(assignment, adjacency, padding, match):
+    with pytest.raises(ValueError, match=match):
+        modularity_loss(assignment, adjacency, padding)

@@ -1,0 +1,150 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmhierseg.ops import (
+    compact_labels,
+    joint_labels,
+    look_up_parents,
+    tokens_to_map,
+)
+
+
+def random_labels(seed=0, high=40, size=(5, 7)):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(-1, high, (3, *size), generator=generator)
+
+
+def slow_compact(labels):
+    out = torch.full_like(labels, -1)
+    counts = []
+    for image, target in zip(labels, out):
+        names = sorted(set(image[image >= 0].tolist()))
+        for rank, name in enumerate(names):
+            target[image == name] = rank
+        counts.append(len(names))
+    return out, torch.tensor(counts)
+
+
+@pytest.mark.parametrize('high', [0, 1, 3, 40, 10_000])
+@pytest.mark.parametrize('bound', [None, 10_000])
+def test_compact_slow_reference(implementation, high, bound):
+    """Small labels are ranked by a table, large ones by sorting."""
+    for labels in (random_labels(high=high),
+                   random_labels(high=high).transpose(1, 2)):
+        expected, counts = slow_compact(labels)
+        compact, number = compact_labels(labels, bound)
+        assert torch.equal(compact, expected)
+        assert torch.equal(number, counts)
+
+
+def test_compact_is_idempotent_and_independent_of_the_batch(implementation):
+    labels = random_labels()
+    compact, _ = compact_labels(labels)
+    assert torch.equal(compact_labels(compact)[0], compact)
+    alone = torch.cat([compact_labels(image[None])[0] for image in labels])
+    assert torch.equal(alone, compact)
+    # Every label in use.
+    full = torch.arange(6).view(1, 2, 3)
+    assert torch.equal(compact_labels(full)[0], full)
+
+
+def test_compact_negative_names(implementation):
+    compact, number = compact_labels(torch.full((2, 2, 3), -7))
+    assert (compact == -1).all() and (number == 0).all()
+
+
+@pytest.mark.parametrize('labels, error, message', [
+    (torch.zeros(1, 2, 2), TypeError, '`labels` must be int64, got .*float'),
+    (torch.zeros(4).long(), ValueError, '`labels` must have a batch axis'),
+])
+def test_compact_bad_input(labels, error, message):
+    with pytest.raises(error, match=message):
+        compact_labels(labels)
+
+
+@pytest.mark.parametrize('columns', [1, 2, 3])
+def test_joint_labels(columns):
+    generator = torch.Generator().manual_seed(columns)
+    values = [
+        torch.randint(-2, 3, (50, ), generator=generator) * 2**61
+        for _ in range(columns)
+    ]
+    labels, number = joint_labels(*values)
+    members = list(zip(*(value.tolist() for value in values)))
+    names = sorted(set(members))
+    assert labels.tolist() == [names.index(member) for member in members]
+    assert number == len(names)
+    labels, number = joint_labels(*(value[:0] for value in values))
+    assert labels.shape == (0, ) and labels.dtype == torch.int64
+    assert number == 0
+
+
+@pytest.mark.parametrize('columns, error, match', [
+    ([], ValueError, 'at least one'),
+    ([torch.zeros(3)], TypeError, 'integers, got torch.float32'),
+    ([torch.zeros(3).long(), torch.zeros(4).long()], ValueError,
+     r'got \[\(3,\), \(4,\)\]'),
+    ([torch.zeros(3, 1).long()], ValueError, r'got \[\(3, 1\)\]'),
+])
+def test_joint_bad_input(columns, error, match):
+    with pytest.raises(error, match=match):
+        joint_labels(*columns)
+
+
+def test_parents_of_nothing():
+    segments = torch.full((2, 3, 4), -1)
+    for number in (0, 3):
+        table = torch.zeros(2, number, dtype=torch.int64)
+        assert torch.equal(look_up_parents(table, segments), segments)
+
+
+def tokens_and_labels(size=(10, 13), num=4):
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randn(3, num, 3, generator=generator)
+    return tokens, random_labels(high=num, size=size)
+
+
+@pytest.mark.parametrize('stride', [1, 2, 4, 8])
+def test_map_slow_reference(stride):
+    tokens, labels = tokens_and_labels()
+    padded = F.pad(tokens, (0, 0, 0, 1))
+    pixels = torch.stack([rows[names] for rows, names in zip(padded, labels)])
+    got = tokens_to_map(tokens, labels, stride)
+    expected = F.avg_pool2d(
+        pixels.permute(0, 3, 1, 2), stride, ceil_mode=True,
+        count_include_pad=False)
+    torch.testing.assert_close(got, expected)
+
+
+def test_map_precision_batch_and_layout():
+    tokens, labels = tokens_and_labels()
+    got = tokens_to_map(tokens, labels, 4)
+    assert tokens_to_map(tokens.half(), labels, 4).dtype == torch.float16
+    torch.testing.assert_close(
+        tokens_to_map(tokens[1:], labels[1:], 4), got[1:])
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        torch.testing.assert_close(tokens_to_map(tokens, labels, 4), got)
+    turned = (x.transpose(1, 2).contiguous().transpose(1, 2)
+              for x in (tokens, labels))
+    torch.testing.assert_close(tokens_to_map(*turned, 4), got)
+
+
+@pytest.mark.parametrize('stride', [1, 4])
+def test_map_gradcheck(stride):
+    tokens, labels = tokens_and_labels(size=(5, 6), num=3)
+    tokens = tokens.double().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: tokens_to_map(x, labels, stride), tokens)
+
+
+@pytest.mark.parametrize('tokens, stride, message', [
+    (torch.zeros(3, 4, 3), 0, '`stride` must be at least 1, got 0'),
+    (torch.zeros(1, 4, 3), 2, r'`tokens` must have shape .* B = 3'),
+    (torch.zeros(3, 0, 3), 2, r'`tokens` must have .* N at least 1'),
+    # It would be a row of the next image.
+    (torch.zeros(3, 3, 3), 2, r'`labels` must be below .* \(3\), got 3'),
+])
+def test_map_bad_input(tokens, stride, message):
+    with pytest.raises(ValueError, match=message):
+        tokens_to_map(tokens, tokens_and_labels()[1], stride)
