@@ -89,6 +89,14 @@ def test_architecture_names_every_folder():
     assert packages == set(re.findall(r'^\| `(\w+)` \|', text, re.M))
 
 
+def test_table_of_guarantees_has_every_test_file():
+    folder = ROOT / 'tests'
+    named = re.findall(r'`((?:\w+/)*test_\w+\.py)` \|',
+                       (folder / 'README.md').read_text())
+    assert sorted(named) == sorted(
+        str(path.relative_to(folder)) for path in folder.rglob('test_*.py'))
+
+
 def test_pins_are_those_of_the_environment():
     pins, everything = ({
         line for line in (ROOT / name).read_text().splitlines()

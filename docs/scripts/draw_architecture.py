@@ -26,7 +26,7 @@ from scipy.optimize import isotonic_regression
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 
-from test_layering import IMPORTS, LAYERS, folder
+from test_layering import IMPORTS, LAYERS, folder  # noqa: E402
 
 WIDTH = 10.5
 BOX_WIDTH, BOX_HEIGHT, ROW_HEIGHT = 1.78, 0.66, 1.34
@@ -222,9 +222,10 @@ def main() -> None:
     for name in graph:
         x, y = places[name]
         level = next(i for i, names in enumerate(LAYERS) if name in names)
+        corner = (x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2)
         axes.add_patch(
-            FancyBboxPatch((x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2), BOX_WIDTH,
-                           BOX_HEIGHT, boxstyle='round,pad=0,rounding_size=.08',
+            FancyBboxPatch(corner, BOX_WIDTH, BOX_HEIGHT,
+                           boxstyle='round,pad=0,rounding_size=0.08',
                            facecolor=COLORS[level % len(COLORS)],
                            edgecolor=GREY, zorder=3))
         axes.text(x, y + 0.1, name, ha='center', va='center', color=INK,
