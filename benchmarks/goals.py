@@ -1,8 +1,4 @@
-"""All speed goals in one table: ratios, their bounds, and whether they hold.
-
-The bounds are for a machine with two cores; every ratio is measured in turns
-in one run.
-"""
+"""All speed goals in one table: ratios, their bounds, and whether they hold."""
 
 import tempfile
 from argparse import Namespace
@@ -39,23 +35,13 @@ class Settings(NamedTuple):
     """How thoroughly goals are measured, and on what."""
 
     rounds: int = 9
-    """Turns that each variant has."""
-
-    images: int = 14
-    """Photographs, and scenes, of superpixels."""
-
-    threads: int = 2
-    """Threads of PyTorch, where a goal does not ask for one core."""
-
+    images: int = 14  # photographs, and scenes, of superpixels
+    threads: int = 2  # where a goal does not ask for one core
     device: str = 'cpu'
     img_size: int = 224
     large_size: int = 512
-
-    batch_size: int = 8
-    """Images of a step of CAST and of the ViT."""
-
-    hsg_images: int = 24
-    """Images of a batch of HSG's losses, two views each."""
+    batch_size: int = 8  # of CAST and of the ViT
+    hsg_images: int = 24  # two views each
 
 
 class Measured(NamedTuple):
@@ -71,22 +57,13 @@ class Goal(NamedTuple):
     name: str
     words: str
     bound: float
-
-    at_least: bool
-    """Whether the ratio is to be at least the bound; otherwise at most."""
-
+    at_least: bool  # otherwise at most
     measure: Callable[[Settings], Measured]
-
     devices: tuple[str, ...] = ('cpu', )
     needs_numba: bool = False
 
     def is_met(self, value: float) -> bool:
-        """Whether a ratio is good enough; False for NaN.
-
-        Example:
-            >>> Goal('a', 'A', 2., True, None).is_met(1.9)
-            False
-        """
+        """Whether a ratio is good enough; False for NaN."""
         return value >= self.bound if self.at_least else value <= self.bound
 
 
@@ -98,8 +75,6 @@ def _compare(own: list[float], base: list[float], scale: float,
         paired_ratio(own, base).median,
         f'{times[0]:.3g} : {times[1]:.3g} {unit}')
 
-
-# ----------------------------------------------------------------- superpixels
 
 @cache
 def _time_superpixels(settings: Settings, large: bool
@@ -143,8 +118,6 @@ def _share_of_step(settings: Settings) -> Measured:
     return _compare(seconds['superpixels'], seconds['step'], 1e3, 'ms')
 
 
-# ------------------------------------------------------------------------ CAST
-
 def _against_vit(settings: Settings, mode: str) -> Measured:
     """Time of CAST-S over that of ViT-S, superpixels given."""
     with run_threads(settings.threads):
@@ -181,8 +154,6 @@ def _sampling(settings: Settings) -> Measured:
                     'ms a batch')
 
 
-# ---------------------------------------------------------------- segmentation
-
 _OWN = {
     'segments': 'Segmenter, CAST-S',
     'featmap': 'Segmenter on a map of CAST-S'
@@ -213,8 +184,6 @@ def _segmentation(settings: Settings, output: str, training: bool,
         f'{own["peak"] / 2**20:.0f} : {base["peak"] / 2**20:.0f} MiB')
 
 
-# -------------------------------------------------------------------- pipeline
-
 def _images_per_second(settings: Settings) -> Measured:
     """In one process, on one core."""
     own = 'TorchSLIC in the loader'
@@ -229,8 +198,6 @@ def _images_per_second(settings: Settings) -> Measured:
     return _compare(seconds[SEEDS_LOADER], seconds[own],
                     1e3 / settings.images, 'ms an image')
 
-
-# ------------------------------------------------------------------------- HSG
 
 @cache
 def _measure_hsg(settings: Settings) -> dict[str, dict]:
@@ -277,8 +244,6 @@ def _retrieval_memory(settings: Settings) -> Measured:
     return Measured(large / small,
                     f'{large / 2**20:.0f} : {small / 2**20:.0f} MiB')
 
-
-# ------------------------------------------------------------------- the goals
 
 _BOTH = ('cpu', 'cuda')
 _SPEEDS = [
@@ -354,11 +319,7 @@ OPTIONS = dict(
 
 
 def run(args: Namespace) -> Report:
-    """Measure goals, one after the other.
-
-    Raises:
-        UserError: If a goal is named that is not one for the device.
-    """
+    """Measure goals, one after the other."""
     goals = [GOALS[name] for name in args.only] if args.only else [
         goal for goal in GOALS.values() if args.device in goal.devices
     ]

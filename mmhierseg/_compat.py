@@ -11,12 +11,11 @@
 * **Logged metrics of a test.** Every process writes the same JSON file at the
   same time; if their contents differ, it can end up corrupt.
 
-No package is imported here: each repair runs right after its module is first
-executed, or at once if it has been, so ``import mmhierseg`` imports neither
-torch nor MMEngine. Import it before ``torchvision`` and before reading a
-config with ``mmhierseg::``, as the tools do. In other launchers,
-``custom_imports = dict(imports=['mmhierseg'])`` serves for the first and
-``import mmhierseg`` at the top of the script for both.
+Each repair runs right after its module is first executed, or at once if it has
+been, so ``import mmhierseg`` imports neither torch nor MMEngine. Import it
+before ``torchvision`` and before reading a config with ``mmhierseg::``, as the
+tools do; ``custom_imports = dict(imports=['mmhierseg'])`` serves for the first
+only.
 """
 
 import functools
@@ -28,9 +27,6 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# Operators that torchvision describes to PyTorch without checking for them.
-_OPERATORS = ('nms', 'qnms')
-_SCHEMA = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
 # Declarations live as long as these objects.
 _libraries = []
 
@@ -41,17 +37,19 @@ def declare_torchvision_operators(extension: ModuleType) -> None:
         return
     import torch
 
-    # FRAGMENT: a namespace takes only one DEF, which is torchvision's.
+    # A namespace takes only one DEF, which is torchvision's.
     library = torch.library.Library('torchvision', 'FRAGMENT')
     _libraries.append(library)
-    for name in _OPERATORS:
+    # Those that torchvision describes to PyTorch without checking for them.
+    for name in ('nms', 'qnms'):
         if not hasattr(torch.ops.torchvision, name):
-            library.define(name + _SCHEMA)
+            library.define(f'{name}(Tensor dets, Tensor scores, '
+                           'float iou_threshold) -> Tensor')
 
 
 def register_config_packages(config_utils: ModuleType) -> None:
     """Make ``mmhierseg::`` and OneDL's ``mmseg::`` resolve in configs."""
-    # Imported here, because it is most of what importing the package costs.
+    # Most of the time that importing the package would take.
     from importlib.metadata import PackageNotFoundError, version
     table: dict[str, str] = config_utils.MODULE2PACKAGE
     table.setdefault('mmhierseg', 'mmhierseg')
@@ -65,8 +63,7 @@ def register_config_packages(config_utils: ModuleType) -> None:
 def keep_default_scope(config: ModuleType) -> None:
     """Make inheriting ``mmhierseg::x`` equal to inheriting by path.
 
-    MMEngine would look in the scope of this package for all parts of its
-    configs, which are MMPretrain's or MMSegmentation's, by ``default_scope``.
+    MMEngine would look for all parts of its configs in this package's scope.
     """
     find = config.Config._get_cfg_path
     if hasattr(find, '__wrapped__'):
@@ -107,7 +104,7 @@ class _RepairAfterImport(MetaPathFinder):
         if fullname not in _REPAIRS:
             return None
         for finder in sys.meta_path:
-            if isinstance(finder, _RepairAfterImport):
+            if finder is self:
                 continue
             spec = finder.find_spec(fullname, *args)
             if spec is not None and spec.loader is not None:
@@ -119,10 +116,7 @@ class _RepairAfterImport(MetaPathFinder):
 
 
 def apply() -> None:
-    """Apply each repair at once or when its module is first imported.
-
-    Calling it again changes nothing.
-    """
+    """Apply each repair at once or when its module is first imported."""
     for name, repair in _REPAIRS.items():
         if name in sys.modules:
             repair(sys.modules[name])

@@ -1,7 +1,7 @@
 """Registries of MMHierSeg.
 
-Each is a child of MMEngine's root registry of the same kind, in scope
-``mmhierseg``, and imports its ``locations`` when something is first looked up.
+Each is a child of MMEngine's root registry of the same kind, and imports its
+``locations`` when something is first looked up.
 ``SUPERPIXELS`` is a kind of its own and has no parent.
 """
 
@@ -20,11 +20,8 @@ __all__ = [
 
 
 def _child(parent: Registry, package: str) -> Registry:
-    return Registry(
-        parent.name,
-        parent=parent,
-        scope='mmhierseg',
-        locations=[f'mmhierseg.{package}'])
+    return Registry(parent.name, parent=parent, scope='mmhierseg',
+                    locations=[f'mmhierseg.{package}'])
 
 
 MODELS = _child(roots.MODELS, 'models')
@@ -38,11 +35,7 @@ VISUALIZERS = _child(roots.VISUALIZERS, 'visualization')
 
 
 class _OwnScopeRegistry(Registry):
-    """A registry that builds from itself whatever the default scope is.
-
-    MMEngine would look for a registry of the default scope among relatives,
-    find none, and warn at each build under ``default_scope='mmseg'``.
-    """
+    """Builds from itself; MMEngine would warn about other default scopes."""
 
     @contextmanager
     def switch_scope_and_registry(self,
@@ -51,7 +44,6 @@ class _OwnScopeRegistry(Registry):
         yield self
 
 
-# Methods that make maps of small segments: SEEDS, SLIC, Grid, TorchSLIC.
 SUPERPIXELS = _OwnScopeRegistry(
     'superpixels', scope='mmhierseg', locations=['mmhierseg.superpixels'])
 
@@ -71,8 +63,7 @@ def register_placeholder(name: str,
 
     Args:
         name (str): Name of the class.
-        package (str): Import name of the package that it needs, 'mmpretrain'
-            or 'mmseg'.
+        package (str): Package that it needs, 'mmpretrain' or 'mmseg'.
         registry (Registry): Where to register it. Defaults to MODELS.
 
     Returns:

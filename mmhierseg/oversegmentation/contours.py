@@ -1,9 +1,9 @@
 """Contours of an image: their strength and direction.
 
-Two detectors: multi-scale colour gradients, which need no model, and the
-Structured Edges of Dollár and Zitnick ("Fast Edge Detection Using Structured
-Forests", TPAMI 2015) of OpenCV's contributed modules, which need a model file.
-HSG used the latter on VOC and COCO.
+Two detectors: multi-scale colour gradients, and the Structured Edges of Dollár
+and Zitnick ("Fast Edge Detection Using Structured Forests", TPAMI 2015) of
+OpenCV's contributed modules, which need a model file. HSG used the latter on
+VOC and COCO.
 
 Legend: H x W pixels; x runs to the right, y down; directions are angles from
 the x axis towards the y axis, in [0, pi), as contours are not oriented.
@@ -17,18 +17,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-__all__ = [
-    'ContourMap', 'gradient_contours', 'load_structured_edges',
-    'ridge_directions', 'structured_edges'
-]
-
 #: Colour difference (CIE76) of a step whose contour has strength 1 - 1/e: with
 #: it, HSG's threshold for Structured Edges, 0.25, leaves about HSG's number of
 #: regions, 48, on the photographs of scikit-image.
 COLOR_SCALE = 60.
-#: Standard deviations in pixels of the Gaussian derivatives. With (1, 2, 4),
-#: which follow every texture, 48 regions cover the objects and parts of
-#: part-whole scenes worse, and take twice the time.
+#: In pixels. (1, 2, 4) follow every texture and take twice the time.
 SCALES = (2., 4., 8.)
 
 
@@ -47,8 +40,7 @@ def gradient_contours(image: np.ndarray,
 
     The structure tensor of the L*a*b* image (Di Zenzo, 1986), averaged over
     scales; its larger eigenvalue is the squared gradient across the contour.
-    Derivatives are scaled such that an ideal step gives its height at every
-    scale.
+    Derivatives are scaled such that an ideal step gives its height.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
@@ -60,16 +52,14 @@ def gradient_contours(image: np.ndarray,
         difference d, and direction. Exactly 0 where colours do not change.
 
     Raises:
-        TypeError: If ``image`` is not a uint8 array.
-        ValueError: If it is not (H, W, 3) with at least one pixel.
+        TypeError, ValueError: If ``image`` is no such array.
 
     Example:
         >>> image = np.zeros((8, 12, 3), dtype=np.uint8)
         >>> image[:, 6:] = 255
         >>> contours = gradient_contours(image, scales=[1])
-        >>> contours.strength[4].round(1)
-        array([0. , 0. , 0. , 0.1, 0.4, 0.8, 0.8, 0.4, 0.1, 0. , 0. , 0. ],
-              dtype=float32)
+        >>> contours.strength[4, 3:9].round(1)
+        array([0.1, 0.4, 0.8, 0.8, 0.4, 0.1], dtype=float32)
         >>> round(float(contours.direction[4, 6] / np.pi), 3)  # Up and down.
         0.5
     """
@@ -97,19 +87,13 @@ def gradient_contours(image: np.ndarray,
 def structured_edges(image: np.ndarray,
                      detector: 'cv2.ximgproc.StructuredEdgeDetection'
                      ) -> ContourMap:
-    """Contours from Structured Edges.
+    """Contours of an image, (H, W, 3) uint8 RGB, from Structured Edges.
 
-    Args:
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        detector (cv2.ximgproc.StructuredEdgeDetection): From
-            :func:`load_structured_edges`.
-
-    Returns:
-        ContourMap: The detector's response, and direction.
+    The detector comes from :func:`load_structured_edges`; its response is the
+    strength of the contours.
     """
     _check_rgb(image)
-    strength = detector.detectEdges(image.astype(np.float32) / 255)
-    strength = np.clip(strength, 0, 1)
+    strength = detector.detectEdges(image.astype(np.float32) / 255).clip(0, 1)
     return ContourMap(strength, ridge_directions(strength))
 
 
@@ -118,11 +102,7 @@ def load_structured_edges(
     """Load a model of Structured Edges.
 
     Args:
-        path (str): Model file, such as ``model.yml.gz`` of OpenCV's
-            ``opencv_extra``.
-
-    Returns:
-        cv2.ximgproc.StructuredEdgeDetection: The detector.
+        path (str): Such as ``model.yml.gz`` of OpenCV's ``opencv_extra``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -134,16 +114,28 @@ def load_structured_edges(
             f"there is no model of Structured Edges '{path}': it is "
             "'model.yml.gz' of OpenCV's repository opencv_extra, folder "
             'testdata/cv/ximgproc. Without it, use gradient contours')
-    make = getattr(
-        getattr(cv2, 'ximgproc', None), 'createStructuredEdgeDetection', None)
-    if make is None:
+    if not hasattr(getattr(cv2, 'ximgproc', 0),
+                   'createStructuredEdgeDetection'):
         raise ImportError(
             'Structured Edges need OpenCV with its contributed modules, but '
             f'the installed cv2 {cv2.__version__} has no '
             '`cv2.ximgproc.createStructuredEdgeDetection`: install '
             'opencv-contrib-python-headless')
-    _check_model(path)
-    return make(os.fspath(path))
+    # OpenCV divides by these options: 0 would crash the process.
+    needed = ('stride', 'shrinkNumber', 'patchSize', 'patchInnerSize',
+              'numberOfTrees', 'numberOfTreesToEvaluate')
+    try:
+        file = cv2.FileStorage(os.fspath(path), cv2.FILE_STORAGE_READ)
+        options = file.getNode('options')
+        usable = options.isMap() and all(
+            options.getNode(name).real() >= 1 for name in needed)
+        file.release()
+    except (SystemError, cv2.error):
+        usable = False
+    if not usable:
+        raise ValueError(f"'{path}' is not a model of Structured Edges: it "
+                         f'needs the options {", ".join(needed)}')
+    return cv2.ximgproc.createStructuredEdgeDetection(os.fspath(path))
 
 
 def ridge_directions(strength: np.ndarray, sigma: float = 1.5) -> np.ndarray:
@@ -176,30 +168,11 @@ def ridge_directions(strength: np.ndarray, sigma: float = 1.5) -> np.ndarray:
 
 def _check_rgb(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        kind = getattr(image, 'dtype', type(image).__name__)
-        raise TypeError(f'`image` must be an array of uint8, got {kind}')
+        raise TypeError('`image` must be an array of uint8, got '
+                        f'{getattr(image, "dtype", type(image).__name__)}')
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError('`image` must have shape (H, W, 3) with at least one '
                          f'pixel, got {image.shape}')
-
-
-def _check_model(path: str) -> None:
-    """Check the options that OpenCV divides by: 0 would crash the process."""
-    needed = ('stride', 'shrinkNumber', 'patchSize', 'patchInnerSize',
-              'numberOfTrees', 'numberOfTreesToEvaluate')
-    message = f"'{path}' is not a model of Structured Edges"
-    try:
-        file = cv2.FileStorage(os.fspath(path), cv2.FILE_STORAGE_READ)
-        options = file.getNode('options')
-        lacking = [
-            name for name in needed
-            if not options.isMap() or options.getNode(name).real() < 1
-        ]
-        file.release()
-    except (SystemError, cv2.error) as error:
-        raise ValueError(f'{message}: OpenCV cannot read it') from error
-    if lacking:
-        raise ValueError(f'{message}: it lacks {", ".join(lacking)}')
 
 
 def _derivatives(image: np.ndarray, sigma: float) -> Sequence[np.ndarray]:

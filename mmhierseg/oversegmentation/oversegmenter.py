@@ -1,9 +1,10 @@
 """From an image to the map of its regions: all steps together."""
 
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+
+from mmhierseg._base.checks import check_number
 
 from .boundaries import oriented_watershed
 from .contours import (
@@ -13,11 +14,6 @@ from .contours import (
 )
 from .ultrametric import UltrametricContourMap
 
-__all__ = ['OverSegmenter']
-
-#: Options of HSG's authors for VOC and COCO, with Structured Edges.
-THRESHOLD, NUM_REGIONS = 0.25, 48
-
 
 class OverSegmenter:
     """Divides images into the regions between their contours.
@@ -25,11 +21,8 @@ class OverSegmenter:
     The over-segmentation of HSG (Ke et al., CVPR 2022), whose authors compute
     it in MATLAB: contours, oriented watershed, ultrametric contour map
     (Arbelaez et al., TPAMI 2011). The result for an image depends only on that
-    image.
-
-    Regions are merged until both ``threshold`` and ``num_regions`` hold, or
-    the one that is given. If neither is, they are those of HSG on VOC and
-    COCO, 0.25 and 48.
+    image. Regions are merged until the options that are given hold; without
+    any, they are those of HSG on VOC and COCO, 0.25 and 48.
 
     Args:
         threshold (float, optional): Contours up to this strength, from 0 to 1,
@@ -41,8 +34,8 @@ class OverSegmenter:
             from colour gradients.
 
     Raises:
-        TypeError: If an argument is not a number.
-        ValueError: If it is out of range, or the file is not a model.
+        TypeError, ValueError: If an option is out of range or no number, or
+            the file is not a model.
         FileNotFoundError: If there is no such file.
 
     Example:
@@ -56,16 +49,12 @@ class OverSegmenter:
                  threshold: float | None = None,
                  num_regions: int | None = None,
                  edge_model: str | None = None) -> None:
-        _check('threshold', threshold, Real, 'a number')
-        _check('num_regions', num_regions, Integral, 'an integer')
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(
-                f'`threshold` must be from 0 to 1, got {threshold}')
-        if num_regions is not None and num_regions < 1:
-            raise ValueError(
-                f'`num_regions` must be at least 1, got {num_regions}')
+        if threshold is not None:
+            check_number('threshold', threshold, 0, 1)
+        if num_regions is not None:
+            check_number('num_regions', num_regions, 1, whole=True)
         if threshold is None and num_regions is None:
-            threshold, num_regions = THRESHOLD, NUM_REGIONS
+            threshold, num_regions = 0.25, 48
         self.threshold = threshold
         self.num_regions = num_regions
         self.edge_model = edge_model
@@ -73,33 +62,21 @@ class OverSegmenter:
 
     def ultrametric_contour_map(self,
                                 image: np.ndarray) -> UltrametricContourMap:
-        """Regions of an image at every level of detail.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8, RGB.
-
-        Returns:
-            UltrametricContourMap: The regions.
-
-        Raises:
-            TypeError: If ``image`` is not a uint8 array.
-            ValueError: If it is not (H, W, 3) with at least one pixel.
-        """
-        if self._detector is None:
-            contours = gradient_contours(image)
-        else:
-            contours = structured_edges(image, self._detector)
+        """Regions of an image, (H, W, 3) uint8 RGB, at every level."""
+        contours = (
+            gradient_contours(image) if self._detector is None else
+            structured_edges(image, self._detector))
         return UltrametricContourMap(oriented_watershed(contours))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Divide an image into regions.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8, RGB.
+        """Divide an image, (H, W, 3) uint8 RGB, into regions.
 
         Returns:
             np.ndarray: (H, W) int32, 0..N-1, every region in use and
             connected, numbered in the order of their first pixels.
+
+        Raises:
+            TypeError, ValueError: If ``image`` is no such array.
         """
         return self.ultrametric_contour_map(image).labels(
             self.threshold, self.num_regions)
@@ -110,16 +87,11 @@ class OverSegmenter:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._detector = (None if self.edge_model is None else
-                          load_structured_edges(self.edge_model))
+        self._detector = None
+        if self.edge_model is not None:
+            self._detector = load_structured_edges(self.edge_model)
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(threshold={self.threshold}, '
                 f'num_regions={self.num_regions}, '
                 f'edge_model={self.edge_model!r})')
-
-
-def _check(name: str, value: Any, kind: type, noun: str) -> None:
-    if value is not None and (isinstance(value, bool)
-                              or not isinstance(value, kind)):
-        raise TypeError(f'`{name}` must be {noun} or None, got {value!r}')

@@ -2,10 +2,10 @@
 
 Arbelaez et al., "Contour Detection and Hierarchical Image Segmentation",
 TPAMI 2011, section 4.2. The two neighbours with the weakest mean boundary are
-merged repeatedly, until one region is left. That mean never falls from one
-merge to the next, because the mean of a joined boundary lies between those of
-its parts. So the merges form a tree whose heights rise towards the root, and
-the regions at a threshold nest in those at any higher one.
+merged repeatedly, until one region is left. That mean never falls, because the
+mean of a joined boundary lies between those of its parts. So the merges form a
+tree whose heights rise towards the root, and the regions at a threshold nest
+in those at any higher one.
 
 Legend: N regions, 0..N-1; merge k (0..N-2) makes region N + k of two others.
 """
@@ -14,9 +14,9 @@ import heapq
 
 import numpy as np
 
-from .boundaries import RegionGraph
+from mmhierseg._base.checks import check_number
 
-__all__ = ['UltrametricContourMap']
+from .boundaries import RegionGraph
 
 
 class UltrametricContourMap:
@@ -47,7 +47,7 @@ class UltrametricContourMap:
 
     @property
     def num_regions(self) -> int:
-        """Number N of the finest regions."""
+        """int: Number N of the finest regions."""
         return len(self.heights) + 1
 
     def labels(self,
@@ -62,19 +62,14 @@ class UltrametricContourMap:
                 Defaults to None.
 
         Returns:
-            np.ndarray: (H, W) int32, 0.., every one in use. Regions are merged
-            until the given arguments hold; without any, these are the finest.
-
-        Raises:
-            ValueError: If ``num_regions`` is below 1.
+            np.ndarray: (H, W) int32, 0.., every one in use, merged until the
+            given arguments hold.
         """
         merges = 0
         if threshold is not None:
             merges = int(np.searchsorted(self.heights, threshold, 'right'))
         if num_regions is not None:
-            if num_regions < 1:
-                raise ValueError('`num_regions` must be at least 1, got '
-                                 f'{num_regions}')
+            check_number('num_regions', num_regions, 1, whole=True)
             merges = max(merges, self.num_regions - num_regions)
         # Regions that later merges make do not exist yet.
         exists = self.parents < self.num_regions + merges
@@ -83,18 +78,16 @@ class UltrametricContourMap:
         maps = roots[self._graph.labels]
         # Numbered by their first pixel in reading order.
         _, first, inverse = np.unique(
-            maps.ravel(), return_index=True, return_inverse=True)
-        rank = np.empty(len(first), dtype=np.int32)
-        rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+            maps, return_index=True, return_inverse=True)
+        rank = first.argsort().argsort().astype(np.int32)
         return rank[inverse].reshape(maps.shape)
 
     def contour_map(self) -> np.ndarray:
-        """Threshold at which each boundary is removed.
+        """Threshold at which each boundary is removed, (H, W) float32.
 
-        Returns:
-            np.ndarray: (H, W) float32; a pixel has the height at which it and
-            its neighbour to the right or below become one region, the larger
-            of the two; 0 inside the finest regions.
+        A pixel has the height at which it and its neighbour to the right or
+        below become one region, the larger of the two; 0 inside the finest
+        regions.
         """
         labels, number = self._graph.labels.astype(np.int64), self.num_regions
         keys = self._graph.arcs @ (number, 1)
@@ -119,14 +112,12 @@ def _to_roots(parents: np.ndarray) -> np.ndarray:
         parents = further
 
 
-def _merge_all(
-        graph: RegionGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _merge_all(graph: RegionGraph) -> tuple[np.ndarray, ...]:
     """Merge until one region is left: parents, heights, heights of arcs."""
     count = int(graph.labels.max()) + 1
     parents, heights = np.arange(2 * count - 1), np.zeros(count - 1)
     arc_heights = np.zeros(len(graph.arcs))
-    # Lists and dicts are several times faster than arrays if entries are
-    # accessed one at a time.
+    # Lists and dicts are several times faster than arrays, entry by entry.
     ends, strengths, lengths = (x.tolist() for x in graph[1:])
     node, arc_parents = list(range(count)), list(range(len(ends)))
     # For each region its neighbours and the arcs to them.

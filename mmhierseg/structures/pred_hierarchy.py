@@ -4,8 +4,6 @@
 ``data`` holds the label map of every level, (L, H, W) int64, the finest first;
 -1 = no segment. These are maps, not labels and parents, because generic code
 moves, slices, saves and draws data samples, and maps need not be nested.
-
-Legend: B images, L levels, H x W pixels.
 """
 
 from collections.abc import Sequence
@@ -15,8 +13,6 @@ from mmengine.structures import BaseDataElement, PixelData
 from torch import Tensor
 
 from .segment_hierarchy import SegmentHierarchy
-
-__all__ = ['add_hierarchy', 'restore_maps']
 
 
 def add_hierarchy(data_samples: Sequence[BaseDataElement],
@@ -28,13 +24,12 @@ def add_hierarchy(data_samples: Sequence[BaseDataElement],
     information; see :func:`restore_maps`.
 
     Args:
-        data_samples (Sequence[BaseDataElement]): One per image. Changed in
-            place: they get the field ``pred_hierarchy``.
+        data_samples (Sequence[BaseDataElement]): One per image; they get the
+            field ``pred_hierarchy``.
         hierarchy (SegmentHierarchy): Hierarchy of the model's inputs.
 
     Raises:
-        ValueError: If the number of samples is not that of the images, or the
-            meta information names an unknown flip.
+        ValueError: If the number of samples is not that of the images.
 
     Example:
         >>> labels = torch.tensor([[[0, 1, -1]]])
@@ -66,13 +61,11 @@ def restore_maps(maps: Tensor, metainfo: dict) -> Tensor:
     Args:
         maps (Tensor): (L, H, W), label maps of the input.
         metainfo (dict): Meta information of the image's data sample: padding,
-            flip and original size, as far as they are to be undone.
+            flip (an unknown one is a ValueError) and original size, as far as
+            they are to be undone.
 
     Returns:
         Tensor: ``(L, *ori_shape)``, by nearest neighbour.
-
-    Raises:
-        ValueError: If the meta information names an unknown flip.
     """
     padding = metainfo.get('img_padding_size',
                            metainfo.get('padding_size', (0, 0, 0, 0)))

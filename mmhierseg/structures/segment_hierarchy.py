@@ -17,9 +17,8 @@ class SegmentHierarchy:
     """Nested segmentations of a batch of images, from fine to coarse.
 
     Level 0 is a label map; every further level is given by the parents of the
-    segments one level below (CAST, Sec. 3.2: chaining the hard assignments
-    gives the segmentation at each level). Levels are nested by construction:
-    pixels that share a segment share all of its ancestors.
+    segments one level below (CAST, Sec. 3.2). Levels are nested by
+    construction: pixels that share a segment share all of its ancestors.
 
     Args:
         labels (Tensor): Segments of level 0, (B, H, W) int64 in
@@ -27,8 +26,7 @@ class SegmentHierarchy:
         parents (Sequence[Tensor]): Per step up, (B, N_l) int64;
             ``parents[l][b, i]`` in [-1, N_{l+1} - 1] is the segment of level
             l + 1 that segment i of level l belongs to. Images may have fewer
-            than N_l segments; methods that map pixels ignore the other
-            entries.
+            than N_l segments; methods that map pixels ignore other entries.
 
     Raises:
         TypeError: If ``labels`` or a parent table is not an int64 tensor.
@@ -58,7 +56,10 @@ class SegmentHierarchy:
                     f'B = {labels.size(0)}, got {tuple(parent.shape)}')
         self.labels = labels
         self.parents: list[Tensor] = list(parents)
-        self._check_ranges()
+        sizes = [*(parent.size(1) for parent in parents), None]
+        for level, index in enumerate([labels, *parents]):
+            name = f'parents[{level - 1}]' if level else 'labels'
+            _check_range(name, index, sizes[level], f'parents[{level}]')
 
     @property
     def num_levels(self) -> int:
@@ -71,25 +72,16 @@ class SegmentHierarchy:
         return self.labels.device
 
     def assignment(self, level: int) -> Tensor:
-        """Ancestor at a level of every segment of level 0.
+        """Ancestor of every segment of level 0 at a level, (B, N_0) int64.
 
-        Args:
-            level (int): Level in [0, num_levels - 1]; negative levels count
-                from the coarsest.
-
-        Returns:
-            Tensor: (B, N_0) int64; -1 where a segment has no ancestor.
-
-        Raises:
-            IndexError: If there is no such level.
+        -1 where there is none. Negative levels count from the coarsest; an
+        IndexError is raised if there is no such level.
         """
         level = self._level(level)
         if level == 0:
-            number = 0
-            if self.parents:
-                number = self.parents[0].size(1)
-            elif self.labels.numel():
-                number = int(self.labels.max()) + 1
+            number = (
+                self.parents[0].size(1) if self.parents else
+                int(self.labels.max()) + 1 if self.labels.numel() else 0)
             indices = torch.arange(number, device=self.device)
             return indices.expand(self.labels.size(0), number)
         assignment = self.parents[0]
@@ -98,14 +90,9 @@ class SegmentHierarchy:
         return assignment
 
     def label_map(self, level: int) -> Tensor:
-        """Segmentation at a level.
+        """Segmentation at a level, (B, H, W) int64; -1 = no segment.
 
-        Args:
-            level (int): Level in [0, num_levels - 1]; negative levels count
-                from the coarsest.
-
-        Returns:
-            Tensor: (B, H, W) int64; -1 where a pixel has no segment.
+        Negative levels count from the coarsest.
         """
         level = self._level(level)
         if level == 0:
@@ -116,9 +103,8 @@ class SegmentHierarchy:
         """Write a vector per segment to the segment's pixels.
 
         Args:
-            tokens (Tensor): (B, N_l, C), any dtype, a row per segment of
-                ``level``.
-            level (int): Level that the rows belong to.
+            tokens (Tensor): (B, N_l, C), any dtype.
+            level (int): Level l that the rows belong to.
 
         Returns:
             Tensor: (B, C, H, W); zero where a pixel has no segment.
@@ -150,35 +136,28 @@ class SegmentHierarchy:
         return self.to('cpu')
 
     def __repr__(self) -> str:
-        batch, height, width = self.labels.shape
         sizes = [parent.size(1) for parent in self.parents]
         return (f'{type(self).__name__}(num_levels={self.num_levels}, '
-                f'images={batch}, size=({height}, {width}), '
-                f'table_sizes={sizes})')
-
-    def _check_ranges(self) -> None:
-        """Every index must name a segment of the next table, or be -1."""
-        for level, index in enumerate([self.labels, *self.parents]):
-            if not index.numel():
-                continue
-            name = 'labels' if level == 0 else f'parents[{level - 1}]'
-            lowest, highest = map(int, index.aminmax())
-            if lowest < -1:
-                raise ValueError(f'`{name}` must be at least -1, which means '
-                                 f'none, got {lowest}')
-            if level == len(self.parents):
-                continue
-            size = self.parents[level].size(1)
-            if highest >= size:
-                raise ValueError(
-                    f'`{name}` must be below {size}, the number of entries of '
-                    f'`parents[{level}]`, got {highest}')
+                f'images={len(self.labels)}, '
+                f'size={tuple(self.labels.shape[1:])}, table_sizes={sizes})')
 
     def _level(self, level: int) -> int:
         if not -self.num_levels <= level < self.num_levels:
             raise IndexError(f'`level` must lie in [0, {self.num_levels - 1}]'
                              f', got {level}')
         return level % self.num_levels
+
+
+def _check_range(name: str, index: Tensor, size: int | None,
+                 table: str) -> None:
+    """Check that an index names an entry of the next table, if any, or -1."""
+    lowest, highest = map(int, index.aminmax()) if index.numel() else (0, -1)
+    if lowest < -1:
+        raise ValueError(
+            f'`{name}` must be at least -1, which means none, got {lowest}')
+    if size is not None and highest >= size:
+        raise ValueError(f'`{name}` must be below {size}, the number of '
+                         f'entries of `{table}`, got {highest}')
 
 
 def _check_int64(name: str, value: Tensor) -> None:

@@ -1,8 +1,8 @@
 """Superpixel methods: images in, maps of small segments out.
 
 All methods are registered in ``SUPERPIXELS`` and share the call signature of
-:class:`BaseSuperpixels`. OpenCV and scikit-image are imported when a method
-that needs them is constructed.
+:class:`BaseSuperpixels`. OpenCV and scikit-image are imported by the methods
+that need them.
 """
 
 from .base import BaseSuperpixels

@@ -1,16 +1,15 @@
 """Base class of the superpixel methods: options, checks, compact labels."""
 
 from abc import ABCMeta, abstractmethod
-from numbers import Integral, Real
+from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmhierseg._base.checks import check_number
 from mmhierseg.ops import compact_labels
-
-#: Side of the average segment in pixels: 196 segments in 224 x 224.
-DEFAULT_SEGMENT_SIZE = 16
 
 
 class BaseSuperpixels(metaclass=ABCMeta):
@@ -19,16 +18,14 @@ class BaseSuperpixels(metaclass=ABCMeta):
     The result for an image depends only on that image, not on the rest of the
     batch or on random numbers. Float images are first rounded to 256 levels,
     so an image gives the same segments as uint8, as float, and after its
-    normalisation has been undone.
-
-    Subclasses implement :meth:`_segment`.
+    normalisation has been undone. Subclasses implement :meth:`_segment`.
 
     Args:
         segment_size (float, optional): Side of the average segment in pixels,
-            at least 1. An image of H x W pixels is divided into
-            ``H * W // segment_size**2`` segments, or close to that where the
-            method cannot produce an arbitrary number. Defaults to None, which
-            means 16 unless ``num_segments`` is given.
+            at least 1: an image is divided into ``H * W // segment_size**2``
+            segments, or close to that where the method cannot produce an
+            arbitrary number. Defaults to None, which means 16 unless
+            ``num_segments`` is given.
         num_segments (int, optional): Number of segments per image, whatever
             its size. Defaults to None.
         half_resolution (bool): Whether to segment the image at half its
@@ -39,9 +36,8 @@ class BaseSuperpixels(metaclass=ABCMeta):
             infinity, which synchronises with a GPU. Defaults to True.
 
     Raises:
-        ValueError: If both ``segment_size`` and ``num_segments`` are given,
-            or one is out of range.
-        TypeError: If one of them is not a number.
+        ValueError, TypeError: If both ``segment_size`` and ``num_segments``
+            are given, or one is out of range or no number.
     """
 
     def __init__(self,
@@ -55,24 +51,21 @@ class BaseSuperpixels(metaclass=ABCMeta):
                 f'({num_segments}) both set the number of segments of '
                 f'{type(self).__name__}: give one of them only')
         if segment_size is not None:
-            check_number('segment_size', segment_size, minimum=1)
+            check_number('segment_size', segment_size, 1)
         elif num_segments is not None:
-            check_number('num_segments', num_segments, minimum=1, whole=True)
+            check_number('num_segments', num_segments, 1, whole=True)
         else:
-            segment_size = DEFAULT_SEGMENT_SIZE
+            # 196 segments in 224 x 224 pixels.
+            segment_size = 16
         self.segment_size = segment_size
         self.num_segments = num_segments
         self.half_resolution = half_resolution
         self.check_finite = check_finite
 
     def segments_for(self, height: int, width: int) -> int:
-        """Number of segments requested for an image of this size.
-
-        It is at least 1 and at most one per pixel.
-        """
-        if self.num_segments is not None:
-            wanted = self.num_segments
-        else:
+        """Number of segments requested for an image, 1 to one per pixel."""
+        wanted = self.num_segments
+        if wanted is None:
             wanted = int(height * width / self.segment_size**2)
         return min(max(wanted, 1), height * width)
 
@@ -90,9 +83,8 @@ class BaseSuperpixels(metaclass=ABCMeta):
             images.
 
         Raises:
-            TypeError: If ``images`` is not a tensor or has another dtype.
-            ValueError: If ``images`` has another shape, or contains NaN or
-                infinity.
+            TypeError, ValueError: If ``images`` is no such tensor, or contains
+                NaN or infinity.
         """
         check_images(images, self.check_finite)
         batch_size, _, height, width = images.shape
@@ -114,65 +106,19 @@ class BaseSuperpixels(metaclass=ABCMeta):
 
     def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
         """:meth:`_segment` with its labels renumbered without gaps."""
-        labels = self._segment(images, num_segments)
-        bound, all_used = self._label_bound(*images.shape[2:], num_segments)
-        return labels if all_used else compact_labels(labels, bound)[0]
-
-    def _label_bound(self, height: int, width: int,
-                     num_segments: int) -> tuple[int | None, bool]:
-        """Number above all labels, or None, and whether all are in use."""
-        return None, False
+        return compact_labels(self._segment(images, num_segments))[0]
 
     @abstractmethod
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
-        """Divide each image into about ``num_segments`` segments.
+        """Divide images into about ``num_segments`` (2 to H * W) segments.
 
-        Args:
-            images (Tensor): (B, 3, H, W) uint8, RGB, B at least 1.
-            num_segments (int): From 2 to H * W.
-
-        Returns:
-            Tensor: (B, H, W) int64, not negative; gaps are allowed.
+        Takes (B, 3, H, W) uint8, RGB, B at least 1, and returns (B, H, W)
+        int64, not negative; gaps are allowed.
         """
 
     def __repr__(self) -> str:
-        options = ', '.join(f'{name}={value!r}'
-                            for name, value in vars(self).items())
+        options = ', '.join(f'{k}={v!r}' for k, v in vars(self).items())
         return f'{type(self).__name__}({options})'
-
-
-def check_number(name: str,
-                 value: float,
-                 minimum: float,
-                 maximum: float = float('inf'),
-                 whole: bool = False) -> None:
-    """Check a numeric option.
-
-    Args:
-        name (str): Name of the option, for the message.
-        value (float): Its value.
-        minimum (float): Smallest allowed value.
-        maximum (float): Largest allowed value. Defaults to infinity.
-        whole (bool): Whether it must be an integer. Defaults to False.
-
-    Raises:
-        TypeError: If ``value`` is not a number, or not whole.
-        ValueError: If it is out of range.
-
-    Example:
-        >>> check_number('num_segments', 0, minimum=1, whole=True)
-        Traceback (most recent call last):
-        ...
-        ValueError: `num_segments` must be at least 1, got 0
-    """
-    kind, noun = (Integral, 'an integer') if whole else (Real, 'a number')
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f'`{name}` must be {noun}, got {value!r} of type '
-                        f'{type(value).__name__}')
-    if not value >= minimum:
-        raise ValueError(f'`{name}` must be at least {minimum}, got {value}')
-    if not value <= maximum:
-        raise ValueError(f'`{name}` must be at most {maximum}, got {value}')
 
 
 def check_images(images: Tensor, check_finite: bool) -> None:
@@ -183,15 +129,13 @@ def check_images(images: Tensor, check_finite: bool) -> None:
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise TypeError('`images` must be uint8 or floating point, 0 to 255, '
                         f'got {images.dtype}')
-    if images.dim() != 4 or images.size(1) != 3:
-        raise ValueError('`images` must have shape (B, 3, H, W), got '
-                         f'{tuple(images.shape)}; a single image needs a '
-                         'batch axis, a grey one its channel three times')
-    if images.size(2) == 0 or images.size(3) == 0:
-        raise ValueError('`images` must have at least one pixel, got shape '
-                         f'{tuple(images.shape)}')
+    if images.dim() != 4 or images.size(1) != 3 or 0 in images.shape[2:]:
+        raise ValueError('`images` must have shape (B, 3, H, W) with at least '
+                         f'one pixel, got {tuple(images.shape)}; a single '
+                         'image needs a batch axis, a grey one its channel '
+                         'three times')
     if (check_finite and images.is_floating_point()
-            and not bool(torch.isfinite(images).all())):
+            and not images.isfinite().all()):
         raise ValueError('`images` contains NaN or infinity; expected RGB '
                          'values from 0 to 255')
 
@@ -208,10 +152,14 @@ def halve(images: Tensor) -> Tensor:
     return images.mul_(0.25).round_().to(torch.uint8)
 
 
-def must_synchronize(tensor: Tensor) -> bool:
-    """Whether reading values of a tensor waits for an accelerator.
+def segment_each(images: Tensor,
+                 segment: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+    """Segment (B, 3, H, W) images one by one, as (H, W, 3) arrays."""
+    pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    labels = np.stack([segment(rgb) for rgb in pixels])
+    return torch.from_numpy(labels).to(images.device, torch.int64)
 
-    Loops then run a fixed number of steps instead of checking whether they
-    are done.
-    """
+
+def must_synchronize(tensor: Tensor) -> bool:
+    """Whether reading values waits for a GPU; then no loop does so."""
     return tensor.device.type != 'cpu'

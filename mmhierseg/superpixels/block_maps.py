@@ -1,7 +1,7 @@
 """Maps of blocks of pixels: their places, neighbours and topology.
 
-A map of h x w blocks has a frame that stands for the outside, so every block
-has eight neighbours: (B, h + 2, w + 2).
+A map of h x w blocks, (B, h + 2, w + 2), has a frame that stands for the
+outside, so every block has eight neighbours.
 
 Legend: B images of H x W pixels, or of h x w blocks of F pixels.
 """
@@ -25,7 +25,6 @@ class Places(NamedTuple):
 
     The blocks of a field have the same parities of row and column.
     """
-
     inside: Tensor  # (B * h * w,) int64, places of blocks, field by field
     ends: tuple[int, ...]  # end of each of the four fields
     block: Tensor  # (B * h * w,) int64, their numbers without the frame
@@ -33,14 +32,12 @@ class Places(NamedTuple):
 
 
 def cached_on_cpu(function: Callable) -> Callable:
-    """Cache results for CPUs; elsewhere memory is scarce and they are cheap.
-
-    The last argument of the function is the device.
-    """
+    """Cache results if the last argument, the device, is the CPU."""
     cached = lru_cache(maxsize=16)(function)
 
     @wraps(function)
     def call(*args):
+        # Elsewhere memory is scarce, and results are cheap.
         return (cached if args[-1].type == 'cpu' else function)(*args)
 
     return call
@@ -72,23 +69,19 @@ def find_parents(number: int, height: int, width: int, side: int,
                  device: torch.device) -> Tensor:
     """Places of the blocks of ``2 * side`` that contain those of ``side``.
 
-    Takes B, H and W in pixels, and returns (B, h + 2, w + 2) int64; the parent
-    of the frame is the frame.
+    Takes B, H and W in pixels; returns (B, h + 2, w + 2) int64. The parent of
+    the frame is the frame.
     """
-    row, rows = _find_parents_of_side(height, side, device)
-    column, columns = _find_parents_of_side(width, side, device)
+    sides = []
+    for length in (height, width):
+        small, large = (-(-length // x) for x in (side, 2 * side))
+        # Places with the frame: 0 -> 0; 1, 2 -> 1; 3, 4 -> 2; ...; end -> end.
+        parents = torch.arange(1, small + 3, device=device) // 2
+        parents[-1] = large + 1
+        sides.append((parents, large + 2))
+    (row, rows), (column, columns) = sides
     image = torch.arange(number, device=device)[:, None, None] * rows * columns
     return image + row[:, None] * columns + column
-
-
-def _find_parents_of_side(length: int, side: int,
-                          device: torch.device) -> tuple[Tensor, int]:
-    """Parents along one side, and the length of the map of large blocks."""
-    small, large = (-(-length // x) for x in (side, 2 * side))
-    # Places include the frame: 0 -> 0; 1, 2 -> 1; 3, 4 -> 2; ...; end -> end.
-    parents = torch.arange(1, small + 3, device=device) // 2
-    parents[-1] = large + 1
-    return parents, large + 2
 
 
 def cut_blocks(pixels: Tensor, side: int) -> Tensor:
@@ -125,9 +118,8 @@ def at_borders(segments: Tensor) -> Tensor:
 def movable_blocks() -> Tensor:
     """Whether a segment stays connected without a block, (256,) bool.
 
-    It does if its blocks on the four sides of that block are joined by its
-    blocks at the corners. Bit i of an index says whether the i-th neighbour in
-    ``AROUND`` belongs to the segment.
+    It does if its blocks at the corners join those on the four sides of the
+    block. Bit i of an index says whether ``AROUND[i]`` is in the segment.
     """
     around = (torch.arange(256)[:, None] >> torch.arange(8) & 1).bool()
     of = dict(zip(AROUND, around.unbind(1)))

@@ -1,11 +1,10 @@
 r"""Refinement of the borders of connected segments by colour histograms.
 
 k-means compares a colour with the mean of a segment, which says little about
-textures: a stripe may be nearer to the mean of the neighbouring segment. Here
-a pixel at a border looks up how frequent its colour is in its own segment and
-in those that it touches, as in Van den Bergh et al., "SEEDS: Superpixels
-Extracted via Energy-Driven Sampling", IJCV 2015, and moves to the segment with
-the largest
+textures. Here a pixel at a border looks up how frequent its colour is in its
+own segment and in those that it touches, as in Van den Bergh et al., "SEEDS:
+Superpixels Extracted via Energy-Driven Sampling", IJCV 2015, and moves to the
+segment with the largest
 
 .. math:: (p + \epsilon) (n + 8)
 
@@ -16,12 +15,9 @@ smaller ones.
 
 Differences from SEEDS: all blocks whose row and column have the same parities
 move at once, four times per pass; histograms and borders are those at the
-start of the pass; and no move disconnects a segment, which the eight
-neighbours of a block decide. Segments therefore stay connected, none vanishes,
-and the order of the blocks does not affect the result.
-
-Shares are rounded to integer multiples of 1 / _SHARES and all else is exact,
-so the result is the same on every device and in the numba kernel.
+start of the pass; and no move disconnects a segment, so none vanishes. Shares
+are rounded to integer multiples of 1 / _SHARES and all else is exact: neither
+the order of the blocks nor the device affects the result.
 
 Legend: B images of H x W pixels, or h x w blocks of F pixels; N segments per
 image; K bins. S = B * N + 1 segments in all, of which the last is the outside.
@@ -37,24 +33,15 @@ from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, use_compiled
 
-from . import borders_numba
+from . import block_maps, borders_numba
 from .base import must_synchronize
-from .block_maps import (
-    Places,
-    at_borders,
-    cut_blocks,
-    find_parents,
-    find_places,
-    movable_blocks,
-)
 
 #: Bits per channel of a bin.
 _BITS = 3
 _NUM_BINS = 2**(3 * _BITS)
-#: Shares are integer multiples of 1 / _SHARES, and epsilon is _LEAST of them.
-_SHARES, _LEAST = 2**11, 2
-#: Added to the number of neighbours.
-_SMOOTHNESS = 8
+#: Shares are integer multiples of 1 / _SHARES, and epsilon is _LEAST of them;
+#: _SMOOTHNESS is added to the number of neighbours.
+_SHARES, _LEAST, _SMOOTHNESS = 2**11, 2, 8
 #: Largest side of a block. A score is up to (_SHARES + _LEAST) * side**2 *
 #: (4 + _SMOOTHNESS) and needs three more bits, which float32 represents.
 _MAX_SIDE = 8
@@ -67,13 +54,8 @@ def largest_block(size: tuple[int, int], grid: tuple[int, int],
     """Side of the blocks that move first, for images of H x W pixels.
 
     A power of two, at most a quarter of the side of a cell of the starting
-    grid (rows, columns), but 1 in thin cells. 0 if borders are not refined,
-    because cells have fewer than 16 pixels, or segments could have more than
-    can be counted.
-
-    Example:
-        >>> largest_block((32, 48), (2, 3), 1)
-        4
+    grid, but 1 in thin cells. 0 if borders are not refined, because cells have
+    fewer than 16 pixels, or segments could have more than can be counted.
     """
     cell = size[0] // grid[0], size[1] // grid[1]
     if cell[0] * cell[1] < _LEAST_PIXELS:
@@ -81,9 +63,9 @@ def largest_block(size: tuple[int, int], grid: tuple[int, int],
     side = 1
     while 8 * side <= min(cell) and side < _MAX_SIDE:
         side *= 2
-    # A segment starts within 3 x 3 cells; a pass adds a quarter of a cell,
-    # then an eighth, and so on, along each border. It never exceeds the image,
-    # whose pixels may each count once per pixel of a block that sticks out.
+    # A segment starts within 3 x 3 cells and grows by a quarter of a cell,
+    # then an eighth, and so on, along each border, up to the whole image;
+    # pixels may count once per pixel of a block that sticks out.
     most = min((3 + num_passes)**2 * cell[0] * cell[1], size[0] * size[1])
     while side and side**2 * most >= 2**24:
         side //= 2
@@ -94,28 +76,25 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
                    num_passes: int) -> Tensor:
     """Move blocks at the borders to the segments that share their colours.
 
-    Args:
-        labels (Tensor): (B, h, w) int64, 0 to ``num_labels - 1``, of blocks
-            of ``side`` x ``side`` pixels: h = ceil(H / side) and w =
-            ceil(W / side). Each segment is connected.
-        images (Tensor): (B, 3, H, W) uint8.
-        num_labels (int): N.
-        side (int): A power of two, at most :func:`largest_block`.
-        num_passes (int): How often blocks of each size may move.
-
-    Returns:
-        Tensor: (B, H, W) int64; the same labels are in use, and each segment
-        is connected.
-
-    Example:
-        >>> image = torch.tensor([[9, 9, 9, 99, 99, 99]]).byte()
-        >>> labels = torch.tensor([[[0, 0, 1, 1, 1, 1]]])
-        >>> refine_borders(labels, image.expand(1, 3, 1, 6), 2, 1, 1)
-        tensor([[[0, 0, 0, 1, 1, 1]]])
+    Takes (B, h, w) int64 labels of blocks of ``side`` x ``side`` pixels, with
+    h = ceil(H / side) and w = ceil(W / side), in connected segments, and
+    (B, 3, H, W) uint8 images. ``side`` is a power of two, at most
+    :func:`largest_block`. Returns (B, H, W) int64: the same segments, still
+    connected.
     """
     if use_compiled(labels):
-        return _run_kernel(labels, images, num_labels, side, num_passes)
-    size, bins = tuple(images.shape[2:]), _find_bins(images)
+        result = labels.new_empty(images[:, 0].shape)
+        start, pixels, found = labels.numpy(), images.numpy(), result.numpy()
+        options = (_BITS, _SHARES, _LEAST, _SMOOTHNESS)
+        movable = block_maps.movable_blocks().numpy()
+        for_each_image(
+            lambda i: borders_numba.refine_borders(
+                start[i], pixels[i], num_labels, side, num_passes, options,
+                movable, found[i]), len(images))
+        return result
+    size = tuple(images.shape[2:])
+    red, green, blue = (images >> (8 - _BITS)).to(torch.int16).unbind(1)
+    bins = red.mul(4**_BITS).add_(green, alpha=2**_BITS).add_(blue)
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     outside = len(labels) * num_labels * _NUM_BINS
     segments = F.pad((labels + image * num_labels) * _NUM_BINS, (1, 1, 1, 1),
@@ -126,33 +105,15 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
         before, whole = whole, not any(length % side for length in size)
         if not (before and whole):
             counts = None
-        counts = _move_blocks(segments, cut_blocks(bins, side), outside,
-                              counts, num_passes, side > 1)
+        blocks = block_maps.cut_blocks(bins, side)
+        counts = _move_blocks(segments, blocks, outside, counts, num_passes,
+                              side > 1)
         if side == 1:
             labels = segments[:, 1:-1, 1:-1] >> (3 * _BITS)
             return labels.sub_(image * num_labels)
         side //= 2
-        parents = find_parents(len(labels), *size, side, labels.device)
-        segments = _take(segments.view(-1), parents)
-
-
-def _run_kernel(labels: Tensor, images: Tensor, num_labels: int, side: int,
-                num_passes: int) -> Tensor:
-    result = torch.empty((len(images), *images.shape[2:]), dtype=torch.int64)
-    start, pixels, found = labels.numpy(), images.numpy(), result.numpy()
-    options = (_BITS, _SHARES, _LEAST, _SMOOTHNESS)
-    movable = movable_blocks().numpy()
-    for_each_image(
-        lambda i: borders_numba.refine_borders(
-            start[i], pixels[i], num_labels, side, num_passes, options,
-            movable, found[i]), len(images))
-    return result
-
-
-def _find_bins(images: Tensor) -> Tensor:
-    """Bin of each pixel, (B, H, W) int16."""
-    red, green, blue = (images >> (8 - _BITS)).to(torch.int16).unbind(1)
-    return red.mul(4**_BITS).add_(green, alpha=2**_BITS).add_(blue)
+        segments = _take(segments.view(-1), block_maps.find_parents(
+            len(labels), *size, side, labels.device))
 
 
 def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
@@ -160,41 +121,31 @@ def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
                  count_last: bool) -> Tensor | None:
     """Move blocks of one size in the map (B, h + 2, w + 2), in place.
 
-    Takes the bins of the blocks, (F, B * h * w), and, if they are known, the
-    histograms, (S * K,) float32. Returns them after the last pass, or None if
-    they are not worth updating.
+    Takes their bins, (F, B * h * w), and the histograms, (S * K,) float32, if
+    known. Returns them after the last pass, or None if they are unknown.
     """
-    places = find_places(*segments.shape, segments.device)
+    places = block_maps.find_places(*segments.shape, segments.device)
     flat = segments.view(-1)
     for number in range(num_passes):
         if counts is None:
-            counts = _count(flat, bins, places, outside)
+            counts = _add(
+                torch.zeros(outside + _NUM_BINS, device=flat.device),
+                flat.index_select(0, places.inside),
+                bins.index_select(1, places.block), 1.)
         before = segments.clone().view(-1)
         _move_once(segments, bins, _share(counts), places)
         if must_synchronize(segments):
             counts = None
         elif count_last or number < num_passes - 1:
-            _recount(counts, before, flat, bins, places)
+            # Few blocks have moved.
+            before, after = (x.index_select(0, places.inside)
+                             for x in (before, flat))
+            moved = (before != after).nonzero().view(-1)
+            moved_bins = bins.index_select(
+                1, places.block.index_select(0, moved))
+            _add(counts, before.index_select(0, moved), moved_bins, -1.)
+            _add(counts, after.index_select(0, moved), moved_bins, 1.)
     return counts
-
-
-def _count(segments: Tensor, bins: Tensor, places: Places,
-           outside: int) -> Tensor:
-    """Histograms of all segments, (S * K,) float32, zero outside."""
-    counts = torch.zeros(outside + _NUM_BINS, device=segments.device)
-    return _add(counts, segments.index_select(0, places.inside),
-                bins.index_select(1, places.block), 1.)
-
-
-def _recount(counts: Tensor, before: Tensor, segments: Tensor, bins: Tensor,
-             places: Places) -> None:
-    """Update histograms in place; few blocks have moved."""
-    before, segments = (x.index_select(0, places.inside)
-                        for x in (before, segments))
-    moved = (before != segments).nonzero().view(-1)
-    moved_bins = bins.index_select(1, places.block.index_select(0, moved))
-    _add(counts, before.index_select(0, moved), moved_bins, -1.)
-    _add(counts, segments.index_select(0, moved), moved_bins, 1.)
 
 
 def _add(counts: Tensor, segments: Tensor, bins: Tensor,
@@ -215,9 +166,9 @@ def _share(counts: Tensor) -> Tensor:
 
 
 def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
-               places: Places) -> None:
+               places: block_maps.Places) -> None:
     """Move blocks once, field by field; ``segments`` changes in place."""
-    borders = at_borders(segments).index_select(0, places.inside)
+    borders = block_maps.at_borders(segments).index_select(0, places.inside)
     segments, inside, ends = segments.view(-1), places.inside, places.ends
     block, skip = places.block, not must_synchronize(segments)
     if skip:
@@ -244,15 +195,14 @@ def _choose(around: Tensor, bins: Tensor, shares: Tensor,
     """
     weights, offsets, movable, order = _make_tables(shares.device)
     own, choice = around[8], around[4:]
-    # Comparing into floats saves a conversion: all neighbours with the own
-    # segment, then the four candidates with each other.
+    # All neighbours with the own segment, then the candidates with each other;
+    # comparing into floats saves a conversion.
     equal = shares.new_empty((14, len(own)))
     torch.eq(around[:8], own, out=equal[:8])
     torch.eq(choice[0], choice[1:4], out=equal[8:11])
     torch.eq(choice[1], choice[2:4], out=equal[11:13])
     torch.eq(choice[2], choice[3], out=equal[13])
-    # Row 0: bits of the neighbours in the own segment. Rows 1 to 5: weights of
-    # the candidates by their numbers of neighbours.
+    # Row 0: bits of the own segment's neighbours; 1 to 5: candidates' weights.
     sums = torch.addmm(offsets, weights, equal)
     movable = movable.index_select(0, sums[0].int())
     if border is not None:
@@ -283,5 +233,6 @@ def _make_tables(device: torch.device) -> tuple[Tensor, ...]:
     # In eighths, so that there is room for the order.
     weights[1:] *= 8
     offsets *= 8
-    tensors = (weights, offsets, movable_blocks(), torch.arange(5.)[:, None])
-    return tuple(x.to(device) for x in tensors)
+    return tuple(x.to(device) for x in (
+        weights, offsets, block_maps.movable_blocks(),
+        torch.arange(5.)[:, None]))

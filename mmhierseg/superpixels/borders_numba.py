@@ -35,7 +35,11 @@ def refine_borders(labels, image, num_labels, side, num_passes, options,
         # Blocks that extend beyond the image count pixels repeatedly.
         before, whole = whole, height % side == 0 and width % side == 0
         if not (before and whole):
-            _count_all(segments, bins, side, counts)
+            counts[:] = 0
+            for row in range(segments.shape[0] - 2):
+                for column in range(segments.shape[1] - 2):
+                    _count(counts[segments[row + 1, column + 1]], bins, side,
+                           row, column, 1)
         for _ in range(num_passes):
             _share(counts, num_shares, shares)
             _move(segments, bins, side, shares, (least, smoothness), movable,
@@ -60,16 +64,6 @@ def _find_bins(image, bits):
                     | np.int16(green[i] >> rest)) << bits
                    | np.int16(blue[i] >> rest))
     return bins
-
-
-@njit  # pragma: no cover
-def _count_all(segments, bins, side, counts):
-    """Count the histograms of all segments."""
-    counts[:] = 0
-    for row in range(segments.shape[0] - 2):
-        for column in range(segments.shape[1] - 2):
-            _count(counts[segments[row + 1, column + 1]], bins, side, row,
-                   column, 1)
 
 
 @njit  # pragma: no cover

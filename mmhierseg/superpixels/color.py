@@ -17,15 +17,11 @@ from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
-#: CIE XYZ (rows) of linear sRGB (columns).
-_XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423),
-                 (0.212671, 0.715160, 0.072169),
-                 (0.019334, 0.119193, 0.950227))
-_WHITE_D65 = (0.95047, 1.0, 1.08883)
-#: The same, with white at 1.
-_RATIO_FROM_RGB = tuple(
-    tuple(value / white for value in row)
-    for row, white in zip(_XYZ_FROM_RGB, _WHITE_D65))
+#: CIE XYZ (rows) of linear sRGB (columns), relative to the white point D65.
+_RATIO_FROM_RGB = np.array([[0.412453, 0.357580, 0.180423],
+                            [0.212671, 0.715160, 0.072169],
+                            [0.019334, 0.119193, 0.950227]
+                            ]) / [[0.95047], [1.0], [1.08883]]
 #: Below (6 / 29)**3 the cube root is replaced by its tangent.
 _LINEAR_BELOW, _SLOPE = 0.008856, 7.787
 #: (p0 + p1 t + p2 t^2) / (q0 + q1 t + t^2) approximates the cube root of t to
@@ -38,19 +34,9 @@ _TILE, _KERNEL_TILE = 2**14, 2**10
 
 
 def rgb_to_lab(images: Tensor) -> Tensor:
-    """Convert sRGB to L*a*b*.
+    """Convert sRGB, (B, 3, H, W) uint8, to L*a*b*, float32.
 
-    Args:
-        images (Tensor): (B, 3, H, W) uint8.
-
-    Returns:
-        Tensor: (B, 3, H, W) float32; L from 0 to 100, a and b from about
-        -110 to 100.
-
-    Example:
-        >>> white = torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)
-        >>> rgb_to_lab(white).flatten().round().abs()
-        tensor([100.,   0.,   0.])
+    L is from 0 to 100, a and b from about -110 to 100.
     """
     lab = torch.empty(
         images.shape, dtype=torch.float32, device=images.device)
@@ -70,14 +56,21 @@ def rgb_to_lab(images: Tensor) -> Tensor:
 
 
 def _convert(pixels: Tensor, lab: Tensor) -> None:
-    """Convert (B, 3, P) sRGB to L*a*b*."""
+    """Convert (B, 3, P) sRGB to L*a*b*, in place where possible."""
     table, ratio, scale = _constants(pixels.device)
     linear = table.index_select(0, pixels.flatten().int()).view(pixels.shape)
     # Not a matrix product, which may run in reduced precision on a GPU and
     # sums in an order of its own.
     red, green, blue = linear.split(1, dim=1)
     ratios = (ratio[0] * red).add_(ratio[1] * green).add_(ratio[2] * blue)
-    root = _cube_root(ratios)
+    (p0, p1, p2), (q0, q1) = _GUESS_ABOVE, _GUESS_BELOW
+    # `torch.where` would cost more than the arithmetic.
+    above = ratios.clamp(min=_LINEAR_BELOW)
+    root = (above * p2).add_(p1).mul_(above).add_(p0)
+    root /= (above + q1).mul_(above).add_(q0)
+    cube = (root * root).mul_(root)
+    root *= (cube + 2 * above).div_(cube.mul_(2).add_(above))
+    root += ratios.clamp(max=_LINEAR_BELOW).sub_(_LINEAR_BELOW).mul_(_SLOPE)
     torch.mul(root[:, 1], 116, out=lab[:, 0]).sub_(16)
     torch.sub(root[:, :2], root[:, 1:], out=lab[:, 1:]).mul_(scale)
 
@@ -88,7 +81,7 @@ def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     rgb = torch.arange(256, dtype=torch.float64) / 255
     table = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055)**2.4,
                         rgb / 12.92)
-    ratio = torch.tensor(_RATIO_FROM_RGB).T[..., None]
+    ratio = torch.tensor(_RATIO_FROM_RGB.T[..., None]).float()
     scale = torch.tensor([[500.], [200.]])
     return table.float().to(device), ratio.to(device), scale.to(device)
 
@@ -98,20 +91,6 @@ def _kernel_constants() -> tuple[np.ndarray, ...]:
     cubic = (*_GUESS_ABOVE, *_GUESS_BELOW, _LINEAR_BELOW, _SLOPE)
     return (_constants(torch.device('cpu'))[0].numpy(),
             np.float32(_RATIO_FROM_RGB), np.float32(cubic))
-
-
-def _cube_root(ratio: Tensor) -> Tensor:
-    """Cube root, or its tangent near 0."""
-    (p0, p1, p2), (q0, q1) = _GUESS_ABOVE, _GUESS_BELOW
-    # In place where possible and without `torch.where`: both cost more than
-    # the arithmetic.
-    above = ratio.clamp(min=_LINEAR_BELOW)
-    root = (above * p2).add_(p1).mul_(above).add_(p0)
-    root /= (above + q1).mul_(above).add_(q0)
-    cube = (root * root).mul_(root)
-    root *= (cube + 2 * above).div_(cube.mul_(2).add_(above))
-    return root.add_(
-        ratio.clamp(max=_LINEAR_BELOW).sub_(_LINEAR_BELOW).mul_(_SLOPE))
 
 
 @njit(error_model='numpy')

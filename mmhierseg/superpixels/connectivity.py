@@ -4,16 +4,13 @@ k-means on colour and position scatters a segment over several places. Here
 each segment keeps its largest part, and the rest goes to the segments around.
 All values are integers: the result does not depend on the device.
 
-The elements of the union are not pixels but runs of equal labels within a row,
-of which there are several times fewer. A GPU is synchronised only to read
-their number and that of the pixels to absorb; no loop depends on values there.
-On the CPU, where reading is free, loops stop when nothing is left to do.
+The elements of the union are runs of equal labels within a row. A GPU is
+synchronised only to read their number and that of the pixels to absorb; on the
+CPU, where reading is free, loops stop when nothing is left to do.
 
 Legend: B images, H x W pixels, R runs; pixels are neighbours if they share a
 side.
 """
-
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,14 +22,6 @@ from . import connectivity_numba
 from .base import must_synchronize
 
 
-class _Runs(NamedTuple):
-    """Runs of a batch, in reading order."""
-
-    start: Tensor  # (R,) int64, first pixel in ``labels.flatten()``
-    upper: Tensor  # (E,) int64, runs of the same label that touch:
-    lower: Tensor  # (E,) the lower one of each pair
-
-
 def enforce_connectivity(labels: Tensor,
                          num_labels: int,
                          most_pixels: int | None = None) -> Tensor:
@@ -40,22 +29,8 @@ def enforce_connectivity(labels: Tensor,
 
     The pixels of other parts join a neighbouring segment, from their border
     inwards. Among equally large parts the first in reading order is kept.
-
-    Args:
-        labels (Tensor): (B, H, W) int64, not negative.
-        num_labels (int): Number above all labels.
-        most_pixels (int, optional): Upper bound on the pixels of a segment, if
-            known; saves work on a GPU. Defaults to None.
-
-    Returns:
-        Tensor: (B, H, W) int64; the same labels are in use, and each segment
-        is connected.
-
-    Example:
-        >>> labels = torch.tensor([[[0, 0, 1, 0], [0, 1, 1, 1]]])
-        >>> enforce_connectivity(labels, 2)
-        tensor([[[0, 0, 1, 1],
-                 [0, 1, 1, 1]]])
+    Labels are (B, H, W) int64, from 0 to ``num_labels - 1``. An upper bound on
+    the pixels of a segment, ``most_pixels``, saves work on a GPU.
     """
     if use_compiled(labels):
         result = torch.empty(labels.shape, dtype=torch.int64)
@@ -64,15 +39,20 @@ def enforce_connectivity(labels: Tensor,
             lambda i: connectivity_numba.enforce_connectivity(
                 images[i], num_labels, found[i]), len(images))
         return result
-    runs = _find_runs(labels)
-    most = min(len(runs.start), most_pixels or labels[0].numel())
-    left = _find_left(labels, num_labels, runs, _join(runs, most))
+    start, upper, lower = _find_runs(labels)
+    most = min(len(start), most_pixels or labels[0].numel())
+    parts = _join(len(start), upper, lower, most)
+    left = _find_left(labels, num_labels, start, parts)
     absorb = _absorb_along_paths if must_synchronize(labels) else _absorb
     return absorb(labels, left)
 
 
-def _find_runs(labels: Tensor) -> _Runs:
-    """List runs and, once each, the pairs of runs that touch."""
+def _find_runs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """List runs, and the pairs of runs of the same label that touch.
+
+    Returns (R,) first pixels in ``labels.flatten()``, and the upper and the
+    lower run of each pair, int64.
+    """
     width = labels.size(2)
     begins = torch.ones_like(labels, dtype=torch.bool)
     begins[:, :, 1:] = labels[:, :, 1:] != labels[:, :, :-1]
@@ -83,20 +63,18 @@ def _find_runs(labels: Tensor) -> _Runs:
     touches[:, 1:] = below
     touches[:, 1:, 1:] &= begins[:, 1:, 1:] | ~below[:, :, :-1]
     lower = touches.flatten().nonzero().squeeze(1)
-    return _Runs(begins.flatten().nonzero().squeeze(1),
-                 of_pixel[lower - width], of_pixel[lower])
+    return (begins.flatten().nonzero().squeeze(1), of_pixel[lower - width],
+            of_pixel[lower])
 
 
-def _join(runs: _Runs, most: int) -> Tensor:
+def _join(number: int, upper: Tensor, lower: Tensor, most: int) -> Tensor:
     """First run of the component of each run, (R,) int64.
 
     In a round, every part that touches earlier ones joins the first of them.
-    A part that touches none is joined by one that it touches or, if that one
-    joins another part, joins in the next round. So two rounds at least halve
-    the parts of a component, which has at most ``most`` runs.
+    A part that touches none is joined, at the latest in the next round. So two
+    rounds at least halve the parts of a component of at most ``most`` runs.
     """
-    parts = torch.arange(len(runs.start), device=runs.start.device)
-    upper, lower = runs.upper, runs.lower
+    parts = torch.arange(number, device=upper.device)
     doublings = max(most - 1, 0).bit_length()
     for _ in range(2 * doublings):
         parts.scatter_reduce_(
@@ -117,13 +95,12 @@ def _join(runs: _Runs, most: int) -> Tensor:
     return parts
 
 
-def _find_left(labels: Tensor, num_labels: int, runs: _Runs,
+def _find_left(labels: Tensor, num_labels: int, start: Tensor,
                parts: Tensor) -> Tensor:
     """Positions, (n,) in ``labels.flatten()``, of the pixels to absorb."""
-    label = labels.flatten().index_select(0, runs.start)
-    segment = runs.start // labels[0].numel() * num_labels + label
-    end = runs.start.new_full((1, ), labels.numel())
-    lengths = runs.start.diff(append=end)
+    label = labels.flatten().index_select(0, start)
+    segment = start // labels[0].numel() * num_labels + label
+    lengths = start.diff(append=start.new_full((1, ), labels.numel()))
     sizes = torch.zeros_like(parts).scatter_add_(0, parts, lengths)
     # Larger for larger parts, then for earlier ones.
     rank = sizes.index_select(0, parts)
@@ -133,7 +110,7 @@ def _find_left(labels: Tensor, num_labels: int, runs: _Runs,
     left = (rank != best.index_select(0, segment)).nonzero().squeeze(1)
     # Enumerate the pixels of these runs, and add the shift to their places.
     lengths = lengths[left]
-    shift = runs.start[left] - lengths.cumsum(0) + lengths
+    shift = start[left] - lengths.cumsum(0) + lengths
     shift = shift.repeat_interleave(lengths)
     return shift.add_(torch.arange(len(shift), device=shift.device))
 
@@ -141,8 +118,7 @@ def _find_left(labels: Tensor, num_labels: int, runs: _Runs,
 def _absorb(labels: Tensor, left: Tensor) -> Tensor:
     """Give the pixels at positions ``left`` to a neighbour, ring by ring.
 
-    They take the label above, to the left, to the right or below: the first
-    one that exists.
+    It is the first that has a label: above, left, right or below.
     """
     height, width = labels.shape[1:]
     around = F.pad(labels, (1, 1, 1, 1), value=-1)
@@ -166,7 +142,6 @@ def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
 
     A pixel's ring is its city-block distance from the nearest pixel with a
     label; it takes its label from a neighbour that is one ring nearer.
-    Following these steps to their ends gives all labels.
     """
     height, width = labels.shape[1:]
     farthest = height + width
@@ -176,8 +151,7 @@ def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
     around = F.pad(ring, (1, 1, 1, 1), value=farthest)
     pixel = torch.arange(labels.numel(), device=labels.device)
     pixel = pixel.view_as(labels)
-    # In reverse order, so that the first direction wins. Pixels with a label
-    # have no nearer neighbour and stay.
+    # The last direction wins. Pixels with a label have no nearer neighbour.
     target = pixel
     for beside, step in ((around[:, 2:, 1:-1], width),
                          (around[:, 1:-1, 2:], 1),

@@ -9,11 +9,9 @@ the centre c with the smallest
 where m is the compactness and S the side of a cell. Two differences from the
 paper: a centre is compared with the pixels of its own cell of the starting
 grid and of the eight cells around it (the paper: a window of 2S x 2S that
-moves with the centre), and it starts from the mean of its cell.
-
-The pixels of a cell thus share nine candidates: one matrix product of
-(9 x 6) by (6 x P) compares all pairs, and another sums the pixels that joined
-each candidate.
+moves with the centre), and it starts from the mean of its cell. One matrix
+product per cell, of (9 x 6) by (6 x P), thus compares its pixels with all
+candidates, and another sums the pixels that joined each.
 
 All arithmetic is exact. Colours, scaled positions and centres are integer
 multiples of 1/8, so that every product and sum below is a multiple of 1/2 that
@@ -41,8 +39,7 @@ from .grid import cell_of_pixel, cell_starts
 
 #: Features and centres are integer multiples of 1 / _STEPS.
 _STEPS = 8
-#: Largest compactness for which the arithmetic is exact; segments are those of
-#: a grid long before.
+#: Up to it the arithmetic is exact; segments are those of a grid long before.
 MAX_COMPACTNESS = 100
 #: Score of candidates outside the grid, far below all others.
 _NEVER = -2.**25
@@ -54,7 +51,6 @@ _PIXELS_PER_SUM = 2**12
 
 class _Side(NamedTuple):
     """Division of a side of the image into n cells."""
-
     starts: Tensor  # (n + 1,) int64, first pixel of each cell, and the length
     middle: Tensor  # (n,) position of the middle of each cell
     position: Tensor  # (length,) relative to the middle of the pixel's cell
@@ -62,7 +58,6 @@ class _Side(NamedTuple):
 
 class _Cells(NamedTuple):
     """Cells of an image: their pixels and their neighbours."""
-
     rows: int
     columns: int
     pixel_row: Tensor  # (R * h,) image row of each row of the padded cells
@@ -81,19 +76,11 @@ class _Cells(NamedTuple):
 
 def dense_slic(lab: Tensor, grid: tuple[int, int], compactness: float,
                num_iterations: int) -> Tensor:
-    """Divide images into segments that need not be connected.
+    """Divide images, (B, 3, H, W) L*a*b*, into segments, (B, H, W) int64.
 
-    Args:
-        lab (Tensor): (B, 3, H, W) float32, L*a*b*.
-        grid (tuple[int, int]): Rows, at most H, and columns, at most W, of
-            the centres.
-        compactness (float): m, up to :data:`MAX_COMPACTNESS`.
-        num_iterations (int): How often centres move to the mean of their
-            pixels and pixels are reassigned, at least 1.
-
-    Returns:
-        Tensor: (B, H, W) int64 from 0 to R * C - 1, some of them perhaps
-        unused.
+    ``grid`` is the number of rows, at most H, and columns, at most W, of the
+    centres, which move to the mean of their pixels ``num_iterations`` times.
+    Segments need not be connected, and some may be empty.
     """
     size = tuple(lab.shape[-2:])
     if use_compiled(lab):
@@ -125,21 +112,16 @@ def _divide(size: tuple[int, int], grid: tuple[int, int],
     """Divide the height and the width of images into cells."""
     scale = compactness / max(
         length / number for length, number in zip(size, grid))
-    return tuple(
-        _divide_side(length, number, scale)
-        for length, number in zip(size, grid))
-
-
-def _divide_side(length: int, num_cells: int, scale: float) -> _Side:
-    starts = cell_starts(length, num_cells)
-    middle = _eighths(scale * (starts[:-1] + starts[1:]) / 2)
-    position = _eighths(scale * (torch.arange(length) + 0.5))
-    return _Side(starts, middle,
-                 position - middle[cell_of_pixel(length, num_cells)])
-
-
-def _eighths(values: Tensor) -> Tensor:
-    return (values * _STEPS).round_()
+    sides = []
+    for length, number in zip(size, grid):
+        starts = cell_starts(length, number)
+        middle, position = (
+            (scale * place * _STEPS).round_()
+            for place in ((starts[:-1] + starts[1:]) / 2,
+                          torch.arange(length) + 0.5))
+        position -= middle[cell_of_pixel(length, number)]
+        sides.append(_Side(starts, middle, position))
+    return tuple(sides)
 
 
 @lru_cache(maxsize=16)
@@ -158,16 +140,14 @@ def _make_cells(size: tuple[int, int], grid: tuple[int, int],
         (y.expand(block), x.expand(block), torch.ones(block)), dim=2) * valid[
             :, :, None]
 
-    step = torch.arange(-1, 2)
-    beside_y, beside_x = torch.broadcast_tensors(
-        (torch.arange(rows)[:, None, None, None] + step[:, None]),
-        (torch.arange(columns)[None, :, None, None] + step))
-    inside = ((beside_y >= 0) & (beside_y < rows) & (beside_x >= 0) &
-              (beside_x < columns)).reshape(-1, 9)
-    beside_y = beside_y.clamp(0, rows - 1).reshape(-1, 9)
-    beside_x = beside_x.clamp(0, columns - 1).reshape(-1, 9)
-    home = beside_y * columns + beside_x
     cell, number = torch.arange(rows * columns)[:, None], torch.arange(9)
+    down, right = number // 3 - 1, number % 3 - 1
+    beside_y, beside_x = cell // columns + down, cell % columns + right
+    inside = ((beside_y >= 0) & (beside_y < rows) & (beside_x >= 0) &
+              (beside_x < columns))
+    beside_y = beside_y.clamp(0, rows - 1)
+    beside_x = beside_x.clamp(0, columns - 1)
+    home = beside_y * columns + beside_x
     offset = F.pad(torch.stack(
         (side_y.middle[beside_y] - side_y.middle[cell // columns],
          side_x.middle[beside_x] - side_x.middle[cell % columns]), dim=-1),
@@ -177,8 +157,7 @@ def _make_cells(size: tuple[int, int], grid: tuple[int, int],
     tensors = (pixel_row, pixel_column, back_y, back_x,
                rest.reshape(len(home), 3, -1), offset,
                F.pad(-offset, (0, 1)).long(), ~inside[..., None],
-               home.flatten(), back.flatten(),
-               (step[:, None] * columns + step).flatten(),
+               home.flatten(), back.flatten(), down * columns + right,
                number[:, None].float())
     return _Cells(rows, columns, *(t.to(device) for t in tensors))
 
@@ -186,8 +165,8 @@ def _make_cells(size: tuple[int, int], grid: tuple[int, int],
 def _block_side(side: _Side) -> tuple[Tensor, Tensor, Tensor]:
     """Pad the cells of a side to one length by repeating their last pixel.
 
-    Returns (n * longest,) pixels, (n, longest) whether they are no padding,
-    and (length,) the place of each pixel.
+    Returns (n * longest,) pixels, (n, longest) whether they are real, and
+    (length,) the place of each pixel.
     """
     starts = side.starts
     longest, num_cells = int(starts.diff().max()), len(starts) - 1

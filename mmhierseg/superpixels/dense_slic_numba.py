@@ -2,9 +2,7 @@
 
 All values and sums are integers (in eighths, see there) that float32
 represents exactly, so sums may be reordered and fused with products, which
-allows vector instructions. While a cell is in the cache, its pixels are
-compared with their candidates and added to the sums of those they chose, so
-each iteration reads the image once.
+allows vector instructions. Each iteration reads the image once.
 
 Legend: N = R x C cells in order of rows, of up to P pixels each; 5 features
 (L, a, b, y, x).
@@ -24,13 +22,13 @@ _VECTOR = 16
 def dense_slic(lab, rows, columns, num_iterations, labels):
     """Divide an image (3, H, W), L*a*b*, into segments ``labels``, (H, W).
 
-    ``rows`` and ``columns`` are the division of its sides, see ``_Side`` of
-    the reference implementation.
+    ``rows`` and ``columns`` are the ``_Side`` of the reference implementation.
     """
     number = len(rows[1]) * len(columns[1])
     centres, sums = (np.zeros((number, 5), np.float32),
                      np.zeros((number, 6), np.int64))
-    size = _whole_vectors(np.diff(rows[0]).max() * np.diff(columns[0]).max())
+    size = np.diff(rows[0]).max() * np.diff(columns[0]).max()
+    size = (size + _VECTOR - 1) // _VECTOR * _VECTOR
     image, sizes = np.empty((number, 5, size), np.int16), np.zeros(
         number, np.int64)
     pixels = np.empty((5, size), np.float32)
@@ -55,11 +53,6 @@ def dense_slic(lab, rows, columns, num_iterations, labels):
                         sums)
             else:
                 _write(cell, rows[0], columns[0], choice, home, labels)
-
-
-@njit  # pragma: no cover
-def _whole_vectors(number):
-    return (number + _VECTOR - 1) // _VECTOR * _VECTOR
 
 
 @njit(error_model='numpy')  # pragma: no cover
@@ -112,7 +105,7 @@ def _find_candidates(cell, middle_y, middle_x, home, offset):
 def _choose(pixels, number, centres, candidates, home, offset, nearest,
             choice):
     """Find the nearest candidate of each pixel, the first if tied."""
-    end = _whole_vectors(number)
+    end = (number + _VECTOR - 1) // _VECTOR * _VECTOR
     for i in range(end):
         nearest[i] = np.inf
     for k in range(candidates):
@@ -138,7 +131,7 @@ def _choose(pixels, number, centres, candidates, home, offset, nearest,
 @njit(fastmath=_REORDERED)  # pragma: no cover
 def _add_up(pixels, number, choice, candidates, home, offset, sums):
     """Add the pixels of a cell to the sums of the candidates they chose."""
-    end = _whole_vectors(number)
+    end = (number + _VECTOR - 1) // _VECTOR * _VECTOR
     zero = np.float32(0)
     for k in range(candidates):
         s0 = s1 = s2 = s3 = s4 = zero

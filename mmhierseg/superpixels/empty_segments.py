@@ -1,8 +1,7 @@
 """Giving pixels back to segments that lost all of theirs.
 
 In areas of one colour, as in drawings, the centres of two segments may
-coincide. All pixels are then equally near to both, and the first segment takes
-them all.
+coincide. The first segment then takes all pixels.
 
 Legend: B images, H x W pixels, N = R x C cells of the starting grid, cell n
 being that of segment n.
@@ -22,24 +21,11 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     """Give empty segments a part of their cell.
 
     An empty segment takes all pixels of its cell that belong to the segment
-    with most pixels there. A segment that would lose all its pixels keeps the
-    first.
-
-    Args:
-        labels (Tensor): (B, H, W) int64. A pixel's segment is that of its own
-            cell or of one of the eight around.
-        rows (int): R, at most H.
-        columns (int): C, at most W.
-
-    Returns:
-        Tensor: (B, H, W) int64. All N segments are in use if cells have at
-        least nine pixels: at most eight segments share an empty one's cell, so
-        the largest has two pixels there.
-
-    Example:
-        >>> labels = torch.zeros(1, 3, 6, dtype=torch.int64)
-        >>> fill_empty_segments(labels, rows=1, columns=2)[0, 0]
-        tensor([0, 0, 0, 1, 1, 1])
+    with most pixels there; one that would lose all its pixels keeps the first.
+    Labels are (B, H, W) int64; a pixel's segment is that of its own cell or of
+    one of the eight around. All N segments are in use afterwards if cells have
+    at least nine pixels: at most eight segments share an empty one's cell, so
+    the largest has two pixels there.
     """
     if use_compiled(labels):
         labels = labels.clone(memory_format=torch.contiguous_format)
@@ -67,8 +53,7 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
 
     # Position of a segment among the nine cells around a cell.
     right = segment % columns - cell % columns + 1
-    down = (segment - cell - right + 1).div(
-        columns, rounding_mode='floor') + 1
+    down = segment // columns - cell // columns + 1
     around = 3 * down + right
     shares = sizes.new_zeros(len(sizes) * 9).scatter_add_(
         0, cell * 9 + around, torch.ones_like(cell))

@@ -1,7 +1,6 @@
 """Rectangular segments, like the patches of a vision transformer.
 
-The grid is also the starting point of
-:mod:`mmhierseg.superpixels.dense_slic`.
+The grid is also the start of :mod:`mmhierseg.superpixels.dense_slic`.
 """
 
 from functools import lru_cache
@@ -15,14 +14,9 @@ from .base import BaseSuperpixels
 
 
 def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
-    """Rows and columns of a grid of roughly square cells.
+    """Rows (at most H) and columns (at most W) of roughly square cells.
 
-    There are at most ``height`` rows and ``width`` columns; their product is
-    as close to ``num_cells`` as roughly square cells allow.
-
-    Example:
-        >>> grid_shape(224, 224, 196), grid_shape(1000, 3, 11)
-        ((14, 14), (11, 1))
+    Their product is as close to ``num_cells`` as such cells allow.
     """
     side = (height * width / num_cells)**0.5
     # A strip thinner than `side` has room for `num_cells` rows only.
@@ -32,25 +26,15 @@ def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
 
 
 def cell_starts(length: int, num_cells: int) -> Tensor:
-    """First pixel of each cell along a side of the image, and the length.
+    """First pixel of each cell along a side, and the length, (num_cells + 1,).
 
-    Returns (num_cells + 1,) int64; lengths of cells, its differences, are at
-    least 1 and differ by at most 1.
-
-    Example:
-        >>> cell_starts(10, 4)
-        tensor([ 0,  2,  5,  7, 10])
+    Cells have at least one pixel; their lengths differ by at most 1.
     """
     return torch.arange(num_cells + 1) * length // num_cells
 
 
 def cell_of_pixel(length: int, num_cells: int) -> Tensor:
-    """Cell of each pixel along a side of the image, (length,) int64.
-
-    Example:
-        >>> cell_of_pixel(10, 4)
-        tensor([0, 0, 1, 1, 1, 2, 2, 3, 3, 3])
-    """
+    """Cell of each pixel along a side of the image, (length,) int64."""
     return torch.arange(num_cells).repeat_interleave(
         cell_starts(length, num_cells).diff())
 

@@ -4,30 +4,26 @@ Van den Bergh et al., "SEEDS: Superpixels Extracted via Energy-Driven
 Sampling", IJCV 2015. CAST (Ke et al., ICLR 2024) runs it on the L*a*b* image.
 
 OpenCV lays out a grid of at most the requested number of segments, each made
-of 2 x 2 blocks whose size is rounded *up* to whole pixels. The number is exact
-where the segments fit into the image (224 x 224 by 16); otherwise there are
-fewer. Images of the usual size are left to that rule, as in the published
-implementation. Small images are padded, because OpenCV makes at least ten
-superpixels and crashes or hangs if its grid comes out empty (seen in
-OpenCV 5.0).
+of 2 x 2 blocks whose size is rounded *up* to whole pixels. Images of the usual
+size are left to that rule, as in the published implementation. Small images
+are padded, because OpenCV makes at least ten superpixels and crashes or hangs
+if its grid comes out empty (seen in OpenCV 5.0).
 """
 
 import math
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mmhierseg.registry import SUPERPIXELS
 
-from .base import BaseSuperpixels, check_number
+from .base import BaseSuperpixels, check_number, segment_each
 
 #: A segment is 2 x 2 blocks of at least one pixel each.
 _MIN_SIDE = 2
-#: Images with fewer segments along a side are padded to whole segments ...
-_MIN_SEGMENTS_ALONG_SIDE = 8
-#: ... and to at least four per side, since OpenCV makes at least ten segments.
-_MIN_CANVAS = 4
+#: Images with fewer segments along a side than the first are padded to whole
+#: segments, and to at least the second, since OpenCV makes at least ten.
+_MIN_SEGMENTS_ALONG_SIDE, _MIN_CANVAS = 8, 4
 
 
 @SUPERPIXELS.register_module()
@@ -38,17 +34,15 @@ class SEEDS(BaseSuperpixels):
     those of CAST's MoCo pre-training and linear probing; DeiT and fine-tuning
     use ``histogram_bins=5, num_iterations=15``.
 
-    There is at most one segment per four pixels. Where segments do not fit
-    into the image, OpenCV makes fewer than requested: down to about 60 % for
-    segments of 16 pixels, and fewer for small ones (784 of 1393 for 224 x 224
-    and 6 pixels). The number is exact where ``segment_size`` is even and
-    divides both sides.
-
-    See :class:`BaseSuperpixels` for ``segment_size`` (here at least 2),
-    ``num_segments``, ``half_resolution`` (used in CAST's fine-tuning on VOC)
-    and ``check_finite``.
+    There is at most one segment per four pixels. The number is exact where
+    ``segment_size`` is even and divides both sides; elsewhere, OpenCV makes
+    fewer: down to about 60 % for segments of 16 pixels, and fewer for small
+    ones (784 of 1393 for 224 x 224 and 6 pixels).
 
     Args:
+        segment_size (float, optional): See :class:`BaseSuperpixels`; here at
+            least 2.
+        num_segments (int, optional): See there.
         num_iterations (int): Passes over the pixels. Defaults to 20.
         histogram_bins (int): Bins of the colour histograms per channel, from
             1 to 255. Defaults to 15.
@@ -58,11 +52,12 @@ class SEEDS(BaseSuperpixels):
             are; OpenCV uses at least two. Defaults to 1.
         double_step (bool): Whether to run every block level twice.
             Defaults to False.
+        **kwargs: Further options of :class:`BaseSuperpixels`; CAST's
+            fine-tuning on VOC uses ``half_resolution``.
 
     Raises:
         ImportError: If OpenCV lacks its contributed modules.
-        ValueError: If an option is out of range.
-        TypeError: If an option is not a number.
+        ValueError, TypeError: If an option is out of range or no number.
     """
 
     def __init__(self,
@@ -73,18 +68,14 @@ class SEEDS(BaseSuperpixels):
                  prior: int = 2,
                  num_levels: int = 1,
                  double_step: bool = False,
-                 half_resolution: bool = False,
-                 check_finite: bool = True) -> None:
-        super().__init__(segment_size, num_segments, half_resolution,
-                         check_finite)
+                 **kwargs) -> None:
+        super().__init__(segment_size, num_segments, **kwargs)
         if segment_size is not None:
             check_number('segment_size', segment_size, minimum=_MIN_SIDE)
-        check_number('num_iterations', num_iterations, minimum=1, whole=True)
-        check_number(
-            'histogram_bins', histogram_bins, minimum=1, maximum=255,
-            whole=True)
-        check_number('prior', prior, minimum=0, maximum=5, whole=True)
-        check_number('num_levels', num_levels, minimum=1, whole=True)
+        check_number('num_iterations', num_iterations, 1, whole=True)
+        check_number('histogram_bins', histogram_bins, 1, 255, whole=True)
+        check_number('prior', prior, 0, 5, whole=True)
+        check_number('num_levels', num_levels, 1, whole=True)
         require_opencv_contrib()
         self.num_iterations = num_iterations
         self.histogram_bins = histogram_bins
@@ -93,10 +84,8 @@ class SEEDS(BaseSuperpixels):
         self.double_step = double_step
 
     def _segment(self, images: Tensor, num_segments: int) -> Tensor:
-        pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        labels = np.stack([self._segment_one(rgb, num_segments)
-                           for rgb in pixels])
-        return torch.from_numpy(labels).to(images.device, torch.int64)
+        return segment_each(
+            images, lambda rgb: self._segment_one(rgb, num_segments))
 
     def _segment_one(self, rgb: np.ndarray, num_segments: int) -> np.ndarray:
         """Labels (H, W) int32 of one image (H, W, 3) uint8."""
@@ -122,10 +111,7 @@ class SEEDS(BaseSuperpixels):
 
 def _extend_small(rgb: np.ndarray,
                   num_segments: int) -> tuple[np.ndarray, int]:
-    """Pad an image of few segments to whole segments, repeating its border.
-
-    Returns the image and the number of segments that fit into it.
-    """
+    """Pad an image of few segments to whole ones; also return their number."""
     height, width = rgb.shape[:2]
     side = math.sqrt(height * width / num_segments)
     if min(height, width) >= _MIN_SEGMENTS_ALONG_SIDE * side:
@@ -139,21 +125,12 @@ def _extend_small(rgb: np.ndarray,
 
 
 def require_opencv_contrib() -> None:
-    """Check that OpenCV has its contributed modules.
-
-    Raises:
-        ImportError: If it has not; the message says what to install.
-    """
-    message = 'SEEDS needs OpenCV with its contributed modules'
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError(f'{message}: pip install '
-                          'opencv-contrib-python-headless') from error
-    if not hasattr(
-            getattr(cv2, 'ximgproc', None), 'createSuperpixelSEEDS'):
+    """Raise ImportError if OpenCV lacks its contributed modules."""
+    import cv2
+    if not hasattr(getattr(cv2, 'ximgproc', 0), 'createSuperpixelSEEDS'):
         raise ImportError(
-            f'{message}, but the installed cv2 {cv2.__version__} has no '
+            'SEEDS needs OpenCV with its contributed modules, but the '
+            f'installed cv2 {cv2.__version__} has no '
             '`cv2.ximgproc.createSuperpixelSEEDS`. Install the contrib build '
             'over it: pip install --force-reinstall --no-deps '
             f'"opencv-contrib-python-headless=={cv2.__version__}.*". '

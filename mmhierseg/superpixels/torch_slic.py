@@ -1,14 +1,14 @@
 """SLIC superpixels: whole batches, on the device of the images.
 
-k-means (:mod:`~mmhierseg.superpixels.dense_slic`) groups the pixels of a
-downsampled image, and :mod:`~mmhierseg.superpixels.connectivity` reduces each
-segment to one piece. :mod:`~mmhierseg.superpixels.borders` then refines the
-borders, from blocks of pixels down to single ones.
+k-means (:mod:`.dense_slic`) groups the pixels of a downsampled image,
+:mod:`.connectivity` reduces each segment to one piece, and :mod:`.borders`
+refines the borders, from blocks of pixels down to single ones.
 """
 
 import torch
 from torch import Tensor
 
+from mmhierseg.ops import compact_labels
 from mmhierseg.ops._numba import for_each_image, use_compiled
 from mmhierseg.registry import SUPERPIXELS
 
@@ -30,21 +30,19 @@ _PIXELS_PER_CHUNK = 2**22
 class TorchSLIC(BaseSuperpixels):
     """SLIC for any device, with borders refined by colour histograms.
 
-    The fast method, for data loaders and for data preprocessors, which have
-    the whole batch on the device. On the CPU it runs numba kernels if numba is
-    installed (``pip install mmhierseg[speed]``), one image per thread of
-    PyTorch; otherwise, and on other devices, the reference implementation in
-    PyTorch.
+    The fast method, for data loaders and data preprocessors. On the CPU it
+    runs numba kernels, one image per thread of PyTorch, if numba is installed
+    (``pip install mmhierseg[speed]``); otherwise, and on other devices, the
+    reference implementation in PyTorch.
 
     All arithmetic is exact: the segments of an image do not depend on the
     implementation, the device or the rest of the batch. Every segment is
     connected, and their number is exact where cells of ``segment_size`` pixels
     per side tile the image and have at least nine pixels.
 
-    See :class:`BaseSuperpixels` for ``segment_size``, ``num_segments``,
-    ``half_resolution`` and ``check_finite``.
-
     Args:
+        segment_size (float, optional): See :class:`BaseSuperpixels`.
+        num_segments (int, optional): See there.
         compactness (float): Weight of the distance in the image against that
             in colour, above 0 and up to 100. Defaults to 12.
         num_iterations (int): Iterations of k-means. Defaults to 3, which is
@@ -60,10 +58,10 @@ class TorchSLIC(BaseSuperpixels):
             largest blocks. With 0, or where segments have fewer than 16
             pixels, it is plain SLIC at full resolution, which is worse on
             textures. Defaults to 1.
+        **kwargs: Further options of :class:`BaseSuperpixels`.
 
     Raises:
-        ValueError: If an option is out of range.
-        TypeError: If an option is not a number.
+        ValueError, TypeError: If an option is out of range or no number.
     """
 
     def __init__(self,
@@ -72,15 +70,12 @@ class TorchSLIC(BaseSuperpixels):
                  compactness: float = 12.,
                  num_iterations: int = 3,
                  connected: bool = True,
-                 half_resolution: bool = False,
-                 check_finite: bool = True,
-                 border_passes: int = 1) -> None:
-        super().__init__(segment_size, num_segments, half_resolution,
-                         check_finite)
-        check_number(
-            'compactness', compactness, minimum=1e-6, maximum=MAX_COMPACTNESS)
-        check_number('num_iterations', num_iterations, minimum=1, whole=True)
-        check_number('border_passes', border_passes, minimum=0, whole=True)
+                 border_passes: int = 1,
+                 **kwargs) -> None:
+        super().__init__(segment_size, num_segments, **kwargs)
+        check_number('compactness', compactness, 1e-6, MAX_COMPACTNESS)
+        check_number('num_iterations', num_iterations, 1, whole=True)
+        check_number('border_passes', border_passes, 0, whole=True)
         self.compactness = compactness
         self.num_iterations = num_iterations
         self.connected = connected
@@ -126,9 +121,12 @@ class TorchSLIC(BaseSuperpixels):
         return refine_borders(labels, images, number, block,
                               self.border_passes)
 
-    def _label_bound(self, height: int, width: int,
-                     num_segments: int) -> tuple[int, bool]:
-        # `fill_empty_segments` needs nine pixels per cell; cells of an image
-        # that is downsampled have at least 16.
+    def _segment_compactly(self, images: Tensor, num_segments: int) -> Tensor:
+        labels = self._segment(images, num_segments)
+        height, width = images.shape[2:]
         rows, columns = grid_shape(height, width, num_segments)
-        return rows * columns, (height // rows) * (width // columns) >= 9
+        # All are in use: `fill_empty_segments` needs nine pixels per cell, and
+        # cells of an image that is downsampled have at least 16.
+        if (height // rows) * (width // columns) >= 9:
+            return labels
+        return compact_labels(labels, rows * columns)[0]

@@ -1,12 +1,18 @@
-"""Figures of segments and hierarchies, as functions on NumPy arrays."""
+"""Figures of segments and hierarchies, as functions on NumPy arrays.
 
-from .figure import draw_nested_boundaries, hierarchy_figure, level_titles
-from .prediction_figure import map_shape, prediction_figure, sample_figure
-from .retrieval_figure import (
-    SegmentView,
-    highlight_segment,
-    retrieval_figure,
+Arguments of another shape, dtype or range than documented raise a TypeError or
+ValueError.
+"""
+
+from .figure import (
+    draw_nested_boundaries,
+    hierarchy_figure,
+    level_titles,
+    map_shape,
+    prediction_figure,
+    sample_figure,
 )
+from .retrieval_figure import SegmentView, highlight_segment, retrieval_figure
 from .segments import (
     boundary_mask,
     count_segments,

@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmhierseg.superpixels.base import check_number
+from mmhierseg._base.checks import check_number
 
 from .canvas import Panel, draw_grid
 from .figure import fit_panel, font_size_for, resize_nearest
-from .segments import boundary_mask
-
-__all__ = ['SegmentView', 'highlight_segment', 'retrieval_figure']
+from .segments import boundary_mask, check_image_and_map
 
 _LINE_COLOR = (255, 214, 10)
 _POINT_COLOR = (230, 57, 70)
@@ -31,7 +29,6 @@ class SegmentView(NamedTuple):
     mask: np.ndarray
     """(H, W) bool: pixels of the segment."""
     title: str = ''
-    """Written above it, dark."""
     note: str = ''
     """Written behind the title, grey."""
     point: tuple[int, int] | None = None
@@ -42,7 +39,7 @@ def retrieval_figure(query: SegmentView,
                      header: str = '',
                      panel_size: int = 240,
                      columns: int = 6) -> np.ndarray:
-    """Figure of a query segment followed by its matches.
+    """Figure of a query segment followed by its matches, RGB uint8.
 
     All pictures are as large as the largest of them; images of another shape
     have margins.
@@ -51,26 +48,22 @@ def retrieval_figure(query: SegmentView,
         query (SegmentView): The query.
         matches (Sequence[SegmentView]): Retrieved segments, best first.
         header (str): Written at the top. Defaults to ''.
-        panel_size (int): Longer side of each picture in pixels. Defaults to
-            240.
-        columns (int): Maximum number of pictures side by side. Defaults to 6.
-
-    Returns:
-        np.ndarray: The figure, (H', W', 3) uint8, RGB.
-
-    Raises:
-        TypeError: If an image is not uint8, a mask not bool, or a number not
-            whole.
-        ValueError: If a mask does not have the size of its image,
-            ``panel_size`` is less than 16 or ``columns`` less than 2.
+        panel_size (int): Longer side of each picture in pixels, at least 16.
+            Defaults to 240.
+        columns (int): Maximum number of pictures side by side, at least 2.
+            Defaults to 6.
     """
-    check_number('columns', columns, minimum=2, whole=True)
+    check_number('columns', columns, 2, whole=True)
     views = (query, *matches)
     drawn = [_draw(view, panel_size) for view in views]
-    size = np.max([picture.shape[:2] for picture in drawn], axis=0)
-    first, *found = (
-        Panel(_with_margins(picture, size), view.title, view.note)
-        for picture, view in zip(drawn, views))
+    size = np.max([picture.shape for picture in drawn], axis=0)
+    panels = []
+    for picture, view in zip(drawn, views):
+        before = (size - picture.shape) // 2
+        margins = np.stack((before, size - picture.shape - before), axis=1)
+        picture = np.pad(picture, margins, constant_values=255)
+        panels.append(Panel(picture, view.title, view.note))
+    first, *found = panels
     # Nothing stands below the query, so that the matches form one block.
     blank = Panel(np.full_like(first.picture, 255))
     rows = [[blank, *found[start:start + columns - 1]]
@@ -81,20 +74,12 @@ def retrieval_figure(query: SegmentView,
 
 def highlight_segment(image: np.ndarray, mask: np.ndarray,
                       line_width: int = 2) -> np.ndarray:
-    """Outline a segment and show the rest of the image dark and grey.
+    """Outline a segment in a copy of the image whose rest is dark and grey.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
         mask (np.ndarray): (H, W) bool, pixels of the segment.
         line_width (int): Width of the outline in pixels. Defaults to 2.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, a new array.
-
-    Raises:
-        TypeError: If ``image`` is not uint8 or ``mask`` not bool.
-        ValueError: If the shapes are not (H, W, 3) and (H, W) with the same H
-            and W.
 
     Example:
         >>> image = np.full((1, 4, 3), 200, dtype=np.uint8)
@@ -102,26 +87,16 @@ def highlight_segment(image: np.ndarray, mask: np.ndarray,
         >>> highlight_segment(image, mask, line_width=1)[0, :, 0]
         array([200, 200, 255, 100], dtype=uint8)
     """
-    image, mask = np.asarray(image), np.asarray(mask)
-    for name, array, dtype in (('image', image, np.uint8),
-                               ('mask', mask, np.bool_)):
-        if array.dtype != dtype:
-            raise TypeError(f'`{name}` must be {np.dtype(dtype)}, got dtype '
-                            f'{array.dtype}')
-    if image.shape != (*mask.shape, 3) or mask.ndim != 2:
-        raise ValueError('`image` and `mask` must have shapes (H, W, 3) and '
-                         f'(H, W), got {image.shape} and {mask.shape}')
-    grey = image.mean(axis=2, keepdims=True) * _OUTSIDE
-    drawn = np.where(mask[..., None], image, np.rint(grey)).astype(np.uint8)
-    drawn[boundary_mask(mask.astype(np.int64), line_width)] = _LINE_COLOR
+    image, labels = check_image_and_map(image, mask, 'mask', np.bool_)
+    grey = np.rint(image.mean(axis=2, keepdims=True) * _OUTSIDE)
+    drawn = np.where(labels[..., None], image, grey).astype(np.uint8)
+    drawn[boundary_mask(labels, line_width)] = _LINE_COLOR
     return drawn
 
 
 def _draw(view: SegmentView, panel_size: int) -> np.ndarray:
     """Picture of a segment in its image, with a dot at the point."""
-    if view.mask.shape != view.image.shape[:2]:
-        raise ValueError('`mask` must be as large as `image`, '
-                         f'{view.image.shape[:2]}, got {view.mask.shape}')
+    check_image_and_map(view.image, view.mask, 'mask', np.bool_)
     small = fit_panel(view.image, panel_size)
     drawn = highlight_segment(small, resize_nearest(view.mask, small.shape))
     if view.point is not None:
@@ -133,10 +108,3 @@ def _draw(view: SegmentView, panel_size: int) -> np.ndarray:
         drawn[distance <= radius + 1.5] = 255
         drawn[distance <= radius] = _POINT_COLOR
     return drawn
-
-
-def _with_margins(picture: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Centre a picture on a white one."""
-    before = (size - picture.shape[:2]) // 2
-    after = size - picture.shape[:2] - before
-    return np.pad(picture, (*zip(before, after), (0, 0)), constant_values=255)

@@ -7,22 +7,12 @@ from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from .canvas import Panel, draw_grid
 from .segments import distinct_colors
 
-__all__ = ['draw_label_map', 'draw_scene_figure']
 
-
-def draw_scene_figure(seed: int,
-                      options: SceneOptions,
+def draw_scene_figure(seed: int, options: SceneOptions,
                       columns: int = 6) -> np.ndarray:
-    """Figure of the first scenes, one per category.
+    """Figure of the first scenes of a dataset, one per category, RGB uint8.
 
-    Args:
-        seed (int): Seed of the dataset.
-        options (SceneOptions): Options of the scenes.
-        columns (int): Maximum number of scenes side by side. Defaults to 6.
-
-    Returns:
-        np.ndarray: (H', W', 3) uint8, RGB. For each scene from top to bottom:
-        image, semantic map, objects, parts.
+    For each, from top to bottom: image, semantic map, objects, parts.
     """
     count = len(options.categories)
     scenes = [make_scene(seed, i, options) for i in range(count)]
@@ -40,12 +30,5 @@ def draw_scene_figure(seed: int,
 
 
 def draw_label_map(labels: np.ndarray) -> np.ndarray:
-    """Paint labels in distinct colours.
-
-    Args:
-        labels (np.ndarray): (H, W) integer, 0 = background, drawn dark.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
-    """
+    """Paint labels (H, W), 0 = dark background, in distinct colours."""
     return distinct_colors(int(labels.max()) + 1)[labels]

@@ -1,7 +1,6 @@
 """Drawing of one segment map: boundaries over the image, mean colours.
 
-Functions on NumPy arrays. Legend: H x W pixels; images are RGB in 0..255,
-(H, W, 3) uint8; label maps are (H, W) integer, negative = no segment.
+Legend: H x W pixels; images are RGB in 0..255; negative labels = no segment.
 """
 
 import colorsys
@@ -9,17 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ['boundary_mask', 'count_segments', 'draw_boundaries', 'mean_colors']
+from mmhierseg._base.checks import check_number
 
-# Colour of pixels without a segment: neutral, and rarely the exact mean of a
-# segment of a photograph.
 NONE_COLOR = (128, 128, 128)
 _BACKGROUND = (38, 38, 43)
-_GOLDEN_RATIO = 0.618034
 
 
 def boundary_mask(labels: np.ndarray, width: int = 1) -> np.ndarray:
-    """Pixels on the boundary between two segments.
+    """Pixels on the boundary between two segments, (H, W) bool.
 
     Lines of one pixel lie to the right of, or below, the boundary; wider lines
     grow to both sides in turn. Pixels without a segment count as one segment.
@@ -28,23 +24,12 @@ def boundary_mask(labels: np.ndarray, width: int = 1) -> np.ndarray:
         labels (np.ndarray): (H, W) integer label map, negative = none.
         width (int): Width of the lines in pixels, at least 1. Defaults to 1.
 
-    Returns:
-        np.ndarray: (H, W) bool, True on boundaries.
-
-    Raises:
-        TypeError: If ``labels`` is not an integer array.
-        ValueError: If ``labels`` does not have two axes, or ``width`` is less
-            than 1.
-
     Example:
         >>> boundary_mask(np.array([[0, 0, 1, 1]])).astype(int)
         array([[0, 0, 1, 0]])
-        >>> boundary_mask(np.array([[0, 0, 1, 1]]), width=2).astype(int)
-        array([[0, 1, 1, 0]])
     """
     labels = np.maximum(_check_labels(labels), -1)
-    if width < 1:
-        raise ValueError(f'`width` must be at least 1, got {width}')
+    check_number('width', width, 1, whole=True)
     mask = np.zeros(labels.shape, dtype=bool)
     for lines, across in ((mask, labels), (mask.T, labels.T)):
         row, column = np.nonzero(np.diff(across, axis=0))
@@ -58,30 +43,20 @@ def draw_boundaries(image: np.ndarray,
                     color: Sequence[int] = (255, 255, 255),
                     width: int = 1,
                     outline: float = 0.6) -> np.ndarray:
-    """Draw segment boundaries over the image.
+    """Draw segment boundaries over a copy of the image.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
         labels (np.ndarray): (H, W) integer label map, negative = none; pixels
             without a segment are drawn half grey.
-        color (Sequence[int]): Colour of the lines, RGB in 0..255. Defaults to
-            white.
+        color (Sequence[int]): RGB of the lines. Defaults to white.
         width (int): Width of the lines in pixels. Defaults to 1.
         outline (float): How much the pixel on either side of a line is
             darkened, 0 (unchanged) to 1 (black), so that lines stay visible on
             any image. Defaults to 0.6.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, a new array.
-
-    Raises:
-        TypeError: If ``image`` is not uint8 or ``labels`` not integer.
-        ValueError: If the shapes are not (H, W, 3) and (H, W) with the same
-            H and W, or ``outline`` lies outside [0, 1].
     """
     image, labels = check_image_and_map(image, labels)
-    if not 0 <= outline <= 1:
-        raise ValueError(f'`outline` must lie in [0, 1], got {outline}')
+    check_number('outline', outline, 0, 1)
     drawn = image.astype(np.float32)
     none = labels < 0
     drawn[none] = (drawn[none] + np.float32(NONE_COLOR)) / 2
@@ -93,22 +68,14 @@ def draw_boundaries(image: np.ndarray,
 def mean_colors(image: np.ndarray,
                 labels: np.ndarray,
                 none_color: Sequence[int] = NONE_COLOR) -> np.ndarray:
-    """Paint every segment in its mean colour.
+    """Paint every segment in its mean colour; a new (H, W, 3) uint8.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
         labels (np.ndarray): (H, W) integer label map, negative = none; need
             not be compact.
-        none_color (Sequence[int]): Colour of pixels without a segment, RGB in
-            0..255. Defaults to mid-grey.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, a new array.
-
-    Raises:
-        TypeError: If ``image`` is not uint8 or ``labels`` not integer.
-        ValueError: If the shapes are not (H, W, 3) and (H, W) with the same
-            H and W.
+        none_color (Sequence[int]): RGB of pixels without a segment. Defaults
+            to mid-grey.
 
     Example:
         >>> image = np.array([[[0] * 3, [20] * 3, [90] * 3]], dtype=np.uint8)
@@ -128,18 +95,7 @@ def mean_colors(image: np.ndarray,
 
 
 def count_segments(labels: np.ndarray) -> int:
-    """Number of segments that have pixels.
-
-    Args:
-        labels (np.ndarray): (H, W) integer label map, negative = none.
-
-    Returns:
-        int: Number of different non-negative labels.
-
-    Example:
-        >>> count_segments(np.array([[5, 5, 9], [-1, 5, 9]]))
-        2
-    """
+    """Number of different non-negative labels in a map, (H, W) integer."""
     labels = _check_labels(labels)
     return len(np.unique(labels[labels >= 0]))
 
@@ -148,25 +104,21 @@ def distinct_colors(count: int) -> np.ndarray:
     """Colours (count, 3) uint8 that differ clearly for neighbouring numbers.
 
     The first one is dark, for a background.
-
-    Example:
-        >>> distinct_colors(2)
-        array([[ 38,  38,  43],
-               [ 97, 143, 255]], dtype=uint8)
     """
-    colors = [_BACKGROUND]
-    for i in range(1, count):
-        value = (1., 0.78)[i // 2 % 2]
-        color = colorsys.hsv_to_rgb(i * _GOLDEN_RATIO % 1, 0.62, value)
-        colors.append(tuple(round(255 * c) for c in color))
-    return np.array(colors, dtype=np.uint8)
+    colors = [
+        colorsys.hsv_to_rgb(i * 0.618034 % 1, 0.62, (1., 0.78)[i // 2 % 2])
+        for i in range(1, count)
+    ]
+    colors = np.rint(255 * np.reshape(colors, (-1, 3)))
+    return np.concatenate([[_BACKGROUND], colors]).astype(np.uint8)
 
 
-def _check_labels(labels: np.ndarray, name: str = 'labels') -> np.ndarray:
+def _check_labels(labels: np.ndarray, name: str = 'labels',
+                  kind: type = np.integer) -> np.ndarray:
     labels = np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f'`{name}` must be an integer array, got dtype '
-                        f'{labels.dtype}')
+    if not np.issubdtype(labels.dtype, kind):
+        raise TypeError(f'`{name}` must be an array of dtype {kind.__name__}, '
+                        f'got dtype {labels.dtype}')
     if labels.ndim != 2:
         raise ValueError(
             f'`{name}` must have shape (H, W), got {labels.shape}')
@@ -174,18 +126,15 @@ def _check_labels(labels: np.ndarray, name: str = 'labels') -> np.ndarray:
     return labels.astype(np.int64, copy=False)
 
 
-def check_image_and_map(image: np.ndarray,
-                        labels: np.ndarray,
-                        name: str = 'labels'
+def check_image_and_map(image: np.ndarray, labels: np.ndarray,
+                        name: str = 'labels', kind: type = np.integer
                         ) -> tuple[np.ndarray, np.ndarray]:
     """Check an image and a map of it; return them as uint8 and int64."""
-    image, labels = np.asarray(image), _check_labels(labels, name)
+    image, labels = np.asarray(image), _check_labels(labels, name, kind)
     if image.dtype != np.uint8:
         raise TypeError(f'`image` must be uint8, got dtype {image.dtype}')
-    if image.ndim != 3 or image.shape[2] != 3:
+    if image.shape != (*labels.shape, 3):
         raise ValueError(
-            f'`image` must have shape (H, W, 3), got {image.shape}')
-    if image.shape[:2] != labels.shape:
-        raise ValueError(f'`{name}` must be as large as `image`, '
-                         f'{image.shape[:2]}, got {labels.shape}')
+            f'`image` must have shape (H, W, 3) with the (H, W) of `{name}`, '
+            f'{labels.shape}, got {image.shape}')
     return image, labels

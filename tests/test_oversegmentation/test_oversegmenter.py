@@ -1,15 +1,111 @@
+import math
 import pickle
+import re
 
+import cv2
 import numpy as np
 import pytest
-import torch
-from helpers.contours import FOREST
-from skimage import data
 
-from mmhierseg.datasets import PartWholeScenes
 from mmhierseg.evaluation.functional import achievable_segmentation_accuracy
-from mmhierseg.oversegmentation import OverSegmenter
-from mmhierseg.superpixels import Grid
+from mmhierseg.oversegmentation import (
+    OverSegmenter,
+    gradient_contours,
+    load_structured_edges,
+    ridge_directions,
+)
+
+#: A forest of one tree that asks whether there is a gradient in the middle of
+#: a patch, and if so says that the middle is an edge.
+FOREST = """%YAML:1.0
+---
+options:
+   stride: 2
+   shrinkNumber: 2
+   patchSize: 32
+   patchInnerSize: 16
+   numberOfGradientOrientations: 4
+   gradientSmoothingRadius: 0
+   regFeatureSmoothingRadius: 2
+   ssFeatureSmoothingRadius: 8
+   gradientNormalizationRadius: 4
+   selfsimilarityGridSize: 5
+   numberOfTrees: 1
+   numberOfTreesToEvaluate: 1
+childs:
+   - [ 2, 0, 0 ]
+featureIds:
+   - [ 904, 0, 0 ]
+thresholds:
+   - [ 0.1, 0., 0. ]
+edgeBoundaries: [ 0, 0, 0, 4 ]
+edgeBins: [ 119, 120, 135, 136 ]
+"""
+
+
+def halves(angle, size=(121, 163), colors=((200, 60, 30), (30, 60, 200))):
+    """An image of two halves; the border runs in a direction."""
+    y, x = np.mgrid[:size[0], :size[1]]
+    y, x = y - size[0] // 2, x - size[1] // 2
+    # No pixel lies on the border, which would depend on rounding.
+    side = x * math.sin(angle) - y * math.cos(angle) > 0.25
+    return np.where(side[..., None], *colors).astype(np.uint8)
+
+
+@pytest.mark.parametrize('degrees', [0, 30, 90, 135])
+def test_direction(degrees):
+    angle = math.radians(degrees)
+    contours = gradient_contours(halves(angle))
+    middle = contours.strength.shape[0] // 2, contours.strength.shape[1] // 2
+    # Modulo pi: 0 and pi are one direction.
+    turned = contours.direction[middle] - angle
+    assert abs(math.sin(turned)) < 0.05
+    # Nowhere is the contour stronger than on the border.
+    y, x = np.nonzero(contours.strength == contours.strength.max())
+    distance = ((x - middle[1]) * math.sin(angle) -
+                (y - middle[0]) * math.cos(angle))
+    assert np.abs(distance).max() < 1.01
+
+
+def test_strength_is_that_of_the_colour_difference():
+    """An ideal step of a difference d has 1 - exp(-d / 60)."""
+    for grey, other in ((0, 255), (100, 140)):
+        image = np.full((64, 80, 3), grey, dtype=np.uint8)
+        image[:, 40:] = other
+        lab = cv2.cvtColor(image.astype(np.float32) / 255,
+                           cv2.COLOR_RGB2Lab)
+        difference = np.linalg.norm(lab[0, 0] - lab[0, -1])
+        found = gradient_contours(image).strength[32, 39:41]
+        # The derivative is sampled half a pixel beside the step.
+        expected = 1 - math.exp(-difference / 60)
+        np.testing.assert_allclose(found, expected, rtol=0.05)
+
+
+@pytest.mark.parametrize('degrees', [0, 30, 90, 135])
+def test_ridge_directions(degrees):
+    angle = math.radians(degrees)
+    y, x = np.mgrid[-20:21, -30:31]
+    distance = x * math.sin(angle) - y * math.cos(angle)
+    ridge = np.exp(-distance**2 / 8).astype(np.float32)
+    found = ridge_directions(ridge)
+    on_ridge = np.abs(distance) < 1
+    on_ridge &= (np.abs(y) < 12) & (np.abs(x) < 20)  # Borders reflect it.
+    assert np.abs(np.sin(found[on_ridge] - angle)).max() < 0.05
+    assert found.min() >= 0 and found.max() < math.pi
+
+
+def test_model_of_structured_edges(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match='no model .*opencv_extra'):
+        load_structured_edges(str(tmp_path / 'model.yml.gz'))
+    path = tmp_path / 'other.yml'
+    for content in ('', 'words', '%YAML:1.0\n---\nnot: 1\n',
+                    FOREST.replace('numberOfTrees: 1', 'numberOfTrees: 0')):
+        path.write_text(content)
+        with pytest.raises(ValueError,
+                           match=re.escape(f"'{path}' is not a model of")):
+            load_structured_edges(str(path))
+    monkeypatch.setattr(cv2, 'ximgproc', None)
+    with pytest.raises(ImportError, match='opencv-contrib-python-headless'):
+        load_structured_edges(str(path))
 
 
 def known(size=(120, 200), noise=0.):
@@ -26,13 +122,8 @@ def known(size=(120, 200), noise=0.):
     return image.round().clip(0, 255).astype(np.uint8), regions
 
 
-@pytest.mark.parametrize('noise', [0, 12])
-@pytest.mark.parametrize('options', [
-    dict(),
-    dict(threshold=0.25),
-    dict(num_regions=4),
-    dict(threshold=0.1, num_regions=4)
-])
+@pytest.mark.parametrize('noise, options', [
+    (0, dict(threshold=0.25)), (12, dict()), (12, dict(num_regions=4))])
 def test_finds_known_regions(options, noise):
     image, regions = known(noise=noise)
     labels = OverSegmenter(**options)(image)
@@ -41,57 +132,30 @@ def test_finds_known_regions(options, noise):
     assert achievable_segmentation_accuracy(labels, regions) > 0.98
 
 
-@pytest.mark.parametrize('size', [(1, 1), (1, 8), (8, 1), (2, 2), (40, 57)])
-def test_small_and_uniform_images(size):
+@pytest.mark.parametrize('size', [(1, 1), (1, 8), (8, 1), (40, 57)])
+def test_uniform_images_and_noise(size):
     image = np.full((*size, 3), (13, 130, 220), dtype=np.uint8)
     for options in (dict(), dict(threshold=0.), dict(num_regions=20)):
         labels = OverSegmenter(**options)(image)
         assert labels.shape == size and (labels == 0).all()
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(
+        0, 256, (*size, 3), dtype=np.uint8)
+    strength, direction = gradient_contours(image)
+    assert strength.dtype == direction.dtype == np.float32
+    assert strength.min() >= 0 and strength.max() <= 1
+    assert direction.min() >= 0 and direction.max() < math.pi
+    # Not contiguous.
+    turned = gradient_contours(image.transpose(1, 0, 2))
+    np.testing.assert_allclose(turned.strength.T, strength, atol=1e-5)
     labels = OverSegmenter(num_regions=3)(image)
     assert labels.shape == size and 0 <= labels.max() < 3
-
-
-def test_options_alone_and_together():
-    image = data.chelsea()[::2, ::2]
-
-    def count(**options):
-        return OverSegmenter(**options)(image).max() + 1
-
     # HSG's options if none is given.
-    assert count() == count(threshold=0.25, num_regions=48)
-    assert count(num_regions=48) == 48 and count(num_regions=90) == 90
-    assert count(threshold=0.05) > 48
-    assert count(threshold=0.05, num_regions=48) == 48
-    assert count(threshold=0.25) == count(threshold=0.25, num_regions=500)
-
-
-def test_better_than_squares():
-    """On scenes, the same number of squares is much worse."""
-    scenes = PartWholeScenes(num_scenes=3, size=(96, 120), seed=2)
-    segmenter, ours, squares = OverSegmenter(num_regions=48), [], []
-    for scene in scenes:
-        image = np.ascontiguousarray(scene['img'][..., ::-1])
-        labels = segmenter(image)
-        grid = Grid(num_segments=labels.max() + 1)(
-            torch.from_numpy(image).permute(2, 0, 1)[None])[0].numpy()
-        for truth in (scene['gt_object_map'], scene['gt_part_map']):
-            ours.append(achievable_segmentation_accuracy(labels, truth))
-            squares.append(achievable_segmentation_accuracy(grid, truth))
-    assert np.mean(ours) > np.mean(squares) + 0.05
-
-
-def test_pickles_for_data_loader_workers():
-    segmenter = pickle.loads(pickle.dumps(OverSegmenter(num_regions=7)))
-    assert segmenter.num_regions == 7 and segmenter.threshold is None
-    image, _ = known()
-    assert np.array_equal(
-        segmenter(image), OverSegmenter(num_regions=7)(image))
-    assert 'num_regions=7' in repr(segmenter)
+    both = OverSegmenter(threshold=0.25, num_regions=48)
+    assert np.array_equal(OverSegmenter()(image), both(image))
 
 
 def test_with_structured_edges(tmp_path):
+    """The detector is pickled for the workers of a data loader, too."""
     path = tmp_path / 'model.yml'
     path.write_text(FOREST)
     segmenter = OverSegmenter(threshold=0.01, edge_model=str(path))
@@ -103,16 +167,17 @@ def test_with_structured_edges(tmp_path):
         assert (labels[:, :30] == 0).all() and labels[48, 64] > 0
 
 
-@pytest.mark.parametrize('options, error, message', [
-    (dict(threshold='a'), TypeError, "`threshold` must be a number or None, "
-     "got 'a'"),
-    (dict(threshold=True), TypeError, 'must be a number'),
-    (dict(num_regions=4.5), TypeError, '`num_regions` must be an integer'),
-    (dict(threshold=1.5), ValueError, 'from 0 to 1, got 1.5'),
-    (dict(threshold=float('nan')), ValueError, 'from 0 to 1, got nan'),
-    (dict(num_regions=0), ValueError, 'at least 1, got 0'),
-    (dict(edge_model='gone.yml'), FileNotFoundError, "'gone.yml'"),
+@pytest.mark.parametrize('image, options, error, message', [
+    (None, dict(threshold='a'), TypeError, '`threshold` must be a number'),
+    (None, dict(num_regions=4.5), TypeError, '`num_regions` must be an int'),
+    (None, dict(threshold=1.5), ValueError, 'at most 1, got 1.5'),
+    (None, dict(num_regions=0), ValueError, 'at least 1, got 0'),
+    (None, dict(edge_model='gone.yml'), FileNotFoundError, "'gone.yml'"),
+    ([[1]], {}, TypeError, 'must be an array of uint8, got list'),
+    (np.zeros((4, 4, 3)), {}, TypeError, 'of uint8, got float64'),
+    (np.zeros((4, 4), np.uint8), {}, ValueError, r'got \(4, 4\)'),
+    (np.zeros((4, 0, 3), np.uint8), {}, ValueError, 'at least one pixel'),
 ])
-def test_bad_options(options, error, message):
+def test_bad_input(image, options, error, message):
     with pytest.raises(error, match=message):
-        OverSegmenter(**options)
+        OverSegmenter(**options)(image)

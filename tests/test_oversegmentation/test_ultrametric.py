@@ -1,18 +1,104 @@
+"""Oriented watershed and ultrametric contour map."""
+
+import math
+
 import numpy as np
 import pytest
-from helpers.contours import random_contours
-from skimage.measure import label
+from scipy import ndimage
 
 from mmhierseg.oversegmentation import (
+    ContourMap,
     RegionGraph,
     UltrametricContourMap,
     oriented_watershed,
 )
+from mmhierseg.oversegmentation.boundaries import fit_lines
 
 
-@pytest.fixture(scope='module', params=[0, 1])
-def graph(request):
-    return oriented_watershed(random_contours(request.param))
+def random_contours(seed, size=(37, 52)):
+    """Smooth noise as strength, any direction."""
+    rng = np.random.default_rng(seed)
+    strength = ndimage.gaussian_filter(rng.random(size), 2)
+    strength = (strength - strength.min()) / np.ptp(strength)
+    direction = rng.random(size) * math.pi
+    return ContourMap(strength.astype(np.float32),
+                      direction.astype(np.float32))
+
+
+def test_regions_and_arcs():
+    """Regions are connected; arcs agree with a slow search."""
+    contours = random_contours(0)
+    graph = oriented_watershed(contours)
+    labels = graph.labels
+    count = labels.max() + 1
+    assert labels.min() == 0 and count > 5 and labels.dtype == np.int32
+    for region in range(count):
+        assert ndimage.label(labels == region)[1] == 1
+    lengths = {}
+    for (y, x), label in np.ndenumerate(labels):
+        for other in (labels[y + 1:y + 2, x], labels[y, x + 1:x + 2]):
+            if other.size and other[0] != label:
+                key = tuple(sorted((int(label), int(other[0]))))
+                lengths[key] = lengths.get(key, 0) + 1
+    assert [tuple(arc) for arc in graph.arcs.tolist()] == sorted(lengths)
+    assert graph.lengths.tolist() == [lengths[key] for key in sorted(lengths)]
+    means = graph.strengths / graph.lengths
+    assert means.min() >= 0 and means.max() <= contours.strength.max()
+
+
+@pytest.mark.parametrize('slope', [0.3, 1])
+def test_a_valley_between_slanting_contours_is_one_region(slope):
+    """The pixels of its bottom touch at corners only."""
+    y, x = np.mgrid[:60, :40]
+    bottom = y == 10 + np.round(slope * x)
+    away = ndimage.distance_transform_edt(~bottom).astype(np.float32)
+    strength = np.exp(-(away - 6)**2 / 30)
+    graph = oriented_watershed(
+        ContourMap(strength, np.full_like(strength, math.atan(slope))))
+    assert len(np.unique(graph.labels[bottom])) == 1
+    assert graph.labels.max() >= 1
+
+
+def test_strength_counts_along_the_contour_only():
+    """A weak line ends in the broad band of a strong vertical contour."""
+    y, x = np.mgrid[:40, :60].astype(np.float32)
+    strength = np.exp(-(x - 30)**2 / 50)
+    weak = 0.02 + 0.1 * np.exp(-(y - 20)**2 / 4)
+    strength = np.where(x > 30, np.maximum(strength, weak), strength)
+    found = []
+    for direction in (math.pi / 2, 0):
+        graph = oriented_watershed(
+            ContourMap(strength, np.full_like(strength, direction)))
+        left, above, below = graph.labels[[20, 5, 35], [5, 50, 50]]
+        means = dict(zip(map(frozenset, graph.arcs.tolist()),
+                         graph.strengths / graph.lengths))
+        found.append((means[frozenset({left, above})],
+                      means[frozenset({above, below})]))
+    assert found[0][0] == pytest.approx(1, abs=0.02) and found[1][0] < 0.1
+    assert found[0][1] < 0.2 * found[1][1]
+
+
+def test_corners_split_lines():
+    """Three lines of a zigzag, a digital line, single points."""
+    t = np.arange(20.)
+    points = np.concatenate([
+        np.stack((t, t), 1), np.stack((20 + t, 19 - t), 1),
+        np.stack((40 + 0 * t, t), 1), np.stack((t, np.round(0.3 * t)), 1),
+        np.zeros((2, 2))
+    ])
+    found = fit_lines(points, np.repeat([7, 3, 1], [60, 20, 2]))
+    expected = np.repeat([math.pi / 4, -math.pi / 4, math.pi / 2], 20)
+    # Some pieces lie across a corner, within the tolerance.
+    turned = np.abs(np.sin(found[:60] - expected))
+    assert np.nanmedian(turned) < 1e-6 and np.nanmean(turned) < 0.15
+    # Steps of a pixel are not corners.
+    np.testing.assert_allclose(found[60:80], math.atan(0.3), atol=0.03)
+    assert np.isnan(found[80:]).all()
+
+
+@pytest.fixture(scope='module')
+def graph():
+    return oriented_watershed(random_contours(0))
 
 
 @pytest.fixture(scope='module')
@@ -26,21 +112,6 @@ def nests(fine, coarse):
     return (coarse.ravel()[first][fine] == coarse).all()
 
 
-def test_thresholds_give_nested_regions(ucm):
-    """The defining property of an ultrametric contour map."""
-    maps = [
-        ucm.labels(threshold)
-        for threshold in (None, 0, *np.linspace(0.01, 0.99, 99), 1)
-    ]
-    for i, fine in enumerate(maps):
-        for coarse in maps[i:]:
-            assert nests(fine, coarse) and fine.max() >= coarse.max()
-    # From the finest to a single region.
-    counts = {labels.max() + 1 for labels in maps}
-    assert len(counts) > 8 and 1 in counts and ucm.num_regions in counts
-    assert not nests(maps[-5], maps[0])
-
-
 def test_number_of_regions(ucm):
     fine = ucm.labels()
     for count in range(ucm.num_regions, 0, -1):
@@ -48,27 +119,18 @@ def test_number_of_regions(ucm):
         assert np.array_equal(np.unique(labels), np.arange(count))
         assert nests(fine, labels) and labels.dtype == np.int32
         # Connected, and numbered by their first pixels.
-        assert len(np.unique(label(labels + 1, connectivity=1))) == count
+        parts = [ndimage.label(labels == i)[1] for i in range(count)]
+        assert parts == [1] * count
         first = np.unique(labels, return_index=True)[1]
         assert (np.diff(first) > 0).all()
         fine = labels
-    # Not more than the finest, and with a threshold, until both hold.
-    assert np.array_equal(
-        ucm.labels(num_regions=10 * ucm.num_regions), ucm.labels())
-    threshold = float(ucm.heights[-20])
-    for count, expected in ((5, 5), (50, 20), (None, 20)):
-        assert np.array_equal(
-            ucm.labels(threshold, count), ucm.labels(num_regions=expected))
-
-
-def test_heights_rise(ucm):
-    assert (np.diff(ucm.heights) >= 0).all()
-    assert len(ucm.heights) == ucm.num_regions - 1
-    # Parents are made later, the last is the root.
-    nodes = np.arange(len(ucm.parents))
-    assert (ucm.parents[:-1] > nodes[:-1]).all()
-    assert ucm.parents[-1] == nodes[-1]
-    assert (np.bincount(ucm.parents)[ucm.num_regions:-1] == 2).all()
+    # With a threshold, until both hold; so thresholds nest, too.
+    for merged in range(len(ucm.heights)):
+        left = len(ucm.heights) - merged
+        for count, expected in ((2, min(2, left)), (None, left)):
+            assert np.array_equal(
+                ucm.labels(ucm.heights[merged], count),
+                ucm.labels(num_regions=expected))
 
 
 def naive_reference(graph):
@@ -94,6 +156,10 @@ def naive_reference(graph):
 def test_agrees_with_naive_reference(graph, ucm):
     heights, steps = naive_reference(graph)
     np.testing.assert_allclose(ucm.heights, heights, rtol=1e-9)
+    assert (np.diff(ucm.heights) >= 0).all()
+    # Two parts each; parents are made later, the last is the root.
+    assert (np.bincount(ucm.parents)[ucm.num_regions:-1] == 2).all()
+    assert (ucm.parents[:-1] > np.arange(len(ucm.parents) - 1)).all()
     for merges in (1, len(steps) // 2, len(steps) - 5):
         labels = ucm.labels(num_regions=ucm.num_regions - merges)
         expected = steps[merges - 1][graph.labels]
@@ -116,22 +182,6 @@ def test_contour_map(graph, ucm):
         assert (down == (contours > threshold + 1e-6)).mean() > 0.999
 
 
-def test_by_hand():
-    """0.2 is removed first; then (0.5 + 0.3) / 2 is less than 0.6."""
-    labels = np.array([[0, 1, 2], [0, 3, 2]], dtype=np.int32)
-    graph = RegionGraph(
-        labels,
-        arcs=np.array([[0, 1], [0, 3], [1, 2], [1, 3], [2, 3]]),
-        strengths=np.array([0.5, 0.3, 0.6, 0.2, 0.7]),
-        lengths=np.array([1, 1, 1, 1, 1]))
-    ucm = UltrametricContourMap(graph)
-    np.testing.assert_allclose(ucm.heights, [0.2, 0.4, 0.65])
-    assert ucm.labels(0.3).tolist() == [[0, 1, 2], [0, 1, 2]]
-    assert ucm.labels(0.5).tolist() == [[0, 0, 1], [0, 0, 1]]
-    np.testing.assert_allclose(ucm.contour_map(),
-                               [[0.4, 0.65, 0], [0.4, 0.65, 0]])
-
-
 def test_numbers_of_regions_do_not_matter(graph, ucm):
     order = np.random.default_rng(0).permutation(ucm.num_regions)
     arcs = np.sort(order[graph.arcs], axis=1)
@@ -142,13 +192,3 @@ def test_numbers_of_regions_do_not_matter(graph, ucm):
     for count in (2, 7, 30):
         assert np.array_equal(
             renamed.labels(num_regions=count), ucm.labels(num_regions=count))
-
-
-def test_a_single_region():
-    graph = RegionGraph(
-        np.zeros((3, 5), dtype=np.int32), np.zeros((0, 2), dtype=np.int64),
-        np.zeros(0), np.zeros(0, dtype=np.int64))
-    ucm = UltrametricContourMap(graph)
-    for labels in (ucm.labels(), ucm.labels(0.5), ucm.labels(None, 3)):
-        assert labels.tolist() == graph.labels.tolist()
-    assert (ucm.contour_map() == 0).all() and ucm.num_regions == 1

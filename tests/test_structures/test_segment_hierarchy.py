@@ -1,76 +1,54 @@
 import pytest
 import torch
+from mmseg.structures import SegDataSample
 
-from mmhierseg.structures import SegmentHierarchy
+from mmhierseg.structures import SegmentHierarchy, add_hierarchy
 
 
-def random_hierarchy(sizes=(12, 5, 3, 2), shape=(2, 6, 9), seed=0):
-    generator = torch.Generator().manual_seed(seed)
+def random_hierarchy(sizes=(12, 5, 3, 2), shape=(2, 6, 9)):
+    generator = torch.Generator().manual_seed(0)
     labels = torch.randint(-1, sizes[0], shape, generator=generator)
-    parents = [
+    return SegmentHierarchy(labels, [
         torch.randint(0, above, (shape[0], below), generator=generator)
         for below, above in zip(sizes, sizes[1:])
-    ]
-    return SegmentHierarchy(labels, parents)
+    ])
 
 
-def test_levels_are_nested():
+def test_levels_follow_parents():
+    """So they are nested, and pixels without a segment stay so."""
     hierarchy = random_hierarchy()
-    none = hierarchy.labels < 0
-    assert none.any()
-    for level in range(hierarchy.num_levels - 1):
-        assert torch.equal(hierarchy.label_map(level + 1) < 0, none)
-        fine, coarse = (hierarchy.label_map(level + i) for i in (0, 1))
-        for b in range(2):
-            for segment in fine[b].unique():
-                assert coarse[b][fine[b] == segment].unique().numel() == 1
-
-
-def test_label_map_follows_parents():
-    hierarchy = random_hierarchy()
-    label = hierarchy.labels[1, 2, 3]
-    for level, parent in enumerate(hierarchy.parents):
-        label = parent[1, label]
-        assert hierarchy.label_map(level + 1)[1, 2, 3] == label
-        assert hierarchy.assignment(level + 1)[1, hierarchy.labels[
-            1, 2, 3]] == label
+    assert hierarchy.num_levels == 4 and (hierarchy.labels < 0).any()
+    for b, y, x in torch.cartesian_prod(*map(torch.arange, (2, 6, 9))):
+        ancestor = own = hierarchy.labels[b, y, x]
+        for level in range(4):
+            if level and own >= 0:
+                ancestor = hierarchy.parents[level - 1][b, ancestor]
+                assert hierarchy.assignment(level)[b, own] == ancestor
+            assert hierarchy.label_map(level)[b, y, x] == ancestor
+    assert hierarchy.label_map(-1).equal(hierarchy.label_map(3))
+    assert hierarchy.assignment(0).tolist() == [list(range(12))] * 2
+    flat = SegmentHierarchy(hierarchy.labels, [])
+    assert flat.assignment(0).size(1) == flat.labels.max() + 1
 
 
 def test_missing_parents_are_inherited():
     labels = torch.tensor([[[0, 1]]])
     parents = [torch.tensor([[-1, 0]]), torch.tensor([[4]])]
     hierarchy = SegmentHierarchy(labels, parents)
-    assert hierarchy.label_map(2).tolist() == [[[-1, 4]]]
+    assert hierarchy.cpu().label_map(2).tolist() == [[[-1, 4]]]
+    moved = hierarchy.to('meta')
+    assert moved.device.type == moved.parents[1].device.type == 'meta'
 
 
 def test_scatter_writes_tokens_of_each_level():
     hierarchy = random_hierarchy()
     for level, size in enumerate((12, 5, 3, 2)):
-        tokens = torch.randn(2, size, 4)
-        written = hierarchy.scatter(tokens, level)
-        labels = hierarchy.label_map(level)
-        assert written.shape == (2, 4, 6, 9)
-        for b, y, x in [(0, 0, 0), (1, 5, 8), (1, 2, 4)]:
-            n = labels[b, y, x]
-            expected = tokens[b, n] if n >= 0 else torch.zeros(4)
-            assert torch.equal(written[b, :, y, x], expected)
-
-
-def test_level_zero_and_negative_levels():
-    hierarchy = random_hierarchy()
-    assert hierarchy.num_levels == 4
-    assert torch.equal(hierarchy.label_map(0), hierarchy.labels)
-    assert torch.equal(hierarchy.label_map(-1), hierarchy.label_map(3))
-    assert hierarchy.assignment(0).tolist() == [list(range(12))] * 2
-    flat = SegmentHierarchy(hierarchy.labels, [])
-    assert flat.assignment(0).size(1) == flat.labels.max() + 1
-
-
-def test_moves_between_devices():
-    moved = random_hierarchy().to('meta')
-    assert moved.device.type == 'meta'
-    assert all(parent.device.type == 'meta' for parent in moved.parents)
-    assert random_hierarchy().cpu().device.type == 'cpu'
+        # Index -1 finds the zeros.
+        tokens = torch.cat([torch.randn(2, size, 4), torch.zeros(2, 1, 4)], 1)
+        written = hierarchy.scatter(tokens[:, :-1], level)
+        for b in range(2):
+            expected = tokens[b, hierarchy.label_map(level)[b]]
+            assert written[b].equal(expected.permute(2, 0, 1))
 
 
 @pytest.mark.parametrize('labels, parents, error, message', [
@@ -99,3 +77,44 @@ def test_bad_level_and_tokens():
         hierarchy.label_map(4)
     with pytest.raises(ValueError, match='a row for each of the 5 segments'):
         hierarchy.scatter(torch.zeros(2, 4, 3), 1)
+
+
+def test_each_image_its_own():
+    samples, nested = [SegDataSample() for _ in range(2)], random_hierarchy()
+    add_hierarchy(samples, nested)
+    for i, sample in enumerate(samples):
+        data = sample.pred_hierarchy.data
+        for level in range(4):
+            assert data[level].equal(nested.label_map(level)[i])
+        # A view would keep the maps of the whole batch alive.
+        assert data.untyped_storage().nbytes() == data.nbytes
+        # Travels with the sample.
+        assert sample.cpu().to_dict()['pred_hierarchy']['data'].equal(data)
+
+
+@pytest.mark.parametrize('metainfo, undo', [
+    # Left, right, top, bottom.
+    (dict(padding_size=[1, 3, 0, 2]), lambda maps: maps[:, :4, 1:6]),
+    (dict(img_padding_size=[1, 3, 0, 2]), lambda maps: maps[:, :4, 1:6]),
+    *((dict(flip=True, flip_direction=direction),
+       lambda maps, axes=axes: maps.flip(axes))
+      for direction, axes in (('horizontal', [2]), ('vertical', [1]),
+                              ('diagonal', [1, 2]))),
+    *((dict(ori_shape=size), lambda maps, size=size: (
+        torch.nn.functional.interpolate(
+            maps[None].double(), size, mode='nearest-exact')[0].long()))
+      for size in ((12, 9), (3, 4), (17, 5), (1, 100))),
+])
+def test_maps_are_those_of_the_original_image(metainfo, undo):
+    samples = [SegDataSample(metainfo=metainfo) for _ in range(2)]
+    add_hierarchy(samples, random_hierarchy())
+    maps = torch.stack([random_hierarchy().label_map(i)[0] for i in range(4)])
+    torch.testing.assert_close(samples[0].pred_hierarchy.data, undo(maps))
+
+
+def test_bad_data_samples():
+    with pytest.raises(ValueError, match='each of the 2 images, got 1'):
+        add_hierarchy([SegDataSample()], random_hierarchy())
+    sample = SegDataSample(metainfo=dict(flip=True, flip_direction='up'))
+    with pytest.raises(ValueError, match="`flip_direction`.* got 'up'"):
+        add_hierarchy([sample] * 2, random_hierarchy())

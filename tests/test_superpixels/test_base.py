@@ -3,30 +3,26 @@
 import logging
 import pickle
 
+import cv2
 import mmengine.logging
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from skimage.data import astronaut
+from skimage.segmentation import slic
 
 from mmhierseg.registry import SUPERPIXELS
 from mmhierseg.superpixels import SEEDS, SLIC, Grid, TorchSLIC
+from mmhierseg.superpixels.grid import cell_of_pixel, cell_starts, grid_shape
 
 METHODS = [SEEDS, SLIC, Grid, TorchSLIC]
-SIZES = [(1, 1), (1, 40), (40, 1), (3, 5), (15, 15), (16, 16), (33, 20),
-         (50, 97), (2, 300)]
-
-
-def assert_compact(labels):
-    """Labels of each image are 0..N-1, every one in use."""
-    for image in labels:
-        used = image.unique()
-        assert used.equal(torch.arange(used.numel()))
 
 
 @pytest.mark.parametrize('method', METHODS)
 class TestEveryMethod:
 
-    @pytest.mark.parametrize('size', SIZES)
+    @pytest.mark.parametrize('size', [(1, 40), (3, 5), (33, 20), (50, 97)])
     @pytest.mark.parametrize('half_resolution', [False, True])
     def test_any_size(self, method, size, half_resolution):
         generator = torch.Generator().manual_seed(0)
@@ -34,9 +30,9 @@ class TestEveryMethod:
             0, 256, (2, 3, *size), generator=generator, dtype=torch.uint8)
         labels = method(
             segment_size=8, half_resolution=half_resolution)(images)
-        assert labels.shape == (2, *size)
-        assert labels.dtype == torch.int64
-        assert_compact(labels)
+        assert labels.shape == (2, *size) and labels.dtype == torch.int64
+        for image in labels:
+            assert image.unique().equal(torch.arange(image.max() + 1))
 
     def test_number_of_segments(self, method, photos):
         # 96 * 112 / 64 = 168; scikit-image's SLIC is only roughly right.
@@ -45,105 +41,164 @@ class TestEveryMethod:
         assert ((counts - 168).abs() <= slack * 168).all()
         same = method(num_segments=168)(photos)
         assert same.equal(method(segment_size=8)(photos))
-
-    def test_batch_mates_do_not_matter(self, method, photos):
-        images = torch.cat([photos, photos.flip(3)])
-        together = method(segment_size=8)(images)
-        alone = [method(segment_size=8)(image[None]) for image in images]
-        assert together.equal(torch.cat(alone))
-
-    def test_dtype_and_memory_layout(self, method, photos):
-        superpixels = method(segment_size=8)
-        before = photos.float().requires_grad_()
-        labels = superpixels(photos)
-        assert superpixels(before).equal(labels) and not labels.requires_grad
-        assert before.detach().equal(photos.float())
-        # Rounding errors of undoing a normalisation.
-        assert superpixels(photos.float() + 1e-3).equal(labels)
-        assert superpixels(
-            photos.contiguous(memory_format=torch.channels_last)).equal(labels)
-        wide = torch.zeros(2, 3, 96, 224, dtype=torch.uint8)
-        wide[..., ::2] = photos
-        assert superpixels(wide[..., ::2]).equal(labels)
-
-    def test_half_resolution(self, method, photos):
+        # About as many at half resolution.
         labels = method(segment_size=8, half_resolution=True)(photos)
+        assert (labels.amax((1, 2)) + 1 > 0.5 * 168).all()
         blocks = labels.unfold(1, 2, 2).unfold(2, 2, 2)
         assert blocks.amin((-1, -2)).equal(blocks.amax((-1, -2)))
-        # About as many as at full resolution.
-        assert (labels.amax((1, 2)) + 1 > 0.5 * 168).all()
+
+    def test_batch_dtype_layout_and_pickling_do_not_matter(
+            self, method, photos):
+        superpixels = method(segment_size=8)
+        labels = superpixels(photos)
+        before = photos.float().requires_grad_()
+        assert superpixels(before).equal(labels) and not labels.requires_grad
+        assert before.detach().equal(photos.float())
+        wide = torch.zeros(2, 3, 96, 224, dtype=torch.uint8)
+        wide[..., ::2] = photos
+        for same in (
+                photos.float() + 1e-3,  # rounding errors of a normalisation
+                photos.contiguous(memory_format=torch.channels_last),
+                wide[..., ::2]):
+            assert superpixels(same).equal(labels)
+        # Data loaders pickle it for their workers.
+        copy = pickle.loads(pickle.dumps(superpixels))
+        alone = [copy(image[None]) for image in photos]
+        assert labels.equal(torch.cat(alone))
 
     def test_special_images(self, method, photos):
         """No image, smaller than a segment, of one colour."""
         assert method()(torch.zeros(0, 3, 40, 50)).shape == (0, 40, 50)
         assert not method()(photos[:, :, :15, :15]).any()
-        assert_compact(method()(torch.full((1, 3, 64, 48), 7.)))
+        labels = method()(torch.full((1, 3, 64, 48), 7.))
+        assert labels.unique().equal(torch.arange(labels.max() + 1))
 
-    def test_pickles_for_data_loader_workers(self, method, photos):
-        superpixels = method(segment_size=8)
-        copy = pickle.loads(pickle.dumps(superpixels))
-        assert copy(photos).equal(superpixels(photos))
-
-    @pytest.mark.parametrize('options, error, message', [
-        (dict(segment_size=16, num_segments=196), ValueError, r'`segment_size`'
-         r' \(16\) and `num_segments` \(196\) .* give one of them only'),
-        (dict(segment_size=0), ValueError, '`segment_size` must be at least'),
-        (dict(segment_size=float('nan')), ValueError, '`segment_size` must'),
-        (dict(segment_size='16'), TypeError, '`segment_size` must be a num'),
-        (dict(num_segments=0), ValueError, '`num_segments` must be at least'),
-        (dict(num_segments=9.5), TypeError, '`num_segments` must be an int'),
-        (dict(num_segments=True), TypeError, '`num_segments` must be an int'),
-    ])
-    def test_bad_options(self, method, options, error, message):
-        with pytest.raises(error, match=message):
-            method(**options)
-
-    @pytest.mark.parametrize('images, error, message', [
-        ([1], TypeError, 'must be a tensor .* got list'),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.int64), TypeError, 'torch.int64'),
-        (torch.zeros(3, 4, 4), ValueError, r'got \(3, 4, 4\).* batch axis'),
-        (torch.zeros(1, 4, 4, 4), ValueError, r'got \(1, 4, 4, 4\)'),
-        (torch.zeros(1, 3, 0, 4), ValueError, 'at least one pixel'),
-        (torch.full((1, 3, 4, 4), float('nan')), ValueError, 'NaN'),
-        (torch.full((1, 3, 4, 4), float('inf')), ValueError, 'infinity'),
-    ])
-    def test_bad_images(self, method, images, error, message):
-        with pytest.raises(error, match=message):
-            method()(images)
-
-    @pytest.mark.parametrize('scope', ['mmpretrain', 'mmseg', 'mmengine'])
+    @pytest.mark.parametrize('scope', ['mmpretrain', 'mmseg'])
     def test_builds_in_any_scope(self, method, scope, monkeypatch, recwarn):
-        levels = []
 
-        def record(message, logger=None, level=logging.INFO):
-            levels.append(level)
+        def print_log(message, logger=None, level=logging.INFO):
+            assert level < logging.WARNING, message
 
         # The registry imports it where it warns.
-        monkeypatch.setattr(mmengine.logging, 'print_log', record)
+        monkeypatch.setattr(mmengine.logging, 'print_log', print_log)
         with DefaultScope.overwrite_default_scope(scope):
             for prefix in ('', 'mmhierseg.'):
                 config = dict(
                     type=prefix + method.__name__, segment_size=12)
                 assert type(SUPERPIXELS.build(config)) is method
-        assert all(level < logging.WARNING for level in levels)
         assert not recwarn.list
 
 
-def test_segments_for():
+@pytest.mark.parametrize('method, options, error, message', [
+    (Grid, dict(segment_size=16, num_segments=196), ValueError,
+     r'\(16\) and `num_segments` \(196\) .* give one of them only'),
+    (Grid, dict(segment_size=0), ValueError, '`segment_size` must be at lea'),
+    (Grid, dict(segment_size=float('nan')), ValueError, '`segment_size`'),
+    (Grid, dict(segment_size='16'), TypeError, '`segment_size` must be a num'),
+    (Grid, dict(num_segments=0), ValueError, '`num_segments` must be at lea'),
+    (Grid, dict(num_segments=9.5), TypeError, '`num_segments` must be an int'),
+    (SLIC, dict(compactness=0), ValueError, '`compactness` must be at least'),
+    (SLIC, dict(sigma=-1), ValueError, '`sigma` must be at least 0, got -1'),
+    (TorchSLIC, dict(compactness=101), ValueError, 'at most 100, got 101'),
+    (TorchSLIC, dict(num_iterations=0), ValueError, 'at least 1, got 0'),
+    (SEEDS, dict(segment_size=1), ValueError, '`segment_size` must be at le'),
+    (SEEDS, dict(histogram_bins=0), ValueError, '`histogram_bins` must be at'),
+    (SEEDS, dict(prior=6), ValueError, '`prior` must be at most 5'),
+    (SEEDS, dict(num_levels=0), ValueError, '`num_levels` must be at least 1'),
+])
+def test_bad_options(method, options, error, message):
+    with pytest.raises(error, match=message):
+        method(**options)
+
+
+@pytest.mark.parametrize('images, error, message', [
+    ([1], TypeError, 'must be a tensor .* got list'),
+    (torch.zeros(1, 3, 4, 4, dtype=torch.int64), TypeError, 'torch.int64'),
+    (torch.zeros(3, 4, 4), ValueError, r'got \(3, 4, 4\).* batch axis'),
+    (torch.zeros(1, 4, 4, 4), ValueError, r'got \(1, 4, 4, 4\)'),
+    (torch.zeros(1, 3, 0, 4), ValueError, 'at least one pixel'),
+    (torch.full((1, 3, 4, 4), float('nan')), ValueError, 'NaN or infinity'),
+])
+def test_bad_images(images, error, message):
+    with pytest.raises(error, match=message):
+        Grid()(images)
+    if 'NaN' in message:
+        assert Grid(check_finite=False)(images).shape == (1, 4, 4)
+
+
+def test_grid():
     assert Grid().segments_for(224, 224) == 196
-    assert Grid(segment_size=16).segments_for(512, 512) == 1024
     assert Grid(segment_size=16).segments_for(10, 10) == 1
     assert Grid(num_segments=50).segments_for(5, 6) == 30
-
-
-def test_check_can_be_switched_off():
-    images = torch.full((1, 3, 40, 40), float('nan'))
-    assert Grid(check_finite=False)(images).shape == (1, 40, 40)
-
-
-def test_odd_half_resolution_uses_every_pixel():
+    for size in ((224, 224), (375, 1242), (7, 90), (50, 1)):
+        for number in (1, 2, 7, 50):
+            rows, columns = grid_shape(*size, number)
+            assert 1 <= rows <= size[0] and 1 <= columns <= size[1]
+            assert 2 / 3 * number <= rows * columns <= 3 / 2 * number
+    for length in range(1, 20):
+        for num_cells in range(1, length + 1):
+            lengths = cell_starts(length, num_cells).diff()
+            assert lengths.sum() == length
+            assert 1 <= lengths.min() and lengths.max() - lengths.min() <= 1
+            assert cell_of_pixel(length, num_cells).bincount().equal(lengths)
+    # Patches of a vision transformer.
+    labels = Grid(segment_size=16)(torch.zeros(1, 3, 64, 96))[0]
+    patches = torch.arange(24).view(4, 6)
+    assert labels.equal(torch.kron(patches, torch.ones(16, 16).long()))
     # 5 x 5 becomes 3 x 3 cells; the last row and column are one pixel wide.
-    superpixels = Grid(segment_size=1, half_resolution=True)
-    labels = superpixels(torch.zeros(1, 3, 5, 5))
+    labels = Grid(segment_size=1, half_resolution=True)(
+        torch.zeros(1, 3, 5, 5))
     expected = torch.tensor([0, 0, 1, 1, 2])
     assert labels[0].equal(3 * expected[:, None] + expected)
+
+
+def test_slic_is_that_of_scikit_image(photos):
+    labels = SLIC(num_segments=60, compactness=20, num_iterations=4)(photos)
+    for image, found in zip(photos, labels):
+        expected = slic(image.permute(1, 2, 0).numpy(), n_segments=60,
+                        compactness=20, max_num_iter=4, start_label=0)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize('size, num_superpixels', [((224, 224), 196),
+                                                   ((150, 211), 123)])
+@pytest.mark.parametrize('bins, iterations, options', [
+    (15, 20, {}),  # pre-training, the default
+    (5, 15, dict(histogram_bins=5, num_iterations=15))])
+def test_seeds_with_the_recipes_of_cast(size, num_superpixels, bins,
+                                        iterations, options):
+    """It is OpenCV's."""
+    rgb = np.ascontiguousarray(astronaut()[:size[0], 60:60 + size[1]])
+    seeds = cv2.ximgproc.createSuperpixelSEEDS(
+        *size[::-1], 3, num_superpixels, num_levels=1, prior=2,
+        histogram_bins=bins, double_step=False)
+    seeds.iterate(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), iterations)
+    # OpenCV's labels without gaps.
+    expected = np.unique(
+        seeds.getLabels(), return_inverse=True)[1].reshape(size)
+    images = torch.from_numpy(rgb).permute(2, 0, 1)[None]
+    np.testing.assert_array_equal(SEEDS(**options)(images)[0], expected)
+
+
+# OpenCV alone crashes or hangs on each of these.
+@pytest.mark.parametrize('size, options', [
+    ((2, 2), dict(num_segments=4)),
+    ((7, 90), dict(segment_size=16)),
+    ((1, 40), dict(num_segments=2)),
+    ((3, 40), dict(num_segments=3)),
+    ((30, 7), dict(num_segments=3)),
+    ((64, 64), dict(num_segments=4096)),
+])
+def test_sizes_that_opencv_cannot_take(photos, size, options):
+    labels = SEEDS(**options)(photos[:1, :, :size[0], :size[1]])
+    assert labels.shape == (1, *size)
+    assert labels.unique().equal(torch.arange(labels.max() + 1))
+
+
+def test_opencv_without_contributed_modules(monkeypatch):
+    monkeypatch.delattr(cv2, 'ximgproc')
+    message = (r'SEEDS needs OpenCV with its contributed modules.*'
+               r'pip install --force-reinstall --no-deps '
+               r'"opencv-contrib-python-headless==\d+\.\d+.*"')
+    with pytest.raises(ImportError, match=message):
+        SEEDS()

@@ -20,18 +20,15 @@ def naive_reference(labels, image, num_labels, num_passes):
         inside = 0 <= row < height and 0 <= column < width
         return int(labels[row, column]) if inside else None
 
+    def beside(row, column):
+        return [at(row - 1, column), at(row, column + 1), at(row + 1, column),
+                at(row, column - 1)]
+
     for _ in range(num_passes):
         members = [colour[labels == n] for n in range(num_labels)]
-        start = labels.clone()
-
-        def beside(row, column):
-            near = [(row - 1, column), (row, column + 1), (row + 1, column),
-                    (row, column - 1)]
-            return [at(*place) for place in near]
-
         borders = [(row, column) for row in range(height)
                    for column in range(width)
-                   if set(beside(row, column)) - {int(start[row, column])}]
+                   if set(beside(row, column)) - {at(row, column)}]
         for parity in ((0, 0), (0, 1), (1, 0), (1, 1)):
             for row, column in borders:
                 if (row % 2, column % 2) != parity:
@@ -45,9 +42,7 @@ def naive_reference(labels, image, num_labels, num_passes):
                 if not keeps_together(around):
                     continue
                 near, scores = beside(row, column), {}
-                for choice in (own, *near):
-                    if choice is None:
-                        continue
+                for choice in filter(lambda x: x is not None, (own, *near)):
                     share = (members[choice] == colour[row, column]).float()
                     share = (share.sum() / len(share) * 2**11).round()
                     scores.setdefault(
@@ -63,8 +58,7 @@ def keeps_together(around):
     return len(beside) == 1
 
 
-@pytest.mark.parametrize('size', [(12, 17), (9, 10), (16, 16)])
-@pytest.mark.parametrize('num_passes', [1, 3])
+@pytest.mark.parametrize('size, num_passes', [((12, 17), 1), ((9, 10), 3)])
 def test_agrees_with_naive_reference(photos, size, num_passes):
     images = photos[:, :, 20:20 + size[0], 30:30 + size[1]].contiguous()
     labels = Grid(segment_size=4)(images)
@@ -76,8 +70,8 @@ def test_agrees_with_naive_reference(photos, size, num_passes):
             naive_reference(start, image, number, num_passes))
 
 
-@pytest.mark.parametrize('size', [(96, 112), (91, 103), (33, 17)])
-@pytest.mark.parametrize('side, num_passes', [(1, 2), (2, 1), (4, 2), (8, 1)])
+@pytest.mark.parametrize('size', [(64, 80), (33, 17)])
+@pytest.mark.parametrize('side, num_passes', [(1, 2), (4, 2), (8, 1)])
 def test_segments_stay_connected(photos, size, side, num_passes):
     images = photos[:, :, :size[0], :size[1]].contiguous()
     small = [-(-length // side) for length in size]
@@ -90,7 +84,7 @@ def test_segments_stay_connected(photos, size, side, num_passes):
         assert label(image, connectivity=1, background=-1).max() == number
 
 
-def test_textures_are_told_apart():
+def test_textures_are_distinguished():
     """Stripes with the same mean, and a grid across their border."""
     row, column = torch.meshgrid(
         torch.arange(64), torch.arange(64), indexing='ij')
@@ -100,24 +94,17 @@ def test_textures_are_told_apart():
     images = image.byte().expand(1, 3, -1, -1)
     labels = Grid(segment_size=4)(torch.zeros(1, 3, 16, 16))
     found = refine_borders(labels, images, 16, 4, 2)[0]
-
-    def purity(segments):
-        return sum(
-            max(int((left & (segments == n)).sum()),
-                int((~left & (segments == n)).sum())) for n in range(16)
-        ) / segments.numel()
-
-    grid = Grid(segment_size=16)(images)[0]
-    assert purity(grid) < 0.92 and purity(found) > 0.99
+    purity = [
+        sum(left[segments == n].long().bincount(minlength=2).max()
+            for n in range(16)) / 64**2
+        for segments in (Grid(segment_size=16)(images)[0], found)
+    ]
+    assert purity[0] < 0.92 and purity[1] > 0.99
 
 
 @pytest.mark.parametrize('size, grid, num_passes, side', [
-    ((100, 100), (100, 100), 1, 0), ((300, 500), (100, 100), 1, 0),
-    ((100, 1600), (100, 100), 1, 1), ((400, 400), (100, 100), 1, 1),
-    ((700, 900), (100, 100), 1, 1), ((800, 900), (100, 100), 1, 2),
-    ((1600, 1600), (100, 100), 1, 4), ((3200, 3300), (100, 100), 2, 8),
-    ((12800, 12800), (100, 100), 1, 4), ((51200, 51200), (100, 100), 1, 1),
-    ((102400, 102400), (100, 100), 1, 0),
+    ((300, 500), (100, 100), 1, 0), ((800, 900), (100, 100), 1, 2),
+    ((51200, 51200), (100, 100), 1, 1), ((102400, 102400), (100, 100), 1, 0),
     # Segments have no more pixels than the image, whatever the passes.
     ((224, 224), (1, 2), 1000, 8), ((224, 224), (14, 14), 1000, 4),
 ])

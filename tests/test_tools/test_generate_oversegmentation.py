@@ -136,7 +136,7 @@ def test_interrupted_processes(script, tmp_path, capsys):
 
 def test_bad_options(make, tmp_path):
     for options, message in (
-        (('--threshold', '3'), 'from 0 to 1, got 3'),
+        (('--threshold', '3'), 'at most 1, got 3'),
         (('--num-regions', '0'), 'at least 1, got 0'),
         (('--edge-model', 'gone.yml.gz'), "no model .*'gone.yml.gz'"),
     ):

@@ -1,14 +1,37 @@
 import numpy as np
 import pytest
-from helpers.figures import image_of, nested_maps, places_of
+import torch
+from helpers.figures import image_of, places_of
+from mmengine.structures import BaseDataElement, PixelData
 
-from mmhierseg.visualization import (
-    draw_nested_boundaries,
-    hierarchy_figure,
-    level_titles,
-    mean_colors,
-)
+from mmhierseg import visualization as vis
+from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
+from mmhierseg.visualization.scene_figure import (
+    draw_label_map,
+    draw_scene_figure,
+)
+
+PALETTE = [(0, 0, 0), (200, 0, 0), (0, 0, 200)]
+
+
+def nested_maps(height, width):
+    """Blocks of 4, 8 and 16 pixels: three nested levels."""
+    rows, cols = np.mgrid[:height, :width]
+    return [rows // n * 1000 + cols // n for n in (4, 8, 16)]
+
+
+def halves(height, width, left, right):
+    labels = np.full((height, width), left)
+    labels[:, width // 2:] = right
+    return labels
+
+
+def blended(image, color, opacity=0.65):
+    """One colour over the grey image."""
+    grey = image.astype(float).mean(axis=2, keepdims=True)
+    mixed = opacity * np.array(color) + (1 - opacity) * grey
+    return np.rint(mixed).astype(np.uint8)
 
 
 def test_shows_image_and_every_level():
@@ -16,92 +39,141 @@ def test_shows_image_and_every_level():
     for labels in maps:
         labels[:10, :10] = -1  # no segment
     # At the image's own size nothing is resampled.
-    figure = hierarchy_figure(image, maps, panel_size=40)
+    figure = vis.hierarchy_figure(image, maps, panel_size=40)
     assert figure.dtype == np.uint8 and figure.shape[2] == 3
     assert places_of(figure, image)
-    assert places_of(figure, draw_nested_boundaries(image, maps))
+    assert places_of(figure, vis.draw_nested_boundaries(image, maps))
     for labels in maps:
-        assert places_of(figure, mean_colors(image, labels))
+        assert places_of(figure, vis.mean_colors(image, labels))
     nothing = [np.full_like(labels, -1) for labels in maps]
-    assert hierarchy_figure(image, nothing, panel_size=40).size
+    assert vis.hierarchy_figure(image, nothing, panel_size=40).size
+    assert vis.level_titles(2) == ['Superpixels', 'Level 1']
+    named = vis.hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
+    assert named.shape[0] > figure.shape[0]  # the header takes its place
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 200), (97, 31)])
 def test_any_size(height, width):
-    figure = hierarchy_figure(
-        image_of(height, width), nested_maps(height, width), panel_size=64)
-    # Four columns, as wide as pictures of at most 64 pixels or their titles.
-    assert 64 < figure.shape[0] < 300 and 100 < figure.shape[1] < 900
+    image, labels = image_of(height, width), halves(height, width, 0, 1)
+    for draw, *parts in ((vis.hierarchy_figure, nested_maps(height, width)),
+                         (vis.prediction_figure, [labels] * 3, labels,
+                          labels)):
+        figure = draw(image, *parts, panel_size=64)
+        # Columns are as wide as pictures of at most 64 pixels or titles.
+        assert 64 < figure.shape[0] < 400 and 100 < figure.shape[1] < 1200
 
 
 def test_means_are_those_of_the_whole_image():
     """At half size, not those of the pixels that are left."""
     image = np.zeros((32, 64, 3), np.uint8)
     image[::2] = 200
-    figure = hierarchy_figure(
+    figure = vis.hierarchy_figure(
         image, [np.zeros((32, 64), int)], panel_size=32)
     assert places_of(figure, np.full((16, 32, 3), 100, np.uint8))
 
 
-def test_nested_boundaries_grow_with_the_level():
-    image = np.full((32, 64, 3), 250, np.uint8)
-    maps = nested_maps(32, 64)
-    drawn = [draw_nested_boundaries(image, maps[:n]) for n in (1, 2, 3)]
-    dark = int(np.float32(0.55) * 250)
-    lines = [(picture != dark).any(axis=2).sum() for picture in drawn]
-    assert lines[0] < lines[1] < lines[2]
-    assert (drawn[2][-1, -1] == dark).all()
+def test_shows_ground_truth_and_prediction():
+    image = image_of(24, 40)
+    target, prediction = halves(24, 40, 1, 255), halves(24, 40, 2, 1)
+    maps = [halves(24, 40, 5, 9), np.zeros((24, 40), int)]
+    figure = vis.prediction_figure(
+        image, maps, target, prediction, 'abc', PALETTE, panel_size=40)
+    assert places_of(figure, image)
+    red, blue = (blended(image, color) for color in PALETTE[1:])
+    # Ignored pixels show the image without a colour.
+    assert places_of(figure, np.hstack([red[:, :20], image[:, 20:]]))
+    assert places_of(figure, np.hstack([blue[:, :20], red[:, 20:]]))
+    for labels in maps:
+        assert places_of(figure, vis.mean_colors(image, labels))
+    # Missing arguments are left out.
+    for parts in (dict(), dict(prediction=prediction), dict(label_maps=maps)):
+        part = vis.prediction_figure(image, panel_size=40, **parts)
+        assert part.size < figure.size and places_of(part, image)
+    # Classes beyond the palette have colours of their own.
+    beyond = vis.prediction_figure(
+        image, (), target + 2, None, None, PALETTE, '', 40)
+    assert not places_of(beyond, red[:, :20])
 
 
-def test_titles():
-    assert level_titles(2) == ['Superpixels', 'Level 1']
-    image, maps = image_of(24, 40), nested_maps(24, 40)
-    default = hierarchy_figure(image, maps, panel_size=40)
-    named = hierarchy_figure(image, maps, ['a', 'b', 'c'], 'name', 40)
-    assert named.shape[0] > default.shape[0]  # the header takes its place
+def test_data_samples():
+    """Ground truth of another size, as pipelines leave it, is resized."""
+    image = image_of(24, 40)
+    sample = BaseDataElement(
+        gt_sem_seg=PixelData(
+            data=torch.from_numpy(halves(12, 20, 1, 2))[None]),
+        pred_sem_seg=PixelData(
+            data=torch.from_numpy(halves(24, 40, 2, 1))[None]),
+        pred_hierarchy=PixelData(data=torch.zeros(2, 24, 40).long()))
+    assert vis.map_shape(sample) == (24, 40)
+    figure = vis.sample_figure(
+        image, sample, dict(classes='abc', palette=PALETTE), panel_size=40)
+    red, blue = (blended(image, color) for color in PALETTE[1:])
+    assert places_of(figure, np.hstack([red[:, :20], blue[:, 20:]]))
+    assert places_of(figure, np.hstack([blue[:, :20], red[:, 20:]]))
+    # Class names of a classifier are in the header, and make it wider.
+    sample = BaseDataElement(
+        gt_label=torch.tensor([1]), pred_label=torch.tensor([0]),
+        pred_score=torch.tensor([0.75, 0.25]))
+    assert vis.map_shape(sample) is None
+    short, long = (
+        vis.sample_figure(image, sample, meta, 'a.png', 40).shape[1]
+        for meta in (dict(classes='ab'), dict(classes=('a', 'b' * 40))))
+    assert short < long
 
 
-@pytest.mark.parametrize('kwargs, error, message', [
-    (dict(label_maps=[]), ValueError, '`label_maps` must hold at least one'),
-    (dict(titles=['one']), ValueError, 'one entry per level, 3, got 1'),
-    (dict(panel_size=4), ValueError, '`panel_size` must be at least 16'),
-    (dict(panel_size=40.5), TypeError, '`panel_size` must be an integer'),
+@pytest.mark.parametrize('draw, kwargs, error, message', [
+    (vis.hierarchy_figure, dict(label_maps=[]), ValueError, 'not empty'),
+    (vis.hierarchy_figure, dict(titles=['a']), ValueError, 'one length.* 3,'),
+    (vis.hierarchy_figure, dict(panel_size=4), ValueError, '`panel_size`'),
+    (vis.hierarchy_figure, dict(panel_size=40.5), TypeError, 'an integer'),
+    (vis.prediction_figure, dict(target=np.zeros((4, 4), int)), ValueError,
+     r'\(H, W\) of `target`, \(4, 4\), got \(24, 40, 3\)'),
+    (vis.prediction_figure, dict(prediction=np.zeros((24, 40))), TypeError,
+     '`prediction` must be an array of dtype integer, got dtype float64'),
 ])
-def test_bad_input(kwargs, error, message):
+def test_bad_input(draw, kwargs, error, message):
     arguments = dict(image=image_of(24, 40), label_maps=nested_maps(24, 40))
     with pytest.raises(error, match=message):
-        hierarchy_figure(**{**arguments, **kwargs})
+        draw(**{**arguments, **kwargs})
 
 
-class TestGrid:
-
-    def test_narrow_pictures_get_room_for_their_titles(self):
-        narrow = Panel(np.zeros((30, 4, 3), np.uint8), 'A long title', 'note')
-        one = draw_grid([[narrow]]).shape[1]
-        two = draw_grid([[narrow, narrow]]).shape[1]
-        assert two - one > 60
-
-    def test_rows_of_different_length_without_captions(self):
-        picture = Panel(image_of(8, 30))
-        grid = draw_grid([[picture, picture], [picture]], font_size=10)
-        # Pictures of 8 x 30 pixels and gaps of 10 around them.
-        assert grid.shape[:2] == (10 + 2 * 18, 10 + 2 * 40)
-
-    def test_bad_input(self):
-        with pytest.raises(ValueError, match='at least one panel'):
-            draw_grid([[]])
-        with pytest.raises(ValueError, match='pictures of one size'):
-            draw_grid([[Panel(image_of(4, 4)), Panel(image_of(4, 5))]])
+def test_grid_has_room_for_titles():
+    narrow = Panel(np.zeros((30, 4, 3), np.uint8), 'A long title', 'note')
+    one, two = (draw_grid([[narrow] * n]).shape[1] for n in (1, 2))
+    assert two - one > 60
+    # Without captions, pictures of 8 x 30 pixels and gaps of 10 around them.
+    picture = Panel(image_of(8, 30))
+    grid = draw_grid([[picture, picture], [picture]], font_size=10)
+    assert grid.shape[:2] == (10 + 2 * 18, 10 + 2 * 40)
 
 
 def test_legend_counts_what_does_not_fit():
     entries = [(f'{i} ' * 40, (i, 0, 0)) for i in range(100, 120)]
     legend = draw_legend(entries, (60, 90), font_size=10)
     assert legend.shape == (60, 90, 3)
-    rows = {
-        i: np.nonzero((legend == (i, 0, 0)).all(axis=2))[0].mean()
-        for i in range(100, 120) if (legend == (i, 0, 0)).all(2).sum() > 50
-    }
+    shown = [i for i in range(100, 120)
+             if (legend == (i, 0, 0)).all(axis=2).sum() > 50]
     # The last of four lines counts the rest.
-    assert list(rows) == [100, 101, 102]
-    assert rows[100] < rows[101] < rows[102]
+    assert shown == [100, 101, 102]
+
+
+def test_scenes_have_their_maps_below():
+    options = SceneOptions(size=(32, 48), categories=('boat', 'car', 'dog'))
+    figure = draw_scene_figure(0, options, columns=2)
+    for i in range(3):
+        scene = make_scene(0, i, options)
+        places = [places_of(figure, scene.image)] + [
+            places_of(figure, draw_label_map(getattr(scene, name)))
+            for name in ('semantic', 'objects', 'parts')
+        ]
+        column = places[0][0][1]
+        rows = [[y for y, x in found if x == column] for found in places]
+        # With one object, its semantic and its object map may be equal.
+        assert rows[0][0] < rows[1][0] <= rows[2][-1] < rows[3][-1]
+
+
+def test_label_map_has_distinct_colours():
+    colours = draw_label_map(np.arange(60).reshape(6, 10)).reshape(-1, 3)
+    assert len(np.unique(colours, axis=0)) == 60
+    # Neighbouring numbers, as the parts of a category have, differ clearly.
+    assert abs(np.diff(colours.astype(int), axis=0)).sum(1).min() > 100

@@ -1,13 +1,8 @@
 import numpy as np
 import pytest
-from helpers.figures import image_of
+from helpers.figures import image_of, places_of
 
-from mmhierseg.visualization import (
-    boundary_mask,
-    count_segments,
-    draw_boundaries,
-    mean_colors,
-)
+from mmhierseg import visualization as vis
 
 
 @pytest.fixture
@@ -25,22 +20,14 @@ def labels():
     return labels
 
 
-def test_lines_lie_at_the_change(labels):
-    mask = boundary_mask(labels)
-    expected = np.zeros_like(mask)
-    expected[:, 10] = True  # right of the boundary between columns 9 and 10
-    expected[6, :] = True  # below the boundary between rows 5 and 6
-    np.testing.assert_array_equal(mask, expected)
-
-
-@pytest.mark.parametrize('width', [1, 2, 3, 4, 7])
-def test_width_of_lines(width):
-    labels = np.repeat([[0] * 10 + [1] * 10], 3, axis=0)
-    mask = boundary_mask(labels, width)
-    assert (mask.sum(axis=1) == width).all()
-    # Centred on the boundary between columns 9 and 10.
-    assert abs(np.flatnonzero(mask[0]).mean() - 9.5) <= 0.5
-    assert boundary_mask(np.array([[0, 1]]), width=9).all()
+@pytest.mark.parametrize('width, columns, rows', [
+    (1, [10], [6]), (2, [9, 10], [5, 6]), (3, [9, 10, 11], [5, 6, 7])])
+def test_lines_lie_at_the_change(labels, width, columns, rows):
+    """Between columns 9 and 10, and between rows 5 and 6."""
+    expected = np.zeros(labels.shape, dtype=bool)
+    expected[:, columns] = expected[rows] = True
+    np.testing.assert_array_equal(vis.boundary_mask(labels, width), expected)
+    assert vis.boundary_mask(np.array([[0, 1]]), width=9).all()
 
 
 def test_numbering_does_not_matter(labels):
@@ -49,74 +36,119 @@ def test_numbering_does_not_matter(labels):
     unsigned = np.where(labels < 0, 5, labels).astype(np.uint16)
     for same in (renamed, unsigned):
         np.testing.assert_array_equal(
-            boundary_mask(same, 3), boundary_mask(labels, 3))
+            vis.boundary_mask(same, 3), vis.boundary_mask(labels, 3))
     # All negative labels mean none.
-    assert not boundary_mask(np.array([[-1, -2], [-3, -1]])).any()
-
-
-@pytest.mark.parametrize('shape', [(1, 1), (1, 5), (5, 1)])
-def test_smallest_maps(shape):
-    assert not boundary_mask(np.zeros(shape, dtype=int), 3).any()
+    assert not vis.boundary_mask(np.array([[-1, -2], [-3, -1]])).any()
+    assert not vis.boundary_mask(np.zeros((1, 5), dtype=int), 3).any()
 
 
 def test_only_lines_change(image, labels):
     labels, before = np.where(labels < 0, 4, labels), image.copy()
-    drawn = draw_boundaries(image, labels, (1, 2, 3), outline=0)
-    mask = boundary_mask(labels)
+    drawn = vis.draw_boundaries(image, labels, (1, 2, 3), outline=0)
+    mask = vis.boundary_mask(labels)
     assert (drawn[mask] == (1, 2, 3)).all()
     np.testing.assert_array_equal(drawn[~mask], image[~mask])
     np.testing.assert_array_equal(image, before)
-
-
-def test_outline_darkens_both_sides(labels):
+    # The outline darkens both sides.
     labels = np.where(labels < 0, 4, labels)
     image = np.full((*labels.shape, 3), 200, dtype=np.uint8)
-    drawn = draw_boundaries(image, labels, (0, 0, 0), outline=0.5)
+    drawn = vis.draw_boundaries(image, labels, (0, 0, 0), outline=0.5)
     assert (drawn[0, [9, 11]] == 100).all()
     assert (drawn[0, [8, 12]] == 200).all()
-
-
-def test_pixels_without_a_segment_turn_grey(image, labels):
-    drawn = draw_boundaries(image, labels)
-    at = (10, 18)  # inside the block without a segment
-    np.testing.assert_allclose(
-        drawn[at], (image[at].astype(int) + 128) / 2, atol=0.5)
+    # Pixels without a segment turn grey.
+    none = vis.draw_boundaries(image, np.full_like(labels, -1), outline=0)
+    assert (none == 164).all()
 
 
 def test_mean_colors(image, labels):
-    painted = mean_colors(image, labels, none_color=(9, 8, 7))
+    painted = vis.mean_colors(image, labels, none_color=(9, 8, 7))
     for label in (0, 3, 9):
         inside = labels == label
         assert (painted[inside] == np.rint(image[inside].mean(axis=0))).all()
     assert (painted[labels < 0] == (9, 8, 7)).all()
-    np.testing.assert_array_equal(
-        mean_colors(image[:, ::-1], labels[:, ::-1], (9, 8, 7)),
-        painted[:, ::-1])
-    assert (mean_colors(image, np.full(image.shape[:2], -1)) == 128).all()
+    assert (vis.mean_colors(image, np.full(image.shape[:2], -1)) == 128).all()
+    assert vis.count_segments(labels) == 3
+    assert vis.count_segments(np.full((2, 3), -1)) == 0
 
 
-def test_count_segments(labels):
-    assert count_segments(labels) == 3
-    assert count_segments(np.full((2, 3), -1)) == 0
-
-
-@pytest.mark.parametrize('draw', [draw_boundaries, mean_colors])
-@pytest.mark.parametrize('bad_image, bad_labels, error, message', [
-    (np.zeros((4, 5, 3)), None, TypeError, '`image` must be uint8'),
-    (np.zeros((4, 5), np.uint8), None, ValueError, r'\(H, W, 3\)'),
-    (None, np.zeros((4, 5)), TypeError, '`labels` must be an integer array'),
-    (None, np.zeros((1, 4, 5), int), ValueError, r'\(H, W\), got \(1, 4, 5'),
-    (None, np.zeros((5, 4), int), ValueError, 'as large as `image`'),
+@pytest.mark.parametrize('changed, error, message', [
+    (dict(image=np.zeros((4, 5, 3))), TypeError, '`image` must be uint8'),
+    (dict(image=np.zeros((4, 5), np.uint8)), ValueError, r'\(H, W, 3\)'),
+    (dict(labels=np.zeros((4, 5))), TypeError, '`labels` .* dtype float64'),
+    (dict(labels=np.zeros((1, 4, 5), int)), ValueError, r'got \(1, 4, 5'),
+    (dict(labels=np.zeros((5, 4), int)), ValueError, r'of `labels`, \(5, 4'),
 ])
-def test_bad_input(draw, bad_image, bad_labels, error, message):
-    image = np.zeros((4, 5, 3), np.uint8) if bad_image is None else bad_image
-    labels = np.zeros((4, 5), int) if bad_labels is None else bad_labels
-    with pytest.raises(error, match=message):
-        draw(image, labels)
-
-
-def test_bad_lines(image, labels):
+def test_bad_input(image, labels, changed, error, message):
+    arguments = {**dict(image=image, labels=labels), **changed}
+    for draw in (vis.draw_boundaries, vis.mean_colors):
+        with pytest.raises(error, match=message):
+            draw(**arguments)
     with pytest.raises(ValueError, match='`width` must be at least 1, got 0'):
-        boundary_mask(labels, 0)
-    with pytest.raises(ValueError, match=r'`outline` must lie in \[0, 1\]'):
-        draw_boundaries(image, labels, outline=2)
+        vis.boundary_mask(labels, 0)
+
+
+def view(height, width, seed=0, **options):
+    mask = np.zeros((height, width), bool)
+    mask[height // 3:, width // 2:] = True
+    return vis.SegmentView(image_of(height, width, seed), mask, **options)
+
+
+def test_segment_keeps_its_colours_and_the_rest_is_grey():
+    image, mask = view(24, 40)[:2]
+    drawn = vis.highlight_segment(image, mask, line_width=1)
+    inside = mask.copy()
+    inside[8], inside[:, 20] = False, False  # the line
+    np.testing.assert_array_equal(drawn[inside], image[inside])
+    outside = ~mask
+    outside[7], outside[:, 19] = False, False
+    grey = np.rint(0.5 * image.mean(axis=2)[outside])
+    assert (drawn[outside] == grey[:, None]).all()
+    assert (drawn[8, 21:] == (255, 214, 10)).all()
+
+
+def test_matches_follow_the_query():
+    views = [view(24, 40, i, title=f'{i}') for i in range(5)]
+    figure = vis.retrieval_figure(
+        views[0], views[1:], panel_size=40, columns=4)
+    tops, lefts = zip(*(
+        places_of(figure, vis.highlight_segment(image, mask))[0]
+        for image, mask, *_ in views))
+    # Three beside it; the fourth below them, not below the query.
+    assert tops[0] == tops[1] == tops[2] == tops[3] < tops[4]
+    assert lefts[0] < lefts[1] < lefts[2] < lefts[3]
+    assert lefts[4] == lefts[1]
+
+
+def test_images_of_any_shape():
+    tall, wide = view(40, 20), view(20, 40)
+    figure = vis.retrieval_figure(tall, [wide], panel_size=40)
+    for image, mask, *_ in (tall, wide):
+        assert places_of(figure, vis.highlight_segment(image, mask))
+    # Wide pictures alone take no more height than they need.
+    assert len(vis.retrieval_figure(wide, [wide], panel_size=40)) == (
+        len(figure) - 20)
+
+
+@pytest.mark.parametrize('x, y', [(0, 0), (59, 29)])
+def test_marks_the_point(x, y):
+    figure = vis.retrieval_figure(
+        view(30, 60, point=(x, y)), [], panel_size=60)
+    rows, columns = np.nonzero((figure == (230, 57, 70)).all(axis=2))
+    top, left = np.argwhere((figure != 255).any(axis=2)).min(axis=0)
+    assert abs(columns.mean() - left - x) < 3
+    assert abs(rows.mean() - top - y) < 3
+
+
+@pytest.mark.parametrize('changed, options, error, message', [
+    (dict(mask=np.ones((9, 8), bool)), {}, ValueError,
+     r'of `mask`, \(9, 8\), got \(8, 9, 3\)'),
+    (dict(mask=np.zeros((8, 9), int)), {}, TypeError, '`mask`.* int64'),
+    (dict(image=np.zeros((8, 9, 3))), {}, TypeError, '`image`.* float64'),
+    ({}, dict(panel_size=4), ValueError, '`panel_size` must be at least 16'),
+    ({}, dict(columns=1), ValueError, '`columns` must be at least 2'),
+    ({}, dict(columns=2.5), TypeError, '`columns` must be an integer'),
+])
+def test_bad_segments(changed, options, error, message):
+    query = view(8, 9)._replace(**changed)
+    with pytest.raises(error, match=message):
+        vis.retrieval_figure(query, [], **options)
