@@ -1,9 +1,9 @@
 """Linear probe of the quick start's checkpoint on part-whole scenes.
 
 Command:  python tools/train.py docs/examples/probe.py
-Data:     data/scenes96; docs/pretraining.md has the command that makes it.
-Status:   runs; ends near chance (8%), for two minutes of training on fourteen
-          photographs do not make features that tell drawings apart.
+Data:     data/scenes96; see docs/pretraining.md.
+Status:   runs; ends near chance (8%), given two minutes of pre-training on
+          fourteen photographs.
 """
 
 _base_ = ['mmpretrain::_base_/default_runtime.py']

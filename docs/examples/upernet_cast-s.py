@@ -1,14 +1,13 @@
-"""UPerNet of MMSegmentation on ADE20K with CAST-S for its backbone.
+"""MMSegmentation's UPerNet on ADE20K, with CAST-S as the backbone.
 
 Command:  python tools/train.py docs/examples/upernet_cast-s.py
-Data:     data/ade/ADEChallengeData2016, as MMSegmentation has it.
-Status:   runs, forwards and backwards, on random images; not trained. Not a
-          recipe of the paper.
+Data:     data/ade/ADEChallengeData2016, as in MMSegmentation.
+Status:   runs on random images; not trained. Not one of the paper's recipes.
 """
 
 _base_ = ['mmseg::upernet/upernet_r50_4xb4-80k_ade20k-512x512.py']
 custom_imports = dict(imports=['mmhierseg'])
-# Interrupted and resumed is the same as uninterrupted: docs/training.md.
+# A resumed run equals an uninterrupted one: docs/training.md.
 default_hooks = dict(random_state=dict(type='mmhierseg.RandomStateHook'))
 
 model = dict(

@@ -9,7 +9,6 @@ photograph of scikit-image; depths and numbers of clusters are CAST-S's.
 
 import argparse
 from pathlib import Path
-from typing import List, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,8 +50,8 @@ def box(ax: Axes, x: float, y: float, width: float, height: float,
                        }))
 
 
-def arrow(ax: Axes, start: Tuple[float, float],
-          end: Tuple[float, float], color: str = GREY) -> None:
+def arrow(ax: Axes, start: tuple[float, float],
+          end: tuple[float, float], color: str = GREY) -> None:
     """Straight arrow."""
     ax.annotate(
         '',
@@ -72,7 +71,7 @@ def token_grid(ax: Axes, colors: np.ndarray, x: float, y: float) -> None:
     """Tokens as squares in the mean colours of their segments."""
     columns = int(np.ceil(np.sqrt(len(colors))))
     rows = -(-len(colors) // columns)
-    # Few tokens are drawn larger, but not as large as the room that they have.
+    # Few tokens are drawn larger, up to a limit.
     pitch = min(1.16 / max(columns, rows), 0.22)
     left = x + SIDE / 2 - columns * pitch / 2
     top = y + 0.72 + rows * pitch / 2
@@ -87,7 +86,7 @@ def token_grid(ax: Axes, colors: np.ndarray, x: float, y: float) -> None:
                 lw=0))
 
 
-def segments(checkpoint: str) -> Tuple[np.ndarray, List[np.ndarray]]:
+def segments(checkpoint: str) -> tuple[np.ndarray, list[np.ndarray]]:
     """A square photograph and its label maps, fine to coarse."""
     photo = data.chelsea()[:, 80:380]
     inferencer = HierarchyInferencer(
@@ -149,7 +148,7 @@ def draw_level(ax: Axes, level: int, photo: np.ndarray,
 
 
 def draw_pooling(ax: Axes, level: int) -> None:
-    """What is between two columns: parents above, pooling below."""
+    """The link between two columns: parents above, pooling below."""
     left, right = COLUMNS[level] + SIDE, COLUMNS[level + 1]
     middle = (left + right) / 2
     arrow(ax, (left + 0.05, MAPS + SIDE / 2), (right - 0.05, MAPS + SIDE / 2))
@@ -175,7 +174,7 @@ def draw_outputs(ax: Axes) -> None:
          'class token after stage 4,\nnormalised'),
     ]
     rail = TOKENS - 0.86
-    # Leaves the class token's way at the right of the last stage free.
+    # Leaves room for the class token's arrow, right of the last stage.
     joints = [COLUMNS[level] + 0.4 * SIDE for level in range(4)]
     for joint in joints:
         ax.plot([joint, joint], [TOKENS - 0.62, rail], color=GREY, lw=1.5)
