@@ -1,4 +1,11 @@
-"""Pure functions on tensors: torch only, no registries."""
+"""Pure functions on tensors: torch only, no registries.
+
+Bad input raises ``TypeError`` (wrong dtype) or ``ValueError`` (shapes that do
+not match, values out of the documented range). Values of a tensor are read
+only where that does not stop a GPU or a traced graph. Half precision is
+computed in float32. ``empty``, ``ignored`` and ``padding`` are masks, True
+where there is nothing to take into account.
+"""
 
 from ._numba import for_each_image, has_numba, njit, use_compiled
 from .batch_segments import (

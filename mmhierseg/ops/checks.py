@@ -1,14 +1,11 @@
-"""Argument checks that several public functions share."""
+"""Argument checks that the operators share."""
 
 import torch
 from torch import Tensor
 
 
 def reads_are_free(tensor: Tensor) -> bool:
-    """Whether the host may look at values without waiting for them.
-
-    That is on the CPU, unless a graph is being traced, which would end there.
-    """
+    """Whether the host may read values: on the CPU, not in a traced graph."""
     return (tensor.device.type == 'cpu'
             and not torch.compiler.is_compiling())
 

@@ -6,12 +6,11 @@ Positives are the prototypes with its label except that of its own segment,
 which is the positive only if there is no other; negatives are those with
 another label.
 
-The P x N similarities are never in memory together: they are computed once,
-in blocks of rows, with what the gradients need of them. Memory grows with
-P + N. The own segment is left out of the sums, not subtracted from them (as
-in the authors' code): the difference of two large numbers would lose a small
-positive in float32. Positives are few where pixels of an image follow each
-other: only prototypes that share a label with a pixel of the block.
+The P x N similarities are computed once, in blocks of rows, with what the
+gradients need of them: memory grows with P + N. The own segment is left out of
+the sums, not subtracted from them as in the authors' code: the difference of
+two large numbers would lose a small positive in float32. Positives are
+searched among the prototypes that share a label with a pixel of the block.
 
 Legend: P pixels, r of a block, N prototypes, n that are positives of a block,
 D channels, L sets of labels, kappa the concentration; M centroids, N of the
@@ -45,29 +44,22 @@ def pixel_segment_contrast(pixels: Tensor,
     Several sets of labels share the similarities, most of the cost.
 
     Args:
-        pixels (Tensor): (P, D) float, of unit length. Half precision is
-            converted to float32.
-        segments (Tensor): (P,) int64 in [0, N - 1], own segment of each
-            pixel, whose label is the pixel's.
-        prototypes (Tensor): (N, D) float, of unit length.
-        labels (Tensor): (N,) int64, label of each prototype, of any numbers;
-            or (L, N), several sets of them.
-        concentration (float): kappa. Defaults to 16.
-        num_pixels (float | Tensor, optional): Divisor of the sum over pixels.
-            Defaults to None: P, or 1 where there is no pixel.
-        block_size (int, optional): Similarities that are in memory at once
-            (at least one row). Defaults to None: 2**21 on a CPU, 2**24
-            elsewhere.
+        pixels (Tensor): (P, D) float, unit length; computed in at least
+            float32.
+        segments (Tensor): (P,) int64 in [0, N - 1], own segment of each pixel,
+            which also gives its label.
+        prototypes (Tensor): (N, D) float, unit length.
+        labels (Tensor): (N,) or (L, N) int64, arbitrary ids: label of each
+            prototype, in one or L sets.
+        concentration (float): kappa.
+        num_pixels (float | Tensor, optional): Divisor of the sum over pixels;
+            by default P, at least 1.
+        block_size (int, optional): Similarities in memory at once; by default
+            2**21 on the CPU and 2**24 elsewhere.
 
     Returns:
-        Tensor: Loss, a scalar, or (L,) of them, at least 0; zero where there
-        is no pixel or all labels are the same. Gradients flow to ``pixels``
-        and ``prototypes``, once.
-
-    Raises:
-        TypeError: If ``segments`` or ``labels`` is not int64.
-        ValueError: If shapes do not match, or a segment is N or above (looked
-            at on the CPU only).
+        Tensor: Scalar or (L,), at least 0; zero without pixels or where all
+        labels agree. Differentiable once in ``pixels`` and ``prototypes``.
 
     Example:
         >>> pixels = torch.tensor([[1., 0.]])
@@ -105,27 +97,18 @@ def centroid_contrast(centroids: Tensor,
                       concentration: float = 16.) -> Tensor:
     """Cross-entropy of finding each centroid among all, by cosine.
 
-    HSG, Sec. 3: groups, of the same image or of different ones, should have
-    centroids of different directions.
+    HSG, Sec. 3: groups, of one image or of several, should have centroids that
+    point in different directions.
 
     Args:
         centroids (Tensor): (M, D) float, of any length.
-        all_centroids (Tensor, optional): (N, D), those of the whole batch,
-            with ``centroids`` from row ``first`` on. Defaults to None:
-            ``centroids`` are all.
-        first (int): See there. Defaults to 0.
-        concentration (float): kappa. Defaults to 16.
+        all_centroids (Tensor, optional): (N, D), those of the whole batch, by
+            default ``centroids``.
+        first (int): Row of ``all_centroids`` at which ``centroids`` begin.
+        concentration (float): kappa.
 
     Returns:
         Tensor: (M,), float32 or wider, at least 0.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> centroids = torch.tensor([[2., 0.], [0., 3.]])
-        >>> centroid_contrast(centroids, concentration=1.)
-        tensor([0.3133, 0.3133])
     """
     all_centroids = centroids if all_centroids is None else all_centroids
     if (centroids.dim() != 2 or all_centroids.dim() != 2
@@ -147,12 +130,12 @@ def centroid_contrast(centroids: Tensor,
 class _Contrast(torch.autograd.Function):
     """(L,) sums over the pixels.
 
-    What the gradients need of the similarities with all prototypes is
-    computed along with the loss. It is the same for all sets of labels up to
-    the factors that come with their gradients: ``slopes[0]`` (D, N) is that
-    of log(sum of s over all but the own segment) by the prototypes, summed
-    over pixels; ``slopes[l]`` the sum over pixels whose own segment is the
-    positive, times its share in pos + neg, None where there are none.
+    What the gradients need of all similarities is computed along with the
+    loss, the same for all sets of labels up to the factors of their gradients:
+    ``slopes[0]`` (D, N) is the gradient of log(sum of s over all but the own
+    segment) by the prototypes, summed over pixels; ``slopes[l]`` the sum over
+    pixels whose own segment is the positive, times its share in pos + neg, or
+    None where there are none.
     """
 
     @staticmethod
@@ -232,8 +215,8 @@ def _blocks(number: int, step: int) -> list[slice]:
 def _softmax_(similarity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Exponentials in place of similarities (r, N), up to a factor of the row.
 
-    Returns (r,) what was subtracted from the similarities; the log of their
-    sum of exponentials; and the factors with which what is there sums to 1.
+    Returns (r,) what was subtracted from the similarities, the log of their
+    sum of exponentials, and the factors that make the rows sum to 1.
     """
     largest = similarity.amax(dim=1)
     largest = torch.where(largest == -torch.inf, 0, largest)
@@ -261,9 +244,9 @@ def _add_slopes(slopes: list[Tensor | None], pixels: Tensor,
 
 def _log_positives(exponentials: Tensor, largest: Tensor, labels: Tensor,
                    own: Tensor) -> tuple[Tensor, Tensor]:
-    """(L, r) log of the sums over positives, and where they may be wrong.
+    """(L, r) log of the sums over positives, and where they are unreliable.
 
-    There they are too small beside the others for float32, or there are none.
+    Positives are missing there, or too small for float32.
     """
     columns = _same_labels(labels, own)
     exponentials = exponentials[:, columns]
@@ -279,9 +262,9 @@ def _log_positives(exponentials: Tensor, largest: Tensor, labels: Tensor,
 def _log_few_positives(pixels: Tensor, prototypes: Tensor, labels: Tensor,
                        own: Tensor,
                        own_similarity: Tensor) -> tuple[Tensor, Tensor]:
-    """(L, r) log of the sums over positives, and where that is the own one.
+    """(L, r) exact log of the sums over positives, and where there are none.
 
-    Exact, whatever the other similarities are; ``pixels`` are times kappa.
+    ``pixels`` are times kappa. Without positives it is the own similarity.
     """
     columns = _same_labels(labels, own)
     similarity = pixels @ prototypes[columns].t()
@@ -298,10 +281,7 @@ def _slope_of_positives(pixels: Tensor, prototypes: Tensor, own: Tensor,
                         labels: Tensor, positives: Tensor, alone: Tensor,
                         own_share: Tensor,
                         grad: Tensor) -> tuple[Tensor, Tensor]:
-    """(n,) prototypes, and (r, n) gradients by the similarities with them.
-
-    Of -log(pos), and of the own segment's part in log(pos + neg).
-    """
+    """(n,) prototypes, and (r, n) gradients by the similarities with them."""
     columns = _same_labels(labels, own)
     similarity = pixels @ prototypes[columns].t()
     is_own = columns == own[:, None]

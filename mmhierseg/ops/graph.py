@@ -4,11 +4,9 @@ HSG (Ke et al., CVPR 2022, Sec. 3): an edge leads from a segment to its k
 nearest ones, within each view of the image or among all; it is not made
 symmetric. A soft grouping is judged by its modularity and by a penalty on
 collapse into one group (DMoN, Tsitsulin et al., "Graph Clustering with Graph
-Neural Networks", 2020).
-
-Differences from DMoN, as in the authors' code: m2 = 2 sum(d), twice the sum
-of all edges, though edges are not symmetric; and the collapse term has no
-"- 1". Quirk: its n counts padding.
+Neural Networks", 2020). As in the authors' code and unlike DMoN, m2 is twice
+the sum of all edges, though edges are not symmetric, and the collapse term has
+no "- 1". Quirk: its n counts padding.
 
 Legend: B images, L segments (nodes, padded), C channels, K groups, S (B, L, K)
 assignments with nodes in rows (the paper has the transpose), A (B, L, L)
@@ -40,22 +38,17 @@ def knn_adjacency(features: Tensor,
 
     Args:
         features (Tensor): (B, L, C) float, of unit length.
-        k (int): Edges of a segment within each view, or in all, at least 1.
-            Where several are as similar as the k-th, all are kept; where
-            there are fewer other segments, there are fewer edges.
+        k (int): Edges of a segment within each view, at least 1. Ties with the
+            k-th are all kept; with fewer other segments there are fewer edges.
         padding (Tensor, optional): (B, L) bool, True where there is no
             segment.
-        views (Tensor, optional): (B, L) int64, view of each segment. Defaults
-            to None: k edges in all.
+        views (Tensor, optional): (B, L) int64, view of each segment; by
+            default all are of one.
 
     Returns:
         Tensor: (B, L, L), float32 or wider, row i the edges from segment i;
-        none from, or to, padding. A segment has no edge to itself unless it
-        is the only one of its image.
-
-    Raises:
-        TypeError: If ``padding`` is not bool.
-        ValueError: If shapes do not match or ``k`` is below 1.
+        none from, or to, padding. Only the single segment of an image has an
+        edge to itself.
 
     Example:
         >>> features = torch.tensor([[[1., 0.], [.8, .6], [0., 1.]]])
@@ -101,21 +94,10 @@ def modularity_loss(assignment: Tensor,
     Args:
         assignment (Tensor): (B, L, K) float in [0, 1].
         adjacency (Tensor): (B, L, L) float, at least 0.
-        padding (Tensor, optional): (B, L) bool, nodes whose assignments count
-            as zero.
+        padding (Tensor, optional): (B, L) bool, nodes to leave out.
 
     Returns:
         Tensor: (B,); 1 for a graph without edges.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> pair = torch.tensor([[[0., 1.], [1., 0.]]])
-        >>> modularity_loss(torch.tensor([[[1., 0.], [1., 0.]]]), pair)
-        tensor([0.7500])
-        >>> modularity_loss(torch.tensor([[[1., 0.], [0., 1.]]]), pair)
-        tensor([1.1250])
     """
     assignment = _masked(assignment, padding)
     if adjacency.shape != (*assignment.shape[:2], assignment.size(1)):
@@ -142,25 +124,15 @@ def collapse_loss(assignment: Tensor,
     """Norm of the sizes of the groups, image by image.
 
     ||sum_i S_i||_2 sqrt(K) / n: 1 where all groups are of the same size, and
-    sqrt(K) where one has everything. Quirk: n counts padding, so that both
-    are lower for shorter sequences.
+    sqrt(K) where one has everything. Quirk: n counts padding, so that both are
+    lower for shorter sequences.
 
     Args:
         assignment (Tensor): (B, L, K) float in [0, 1].
-        padding (Tensor, optional): (B, L) bool, nodes whose assignments count
-            as zero.
+        padding (Tensor, optional): (B, L) bool, nodes to leave out.
 
     Returns:
         Tensor: (B,); 0 for an image without nodes.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> collapse_loss(torch.tensor([[[1., 0.], [0., 1.]]]))
-        tensor([1.0000])
-        >>> collapse_loss(torch.tensor([[[1., 0.], [1., 0.]]]))
-        tensor([1.4142])
     """
     assignment = _masked(assignment, padding)
     with torch.autocast(assignment.device.type, enabled=False):
@@ -183,7 +155,7 @@ def _mark_nearest(weight: Tensor, views: Tensor, k: int,
 
 
 def _masked(assignment: Tensor, padding: Tensor | None) -> Tensor:
-    """Assignments in at least float32, zero where there is no node."""
+    """Assignments in at least float32, zero in padding."""
     if assignment.dim() != 3 or 0 in assignment.shape[1:]:
         raise ValueError(
             '`assignment` must have shape (B, L, K), L and K at least 1, got '

@@ -1,14 +1,13 @@
 """Spherical k-means of the features of each image.
 
-HSG (Ke et al., CVPR 2022, Sec. 3) makes its segments by it: the pixels of a
-view are grouped by [v ; (y, x) - 0.5], the embedding of a pixel and its
-location, starting from a grid (:func:`cluster_views`). It also groups the
-features of any other network, for comparison (:func:`spherical_kmeans`).
+HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by [v ;
+(y, x) - 0.5], the embedding of a pixel and its location, starting from a grid
+(:func:`cluster_views`). :func:`spherical_kmeans` groups the features of any
+other network, for comparison.
 
-The result is a function of the initial clusters alone. Sums are products with
-matrices of zeros and ones on a GPU, where ``index_add`` would be atomic. A GPU
-groups all images in one pass without waiting for the host; a CPU as many as
-fit into its caches, until none of their points moves.
+The result is a function of the initial clusters alone. A GPU groups all images
+in one pass without waiting for the host; a CPU as many as fit into its caches,
+until none of their points moves.
 
 Legend: B images or V views, N points, K clusters (K_h x K_w of a grid), C or D
 channels, h x w pixels of an embedding. Labels are int64, -1 = none.
@@ -39,26 +38,21 @@ def spherical_kmeans(features: Tensor,
     """Group points by the cosine of their features with the clusters' means.
 
     An iteration takes the normalised sum of the normalised features of each
-    cluster and assigns every point to the most similar one, the first on
-    ties. A cluster that has lost all of its points stays empty.
+    cluster and assigns every point to the most similar one, the first on ties.
+    A cluster that has lost all of its points stays empty.
 
     Args:
-        features (Tensor): (B, N, C) float, of any length. Half precision is
-            converted to float32.
-        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters; -1
-            does not contribute to the first sums.
+        features (Tensor): (B, N, C) float, of any length; computed in at least
+            float32.
+        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters; -1 does
+            not contribute to the first sums.
         num_clusters (int): K, at least 1.
-        num_iterations (int): Iterations, at least 1. Defaults to 15.
+        num_iterations (int): At least 1.
         empty (Tensor, optional): (B, N) bool, points to leave out.
 
     Returns:
         Tensor: (B, N) int64 in [-1, K - 1]; -1 for points that were left out,
         and throughout an image in which no point had a cluster.
-
-    Raises:
-        TypeError: If ``labels`` is not int64, or ``empty`` not bool.
-        ValueError: If shapes do not match, a label is K or above, or a number
-            is below 1.
 
     Example:
         >>> features = torch.tensor([[[1., 0.], [.9, .1], [0., 1.], [.2, 1.]]])
@@ -99,23 +93,13 @@ def cluster_views(embeddings: Tensor,
         grid_size (tuple[int, int]): (K_h, K_w), initial clusters: pixels of
             row y start in row round(linspace(0, K_h - 1, h))[y] of the grid,
             columns likewise.
-        num_iterations (int): At least 1. Defaults to 15.
-        ignored (Tensor, optional): (V, h, w) bool, pixels to leave out,
-            whatever their embeddings are.
+        num_iterations (int): At least 1.
+        ignored (Tensor, optional): (V, h, w) bool, pixels to leave out, even
+            NaN.
 
     Returns:
         Tensor: (V, h, w) int64 in [-1, K - 1], -1 only where ignored: pixels
         of NaN get some cluster.
-
-    Raises:
-        TypeError: If ``embeddings`` is not floating-point, or ``ignored`` not
-            bool.
-        ValueError: If shapes do not match or a number is below 1.
-
-    Example:
-        >>> embeddings = torch.tensor([[[[1., 1., 0.]], [[0., .1, 2.]]]])
-        >>> cluster_views(embeddings, (1, 2))
-        tensor([[[0, 0, 1]]])
     """
     _check_embeddings(embeddings)
     views, _, height, width = embeddings.shape
@@ -143,23 +127,10 @@ def cluster_views(embeddings: Tensor,
 
 
 def location_features(embeddings: Tensor) -> Tensor:
-    """Embeddings with locations, [v ; (y, x) - 0.5], of unit length.
+    """(V, D, h, w) embeddings as (V, h w, D + 2) unit vectors with locations.
 
-    v is of unit length, y and x run from 0 to 1 (a single row has y = 0).
-
-    Args:
-        embeddings (Tensor): (V, D, h, w) float. Half precision is converted
-            to float32.
-
-    Returns:
-        Tensor: (V, h w, D + 2), pixels in row-major order.
-
-    Raises:
-        TypeError, ValueError: As :func:`cluster_views`.
-
-    Example:
-        >>> location_features(torch.tensor([[[[3.]], [[4.]]]]))
-        tensor([[[ 0.4899,  0.6532, -0.4082, -0.4082]]])
+    [v ; (y, x) - 0.5] with v of unit length, and y and x from 0 to 1 (a single
+    row has y = 0).
     """
     _check_embeddings(embeddings)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
@@ -187,19 +158,12 @@ def nearest_prototype(features: Tensor,
     Args:
         features (Tensor): (B, N, C) float.
         prototypes (Tensor): (B, K, C) float of the same dtype.
-        empty (Tensor, optional): (B, K) bool, prototypes to leave out; as
-            zero vectors they would win over those that point away.
+        empty (Tensor, optional): (B, K) bool, prototypes to leave out; as zero
+            vectors they would win over those that point away.
 
     Returns:
-        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, -1 where
-        an image has no prototype.
-
-    Example:
-        >>> points = torch.tensor([[[1., 0.], [-1., .5]]])
-        >>> prototypes = torch.tensor([[[1., 0.], [0., 0.], [-.9, -1.]]])
-        >>> nearest_prototype(points, prototypes,
-        ...                   torch.tensor([[False, True, False]]))
-        tensor([[0, 2]])
+        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, -1 where an
+        image has no prototype.
     """
     if empty is not None and reads_are_free(empty) and not empty.any():
         empty = None
@@ -253,14 +217,6 @@ def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
 
     Returns:
         Tensor: (B, N) int64 in [0, K_h K_w - 1], in row-major order.
-
-    Raises:
-        ValueError: If a side is below 1.
-
-    Example:
-        >>> positions = torch.tensor([[[0., 0.], [.2, .9], [1., 1.]]])
-        >>> grid_clusters(positions, (3, 2))
-        tensor([[0, 1, 5]])
     """
     _check_grid(grid_size)
     sides = positions.new_tensor(grid_size)

@@ -1,12 +1,9 @@
 """Nearest neighbours in a memory bank, and their majority class.
 
-Without any tuning, a segment is given the class that most of its k nearest
-neighbours have among the segments of a training set (HSG, Ke et al., CVPR
-2022, Sec. 4; CAST, Ke et al., ICLR 2024).
-
-The Q x M similarities are never in memory together: both sides go in blocks,
-of which only the k best of every query are kept. Memory beside the bank is a
-block of similarities and a block of the bank, whatever Q and M.
+A segment is given the class that most of its k nearest neighbours have among
+the segments of a training set (HSG, Ke et al., CVPR 2022, Sec. 4; CAST, Ke et
+al., ICLR 2024). The Q x M similarities are computed in blocks, of which only
+the k best of every query are kept: memory does not grow with Q or M.
 
 Legend: Q queries, M entries of the bank, C channels, K classes.
 """
@@ -29,34 +26,26 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
                  num_classes: int) -> Tensor:
     """Majority class of the k nearest neighbours, by cosine.
 
-    Where neighbours are equally similar, those of smaller classes are nearer;
-    where classes have equally many, the smallest one wins. So the order of
-    the bank does not affect the result.
+    Among equally similar neighbours, those of smaller classes are nearer;
+    among equally frequent classes, the smallest wins. So the order of the bank
+    does not affect the result.
 
     Args:
-        queries (Tensor): (Q, C) float, of any length. Zero vectors are
-            equally far from everything.
-        bank (Tensor): (M, C) float. Half precision, of either side, is
-            compared in float32.
+        queries (Tensor): (Q, C) float, of any length, compared in at least
+            float32. Zero vectors are equally far from everything.
+        bank (Tensor): (M, C) float.
         bank_labels (Tensor): (M,) int64 in [0, K - 1].
-        k (int): Number of neighbours, at least 1, at most M.
+        k (int): Number of neighbours, in [1, M].
         num_classes (int): K.
 
     Returns:
         Tensor: (Q,) int64 in [0, K - 1].
-
-    Raises:
-        TypeError: If features are not floating-point, or labels not int64.
-        ValueError: If the bank is empty or has fewer than ``k`` entries,
-            shapes do not match, a label is no class, or a feature is NaN.
 
     Example:
         >>> bank = torch.tensor([[1., 0.], [1., .1], [0., 1.]])
         >>> labels = torch.tensor([2, 0, 1])
         >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 1, 3)
         tensor([2])
-        >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 2, 3)
-        tensor([0])
     """
     _check(queries, bank, k)
     if bank_labels.dtype != torch.int64:
@@ -95,20 +84,11 @@ def knn_search(queries: Tensor, bank: Tensor,
     Args:
         queries (Tensor): (Q, C) float, as for :func:`knn_retrieve`.
         bank (Tensor): (M, C) float.
-        k (int): Number of neighbours, at least 1, at most M.
+        k (int): Number of neighbours, in [1, M].
 
     Returns:
-        tuple[Tensor, Tensor]: Cosines (Q, k) in [-1, 1], descending, and
-        their rows of ``bank``, (Q, k) int64; the first of equally similar
-        ones first.
-
-    Raises:
-        TypeError, ValueError: As :func:`knn_retrieve`.
-
-    Example:
-        >>> bank = torch.tensor([[0., 1.], [3., 4.]])
-        >>> knn_search(torch.tensor([[2., 0.]]), bank, 2)
-        (tensor([[0.6000, 0.0000]]), tensor([[1, 0]]))
+        tuple[Tensor, Tensor]: Cosines (Q, k) in [-1, 1], descending, and their
+        rows of ``bank``, (Q, k) int64; ties go to the first.
     """
     _check(queries, bank, k)
     found = [
@@ -120,19 +100,9 @@ def knn_search(queries: Tensor, bank: Tensor,
 
 
 def first_of_largest(values: Tensor) -> Tensor:
-    """Index of the largest entry along the last axis, the first of equal ones.
+    """(...) int64 index of the largest of (..., K), the first on ties.
 
     ``argmax`` does not promise which of equal ones it returns.
-
-    Args:
-        values (Tensor): (..., K), K at least 1; no NaN.
-
-    Returns:
-        Tensor: (...) int64.
-
-    Example:
-        >>> first_of_largest(torch.tensor([[1, 3, 3], [0, 0, 0]]))
-        tensor([1, 0])
     """
     # int32 is twice as fast: this is bound by memory.
     order = torch.arange(

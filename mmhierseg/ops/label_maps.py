@@ -1,17 +1,8 @@
 """Label maps: compact numbering, parents of segments, and the way to a grid.
 
-* A window of a larger label map, or a map from which segments have been cut,
-  uses few of the numbers up to its largest. :func:`compact_labels` keeps
-  their order and closes the gaps, image by image; :func:`joint_labels`
-  numbers tuples.
-* :func:`look_up_parents` goes up one level of a hierarchy.
-* :func:`tokens_to_map` goes from segment tokens to a feature map: a cell is
-  the mean over its pixels of their segments' tokens, summed in one pass,
-  without the (cells x N) matrix of area fractions or a map of pixels.
-
-Legend: B images, N segments, C channels, H x W pixels, H' x W' cells of
-stride x stride pixels, H' = ceil(H / stride), M = largest label + 1. Labels
-are int64, -1 = none.
+Legend: B images, N segments, C channels, H x W pixels, H' x W' cells of stride
+x stride pixels, H' = ceil(H / stride), M = largest label + 1. Labels are
+int64, -1 = none.
 """
 
 import torch
@@ -28,26 +19,21 @@ def compact_labels(labels: Tensor,
                    num_labels: int | None = None) -> tuple[Tensor, Tensor]:
     """Renumber the labels of each image to 0..n-1 in their own order.
 
+    It closes the gaps in a window of a larger map, for example.
+
     Args:
         labels (Tensor): (B, H, W) int64; every negative value means none.
-        num_labels (int, optional): A number above all labels, where it is
-            known: it saves a read of the largest label, for which a GPU
-            would have to be waited for.
+        num_labels (int, optional): A number above all labels, if known: it
+            saves reading the largest label, for which a GPU would have to be
+            waited for.
 
     Returns:
         tuple[Tensor, Tensor]: The new labels, (B, H, W) int64, -1 = none, and
         the number of segments of each image, (B,) int64.
 
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``labels`` has no batch axis.
-
     Example:
-        >>> labels = torch.tensor([[[7, 7, 2]], [[-1, 9, 9]]])
-        >>> compact_labels(labels)
-        (tensor([[[ 1,  1,  0]],
-        <BLANKLINE>
-                [[-1,  0,  0]]]), tensor([2, 1]))
+        >>> compact_labels(torch.tensor([[[7, 7, 2, -1]]]))
+        (tensor([[[ 1,  1,  0, -1]]]), tensor([2]))
     """
     if labels.dtype != torch.int64:
         raise TypeError(f'`labels` must be int64, got {labels.dtype}')
@@ -72,19 +58,15 @@ def joint_labels(*columns: Tensor) -> tuple[Tensor, int]:
     """Number the different tuples 0..n-1, in their lexicographic order.
 
     "Region 7 of view 3" or "group 1 of image 90" become labels of one tensor,
-    however large the numbers are that they are made of.
+    however large the ids are.
 
     Args:
-        columns (Tensor): Each (n,) of integers, one member of every tuple;
-            at least one column.
+        columns (Tensor): Each (n,) of integers, one member of every tuple; at
+            least one column.
 
     Returns:
         tuple[Tensor, int]: (n,) int64, equal where all members are; and the
         number of different tuples.
-
-    Raises:
-        TypeError: If a column holds no integers.
-        ValueError: If there is no column, or they differ in shape.
 
     Example:
         >>> joint_labels(torch.tensor([5, 5, 2]), torch.tensor([-1, 9, 9]))
@@ -115,17 +97,10 @@ def look_up_parents(table: Tensor, segments: Tensor) -> Tensor:
 
     Args:
         table (Tensor): (B, N) int64, the parent of each segment.
-        segments (Tensor): (B, ...) int64 in [-1, N - 1], segments of pixels
-            or of anything else.
+        segments (Tensor): (B, ...) int64 in [-1, N - 1], e.g. those of pixels.
 
     Returns:
         Tensor: (B, ...) int64; -1 where there is no segment or no parent.
-
-    Example:
-        >>> table = torch.tensor([[5, -1, 7]])
-        >>> look_up_parents(table, torch.tensor([[[0, 1], [-1, 2]]]))
-        tensor([[[ 5, -1],
-                 [-1,  7]]])
     """
     if table.size(1) == 0:
         return torch.full_like(segments, -1)
@@ -137,20 +112,17 @@ def look_up_parents(table: Tensor, segments: Tensor) -> Tensor:
 def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     """Mean of the tokens of the segments in each cell.
 
+    They are summed in one pass, without a map of pixels or a (cells x N)
+    matrix.
+
     Args:
-        tokens (Tensor): (B, N, C) float. Half precision is summed in float32.
+        tokens (Tensor): (B, N, C) float, summed in at least float32.
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         stride (int): Side of a cell in pixels, at least 1.
 
     Returns:
         Tensor: (B, C, H', W') of the dtype of ``tokens``. Pixels without a
-        segment count as zero; cells that the border cuts are means over
-        their pixels inside the image.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``stride`` is below 1, shapes do not match, or a label
-            is N or above (looked at on the CPU only).
+        segment count as zero; border cells are means over the pixels inside.
 
     Example:
         >>> tokens = torch.tensor([[[1.], [5.]]])

@@ -26,22 +26,16 @@ def segment_mean(features: Tensor,
     """Mean over each segment of features interpolated to the label map.
 
     Args:
-        features (Tensor): (B, C, h, w) float, or (1, C, h, w) for all
-            images alike. Half precision is summed in float32.
+        features (Tensor): (B, C, h, w) float, or (1, C, h, w) for all images
+            alike; summed in at least float32.
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         num_segments (int): N, at least 1.
         mode (str): 'bilinear' or 'bicubic', as in
-            ``interpolate(align_corners=False)``. It has no effect where the
-            sizes agree. Defaults to 'bilinear'.
+            ``interpolate(align_corners=False)``; no effect where sizes agree.
 
     Returns:
         tuple[Tensor, Tensor]: Means (B, N, C), float32 or wider, zero for
         empty segments; and (B, N) bool, True where a segment has no pixel.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If shapes do not match, or a label is N or above (looked
-            at on the CPU only).
 
     Example:
         >>> features = torch.tensor([[[[1., 2.], [3., 4.]]]])

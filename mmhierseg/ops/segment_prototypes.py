@@ -4,8 +4,8 @@ HSG's losses (Ke et al., CVPR 2022, Sec. 3) compare the pixels of a batch, as
 rows, with the prototypes of all of its segments. For retrieval (CAST and HSG),
 :func:`segment_prototypes` has (B, M) tables of each image.
 
-Legend: V views, D channels, h x w pixels, P pixels that have a segment,
-N segments of the batch, or fine segments of an image, M coarser ones made of
+Legend: V views, D channels, h x w pixels, P pixels that have a segment, N
+segments of the batch, or fine segments of an image, M coarser ones made of
 them, B images. Labels are int64, -1 = none.
 """
 
@@ -25,16 +25,12 @@ def select_pixels(embeddings: Tensor,
     affects values or gradients.
 
     Args:
-        embeddings (Tensor): (V, D, h, w) float. Half precision is converted
-            to float32.
+        embeddings (Tensor): (V, D, h, w) float.
         labels (Tensor): (V, h, w) int64, -1 = none.
 
     Returns:
-        tuple[Tensor, Tensor]: Embeddings (P, D), and the segments of the
-        pixels, (P,) int64, in the order view, row, column.
-
-    Raises:
-        ValueError: If shapes do not match.
+        tuple[Tensor, Tensor]: Embeddings (P, D), float32 or wider, and the
+        segments of the pixels, (P,) int64, in the order view, row, column.
     """
     size = (embeddings.size(0), *embeddings.shape[2:])
     if embeddings.dim() != 4 or labels.shape != size:
@@ -60,12 +56,6 @@ def batch_prototypes(pixels: Tensor, segments: Tensor,
     Returns:
         Tensor: (N, D) of unit length, float32 or wider; zero for a segment
         without pixels.
-
-    Example:
-        >>> pixels = torch.tensor([[1., 0.], [0., 1.], [-1., 0.]])
-        >>> batch_prototypes(pixels, torch.tensor([1, 1, 0]), 2)
-        tensor([[-1.0000,  0.0000],
-                [ 0.7071,  0.7071]])
     """
     return F.normalize(_sums(pixels, segments, num_segments), dim=1)
 
@@ -104,16 +94,6 @@ def segment_positions(encoding: Tensor, labels: Tensor,
 
     Returns:
         Tensor: (N, D), float32 or wider; zero for a segment without pixels.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> encoding = torch.tensor([[[1.], [2.], [6.]]])
-        >>> labels = torch.tensor([[[0, 0, -1]], [[1, 1, 1]]])
-        >>> segment_positions(encoding, labels, 2)
-        tensor([[1.5000],
-                [3.0000]])
     """
     if encoding.dim() != 3 or encoding.shape[:2] != labels.shape[1:]:
         raise ValueError(
@@ -135,28 +115,17 @@ def segment_prototypes(embeddings: Tensor,
     fine segments, weighted by their sizes.
 
     Args:
-        embeddings (Tensor): (B, N, D) float, of unit length. Half precision
-            is summed in float32.
+        embeddings (Tensor): (B, N, D) float, unit length; summed in at least
+            float32.
         sizes (Tensor): (B, N) int64, pixels of each fine segment.
         parents (Tensor): (B, N) int64 in [-1, M - 1], coarse segment of each
-            fine one; -1 = none.
+            fine one, -1 = none.
         num_segments (int): M, at least 1.
-        empty (Tensor, optional): (B, N) bool, fine segments without an
-            embedding.
+        empty (Tensor, optional): (B, N) bool, fine segments to leave out.
 
     Returns:
-        Tensor: (B, M, D), float32 or wider, of unit length; zero for a
-        segment without pixels.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> embeddings = torch.tensor([[[1., 0.], [0., 1.], [0., -1.]]])
-        >>> sizes = torch.tensor([[4, 3, 9]])
-        >>> parents = torch.tensor([[0, 0, -1]])
-        >>> segment_prototypes(embeddings, sizes, parents, 1)
-        tensor([[[0.8000, 0.6000]]])
+        Tensor: (B, M, D), float32 or wider, of unit length; zero for a segment
+        without pixels.
     """
     check_tokens('embeddings', embeddings, empty)
     for name, values in (('sizes', sizes), ('parents', parents)):

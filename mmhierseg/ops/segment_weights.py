@@ -2,18 +2,18 @@
 
 The mean over a segment of a map that was interpolated from a grid is a sum of
 the grid's cells with fixed weights. All pixels between the same cell centres,
-a *block*, use the same cells. So the weights are kept for each pair of a
+a *block*, use the same cells, so the weights are kept for each pair of a
 segment and a block that it has pixels in, 4 (bilinear) or 16 (bicubic) of
-them: a superpixel has pixels in about ten blocks, whatever the size of the
-image, where the matrix has a column for each cell.
+them: a superpixel has pixels in about ten blocks, whatever the image size,
+where the matrix has a column for each cell.
 
-The host knows how many pairs there are only after a look at the labels. Where
-that would have to be waited for, or ends a trace, the map is a matrix; a
-large one comes in strips, which are computed again for the gradient.
+The number of pairs is known only after a look at the labels. Where that would
+have to be waited for, or ends a trace, the map is a matrix; a large one comes
+in strips, which are computed again for the gradient.
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels, P
-pairs, T taps (cells that a pixel is interpolated from). Labels are int64,
--1 = none.
+pairs, T taps (cells that a pixel is interpolated from). Labels are int64, -1 =
+none.
 """
 
 import torch
@@ -38,13 +38,6 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
 
     Returns:
         Tensor: (B, N) int64.
-
-    Raises:
-        TypeError, ValueError: As :func:`segment_matrix`.
-
-    Example:
-        >>> segment_sizes(torch.tensor([[[0, 0, -1, 2]]]), 3)
-        tensor([[2, 0, 1]])
     """
     check_labels(labels, num_segments)
     # The extra column takes the pixels without a segment.
@@ -67,17 +60,12 @@ def segment_matrix(
         num_segments (int): N, at least 1.
         grid_size (tuple[int, int]): (h, w) of the features.
         mode (str): 'bilinear' or 'bicubic'; see :func:`segment_mean`.
-        dtype (torch.dtype): Of the matrix. Defaults to float32.
+        dtype (torch.dtype): Of the matrix.
 
     Returns:
-        tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0
-        for an empty segment), and are non-negative for 'bilinear'; and
-        (B, N) bool, True where a segment has no pixel.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``labels`` is not (B, H, W), N is below 1, or a label
-            is N or above (looked at on the CPU only).
+        tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0 for
+        an empty segment), and are non-negative for 'bilinear'; and (B, N)
+        bool, True where a segment has no pixel.
     """
     count = segment_sizes(labels, num_segments)
     matrix = _strip(labels, count, grid_size, mode, dtype,
@@ -145,16 +133,9 @@ def interpolation_taps(in_size: int,
 
 def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
                    mode: str) -> Tensor:
-    """Means over segments by the matrix; nothing is read by the host.
+    """(B, N, C) means of (B or 1, C, h, w) features; the host reads nothing.
 
-    Args:
-        features (Tensor): (B, C, h, w) or (1, C, h, w), float32 or float64.
-        labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
-        count (Tensor): (B, N) int64, pixels of each segment.
-        mode (str): 'bilinear' or 'bicubic'.
-
-    Returns:
-        Tensor: (B, N, C).
+    ``count`` (B, N) are the pixels of each segment of ``labels`` (B, H, W).
     """
     height, width = features.shape[2:]
     step = max(1, _STRIP_NUMEL // (count.numel() * width))
@@ -181,10 +162,7 @@ def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
 
 def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
                   mode: str) -> Tensor:
-    """Means over segments by the weights of pairs.
-
-    Arguments and result are those of :func:`mean_by_matrix`.
-    """
+    """As :func:`mean_by_matrix`, by the weights of pairs."""
     batch, num_segments = count.shape
     height, width = features.shape[2:]
     rows, row, row_weight = _blocks(height, labels.size(1), mode,

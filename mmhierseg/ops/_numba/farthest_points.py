@@ -1,9 +1,8 @@
 """Numba kernel of farthest point sampling.
 
-On a CPU the distances themselves are cheaper than the Gram matrix of the
-tokens: with K picks among N tokens they are K N C multiplications, the matrix
-N N C, and K is a third of N in CAST. A token's row stays in the cache of its
-core.
+On a CPU the distances themselves, K N C multiplications, are cheaper than the
+N N C of a Gram matrix: K is a third of N in CAST. A token's row stays in the
+cache of its core.
 """
 
 import numpy as np

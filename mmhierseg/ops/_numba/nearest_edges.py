@@ -1,7 +1,4 @@
-"""Numba kernel of the edges to the nearest nodes of each view.
-
-Legend: B images, L nodes (padded), k edges.
-"""
+"""Numba kernel of the edges to the nearest nodes of each view."""
 
 import numpy as np
 from torch import Tensor
@@ -13,18 +10,12 @@ __all__ = ['mark_nearest']
 
 def mark_nearest(weight: Tensor, views: Tensor, k: int,
                  adjacency: Tensor) -> None:
-    """Mark edges that are among the k heaviest of their node and view.
+    """Mark edges among the k heaviest of their node and view, ties included.
 
-    None leads from a node to itself unless it is alone.
-
-    Args:
-        weight (Tensor): (B, L, L) float on the CPU, at least 0, contiguous.
-        views (Tensor): (B, L) int64, view of each node, 0, 1, ...; -1 for
-            padding.
-        k (int): Edges of a node to each view, at least 1. All that are as
-            heavy as the k-th are marked.
-        adjacency (Tensor): (B, L, L) of zeros; becomes 1 where there is an
-            edge.
+    ``weight`` (B, L, L) float, at least 0 and contiguous; ``views`` (B, L)
+    int64, 0, 1, ..., -1 for padding; ``adjacency`` (B, L, L) of zeros becomes
+    1 where there is an edge. None leads from a node to itself unless it is
+    alone.
     """
     heavy, names, edges = (
         values.numpy() for values in (weight, views, adjacency))

@@ -9,15 +9,9 @@ __all__ = ['rank_labels']
 
 @njit  # pragma: no cover
 def rank_labels(labels, num_labels, result):
-    """Renumber the labels of an image to 0..n-1 in their own order.
+    """Renumber the (P,) labels of an image to 0..n-1 in their own order.
 
-    Args:
-        labels (np.ndarray): (P,) int64, below ``num_labels``; negative = none.
-        num_labels (int): Size of a table.
-        result (np.ndarray): (P,) int64, receives the new labels, -1 = none.
-
-    Returns:
-        int: Number of different labels.
+    ``result`` (P,) receives them, -1 for negative ones; returns n.
     """
     rank = np.full(num_labels, -1, np.int64)
     for label in labels:

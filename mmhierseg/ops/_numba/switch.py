@@ -37,8 +37,8 @@ def use_compiled(tensor: Tensor) -> bool:
         tensor (Tensor): Of any shape.
 
     Returns:
-        bool: Whether it is on the CPU, numba is installed and not switched
-        off (``MMHIERSEG_COMPILED=0``), and nothing is being traced:
+        bool: Whether it is on the CPU, numba is installed and not switched off
+        (``MMHIERSEG_COMPILED=0``), and nothing is being traced:
         ``torch.compile`` compiles the reference implementation in torch.
     """
     # Tracing first: what follows cannot be traced.
@@ -56,7 +56,6 @@ def njit(function: Function | None = None, **options) -> Function:
 
     Args:
         function (Callable, optional): Takes and returns arrays and numbers.
-            Defaults to None: the decorator is called with options.
         **options: Of ``numba.njit``.
 
     Returns:
@@ -88,10 +87,7 @@ def njit(function: Function | None = None, **options) -> Function:
 
 
 def _with_compiled_globals(function: Function) -> Function:
-    """The function with the dispatchers of the kernels that it calls.
-
-    It knows these by their global names, which are those of :func:`njit`.
-    """
+    """The function, with the dispatchers of the kernels it calls by name."""
     names = function.__globals__
     callees = {
         name: names[name].compiled()
