@@ -13,45 +13,45 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .checks import check_at_least_1, check_dtype
 from .label_maps import joint_labels
 
 
 class BatchSegments(NamedTuple):
-    """Segments of a batch, in the order view, region, cluster."""
+    """Segments of a batch, in the order view, region, cluster.
+
+    Attributes:
+        labels (Tensor): (V, h, w) int64 in [-1, N - 1], segment of each pixel.
+        views (Tensor): (N,) int64 in [0, V - 1], view of each segment,
+            ascending.
+        regions (Tensor): (N,) int64, its region, as in the over-segmentation
+            (0 without one).
+        clusters (Tensor): (N,) int64, its cluster.
+    """
 
     labels: Tensor
-    """(V, h, w) int64 in [-1, N - 1]: segment of each pixel, all in use."""
-
     views: Tensor
-    """(N,) int64 in [0, V - 1]: view of each segment, never falling."""
-
     regions: Tensor
-    """(N,) int64: region of each segment, by its number in the
-    over-segmentation (0 without one)."""
-
     clusters: Tensor
-    """(N,) int64: cluster of each segment, by its number in its view."""
 
 
 class SegmentSequences(NamedTuple):
-    """Where the segments of a batch are in the sequences of its images."""
+    """Places of the segments of a batch in the sequences of its images.
+
+    Attributes:
+        slots (Tensor): (N,) int64 in [0, B L - 1], place of each segment.
+        images (Tensor): (N,) int64 in [0, B - 1], image of each segment, by
+            the rank of its id in the batch.
+        views (Tensor): (B, L) int64 in [-1, V - 1], view at each place.
+        padding (Tensor): (B, L) bool, True where there is no segment.
+        longest (int): Length of the longest sequence, at least 1.
+    """
 
     slots: Tensor
-    """(N,) int64 in [0, B L - 1]: place of each segment in all sequences."""
-
     images: Tensor
-    """(N,) int64 in [0, B - 1]: image of each segment, by the rank of its
-    number among those of the batch."""
-
     views: Tensor
-    """(B, L) int64 in [-1, V - 1]: view of the segment at each place."""
-
     padding: Tensor
-    """(B, L) bool: True where there is no segment."""
-
     longest: int
-    """Length of the longest sequence without padding, in [1, L] (1 where
-    there is no segment at all)."""
 
     def pad(self, rows: Tensor) -> Tensor:
         """Segment rows (N, C) as zero-padded sequences (B, L, C)."""
@@ -81,17 +81,11 @@ def cut_clusters(clusters: Tensor,
     """
     if regions is None:
         regions = torch.where(clusters < 0, clusters, 0)
-    for name, labels in (('clusters', clusters), ('regions', regions)):
-        if labels.dtype != torch.int64:
-            raise TypeError(f'`{name}` must be int64, got {labels.dtype}')
-        if labels.dim() != 3:
-            raise ValueError(f'`{name}` must have shape (V, h, w), got '
-                             f'{tuple(labels.shape)}')
-    if regions.shape != clusters.shape:
+    check_dtype(torch.int64, clusters=clusters, regions=regions)
+    if clusters.dim() != 3 or regions.shape != clusters.shape:
         raise ValueError(
-            '`regions` must be of the size of the embeddings and clusters, '
-            f'{tuple(clusters.shape)}, got {tuple(regions.shape)}: resize the '
-            'map by nearest neighbour')
+            '`clusters` and `regions` must have the same shape (V, h, w), got '
+            f'{tuple(clusters.shape)} and {tuple(regions.shape)}')
     valid = (clusters >= 0) & (regions >= 0)
     views = torch.arange(
         clusters.size(0), device=clusters.device)[:, None, None]
@@ -131,8 +125,7 @@ def segment_sequences(views: Tensor,
             '`views` and `image_index` must have shapes (N,) and (V,), V at '
             f'least 1, got {tuple(views.shape)} and '
             f'{tuple(image_index.shape)}')
-    if pad_length is not None and pad_length < 1:
-        raise ValueError(f'`pad_length` must be at least 1, got {pad_length}')
+    check_at_least_1(pad_length=1 if pad_length is None else pad_length)
     image_of_view, batch = joint_labels(image_index)
     images = image_of_view[views]
     counts = torch.bincount(images, minlength=batch)

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .checks import check_dtype, check_range, check_shape, reads_are_free
 from .label_maps import joint_labels
 
 #: Similarities of a block in float32: 8 MiB, which caches of CPUs hold, or
@@ -304,25 +305,13 @@ def _same_labels(labels: Tensor, own: Tensor) -> Tensor:
 
 def _check(pixels: Tensor, segments: Tensor, prototypes: Tensor,
            labels: Tensor) -> None:
-    for name, values in (('segments', segments), ('labels', labels)):
-        if values.dtype != torch.int64:
-            raise TypeError(f'`{name}` must be int64, got {values.dtype}')
+    check_dtype(torch.int64, segments=segments, labels=labels)
     if (pixels.dim() != 2 or prototypes.dim() != 2
             or pixels.size(1) != prototypes.size(1)):
         raise ValueError(
             '`pixels` and `prototypes` must have shapes (P, D) and (N, D), '
             f'got {tuple(pixels.shape)} and {tuple(prototypes.shape)}')
-    if segments.shape != pixels.shape[:1]:
-        raise ValueError(f'`segments` must have shape ({len(pixels)},), the '
-                         f'own one of each pixel, got {tuple(segments.shape)}')
-    if labels.dim() not in (1, 2) or labels.size(-1) != len(prototypes):
-        raise ValueError(
-            f'`labels` must have shape ({len(prototypes)},) or (L, '
-            f'{len(prototypes)}), one for each prototype, got '
-            f'{tuple(labels.shape)}')
-    if segments.device.type == 'cpu' and len(segments):
-        smallest, largest = (int(end) for end in segments.aminmax())
-        if smallest < 0 or largest >= len(prototypes):
-            raise ValueError(
-                f'`segments` must lie in [0, {len(prototypes) - 1}], a '
-                f'prototype for each pixel, got {smallest} to {largest}')
+    check_shape(pixels.shape[:1], segments=segments)
+    check_shape((*labels.shape[:-1][:1], len(prototypes)), labels=labels)
+    if reads_are_free(segments):
+        check_range(len(prototypes), 0, segments=segments)

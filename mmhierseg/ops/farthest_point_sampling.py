@@ -18,7 +18,7 @@ from torch import Tensor
 from mmhierseg.ops._numba import use_compiled
 from mmhierseg.ops._numba.farthest_points import sample_farthest_points
 
-from .checks import check_tokens
+from .checks import check_at_least_1, check_tokens
 from .grouping import masked_mean
 
 # Squared distances are equal that differ by less than this times the largest
@@ -54,10 +54,8 @@ def farthest_point_sampling(points: Tensor,
         >>> farthest_point_sampling(points, 3)
         tensor([[2, 0, 1]])
     """
-    check_tokens('points', points, empty)
-    if num_samples < 1:
-        raise ValueError(f'`num_samples` must be at least 1, got '
-                         f'{num_samples}')
+    check_tokens(empty, points=points)
+    check_at_least_1(num_samples=num_samples)
     pick = _as_one_operator if torch.compiler.is_compiling() else _pick
     return pick(points.detach(), num_samples, empty, pick_empty)
 

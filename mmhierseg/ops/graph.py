@@ -19,7 +19,7 @@ from torch import Tensor
 from mmhierseg.ops._numba import use_compiled
 from mmhierseg.ops._numba.nearest_edges import mark_nearest
 
-from .checks import check_tokens
+from .checks import check_at_least_1, check_shape, check_tokens
 from .label_maps import compact_labels
 
 #: Factor of the similarity in the weight of an edge, exp(5 x . x'). Weights
@@ -57,17 +57,14 @@ def knn_adjacency(features: Tensor,
                  [1., 0., 0.],
                  [0., 1., 0.]]])
     """
-    check_tokens('features', features, padding, 'padding')
-    if k < 1:
-        raise ValueError(f'`k` must be at least 1, got {k}')
+    check_tokens(padding, 'padding', features=features)
+    check_at_least_1(k=k)
     batch, length, _ = features.shape
     if padding is None:
         padding = features.new_zeros((batch, length), dtype=torch.bool)
     if views is None:
         views = torch.zeros_like(padding, dtype=torch.int64)
-    if views.shape != padding.shape:
-        raise ValueError(f'`views` must have shape {(batch, length)}, got '
-                         f'{tuple(views.shape)}')
+    check_shape((batch, length), views=views)
     views, _ = compact_labels(views.masked_fill(padding, -1))
     dtype = torch.promote_types(features.dtype, torch.float32)
     adjacency = features.new_zeros((batch, length, length), dtype=dtype)
@@ -100,11 +97,8 @@ def modularity_loss(assignment: Tensor,
         Tensor: (B,); 1 for a graph without edges.
     """
     assignment = _masked(assignment, padding)
-    if adjacency.shape != (*assignment.shape[:2], assignment.size(1)):
-        raise ValueError(
-            f'`adjacency` must have shape (B, L, L), B and L those of '
-            f'`assignment`, {tuple(assignment.shape[:2])}, got '
-            f'{tuple(adjacency.shape)}')
+    check_shape((*assignment.shape[:2], assignment.size(1)),
+                adjacency=adjacency)
     with torch.autocast(assignment.device.type, enabled=False):
         adjacency = adjacency.to(assignment.dtype)
         degree = adjacency.sum(dim=2)
@@ -164,8 +158,5 @@ def _masked(assignment: Tensor, padding: Tensor | None) -> Tensor:
         torch.promote_types(assignment.dtype, torch.float32))
     if padding is None:
         return assignment
-    if padding.shape != assignment.shape[:2]:
-        raise ValueError(
-            f'`padding` must have shape {tuple(assignment.shape[:2])}, got '
-            f'{tuple(padding.shape)}')
+    check_shape(assignment.shape[:2], padding=padding)
     return assignment.masked_fill(padding[..., None], 0)

@@ -17,11 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_tokens, reads_are_free
+from .checks import (
+    check_at_least_1,
+    check_dtype,
+    check_range,
+    check_shape,
+    check_tokens,
+    reads_are_free,
+)
 from .knn import first_of_largest
+from .label_sums import POINTS, sum_by_label
 
-#: Points of an image that are compared with all clusters at once.
-_POINTS = 16384
 #: Numbers in the features of the images that a CPU groups at a time, 4 MiB in
 #: float32: 10 views of 28 x 28 with 128 channels.
 _CHUNK = 2**20
@@ -59,18 +65,11 @@ def spherical_kmeans(features: Tensor,
         >>> spherical_kmeans(features, torch.tensor([[0, 1, 1, 1]]), 2)
         tensor([[0, 0, 1, 1]])
     """
-    check_tokens('features', features, empty)
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
-    if labels.shape != features.shape[:2]:
-        raise ValueError(
-            f'`labels` must have shape {tuple(features.shape[:2])}, one '
-            f'cluster per point, got {tuple(labels.shape)}')
-    _check_at_least_1(
-        num_clusters=num_clusters, num_iterations=num_iterations)
-    if labels.numel() and int(labels.max()) >= num_clusters:
-        raise ValueError('`labels` must be below `num_clusters`, '
-                         f'{num_clusters}, got {int(labels.max())}')
+    check_tokens(empty, features=features)
+    check_dtype(torch.int64, labels=labels)
+    check_shape(features.shape[:2], labels=labels)
+    check_at_least_1(num_clusters=num_clusters, num_iterations=num_iterations)
+    check_range(num_clusters, labels=labels)
     dtype = torch.promote_types(features.dtype, torch.float32)
     result = torch.empty_like(labels)
     for images in _image_chunks(features):
@@ -101,15 +100,16 @@ def cluster_views(embeddings: Tensor,
         Tensor: (V, h, w) int64 in [-1, K - 1], -1 only where ignored: pixels
         of NaN get some cluster.
     """
-    _check_embeddings(embeddings)
+    if not embeddings.is_floating_point():
+        raise TypeError('`embeddings` must be floating-point, got '
+                        f'{embeddings.dtype}')
+    if embeddings.dim() != 4 or 0 in embeddings.shape:
+        raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
+                         f'them 0, got {tuple(embeddings.shape)}')
     views, _, height, width = embeddings.shape
-    if ignored is not None and ignored.dtype != torch.bool:
-        raise TypeError(f'`ignored` must be bool, got {ignored.dtype}')
-    if ignored is not None and ignored.shape != (views, height, width):
-        raise ValueError(
-            f'`ignored` must have shape {(views, height, width)}, that of '
-            f'the embeddings, got {tuple(ignored.shape)}')
-    _check_at_least_1(num_iterations=num_iterations)
+    check_dtype(torch.bool, ignored=ignored)
+    check_shape((views, height, width), ignored=ignored)
+    check_at_least_1(num_iterations=num_iterations)
     _check_grid(grid_size)
     device = embeddings.device
     rows, columns = (
@@ -132,7 +132,6 @@ def location_features(embeddings: Tensor) -> Tensor:
     [v ; (y, x) - 0.5] with v of unit length, and y and x from 0 to 1 (a single
     row has y = 0).
     """
-    _check_embeddings(embeddings)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
     y, x = (
         torch.linspace(0, 1, side, dtype=dtype, device=embeddings.device) - 0.5
@@ -169,7 +168,7 @@ def nearest_prototype(features: Tensor,
         empty = None
     labels = []
     # In blocks: the points may be all pixels of an image.
-    for points in features.split(_POINTS, dim=1):
+    for points in features.split(POINTS, dim=1):
         # Points last: reductions are 5 times as fast.
         similarity = prototypes @ points.transpose(1, 2)
         if empty is not None:
@@ -179,30 +178,6 @@ def nearest_prototype(features: Tensor,
     if empty is not None:
         labels = labels.masked_fill(empty.all(dim=1, keepdim=True), -1)
     return labels
-
-
-def sum_by_label(features: Tensor, labels: Tensor,
-                 num_labels: int) -> tuple[Tensor, Tensor]:
-    """Sum of the features with each label, image by image.
-
-    Args:
-        features (Tensor): (B, N, C) float.
-        labels (Tensor): (B, N) int64 in [-1, K - 1]; -1 is left out.
-        num_labels (int): K, at least 1.
-
-    Returns:
-        tuple[Tensor, Tensor]: Sums (B, K, C) of the dtype of ``features``,
-        and numbers of points (B, K) int64.
-
-    Example:
-        >>> features = torch.tensor([[[1.], [2.], [4.]]])
-        >>> sum_by_label(features, torch.tensor([[1, -1, 1]]), 2)
-        (tensor([[[0.],
-                 [5.]]]), tensor([[0, 2]]))
-    """
-    if features.device.type == 'cpu':
-        return _sum_by_index(features, labels, num_labels)
-    return _sum_by_product(features, labels, num_labels)
 
 
 def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
@@ -254,50 +229,6 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
             break
         labels = found
     return labels
-
-
-def _sum_by_index(features: Tensor, labels: Tensor,
-                  num_labels: int) -> tuple[Tensor, Tensor]:
-    batch, _, channels = features.shape
-    # The extra row of each image takes the points without a label.
-    rows = num_labels + 1
-    first = torch.arange(0, batch * rows, rows, device=labels.device)
-    index = torch.where(labels < 0, num_labels, labels) + first[:, None]
-    index = index.flatten()
-    sums = features.new_zeros(batch * rows, channels)
-    sums = sums.index_add(0, index, features.flatten(0, 1))
-    sizes = torch.bincount(index, minlength=batch * rows)
-    return (sums.view(batch, rows, -1)[:, :-1],
-            sizes.view(batch, rows)[:, :-1])
-
-
-def _sum_by_product(features: Tensor, labels: Tensor,
-                    num_labels: int) -> tuple[Tensor, Tensor]:
-    batch, _, channels = features.shape
-    sums = features.new_zeros(batch, num_labels, channels)
-    sizes = labels.new_zeros(batch, num_labels)
-    names = torch.arange(num_labels, device=labels.device)[:, None]
-    for points, part in zip(
-            features.split(_POINTS, dim=1), labels.split(_POINTS, dim=1)):
-        belongs = part[:, None] == names
-        sums += belongs.to(features.dtype) @ points
-        sizes += belongs.sum(dim=2)
-    return sums, sizes
-
-
-def _check_at_least_1(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f'`{name}` must be at least 1, got {number}')
-
-
-def _check_embeddings(embeddings: Tensor) -> None:
-    if not embeddings.is_floating_point():
-        raise TypeError('`embeddings` must be floating-point, got '
-                        f'{embeddings.dtype}')
-    if embeddings.dim() != 4 or 0 in embeddings.shape:
-        raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
-                         f'them 0, got {tuple(embeddings.shape)}')
 
 
 def _check_grid(grid_size: tuple[int, int]) -> None:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .checks import check_dtype, check_range, check_shape
+
 #: Similarities of a block, 16 MiB in float32: memory that is kept by the C
 #: library, not cleared by the system each time.
 _QUERIES, _ENTRIES = 512, 8192
@@ -48,17 +50,9 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
         tensor([2])
     """
     _check(queries, bank, k)
-    if bank_labels.dtype != torch.int64:
-        raise TypeError(f'`bank_labels` must be int64, got '
-                        f'{bank_labels.dtype}')
-    if bank_labels.shape != bank.shape[:1]:
-        raise ValueError(
-            f'`bank_labels` must have shape ({bank.size(0)},), a class for '
-            f'each entry of `bank`, got {tuple(bank_labels.shape)}')
-    smallest, largest = (int(end) for end in bank_labels.aminmax())
-    if smallest < 0 or largest >= num_classes:
-        raise ValueError(f'`bank_labels` must lie in [0, {num_classes - 1}], '
-                         f'got {smallest} to {largest}')
+    check_dtype(torch.int64, bank_labels=bank_labels)
+    check_shape(bank.shape[:1], bank_labels=bank_labels)
+    check_range(num_classes, 0, bank_labels=bank_labels)
     # The first of equally similar entries is then of the smallest class.
     order = None
     if bool((bank_labels[1:] < bank_labels[:-1]).any()):
@@ -195,16 +189,10 @@ def _check(queries: Tensor, bank: Tensor, k: int) -> None:
         if not features.is_floating_point():
             raise TypeError(f'`{name}` must be floating-point, got '
                             f'{features.dtype}')
-        if features.dim() != 2:
-            raise ValueError(f'`{name}` must have two axes, one row per '
-                             f'feature, got {tuple(features.shape)}')
-    if queries.size(1) != bank.size(1):
+    if queries.dim() != 2 or bank.shape[1:] != queries.shape[1:]:
         raise ValueError(
-            f'`queries` and `bank` must have the same number of channels, '
-            f'got {queries.size(1)} and {bank.size(1)}: they are features of '
-            'different models')
-    if bank.size(0) == 0:
-        raise ValueError('`bank` is empty: there are no neighbours')
+            '`queries` and `bank` must have shapes (Q, C) and (M, C), got '
+            f'{tuple(queries.shape)} and {tuple(bank.shape)}')
     if not 1 <= k <= bank.size(0):
         raise ValueError(
             f'`k` must lie between 1 and the number of entries of `bank`, '

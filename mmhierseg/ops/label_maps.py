@@ -12,7 +12,7 @@ from torch import Tensor
 from mmhierseg.ops._numba import for_each_image, use_compiled
 from mmhierseg.ops._numba.relabel import rank_labels
 
-from .checks import check_labels, check_tokens, reads_are_free
+from .checks import check_at_least_1, check_dtype, check_labels, check_tokens
 
 
 def compact_labels(labels: Tensor,
@@ -35,8 +35,7 @@ def compact_labels(labels: Tensor,
         >>> compact_labels(torch.tensor([[[7, 7, 2, -1]]]))
         (tensor([[[ 1,  1,  0, -1]]]), tensor([2]))
     """
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
+    check_dtype(torch.int64, labels=labels)
     if labels.dim() < 2:
         raise ValueError('`labels` must have a batch axis and at least one '
                          f'more, got shape {tuple(labels.shape)}')
@@ -130,9 +129,8 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
         >>> tokens_to_map(tokens, labels, stride=2)
         tensor([[[[2.0000, 2.5000]]]])
     """
-    if stride < 1:
-        raise ValueError(f'`stride` must be at least 1, got {stride}')
-    check_tokens('tokens', tokens, None)
+    check_at_least_1(stride=stride)
+    check_tokens(tokens=tokens)
     check_labels(labels, tokens.size(1))
     if tokens.size(0) != labels.size(0):
         raise ValueError(
@@ -154,9 +152,6 @@ def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
     column = torch.where(flat < 0, num_labels, flat)
     used = flat.new_zeros(flat.size(0), num_labels + 1, dtype=torch.bool)
     used.scatter_(1, column, 1)
-    if (reads_are_free(flat) and used[:, :-1].all()
-            and not used[:, -1].any()):
-        return flat.clone(), flat.new_full((len(flat), ), num_labels)
     used[:, num_labels:] = False
     rank = used.cumsum(1) - 1
     rank[:, num_labels:] = -1

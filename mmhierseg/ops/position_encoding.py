@@ -8,14 +8,12 @@ Legend: h x w grid cells, C channels; a table is (1, T + h w, C) with T leading
 rows of extra tokens.
 """
 
-from typing import Tuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def sincos_position_encoding(grid_size: Tuple[int, int],
+def sincos_position_encoding(grid_size: tuple[int, int],
                              embed_dims: int,
                              temperature: float = 10000.0) -> Tensor:
     """Sine-cosine encoding of the cells of a grid.
@@ -44,8 +42,8 @@ def sincos_position_encoding(grid_size: Tuple[int, int],
 
 
 def resize_position_encoding(table: Tensor,
-                             source_size: Tuple[int, int],
-                             target_size: Tuple[int, int],
+                             source_size: tuple[int, int],
+                             target_size: tuple[int, int],
                              num_extra_tokens: int = 1) -> Tensor:
     """Bicubic resizing of a table, its extra rows kept.
 

@@ -12,8 +12,9 @@ none.
 import torch
 from torch import Tensor
 
-from .checks import check_labels
+from .checks import check_dtype, check_labels, check_shape
 from .knn import first_of_largest
+from .label_sums import count_labels
 
 
 def segment_class_counts(labels: Tensor,
@@ -42,12 +43,8 @@ def segment_class_counts(labels: Tensor,
                  [0, 0, 0]]])
     """
     check_labels(labels, num_segments)
-    if target.dtype != torch.int64:
-        raise TypeError(f'`target` must be int64, got {target.dtype}')
-    if target.shape != labels.shape:
-        raise ValueError(
-            f'`target` must have the shape of `labels`, '
-            f'{tuple(labels.shape)}, got {tuple(target.shape)}')
+    check_dtype(torch.int64, target=target)
+    check_shape(labels.shape, target=target)
     labelled = target != ignore_index
     known = (target >= 0) & (target < num_classes)
     if target.device.type == 'cpu' and (labelled & ~known).any():
@@ -58,12 +55,11 @@ def segment_class_counts(labels: Tensor,
             'truth has other classes than the model. Set `num_classes`, or '
             'the label map or `reduce_zero_label` of the dataset')
     size = num_segments * num_classes
-    # The extra column takes what is not counted; beyond it lies an error.
+    # Out of range, so that a GPU reports wrong classes.
     index = torch.where(known, labels * num_classes + target, size + 1)
-    index = torch.where(labelled & (labels >= 0), index, size).flatten(1)
-    counts = labels.new_zeros(labels.size(0), size + 1)
-    counts.scatter_add_(1, index, torch.ones_like(index))
-    return counts[:, :size].view(-1, num_segments, num_classes)
+    index = torch.where(labelled & (labels >= 0), index, -1)
+    return count_labels(index.flatten(1), size).view(
+        -1, num_segments, num_classes)
 
 
 def segment_cross_entropy(logits: Tensor, counts: Tensor) -> Tensor:
@@ -76,10 +72,7 @@ def segment_cross_entropy(logits: Tensor, counts: Tensor) -> Tensor:
     Returns:
         Tensor: The sum, a scalar, float32 or wider; 0 if nothing was counted.
     """
-    if logits.shape != counts.shape or logits.dim() != 3:
-        raise ValueError(
-            '`logits` and `counts` must both have shape (B, N, K), got '
-            f'{tuple(logits.shape)} and {tuple(counts.shape)}')
+    check_shape(counts.shape, logits=logits)
     dtype = torch.promote_types(logits.dtype, torch.float32)
     with torch.autocast(logits.device.type, enabled=False):
         log_probability = logits.to(dtype).log_softmax(dim=2)

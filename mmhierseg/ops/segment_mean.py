@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_labels, reads_are_free
+from .label_sums import sum_by_index
 from .segment_weights import mean_by_matrix, mean_by_pairs, segment_sizes
 
 
@@ -55,23 +56,12 @@ def segment_mean(features: Tensor,
     with torch.autocast(features.device.type, enabled=False):
         features = features.to(dtype)
         if features.shape[2:] == labels.shape[1:]:
-            means = _mean_of_cells(features, labels, count)
+            rows = features.flatten(2).transpose(1, 2).expand(
+                len(labels), -1, -1)
+            sums = sum_by_index(rows, labels.flatten(1), num_segments)
+            means = sums / count.clamp(min=1)[..., None]
         elif reads_are_free(features):
             means = mean_by_pairs(features, labels, count, mode)
         else:
             means = mean_by_matrix(features, labels, count, mode)
     return means, count == 0
-
-
-def _mean_of_cells(features: Tensor, labels: Tensor, count: Tensor) -> Tensor:
-    """(B, N, C) means where every pixel is a cell."""
-    batch, num_segments = count.shape
-    rows = features.expand(batch, -1, -1, -1).permute(0, 2, 3, 1)
-    # A last row takes the pixels without a segment.
-    first = (num_segments + 1) * torch.arange(batch, device=labels.device)
-    index = torch.where(labels < 0, num_segments, labels)
-    index = index + first[:, None, None]
-    sums = rows.new_zeros(batch * (num_segments + 1), rows.size(3))
-    sums = sums.index_add(0, index.flatten(), rows.flatten(0, 2))
-    sums = sums.view(batch, num_segments + 1, -1)[:, :-1]
-    return sums / count.clamp(min=1)[..., None]

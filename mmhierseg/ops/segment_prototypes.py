@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_tokens
-from .kmeans import sum_by_label
+from .checks import check_shape, check_tokens
+from .label_sums import sum_by_label
 
 
 def select_pixels(embeddings: Tensor,
@@ -60,29 +60,6 @@ def batch_prototypes(pixels: Tensor, segments: Tensor,
     return F.normalize(_sums(pixels, segments, num_segments), dim=1)
 
 
-def mean_over_segments(values: Tensor, segments: Tensor,
-                       num_segments: int) -> Tensor:
-    """Mean over the pixels of each segment, with gradients.
-
-    Args:
-        values (Tensor): (P, C) float.
-        segments (Tensor): (P,) int64 in [0, N - 1].
-        num_segments (int): N.
-
-    Returns:
-        Tensor: (N, C), float32 or wider; zero for a segment without pixels.
-
-    Example:
-        >>> mean_over_segments(torch.tensor([[1.], [4.], [2.]]),
-        ...                    torch.tensor([1, 1, 0]), 2)
-        tensor([[2.0000],
-                [2.5000]])
-    """
-    sizes = torch.bincount(segments, minlength=num_segments)
-    sums = _sums(values, segments, num_segments)
-    return sums / sizes.clamp(min=1)[:, None]
-
-
 def segment_positions(encoding: Tensor, labels: Tensor,
                       num_segments: int) -> Tensor:
     """Mean of a positional encoding over the pixels of each segment.
@@ -100,8 +77,10 @@ def segment_positions(encoding: Tensor, labels: Tensor,
             '`encoding` must have shape (h, w, D), h x w as `labels`, got '
             f'{tuple(encoding.shape)} and {tuple(labels.shape)}')
     valid = (labels >= 0).nonzero()
-    return mean_over_segments(encoding[valid[:, 1], valid[:, 2]],
-                              labels[valid.unbind(1)], num_segments)
+    segments = labels[valid.unbind(1)]
+    sums = _sums(encoding[valid[:, 1], valid[:, 2]], segments, num_segments)
+    sizes = torch.bincount(segments, minlength=num_segments)
+    return sums / sizes.clamp(min=1)[:, None]
 
 
 def segment_prototypes(embeddings: Tensor,
@@ -127,12 +106,8 @@ def segment_prototypes(embeddings: Tensor,
         Tensor: (B, M, D), float32 or wider, of unit length; zero for a segment
         without pixels.
     """
-    check_tokens('embeddings', embeddings, empty)
-    for name, values in (('sizes', sizes), ('parents', parents)):
-        if values.shape != embeddings.shape[:2]:
-            raise ValueError(
-                f'`{name}` must have shape {tuple(embeddings.shape[:2])}, '
-                f'got {tuple(values.shape)}')
+    check_tokens(empty, embeddings=embeddings)
+    check_shape(embeddings.shape[:2], sizes=sizes, parents=parents)
     if empty is not None:
         parents = parents.masked_fill(empty, -1)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)

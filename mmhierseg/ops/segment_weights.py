@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from .checks import check_labels
+from .label_sums import count_labels
 
 # Numbers in one strip of the matrix: 64 MiB of float32.
 _STRIP_NUMEL = 1 << 24
@@ -40,11 +41,7 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
         Tensor: (B, N) int64.
     """
     check_labels(labels, num_segments)
-    # The extra column takes the pixels without a segment.
-    column = torch.where(labels < 0, num_segments, labels).flatten(1)
-    count = labels.new_zeros(labels.size(0), num_segments + 1)
-    count.scatter_add_(1, column, torch.ones_like(column))
-    return count[:, :num_segments]
+    return count_labels(labels.flatten(1), num_segments)
 
 
 def segment_matrix(
@@ -79,37 +76,11 @@ def interpolation_taps(in_size: int,
                        device: torch.device = torch.device('cpu'),
                        dtype: torch.dtype = torch.float32
                        ) -> tuple[Tensor, Tensor]:
-    """Source positions and weights of every output position of one axis.
+    """Cells (out_size, T) and weights of the positions of one axis.
 
-    Those of ``interpolate(..., align_corners=False, antialias=False)``.
-
-    Args:
-        in_size (int): Length of the source, at least 1.
-        out_size (int): Length of the result, at least 1.
-        mode (str): 'bilinear' (2 taps) or 'bicubic' (4 taps).
-        device (torch.device): Device of the result.
-        dtype (torch.dtype): Of the weights, float32 or float64.
-
-    Returns:
-        tuple[Tensor, Tensor]: Positions (out_size, taps) int64 in
-        [0, in_size - 1] and weights (out_size, taps) with unit row sums. A
-        position may occur more than once in a row (the border is repeated).
-        Where the two sizes agree there is a single tap of weight 1.
-
-    Raises:
-        ValueError: If ``mode`` is neither of the two or a size is below 1.
-
-    Example:
-        >>> index, weight = interpolation_taps(2, 4, 'bilinear')
-        >>> weight
-        tensor([[1.0000, 0.0000],
-                [0.7500, 0.2500],
-                [0.2500, 0.7500],
-                [0.7500, 0.2500]])
+    Those of ``interpolate(align_corners=False, antialias=False)``, a single
+    one where the sizes agree. Cells at the border are repeated.
     """
-    if in_size < 1 or out_size < 1:
-        raise ValueError('`in_size` and `out_size` must be at least 1, got '
-                         f'{in_size} and {out_size}')
     if mode not in ('bilinear', 'bicubic'):
         raise ValueError(
             f"`mode` must be 'bilinear' or 'bicubic', got {mode!r}")
