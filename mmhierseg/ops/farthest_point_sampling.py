@@ -1,12 +1,10 @@
 """Farthest point sampling of the centroids of a graph pooling.
 
 CAST, Sec. 3.2: starting from the mean token, which is no centroid itself, the
-sampler picks K times the token farthest from everything picked so far, by
-Euclidean distance in C dimensions.
+sampler picks K times the token farthest from everything picked so far.
 
 Distances are taken in float64: float32 picks others among near duplicates. In
-torch they come from one Gram matrix of the centred tokens, so that a step
-costs B x N instead of B x N x C and the host reads nothing; the numba kernel
+torch they come from one Gram matrix of the centred tokens; the numba kernel
 takes the distances themselves, which is cheaper on a CPU.
 
 Legend: B images, N tokens, C channels, K picks.
@@ -15,9 +13,8 @@ Legend: B images, N tokens, C channels, K picks.
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import use_compiled
-from mmhierseg.ops._numba.farthest_points import sample_farthest_points
-
+from ._numba import use_compiled
+from ._numba.kernels import sample_farthest_points
 from .checks import check_at_least_1, check_tokens
 from .grouping import masked_mean
 
@@ -107,10 +104,7 @@ def _(points: Tensor, num_samples: int, empty: Tensor | None,
 
 def _squared_distances(points: Tensor,
                        empty: Tensor | None) -> tuple[Tensor, Tensor]:
-    """(B, N) to the mean, (B, N, N) between the points, float64.
-
-    A point's own is -inf: once picked it is never the farthest again.
-    """
+    """(B, N) to the mean, (B, N, N) between the points, -inf to themselves."""
     points = points.double()
     centred = points - masked_mean(points, empty)[:, None]
     if empty is not None:

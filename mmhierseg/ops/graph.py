@@ -16,10 +16,9 @@ edges, d their row sums.
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import use_compiled
-from mmhierseg.ops._numba.nearest_edges import mark_nearest
-
-from .checks import check_at_least_1, check_shape, check_tokens
+from ._numba import use_compiled
+from ._numba.kernels import mark_nearest
+from .checks import check_at_least_1, check_shape, check_tokens, wide
 from .label_maps import compact_labels
 
 #: Factor of the similarity in the weight of an edge, exp(5 x . x'). Weights
@@ -66,15 +65,15 @@ def knn_adjacency(features: Tensor,
         views = torch.zeros_like(padding, dtype=torch.int64)
     check_shape((batch, length), views=views)
     views, _ = compact_labels(views.masked_fill(padding, -1))
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    adjacency = features.new_zeros((batch, length, length), dtype=dtype)
+    features = wide(features)
+    adjacency = features.new_zeros(batch, length, length)
     step = max(batch, 1)
     if features.device.type == 'cpu':
         step = max(_EDGES // length**2, torch.get_num_threads())
     mark = mark_nearest if use_compiled(features) else _mark_nearest
     for start in range(0, batch, step):
         some = slice(start, start + step)
-        rows = features[some].to(dtype)
+        rows = features[some]
         with torch.autocast(features.device.type, enabled=False):
             weight = (SCALE * rows @ rows.transpose(1, 2)).exp_()
         mark(weight, views[some], k, adjacency[some])
@@ -137,7 +136,6 @@ def collapse_loss(assignment: Tensor,
 
 def _mark_nearest(weight: Tensor, views: Tensor, k: int,
                   adjacency: Tensor) -> None:
-    """Reference implementation of the numba kernel."""
     padding = views < 0
     weight.masked_fill_(padding[:, None] | padding[..., None], 0)
     several = (~padding).sum(dim=1) > 1
@@ -149,13 +147,11 @@ def _mark_nearest(weight: Tensor, views: Tensor, k: int,
 
 
 def _masked(assignment: Tensor, padding: Tensor | None) -> Tensor:
-    """Assignments in at least float32, zero in padding."""
     if assignment.dim() != 3 or 0 in assignment.shape[1:]:
         raise ValueError(
             '`assignment` must have shape (B, L, K), L and K at least 1, got '
             f'{tuple(assignment.shape)}')
-    assignment = assignment.to(
-        torch.promote_types(assignment.dtype, torch.float32))
+    assignment = wide(assignment)
     if padding is None:
         return assignment
     check_shape(assignment.shape[:2], padding=padding)

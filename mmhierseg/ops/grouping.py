@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .checks import wide
+
 # Logit of an empty cluster: softmax gives it exactly zero in every precision
 # (exp(-1e4) underflows in float64 too), and unlike -inf it stays finite where
 # a whole image is empty.
@@ -33,9 +35,8 @@ def assignment_logits(features: Tensor,
         Tensor: (B, N, K), float32 or wider, in [-scale, scale];
         ``EMPTY_LOGIT`` for empty clusters.
     """
-    dtype = torch.promote_types(features.dtype, torch.float32)
     with torch.autocast(features.device.type, enabled=False):
-        unit = F.normalize(features.to(dtype), dim=-1)
+        unit = F.normalize(wide(features), dim=-1)
         centroids = take_tokens(unit, sampled)
         logits = scale * unit @ centroids.transpose(1, 2)
     return logits.masked_fill((sampled < 0)[:, None], EMPTY_LOGIT)
@@ -54,14 +55,14 @@ def pool_tokens(values: Tensor,
     Returns:
         Tensor: (B, K, C), float32 or wider; zero for a cluster without tokens.
     """
-    dtype = torch.promote_types(values.dtype, torch.float32)
+    values = wide(values)
     with torch.autocast(values.device.type, enabled=False):
-        weight = assignment.to(dtype)
+        weight = assignment.to(values.dtype)
         if empty is not None:
             weight = weight.masked_fill(empty[..., None], 0)
-        total = weight.sum(dim=1).clamp(min=torch.finfo(dtype).tiny)
+        total = weight.sum(dim=1).clamp(min=torch.finfo(weight.dtype).tiny)
         # Dividing K x C sums is cheaper than normalising N x K weights.
-        return weight.transpose(1, 2) @ values.to(dtype) / total[..., None]
+        return weight.transpose(1, 2) @ values / total[..., None]
 
 
 def take_tokens(tokens: Tensor, index: Tensor) -> Tensor:

@@ -1,17 +1,17 @@
 """Spherical k-means of the features of each image.
 
-HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by [v ;
-(y, x) - 0.5], the embedding of a pixel and its location, starting from a grid
-(:func:`cluster_views`). :func:`spherical_kmeans` groups the features of any
-other network, for comparison.
+HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by
+embedding and location, [v ; (y, x) - 0.5], starting from a grid
+(:func:`cluster_views`). :func:`spherical_kmeans` groups any features.
 
 The result is a function of the initial clusters alone. A GPU groups all images
-in one pass without waiting for the host; a CPU as many as fit into its caches,
-until none of their points moves.
+at once without waiting for the host; a CPU stops when no point moves.
 
 Legend: B images or V views, N points, K clusters (K_h x K_w of a grid), C or D
 channels, h x w pixels of an embedding. Labels are int64, -1 = none.
 """
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from .checks import (
     check_shape,
     check_tokens,
     reads_are_free,
+    wide,
 )
 from .knn import first_of_largest
 from .label_sums import POINTS, sum_by_label
@@ -70,14 +71,9 @@ def spherical_kmeans(features: Tensor,
     check_shape(features.shape[:2], labels=labels)
     check_at_least_1(num_clusters=num_clusters, num_iterations=num_iterations)
     check_range(num_clusters, labels=labels)
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    result = torch.empty_like(labels)
-    for images in _image_chunks(features):
-        unit = F.normalize(features[images].to(dtype), dim=2)
-        result[images] = _cluster(
-            unit, labels[images], num_clusters, num_iterations,
-            None if empty is None else empty[images])
-    return result
+    return _cluster_images(
+        features, lambda some: F.normalize(wide(some), dim=2), labels,
+        num_clusters, num_iterations, empty)
 
 
 @torch.no_grad()
@@ -100,44 +96,36 @@ def cluster_views(embeddings: Tensor,
         Tensor: (V, h, w) int64 in [-1, K - 1], -1 only where ignored: pixels
         of NaN get some cluster.
     """
-    if not embeddings.is_floating_point():
-        raise TypeError('`embeddings` must be floating-point, got '
-                        f'{embeddings.dtype}')
     if embeddings.dim() != 4 or 0 in embeddings.shape:
         raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
                          f'them 0, got {tuple(embeddings.shape)}')
     views, _, height, width = embeddings.shape
     check_dtype(torch.bool, ignored=ignored)
     check_shape((views, height, width), ignored=ignored)
-    check_at_least_1(num_iterations=num_iterations)
-    _check_grid(grid_size)
+    check_at_least_1(
+        num_iterations=num_iterations, grid_size=min(grid_size))
     device = embeddings.device
     rows, columns = (
         torch.linspace(0, number - 1, side, device=device).round().long()
         for number, side in zip(grid_size, (height, width)))
     start = (rows[:, None] * grid_size[1] + columns).flatten()
-    labels = start.new_empty(views, height * width)
-    for some in _image_chunks(embeddings):
-        features = location_features(embeddings[some])
-        labels[some] = _cluster(
-            features, start.expand(len(features), -1),
-            grid_size[0] * grid_size[1], num_iterations,
-            None if ignored is None else ignored[some].flatten(1))
+    labels = _cluster_images(
+        embeddings, location_features, start.expand(views, -1),
+        grid_size[0] * grid_size[1], num_iterations,
+        None if ignored is None else ignored.flatten(1))
     return labels.view(views, height, width)
 
 
 def location_features(embeddings: Tensor) -> Tensor:
-    """(V, D, h, w) embeddings as (V, h w, D + 2) unit vectors with locations.
-
-    [v ; (y, x) - 0.5] with v of unit length, and y and x from 0 to 1 (a single
-    row has y = 0).
-    """
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    y, x = (
-        torch.linspace(0, 1, side, dtype=dtype, device=embeddings.device) - 0.5
-        for side in embeddings.shape[2:])
-    embeddings = embeddings.to(dtype).flatten(2)
-    location = torch.stack(torch.meshgrid(y, x, indexing='ij')).flatten(1)
+    """(V, h w, D + 2) unit vectors [v ; (y, x) - 0.5] of (V, D, h, w)."""
+    embeddings = wide(embeddings)
+    sides = [
+        torch.linspace(
+            0, 1, side, dtype=embeddings.dtype, device=embeddings.device) - 0.5
+        for side in embeddings.shape[2:]
+    ]
+    location = torch.stack(torch.meshgrid(sides, indexing='ij')).flatten(1)
+    embeddings = embeddings.flatten(2)
     # F.normalize over channels, which are far apart in memory, is ten times
     # slower on a CPU.
     square = embeddings.square().sum(dim=1, keepdim=True)
@@ -193,23 +181,30 @@ def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
     Returns:
         Tensor: (B, N) int64 in [0, K_h K_w - 1], in row-major order.
     """
-    _check_grid(grid_size)
+    check_at_least_1(grid_size=min(grid_size))
     sides = positions.new_tensor(grid_size)
     cells = (positions * (sides - 1)).round().long()
     return cells[..., 0] * grid_size[1] + cells[..., 1]
 
 
-def _image_chunks(features: Tensor) -> list[slice]:
-    """Images that are grouped together."""
+def _cluster_images(features: Tensor, to_points: Callable, labels: Tensor,
+                    num_clusters: int, num_iterations: int,
+                    empty: Tensor | None) -> Tensor:
+    """(B, N) clusters, as many images at a time as fit into a CPU's cache."""
     step = max(len(features), 1)
     if features.device.type == 'cpu' and features.numel():
         step = max(_CHUNK // features[0].numel(), torch.get_num_threads())
-    return [slice(i, i + step) for i in range(0, len(features), step)]
+    result = labels.new_empty(labels.shape)
+    for start in range(0, len(features), step):
+        some = slice(start, start + step)
+        result[some] = _cluster(
+            to_points(features[some]), labels[some], num_clusters,
+            num_iterations, None if empty is None else empty[some])
+    return result
 
 
 def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
              num_iterations: int, empty: Tensor | None) -> Tensor:
-    """:func:`spherical_kmeans` of (B, N, C) unit vectors."""
     if empty is not None:
         labels = labels.masked_fill(empty, -1)
         # Whatever they hold, even NaN: sums are products with zeros.
@@ -229,9 +224,3 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
             break
         labels = found
     return labels
-
-
-def _check_grid(grid_size: tuple[int, int]) -> None:
-    if len(grid_size) != 2 or min(grid_size) < 1:
-        raise ValueError('`grid_size` must be two numbers of at least 1, got '
-                         f'{tuple(grid_size)}')

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_dtype, check_range, check_shape
+from .checks import check_dtype, check_range, check_rows, check_shape, wide
 
 #: Similarities of a block, 16 MiB in float32: memory that is kept by the C
 #: library, not cleared by the system each time.
@@ -110,18 +110,14 @@ def first_of_largest(values: Tensor) -> Tensor:
 def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None,
                 k: int) -> tuple[Tensor, Tensor]:
     """Cosines (q, k) of the most similar and their places in ``order``."""
-    dtype = torch.promote_types(queries.dtype, bank.dtype)
-    dtype = torch.promote_types(dtype, torch.float32)
-    best = queries.new_full((len(queries), k), -torch.inf, dtype=dtype)
-    index = torch.zeros_like(best, dtype=torch.int64)
     with torch.autocast(queries.device.type, enabled=False):
-        unit = F.normalize(queries.to(dtype), dim=1)
+        unit = F.normalize(wide(queries, bank), dim=1)
+        best = unit.new_full((len(queries), k), -torch.inf)
+        index = torch.zeros_like(best, dtype=torch.int64)
         for start in range(0, bank.size(0), _ENTRIES):
-            if order is None:
-                block = bank[start:start + _ENTRIES]
-            else:
-                block = bank[order[start:start + _ENTRIES]]
-            block = F.normalize(block.to(dtype), dim=1).t()
+            rows = slice(start, start + _ENTRIES)
+            block = bank[rows if order is None else order[rows]]
+            block = F.normalize(wide(block, unit), dim=1).t()
             for part, *found in zip(*(
                     x.split(_QUERIES) for x in (unit, best, index))):
                 _update(*found, part @ block, start)
@@ -135,8 +131,7 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None,
 def _update(best: Tensor, index: Tensor, cosines: Tensor, start: int) -> None:
     """Merge a block that begins at ``start`` into the k nearest so far.
 
-    Those of the block lie in the k groups of neighbouring columns with the
-    largest maxima, which are found much faster than the values themselves.
+    They lie in the k groups of columns with the largest maxima.
     """
     k = best.size(1)
     short = -cosines.size(1) % _GROUP
@@ -185,14 +180,7 @@ def _first_largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _check(queries: Tensor, bank: Tensor, k: int) -> None:
-    for name, features in (('queries', queries), ('bank', bank)):
-        if not features.is_floating_point():
-            raise TypeError(f'`{name}` must be floating-point, got '
-                            f'{features.dtype}')
-    if queries.dim() != 2 or bank.shape[1:] != queries.shape[1:]:
-        raise ValueError(
-            '`queries` and `bank` must have shapes (Q, C) and (M, C), got '
-            f'{tuple(queries.shape)} and {tuple(bank.shape)}')
+    check_rows(queries=queries, bank=bank)
     if not 1 <= k <= bank.size(0):
         raise ValueError(
             f'`k` must lie between 1 and the number of entries of `bank`, '

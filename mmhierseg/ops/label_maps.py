@@ -9,10 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.ops._numba import for_each_image, use_compiled
-from mmhierseg.ops._numba.relabel import rank_labels
-
-from .checks import check_at_least_1, check_dtype, check_labels, check_tokens
+from ._numba import for_each_image, use_compiled
+from ._numba.kernels import rank_labels
+from .checks import (
+    check_at_least_1,
+    check_dtype,
+    check_labels,
+    check_shape,
+    check_tokens,
+    wide,
+)
 
 
 def compact_labels(labels: Tensor,
@@ -71,17 +77,8 @@ def joint_labels(*columns: Tensor) -> tuple[Tensor, int]:
         >>> joint_labels(torch.tensor([5, 5, 2]), torch.tensor([-1, 9, 9]))
         (tensor([1, 2, 0]), 3)
     """
-    if not columns:
-        raise ValueError('`columns` must be at least one tensor, got none')
     labels, number = None, 0
     for column in columns:
-        if column.is_floating_point() or column.is_complex():
-            raise TypeError(f'`columns` must hold integers, got '
-                            f'{column.dtype}')
-        if column.dim() != 1 or column.shape != columns[0].shape:
-            shapes = [tuple(column.shape) for column in columns]
-            raise ValueError('`columns` must be of one axis and of the same '
-                             f'length, got {shapes}')
         values, column = column.unique(return_inverse=True)
         if labels is not None:
             # Both are below n now, so their product does not overflow.
@@ -132,10 +129,7 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     check_at_least_1(stride=stride)
     check_tokens(tokens=tokens)
     check_labels(labels, tokens.size(1))
-    if tokens.size(0) != labels.size(0):
-        raise ValueError(
-            f'`tokens` must have shape (B, N, C) with B = {labels.size(0)}, '
-            f'got {tuple(tokens.shape)}')
+    check_shape((len(labels), *tokens.shape[1:]), tokens=tokens)
     # A zero row at the end takes the pixels without a segment.
     rows = F.pad(tokens, (0, 0, 0, 1))
     index = torch.where(labels < 0, tokens.size(1), labels)
@@ -147,7 +141,6 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
 
 
 def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
-    """Rank of each label among those in use, by marking them in a table."""
     # The extra column takes the pixels without a label.
     column = torch.where(flat < 0, num_labels, flat)
     used = flat.new_zeros(flat.size(0), num_labels + 1, dtype=torch.bool)
@@ -159,7 +152,6 @@ def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
 
 
 def _rank_compiled(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
-    """:func:`_rank_by_table` by the numba kernel, image by image."""
     compact = torch.empty(flat.shape, dtype=torch.int64)
     counts = torch.zeros(len(flat), dtype=torch.int64)
     images, result, found = flat.numpy(), compact.numpy(), counts.numpy()
@@ -172,7 +164,6 @@ def _rank_compiled(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
 
 
 def _rank_by_sort(flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Rank of each label among those in use, by sorting each image."""
     values, order = flat.clamp(min=-1).sort(dim=1)
     first = torch.ones_like(values, dtype=torch.bool)
     first[:, 1:] = values[:, 1:] != values[:, :-1]
@@ -183,7 +174,6 @@ def _rank_by_sort(flat: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mean_of_cells(rows: Tensor, index: Tensor, stride: int) -> Tensor:
-    """(B, C, H', W'): the mean row of the pixels of each cell."""
     height, width = index.shape[1:]
     padded = F.pad(
         index, (0, -width % stride, 0, -height % stride),
@@ -195,11 +185,10 @@ def _mean_of_cells(rows: Tensor, index: Tensor, stride: int) -> Tensor:
     # Pixels of a cell along each axis; the last cell may be cut.
     sides = [(size - torch.arange(0, size, stride, device=index.device)
               ).clamp(max=stride) for size in (height, width)]
-    dtype = torch.promote_types(rows.dtype, torch.float32)
     with torch.autocast(rows.device.type, enabled=False):
         sums = F.embedding_bag(
             cells.reshape(-1, stride * stride),
-            rows.to(dtype).flatten(0, 1),
+            wide(rows).flatten(0, 1),
             mode='sum').view(*cells.shape[:3], -1)
         means = sums / (sides[0][:, None] * sides[1])[..., None]
     return means.permute(0, 3, 1, 2).to(rows.dtype)

@@ -29,14 +29,8 @@ def sum_by_label(features: Tensor, labels: Tensor,
         num_labels (int): K, at least 1.
 
     Returns:
-        tuple[Tensor, Tensor]: Sums (B, K, C) of the dtype of ``features``,
-        and numbers of points (B, K) int64.
-
-    Example:
-        >>> features = torch.tensor([[[1.], [2.], [4.]]])
-        >>> sum_by_label(features, torch.tensor([[1, -1, 1]]), 2)
-        (tensor([[[0.],
-                 [5.]]]), tensor([[0, 2]]))
+        tuple[Tensor, Tensor]: Sums (B, K, C) of the dtype of ``features``, and
+        numbers of points (B, K) int64.
     """
     is_cpu = features.device.type == 'cpu'
     sums = (sum_by_index if is_cpu else sum_by_product)(

@@ -1,9 +1,8 @@
 """Classes of segments: pixel counts, majority, and cross entropy.
 
-All pixels of a segment share its logits, so that the sum over pixels of -log
-p(class of the pixel) is a sum over (segment, class) pairs, weighted by pixel
-counts. It is exact, and needs no logits at pixels: for 150 classes and 1024
-segments at 512 x 512, 0.15 instead of 39 million.
+All pixels of a segment share its logits, so that the sum over pixels of
+-log p(class of the pixel) is one over (segment, class) pairs, weighted by
+pixel counts.
 
 Legend: B images, N segments, K classes, H x W pixels. Labels are int64, -1 =
 none.
@@ -12,7 +11,7 @@ none.
 import torch
 from torch import Tensor
 
-from .checks import check_dtype, check_labels, check_shape
+from .checks import check_dtype, check_labels, check_shape, wide
 from .knn import first_of_largest
 from .label_sums import count_labels
 
@@ -73,10 +72,9 @@ def segment_cross_entropy(logits: Tensor, counts: Tensor) -> Tensor:
         Tensor: The sum, a scalar, float32 or wider; 0 if nothing was counted.
     """
     check_shape(counts.shape, logits=logits)
-    dtype = torch.promote_types(logits.dtype, torch.float32)
     with torch.autocast(logits.device.type, enabled=False):
-        log_probability = logits.to(dtype).log_softmax(dim=2)
-        return -(counts.to(dtype) * log_probability).sum()
+        log_probability = wide(logits).log_softmax(dim=2)
+        return -(counts.to(log_probability.dtype) * log_probability).sum()
 
 
 def majority_class(counts: Tensor) -> Tensor:

@@ -1,10 +1,8 @@
 """Means of a feature map over the segments of a label map.
 
-CAST, Sec. 3.1: a segment token is the mean of the convolutional features over
-a superpixel. Features lie on a coarse grid, segments on pixels. The mean over
-a segment of an interpolated map is linear in the grid cells, and a pixel's
-weights are the same for all channels: the map at pixel resolution is never
-formed, and memory grows with the pixels, not with N h w
+CAST, Sec. 3.1: a segment token is the mean of the convolutional features, on
+a coarse grid, over a superpixel. The mean over a segment of an interpolated
+map is linear in the grid cells: the map at pixel resolution is never formed
 (:mod:`mmhierseg.ops.segment_weights`).
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels.
@@ -15,7 +13,7 @@ reported in a mask.
 import torch
 from torch import Tensor
 
-from .checks import check_labels, reads_are_free
+from .checks import check_labels, reads_are_free, wide
 from .label_sums import sum_by_index
 from .segment_weights import mean_by_matrix, mean_by_pairs, segment_sizes
 
@@ -51,10 +49,9 @@ def segment_mean(features: Tensor,
         raise ValueError(
             f'`features` must have shape (B, C, h, w) with B = '
             f'{labels.size(0)} or 1, got {tuple(features.shape)}')
-    dtype = torch.promote_types(features.dtype, torch.float32)
     count = segment_sizes(labels, num_segments)
     with torch.autocast(features.device.type, enabled=False):
-        features = features.to(dtype)
+        features = wide(features)
         if features.shape[2:] == labels.shape[1:]:
             rows = features.flatten(2).transpose(1, 2).expand(
                 len(labels), -1, -1)

@@ -1,11 +1,11 @@
 """Prototypes of segments: normalised means of the embeddings of their pixels.
 
 HSG's losses (Ke et al., CVPR 2022, Sec. 3) compare the pixels of a batch, as
-rows, with the prototypes of all of its segments. For retrieval (CAST and HSG),
-:func:`segment_prototypes` has (B, M) tables of each image.
+rows, with the prototypes of all of its segments; retrieval uses those of each
+image (:func:`segment_prototypes`).
 
-Legend: V views, D channels, h x w pixels, P pixels that have a segment, N
-segments of the batch, or fine segments of an image, M coarser ones made of
+Legend: V views, D channels, h x w pixels, P pixels that have a segment,
+N segments of the batch, or fine segments of an image, M coarser ones made of
 them, B images. Labels are int64, -1 = none.
 """
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_shape, check_tokens
+from .checks import check_shape, check_tokens, wide
 from .label_sums import sum_by_label
 
 
@@ -39,8 +39,7 @@ def select_pixels(embeddings: Tensor,
             f'(V, h, w), got {tuple(embeddings.shape)} and '
             f'{tuple(labels.shape)}')
     valid = labels >= 0
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    pixels = embeddings.permute(0, 2, 3, 1)[valid].to(dtype)
+    pixels = wide(embeddings.permute(0, 2, 3, 1)[valid])
     return F.normalize(pixels, dim=1), labels[valid]
 
 
@@ -110,9 +109,9 @@ def segment_prototypes(embeddings: Tensor,
     check_shape(embeddings.shape[:2], sizes=sizes, parents=parents)
     if empty is not None:
         parents = parents.masked_fill(empty, -1)
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
+    embeddings = wide(embeddings)
     with torch.autocast(embeddings.device.type, enabled=False):
-        weighted = embeddings.to(dtype) * sizes[..., None].to(dtype)
+        weighted = embeddings * sizes[..., None].to(embeddings.dtype)
         sums, _ = sum_by_label(weighted, parents, num_segments)
         return F.normalize(sums, dim=2)
 
@@ -122,6 +121,6 @@ def _sums(values: Tensor, segments: Tensor, num_segments: int) -> Tensor:
 
     On a GPU their last bits vary, unless torch is asked to be deterministic.
     """
-    dtype = torch.promote_types(values.dtype, torch.float32)
-    sums = values.new_zeros(num_segments, values.size(1), dtype=dtype)
-    return sums.index_add(0, segments, values.to(dtype))
+    values = wide(values)
+    sums = values.new_zeros(num_segments, values.size(1))
+    return sums.index_add(0, segments, values)

@@ -2,18 +2,14 @@
 
 The mean over a segment of a map that was interpolated from a grid is a sum of
 the grid's cells with fixed weights. All pixels between the same cell centres,
-a *block*, use the same cells, so the weights are kept for each pair of a
-segment and a block that it has pixels in, 4 (bilinear) or 16 (bicubic) of
-them: a superpixel has pixels in about ten blocks, whatever the image size,
-where the matrix has a column for each cell.
-
-The number of pairs is known only after a look at the labels. Where that would
-have to be waited for, or ends a trace, the map is a matrix; a large one comes
-in strips, which are computed again for the gradient.
+a *block*, use the same cells, so weights are kept for each pair of a segment
+and a block that it has pixels in: about ten per superpixel, whatever the image
+size. Where counting the pairs would stop a GPU or a traced graph, the map is a
+matrix; a large one comes in strips, computed again for the gradient.
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels, P
-pairs, T taps (cells that a pixel is interpolated from). Labels are int64, -1 =
-none.
+pairs, T taps (cells that a pixel is interpolated from). Labels are int64,
+-1 = none.
 """
 
 import torch
@@ -44,12 +40,10 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
     return count_labels(labels.flatten(1), num_segments)
 
 
-def segment_matrix(
-        labels: Tensor,
-        num_segments: int,
-        grid_size: tuple[int, int],
-        mode: str = 'bilinear',
-        dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+def segment_matrix(labels: Tensor,
+                   num_segments: int,
+                   grid_size: tuple[int, int],
+                   mode: str = 'bilinear') -> tuple[Tensor, Tensor]:
     """The linear map from grid cells to means over segments, as a matrix.
 
     Args:
@@ -57,15 +51,13 @@ def segment_matrix(
         num_segments (int): N, at least 1.
         grid_size (tuple[int, int]): (h, w) of the features.
         mode (str): 'bilinear' or 'bicubic'; see :func:`segment_mean`.
-        dtype (torch.dtype): Of the matrix.
 
     Returns:
-        tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0 for
-        an empty segment), and are non-negative for 'bilinear'; and (B, N)
-        bool, True where a segment has no pixel.
+        tuple[Tensor, Tensor]: The float32 matrix, (B, N, h w), rows sum to 1
+        (to 0 for an empty segment); and (B, N) bool, True for those.
     """
     count = segment_sizes(labels, num_segments)
-    matrix = _strip(labels, count, grid_size, mode, dtype,
+    matrix = _strip(labels, count, grid_size, mode, torch.float32,
                     range(grid_size[0]))
     return matrix, count == 0
 
@@ -217,10 +209,10 @@ def _strip(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
 
 
 def _near(x: Tensor) -> Tensor:
-    """Cubic kernel for distances in [0, 1]."""
+    # Cubic kernel for distances in [0, 1].
     return ((CUBIC_A + 2) * x - (CUBIC_A + 3)) * x * x + 1
 
 
 def _far(x: Tensor) -> Tensor:
-    """Cubic kernel for distances in [1, 2]."""
+    # Cubic kernel for distances in [1, 2].
     return ((CUBIC_A * x - 5 * CUBIC_A) * x + 8 * CUBIC_A) * x - 4 * CUBIC_A
