@@ -1,4 +1,5 @@
 import importlib
+import sys
 import threading
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_kernels():
     assert _divide(1., 0.) == np.inf
 
 
-def test_compiled_is_a_deprecated_alias():
+def test_compiled_is_a_deprecated_alias(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'mmhierseg.compiled', raising=False)
     with pytest.warns(DeprecationWarning, match='import from mmhierseg.ops'):
         compiled = importlib.import_module('mmhierseg.compiled')
     assert compiled.njit is njit and compiled.use_compiled is use_compiled
