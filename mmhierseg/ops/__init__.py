@@ -1,4 +1,11 @@
-"""Pure functions on tensors: torch only, no registries."""
+"""Pure functions on tensors: torch only, no registries.
+
+Bad input raises ``TypeError`` (wrong dtype) or ``ValueError`` (shapes that do
+not match, values out of the documented range). Values of a tensor are read
+only where that does not stop a GPU or a traced graph. Half precision is
+computed in float32. ``empty``, ``ignored`` and ``padding`` are masks, True
+where there is nothing to take into account.
+"""
 
 from ._numba import for_each_image, has_numba, njit, use_compiled
 from .batch_segments import (
@@ -14,18 +21,17 @@ from .grouping import assignment_logits, masked_mean, pool_tokens, take_tokens
 from .kmeans import (
     cluster_views,
     grid_clusters,
-    location_features,
     nearest_prototype,
     spherical_kmeans,
-    sum_by_label,
 )
-from .knn import first_of_largest, knn_retrieve, knn_search
+from .knn import knn_retrieve, knn_search
 from .label_maps import (
     compact_labels,
     joint_labels,
     look_up_parents,
     tokens_to_map,
 )
+from .label_sums import sum_by_label
 from .position_encoding import (
     resize_position_encoding,
     sincos_position_encoding,
@@ -38,30 +44,24 @@ from .segment_classes import (
 from .segment_mean import segment_mean
 from .segment_prototypes import (
     batch_prototypes,
-    mean_over_segments,
     segment_positions,
     segment_prototypes,
     select_pixels,
 )
-from .segment_weights import (
-    interpolation_taps,
-    segment_matrix,
-    segment_sizes,
-)
+from .segment_weights import segment_matrix, segment_sizes
 
 __all__ = [
     'BatchSegments', 'SegmentSequences', 'assignment_logits',
-    'batch_prototypes', 'centroid_contrast', 'cluster_views',
-    'collapse_loss', 'compact_labels', 'cut_clusters',
-    'farthest_point_sampling', 'first_of_largest', 'for_each_image',
-    'grid_clusters', 'has_numba', 'interpolation_taps', 'joint_labels',
-    'knn_adjacency', 'knn_retrieve', 'knn_search', 'location_features',
-    'look_up_parents', 'majority_class', 'masked_mean',
-    'mean_over_segments', 'modularity_loss', 'nearest_prototype', 'njit',
-    'pixel_segment_contrast', 'pool_tokens', 'resize_position_encoding',
-    'segment_class_counts', 'segment_cross_entropy', 'segment_matrix',
-    'segment_mean', 'segment_positions', 'segment_prototypes',
-    'segment_sequences', 'segment_sizes', 'select_pixels',
-    'sincos_position_encoding', 'spherical_kmeans', 'sum_by_label',
-    'take_tokens', 'tokens_to_map', 'use_compiled'
+    'batch_prototypes', 'centroid_contrast', 'cluster_views', 'collapse_loss',
+    'compact_labels', 'cut_clusters', 'farthest_point_sampling',
+    'for_each_image', 'grid_clusters', 'has_numba', 'joint_labels',
+    'knn_adjacency', 'knn_retrieve', 'knn_search', 'look_up_parents',
+    'majority_class', 'masked_mean', 'modularity_loss', 'nearest_prototype',
+    'njit', 'pixel_segment_contrast', 'pool_tokens',
+    'resize_position_encoding', 'segment_class_counts',
+    'segment_cross_entropy', 'segment_matrix', 'segment_mean',
+    'segment_positions', 'segment_prototypes', 'segment_sequences',
+    'segment_sizes', 'select_pixels', 'sincos_position_encoding',
+    'spherical_kmeans', 'sum_by_label', 'take_tokens', 'tokens_to_map',
+    'use_compiled'
 ]

@@ -2,8 +2,7 @@
 
 HSG (Ke et al., CVPR 2022, Sec. 3): the clusters of each view are cut by an
 over-segmentation, so that a segment is one cluster within one region of one
-view. Segments are numbered over the batch, for each is compared with all. The
-segments of all views of an image are one sequence, padded at the end.
+view. The segments of all views of an image form one padded sequence.
 
 Legend: V views, h x w pixels, N segments of the batch, B images, L length of
 the sequences, C channels. Labels are int64, -1 = none.
@@ -14,58 +13,55 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .checks import check_at_least_1, check_dtype
 from .label_maps import joint_labels
 
 
 class BatchSegments(NamedTuple):
-    """Segments of a batch, in the order view, region, cluster."""
+    """Segments of a batch, in the order view, region, cluster.
+
+    Attributes:
+        labels (Tensor): (V, h, w) int64 in [-1, N - 1], segment of each pixel.
+        views (Tensor): (N,) int64 in [0, V - 1], view of each segment,
+            ascending.
+        regions (Tensor): (N,) int64, its region, as in the over-segmentation
+            (0 without one).
+        clusters (Tensor): (N,) int64, its cluster.
+    """
 
     labels: Tensor
-    """(V, h, w) int64 in [-1, N - 1]: segment of each pixel, all in use."""
-
     views: Tensor
-    """(N,) int64 in [0, V - 1]: view of each segment, never falling."""
-
     regions: Tensor
-    """(N,) int64: region of each segment, by its number in the
-    over-segmentation (0 without one)."""
-
     clusters: Tensor
-    """(N,) int64: cluster of each segment, by its number in its view."""
 
 
 class SegmentSequences(NamedTuple):
-    """Where the segments of a batch are in the sequences of its images."""
+    """Places of the segments of a batch in the sequences of its images.
+
+    Attributes:
+        slots (Tensor): (N,) int64 in [0, B L - 1], place of each segment.
+        images (Tensor): (N,) int64 in [0, B - 1], image of each segment, by
+            the rank of its id in the batch.
+        views (Tensor): (B, L) int64 in [-1, V - 1], view at each place.
+        padding (Tensor): (B, L) bool, True where there is no segment.
+        longest (int): Length of the longest sequence, at least 1.
+    """
 
     slots: Tensor
-    """(N,) int64 in [0, B L - 1]: place of each segment in all sequences."""
-
     images: Tensor
-    """(N,) int64 in [0, B - 1]: image of each segment, by the rank of its
-    number among those of the batch."""
-
     views: Tensor
-    """(B, L) int64 in [-1, V - 1]: view of the segment at each place."""
-
     padding: Tensor
-    """(B, L) bool: True where there is no segment."""
-
     longest: int
-    """Length of the longest sequence without padding, in [1, L] (1 where
-    there is no segment at all)."""
 
     def pad(self, rows: Tensor) -> Tensor:
-        """Rows of the segments, (N, C), as sequences (B, L, C), zero-padded.
-
-        Gradients flow back to the rows.
-        """
+        """Segment rows (N, C) as zero-padded sequences (B, L, C)."""
         batch, length = self.padding.shape
         sequences = rows.new_zeros(batch * length, rows.size(1))
         sequences.index_copy_(0, self.slots, rows)
         return sequences.view(batch, length, -1)
 
     def unpad(self, sequences: Tensor) -> Tensor:
-        """Sequences (B, L, ...) as rows of the segments, (N, ...)."""
+        """Sequences (B, L, ...) as segment rows (N, ...)."""
         return sequences.flatten(0, 1)[self.slots]
 
 
@@ -74,40 +70,22 @@ def cut_clusters(clusters: Tensor,
     """Cut the clusters of each view by the regions of an over-segmentation.
 
     Args:
-        clusters (Tensor): (V, h, w) int64, see :func:`cluster_views`; a
-            negative value means none.
-        regions (Tensor, optional): (V, h, w) int64, of any numbers; a
-            negative value means none. Defaults to None: nothing is cut.
+        clusters (Tensor): (V, h, w) int64, see :func:`cluster_views`; negative
+            values mean none.
+        regions (Tensor, optional): (V, h, w) int64, arbitrary ids; negative
+            values mean none. By default nothing is cut.
 
     Returns:
-        BatchSegments: Pixels without a cluster or a region have no segment.
-        There may be no segments at all (N = 0).
-
-    Raises:
-        TypeError: If a map is not int64.
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> clusters = torch.tensor([[[0, 0, 1]], [[1, 1, -1]]])
-        >>> regions = torch.tensor([[[7, 9, 9]], [[9, 9, 9]]])
-        >>> cut_clusters(clusters, regions).labels
-        tensor([[[ 0,  1,  2]],
-        <BLANKLINE>
-                [[ 3,  3, -1]]])
+        BatchSegments: Pixels without a cluster or a region have no segment; N
+        may be 0.
     """
     if regions is None:
         regions = torch.where(clusters < 0, clusters, 0)
-    for name, labels in (('clusters', clusters), ('regions', regions)):
-        if labels.dtype != torch.int64:
-            raise TypeError(f'`{name}` must be int64, got {labels.dtype}')
-        if labels.dim() != 3:
-            raise ValueError(f'`{name}` must have shape (V, h, w), got '
-                             f'{tuple(labels.shape)}')
-    if regions.shape != clusters.shape:
+    check_dtype(torch.int64, clusters=clusters, regions=regions)
+    if clusters.dim() != 3 or regions.shape != clusters.shape:
         raise ValueError(
-            '`regions` must be of the size of the embeddings and clusters, '
-            f'{tuple(clusters.shape)}, got {tuple(regions.shape)}: resize the '
-            'map by nearest neighbour')
+            '`clusters` and `regions` must have the same shape (V, h, w), got '
+            f'{tuple(clusters.shape)} and {tuple(regions.shape)}')
     valid = (clusters >= 0) & (regions >= 0)
     views = torch.arange(
         clusters.size(0), device=clusters.device)[:, None, None]
@@ -129,40 +107,25 @@ def segment_sequences(views: Tensor,
                       pad_length: int | None = None) -> SegmentSequences:
     """Order the segments of a batch into sequences.
 
-    Images are in the order of their numbers, segments of an image in the
-    order of their views and, within a view, in that of the batch.
+    Images are in the order of their ids, segments of an image in the order of
+    their views and, within a view, in that of the batch.
 
     Args:
         views (Tensor): (N,) int64 in [0, V - 1], view of each segment.
-        image_index (Tensor): (V,) int64, image of each view, of any numbers;
+        image_index (Tensor): (V,) int64, image of each view, arbitrary ids;
             views of an image need not be neighbours.
-        pad_length (int, optional): Least L. A longer sequence is kept whole,
-            and L is its length. Defaults to None: L is the length of the
-            longest (1 where there is no segment at all).
+        pad_length (int, optional): Smallest L; longer sequences are kept
+            whole. By default L is the length of the longest (at least 1).
 
     Returns:
-        SegmentSequences: An image without a segment is nothing but padding.
-
-    Raises:
-        ValueError: If shapes do not match or ``pad_length`` is below 1.
-
-    Example:
-        >>> views = torch.tensor([0, 0, 1, 2])
-        >>> sequences = segment_sequences(views, torch.tensor([8, 3, 8]))
-        >>> sequences.views
-        tensor([[ 1, -1, -1],
-                [ 0,  0,  2]])
-        >>> sequences.pad(torch.tensor([[1.], [2.], [3.], [4.]]))[..., 0]
-        tensor([[3., 0., 0.],
-                [1., 2., 4.]])
+        SegmentSequences: An image without segments consists of padding.
     """
     if views.dim() != 1 or image_index.dim() != 1 or not len(image_index):
         raise ValueError(
             '`views` and `image_index` must have shapes (N,) and (V,), V at '
             f'least 1, got {tuple(views.shape)} and '
             f'{tuple(image_index.shape)}')
-    if pad_length is not None and pad_length < 1:
-        raise ValueError(f'`pad_length` must be at least 1, got {pad_length}')
+    check_at_least_1(pad_length=1 if pad_length is None else pad_length)
     image_of_view, batch = joint_labels(image_index)
     images = image_of_view[views]
     counts = torch.bincount(images, minlength=batch)

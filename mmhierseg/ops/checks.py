@@ -1,63 +1,90 @@
-"""Argument checks that several public functions share."""
+"""Argument checks that the operators share."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 
 def reads_are_free(tensor: Tensor) -> bool:
-    """Whether the host may look at values without waiting for them.
-
-    That is on the CPU, unless a graph is being traced, which would end there.
-    """
+    """Whether the host may read values: on the CPU, not in a traced graph."""
     return (tensor.device.type == 'cpu'
             and not torch.compiler.is_compiling())
 
 
+def wide(tensor: Tensor, *others: Tensor) -> Tensor:
+    """The tensor in at least float32, and in the precision of others."""
+    dtype = torch.promote_types(tensor.dtype, torch.float32)
+    for other in others:
+        dtype = torch.promote_types(dtype, other.dtype)
+    return tensor.to(dtype)
+
+
+def check_rows(**tensors: Tensor) -> None:
+    """Check that tensors have two axes and as many columns as each other."""
+    shapes = [tuple(tensor.shape) for tensor in tensors.values()]
+    if {len(shape) for shape in shapes} != {2} or len(
+            {shape[1] for shape in shapes}) > 1:
+        names = ' and '.join(f'`{name}`' for name in tensors)
+        raise ValueError(f'{names} must have two axes and the same number of '
+                         f'channels, got {shapes}')
+
+
+def check_at_least_1(**numbers: int) -> None:
+    """Check that numbers are positive."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f'`{name}` must be at least 1, got {number}')
+
+
+def check_dtype(dtype: torch.dtype, **tensors: Tensor | None) -> None:
+    """Check that tensors, unless None, have a dtype."""
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.dtype != dtype:
+            raise TypeError(f'`{name}` must be {str(dtype)[6:]}, got '
+                            f'{tensor.dtype}')
+
+
+def check_shape(shape: Sequence[int], **tensors: Tensor | None) -> None:
+    """Check that tensors, unless None, have a shape."""
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.shape != shape:
+            raise ValueError(f'`{name}` must have shape {tuple(shape)}, got '
+                             f'{tuple(tensor.shape)}')
+
+
+def check_range(number: int, least: int | None = None,
+                **tensors: Tensor) -> None:
+    """Check that integers are below a number; this reads them."""
+    for name, tensor in tensors.items():
+        if not tensor.numel():
+            continue
+        smallest, largest = (int(end) for end in tensor.aminmax())
+        if largest >= number or (least is not None and smallest < least):
+            raise ValueError(
+                f'`{name}` must lie in [{-1 if least is None else least}, '
+                f'{number - 1}], got {smallest} to {largest}')
+
+
 def check_labels(labels: Tensor, num_segments: int) -> None:
-    """Check a label map and the number of its segments.
-
-    Values are looked at only where that is free (:func:`reads_are_free`).
-
-    Args:
-        labels (Tensor): To be (B, H, W) int64 with values below N.
-        num_segments (int): N, to be at least 1.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If its shape is another, N is below 1, or a label is N or
-            above: it would count for another image of the batch.
-    """
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
+    """Check that labels are (B, H, W) int64 and, on the CPU, below N."""
+    check_dtype(torch.int64, labels=labels)
     if labels.dim() != 3:
         raise ValueError('`labels` must have shape (B, H, W), got '
                          f'{tuple(labels.shape)}')
-    if num_segments < 1:
-        raise ValueError(
-            f'`num_segments` must be at least 1, got {num_segments}')
-    if reads_are_free(labels) and labels.numel():
-        largest = int(labels.max())
-        if largest >= num_segments:
-            raise ValueError('`labels` must be below the number of segments '
-                             f'({num_segments}), got {largest}')
+    check_at_least_1(num_segments=num_segments)
+    if reads_are_free(labels):
+        # A larger one would count for another image of the batch.
+        check_range(num_segments, labels=labels)
 
 
-def check_tokens(name: str, tokens: Tensor, empty: Tensor | None,
-                 empty_name: str = 'empty') -> None:
-    """Check the shape (B, N, C) of tokens and their (B, N) bool mask.
-
-    Raises:
-        TypeError: If ``empty`` is not bool.
-        ValueError: If a shape is another, or N is 0.
-    """
-    if tokens.dim() != 3 or tokens.size(1) < 1:
-        raise ValueError(f'`{name}` must have shape (B, N, C) with N at least '
-                         f'1, got {tuple(tokens.shape)}')
-    if empty is None:
-        return
-    if empty.dtype != torch.bool:
-        raise TypeError(f'`{empty_name}` must be bool, got {empty.dtype}')
-    if empty.shape != tokens.shape[:2]:
-        raise ValueError(
-            f'`{empty_name}` must have shape {tuple(tokens.shape[:2])}, got '
-            f'{tuple(empty.shape)}')
+def check_tokens(empty: Tensor | None = None,
+                 mask_name: str = 'empty',
+                 **tokens: Tensor) -> None:
+    """Check that tokens are (B, N, C), N at least 1, and masks (B, N) bool."""
+    for name, rows in tokens.items():
+        if rows.dim() != 3 or rows.size(1) < 1:
+            raise ValueError(f'`{name}` must have shape (B, N, C) with N at '
+                             f'least 1, got {tuple(rows.shape)}')
+        check_dtype(torch.bool, **{mask_name: empty})
+        check_shape(rows.shape[:2], **{mask_name: empty})

@@ -2,20 +2,16 @@
 
 SegSort (Hwang et al., ICCV 2019) and HSG (Ke et al., CVPR 2022, Eq. 1): with
 s_ij = exp(kappa v_i . p_j), the loss of pixel i is -log(pos / (pos + neg)).
-Positives are the prototypes with its label except that of its own segment,
-which is the positive only if there is no other; negatives are those with
-another label.
+Positives are the prototypes with its label except its own segment's, which is
+the positive only if there is no other; negatives have another label.
 
-The P x N similarities are never in memory together: they are computed once,
-in blocks of rows, with what the gradients need of them. Memory grows with
-P + N. The own segment is left out of the sums, not subtracted from them (as
-in the authors' code): the difference of two large numbers would lose a small
-positive in float32. Positives are few where pixels of an image follow each
-other: only prototypes that share a label with a pixel of the block.
+The P x N similarities are computed once, in blocks of rows, with what the
+gradients need of them: memory grows with P + N. The own segment is left out of
+the sums, not subtracted as in the authors' code, where a small positive would
+be lost in float32.
 
 Legend: P pixels, r of a block, N prototypes, n that are positives of a block,
-D channels, L sets of labels, kappa the concentration; M centroids, N of the
-whole batch.
+D channels, L sets of labels, kappa the concentration; M of N centroids.
 """
 
 import torch
@@ -23,6 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .checks import (
+    check_dtype,
+    check_range,
+    check_rows,
+    check_shape,
+    reads_are_free,
+    wide,
+)
 from .label_maps import joint_labels
 
 #: Similarities of a block in float32: 8 MiB, which caches of CPUs hold, or
@@ -45,29 +49,22 @@ def pixel_segment_contrast(pixels: Tensor,
     Several sets of labels share the similarities, most of the cost.
 
     Args:
-        pixels (Tensor): (P, D) float, of unit length. Half precision is
-            converted to float32.
-        segments (Tensor): (P,) int64 in [0, N - 1], own segment of each
-            pixel, whose label is the pixel's.
-        prototypes (Tensor): (N, D) float, of unit length.
-        labels (Tensor): (N,) int64, label of each prototype, of any numbers;
-            or (L, N), several sets of them.
-        concentration (float): kappa. Defaults to 16.
-        num_pixels (float | Tensor, optional): Divisor of the sum over pixels.
-            Defaults to None: P, or 1 where there is no pixel.
-        block_size (int, optional): Similarities that are in memory at once
-            (at least one row). Defaults to None: 2**21 on a CPU, 2**24
-            elsewhere.
+        pixels (Tensor): (P, D) float, unit length; computed in at least
+            float32.
+        segments (Tensor): (P,) int64 in [0, N - 1], own segment of each pixel,
+            which also gives its label.
+        prototypes (Tensor): (N, D) float, unit length.
+        labels (Tensor): (N,) or (L, N) int64, arbitrary ids: label of each
+            prototype, in one or L sets.
+        concentration (float): kappa.
+        num_pixels (float | Tensor, optional): Divisor of the sum over pixels;
+            by default P, at least 1.
+        block_size (int, optional): Similarities in memory at once; by default
+            2**21 on the CPU and 2**24 elsewhere.
 
     Returns:
-        Tensor: Loss, a scalar, or (L,) of them, at least 0; zero where there
-        is no pixel or all labels are the same. Gradients flow to ``pixels``
-        and ``prototypes``, once.
-
-    Raises:
-        TypeError: If ``segments`` or ``labels`` is not int64.
-        ValueError: If shapes do not match, or a segment is N or above (looked
-            at on the CPU only).
+        Tensor: Scalar or (L,), at least 0; zero without pixels or where all
+        labels agree. Differentiable once in ``pixels`` and ``prototypes``.
 
     Example:
         >>> pixels = torch.tensor([[1., 0.]])
@@ -76,9 +73,12 @@ def pixel_segment_contrast(pixels: Tensor,
         ...                        torch.tensor([4, 4, 2]), concentration=1.)
         tensor(0.4375)
     """
-    _check(pixels, segments, prototypes, labels)
-    dtype = torch.promote_types(pixels.dtype, prototypes.dtype)
-    dtype = torch.promote_types(dtype, torch.float32)
+    check_rows(pixels=pixels, prototypes=prototypes)
+    check_dtype(torch.int64, segments=segments, labels=labels)
+    check_shape(pixels.shape[:1], segments=segments)
+    check_shape((*labels.shape[:-1][:1], len(prototypes)), labels=labels)
+    if reads_are_free(segments):
+        check_range(len(prototypes), 0, segments=segments)
     if num_pixels is None:
         num_pixels = max(len(pixels), 1)
     is_cpu = pixels.device.type == 'cpu'
@@ -94,8 +94,8 @@ def pixel_segment_contrast(pixels: Tensor,
         pixels.requires_grad or prototypes.requires_grad)
     with torch.autocast(pixels.device.type, enabled=False):
         sums = _Contrast.apply(
-            pixels.to(dtype), prototypes.to(dtype), segments, ranks,
-            concentration, step, with_grad)
+            wide(pixels, prototypes), wide(prototypes, pixels), segments,
+            ranks, concentration, step, with_grad)
     return (sums / num_pixels).view(labels.shape[:-1])
 
 
@@ -105,41 +105,25 @@ def centroid_contrast(centroids: Tensor,
                       concentration: float = 16.) -> Tensor:
     """Cross-entropy of finding each centroid among all, by cosine.
 
-    HSG, Sec. 3: groups, of the same image or of different ones, should have
-    centroids of different directions.
+    HSG, Sec. 3: groups, of one image or of several, should have centroids that
+    point in different directions.
 
     Args:
         centroids (Tensor): (M, D) float, of any length.
-        all_centroids (Tensor, optional): (N, D), those of the whole batch,
-            with ``centroids`` from row ``first`` on. Defaults to None:
-            ``centroids`` are all.
-        first (int): See there. Defaults to 0.
-        concentration (float): kappa. Defaults to 16.
+        all_centroids (Tensor, optional): (N, D), those of the whole batch, by
+            default ``centroids``.
+        first (int): Row of ``all_centroids`` at which ``centroids`` begin.
+        concentration (float): kappa.
 
     Returns:
         Tensor: (M,), float32 or wider, at least 0.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> centroids = torch.tensor([[2., 0.], [0., 3.]])
-        >>> centroid_contrast(centroids, concentration=1.)
-        tensor([0.3133, 0.3133])
     """
     all_centroids = centroids if all_centroids is None else all_centroids
-    if (centroids.dim() != 2 or all_centroids.dim() != 2
-            or centroids.size(1) != all_centroids.size(1)
-            or not 0 <= first <= len(all_centroids) - len(centroids)):
-        raise ValueError(
-            '`centroids` (M, D) must be among `all_centroids` (N, D) from row '
-            f'`first` on, got {tuple(centroids.shape)}, '
-            f'{tuple(all_centroids.shape)} and {first}')
-    dtype = torch.promote_types(centroids.dtype, torch.float32)
+    check_rows(centroids=centroids, all_centroids=all_centroids)
     with torch.autocast(centroids.device.type, enabled=False):
-        unit = F.normalize(centroids.to(dtype), dim=1)
-        logits = concentration * unit @ F.normalize(
-            all_centroids.to(dtype), dim=1).t()
+        unit = F.normalize(wide(centroids), dim=1)
+        every = F.normalize(wide(all_centroids, unit), dim=1)
+        logits = concentration * unit @ every.t()
     own = first + torch.arange(len(centroids), device=centroids.device)
     return F.cross_entropy(logits, own, reduction='none')
 
@@ -147,12 +131,10 @@ def centroid_contrast(centroids: Tensor,
 class _Contrast(torch.autograd.Function):
     """(L,) sums over the pixels.
 
-    What the gradients need of the similarities with all prototypes is
-    computed along with the loss. It is the same for all sets of labels up to
-    the factors that come with their gradients: ``slopes[0]`` (D, N) is that
-    of log(sum of s over all but the own segment) by the prototypes, summed
-    over pixels; ``slopes[l]`` the sum over pixels whose own segment is the
-    positive, times its share in pos + neg, None where there are none.
+    The forward pass also computes the gradients, up to the factor of each set:
+    ``slopes[0]`` (D, N) is that of log(sum of s over all but the own segment)
+    by the prototypes; ``slopes[l]``, or None, the sum over pixels whose own
+    segment is the positive, times its share in pos + neg.
     """
 
     @staticmethod
@@ -225,15 +207,13 @@ class _Contrast(torch.autograd.Function):
 
 
 def _blocks(number: int, step: int) -> list[slice]:
-    """Rows whose similarities are in memory at once."""
     return [slice(i, i + step) for i in range(0, number, step)]
 
 
 def _softmax_(similarity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Exponentials in place of similarities (r, N), up to a factor of the row.
 
-    Returns (r,) what was subtracted from the similarities; the log of their
-    sum of exponentials; and the factors with which what is there sums to 1.
+    Returns (r,) the subtracted maxima, the log sums, and those factors.
     """
     largest = similarity.amax(dim=1)
     largest = torch.where(largest == -torch.inf, 0, largest)
@@ -245,7 +225,6 @@ def _softmax_(similarity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _add_slopes(slopes: list[Tensor | None], pixels: Tensor,
                 exponentials: Tensor, own_share: Tensor,
                 alone: Tensor) -> None:
-    """Add a block to ``slopes``, see :class:`_Contrast`."""
     # As columns: the products are faster.
     pixels = pixels.t().contiguous()
     slopes[0].addmm_(pixels, exponentials)
@@ -261,10 +240,7 @@ def _add_slopes(slopes: list[Tensor | None], pixels: Tensor,
 
 def _log_positives(exponentials: Tensor, largest: Tensor, labels: Tensor,
                    own: Tensor) -> tuple[Tensor, Tensor]:
-    """(L, r) log of the sums over positives, and where they may be wrong.
-
-    There they are too small beside the others for float32, or there are none.
-    """
+    """(L, r) log of the sums over positives, and where these are too small."""
     columns = _same_labels(labels, own)
     exponentials = exponentials[:, columns]
     sums = torch.stack([
@@ -279,10 +255,7 @@ def _log_positives(exponentials: Tensor, largest: Tensor, labels: Tensor,
 def _log_few_positives(pixels: Tensor, prototypes: Tensor, labels: Tensor,
                        own: Tensor,
                        own_similarity: Tensor) -> tuple[Tensor, Tensor]:
-    """(L, r) log of the sums over positives, and where that is the own one.
-
-    Exact, whatever the other similarities are; ``pixels`` are times kappa.
-    """
+    """(L, r) exact log of the positives' sums, and where there are none."""
     columns = _same_labels(labels, own)
     similarity = pixels @ prototypes[columns].t()
     similarity.masked_fill_(columns == own[:, None], -torch.inf)
@@ -298,10 +271,7 @@ def _slope_of_positives(pixels: Tensor, prototypes: Tensor, own: Tensor,
                         labels: Tensor, positives: Tensor, alone: Tensor,
                         own_share: Tensor,
                         grad: Tensor) -> tuple[Tensor, Tensor]:
-    """(n,) prototypes, and (r, n) gradients by the similarities with them.
-
-    Of -log(pos), and of the own segment's part in log(pos + neg).
-    """
+    """(n,) prototypes, and (r, n) gradients by the similarities with them."""
     columns = _same_labels(labels, own)
     similarity = pixels @ prototypes[columns].t()
     is_own = columns == own[:, None]
@@ -316,33 +286,9 @@ def _slope_of_positives(pixels: Tensor, prototypes: Tensor, own: Tensor,
 
 
 def _same_labels(labels: Tensor, own: Tensor) -> Tensor:
-    """Prototypes with the label of some row in one of the sets, (n,)."""
+    """(n,) prototypes with the label of some row in one of the sets."""
     wanted = torch.zeros_like(labels, dtype=torch.bool)
     wanted.scatter_(1, labels[:, own], True)
     return wanted.gather(1, labels).any(dim=0).nonzero().squeeze(1)
 
 
-def _check(pixels: Tensor, segments: Tensor, prototypes: Tensor,
-           labels: Tensor) -> None:
-    for name, values in (('segments', segments), ('labels', labels)):
-        if values.dtype != torch.int64:
-            raise TypeError(f'`{name}` must be int64, got {values.dtype}')
-    if (pixels.dim() != 2 or prototypes.dim() != 2
-            or pixels.size(1) != prototypes.size(1)):
-        raise ValueError(
-            '`pixels` and `prototypes` must have shapes (P, D) and (N, D), '
-            f'got {tuple(pixels.shape)} and {tuple(prototypes.shape)}')
-    if segments.shape != pixels.shape[:1]:
-        raise ValueError(f'`segments` must have shape ({len(pixels)},), the '
-                         f'own one of each pixel, got {tuple(segments.shape)}')
-    if labels.dim() not in (1, 2) or labels.size(-1) != len(prototypes):
-        raise ValueError(
-            f'`labels` must have shape ({len(prototypes)},) or (L, '
-            f'{len(prototypes)}), one for each prototype, got '
-            f'{tuple(labels.shape)}')
-    if segments.device.type == 'cpu' and len(segments):
-        smallest, largest = (int(end) for end in segments.aminmax())
-        if smallest < 0 or largest >= len(prototypes):
-            raise ValueError(
-                f'`segments` must lie in [0, {len(prototypes) - 1}], a '
-                f'prototype for each pixel, got {smallest} to {largest}')

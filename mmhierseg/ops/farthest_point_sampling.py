@@ -1,15 +1,11 @@
 """Farthest point sampling of the centroids of a graph pooling.
 
-CAST, Sec. 3.2: centroids are a subset of the tokens that covers them. The
-sampler starts at the mean token (which is no centroid itself) and picks, K
-times, the token farthest from everything picked so far, by Euclidean distance
-in C dimensions.
+CAST, Sec. 3.2: starting from the mean token, which is no centroid itself, the
+sampler picks K times the token farthest from everything picked so far.
 
 Distances are taken in float64: float32 picks others among near duplicates. In
-torch they come from one Gram matrix of the centred tokens, so that a step
-costs B x N instead of B x N x C, and the host reads nothing; on the CPU a
-numba kernel takes the distances themselves, which is cheaper still
-(:mod:`mmhierseg.ops._numba.farthest_points`).
+torch they come from one Gram matrix of the centred tokens; the numba kernel
+takes the distances themselves, which is cheaper on a CPU.
 
 Legend: B images, N tokens, C channels, K picks.
 """
@@ -17,10 +13,9 @@ Legend: B images, N tokens, C channels, K picks.
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import use_compiled
-from mmhierseg.ops._numba.farthest_points import sample_farthest_points
-
-from .checks import check_tokens
+from ._numba import use_compiled
+from ._numba.kernels import sample_farthest_points
+from .checks import check_at_least_1, check_tokens
 from .grouping import masked_mean
 
 # Squared distances are equal that differ by less than this times the largest
@@ -37,41 +32,33 @@ def farthest_point_sampling(points: Tensor,
                             pick_empty: bool = False) -> Tensor:
     """Pick points that are far from each other, one image at a time.
 
-    No point is picked twice, and the first of equally far ones is taken.
+    No point is picked twice; ties go to the first.
 
     Args:
         points (Tensor): (B, N, C) float of any precision.
         num_samples (int): K, at least 1.
-        empty (Tensor, optional): (B, N) bool, points without meaning, left
-            out of the mean.
-        pick_empty (bool): Whether empty points, put at the mean, may be
-            picked (once everything else is). Quirk: the authors' sampler
-            does so, which published checkpoints need. Defaults to False.
+        empty (Tensor, optional): (B, N) bool, points to leave out of the mean.
+        pick_empty (bool): Quirk: empty points, put at the mean, may be picked
+            once everything else is. The authors' sampler does so, and
+            published checkpoints need it.
 
     Returns:
         Tensor: (B, K) int64 in [0, N - 1]; -1 where an image has no point
         left. With ``pick_empty`` the first point is repeated instead.
-
-    Raises:
-        TypeError: If ``empty`` is not bool.
-        ValueError: If shapes are wrong or ``num_samples`` is below 1.
 
     Example:
         >>> points = torch.tensor([[[0.], [1.], [9.], [4.]]])
         >>> farthest_point_sampling(points, 3)
         tensor([[2, 0, 1]])
     """
-    check_tokens('points', points, empty)
-    if num_samples < 1:
-        raise ValueError(f'`num_samples` must be at least 1, got '
-                         f'{num_samples}')
+    check_tokens(empty, points=points)
+    check_at_least_1(num_samples=num_samples)
     pick = _as_one_operator if torch.compiler.is_compiling() else _pick
     return pick(points.detach(), num_samples, empty, pick_empty)
 
 
 def _pick(points: Tensor, num_samples: int, empty: Tensor | None,
           pick_empty: bool) -> Tensor:
-    """(B, K) picks; see :func:`farthest_point_sampling`."""
     if use_compiled(points):
         return sample_farthest_points(points, num_samples, empty, pick_empty,
                                       _TOLERANCE)
@@ -117,10 +104,7 @@ def _(points: Tensor, num_samples: int, empty: Tensor | None,
 
 def _squared_distances(points: Tensor,
                        empty: Tensor | None) -> tuple[Tensor, Tensor]:
-    """(B, N) to the mean, (B, N, N) between the points, float64.
-
-    A point's own is -inf: once picked it is never the farthest again.
-    """
+    """(B, N) to the mean, (B, N, N) between the points, -inf to themselves."""
     points = points.double()
     centred = points - masked_mean(points, empty)[:, None]
     if empty is not None:

@@ -4,11 +4,9 @@ HSG (Ke et al., CVPR 2022, Sec. 3): an edge leads from a segment to its k
 nearest ones, within each view of the image or among all; it is not made
 symmetric. A soft grouping is judged by its modularity and by a penalty on
 collapse into one group (DMoN, Tsitsulin et al., "Graph Clustering with Graph
-Neural Networks", 2020).
-
-Differences from DMoN, as in the authors' code: m2 = 2 sum(d), twice the sum
-of all edges, though edges are not symmetric; and the collapse term has no
-"- 1". Quirk: its n counts padding.
+Neural Networks", 2020). As in the authors' code and unlike DMoN, m2 is twice
+the sum of all edges, though edges are not symmetric, and the collapse term has
+no "- 1". Quirk: its n counts padding.
 
 Legend: B images, L segments (nodes, padded), C channels, K groups, S (B, L, K)
 assignments with nodes in rows (the paper has the transpose), A (B, L, L)
@@ -18,10 +16,9 @@ edges, d their row sums.
 import torch
 from torch import Tensor
 
-from mmhierseg.ops._numba import use_compiled
-from mmhierseg.ops._numba.nearest_edges import mark_nearest
-
-from .checks import check_tokens
+from ._numba import use_compiled
+from ._numba.kernels import mark_nearest
+from .checks import check_at_least_1, check_shape, check_tokens, wide
 from .label_maps import compact_labels
 
 #: Factor of the similarity in the weight of an edge, exp(5 x . x'). Weights
@@ -40,22 +37,17 @@ def knn_adjacency(features: Tensor,
 
     Args:
         features (Tensor): (B, L, C) float, of unit length.
-        k (int): Edges of a segment within each view, or in all, at least 1.
-            Where several are as similar as the k-th, all are kept; where
-            there are fewer other segments, there are fewer edges.
+        k (int): Edges of a segment within each view, at least 1. Ties with the
+            k-th are all kept; with fewer other segments there are fewer edges.
         padding (Tensor, optional): (B, L) bool, True where there is no
             segment.
-        views (Tensor, optional): (B, L) int64, view of each segment. Defaults
-            to None: k edges in all.
+        views (Tensor, optional): (B, L) int64, view of each segment; by
+            default all are of one.
 
     Returns:
         Tensor: (B, L, L), float32 or wider, row i the edges from segment i;
-        none from, or to, padding. A segment has no edge to itself unless it
-        is the only one of its image.
-
-    Raises:
-        TypeError: If ``padding`` is not bool.
-        ValueError: If shapes do not match or ``k`` is below 1.
+        none from, or to, padding. Only the single segment of an image has an
+        edge to itself.
 
     Example:
         >>> features = torch.tensor([[[1., 0.], [.8, .6], [0., 1.]]])
@@ -64,27 +56,24 @@ def knn_adjacency(features: Tensor,
                  [1., 0., 0.],
                  [0., 1., 0.]]])
     """
-    check_tokens('features', features, padding, 'padding')
-    if k < 1:
-        raise ValueError(f'`k` must be at least 1, got {k}')
+    check_tokens(padding, 'padding', features=features)
+    check_at_least_1(k=k)
     batch, length, _ = features.shape
     if padding is None:
         padding = features.new_zeros((batch, length), dtype=torch.bool)
     if views is None:
         views = torch.zeros_like(padding, dtype=torch.int64)
-    if views.shape != padding.shape:
-        raise ValueError(f'`views` must have shape {(batch, length)}, got '
-                         f'{tuple(views.shape)}')
+    check_shape((batch, length), views=views)
     views, _ = compact_labels(views.masked_fill(padding, -1))
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    adjacency = features.new_zeros((batch, length, length), dtype=dtype)
+    features = wide(features)
+    adjacency = features.new_zeros(batch, length, length)
     step = max(batch, 1)
     if features.device.type == 'cpu':
         step = max(_EDGES // length**2, torch.get_num_threads())
     mark = mark_nearest if use_compiled(features) else _mark_nearest
     for start in range(0, batch, step):
         some = slice(start, start + step)
-        rows = features[some].to(dtype)
+        rows = features[some]
         with torch.autocast(features.device.type, enabled=False):
             weight = (SCALE * rows @ rows.transpose(1, 2)).exp_()
         mark(weight, views[some], k, adjacency[some])
@@ -101,28 +90,14 @@ def modularity_loss(assignment: Tensor,
     Args:
         assignment (Tensor): (B, L, K) float in [0, 1].
         adjacency (Tensor): (B, L, L) float, at least 0.
-        padding (Tensor, optional): (B, L) bool, nodes whose assignments count
-            as zero.
+        padding (Tensor, optional): (B, L) bool, nodes to leave out.
 
     Returns:
         Tensor: (B,); 1 for a graph without edges.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> pair = torch.tensor([[[0., 1.], [1., 0.]]])
-        >>> modularity_loss(torch.tensor([[[1., 0.], [1., 0.]]]), pair)
-        tensor([0.7500])
-        >>> modularity_loss(torch.tensor([[[1., 0.], [0., 1.]]]), pair)
-        tensor([1.1250])
     """
     assignment = _masked(assignment, padding)
-    if adjacency.shape != (*assignment.shape[:2], assignment.size(1)):
-        raise ValueError(
-            f'`adjacency` must have shape (B, L, L), B and L those of '
-            f'`assignment`, {tuple(assignment.shape[:2])}, got '
-            f'{tuple(adjacency.shape)}')
+    check_shape((*assignment.shape[:2], assignment.size(1)),
+                adjacency=adjacency)
     with torch.autocast(assignment.device.type, enabled=False):
         adjacency = adjacency.to(assignment.dtype)
         degree = adjacency.sum(dim=2)
@@ -142,25 +117,15 @@ def collapse_loss(assignment: Tensor,
     """Norm of the sizes of the groups, image by image.
 
     ||sum_i S_i||_2 sqrt(K) / n: 1 where all groups are of the same size, and
-    sqrt(K) where one has everything. Quirk: n counts padding, so that both
-    are lower for shorter sequences.
+    sqrt(K) where one has everything. Quirk: n counts padding, so that both are
+    lower for shorter sequences.
 
     Args:
         assignment (Tensor): (B, L, K) float in [0, 1].
-        padding (Tensor, optional): (B, L) bool, nodes whose assignments count
-            as zero.
+        padding (Tensor, optional): (B, L) bool, nodes to leave out.
 
     Returns:
         Tensor: (B,); 0 for an image without nodes.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> collapse_loss(torch.tensor([[[1., 0.], [0., 1.]]]))
-        tensor([1.0000])
-        >>> collapse_loss(torch.tensor([[[1., 0.], [1., 0.]]]))
-        tensor([1.4142])
     """
     assignment = _masked(assignment, padding)
     with torch.autocast(assignment.device.type, enabled=False):
@@ -171,7 +136,6 @@ def collapse_loss(assignment: Tensor,
 
 def _mark_nearest(weight: Tensor, views: Tensor, k: int,
                   adjacency: Tensor) -> None:
-    """Reference implementation of the numba kernel."""
     padding = views < 0
     weight.masked_fill_(padding[:, None] | padding[..., None], 0)
     several = (~padding).sum(dim=1) > 1
@@ -183,17 +147,12 @@ def _mark_nearest(weight: Tensor, views: Tensor, k: int,
 
 
 def _masked(assignment: Tensor, padding: Tensor | None) -> Tensor:
-    """Assignments in at least float32, zero where there is no node."""
     if assignment.dim() != 3 or 0 in assignment.shape[1:]:
         raise ValueError(
             '`assignment` must have shape (B, L, K), L and K at least 1, got '
             f'{tuple(assignment.shape)}')
-    assignment = assignment.to(
-        torch.promote_types(assignment.dtype, torch.float32))
+    assignment = wide(assignment)
     if padding is None:
         return assignment
-    if padding.shape != assignment.shape[:2]:
-        raise ValueError(
-            f'`padding` must have shape {tuple(assignment.shape[:2])}, got '
-            f'{tuple(padding.shape)}')
+    check_shape(assignment.shape[:2], padding=padding)
     return assignment.masked_fill(padding[..., None], 0)

@@ -4,13 +4,15 @@ CAST, Sec. 3.2: a token belongs to a cluster by the softmax of the scaled
 cosine between its grouping feature and that of the cluster's centroid; a
 cluster is the weighted mean of its tokens.
 
-Legend: B images, N tokens, K clusters, C channels. Assignments are
-(B, N, K), tokens in rows.
+Legend: B images, N tokens, K clusters, C channels. Assignments are (B, N, K),
+tokens in rows.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .checks import wide
 
 # Logit of an empty cluster: softmax gives it exactly zero in every precision
 # (exp(-1e4) underflows in float64 too), and unlike -inf it stays finite where
@@ -25,17 +27,16 @@ def assignment_logits(features: Tensor,
 
     Args:
         features (Tensor): (B, N, C) float, grouping features U.
-        sampled (Tensor): (B, K) int64 in [-1, N - 1], indices of the
+        sampled (Tensor): (B, K) int64 in [-1, N - 1], tokens that are the
             centroids, -1 = empty cluster.
-        scale (float): Factor of the cosine. Defaults to 5.
+        scale (float): Factor of the cosine.
 
     Returns:
         Tensor: (B, N, K), float32 or wider, in [-scale, scale];
         ``EMPTY_LOGIT`` for empty clusters.
     """
-    dtype = torch.promote_types(features.dtype, torch.float32)
     with torch.autocast(features.device.type, enabled=False):
-        unit = F.normalize(features.to(dtype), dim=-1)
+        unit = F.normalize(wide(features), dim=-1)
         centroids = take_tokens(unit, sampled)
         logits = scale * unit @ centroids.transpose(1, 2)
     return logits.masked_fill((sampled < 0)[:, None], EMPTY_LOGIT)
@@ -52,17 +53,16 @@ def pool_tokens(values: Tensor,
         empty (Tensor, optional): (B, N) bool, tokens to leave out.
 
     Returns:
-        Tensor: (B, K, C), float32 or wider; zero for a cluster to which no
-        token is assigned.
+        Tensor: (B, K, C), float32 or wider; zero for a cluster without tokens.
     """
-    dtype = torch.promote_types(values.dtype, torch.float32)
+    values = wide(values)
     with torch.autocast(values.device.type, enabled=False):
-        weight = assignment.to(dtype)
+        weight = assignment.to(values.dtype)
         if empty is not None:
             weight = weight.masked_fill(empty[..., None], 0)
-        total = weight.sum(dim=1).clamp(min=torch.finfo(dtype).tiny)
+        total = weight.sum(dim=1).clamp(min=torch.finfo(weight.dtype).tiny)
         # Dividing K x C sums is cheaper than normalising N x K weights.
-        return weight.transpose(1, 2) @ values.to(dtype) / total[..., None]
+        return weight.transpose(1, 2) @ values / total[..., None]
 
 
 def take_tokens(tokens: Tensor, index: Tensor) -> Tensor:
@@ -74,11 +74,6 @@ def take_tokens(tokens: Tensor, index: Tensor) -> Tensor:
 
     Returns:
         Tensor: (B, K, C); zero where the index is -1.
-
-    Example:
-        >>> take_tokens(torch.tensor([[[1.], [2.]]]), torch.tensor([[1, -1]]))
-        tensor([[[2.],
-                 [0.]]])
     """
     rows = index.clamp(min=0)[..., None].expand(-1, -1, tokens.size(2))
     return tokens.gather(1, rows).masked_fill((index < 0)[..., None], 0)
@@ -88,17 +83,11 @@ def masked_mean(tokens: Tensor, empty: Tensor | None = None) -> Tensor:
     """Mean over the tokens of an image that are not empty.
 
     Args:
-        tokens (Tensor): (B, N, C) float. Half precision is summed in float32.
+        tokens (Tensor): (B, N, C) float, summed in at least float32.
         empty (Tensor, optional): (B, N) bool, tokens to leave out.
 
     Returns:
-        Tensor: (B, C), of the same precision; zero for an image whose tokens
-        are all empty.
-
-    Example:
-        >>> tokens = torch.tensor([[[1.], [3.], [8.]]])
-        >>> masked_mean(tokens, torch.tensor([[False, False, True]]))
-        tensor([[2.]])
+        Tensor: (B, C) of the same dtype; zero where all tokens are empty.
     """
     if empty is None:
         return tokens.mean(dim=1)

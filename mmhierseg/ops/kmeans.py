@@ -1,28 +1,34 @@
 """Spherical k-means of the features of each image.
 
-HSG (Ke et al., CVPR 2022, Sec. 3) makes its segments by it: the pixels of a
-view are grouped by [v ; (y, x) - 0.5], the embedding of a pixel and its
-location, starting from a grid (:func:`cluster_views`). It also groups the
-features of any other network, for comparison (:func:`spherical_kmeans`).
+HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by
+embedding and location, [v ; (y, x) - 0.5], starting from a grid
+(:func:`cluster_views`). :func:`spherical_kmeans` groups any features.
 
-The result is a function of the initial clusters alone. Sums are products with
-matrices of zeros and ones on a GPU, where ``index_add`` would be atomic. A GPU
-groups all images in one pass without waiting for the host; a CPU as many as
-fit into its caches, until none of their points moves.
+The result is a function of the initial clusters alone. A GPU groups all images
+at once without waiting for the host; a CPU stops when no point moves.
 
 Legend: B images or V views, N points, K clusters (K_h x K_w of a grid), C or D
 channels, h x w pixels of an embedding. Labels are int64, -1 = none.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_tokens, reads_are_free
+from .checks import (
+    check_at_least_1,
+    check_dtype,
+    check_range,
+    check_shape,
+    check_tokens,
+    reads_are_free,
+    wide,
+)
 from .knn import first_of_largest
+from .label_sums import POINTS, sum_by_label
 
-#: Points of an image that are compared with all clusters at once.
-_POINTS = 16384
 #: Numbers in the features of the images that a CPU groups at a time, 4 MiB in
 #: float32: 10 views of 28 x 28 with 128 channels.
 _CHUNK = 2**20
@@ -39,52 +45,35 @@ def spherical_kmeans(features: Tensor,
     """Group points by the cosine of their features with the clusters' means.
 
     An iteration takes the normalised sum of the normalised features of each
-    cluster and assigns every point to the most similar one, the first on
-    ties. A cluster that has lost all of its points stays empty.
+    cluster and assigns every point to the most similar one, the first on ties.
+    A cluster that has lost all of its points stays empty.
 
     Args:
-        features (Tensor): (B, N, C) float, of any length. Half precision is
-            converted to float32.
-        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters; -1
-            does not contribute to the first sums.
+        features (Tensor): (B, N, C) float, of any length; computed in at least
+            float32.
+        labels (Tensor): (B, N) int64 in [-1, K - 1], initial clusters; -1 does
+            not contribute to the first sums.
         num_clusters (int): K, at least 1.
-        num_iterations (int): Iterations, at least 1. Defaults to 15.
+        num_iterations (int): At least 1.
         empty (Tensor, optional): (B, N) bool, points to leave out.
 
     Returns:
         Tensor: (B, N) int64 in [-1, K - 1]; -1 for points that were left out,
         and throughout an image in which no point had a cluster.
 
-    Raises:
-        TypeError: If ``labels`` is not int64, or ``empty`` not bool.
-        ValueError: If shapes do not match, a label is K or above, or a number
-            is below 1.
-
     Example:
         >>> features = torch.tensor([[[1., 0.], [.9, .1], [0., 1.], [.2, 1.]]])
         >>> spherical_kmeans(features, torch.tensor([[0, 1, 1, 1]]), 2)
         tensor([[0, 0, 1, 1]])
     """
-    check_tokens('features', features, empty)
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
-    if labels.shape != features.shape[:2]:
-        raise ValueError(
-            f'`labels` must have shape {tuple(features.shape[:2])}, one '
-            f'cluster per point, got {tuple(labels.shape)}')
-    _check_at_least_1(
-        num_clusters=num_clusters, num_iterations=num_iterations)
-    if labels.numel() and int(labels.max()) >= num_clusters:
-        raise ValueError('`labels` must be below `num_clusters`, '
-                         f'{num_clusters}, got {int(labels.max())}')
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    result = torch.empty_like(labels)
-    for images in _image_chunks(features):
-        unit = F.normalize(features[images].to(dtype), dim=2)
-        result[images] = _cluster(
-            unit, labels[images], num_clusters, num_iterations,
-            None if empty is None else empty[images])
-    return result
+    check_tokens(empty, features=features)
+    check_dtype(torch.int64, labels=labels)
+    check_shape(features.shape[:2], labels=labels)
+    check_at_least_1(num_clusters=num_clusters, num_iterations=num_iterations)
+    check_range(num_clusters, labels=labels)
+    return _cluster_images(
+        features, lambda some: F.normalize(wide(some), dim=2), labels,
+        num_clusters, num_iterations, empty)
 
 
 @torch.no_grad()
@@ -99,75 +88,44 @@ def cluster_views(embeddings: Tensor,
         grid_size (tuple[int, int]): (K_h, K_w), initial clusters: pixels of
             row y start in row round(linspace(0, K_h - 1, h))[y] of the grid,
             columns likewise.
-        num_iterations (int): At least 1. Defaults to 15.
-        ignored (Tensor, optional): (V, h, w) bool, pixels to leave out,
-            whatever their embeddings are.
+        num_iterations (int): At least 1.
+        ignored (Tensor, optional): (V, h, w) bool, pixels to leave out, even
+            NaN.
 
     Returns:
         Tensor: (V, h, w) int64 in [-1, K - 1], -1 only where ignored: pixels
         of NaN get some cluster.
-
-    Raises:
-        TypeError: If ``embeddings`` is not floating-point, or ``ignored`` not
-            bool.
-        ValueError: If shapes do not match or a number is below 1.
-
-    Example:
-        >>> embeddings = torch.tensor([[[[1., 1., 0.]], [[0., .1, 2.]]]])
-        >>> cluster_views(embeddings, (1, 2))
-        tensor([[[0, 0, 1]]])
     """
-    _check_embeddings(embeddings)
+    if embeddings.dim() != 4 or 0 in embeddings.shape:
+        raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
+                         f'them 0, got {tuple(embeddings.shape)}')
     views, _, height, width = embeddings.shape
-    if ignored is not None and ignored.dtype != torch.bool:
-        raise TypeError(f'`ignored` must be bool, got {ignored.dtype}')
-    if ignored is not None and ignored.shape != (views, height, width):
-        raise ValueError(
-            f'`ignored` must have shape {(views, height, width)}, that of '
-            f'the embeddings, got {tuple(ignored.shape)}')
-    _check_at_least_1(num_iterations=num_iterations)
-    _check_grid(grid_size)
+    check_dtype(torch.bool, ignored=ignored)
+    check_shape((views, height, width), ignored=ignored)
+    check_at_least_1(
+        num_iterations=num_iterations, grid_size=min(grid_size))
     device = embeddings.device
     rows, columns = (
         torch.linspace(0, number - 1, side, device=device).round().long()
         for number, side in zip(grid_size, (height, width)))
     start = (rows[:, None] * grid_size[1] + columns).flatten()
-    labels = start.new_empty(views, height * width)
-    for some in _image_chunks(embeddings):
-        features = location_features(embeddings[some])
-        labels[some] = _cluster(
-            features, start.expand(len(features), -1),
-            grid_size[0] * grid_size[1], num_iterations,
-            None if ignored is None else ignored[some].flatten(1))
+    labels = _cluster_images(
+        embeddings, location_features, start.expand(views, -1),
+        grid_size[0] * grid_size[1], num_iterations,
+        None if ignored is None else ignored.flatten(1))
     return labels.view(views, height, width)
 
 
 def location_features(embeddings: Tensor) -> Tensor:
-    """Embeddings with locations, [v ; (y, x) - 0.5], of unit length.
-
-    v is of unit length, y and x run from 0 to 1 (a single row has y = 0).
-
-    Args:
-        embeddings (Tensor): (V, D, h, w) float. Half precision is converted
-            to float32.
-
-    Returns:
-        Tensor: (V, h w, D + 2), pixels in row-major order.
-
-    Raises:
-        TypeError, ValueError: As :func:`cluster_views`.
-
-    Example:
-        >>> location_features(torch.tensor([[[[3.]], [[4.]]]]))
-        tensor([[[ 0.4899,  0.6532, -0.4082, -0.4082]]])
-    """
-    _check_embeddings(embeddings)
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    y, x = (
-        torch.linspace(0, 1, side, dtype=dtype, device=embeddings.device) - 0.5
-        for side in embeddings.shape[2:])
-    embeddings = embeddings.to(dtype).flatten(2)
-    location = torch.stack(torch.meshgrid(y, x, indexing='ij')).flatten(1)
+    """(V, h w, D + 2) unit vectors [v ; (y, x) - 0.5] of (V, D, h, w)."""
+    embeddings = wide(embeddings)
+    sides = [
+        torch.linspace(
+            0, 1, side, dtype=embeddings.dtype, device=embeddings.device) - 0.5
+        for side in embeddings.shape[2:]
+    ]
+    location = torch.stack(torch.meshgrid(sides, indexing='ij')).flatten(1)
+    embeddings = embeddings.flatten(2)
     # F.normalize over channels, which are far apart in memory, is ten times
     # slower on a CPU.
     square = embeddings.square().sum(dim=1, keepdim=True)
@@ -187,25 +145,18 @@ def nearest_prototype(features: Tensor,
     Args:
         features (Tensor): (B, N, C) float.
         prototypes (Tensor): (B, K, C) float of the same dtype.
-        empty (Tensor, optional): (B, K) bool, prototypes to leave out; as
-            zero vectors they would win over those that point away.
+        empty (Tensor, optional): (B, K) bool, prototypes to leave out; as zero
+            vectors they would win over those that point away.
 
     Returns:
-        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, -1 where
-        an image has no prototype.
-
-    Example:
-        >>> points = torch.tensor([[[1., 0.], [-1., .5]]])
-        >>> prototypes = torch.tensor([[[1., 0.], [0., 0.], [-.9, -1.]]])
-        >>> nearest_prototype(points, prototypes,
-        ...                   torch.tensor([[False, True, False]]))
-        tensor([[0, 2]])
+        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, -1 where an
+        image has no prototype.
     """
     if empty is not None and reads_are_free(empty) and not empty.any():
         empty = None
     labels = []
     # In blocks: the points may be all pixels of an image.
-    for points in features.split(_POINTS, dim=1):
+    for points in features.split(POINTS, dim=1):
         # Points last: reductions are 5 times as fast.
         similarity = prototypes @ points.transpose(1, 2)
         if empty is not None:
@@ -215,30 +166,6 @@ def nearest_prototype(features: Tensor,
     if empty is not None:
         labels = labels.masked_fill(empty.all(dim=1, keepdim=True), -1)
     return labels
-
-
-def sum_by_label(features: Tensor, labels: Tensor,
-                 num_labels: int) -> tuple[Tensor, Tensor]:
-    """Sum of the features with each label, image by image.
-
-    Args:
-        features (Tensor): (B, N, C) float.
-        labels (Tensor): (B, N) int64 in [-1, K - 1]; -1 is left out.
-        num_labels (int): K, at least 1.
-
-    Returns:
-        tuple[Tensor, Tensor]: Sums (B, K, C) of the dtype of ``features``,
-        and numbers of points (B, K) int64.
-
-    Example:
-        >>> features = torch.tensor([[[1.], [2.], [4.]]])
-        >>> sum_by_label(features, torch.tensor([[1, -1, 1]]), 2)
-        (tensor([[[0.],
-                 [5.]]]), tensor([[0, 2]]))
-    """
-    if features.device.type == 'cpu':
-        return _sum_by_index(features, labels, num_labels)
-    return _sum_by_product(features, labels, num_labels)
 
 
 def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
@@ -253,32 +180,31 @@ def grid_clusters(positions: Tensor, grid_size: tuple[int, int]) -> Tensor:
 
     Returns:
         Tensor: (B, N) int64 in [0, K_h K_w - 1], in row-major order.
-
-    Raises:
-        ValueError: If a side is below 1.
-
-    Example:
-        >>> positions = torch.tensor([[[0., 0.], [.2, .9], [1., 1.]]])
-        >>> grid_clusters(positions, (3, 2))
-        tensor([[0, 1, 5]])
     """
-    _check_grid(grid_size)
+    check_at_least_1(grid_size=min(grid_size))
     sides = positions.new_tensor(grid_size)
     cells = (positions * (sides - 1)).round().long()
     return cells[..., 0] * grid_size[1] + cells[..., 1]
 
 
-def _image_chunks(features: Tensor) -> list[slice]:
-    """Images that are grouped together."""
+def _cluster_images(features: Tensor, to_points: Callable, labels: Tensor,
+                    num_clusters: int, num_iterations: int,
+                    empty: Tensor | None) -> Tensor:
+    """(B, N) clusters, as many images at a time as fit into a CPU's cache."""
     step = max(len(features), 1)
     if features.device.type == 'cpu' and features.numel():
         step = max(_CHUNK // features[0].numel(), torch.get_num_threads())
-    return [slice(i, i + step) for i in range(0, len(features), step)]
+    result = labels.new_empty(labels.shape)
+    for start in range(0, len(features), step):
+        some = slice(start, start + step)
+        result[some] = _cluster(
+            to_points(features[some]), labels[some], num_clusters,
+            num_iterations, None if empty is None else empty[some])
+    return result
 
 
 def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
              num_iterations: int, empty: Tensor | None) -> Tensor:
-    """:func:`spherical_kmeans` of (B, N, C) unit vectors."""
     if empty is not None:
         labels = labels.masked_fill(empty, -1)
         # Whatever they hold, even NaN: sums are products with zeros.
@@ -298,53 +224,3 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
             break
         labels = found
     return labels
-
-
-def _sum_by_index(features: Tensor, labels: Tensor,
-                  num_labels: int) -> tuple[Tensor, Tensor]:
-    batch, _, channels = features.shape
-    # The extra row of each image takes the points without a label.
-    rows = num_labels + 1
-    first = torch.arange(0, batch * rows, rows, device=labels.device)
-    index = torch.where(labels < 0, num_labels, labels) + first[:, None]
-    index = index.flatten()
-    sums = features.new_zeros(batch * rows, channels)
-    sums = sums.index_add(0, index, features.flatten(0, 1))
-    sizes = torch.bincount(index, minlength=batch * rows)
-    return (sums.view(batch, rows, -1)[:, :-1],
-            sizes.view(batch, rows)[:, :-1])
-
-
-def _sum_by_product(features: Tensor, labels: Tensor,
-                    num_labels: int) -> tuple[Tensor, Tensor]:
-    batch, _, channels = features.shape
-    sums = features.new_zeros(batch, num_labels, channels)
-    sizes = labels.new_zeros(batch, num_labels)
-    names = torch.arange(num_labels, device=labels.device)[:, None]
-    for points, part in zip(
-            features.split(_POINTS, dim=1), labels.split(_POINTS, dim=1)):
-        belongs = part[:, None] == names
-        sums += belongs.to(features.dtype) @ points
-        sizes += belongs.sum(dim=2)
-    return sums, sizes
-
-
-def _check_at_least_1(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f'`{name}` must be at least 1, got {number}')
-
-
-def _check_embeddings(embeddings: Tensor) -> None:
-    if not embeddings.is_floating_point():
-        raise TypeError('`embeddings` must be floating-point, got '
-                        f'{embeddings.dtype}')
-    if embeddings.dim() != 4 or 0 in embeddings.shape:
-        raise ValueError('`embeddings` must have shape (V, D, h, w), none of '
-                         f'them 0, got {tuple(embeddings.shape)}')
-
-
-def _check_grid(grid_size: tuple[int, int]) -> None:
-    if len(grid_size) != 2 or min(grid_size) < 1:
-        raise ValueError('`grid_size` must be two numbers of at least 1, got '
-                         f'{tuple(grid_size)}')

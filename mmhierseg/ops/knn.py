@@ -1,12 +1,9 @@
 """Nearest neighbours in a memory bank, and their majority class.
 
-Without any tuning, a segment is given the class that most of its k nearest
-neighbours have among the segments of a training set (HSG, Ke et al., CVPR
-2022, Sec. 4; CAST, Ke et al., ICLR 2024).
-
-The Q x M similarities are never in memory together: both sides go in blocks,
-of which only the k best of every query are kept. Memory beside the bank is a
-block of similarities and a block of the bank, whatever Q and M.
+A segment is given the class that most of its k nearest neighbours have among
+the segments of a training set (HSG, Ke et al., CVPR 2022, Sec. 4; CAST, Ke et
+al., ICLR 2024). The Q x M similarities are computed in blocks, of which only
+the k best of every query are kept: memory does not grow with Q or M.
 
 Legend: Q queries, M entries of the bank, C channels, K classes.
 """
@@ -14,6 +11,8 @@ Legend: Q queries, M entries of the bank, C channels, K classes.
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .checks import check_dtype, check_range, check_rows, check_shape, wide
 
 #: Similarities of a block, 16 MiB in float32: memory that is kept by the C
 #: library, not cleared by the system each time.
@@ -29,47 +28,31 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
                  num_classes: int) -> Tensor:
     """Majority class of the k nearest neighbours, by cosine.
 
-    Where neighbours are equally similar, those of smaller classes are nearer;
-    where classes have equally many, the smallest one wins. So the order of
-    the bank does not affect the result.
+    Among equally similar neighbours, those of smaller classes are nearer;
+    among equally frequent classes, the smallest wins. So the order of the bank
+    does not affect the result.
 
     Args:
-        queries (Tensor): (Q, C) float, of any length. Zero vectors are
-            equally far from everything.
-        bank (Tensor): (M, C) float. Half precision, of either side, is
-            compared in float32.
+        queries (Tensor): (Q, C) float, of any length, compared in at least
+            float32. Zero vectors are equally far from everything.
+        bank (Tensor): (M, C) float.
         bank_labels (Tensor): (M,) int64 in [0, K - 1].
-        k (int): Number of neighbours, at least 1, at most M.
+        k (int): Number of neighbours, in [1, M].
         num_classes (int): K.
 
     Returns:
         Tensor: (Q,) int64 in [0, K - 1].
-
-    Raises:
-        TypeError: If features are not floating-point, or labels not int64.
-        ValueError: If the bank is empty or has fewer than ``k`` entries,
-            shapes do not match, a label is no class, or a feature is NaN.
 
     Example:
         >>> bank = torch.tensor([[1., 0.], [1., .1], [0., 1.]])
         >>> labels = torch.tensor([2, 0, 1])
         >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 1, 3)
         tensor([2])
-        >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 2, 3)
-        tensor([0])
     """
     _check(queries, bank, k)
-    if bank_labels.dtype != torch.int64:
-        raise TypeError(f'`bank_labels` must be int64, got '
-                        f'{bank_labels.dtype}')
-    if bank_labels.shape != bank.shape[:1]:
-        raise ValueError(
-            f'`bank_labels` must have shape ({bank.size(0)},), a class for '
-            f'each entry of `bank`, got {tuple(bank_labels.shape)}')
-    smallest, largest = (int(end) for end in bank_labels.aminmax())
-    if smallest < 0 or largest >= num_classes:
-        raise ValueError(f'`bank_labels` must lie in [0, {num_classes - 1}], '
-                         f'got {smallest} to {largest}')
+    check_dtype(torch.int64, bank_labels=bank_labels)
+    check_shape(bank.shape[:1], bank_labels=bank_labels)
+    check_range(num_classes, 0, bank_labels=bank_labels)
     # The first of equally similar entries is then of the smallest class.
     order = None
     if bool((bank_labels[1:] < bank_labels[:-1]).any()):
@@ -95,20 +78,11 @@ def knn_search(queries: Tensor, bank: Tensor,
     Args:
         queries (Tensor): (Q, C) float, as for :func:`knn_retrieve`.
         bank (Tensor): (M, C) float.
-        k (int): Number of neighbours, at least 1, at most M.
+        k (int): Number of neighbours, in [1, M].
 
     Returns:
-        tuple[Tensor, Tensor]: Cosines (Q, k) in [-1, 1], descending, and
-        their rows of ``bank``, (Q, k) int64; the first of equally similar
-        ones first.
-
-    Raises:
-        TypeError, ValueError: As :func:`knn_retrieve`.
-
-    Example:
-        >>> bank = torch.tensor([[0., 1.], [3., 4.]])
-        >>> knn_search(torch.tensor([[2., 0.]]), bank, 2)
-        (tensor([[0.6000, 0.0000]]), tensor([[1, 0]]))
+        tuple[Tensor, Tensor]: Cosines (Q, k) in [-1, 1], descending, and their
+        rows of ``bank``, (Q, k) int64; ties go to the first.
     """
     _check(queries, bank, k)
     found = [
@@ -120,19 +94,9 @@ def knn_search(queries: Tensor, bank: Tensor,
 
 
 def first_of_largest(values: Tensor) -> Tensor:
-    """Index of the largest entry along the last axis, the first of equal ones.
+    """(...) int64 index of the largest of (..., K), the first on ties.
 
     ``argmax`` does not promise which of equal ones it returns.
-
-    Args:
-        values (Tensor): (..., K), K at least 1; no NaN.
-
-    Returns:
-        Tensor: (...) int64.
-
-    Example:
-        >>> first_of_largest(torch.tensor([[1, 3, 3], [0, 0, 0]]))
-        tensor([1, 0])
     """
     # int32 is twice as fast: this is bound by memory.
     order = torch.arange(
@@ -146,18 +110,14 @@ def first_of_largest(values: Tensor) -> Tensor:
 def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None,
                 k: int) -> tuple[Tensor, Tensor]:
     """Cosines (q, k) of the most similar and their places in ``order``."""
-    dtype = torch.promote_types(queries.dtype, bank.dtype)
-    dtype = torch.promote_types(dtype, torch.float32)
-    best = queries.new_full((len(queries), k), -torch.inf, dtype=dtype)
-    index = torch.zeros_like(best, dtype=torch.int64)
     with torch.autocast(queries.device.type, enabled=False):
-        unit = F.normalize(queries.to(dtype), dim=1)
+        unit = F.normalize(wide(queries, bank), dim=1)
+        best = unit.new_full((len(queries), k), -torch.inf)
+        index = torch.zeros_like(best, dtype=torch.int64)
         for start in range(0, bank.size(0), _ENTRIES):
-            if order is None:
-                block = bank[start:start + _ENTRIES]
-            else:
-                block = bank[order[start:start + _ENTRIES]]
-            block = F.normalize(block.to(dtype), dim=1).t()
+            rows = slice(start, start + _ENTRIES)
+            block = bank[rows if order is None else order[rows]]
+            block = F.normalize(wide(block, unit), dim=1).t()
             for part, *found in zip(*(
                     x.split(_QUERIES) for x in (unit, best, index))):
                 _update(*found, part @ block, start)
@@ -171,8 +131,7 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None,
 def _update(best: Tensor, index: Tensor, cosines: Tensor, start: int) -> None:
     """Merge a block that begins at ``start`` into the k nearest so far.
 
-    Those of the block lie in the k groups of neighbouring columns with the
-    largest maxima, which are found much faster than the values themselves.
+    They lie in the k groups of columns with the largest maxima.
     """
     k = best.size(1)
     short = -cosines.size(1) % _GROUP
@@ -221,20 +180,7 @@ def _first_largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _check(queries: Tensor, bank: Tensor, k: int) -> None:
-    for name, features in (('queries', queries), ('bank', bank)):
-        if not features.is_floating_point():
-            raise TypeError(f'`{name}` must be floating-point, got '
-                            f'{features.dtype}')
-        if features.dim() != 2:
-            raise ValueError(f'`{name}` must have two axes, one row per '
-                             f'feature, got {tuple(features.shape)}')
-    if queries.size(1) != bank.size(1):
-        raise ValueError(
-            f'`queries` and `bank` must have the same number of channels, '
-            f'got {queries.size(1)} and {bank.size(1)}: they are features of '
-            'different models')
-    if bank.size(0) == 0:
-        raise ValueError('`bank` is empty: there are no neighbours')
+    check_rows(queries=queries, bank=bank)
     if not 1 <= k <= bank.size(0):
         raise ValueError(
             f'`k` must lie between 1 and the number of entries of `bank`, '

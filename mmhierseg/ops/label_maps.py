@@ -1,56 +1,47 @@
 """Label maps: compact numbering, parents of segments, and the way to a grid.
 
-* A window of a larger label map, or a map from which segments have been cut,
-  uses few of the numbers up to its largest. :func:`compact_labels` keeps
-  their order and closes the gaps, image by image; :func:`joint_labels`
-  numbers tuples.
-* :func:`look_up_parents` goes up one level of a hierarchy.
-* :func:`tokens_to_map` goes from segment tokens to a feature map: a cell is
-  the mean over its pixels of their segments' tokens, summed in one pass,
-  without the (cells x N) matrix of area fractions or a map of pixels.
-
-Legend: B images, N segments, C channels, H x W pixels, H' x W' cells of
-stride x stride pixels, H' = ceil(H / stride), M = largest label + 1. Labels
-are int64, -1 = none.
+Legend: B images, N segments, C channels, H x W pixels, H' x W' cells of stride
+x stride pixels, H' = ceil(H / stride), M = largest label + 1. Labels are
+int64, -1 = none.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.ops._numba import for_each_image, use_compiled
-from mmhierseg.ops._numba.relabel import rank_labels
-
-from .checks import check_labels, check_tokens, reads_are_free
+from ._numba import for_each_image, use_compiled
+from ._numba.kernels import rank_labels
+from .checks import (
+    check_at_least_1,
+    check_dtype,
+    check_labels,
+    check_shape,
+    check_tokens,
+    wide,
+)
 
 
 def compact_labels(labels: Tensor,
                    num_labels: int | None = None) -> tuple[Tensor, Tensor]:
     """Renumber the labels of each image to 0..n-1 in their own order.
 
+    It closes the gaps in a window of a larger map, for example.
+
     Args:
         labels (Tensor): (B, H, W) int64; every negative value means none.
-        num_labels (int, optional): A number above all labels, where it is
-            known: it saves a read of the largest label, for which a GPU
-            would have to be waited for.
+        num_labels (int, optional): A number above all labels, if known: it
+            saves reading the largest label, for which a GPU would have to be
+            waited for.
 
     Returns:
         tuple[Tensor, Tensor]: The new labels, (B, H, W) int64, -1 = none, and
         the number of segments of each image, (B,) int64.
 
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``labels`` has no batch axis.
-
     Example:
-        >>> labels = torch.tensor([[[7, 7, 2]], [[-1, 9, 9]]])
-        >>> compact_labels(labels)
-        (tensor([[[ 1,  1,  0]],
-        <BLANKLINE>
-                [[-1,  0,  0]]]), tensor([2, 1]))
+        >>> compact_labels(torch.tensor([[[7, 7, 2, -1]]]))
+        (tensor([[[ 1,  1,  0, -1]]]), tensor([2]))
     """
-    if labels.dtype != torch.int64:
-        raise TypeError(f'`labels` must be int64, got {labels.dtype}')
+    check_dtype(torch.int64, labels=labels)
     if labels.dim() < 2:
         raise ValueError('`labels` must have a batch axis and at least one '
                          f'more, got shape {tuple(labels.shape)}')
@@ -72,35 +63,22 @@ def joint_labels(*columns: Tensor) -> tuple[Tensor, int]:
     """Number the different tuples 0..n-1, in their lexicographic order.
 
     "Region 7 of view 3" or "group 1 of image 90" become labels of one tensor,
-    however large the numbers are that they are made of.
+    however large the ids are.
 
     Args:
-        columns (Tensor): Each (n,) of integers, one member of every tuple;
-            at least one column.
+        columns (Tensor): Each (n,) of integers, one member of every tuple; at
+            least one column.
 
     Returns:
         tuple[Tensor, int]: (n,) int64, equal where all members are; and the
         number of different tuples.
 
-    Raises:
-        TypeError: If a column holds no integers.
-        ValueError: If there is no column, or they differ in shape.
-
     Example:
         >>> joint_labels(torch.tensor([5, 5, 2]), torch.tensor([-1, 9, 9]))
         (tensor([1, 2, 0]), 3)
     """
-    if not columns:
-        raise ValueError('`columns` must be at least one tensor, got none')
     labels, number = None, 0
     for column in columns:
-        if column.is_floating_point() or column.is_complex():
-            raise TypeError(f'`columns` must hold integers, got '
-                            f'{column.dtype}')
-        if column.dim() != 1 or column.shape != columns[0].shape:
-            shapes = [tuple(column.shape) for column in columns]
-            raise ValueError('`columns` must be of one axis and of the same '
-                             f'length, got {shapes}')
         values, column = column.unique(return_inverse=True)
         if labels is not None:
             # Both are below n now, so their product does not overflow.
@@ -115,17 +93,10 @@ def look_up_parents(table: Tensor, segments: Tensor) -> Tensor:
 
     Args:
         table (Tensor): (B, N) int64, the parent of each segment.
-        segments (Tensor): (B, ...) int64 in [-1, N - 1], segments of pixels
-            or of anything else.
+        segments (Tensor): (B, ...) int64 in [-1, N - 1], e.g. those of pixels.
 
     Returns:
         Tensor: (B, ...) int64; -1 where there is no segment or no parent.
-
-    Example:
-        >>> table = torch.tensor([[5, -1, 7]])
-        >>> look_up_parents(table, torch.tensor([[[0, 1], [-1, 2]]]))
-        tensor([[[ 5, -1],
-                 [-1,  7]]])
     """
     if table.size(1) == 0:
         return torch.full_like(segments, -1)
@@ -137,20 +108,17 @@ def look_up_parents(table: Tensor, segments: Tensor) -> Tensor:
 def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     """Mean of the tokens of the segments in each cell.
 
+    They are summed in one pass, without a map of pixels or a (cells x N)
+    matrix.
+
     Args:
-        tokens (Tensor): (B, N, C) float. Half precision is summed in float32.
+        tokens (Tensor): (B, N, C) float, summed in at least float32.
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         stride (int): Side of a cell in pixels, at least 1.
 
     Returns:
         Tensor: (B, C, H', W') of the dtype of ``tokens``. Pixels without a
-        segment count as zero; cells that the border cuts are means over
-        their pixels inside the image.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``stride`` is below 1, shapes do not match, or a label
-            is N or above (looked at on the CPU only).
+        segment count as zero; border cells are means over the pixels inside.
 
     Example:
         >>> tokens = torch.tensor([[[1.], [5.]]])
@@ -158,14 +126,10 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
         >>> tokens_to_map(tokens, labels, stride=2)
         tensor([[[[2.0000, 2.5000]]]])
     """
-    if stride < 1:
-        raise ValueError(f'`stride` must be at least 1, got {stride}')
-    check_tokens('tokens', tokens, None)
+    check_at_least_1(stride=stride)
+    check_tokens(tokens=tokens)
     check_labels(labels, tokens.size(1))
-    if tokens.size(0) != labels.size(0):
-        raise ValueError(
-            f'`tokens` must have shape (B, N, C) with B = {labels.size(0)}, '
-            f'got {tuple(tokens.shape)}')
+    check_shape((len(labels), *tokens.shape[1:]), tokens=tokens)
     # A zero row at the end takes the pixels without a segment.
     rows = F.pad(tokens, (0, 0, 0, 1))
     index = torch.where(labels < 0, tokens.size(1), labels)
@@ -177,14 +141,10 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
 
 
 def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
-    """Rank of each label among those in use, by marking them in a table."""
     # The extra column takes the pixels without a label.
     column = torch.where(flat < 0, num_labels, flat)
     used = flat.new_zeros(flat.size(0), num_labels + 1, dtype=torch.bool)
     used.scatter_(1, column, 1)
-    if (reads_are_free(flat) and used[:, :-1].all()
-            and not used[:, -1].any()):
-        return flat.clone(), flat.new_full((len(flat), ), num_labels)
     used[:, num_labels:] = False
     rank = used.cumsum(1) - 1
     rank[:, num_labels:] = -1
@@ -192,7 +152,6 @@ def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
 
 
 def _rank_compiled(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
-    """:func:`_rank_by_table` by the numba kernel, image by image."""
     compact = torch.empty(flat.shape, dtype=torch.int64)
     counts = torch.zeros(len(flat), dtype=torch.int64)
     images, result, found = flat.numpy(), compact.numpy(), counts.numpy()
@@ -205,7 +164,6 @@ def _rank_compiled(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
 
 
 def _rank_by_sort(flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Rank of each label among those in use, by sorting each image."""
     values, order = flat.clamp(min=-1).sort(dim=1)
     first = torch.ones_like(values, dtype=torch.bool)
     first[:, 1:] = values[:, 1:] != values[:, :-1]
@@ -216,7 +174,6 @@ def _rank_by_sort(flat: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mean_of_cells(rows: Tensor, index: Tensor, stride: int) -> Tensor:
-    """(B, C, H', W'): the mean row of the pixels of each cell."""
     height, width = index.shape[1:]
     padded = F.pad(
         index, (0, -width % stride, 0, -height % stride),
@@ -228,11 +185,10 @@ def _mean_of_cells(rows: Tensor, index: Tensor, stride: int) -> Tensor:
     # Pixels of a cell along each axis; the last cell may be cut.
     sides = [(size - torch.arange(0, size, stride, device=index.device)
               ).clamp(max=stride) for size in (height, width)]
-    dtype = torch.promote_types(rows.dtype, torch.float32)
     with torch.autocast(rows.device.type, enabled=False):
         sums = F.embedding_bag(
             cells.reshape(-1, stride * stride),
-            rows.to(dtype).flatten(0, 1),
+            wide(rows).flatten(0, 1),
             mode='sum').view(*cells.shape[:3], -1)
         means = sums / (sides[0][:, None] * sides[1])[..., None]
     return means.permute(0, 3, 1, 2).to(rows.dtype)

@@ -1,36 +1,30 @@
 """Fixed and resized 2-D positional encodings.
 
-The sine-cosine encoding is MoCo v3's (Chen et al., ICCV 2021) with the axes
-as in CAST: the first half of the channels runs over rows, the second over
+The sine-cosine encoding is MoCo v3's (Chen et al., ICCV 2021) with the axes as
+in CAST: the first half of the channels runs over rows, the second over
 columns, each half as sines, then cosines.
 
 Legend: h x w grid cells, C channels; a table is (1, T + h w, C) with T leading
 rows of extra tokens.
 """
 
-from typing import Tuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def sincos_position_encoding(grid_size: Tuple[int, int],
+def sincos_position_encoding(grid_size: tuple[int, int],
                              embed_dims: int,
                              temperature: float = 10000.0) -> Tensor:
     """Sine-cosine encoding of the cells of a grid.
 
     Args:
-        grid_size (Tuple[int, int]): (h, w).
+        grid_size (tuple[int, int]): (h, w).
         embed_dims (int): C, a multiple of 4.
         temperature (float): Ratio of the longest to the shortest wavelength.
-            Defaults to 10000.
 
     Returns:
         Tensor: (1, h w, C) float32 in [-1, 1], cells in row-major order.
-
-    Raises:
-        ValueError: If ``embed_dims`` is not a multiple of 4.
     """
     if embed_dims % 4:
         raise ValueError(
@@ -48,22 +42,19 @@ def sincos_position_encoding(grid_size: Tuple[int, int],
 
 
 def resize_position_encoding(table: Tensor,
-                             source_size: Tuple[int, int],
-                             target_size: Tuple[int, int],
+                             source_size: tuple[int, int],
+                             target_size: tuple[int, int],
                              num_extra_tokens: int = 1) -> Tensor:
     """Bicubic resizing of a table, its extra rows kept.
 
     Args:
         table (Tensor): (1, T + h w, C) float.
-        source_size (Tuple[int, int]): (h, w) of ``table``.
-        target_size (Tuple[int, int]): (h', w') wanted.
-        num_extra_tokens (int): T. Defaults to 1, the class token's.
+        source_size (tuple[int, int]): (h, w) of ``table``.
+        target_size (tuple[int, int]): (h', w').
+        num_extra_tokens (int): T, by default the class token.
 
     Returns:
         Tensor: (1, T + h' w', C); ``table`` itself where the sizes agree.
-
-    Raises:
-        ValueError: If ``table`` does not hold the cells of ``source_size``.
     """
     expected = num_extra_tokens + source_size[0] * source_size[1]
     if table.dim() != 3 or table.size(1) != expected:

@@ -1,10 +1,8 @@
 """Means of a feature map over the segments of a label map.
 
-CAST, Sec. 3.1: a segment token is the mean of the convolutional features over
-a superpixel. Features lie on a coarse grid, segments on pixels. The mean over
-a segment of an interpolated map is linear in the grid cells, and a pixel's
-weights are the same for all channels: the map at pixel resolution is never
-formed, and memory grows with the pixels, not with N h w
+CAST, Sec. 3.1: a segment token is the mean of the convolutional features, on
+a coarse grid, over a superpixel. The mean over a segment of an interpolated
+map is linear in the grid cells: the map at pixel resolution is never formed
 (:mod:`mmhierseg.ops.segment_weights`).
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels.
@@ -15,7 +13,8 @@ reported in a mask.
 import torch
 from torch import Tensor
 
-from .checks import check_labels, reads_are_free
+from .checks import check_labels, reads_are_free, wide
+from .label_sums import sum_by_index
 from .segment_weights import mean_by_matrix, mean_by_pairs, segment_sizes
 
 
@@ -26,22 +25,16 @@ def segment_mean(features: Tensor,
     """Mean over each segment of features interpolated to the label map.
 
     Args:
-        features (Tensor): (B, C, h, w) float, or (1, C, h, w) for all
-            images alike. Half precision is summed in float32.
+        features (Tensor): (B, C, h, w) float, or (1, C, h, w) for all images
+            alike; summed in at least float32.
         labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
         num_segments (int): N, at least 1.
         mode (str): 'bilinear' or 'bicubic', as in
-            ``interpolate(align_corners=False)``. It has no effect where the
-            sizes agree. Defaults to 'bilinear'.
+            ``interpolate(align_corners=False)``; no effect where sizes agree.
 
     Returns:
         tuple[Tensor, Tensor]: Means (B, N, C), float32 or wider, zero for
         empty segments; and (B, N) bool, True where a segment has no pixel.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If shapes do not match, or a label is N or above (looked
-            at on the CPU only).
 
     Example:
         >>> features = torch.tensor([[[[1., 2.], [3., 4.]]]])
@@ -56,28 +49,16 @@ def segment_mean(features: Tensor,
         raise ValueError(
             f'`features` must have shape (B, C, h, w) with B = '
             f'{labels.size(0)} or 1, got {tuple(features.shape)}')
-    dtype = torch.promote_types(features.dtype, torch.float32)
     count = segment_sizes(labels, num_segments)
     with torch.autocast(features.device.type, enabled=False):
-        features = features.to(dtype)
+        features = wide(features)
         if features.shape[2:] == labels.shape[1:]:
-            means = _mean_of_cells(features, labels, count)
+            rows = features.flatten(2).transpose(1, 2).expand(
+                len(labels), -1, -1)
+            sums = sum_by_index(rows, labels.flatten(1), num_segments)
+            means = sums / count.clamp(min=1)[..., None]
         elif reads_are_free(features):
             means = mean_by_pairs(features, labels, count, mode)
         else:
             means = mean_by_matrix(features, labels, count, mode)
     return means, count == 0
-
-
-def _mean_of_cells(features: Tensor, labels: Tensor, count: Tensor) -> Tensor:
-    """(B, N, C) means where every pixel is a cell."""
-    batch, num_segments = count.shape
-    rows = features.expand(batch, -1, -1, -1).permute(0, 2, 3, 1)
-    # A last row takes the pixels without a segment.
-    first = (num_segments + 1) * torch.arange(batch, device=labels.device)
-    index = torch.where(labels < 0, num_segments, labels)
-    index = index + first[:, None, None]
-    sums = rows.new_zeros(batch * (num_segments + 1), rows.size(3))
-    sums = sums.index_add(0, index.flatten(), rows.flatten(0, 2))
-    sums = sums.view(batch, num_segments + 1, -1)[:, :-1]
-    return sums / count.clamp(min=1)[..., None]

@@ -1,8 +1,8 @@
 """Prototypes of segments: normalised means of the embeddings of their pixels.
 
 HSG's losses (Ke et al., CVPR 2022, Sec. 3) compare the pixels of a batch, as
-rows, with the prototypes of all of its segments. For retrieval (CAST and HSG),
-:func:`segment_prototypes` has (B, M) tables of each image.
+rows, with the prototypes of all of its segments; retrieval uses those of each
+image (:func:`segment_prototypes`).
 
 Legend: V views, D channels, h x w pixels, P pixels that have a segment,
 N segments of the batch, or fine segments of an image, M coarser ones made of
@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_tokens
-from .kmeans import sum_by_label
+from .checks import check_shape, check_tokens, wide
+from .label_sums import sum_by_label
 
 
 def select_pixels(embeddings: Tensor,
@@ -25,16 +25,12 @@ def select_pixels(embeddings: Tensor,
     affects values or gradients.
 
     Args:
-        embeddings (Tensor): (V, D, h, w) float. Half precision is converted
-            to float32.
+        embeddings (Tensor): (V, D, h, w) float.
         labels (Tensor): (V, h, w) int64, -1 = none.
 
     Returns:
-        tuple[Tensor, Tensor]: Embeddings (P, D), and the segments of the
-        pixels, (P,) int64, in the order view, row, column.
-
-    Raises:
-        ValueError: If shapes do not match.
+        tuple[Tensor, Tensor]: Embeddings (P, D), float32 or wider, and the
+        segments of the pixels, (P,) int64, in the order view, row, column.
     """
     size = (embeddings.size(0), *embeddings.shape[2:])
     if embeddings.dim() != 4 or labels.shape != size:
@@ -43,8 +39,7 @@ def select_pixels(embeddings: Tensor,
             f'(V, h, w), got {tuple(embeddings.shape)} and '
             f'{tuple(labels.shape)}')
     valid = labels >= 0
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    pixels = embeddings.permute(0, 2, 3, 1)[valid].to(dtype)
+    pixels = wide(embeddings.permute(0, 2, 3, 1)[valid])
     return F.normalize(pixels, dim=1), labels[valid]
 
 
@@ -60,37 +55,8 @@ def batch_prototypes(pixels: Tensor, segments: Tensor,
     Returns:
         Tensor: (N, D) of unit length, float32 or wider; zero for a segment
         without pixels.
-
-    Example:
-        >>> pixels = torch.tensor([[1., 0.], [0., 1.], [-1., 0.]])
-        >>> batch_prototypes(pixels, torch.tensor([1, 1, 0]), 2)
-        tensor([[-1.0000,  0.0000],
-                [ 0.7071,  0.7071]])
     """
     return F.normalize(_sums(pixels, segments, num_segments), dim=1)
-
-
-def mean_over_segments(values: Tensor, segments: Tensor,
-                       num_segments: int) -> Tensor:
-    """Mean over the pixels of each segment, with gradients.
-
-    Args:
-        values (Tensor): (P, C) float.
-        segments (Tensor): (P,) int64 in [0, N - 1].
-        num_segments (int): N.
-
-    Returns:
-        Tensor: (N, C), float32 or wider; zero for a segment without pixels.
-
-    Example:
-        >>> mean_over_segments(torch.tensor([[1.], [4.], [2.]]),
-        ...                    torch.tensor([1, 1, 0]), 2)
-        tensor([[2.0000],
-                [2.5000]])
-    """
-    sizes = torch.bincount(segments, minlength=num_segments)
-    sums = _sums(values, segments, num_segments)
-    return sums / sizes.clamp(min=1)[:, None]
 
 
 def segment_positions(encoding: Tensor, labels: Tensor,
@@ -104,24 +70,16 @@ def segment_positions(encoding: Tensor, labels: Tensor,
 
     Returns:
         Tensor: (N, D), float32 or wider; zero for a segment without pixels.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> encoding = torch.tensor([[[1.], [2.], [6.]]])
-        >>> labels = torch.tensor([[[0, 0, -1]], [[1, 1, 1]]])
-        >>> segment_positions(encoding, labels, 2)
-        tensor([[1.5000],
-                [3.0000]])
     """
     if encoding.dim() != 3 or encoding.shape[:2] != labels.shape[1:]:
         raise ValueError(
             '`encoding` must have shape (h, w, D), h x w as `labels`, got '
             f'{tuple(encoding.shape)} and {tuple(labels.shape)}')
     valid = (labels >= 0).nonzero()
-    return mean_over_segments(encoding[valid[:, 1], valid[:, 2]],
-                              labels[valid.unbind(1)], num_segments)
+    segments = labels[valid.unbind(1)]
+    sums = _sums(encoding[valid[:, 1], valid[:, 2]], segments, num_segments)
+    sizes = torch.bincount(segments, minlength=num_segments)
+    return sums / sizes.clamp(min=1)[:, None]
 
 
 def segment_prototypes(embeddings: Tensor,
@@ -135,40 +93,25 @@ def segment_prototypes(embeddings: Tensor,
     fine segments, weighted by their sizes.
 
     Args:
-        embeddings (Tensor): (B, N, D) float, of unit length. Half precision
-            is summed in float32.
+        embeddings (Tensor): (B, N, D) float, unit length; summed in at least
+            float32.
         sizes (Tensor): (B, N) int64, pixels of each fine segment.
         parents (Tensor): (B, N) int64 in [-1, M - 1], coarse segment of each
-            fine one; -1 = none.
+            fine one, -1 = none.
         num_segments (int): M, at least 1.
-        empty (Tensor, optional): (B, N) bool, fine segments without an
-            embedding.
+        empty (Tensor, optional): (B, N) bool, fine segments to leave out.
 
     Returns:
-        Tensor: (B, M, D), float32 or wider, of unit length; zero for a
-        segment without pixels.
-
-    Raises:
-        ValueError: If shapes do not match.
-
-    Example:
-        >>> embeddings = torch.tensor([[[1., 0.], [0., 1.], [0., -1.]]])
-        >>> sizes = torch.tensor([[4, 3, 9]])
-        >>> parents = torch.tensor([[0, 0, -1]])
-        >>> segment_prototypes(embeddings, sizes, parents, 1)
-        tensor([[[0.8000, 0.6000]]])
+        Tensor: (B, M, D), float32 or wider, of unit length; zero for a segment
+        without pixels.
     """
-    check_tokens('embeddings', embeddings, empty)
-    for name, values in (('sizes', sizes), ('parents', parents)):
-        if values.shape != embeddings.shape[:2]:
-            raise ValueError(
-                f'`{name}` must have shape {tuple(embeddings.shape[:2])}, '
-                f'got {tuple(values.shape)}')
+    check_tokens(empty, embeddings=embeddings)
+    check_shape(embeddings.shape[:2], sizes=sizes, parents=parents)
     if empty is not None:
         parents = parents.masked_fill(empty, -1)
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
+    embeddings = wide(embeddings)
     with torch.autocast(embeddings.device.type, enabled=False):
-        weighted = embeddings.to(dtype) * sizes[..., None].to(dtype)
+        weighted = embeddings * sizes[..., None].to(embeddings.dtype)
         sums, _ = sum_by_label(weighted, parents, num_segments)
         return F.normalize(sums, dim=2)
 
@@ -178,6 +121,6 @@ def _sums(values: Tensor, segments: Tensor, num_segments: int) -> Tensor:
 
     On a GPU their last bits vary, unless torch is asked to be deterministic.
     """
-    dtype = torch.promote_types(values.dtype, torch.float32)
-    sums = values.new_zeros(num_segments, values.size(1), dtype=dtype)
-    return sums.index_add(0, segments, values.to(dtype))
+    values = wide(values)
+    sums = values.new_zeros(num_segments, values.size(1))
+    return sums.index_add(0, segments, values)

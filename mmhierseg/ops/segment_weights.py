@@ -2,14 +2,10 @@
 
 The mean over a segment of a map that was interpolated from a grid is a sum of
 the grid's cells with fixed weights. All pixels between the same cell centres,
-a *block*, use the same cells. So the weights are kept for each pair of a
-segment and a block that it has pixels in, 4 (bilinear) or 16 (bicubic) of
-them: a superpixel has pixels in about ten blocks, whatever the size of the
-image, where the matrix has a column for each cell.
-
-The host knows how many pairs there are only after a look at the labels. Where
-that would have to be waited for, or ends a trace, the map is a matrix; a
-large one comes in strips, which are computed again for the gradient.
+a *block*, use the same cells, so weights are kept for each pair of a segment
+and a block that it has pixels in: about ten per superpixel, whatever the image
+size. Where counting the pairs would stop a GPU or a traced graph, the map is a
+matrix; a large one comes in strips, computed again for the gradient.
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels, P
 pairs, T taps (cells that a pixel is interpolated from). Labels are int64,
@@ -22,6 +18,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from .checks import check_labels
+from .label_sums import count_labels
 
 # Numbers in one strip of the matrix: 64 MiB of float32.
 _STRIP_NUMEL = 1 << 24
@@ -38,28 +35,15 @@ def segment_sizes(labels: Tensor, num_segments: int) -> Tensor:
 
     Returns:
         Tensor: (B, N) int64.
-
-    Raises:
-        TypeError, ValueError: As :func:`segment_matrix`.
-
-    Example:
-        >>> segment_sizes(torch.tensor([[[0, 0, -1, 2]]]), 3)
-        tensor([[2, 0, 1]])
     """
     check_labels(labels, num_segments)
-    # The extra column takes the pixels without a segment.
-    column = torch.where(labels < 0, num_segments, labels).flatten(1)
-    count = labels.new_zeros(labels.size(0), num_segments + 1)
-    count.scatter_add_(1, column, torch.ones_like(column))
-    return count[:, :num_segments]
+    return count_labels(labels.flatten(1), num_segments)
 
 
-def segment_matrix(
-        labels: Tensor,
-        num_segments: int,
-        grid_size: tuple[int, int],
-        mode: str = 'bilinear',
-        dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+def segment_matrix(labels: Tensor,
+                   num_segments: int,
+                   grid_size: tuple[int, int],
+                   mode: str = 'bilinear') -> tuple[Tensor, Tensor]:
     """The linear map from grid cells to means over segments, as a matrix.
 
     Args:
@@ -67,20 +51,13 @@ def segment_matrix(
         num_segments (int): N, at least 1.
         grid_size (tuple[int, int]): (h, w) of the features.
         mode (str): 'bilinear' or 'bicubic'; see :func:`segment_mean`.
-        dtype (torch.dtype): Of the matrix. Defaults to float32.
 
     Returns:
-        tuple[Tensor, Tensor]: The matrix, (B, N, h w): rows sum to 1 (to 0
-        for an empty segment), and are non-negative for 'bilinear'; and
-        (B, N) bool, True where a segment has no pixel.
-
-    Raises:
-        TypeError: If ``labels`` is not int64.
-        ValueError: If ``labels`` is not (B, H, W), N is below 1, or a label
-            is N or above (looked at on the CPU only).
+        tuple[Tensor, Tensor]: The float32 matrix, (B, N, h w), rows sum to 1
+        (to 0 for an empty segment); and (B, N) bool, True for those.
     """
     count = segment_sizes(labels, num_segments)
-    matrix = _strip(labels, count, grid_size, mode, dtype,
+    matrix = _strip(labels, count, grid_size, mode, torch.float32,
                     range(grid_size[0]))
     return matrix, count == 0
 
@@ -91,37 +68,11 @@ def interpolation_taps(in_size: int,
                        device: torch.device = torch.device('cpu'),
                        dtype: torch.dtype = torch.float32
                        ) -> tuple[Tensor, Tensor]:
-    """Source positions and weights of every output position of one axis.
+    """Cells (out_size, T) and weights of the positions of one axis.
 
-    Those of ``interpolate(..., align_corners=False, antialias=False)``.
-
-    Args:
-        in_size (int): Length of the source, at least 1.
-        out_size (int): Length of the result, at least 1.
-        mode (str): 'bilinear' (2 taps) or 'bicubic' (4 taps).
-        device (torch.device): Device of the result.
-        dtype (torch.dtype): Of the weights, float32 or float64.
-
-    Returns:
-        tuple[Tensor, Tensor]: Positions (out_size, taps) int64 in
-        [0, in_size - 1] and weights (out_size, taps) with unit row sums. A
-        position may occur more than once in a row (the border is repeated).
-        Where the two sizes agree there is a single tap of weight 1.
-
-    Raises:
-        ValueError: If ``mode`` is neither of the two or a size is below 1.
-
-    Example:
-        >>> index, weight = interpolation_taps(2, 4, 'bilinear')
-        >>> weight
-        tensor([[1.0000, 0.0000],
-                [0.7500, 0.2500],
-                [0.2500, 0.7500],
-                [0.7500, 0.2500]])
+    Those of ``interpolate(align_corners=False, antialias=False)``, a single
+    one where the sizes agree. Cells at the border are repeated.
     """
-    if in_size < 1 or out_size < 1:
-        raise ValueError('`in_size` and `out_size` must be at least 1, got '
-                         f'{in_size} and {out_size}')
     if mode not in ('bilinear', 'bicubic'):
         raise ValueError(
             f"`mode` must be 'bilinear' or 'bicubic', got {mode!r}")
@@ -145,16 +96,9 @@ def interpolation_taps(in_size: int,
 
 def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
                    mode: str) -> Tensor:
-    """Means over segments by the matrix; nothing is read by the host.
+    """(B, N, C) means of (B or 1, C, h, w) features; the host reads nothing.
 
-    Args:
-        features (Tensor): (B, C, h, w) or (1, C, h, w), float32 or float64.
-        labels (Tensor): (B, H, W) int64 in [-1, N - 1], -1 = none.
-        count (Tensor): (B, N) int64, pixels of each segment.
-        mode (str): 'bilinear' or 'bicubic'.
-
-    Returns:
-        Tensor: (B, N, C).
+    ``count`` (B, N) are the pixels of each segment of ``labels`` (B, H, W).
     """
     height, width = features.shape[2:]
     step = max(1, _STRIP_NUMEL // (count.numel() * width))
@@ -181,10 +125,7 @@ def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
 
 def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
                   mode: str) -> Tensor:
-    """Means over segments by the weights of pairs.
-
-    Arguments and result are those of :func:`mean_by_matrix`.
-    """
+    """As :func:`mean_by_matrix`, by the weights of pairs."""
     batch, num_segments = count.shape
     height, width = features.shape[2:]
     rows, row, row_weight = _blocks(height, labels.size(1), mode,
@@ -268,10 +209,10 @@ def _strip(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
 
 
 def _near(x: Tensor) -> Tensor:
-    """Cubic kernel for distances in [0, 1]."""
+    # Cubic kernel for distances in [0, 1].
     return ((CUBIC_A + 2) * x - (CUBIC_A + 3)) * x * x + 1
 
 
 def _far(x: Tensor) -> Tensor:
-    """Cubic kernel for distances in [1, 2]."""
+    # Cubic kernel for distances in [1, 2].
     return ((CUBIC_A * x - 5 * CUBIC_A) * x + 8 * CUBIC_A) * x - 4 * CUBIC_A

@@ -65,19 +65,6 @@ def test_nothing_at_all():
     assert pixels.shape == prototypes.shape == (0, 5)
 
 
-@pytest.mark.parametrize('clusters, regions, error, match', [
-    (torch.zeros(2, 3, 4), None, TypeError, '`clusters` must be int64'),
-    (torch.zeros(2, 3, 4).long(), torch.zeros(2, 3, 4), TypeError,
-     '`regions` must be int64'),
-    (torch.zeros(3, 4).long(), None, ValueError, r'\(V, h, w\), got \(3, 4'),
-    (torch.zeros(2, 3, 4).long(), torch.zeros(2, 6, 8).long(), ValueError,
-     r'size of the embeddings and clusters, \(2, 3, 4\), got \(2, 6, 8\)'),
-])
-def test_cut_bad_input(clusters, regions, error, match):
-    with pytest.raises(error, match=match):
-        cut_clusters(clusters, regions)
-
-
 @pytest.mark.parametrize('recipe', RECIPES)
 def test_golden_sequences(recipe):
     values, _ = hsg_golden(recipe)
@@ -134,13 +121,3 @@ def test_images_without_segments():
     assert nothing.padding.tolist() == [[True], [True]]
     assert nothing.longest == 1
     assert nothing.pad(torch.zeros(0, 3)).shape == (2, 1, 3)
-
-
-@pytest.mark.parametrize('views, images, length, match', [
-    (VIEWS[None], IMAGES, None, r'got \(1, 10\) and \(4,\)'),
-    (VIEWS, IMAGES[:0], None, r'V at least 1'),
-    (VIEWS, IMAGES, 0, '`pad_length` must be at least 1, got 0'),
-])
-def test_sequences_bad_input(views, images, length, match):
-    with pytest.raises(ValueError, match=match):
-        segment_sequences(views, images, length)

@@ -1,9 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from benchmarks.common.memory import peak_bytes
 from helpers.hsg_golden import RECIPES, hsg_golden
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmhierseg.ops import (
     batch_prototypes,
@@ -157,20 +156,6 @@ def test_one_label_is_no_loss(number):
     assert_same(got, [torch.zeros_like(x) for x in got], atol=1e-12, rtol=0)
 
 
-def test_by_hand():
-    """Own left out of both sums, unless it is the only one of its label."""
-    pixels = torch.tensor([[1., 0.]])
-    prototypes = torch.tensor([[1., 0.], [.6, .8], [0., 1.]])
-    own = torch.tensor([0])
-    e = torch.exp(torch.tensor([1., .6, 0.]))
-    for names, wanted in (([4, 4, 2], e[1] / (e[1] + e[2])),
-                          ([4, 5, 2], e[0] / e.sum()),
-                          ([4, 2, 4], e[2] / (e[1] + e[2]))):
-        got = pixel_segment_contrast(pixels, own, prototypes,
-                                     torch.tensor(names), 1.)
-        torch.testing.assert_close(got, -wanted.log())
-
-
 @pytest.mark.parametrize('prototypes', [0, 4])
 def test_nothing_valid(prototypes):
     """Zero, with gradients: other processes wait for them."""
@@ -228,81 +213,12 @@ def test_half_precision_and_autocast():
                 rtol=1e-4, atol=1e-5)
 
 
-def test_divisor():
-    pixels, own, prototypes, labels = rows()
-    for divisor in (74, torch.tensor(74.)):
-        torch.testing.assert_close(
-            pixel_segment_contrast(pixels, own, prototypes, labels,
-                                   num_pixels=divisor),
-            pixel_segment_contrast(pixels, own, prototypes, labels) / 2)
-
-
-class LargestTensor(TorchDispatchMode):
-    """Records the size of the largest result."""
-
-    largest = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, tuple) else (result, ):
-            if isinstance(tensor, torch.Tensor):
-                self.largest = max(self.largest, tensor.numel())
-        return result
-
-
 def test_memory_does_not_grow_with_pixels_times_prototypes():
     pixels, own, prototypes, labels = rows(pixels=600, prototypes=400)
-    with LargestTensor() as memory:
-        pixel_segment_contrast(
-            pixels, own, prototypes, labels,
-            block_size=4000).sum().backward()
-    # The largest are a block and the pixels, not 240 000 similarities.
-    assert memory.largest == max(4000, 600 * 5)
-
-
-@pytest.mark.parametrize('change, error, match', [
-    (dict(segments=torch.zeros(37)), TypeError, '`segments` must be int64'),
-    (dict(labels=torch.zeros(11)), TypeError, '`labels` must be int64'),
-    (dict(pixels=torch.zeros(37, 4)), ValueError, r'\(37, 4\) and \(11, 5\)'),
-    (dict(segments=torch.zeros(36).long()), ValueError,
-     r'`segments` must have shape \(37,\)'),
-    (dict(segments=torch.full((37, ), 11)), ValueError,
-     r'must lie in \[0, 10\].* got 11 to 11'),
-    (dict(labels=torch.zeros(2, 10).long()), ValueError,
-     r'\(11,\) or \(L, 11\).* got \(2, 10\)'),
-])
-def test_bad_input(change, error, match):
-    names = ('pixels', 'segments', 'prototypes', 'labels')
-    with pytest.raises(error, match=match):
-        pixel_segment_contrast(**{**dict(zip(names, rows())), **change})
-
-
-@pytest.mark.parametrize('with_grad, products', [(False, 1), (True, 3)])
-def test_similarities_are_computed_once(with_grad, products):
-    """One product for the loss, one for each gradient, of all label sets."""
-    pixels, own, prototypes, _ = rows(pixels=400, prototypes=300)
-    # A label to each prototype and the next: few positives of a block.
-    labels = (torch.arange(300) // 2).expand(3, -1)
-    counted = {
-        torch.ops.aten.addmm_:
-        lambda total, a, b, **_: 2 * a[0] * a[1] * b[1]
-    }
-    with FlopCounterMode(display=False, custom_mapping=counted) as flops:
-        with torch.set_grad_enabled(with_grad):
-            loss = pixel_segment_contrast(
-                pixels, own.sort().values, prototypes, labels,
-                block_size=3000)
-        if with_grad:
-            loss.sum().backward()
-    single = 2 * 400 * 300 * pixels.size(1)
-    assert products <= flops.get_total_flops() / single < products + 0.5
-
-
-def test_gradients_may_be_asked_for_again():
-    pixels, own, prototypes, labels = rows()
-    loss = pixel_segment_contrast(pixels, own, prototypes, labels).sum()
-    first = torch.autograd.grad(loss, (pixels, prototypes), retain_graph=True)
-    assert_same(torch.autograd.grad(loss, (pixels, prototypes)), first)
+    peak = peak_bytes(lambda: pixel_segment_contrast(
+        pixels, own, prototypes, labels, block_size=4000).sum().backward())
+    # All similarities would take 1.9 MB.
+    assert peak < 600 * 400 * 8 / 2
 
 
 def centroids(number=6, seed=0):
@@ -336,14 +252,3 @@ def test_one_centroid_is_no_loss_and_zero_is_finite():
     zero = torch.zeros(3, 4, requires_grad=True)
     centroid_contrast(zero).sum().backward()
     assert torch.isfinite(zero.grad).all()
-
-
-@pytest.mark.parametrize('some, everything, first', [
-    (centroids()[None], None, 0),
-    (centroids(), centroids(5), 0),
-    (centroids(3), centroids(), 4),
-    (centroids(3), centroids()[:, :2], 0),
-])
-def test_centroids_bad_input(some, everything, first):
-    with pytest.raises(ValueError, match='must be among `all_centroids`'):
-        centroid_contrast(some, everything, first)

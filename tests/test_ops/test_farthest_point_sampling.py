@@ -133,22 +133,6 @@ def test_float64_under_autocast():
     assert torch.equal(picks, farthest_point_sampling(points, 9))
 
 
-@pytest.mark.parametrize('points, num, empty, error, message', [
-    (torch.zeros(2, 3), 1, None, ValueError,
-     r'`points` must have shape \(B, N, C\)'),
-    (torch.zeros(1, 0, 2), 1, None, ValueError, 'N at least 1'),
-    (torch.zeros(1, 3, 2), 0, None, ValueError,
-     '`num_samples` must be at least 1'),
-    (torch.zeros(1, 3, 2), 1, torch.zeros(1, 2).bool(), ValueError,
-     r'`empty` must have shape \(1, 3\), got \(1, 2\)'),
-    (torch.zeros(1, 3, 2), 1, torch.zeros(1, 3), TypeError,
-     '`empty` must be bool, got torch.float32'),
-])
-def test_bad_input(points, num, empty, error, message):
-    with pytest.raises(error, match=message):
-        farthest_point_sampling(points, num, empty)
-
-
 def test_is_one_operator_of_a_graph():
     points = random_points().requires_grad_()
     empty = torch.zeros(3, 20, dtype=torch.bool)

@@ -1,3 +1,5 @@
+import importlib
+import sys
 import threading
 
 import numpy as np
@@ -56,20 +58,19 @@ def _add_twice(x, y):
 
 
 @needs_numba
-def test_kernels_call_each_other():
-    x = np.zeros(2)
-    _add_twice(x, 1.5)
-    assert x.tolist() == [3, 3]
-    assert _add_twice.compiled().nopython_signatures
-
-
-@needs_numba
 def test_kernels():
     x = np.arange(3.)
-    _add(x, 2.)
+    _add_twice(x, 1.)
     assert x.tolist() == [2, 3, 4]
+    assert _add_twice.compiled().nopython_signatures
     assert _divide(1., 0.) == np.inf
-    assert _add.compiled().signatures
+
+
+def test_compiled_is_a_deprecated_alias(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'mmhierseg.compiled', raising=False)
+    with pytest.warns(DeprecationWarning, match='import from mmhierseg.ops'):
+        compiled = importlib.import_module('mmhierseg.compiled')
+    assert compiled.njit is njit and compiled.use_compiled is use_compiled
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -95,13 +96,6 @@ def test_each_image_once(threads):
     for_each_image(work, 7)
     assert sorted(done) == list(range(7))
     assert len(names) == threads
-
-
-@pytest.mark.parametrize('number', [0, 1, 2])
-def test_few_images(threads, number):
-    done = []
-    for_each_image(done.append, number)
-    assert done == list(range(number))
 
 
 def test_little_work_takes_one_thread(monkeypatch):

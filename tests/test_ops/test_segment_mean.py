@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.common.memory import peak_bytes
+<<<<<<< HEAD
 
 from mmhierseg.ops import (
     interpolation_taps,
@@ -11,6 +12,9 @@ from mmhierseg.ops import (
     segment_mean,
     segment_sizes,
 )
+=======
+from mmhierseg.ops import segment_matrix, segment_mean, segment_sizes
+>>>>>>> wt-ops
 
 
 @pytest.fixture(params=['pairs', 'matrix', 'strips'])
@@ -54,16 +58,6 @@ def test_slow_reference(size, grid, mode, way):
     means, _ = segment_mean(features, labels, num, mode)
     torch.testing.assert_close(
         means, slow_segment_mean(features, labels, num, mode))
-
-
-def test_by_hand(way):
-    # Cells 0 and 8, four pixels: bilinear gives 0, 2, 6, 8. Segment 0 holds
-    # the first and the third (mean 3), segment 2 the last; 1 has no pixel.
-    features = torch.tensor([[[[0., 8.]]]])
-    labels = torch.tensor([[[0, -1, 0, 2]]])
-    means, empty = segment_mean(features, labels, 3)
-    assert means.flatten().tolist() == [3., 0., 8.]
-    assert empty.tolist() == [[False, True, False]]
 
 
 def test_relabelling_permutes_rows(way):
@@ -144,44 +138,3 @@ def test_segment_sizes():
     expected = [[(image == n).sum().item() for n in range(num)]
                 for image in labels]
     assert sizes.tolist() == expected
-
-
-@pytest.mark.parametrize('features, labels, num, error, message', [
-    (torch.zeros(3, 1, 2, 2), torch.zeros(2, 4, 4).long(), 1, ValueError,
-     r'`features` must have shape .* B = 2 or 1, got \(3, 1, 2, 2\)'),
-    (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4, 4), 1, TypeError,
-     '`labels` must be int64'),
-    (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4).long(), 1, ValueError,
-     r'`labels` must have shape \(B, H, W\)'),
-    (torch.zeros(2, 1, 2, 2), torch.zeros(2, 4, 4).long(), 0, ValueError,
-     '`num_segments` must be at least 1, got 0'),
-    # It would count for the next image.
-    (torch.zeros(2, 1, 2, 2), torch.full((2, 4, 4), 3), 3, ValueError,
-     r'`labels` must be below the number of segments \(3\), got 3'),
-])
-def test_bad_input(features, labels, num, error, message):
-    with pytest.raises(error, match=message):
-        segment_mean(features, labels, num)
-
-
-@pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
-@pytest.mark.parametrize('in_size, out_size', [(8, 64), (9, 64), (7, 7),
-                                               (10, 3), (1, 5), (5, 1)])
-def test_taps_are_those_of_interpolate(in_size, out_size, mode):
-    index, weight = interpolation_taps(
-        in_size, out_size, mode, dtype=torch.float64)
-    matrix = torch.zeros(out_size, in_size, dtype=torch.float64)
-    matrix.scatter_add_(1, index, weight)
-    identity = torch.eye(in_size, dtype=torch.float64)[None, :, :, None]
-    expected = F.interpolate(
-        identity, size=(out_size, 1), mode=mode, align_corners=False)
-    torch.testing.assert_close(matrix, expected[0, :, :, 0].T)
-
-
-@pytest.mark.parametrize('arguments, message', [
-    ((0, 4, 'bilinear'), 'must be at least 1, got 0 and 4'),
-    ((4, 4, 'nearest'), "`mode` must be 'bilinear' or 'bicubic'"),
-])
-def test_taps_bad_input(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        interpolation_taps(*arguments)

@@ -33,13 +33,9 @@ def has_numba() -> bool:
 def use_compiled(tensor: Tensor) -> bool:
     """Whether a tensor is processed by numba kernels.
 
-    Args:
-        tensor (Tensor): Of any shape.
-
-    Returns:
-        bool: Whether it is on the CPU, numba is installed and not switched
-        off (``MMHIERSEG_COMPILED=0``), and nothing is being traced:
-        ``torch.compile`` compiles the reference implementation in torch.
+    That is on the CPU, with numba installed and not switched off
+    (``MMHIERSEG_COMPILED=0``), and outside of ``torch.compile``, which
+    compiles the reference implementation in torch.
     """
     # Tracing first: what follows cannot be traced.
     return (not torch.compiler.is_compiling()
@@ -50,17 +46,8 @@ def use_compiled(tensor: Tensor) -> bool:
 def njit(function: Function | None = None, **options) -> Function:
     """As ``numba.njit``, but numba is imported at the first call.
 
-    Machine code is cached on disk, so that only the first call on a machine
-    waits for it. The interpreter's lock is released, see
-    :func:`for_each_image`.
-
-    Args:
-        function (Callable, optional): Takes and returns arrays and numbers.
-            Defaults to None: the decorator is called with options.
-        **options: Of ``numba.njit``.
-
-    Returns:
-        Callable: Compiles itself at its first call.
+    Machine code is cached on disk, and the interpreter's lock released (see
+    :func:`for_each_image`). Options are those of ``numba.njit``.
     """
     if function is None:
         return functools.partial(njit, **options)
@@ -88,10 +75,7 @@ def njit(function: Function | None = None, **options) -> Function:
 
 
 def _with_compiled_globals(function: Function) -> Function:
-    """The function with the dispatchers of the kernels that it calls.
-
-    It knows these by their global names, which are those of :func:`njit`.
-    """
+    """The function, with the dispatchers of the kernels it calls by name."""
     names = function.__globals__
     callees = {
         name: names[name].compiled()
@@ -107,16 +91,11 @@ def _with_compiled_globals(function: Function) -> Function:
 
 
 def for_each_image(function: Callable[[int], None], number: int) -> None:
-    """Call a function for each image of a batch, in as many threads as torch.
+    """Call a function with each image's index, in as many threads as torch.
 
     Not in numba's threads: a process that has used them cannot be forked, and
-    loaders fork. The first image is processed alone; its time decides whether
-    threads are worthwhile.
-
-    Args:
-        function (Callable): Takes the index of an image. Numba kernels run in
-            parallel in it.
-        number (int): Number of images.
+    loaders fork. The time of the first image decides whether threads are
+    worthwhile. Numba kernels run in parallel in ``function``.
     """
     # Shared: whichever thread is free takes the next one.
     indices = iter(range(number))
