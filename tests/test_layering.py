@@ -67,13 +67,6 @@ def test_imports_point_down():
         and LAYER[folder(other)] > LAYER[folder(name)]
     }
     assert not wrong
-<<<<<<< HEAD
-    # And `ops` imports nothing of ours.
-    for name, others in IMPORTS.items():
-        if folder(name) == 'ops':
-            assert {folder(other) for other in others} <= {'ops', ''}
-=======
->>>>>>> wt-ops
 
 
 def test_folders_do_not_import_in_circles():

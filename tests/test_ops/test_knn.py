@@ -3,13 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.common.memory import peak_bytes
-<<<<<<< HEAD
 
-from mmhierseg.ops import first_of_largest, knn, knn_retrieve, knn_search
-=======
+from benchmarks.memory import peak_bytes
 from mmhierseg.ops import knn, knn_retrieve, knn_search
->>>>>>> wt-ops
 
 GOLDEN = Path(__file__).parents[1] / 'data/retrieval_knn.npz'
 

@@ -3,18 +3,9 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from benchmarks.common.memory import peak_bytes
-<<<<<<< HEAD
 
-from mmhierseg.ops import (
-    interpolation_taps,
-    segment_matrix,
-    segment_mean,
-    segment_sizes,
-)
-=======
+from benchmarks.memory import peak_bytes
 from mmhierseg.ops import segment_matrix, segment_mean, segment_sizes
->>>>>>> wt-ops
 
 
 @pytest.fixture(params=['pairs', 'matrix', 'strips'])
