@@ -141,11 +141,14 @@ class SegmentRetriever(BaseSegmentor):
 
     def set_bank(self, bank: MemoryBank) -> None:
         """Set the memory bank, collected by :meth:`bank_entries`."""
+        if len(bank) == 0:
+            raise UserError('the memory bank is empty: no segment of its '
+                            'images has a pixel with a class')
         if len(bank) < self.num_neighbors:
             raise UserError(
                 f'`num_neighbors` is {self.num_neighbors}, but the memory '
-                f'bank has only {len(bank)} entries, segments with a class: '
-                'fill it from more images, or use fewer neighbours')
+                f'bank has only {len(bank)} entries: fill it from more '
+                'images, or use fewer neighbours')
         largest = int(bank.labels.max())
         if largest >= self.num_classes:
             raise UserError(
