@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmhierseg.registry import MODELS
 
-from .mixin import SuperpixelMixin, image_sizes
+from .mixin import SuperpixelMixin
 from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
 
 #: A batch of each view: a tensor (B, C, H, W), or B tensors (C, H, W).
@@ -31,10 +31,8 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
       of, numbered in each process separately.
 
     Images without ``MultiView`` are single views, padded as in
-    :class:`SuperpixelSegDataPreProcessor`.
-
-    In testing, images without a segment map are allowed: without
-    ``superpixels`` they stay (B, 3, H, W).
+    :class:`SuperpixelSegDataPreProcessor`. In testing, images may have no
+    segment map: without ``superpixels`` they stay (B, 3, H, W).
 
     Args:
         kwargs: Arguments of :class:`SuperpixelSegDataPreProcessor`. Views are
@@ -46,10 +44,10 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
         """Preprocess a batch.
 
         Args:
-            data (dict): ``inputs``: of views, one (B, C, H, W) per view, or
-                one list of B tensors (C, H, W) per view; of single images, B
-                tensors (C, h, w) or (B, C, H, W). ``data_samples``: a list of
-                B, or None; single images need it in training.
+            data (dict): ``inputs``: of views, one (B, C, H, W) or list of B
+                tensors (C, H, W) per view; of single images, B tensors
+                (C, h, w) or (B, C, H, W). ``data_samples``: a list of B, or
+                None; single images need it in training.
             training (bool): Whether to make a training batch.
                 Defaults to False.
 
@@ -84,7 +82,6 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
         views = _stack_views(self.cast_data(views))
         images, maps = SuperpixelMixin._take_segments(
             self, torch.cat(views))
-        sizes = image_sizes(images)
         # As in the base class, which requires ground truth in training.
         if self._channel_conversion:
             images = images.flip(1)
@@ -99,7 +96,7 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
                     f'{count} images, got {len(data_samples)}')
             data_samples = list(data_samples) * len(views)
         return dict(
-            inputs=self._add_segments(images, maps, sizes),
+            inputs=self._add_segments(images, maps, images),
             data_samples=data_samples,
             image_index=torch.arange(
                 count, device=images.device).repeat(len(views)))

@@ -17,9 +17,7 @@ class SuperpixelSegDataPreProcessor(SuperpixelMixin, SegDataPreProcessor):
 
     Args:
         mean (Sequence[Number], optional): Mean of each channel.
-            Defaults to None.
         std (Sequence[Number], optional): Standard deviation of each channel.
-            Defaults to None.
         superpixels (dict, optional): Config of the superpixel method for
             images without a map. Defaults to None: the pipeline makes maps.
         kwargs: Other arguments of ``SegDataPreProcessor``.

@@ -47,14 +47,6 @@ class EmbeddingNeck(BaseModule):
         self.out = nn.Conv2d(hidden_channels, out_channels, 1)
 
     def forward(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:
-        """Embed the cells of a feature map.
-
-        Args:
-            inputs (Tensor | Sequence[Tensor]): (V, C, h, w) feature map, or
-                a sequence of them, of which the last is used.
-
-        Returns:
-            Tensor: (V, D, h, w).
-        """
+        """(V, C, h, w), or the last of several, to (V, D, h, w)."""
         features = inputs if isinstance(inputs, Tensor) else inputs[-1]
         return self.out(self.hidden(features))

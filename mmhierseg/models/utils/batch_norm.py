@@ -12,12 +12,6 @@ class TokenBatchNorm(nn.Module):
 
     A wrapper, not a subclass: conversion to ``SyncBatchNorm`` replaces
     ``norm``, which is given (tokens, channels).
-
-    A single token has no variance; it is normalised by the running
-    statistics, which are not updated.
-
-    Args:
-        num_channels (int): Width C.
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -27,16 +21,7 @@ class TokenBatchNorm(nn.Module):
     def forward(self,
                 tokens: Tensor,
                 padding: Tensor | None = None) -> Tensor:
-        """Normalise.
-
-        Args:
-            tokens (Tensor): (..., C) float.
-            padding (Tensor, optional): (...) bool, tokens to leave out.
-                Defaults to None: none.
-
-        Returns:
-            Tensor: (..., C); zero for tokens that are left out.
-        """
+        """(..., C) to (..., C), zero where ``padding``, (...) bool, is set."""
         if padding is None:
             rows = normalise_rows(self.norm, tokens.flatten(0, -2))
             return rows.view_as(tokens)
@@ -54,8 +39,8 @@ def has_local_statistics(norm: nn.Module) -> bool:
 def normalise_rows(norm: nn.Module, rows: Tensor) -> Tensor:
     """Apply a norm layer to (n, C, ...).
 
-    In training, a single row is normalised by the running statistics, which
-    are not updated.
+    In training, a single row, which has no variance, is normalised by the
+    running statistics, which are not updated.
     """
     if norm.training and len(rows) < 2 and has_local_statistics(norm):
         return F.batch_norm(
@@ -69,19 +54,11 @@ def normalise_rows(norm: nn.Module, rows: Tensor) -> Tensor:
 
 
 def masked_batch_norm(norm: _BatchNorm, x: Tensor, valid: Tensor) -> Tensor:
-    """Batch normalisation of the valid rows, in training.
+    """Normalise the ``valid``, (B, T) bool, rows of (B, T, C) in training.
 
     Computes ``norm(x[valid])``, running statistics included, without a tensor
-    whose size depends on values.
-
-    Args:
-        norm (_BatchNorm): The layer.
-        x (Tensor): (B, T, C) float32.
-        valid (Tensor): (B, T) bool. A single row has no variance: it is
-            normalised by the running statistics, which are not updated.
-
-    Returns:
-        Tensor: (B, T, C); other rows are finite and meaningless.
+    whose size depends on values. Other rows of the result are finite and
+    meaningless; for a single row see :func:`normalise_rows`.
     """
     rows = x.masked_fill(~valid[..., None], 0)
     number = valid.sum()

@@ -42,20 +42,10 @@ class _FeedForwardLayer(nn.Module):
 
 
 class BatchNormEncoderLayer(_FeedForwardLayer):
-    """Self-attention and feed-forward network.
+    """Self-attention and feed-forward network."""
 
-    Args:
-        embed_dims (int): Width C.
-        num_heads (int): Number of heads; must divide C.
-        feedforward_channels (int): Width inside the feed-forward network.
-        drop_rate (float): Dropout of attention weights, hidden units and
-            residual branches.
-    """
-
-    def __init__(self, embed_dims: int, num_heads: int,
-                 feedforward_channels: int, drop_rate: float) -> None:
-        super().__init__(embed_dims, num_heads, feedforward_channels,
-                         drop_rate)
+    def __init__(self, embed_dims: int, *args) -> None:
+        super().__init__(embed_dims, *args)
         self.norm1 = TokenBatchNorm(embed_dims)
         self.norm2 = TokenBatchNorm(embed_dims)
 
@@ -65,20 +55,11 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
                 masked: Tensor | None = None,
                 excluded: Tensor | None = None,
                 num_keys: int | None = None) -> Tensor:
-        """Run the layer.
+        """(B, N, C) tokens and their positions to (B, N, C).
 
-        Args:
-            tokens (Tensor): (B, N, C).
-            positions (Tensor): (B, N, C).
-            masked (Tensor, optional): (B, N) bool, keys to mask; every
-                sequence needs an unmasked one. Defaults to None.
-            excluded (Tensor, optional): (B, N) bool, tokens to leave out of
-                the statistics of batch normalisation. Defaults to None.
-            num_keys (int, optional): Only the first so many tokens of each
-                sequence are keys. Defaults to None: all are.
-
-        Returns:
-            Tensor: (B, N, C).
+        Of the first ``num_keys`` tokens, those not ``masked`` are keys, at
+        least one in each sequence; those not ``excluded`` count in the batch
+        statistics. Masks are (B, N) bool.
         """
         query = tokens + positions
         keys = slice(num_keys)
@@ -90,14 +71,7 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
 
 
 class BatchNormDecoderLayer(_FeedForwardLayer):
-    """Attention among queries and to a memory, and feed-forward network.
-
-    Args:
-        embed_dims (int): Width C.
-        num_heads (int): Number of heads; must divide C.
-        feedforward_channels (int): Width inside the feed-forward network.
-        drop_rate (float): Dropout, as in :class:`BatchNormEncoderLayer`.
-    """
+    """Attention among queries and to a memory, and feed-forward network."""
 
     def __init__(self, embed_dims: int, num_heads: int,
                  feedforward_channels: int, drop_rate: float) -> None:
@@ -115,18 +89,10 @@ class BatchNormDecoderLayer(_FeedForwardLayer):
                 memory: Tensor,
                 positions: Tensor,
                 masked: Tensor | None = None) -> Tensor:
-        """Run the layer.
+        """(B, K, C) targets to (B, K, C), for the encoder's (B, N, C) memory.
 
-        Args:
-            targets (Tensor): (B, K, C).
-            query_positions (Tensor): (K, C), the same for all sequences.
-            memory (Tensor): (B, N, C), the encoder's output.
-            positions (Tensor): (B, N, C), positions of the memory.
-            masked (Tensor, optional): (B, N) bool, as in the encoder.
-                Defaults to None.
-
-        Returns:
-            Tensor: (B, K, C).
+        Positions are (K, C) of the queries and (B, N, C) of the memory;
+        ``masked`` is as in the encoder.
         """
         query = targets + query_positions
         update = self._attend(self.self_attn, query, query, targets)

@@ -124,7 +124,7 @@ class SuperpixelToMe(CAST):
             labels = look_up_parents(order.argsort(dim=1), labels)
             tokens = tokens.take_along_dim(order[..., None], dim=1)
             sizes = sizes.gather(1, order)
-        cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
+        cls_token = self.cls_token[:, 0] + self.tokenizer.pos_embed[:, 0]
         x = torch.cat([
             cls_token.expand(len(tokens), 1, -1).to(tokens.dtype), tokens
         ], dim=1)
