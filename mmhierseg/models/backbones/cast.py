@@ -404,10 +404,9 @@ table_sizes=[16, 8, 6, 4])
 
     def _segment_tokens(self, stages: _Stages,
                         fused: Tensor) -> SegmentTokens:
-        empty = None
-        if self.mask_empty:
-            empty = _as_mask(stages.empty[0], stages.tokens[0])
-        return SegmentTokens(fused[:, 0], fused[:, 1:], stages.labels, empty)
+        empty = _as_mask(stages.empty[0], stages.tokens[0])
+        return SegmentTokens(fused[:, 0], fused[:, 1:], stages.labels,
+                             empty if self.mask_empty else None)
 
     # ----------------------------------------------------- stages and fusion
 
@@ -585,8 +584,7 @@ def _architecture(arch: str | dict) -> tuple[int, tuple[int, ...], int]:
                          f'{sorted(arch)}')
     depths = _integers('arch["depths"]', arch['depths'])
     if not depths:
-        raise ValueError('`arch["depths"]` must have at least one entry, the '
-                         'number of blocks of a stage, got none')
+        raise ValueError('`arch["depths"]` must have at least one entry')
     for key in ('embed_dims', 'num_heads'):
         check_number(f'arch["{key}"]', arch[key], minimum=1, whole=True)
     return arch['embed_dims'], depths, arch['num_heads']

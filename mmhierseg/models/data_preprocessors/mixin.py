@@ -63,21 +63,9 @@ class SuperpixelMixin:
         self._gives_bgr = kwargs.get('rgb_to_bgr', False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Preprocess a batch.
+        """Preprocess images of 3 channels, or of 4 with a segment map.
 
-        Args:
-            data (dict): ``inputs`` of 3 or 4 channels, and ``data_samples``
-                as the base class takes them.
-            training (bool): Whether to make a training batch.
-                Defaults to False.
-
-        Returns:
-            dict: ``inputs`` (B, 4, H, W) float32 and ``data_samples``.
-
-        Raises:
-            TypeError: If ``inputs`` are not tensors.
-            ValueError: If they have neither 3 nor 4 channels, or if there are
-                two sources of maps, or none.
+        Raises a ValueError if there are two sources of maps, or none.
         """
         images, maps = self._take_segments(data['inputs'])
         result = super().forward({**data, 'inputs': images}, training)
@@ -110,24 +98,22 @@ class SuperpixelMixin:
     @staticmethod
     def _count_channels(inputs: Images) -> int:
         """Number of channels of a batch, checked to be 3 or 4."""
-        images = [inputs] if isinstance(inputs, Tensor) else inputs
+        num_axes = 4 if isinstance(inputs, Tensor) else 3
+        images = [inputs] if num_axes == 4 else inputs
         if (not isinstance(images, Sequence) or not images
                 or not all(isinstance(image, Tensor) for image in images)):
             raise TypeError('`inputs` must be a tensor (B, C, H, W) or a '
                             'list of tensors (C, H, W), got '
                             f'{type(inputs).__name__}')
-        num_axes = 4 if isinstance(inputs, Tensor) else 3
         shapes = [tuple(image.shape) for image in images]
-        channels = {
-            shape[-3] if len(shape) == num_axes else None for shape in shapes
-        }
-        if len(channels) != 1 or not channels <= {3, 4}:
+        if any(
+                len(shape) != num_axes or shape[-3] not in (3, 4)
+                or shape[-3] != shapes[0][-3] for shape in shapes):
             raise ValueError(
                 '`inputs` must be a tensor (B, C, H, W) or a list of tensors '
                 '(C, H, W), with C = 3, or 4 with a segment map, the same '
-                f'for all images; got '
-                f'{shapes[0] if num_axes == 4 else f"a list of {shapes}"}')
-        return channels.pop()
+                f'for all images; got {shapes}')
+        return shapes[0][-3]
 
     def _add_segments(self, images: Tensor, maps: Images | None,
                       unpadded: Images) -> Tensor:
@@ -158,10 +144,10 @@ class SuperpixelMixin:
             pixels = pixels * self.std.float() + self.mean.float()
         if self._gives_bgr:
             pixels = pixels.flip(1)
-        for height, width in dict.fromkeys(map(tuple, sizes)):
+        for height, width in dict.fromkeys(sizes):
             indices = [
                 index for index, size in enumerate(sizes)
-                if tuple(size) == (height, width)
+                if size == (height, width)
             ]
             labels = self.superpixels(pixels[indices, :, :height, :width])
             segments[indices, :height, :width] = labels.float()

@@ -1,6 +1,7 @@
-"""Data preprocessor of classifiers."""
+"""Data preprocessors of classifiers and of self-supervised learners."""
 
-from mmpretrain.models import ClsDataPreprocessor
+from mmpretrain.models import ClsDataPreprocessor, SelfSupDataPreprocessor
+from torch import Tensor
 
 from mmhierseg.registry import MODELS
 
@@ -23,3 +24,43 @@ class SuperpixelClsDataPreprocessor(SuperpixelMixin, ClsDataPreprocessor):
             images without a map. Defaults to None: the pipeline makes maps.
         kwargs: Other arguments of ``ClsDataPreprocessor``.
     """
+
+
+@MODELS.register_module()
+class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
+                                        SelfSupDataPreprocessor):
+    """MMPretrain's ``SelfSupDataPreprocessor`` with segment maps.
+
+    Returns ``inputs`` as described in :class:`SuperpixelMixin`, or a list of
+    such, one for each view. As its base class, it needs
+    ``collate_fn=dict(type='default_collate')`` in the data loader.
+
+    Args:
+        mean (Sequence[Number], optional): Mean of each channel.
+        std (Sequence[Number], optional): Standard deviation of each channel.
+        superpixels (dict, optional): Config of the superpixel method for
+            images without a map. Defaults to None: the pipeline makes maps.
+        kwargs: Other arguments of ``SelfSupDataPreprocessor``.
+    """
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Preprocess (B, C, H, W), or a list of such, one for each view."""
+        inputs = data['inputs']
+        single = isinstance(inputs, Tensor)
+        views = [inputs] if single else inputs
+        if not all(isinstance(view, Tensor) and view.dim() == 4
+                   for view in views):
+            raise ValueError(
+                '`inputs` must be a batch (B, C, H, W), or a list of such, '
+                'one for each view: set collate_fn='
+                "dict(type='default_collate') in the data loader")
+        images, maps = zip(*map(self._take_segments, views))
+        # Exactly these keys: the base class unpacks the values in order. It
+        # is called past the mixin, whose `forward` is for one batch.
+        result = SelfSupDataPreprocessor.forward(
+            self,
+            dict(inputs=list(images), data_samples=data.get('data_samples')),
+            training)
+        views = list(map(self._add_segments, result['inputs'], maps, images))
+        result['inputs'] = views[0] if single else views
+        return result

@@ -67,12 +67,6 @@ class ClusteringTransformer(BaseModule):
     Raises:
         ValueError: If ``num_heads`` does not divide ``embed_dims``, or a
             number is out of range.
-
-    Example:
-        >>> neck = ClusteringTransformer(embed_dims=8, num_clusters=3).eval()
-        >>> groups = neck(torch.rand(2, 5, 8), torch.rand(2, 5, 8))
-        >>> tuple(groups.logits.shape), tuple(groups.centroids.shape)
-        ((2, 3, 5), (2, 3, 8))
     """
 
     def __init__(self,
@@ -183,17 +177,21 @@ class ClusteringTransformer(BaseModule):
             num_padding = padding.sum(dim=1) * (not self.mask_padding)
         target = self.target(token_statistics(memory, padding, num_padding))
         outputs = target[:, None].expand(-1, self.num_clusters, -1)
-        keys = slice(longest)
+        keys = [None if x is None else x[:, :longest]
+                for x in (memory, positions, masked)]
         for layer in self.decoder:
-            outputs = layer(outputs, self.query_embed.weight, memory[:, keys],
-                            positions[:, keys],
-                            None if masked is None else masked[:, keys])
+            outputs = layer(outputs, self.query_embed.weight, *keys)
         outputs = self.decoder_norm(outputs)
         centroids = self.centroid(outputs)
-        logits = centroids @ memory.transpose(1, 2) * self.embed_dims**-0.5
-        groups = ClusteringOutput(logits, centroids,
-                                  self.centroid_feature(outputs))
-        return _by_largest_logit(groups, masked)
+        logits = largest = (
+            centroids @ memory.transpose(1, 2) * self.embed_dims**-0.5)
+        if masked is not None:
+            largest = logits.masked_fill(masked[:, None], -torch.inf)
+        order = largest.amax(dim=2).argsort(
+            dim=1, descending=True, stable=True)[..., None]
+        return ClusteringOutput(*(
+            value.gather(1, order.expand_as(value))
+            for value in (logits, centroids, self.centroid_feature(outputs))))
 
 
 def token_statistics(tokens: Tensor,
@@ -222,14 +220,3 @@ def _projection(embed_dims: int) -> nn.Sequential:
     return nn.Sequential(nn.ReLU(),
                          nn.Linear(embed_dims, embed_dims, bias=False),
                          TokenBatchNorm(embed_dims))
-
-
-def _by_largest_logit(groups: ClusteringOutput,
-                      masked: Tensor | None) -> ClusteringOutput:
-    largest = groups.logits
-    if masked is not None:
-        largest = largest.masked_fill(masked[:, None], -torch.inf)
-    order = largest.amax(dim=2).argsort(dim=1, descending=True, stable=True)
-    return ClusteringOutput(*(
-        value.gather(1, order[..., None].expand_as(value))
-        for value in groups))

@@ -68,7 +68,6 @@ class GraphPooling(BaseModule):
         num_heads (int): Heads of the attention among tokens. Defaults to 12.
         mlp_ratio (float): Width of the pooled features over C. Defaults to 4.
         drop_rate (float): Dropout of the pooled features. Defaults to 0.1.
-        scale (float): Factor of the cosine. Defaults to 5.
         mask_empty (bool): Whether empty tokens are masked everywhere. Quirk:
             with False they are masked in the sampler's mean only and pooled
             like others, which published checkpoints need. Defaults to True.
@@ -84,7 +83,6 @@ class GraphPooling(BaseModule):
                  num_heads: int = 12,
                  mlp_ratio: float = 4.,
                  drop_rate: float = 0.1,
-                 scale: float = 5.,
                  mask_empty: bool = True,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
@@ -92,7 +90,6 @@ class GraphPooling(BaseModule):
             raise ValueError(
                 f'`num_clusters` must be at least 1, got {num_clusters}')
         self.num_clusters = num_clusters
-        self.scale = scale
         self.mask_empty = mask_empty
         hidden = int(embed_dims * mlp_ratio)
         self.grouping = GroupingFeatures(embed_dims, num_heads)
@@ -133,8 +130,7 @@ class GraphPooling(BaseModule):
             pick_empty=not self.mask_empty)
         if not self.mask_empty:
             empty = None
-        logits = assignment_logits(
-            self.grouping(tokens, empty), sampled, self.scale)
+        logits = assignment_logits(self.grouping(tokens, empty), sampled)
         hidden = pool_tokens(
             self.expand(tokens), logits.softmax(dim=-1), empty)
         # Sums are float32; weights of a model in half precision are not.
