@@ -177,10 +177,11 @@ class ClusteringTransformer(BaseModule):
             num_padding = padding.sum(dim=1) * (not self.mask_padding)
         target = self.target(token_statistics(memory, padding, num_padding))
         outputs = target[:, None].expand(-1, self.num_clusters, -1)
-        keys = [None if x is None else x[:, :longest]
-                for x in (memory, positions, masked)]
+        keys = slice(longest)
         for layer in self.decoder:
-            outputs = layer(outputs, self.query_embed.weight, *keys)
+            outputs = layer(outputs, self.query_embed.weight, memory[:, keys],
+                            positions[:, keys],
+                            None if masked is None else masked[:, keys])
         outputs = self.decoder_norm(outputs)
         centroids = self.centroid(outputs)
         logits = largest = (
