@@ -255,9 +255,8 @@ table_sizes=[16, 8, 6, 4])
                 raise ValueError('`num_tokens` needs `mask_empty=True`: '
                                  'tokens without a segment would take part')
         elif self.compile_cfg is not None:
-            raise ValueError('`compile_cfg` needs `num_tokens`, the fixed '
-                             'number of tokens: at least the number of '
-                             'segments of any image')
+            raise ValueError('`compile_cfg` needs `num_tokens`, a number that '
+                             "no image's segments exceed")
 
     def _set_outputs(self, out_indices: Sequence[int | str] | None) -> None:
         """Set which maps are output, and which stages they need."""
@@ -615,8 +614,8 @@ def _out_indices(out_indices: Sequence[int | str] | None,
 
 def _integers(name: str, values: Sequence[int]) -> tuple[int, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(f'`{name}` must be a sequence of integers, got '
-                        f'{values!r}')
+        raise TypeError(
+            f'`{name}` must be a sequence of integers, got {values!r}')
     for value in values:
         check_number(name, value, minimum=1, whole=True)
     return tuple(map(int, values))

@@ -84,9 +84,8 @@ class ClusteringTransformer(BaseModule):
         if min(num_clusters, num_heads, num_layers) < 1 or centroid_scale <= 0:
             raise ValueError(
                 '`num_clusters`, `num_heads`, `num_layers` and '
-                '`centroid_scale` must be above 0, got '
-                f'{num_clusters}, {num_heads}, {num_layers} and '
-                f'{centroid_scale}')
+                f'`centroid_scale` must be above 0, got {num_clusters}, '
+                f'{num_heads}, {num_layers} and {centroid_scale}')
         if embed_dims % num_heads:
             raise ValueError(f'`num_heads` must divide `embed_dims` '
                              f'({embed_dims}), got {num_heads}')

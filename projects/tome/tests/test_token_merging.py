@@ -27,7 +27,7 @@ def slow_merging(metric, tokens, sizes, num_merged):
     Gives the members of each new token, in order, the tokens and their sizes.
     """
     count = len(tokens)
-    set_a, set_b = list(range(1, count, 2)), list(range(0, count, 2))
+    set_a, set_b = range(1, count, 2), range(0, count, 2)
     pairs = []
     for a in set_a:
         cosines = [
@@ -39,12 +39,9 @@ def slow_merging(metric, tokens, sizes, num_merged):
     gone = {a for _, a, _ in pairs}
     members = [[a] for a in set_a if a not in gone]
     members += [[b] + [a for _, a, into in pairs if into == b] for b in set_b]
-    new_tokens, new_sizes = [], []
-    for group in members:
-        total = sum(sizes[i] for i in group)
-        new_tokens.append(sum(sizes[i] * tokens[i] for i in group) / total)
-        new_sizes.append(total)
-    return members, torch.stack(new_tokens), torch.stack(new_sizes)
+    new_sizes = torch.stack([sizes[group].sum() for group in members])
+    sums = [(sizes[group, None] * tokens[group]).sum(0) for group in members]
+    return members, torch.stack(sums) / new_sizes[:, None], new_sizes
 
 
 @pytest.mark.parametrize('num_merged', [0, 3, 16])

@@ -33,10 +33,9 @@ class SuperpixelToMe(CAST):
     initialisation are CAST's. Each block merges ``num_merged`` tokens into
     others (Bolya et al., ICLR 2023, arXiv 2210.09461); there are no poolings
     and no parameters other than the blocks'. The weights therefore fit a
-    ``CAST`` with all of its blocks in one stage and ``num_clusters=()``.
-
-    Merging gives a hierarchy. Its levels are the superpixels and the tokens
-    left after each of CAST's stages.
+    ``CAST`` with all of its blocks in one stage and ``num_clusters=()``. The
+    levels of the hierarchy are the superpixels and the tokens left after each
+    of CAST's stages.
 
     Args:
         arch (str | dict): As in CAST; there is a level after each stage of
@@ -64,11 +63,7 @@ class SuperpixelToMe(CAST):
             self.level_depths = tuple(arch['depths'])
             arch = dict(arch, depths=(sum(self.level_depths), ))
         super().__init__(
-            arch,
-            img_size,
-            num_clusters=(),
-            out_type='cls_token',
-            **kwargs)
+            arch, img_size, num_clusters=(), out_type='cls_token', **kwargs)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor]:
         """One (B, C), the class token; ``inputs`` are those of CAST."""

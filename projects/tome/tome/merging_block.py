@@ -37,12 +37,8 @@ class MergingBlock(TransformerBlock):
     They are merged after its attention. It has the same parameters.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_heads: int,
-                 num_merged: int,
-                 drop_rate: float = 0.,
-                 **kwargs) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, num_merged: int,
+                 drop_rate: float, **kwargs) -> None:
         super().__init__(
             embed_dims, num_heads, drop_rate=drop_rate, **kwargs)
         self.attn = ProportionalAttention(

@@ -17,8 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ['match_tokens', 'merge_tokens']
-
 
 @torch.no_grad()
 def match_tokens(metric: Tensor, sizes: Tensor,
@@ -69,9 +67,8 @@ def merge_tokens(tokens: Tensor, sizes: Tensor, parents: Tensor,
         count (int): M.
 
     Returns:
-        tuple[Tensor, Tensor]: Tokens (B, M, C) of the dtype of ``tokens``,
-        zero where a token is empty, and their sizes (B, M), sums of the
-        sizes that were merged.
+        tuple[Tensor, Tensor]: Tokens (B, M, C), zero where empty, and the
+        sums of their sizes (B, M).
     """
     new_sizes = sizes.new_zeros(len(sizes), count).scatter_add(
         1, parents, sizes)
