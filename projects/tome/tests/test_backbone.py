@@ -36,8 +36,7 @@ def test_nested_hierarchy_with_16_tokens_fewer_after_each_block():
     model = SuperpixelToMe(
         dict(embed_dims=24, depths=(3, 3, 3, 2), num_heads=2)).eval()
     output = model.forward_hierarchy(random_inputs(2, 224, 224))
-    hierarchy = output.hierarchy
-    maps = [hierarchy.label_map(level) for level in range(5)]
+    maps = [output.hierarchy.label_map(level) for level in range(5)]
     for image in range(2):
         assert [level[image].unique().numel() for level in maps] == [
             196, 148, 100, 52, 20]
@@ -77,8 +76,8 @@ def test_independent_of_other_images():
 def test_every_parameter_is_trained():
     model = tiny().train()
     model(random_inputs())[0].square().sum().backward()
-    assert all(p.requires_grad for p in model.parameters())
-    assert not [n for n, p in model.named_parameters() if p.grad is None]
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
 
 
 def test_bad_options():
@@ -102,12 +101,11 @@ def test_config_differs_from_that_of_cast_in_the_backbone_only():
 
 @pytest.mark.slow
 def test_trains_with_the_tool(tmp_path):
-    rng = np.random.default_rng(0)
     folder = tmp_path / 'data/imagenet100/train/n01440764'
     folder.mkdir(parents=True)
     for i in range(8):
-        noise = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f'{i}.JPEG')
+        noise = np.random.default_rng(i).integers(0, 256, (90, 120, 3))
+        Image.fromarray(noise.astype(np.uint8)).save(folder / f'{i}.JPEG')
     config = tmp_path / 'tiny.py'
     config.write_text(f"""
 _base_ = [{str(CONFIG)!r}]

@@ -70,11 +70,9 @@ class SuperpixelToMe(CAST):
         return (self.norm(self._merge(inputs).cls_token), )
 
     def forward_hierarchy(self, inputs: Tensor) -> CASTOutput:
-        """The hierarchy of segments, and the tokens of its levels.
+        """The hierarchy; ``centroids`` are tokens of levels after merging.
 
-        ``centroids`` are the tokens of the levels above the superpixels;
-        ``tokens``, ``logits`` and ``sampled`` are empty, because parents are
-        the only assignment.
+        The other lists are empty, because parents are the only assignment.
         """
         merged = self._merge(inputs)
         empty = [sizes == 0 for sizes in merged.sizes]
