@@ -14,11 +14,7 @@ from .heads import (
     SegmentFCNHead,
     SegmentMaskTransformerHead,
 )
-from .losses import (
-    CentroidContrastLoss,
-    DMoNLoss,
-    PixelSegmentContrastLoss,
-)
+from .losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
 from .necks import ClusteringTransformer, EmbeddingNeck, GraphPooling
 from .segmentors import (
     HSG,
@@ -31,8 +27,8 @@ __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
     'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
     'HierarchyEncoderDecoder', 'LeanEncoderDecoder',
-    'MultiViewSegDataPreProcessor',
-    'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
+    'MultiViewSegDataPreProcessor', 'PixelSegmentContrastLoss',
+    'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',
     'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
     'SuperpixelSelfSupDataPreprocessor'

@@ -4,17 +4,27 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints.cast import convert_cast_checkpoint
 from mmhierseg.models import CAST
+from mmhierseg.structures import SegmentTokens
 
 DATA = Path(__file__).parents[1] / 'data'
 TINY = dict(
     arch=dict(embed_dims=48, depths=(2, 1, 1, 1), num_heads=4),
     img_size=64,
     num_clusters=(8, 6, 4, 2))
+OUTPUTS = [
+    dict(out_type='cls_token'),
+    dict(out_type='avg_segments'),
+    dict(out_type='segments'),
+    dict(out_type='featmap', out_indices=(0, 1, 2, 3, 'fused')),
+]
+each_output = pytest.mark.parametrize(
+    'options', OUTPUTS, ids=lambda options: options['out_type'])
 
 
 def tiny_cast(seed=0, **options):
@@ -26,6 +36,13 @@ def tiny_cast(seed=0, **options):
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 1.5)
     return model.eval()
+
+
+def tensors(out):
+    """All floating-point tensors of a forward's result."""
+    if isinstance(out[0], SegmentTokens):
+        return [out[0].cls_token, out[0].tokens]
+    return list(out)
 
 
 def block_labels(height, width, side):

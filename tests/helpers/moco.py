@@ -12,13 +12,9 @@ from .cast import TINY
 
 
 def tiny_moco(seed=0, norm_eval=True, **backbone):
-    """MoCo v3 as in the configs, but small.
+    """MoCo v3 as in the configs, but small, with options of CAST.
 
-    Args:
-        seed (int): Seed of the weights.
-        norm_eval (bool): Whether BN uses running statistics, so that the
-            images of a batch do not depend on each other.
-        backbone: Options of CAST.
+    With ``norm_eval``, the images of a batch do not depend on each other.
     """
     init_default_scope('mmpretrain')
     # The runner sets this for the momentum schedule.
@@ -27,11 +23,7 @@ def tiny_moco(seed=0, norm_eval=True, **backbone):
         type='NonLinearNeck',
         hid_channels=32,
         out_channels=16,
-        num_layers=2,
-        with_bias=False,
-        with_last_bn=True,
         with_last_bn_affine=False,
-        with_last_bias=False,
         with_avg_pool=False,
         norm_cfg=dict(type='BN1d'))
     torch.manual_seed(seed)

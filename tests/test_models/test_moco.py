@@ -9,9 +9,6 @@ from helpers.distributed import run_on_two_processes
 from helpers.moco import moco_loss, save_moco_step, tiny_moco
 from mmengine.optim import OptimWrapper
 
-from mmhierseg.models.backbones import cast
-from mmhierseg.models.necks import graph_pooling
-
 
 def two_views(batch, dtype=torch.float32):
     """Two views of a batch of images, H != W."""
@@ -33,20 +30,15 @@ def test_two_processes_equal_one_with_both_batches(tmp_path):
         model.zero_grad()
         loss = moco_loss(model, views)
         loss.backward()
-    # The loss of a process is that of its queries against all keys.
-    assert (parts[0]['loss'] - parts[1]['loss']).abs() > 1e-4
     torch.testing.assert_close(
         (parts[0]['loss'] + parts[1]['loss']) / 2, loss.detach(),
         atol=1e-12, rtol=1e-12)
-    compared = 0
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             for part in parts:
                 torch.testing.assert_close(
                     part['gradients'][name], parameter.grad,
                     atol=1e-12, rtol=1e-9)
-            compared += parameter.grad.abs().max() > 1e-6
-    assert compared > 50
     for name, value in model.momentum_encoder.state_dict().items():
         assert torch.equal(parts[0]['momentum_encoder'][name], value), name
 
@@ -69,12 +61,13 @@ def test_accumulation_equals_a_larger_batch():
     """For losses that are means over images, as in classification."""
     images = random_inputs(8).double()
     start = tiny_cast(norm_eval=True, pool_drop_rate=0.).double().train()
-    results = []
-    for size, counts in ((4, 1), (2, 2)):
-        end = steps(copy.deepcopy(start),
-                    lambda model, batch: model(batch)[0].square().mean(),
-                    images.split(size), counts)
-        results.append(dict(end.named_parameters()))
+    results = [
+        dict(steps(
+            copy.deepcopy(start),
+            lambda model, batch: model(batch)[0].square().mean(),
+            images.split(size), counts).named_parameters())
+        for size, counts in ((4, 1), (2, 2))
+    ]
     # Adam divides by the size of a gradient, rounding errors included.
     torch.testing.assert_close(*results, atol=1e-6, rtol=1e-5)
     before = dict(start.named_parameters())
@@ -118,11 +111,6 @@ def gradients(views, low, **options):
     ])
 
 
-def cosine_between(*results):
-    first, second = (gradient for _, gradient in results)
-    return torch.cosine_similarity(first, second, dim=0)
-
-
 @pytest.mark.parametrize('norm_eval, cosine', [(True, 0.98), (False, 0.9)])
 def test_bfloat16_autocast(norm_eval, cosine):
     # Images of different colours: untrained features of similar images
@@ -136,37 +124,4 @@ def test_bfloat16_autocast(norm_eval, cosine):
     assert low[0] != full[0]
     assert low[0] == pytest.approx(full[0].item(), rel=0.03)
     assert low[1].isfinite().all()
-    assert cosine_between(full, low) > cosine
-
-
-def test_bfloat16_selects_other_centroids(monkeypatch):
-    """Rounding decides, because averages over noise are all similar.
-
-    With the selections of float32, the gradient is much closer to that in
-    float32.
-    """
-    views = two_views(16)
-    options = dict(norm_eval=False, out_type='avg_segments')
-    made, given = [], []
-
-    def select(selection):
-        made.append(selection)
-        return given.pop(0) if given else selection
-
-    sample, take = graph_pooling.farthest_point_sampling, cast.take_tokens
-    monkeypatch.setattr(
-        graph_pooling, 'farthest_point_sampling',
-        lambda *args, **kwargs: select(sample(*args, **kwargs)))
-    monkeypatch.setattr(cast, 'take_tokens',
-                        lambda tokens, index: take(tokens, select(index)))
-    full = gradients(views, False, **options)
-    # Two views of encoder and momentum encoder; in each, the centroids of
-    # three poolings and the ancestors at three levels.
-    assert len(made) == 2 * 2 * 6
-    given[:], made[:] = made, []
-    expected = given[:3]
-    fixed = gradients(views, True, **options)
-    assert not given and not all(map(torch.equal, made, expected))
-    free = gradients(views, True, **options)
-    assert cosine_between(full, fixed) > 0.95
-    assert cosine_between(full, free) < cosine_between(full, fixed)
+    assert torch.cosine_similarity(full[1], low[1], dim=0) > cosine

@@ -9,6 +9,7 @@ pixels.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -95,43 +96,33 @@ class CAST(BaseModule):
 
     Args:
         arch (str | dict): 'small' (CAST-S), 'small-deep' (CAST-SD), 'base'
-            (CAST-B), 'base-deep', or a dict with ``embed_dims`` (a multiple
-            of 8), ``depths`` (blocks per stage) and ``num_heads``. Defaults
-            to 'small'.
+            (CAST-B), 'base-deep', or a dict with ``embed_dims``, ``depths``
+            (blocks per stage) and ``num_heads``. Defaults to 'small'.
         img_size (int | tuple[int, int]): Side, or height and width, of the
             images that the positional encodings are made for; they are
             interpolated for other sizes. Defaults to 224.
-        num_clusters (Sequence[int]): Segments after each stage. Defaults to
-            (64, 32, 16, 8), for about 196 superpixels; the papers' choice for
-            about 1024 is (320, 160, 80, 40). With one entry less than stages,
-            there is no pooling after the last stage: with one stage and (),
-            the model is a plain transformer on superpixels.
+        num_clusters (Sequence[int]): Segments after each stage; one entry
+            less for no pooling after the last. Defaults to (64, 32, 16, 8),
+            for 196 superpixels; the papers have 5 times as many for 1024.
         pos_embed (str): 'sincos', fixed, with MoCo v3's initialisation, or
             'learned', with that of DeiT. Defaults to 'sincos'.
         out_type (str): See above. Defaults to 'cls_token'.
         out_indices (Sequence[int | str], optional): Maps of 'featmap': stages
-            (0..3; -1 is the last) and 'fused'. Other outputs ignore it.
-            Defaults to None, all stages.
-        segment_at (str, optional): Where features are averaged over segments:
-            'stem', the stem's grid, at which the segments are sampled, or
-            'pixel', the full resolution. Defaults to None: 'pixel' for
-            'segments' and 'featmap', 'stem' otherwise.
+            (0..3; -1 is the last) and 'fused'. Defaults to None, all stages.
+        segment_at (str, optional): Where features are averaged over segments,
+            at the 'stem' (its grid samples the segments) or per 'pixel'.
+            Defaults to None: 'pixel' for 'segments' and 'featmap', or 'stem'.
         featmap_stride (int): Side in pixels of a cell of 'featmap': 32, 16,
             8, 4, 2 or 1. Defaults to 8.
         mask_empty (bool): Whether tokens without a segment in an image are
-            masked in attention and pooling, so that the output for an image
-            does not depend on the rest of its batch. Quirk: the authors' code
-            does not mask them, and their published checkpoints need False to
-            give exactly the same features. Defaults to True.
-        num_tokens (int, optional): Fixed number of segment tokens. Those
-            without a segment in an image are masked; an image with more
-            segments is an error. No step then synchronises with a GPU, and no
-            tensor size depends on the content of images. Defaults to None:
-            the largest number of segments in the batch.
-        compile_cfg (dict, optional): Options of ``torch.compile``, with which
-            ``forward`` is compiled as one graph, e.g. dict() or
-            dict(mode='reduce-overhead'). Needs ``num_tokens``. Defaults to
-            None: not compiled.
+            masked, so that its output does not depend on its batch. Quirk:
+            the authors' weights need False to be exact. Defaults to True.
+        num_tokens (int, optional): Fixed number of segment tokens, at least
+            that of any image's segments. Then no step synchronises with a
+            GPU. Defaults to None: the largest number in the batch.
+        compile_cfg (dict, optional): Options of ``torch.compile``, to compile
+            ``forward`` as one graph, such as dict(mode='reduce-overhead').
+            Needs ``num_tokens``. Defaults to None: not compiled.
         superpixels (dict | BaseSuperpixels, optional): Superpixel method for
             inputs without a map. Defaults to None:
             dict(type='TorchSLIC', segment_size=16).
@@ -148,9 +139,9 @@ class CAST(BaseModule):
             None: dict(type='BN').
         norm_eval (bool): Whether BatchNorm stays in eval mode in training.
             Defaults to False.
-        frozen_stages (int): Number of frozen stages: 0 freezes stem, class
-            token and positions, l > 0 also the first l stages; the number of
-            all stages freezes norm and fusion, too. Defaults to -1: none.
+        frozen_stages (int): Number of frozen stages. 0 freezes stem, class
+            token and positions, l > 0 also the first l stages, all stages
+            also norm and fusion. Defaults to -1: none.
         with_cp (bool): Whether to recompute the blocks in the backward pass
             instead of keeping their activations. Defaults to False.
         init_cfg (dict, optional): Initialisation config, e.g.
@@ -199,27 +190,28 @@ table_sizes=[16, 8, 6, 4])
                  with_cp: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        self.embed_dims, self.depths, self.num_heads = _architecture(arch)
+        self.num_stages = len(self.depths)
+        self.num_clusters = _integers('num_clusters', num_clusters)
+        self.pools_last = len(self.num_clusters) == self.num_stages
         self.pos_embed = pos_embed
         self.out_type = out_type
-        if segment_at is None:
-            segment_at = ('pixel'
-                          if out_type in ('segments', 'featmap') else 'stem')
-        self.segment_at = segment_at
+        self.segment_at = segment_at or (
+            'pixel' if out_type in ('segments', 'featmap') else 'stem')
         self.featmap_stride = featmap_stride
         self.mask_empty = mask_empty
         self.num_tokens = num_tokens
         self.compile_cfg = compile_cfg
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
-        self._set_sizes(arch, num_clusters, out_indices)
         self._check_options(drop_path_rate)
+        self._set_outputs(out_indices)
         self._set_superpixels(superpixels, mean, std)
 
         norm_cfg = norm_cfg or dict(type='BN')
-        self.tokenizer = SegmentTokenizer(self.embed_dims,
-                                          _grid_size(img_size), pos_embed,
-                                          segment_at, mask_empty, norm_cfg,
-                                          num_tokens)
+        self.tokenizer = SegmentTokenizer(
+            self.embed_dims, _grid_size(img_size), pos_embed, self.segment_at,
+            mask_empty, norm_cfg, num_tokens)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         self.stages = self._make_stages(
             drop_path_rate,
@@ -244,32 +236,14 @@ table_sizes=[16, 8, 6, 4])
         self._freeze_stages()
         self._register_load_state_dict_pre_hook(_refuse_authors_weights)
 
-    def _set_sizes(self, arch: str | dict, num_clusters: Sequence[int],
-                   out_indices: Sequence[int | str] | None) -> None:
-        """Set widths and depths, and which stages the output needs."""
-        self.embed_dims, self.depths, self.num_heads = _architecture(arch)
-        self.num_stages = len(self.depths)
-        self.num_clusters = _integers('num_clusters', num_clusters)
-        if len(self.num_clusters) not in (self.num_stages,
-                                          self.num_stages - 1):
+    def _check_options(self, drop_path_rate: float) -> None:
+        for name, choices in CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
+        if self.num_stages - len(self.num_clusters) not in (0, 1):
             raise ValueError(
                 f'`num_clusters` must have one entry for each of the '
                 f'{self.num_stages} stages, or one less for no pooling after '
                 f'the last, got {self.num_clusters}')
-        self.pools_last = len(self.num_clusters) == self.num_stages
-        self.out_indices = ()
-        if self.out_type == 'featmap':
-            self.out_indices = _out_indices(out_indices, self.num_stages)
-        self.fuses = (
-            self.out_type in ('avg_segments', 'segments')
-            or 'fused' in self.out_indices)
-        self.last_stage = self.num_stages - 1
-        if self.out_type == 'featmap' and not self.fuses:
-            self.last_stage = max(self.out_indices)
-
-    def _check_options(self, drop_path_rate: float) -> None:
-        for name, choices in CHOICES.items():
-            _check_choice(name, getattr(self, name), choices)
         if not -1 <= self.frozen_stages <= self.num_stages:
             raise ValueError(
                 f'`frozen_stages` must be in [-1, {self.num_stages}], got '
@@ -281,36 +255,42 @@ table_sizes=[16, 8, 6, 4])
                 raise ValueError('`num_tokens` needs `mask_empty=True`: '
                                  'tokens without a segment would take part')
         elif self.compile_cfg is not None:
-            raise ValueError('`compile_cfg` needs `num_tokens`, the fixed '
-                             'number of tokens: at least the number of '
-                             'segments of any image')
+            raise ValueError('`compile_cfg` needs `num_tokens`, a number that '
+                             "no image's segments exceed")
+
+    def _set_outputs(self, out_indices: Sequence[int | str] | None) -> None:
+        """Set which maps are output, and which stages they need."""
+        self.out_indices = ()
+        if self.out_type == 'featmap':
+            self.out_indices = _out_indices(out_indices, self.num_stages)
+        self.fuses = (
+            self.out_type in ('avg_segments', 'segments')
+            or 'fused' in self.out_indices)
+        self.last_stage = self.num_stages - 1
+        if self.out_type == 'featmap' and not self.fuses:
+            self.last_stage = max(self.out_indices)
 
     def _set_superpixels(self, superpixels: dict | BaseSuperpixels | None,
                          mean: Sequence[float], std: Sequence[float]) -> None:
-        if superpixels is None:
-            superpixels = dict(type='TorchSLIC', segment_size=16)
         if not isinstance(superpixels, BaseSuperpixels):
-            superpixels = SUPERPIXELS.build(superpixels)
+            superpixels = SUPERPIXELS.build(
+                superpixels or dict(type='TorchSLIC', segment_size=16))
         self.superpixels = superpixels
         for name, values in (('mean', mean), ('std', std)):
             if len(values) != 3:
                 raise ValueError(f'`{name}` must have 3 values, for red, '
                                  f'green and blue, got {values}')
-            self.register_buffer(
-                name,
-                torch.tensor(values, dtype=torch.float32).view(-1, 1, 1),
-                persistent=False)
+            values = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
 
     def _make_stages(self, drop_path_rate: float, **options) -> nn.ModuleList:
         num_blocks = sum(self.depths)
         step = drop_path_rate / max(num_blocks - 1, 1)
-        blocks = iter([
+        blocks = (
             self._make_block(drop_path_rate=step * i, **options)
-            for i in range(num_blocks)
-        ])
+            for i in range(num_blocks))
         return nn.ModuleList(
-            nn.ModuleList(next(blocks) for _ in range(depth))
-            for depth in self.depths)
+            nn.ModuleList(islice(blocks, depth)) for depth in self.depths)
 
     def _make_block(self, **options) -> nn.Module:
         return TransformerBlock(self.embed_dims, self.num_heads, **options)
@@ -401,12 +381,11 @@ table_sizes=[16, 8, 6, 4])
         check_rgbs(inputs)
         is_read = self.num_tokens is None
         if inputs.size(1) == 4:
-            image, labels, largest = split_rgbs(inputs, read=is_read)
+            image, labels, largest = split_rgbs(inputs, is_read)
         else:
-            with torch.no_grad():
-                labels = self.superpixels(inputs.float() * self.std +
-                                          self.mean)
             image = inputs
+            with torch.no_grad():
+                labels = self.superpixels(image.float() * self.std + self.mean)
             largest = int(labels.max()) if is_read else None
         return image, labels, largest + 1 if is_read else None
 
@@ -414,22 +393,19 @@ table_sizes=[16, 8, 6, 4])
         labels = [stages.labels]
         for pooled in stages.pooled:
             labels.append(look_up_parents(pooled.parents, labels[-1]))
-        maps = []
-        for index in self.out_indices:
-            if index == 'fused':
-                tokens, level = self._fuse(stages)[:, 1:], 0
-            else:
-                tokens, level = stages.tokens[index], index
-            maps.append(
-                tokens_to_map(tokens, labels[level], self.featmap_stride))
-        return tuple(maps)
+        tokens = dict(enumerate(stages.tokens))
+        if self.fuses:
+            tokens['fused'] = self._fuse(stages)[:, 1:]
+        return tuple(
+            tokens_to_map(tokens[index],
+                          labels[0 if index == 'fused' else index],
+                          self.featmap_stride) for index in self.out_indices)
 
     def _segment_tokens(self, stages: _Stages,
                         fused: Tensor) -> SegmentTokens:
-        empty = None
-        if self.mask_empty:
-            empty = _as_mask(stages.empty[0], stages.tokens[0])
-        return SegmentTokens(fused[:, 0], fused[:, 1:], stages.labels, empty)
+        empty = _as_mask(stages.empty[0], stages.tokens[0])
+        return SegmentTokens(fused[:, 0], fused[:, 1:], stages.labels,
+                             empty if self.mask_empty else None)
 
     # ----------------------------------------------------- stages and fusion
 
@@ -437,7 +413,7 @@ table_sizes=[16, 8, 6, 4])
                 pool_last: bool) -> _Stages:
         """Run the stages up to ``last_stage``, with or without its pooling."""
         x, empty, fewest = segments.tokens, segments.empty, segments.fewest
-        cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
+        cls_token = self.cls_token[:, 0] + self.tokenizer.pos_embed[:, 0]
         cls_token = cls_token.expand(x.size(0), -1)
         stages = _Stages(segments.labels, cls_token)
         for level in range(last_stage + 1):
@@ -545,16 +521,10 @@ table_sizes=[16, 8, 6, 4])
 
     def get_layer_depth(self, param_name: str,
                         prefix: str = '') -> tuple[int, int]:
-        """Depth of a parameter, for layer-wise learning-rate decay.
+        """Layer of a parameter and number of layers, for learning-rate decay.
 
-        Args:
-            param_name (str): Full name of the parameter.
-            prefix (str): Prefix of this backbone in it. Defaults to ''.
-
-        Returns:
-            tuple[int, int]: Layer of the parameter, 0 for stem, class token
-            and positions, and the number of layers. A pooling belongs to the
-            last block of its stage.
+        Stem, class token and positions are layer 0; a pooling belongs to the
+        last block of its stage.
         """
         num_layers = sum(self.depths) + 2
         if not param_name.startswith(prefix):
@@ -613,8 +583,7 @@ def _architecture(arch: str | dict) -> tuple[int, tuple[int, ...], int]:
                          f'{sorted(arch)}')
     depths = _integers('arch["depths"]', arch['depths'])
     if not depths:
-        raise ValueError('`arch["depths"]` must have at least one entry, the '
-                         'number of blocks of a stage, got none')
+        raise ValueError('`arch["depths"]` must have at least one entry')
     for key in ('embed_dims', 'num_heads'):
         check_number(f'arch["{key}"]', arch[key], minimum=1, whole=True)
     return arch['embed_dims'], depths, arch['num_heads']
@@ -645,8 +614,8 @@ def _out_indices(out_indices: Sequence[int | str] | None,
 
 def _integers(name: str, values: Sequence[int]) -> tuple[int, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(f'`{name}` must be a sequence of integers, got '
-                        f'{values!r}')
+        raise TypeError(
+            f'`{name}` must be a sequence of integers, got {values!r}')
     for value in values:
         check_number(name, value, minimum=1, whole=True)
     return tuple(map(int, values))

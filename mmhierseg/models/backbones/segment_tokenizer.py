@@ -29,42 +29,30 @@ class TokenizedSegments(NamedTuple):
     """Segment tokens of a batch of images."""
 
     tokens: Tensor
-    """(B, N, C)."""
-
+    """(B, N, C), N at least 1."""
     labels: Tensor
     """(B, H, W) int64: row of ``tokens`` of every pixel, -1 = none."""
-
     empty: Tensor | None
     """(B, N) bool: tokens without a segment in the image, or whose segment has
     no cell where features are averaged; None = no token is empty."""
-
     fewest: int
-    """Smallest number of tokens of an image that are not empty; 0 if it was
-    not read."""
+    """Smallest number of non-empty tokens in an image, 0 if not read."""
 
 
 class SegmentTokenizer(BaseModule):
     """Computes mean features and positions of the segments of a label map.
 
-    Args:
-        embed_dims (int): Width C.
-        grid_size (tuple[int, int]): (h, w) of the positional encodings.
-        pos_embed (str): 'sincos' (fixed) or 'learned'.
-        segment_at (str): 'stem': labels are sampled at the stem's grid, each
-            cell's top-left pixel; 'pixel': features and positions are
-            interpolated to the label map.
-        mask_empty (bool): Whether labels are numbered compactly for each
-            image. Quirk: with False there is a token for every number up to
-            the largest in the batch, as in the authors' code.
-        norm_cfg (dict, optional): Norm layer of the stem.
-        num_tokens (int, optional): Fixed N; see
-            :class:`~mmhierseg.models.CAST`. Defaults to None.
+    Features are averaged at the 'stem' (labels are sampled at its grid, each
+    cell's top-left pixel) or per 'pixel' (features and positions are
+    interpolated to the label map). With ``mask_empty``, labels are numbered
+    compactly for each image. Quirk: without, there is a token for every number
+    up to the largest in the batch, as in the authors' code. ``num_tokens`` is
+    a fixed N; see :class:`~mmhierseg.models.CAST`.
     """
 
     def __init__(self, embed_dims: int, grid_size: tuple[int, int],
                  pos_embed: str, segment_at: str, mask_empty: bool,
-                 norm_cfg: dict | None,
-                 num_tokens: int | None = None) -> None:
+                 norm_cfg: dict, num_tokens: int | None) -> None:
         super().__init__()
         self.grid_size = grid_size
         self.segment_at = segment_at
@@ -84,21 +72,9 @@ class SegmentTokenizer(BaseModule):
 
     def forward(self, image: Tensor, labels: Tensor,
                 num_labels: int | None) -> TokenizedSegments:
-        """Make the tokens.
+        """Tokens of (B, 3, H, W) images and (B, H, W) int64 labels, -1 = none.
 
-        Args:
-            image (Tensor): (B, 3, H, W) normalised RGB.
-            labels (Tensor): (B, H, W) int64, -1 = none.
-            num_labels (int, optional): Largest label in the batch plus 1;
-                None if it was not read, with a fixed number of tokens.
-
-        Returns:
-            TokenizedSegments: N is at least 1.
-
-        Raises:
-            ValueError: If labels are as large as the number of pixels with
-                ``mask_empty=False``, or an image has more segments than the
-                fixed number of tokens.
+        ``num_labels`` is the largest label plus 1, None if it was not read.
         """
         if self.num_tokens is None:
             labels, num_segments, fewest = self._number(labels, num_labels)
@@ -112,11 +88,6 @@ class SegmentTokenizer(BaseModule):
         # Sums are float32; weights of a model in half precision are not.
         tokens = tokens.to(self.pos_embed.dtype)
         return TokenizedSegments(tokens, labels, empty, fewest)
-
-    @property
-    def cls_position(self) -> Tensor:
-        """Tensor: (1, C) encoding of the class token."""
-        return self.pos_embed[:, 0]
 
     def _number(self, labels: Tensor,
                 num_labels: int) -> tuple[Tensor, int, int]:
@@ -166,7 +137,6 @@ class SegmentTokenizer(BaseModule):
         means, empty = segment_mean(features, sampled, num_segments)
         table = self.pos_embed[:, 1:]
         # The stem's last layer is linear, so it can follow the averaging.
-        # Sums are float32; weights of a model in half precision are not.
         means = means.to(table.dtype)
         means = self.stem.project(means.transpose(1, 2)[..., None])
         means = means[..., 0].transpose(1, 2)

@@ -11,22 +11,24 @@ from mmhierseg.registry import register_placeholder
 from .mixin import SuperpixelMixin
 
 if find_spec('mmpretrain') is not None:
-    from .cls_data_preprocessor import SuperpixelClsDataPreprocessor
-    from .selfsup_data_preprocessor import SuperpixelSelfSupDataPreprocessor
+    from .pretraining import (
+        SuperpixelClsDataPreprocessor,
+        SuperpixelSelfSupDataPreprocessor,
+    )
 else:
-    SuperpixelClsDataPreprocessor = register_placeholder(
-        'SuperpixelClsDataPreprocessor', 'mmpretrain')
-    SuperpixelSelfSupDataPreprocessor = register_placeholder(
-        'SuperpixelSelfSupDataPreprocessor', 'mmpretrain')
+    SuperpixelClsDataPreprocessor, SuperpixelSelfSupDataPreprocessor = (
+        register_placeholder(f'Superpixel{kind}DataPreprocessor', 'mmpretrain')
+        for kind in ('Cls', 'SelfSup'))
 
 if find_spec('mmseg') is not None:
-    from .multi_view_data_preprocessor import MultiViewSegDataPreProcessor
-    from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
+    from .segmentation import (
+        MultiViewSegDataPreProcessor,
+        SuperpixelSegDataPreProcessor,
+    )
 else:
-    MultiViewSegDataPreProcessor = register_placeholder(
-        'MultiViewSegDataPreProcessor', 'mmseg')
-    SuperpixelSegDataPreProcessor = register_placeholder(
-        'SuperpixelSegDataPreProcessor', 'mmseg')
+    MultiViewSegDataPreProcessor, SuperpixelSegDataPreProcessor = (
+        register_placeholder(f'{kind}SegDataPreProcessor', 'mmseg')
+        for kind in ('MultiView', 'Superpixel'))
 
 __all__ = [
     'MultiViewSegDataPreProcessor', 'SuperpixelClsDataPreprocessor',

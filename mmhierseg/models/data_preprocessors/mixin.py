@@ -1,8 +1,8 @@
-"""Separating the segment map from a batch of inputs, and adding it again.
+"""The segment map is split off a batch of inputs, and added again.
 
-The ecosystem's data preprocessors take images of three channels. If the
-pipeline made a segment map, it is split off before they see the batch and
-added afterwards; otherwise it is computed on the device.
+The ecosystem's data preprocessors take images of three channels. A map from
+the pipeline is split off before they see the batch; otherwise it is computed
+on the device.
 
 Legend: B images, H x W pixels after padding, C channels, 3 or 4. "Images" are
 a tensor (B, C, H, W), or a list of tensors (C, h, w) of any sizes.
@@ -37,17 +37,12 @@ class SuperpixelMixin:
 
     Args:
         mean (Sequence[Number], optional): Mean of each channel.
-            Defaults to None.
         std (Sequence[Number], optional): Standard deviation of each channel.
-            Defaults to None.
         superpixels (dict | BaseSuperpixels, optional): Superpixel method.
             Defaults to None: the pipeline makes maps.
         kwargs: Other arguments of the base class. Superpixels are computed
             from RGB: with ``rgb_to_bgr``, normalised images are converted
             back; without any conversion, images are taken to be RGB.
-
-    Raises:
-        TypeError: If ``superpixels`` is something else.
     """
 
     def __init__(self,
@@ -68,26 +63,13 @@ class SuperpixelMixin:
         self._gives_bgr = kwargs.get('rgb_to_bgr', False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Preprocess a batch.
+        """Preprocess images of 3 channels, or of 4 with a segment map.
 
-        Args:
-            data (dict): ``inputs``, (B, C, H, W) or a list of (C, h, w), and
-                ``data_samples``, which may be optional in the base class.
-            training (bool): Whether to make a training batch.
-                Defaults to False.
-
-        Returns:
-            dict: ``inputs`` (B, 4, H, W) float32 and ``data_samples``.
-
-        Raises:
-            TypeError: If ``inputs`` are not tensors.
-            ValueError: If they have neither 3 nor 4 channels, or if there are
-                two sources of maps, or none.
+        Raises a ValueError if there are two sources of maps, or none.
         """
         images, maps = self._take_segments(data['inputs'])
         result = super().forward({**data, 'inputs': images}, training)
-        result['inputs'] = self._add_segments(result['inputs'], maps,
-                                              image_sizes(images))
+        result['inputs'] = self._add_segments(result['inputs'], maps, images)
         return result
 
     def _take_segments(self, inputs: Images) -> tuple[Images, Images | None]:
@@ -116,34 +98,28 @@ class SuperpixelMixin:
     @staticmethod
     def _count_channels(inputs: Images) -> int:
         """Number of channels of a batch, checked to be 3 or 4."""
-        images = [inputs] if isinstance(inputs, Tensor) else inputs
+        num_axes = 4 if isinstance(inputs, Tensor) else 3
+        images = [inputs] if num_axes == 4 else inputs
         if (not isinstance(images, Sequence) or not images
                 or not all(isinstance(image, Tensor) for image in images)):
             raise TypeError('`inputs` must be a tensor (B, C, H, W) or a '
                             'list of tensors (C, H, W), got '
                             f'{type(inputs).__name__}')
-        num_axes = 4 if isinstance(inputs, Tensor) else 3
         shapes = [tuple(image.shape) for image in images]
-        channels = {
-            shape[-3] if len(shape) == num_axes else None
-            for shape in shapes
-        }
-        if len(channels) != 1 or not channels <= {3, 4}:
+        if any(
+                len(shape) != num_axes or shape[-3] not in (3, 4)
+                or shape[-3] != shapes[0][-3] for shape in shapes):
             raise ValueError(
                 '`inputs` must be a tensor (B, C, H, W) or a list of tensors '
                 '(C, H, W), with C = 3, or 4 with a segment map, the same '
-                f'for all images; got {"" if num_axes == 4 else "a list of "}'
-                f'{shapes[0] if num_axes == 4 else shapes}')
-        return channels.pop()
+                f'for all images; got {shapes}')
+        return shapes[0][-3]
 
     def _add_segments(self, images: Tensor, maps: Images | None,
-                      sizes: Sequence[tuple[int, int]]) -> Tensor:
-        """(B, 4, H, W) float32: images and maps, which are made if None.
-
-        ``images`` are normalised and padded; ``sizes`` are (h, w) before
-        padding on the right and at the bottom.
-        """
+                      unpadded: Images) -> Tensor:
+        """(B, 4, H, W) float32: images and maps, which are made if None."""
         if maps is None:
+            sizes = [image.shape[-2:] for image in unpadded]
             segments = self._make_segments(images, sizes)
         else:
             size = images.shape[-2:]
@@ -157,8 +133,8 @@ class SuperpixelMixin:
                        sizes: Sequence[tuple[int, int]]) -> Tensor:
         """Superpixels of each image within its own borders, (B, H, W).
 
-        One call for all images of a size: an image's superpixels depend
-        neither on the other images nor on their padding.
+        One call for all images of a size (h, w); padding is on the right and
+        at the bottom.
         """
         segments = images.new_full(
             (images.size(0), *images.shape[-2:]), NO_SEGMENT,
@@ -168,10 +144,11 @@ class SuperpixelMixin:
             pixels = pixels * self.std.float() + self.mean.float()
         if self._gives_bgr:
             pixels = pixels.flip(1)
-        same_size: dict[tuple[int, int], list[int]] = {}
-        for index, size in enumerate(sizes):
-            same_size.setdefault(tuple(size), []).append(index)
-        for (height, width), indices in same_size.items():
+        for height, width in dict.fromkeys(sizes):
+            indices = [
+                index for index, size in enumerate(sizes)
+                if size == (height, width)
+            ]
             labels = self.superpixels(pixels[indices, :, :height, :width])
             segments[indices, :height, :width] = labels.float()
         return segments
@@ -183,8 +160,3 @@ def _pad(labels: Tensor, size: tuple[int, int]) -> Tensor:
     return F.pad(
         labels.float(), (0, size[1] - width, 0, size[0] - height),
         value=NO_SEGMENT)
-
-
-def image_sizes(inputs: Images) -> list[tuple[int, int]]:
-    """(h, w) of each of the B images."""
-    return [tuple(image.shape[-2:]) for image in inputs]

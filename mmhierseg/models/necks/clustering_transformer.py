@@ -14,6 +14,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmhierseg.ops import masked_mean
+from mmhierseg.ops.checks import check_tokens
 from mmhierseg.registry import MODELS
 
 from ..utils import (
@@ -29,10 +30,8 @@ class ClusteringOutput(NamedTuple):
 
     logits: Tensor
     """(B, K, N): before the softmax over clusters."""
-
     centroids: Tensor
     """(B, K, C): centroids that give the logits."""
-
     features: Tensor
     """(B, K, C): features of the groups for the next level."""
 
@@ -55,27 +54,19 @@ class ClusteringTransformer(BaseModule):
             networks. Defaults to None: 2 C.
         drop_rate (float): Dropout. Defaults to 0.1.
         mask_padding (bool): Whether padding is masked everywhere. Quirk: with
-            False, which published weights need, attention masks it, but the
-            statistics of batch normalisation include it, and in the standard
-            deviation it counts as zero vectors. Defaults to False.
+            False, which published weights need, it is in the batch statistics
+            and zero vectors in the deviation. Defaults to False.
         centroid_scale (float): Initial weight of the last normalisation of
-            centroids. Larger ones make groups harder from the start, which
-            short trainings need; the authors use 1. Defaults to 1.
-        kmeans_init (bool): Whether to initialise the decoder as steps of soft
-            k-means that start from the queries, see :meth:`init_as_kmeans`.
-            The authors initialise at random, from which groups are learned
-            slowly. Defaults to False.
+            centroids. The authors use 1; larger ones make groups harder from
+            the start, which short trainings need. Defaults to 1.
+        kmeans_init (bool): Whether to begin with steps of soft k-means, see
+            :meth:`init_as_kmeans`, instead of the authors' random weights,
+            from which groups are learned slowly. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims``, a number
-            is below 1, or ``centroid_scale`` is not above 0.
-
-    Example:
-        >>> neck = ClusteringTransformer(embed_dims=8, num_clusters=3).eval()
-        >>> groups = neck(torch.rand(2, 5, 8), torch.rand(2, 5, 8))
-        >>> tuple(groups.logits.shape), tuple(groups.centroids.shape)
-        ((2, 3, 5), (2, 3, 8))
+        ValueError: If ``num_heads`` does not divide ``embed_dims``, or a
+            number is out of range.
     """
 
     def __init__(self,
@@ -90,10 +81,14 @@ class ClusteringTransformer(BaseModule):
                  kmeans_init: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        _check_sizes(embed_dims, num_clusters, num_heads, num_layers)
-        if not centroid_scale > 0:
-            raise ValueError('`centroid_scale` must be above 0, got '
-                             f'{centroid_scale}')
+        if min(num_clusters, num_heads, num_layers) < 1 or centroid_scale <= 0:
+            raise ValueError(
+                '`num_clusters`, `num_heads`, `num_layers` and '
+                f'`centroid_scale` must be above 0, got {num_clusters}, '
+                f'{num_heads}, {num_layers} and {centroid_scale}')
+        if embed_dims % num_heads:
+            raise ValueError(f'`num_heads` must divide `embed_dims` '
+                             f'({embed_dims}), got {num_heads}')
         hidden = feedforward_channels or 2 * embed_dims
         self.embed_dims = embed_dims
         self.num_clusters = num_clusters
@@ -149,28 +144,29 @@ class ClusteringTransformer(BaseModule):
         """Group the segments of each image.
 
         Args:
-            tokens (Tensor): (B, N, C), features of segments, zero where
-                padded.
-            positions (Tensor): (B, N, C), encodings of their positions, zero
-                where padded.
+            tokens (Tensor): (B, N, C), zero where padded.
+            positions (Tensor): (B, N, C), their encodings, zero where padded.
             padding (Tensor, optional): (B, N) bool. Defaults to None: no
-                padding and no mask, which changes the standard deviation (see
+                padding, and the unbiased standard deviation (see
                 :func:`token_statistics`).
-            num_padding (Tensor, optional): (B,), how many padded tokens count
-                as zero vectors in the standard deviation. Defaults to None:
-                all of them, or none with ``mask_padding``.
+            num_padding (Tensor, optional): (B,), number of zero vectors in
+                the standard deviation. Defaults to None: all padded tokens,
+                or 0 with ``mask_padding``.
             longest (int, optional): Length of the longest sequence, if known:
-                later tokens are all padding and not used as keys. Defaults to
-                None: N.
+                later tokens are not used as keys. Defaults to None.
 
         Returns:
             ClusteringOutput: Logits of padding are meaningless.
 
         Raises:
             TypeError: If ``padding`` is not bool.
-            ValueError: If the shapes do not match.
+            ValueError: If shapes do not match.
         """
-        self._check(tokens, positions, padding)
+        check_tokens('tokens', tokens, padding, 'padding')
+        if positions.shape != tokens.shape:
+            raise ValueError(
+                f'`positions` must have the shape of `tokens`, '
+                f'{tuple(tokens.shape)}, got {tuple(positions.shape)}')
         masked = None if padding is None else keep_one_key(padding)
         excluded = masked if self.mask_padding else None
         memory = tokens
@@ -187,62 +183,31 @@ class ClusteringTransformer(BaseModule):
                             None if masked is None else masked[:, keys])
         outputs = self.decoder_norm(outputs)
         centroids = self.centroid(outputs)
-        logits = centroids @ memory.transpose(1, 2) * self.embed_dims**-0.5
-        groups = ClusteringOutput(logits, centroids,
-                                  self.centroid_feature(outputs))
-        return _by_largest_logit(groups, masked)
-
-    def _check(self, tokens: Tensor, positions: Tensor,
-               padding: Tensor | None) -> None:
-        if tokens.dim() != 3 or tokens.size(2) != self.embed_dims:
-            raise ValueError('`tokens` must have shape (B, N, '
-                             f'{self.embed_dims}), got {tuple(tokens.shape)}')
-        if positions.shape != tokens.shape:
-            raise ValueError(
-                f'`positions` must have the shape of `tokens`, '
-                f'{tuple(tokens.shape)}, got {tuple(positions.shape)}')
-        if padding is None:
-            return
-        if padding.dtype != torch.bool:
-            raise TypeError(f'`padding` must be bool, got {padding.dtype}')
-        if padding.shape != tokens.shape[:2]:
-            raise ValueError(
-                f'`padding` must have shape {tuple(tokens.shape[:2])}, got '
-                f'{tuple(padding.shape)}')
+        logits = largest = (
+            centroids @ memory.transpose(1, 2) * self.embed_dims**-0.5)
+        if masked is not None:
+            largest = logits.masked_fill(masked[:, None], -torch.inf)
+        order = largest.amax(dim=2).argsort(
+            dim=1, descending=True, stable=True)[..., None]
+        return ClusteringOutput(*(
+            value.gather(1, order.expand_as(value))
+            for value in (logits, centroids, self.centroid_feature(outputs))))
 
 
 def token_statistics(tokens: Tensor,
                      padding: Tensor | None = None,
                      num_padding: Tensor | None = None) -> Tensor:
-    """Mean and standard deviation of the tokens of each sequence.
+    """(B, 2 C) mean and standard deviation of (B, N, C) tokens.
 
-    Without a mask the deviation is the unbiased one, divided by n - 1. Quirk:
-    with one, it is divided by n + 1, and padding counts as zero vectors.
-
-    Args:
-        tokens (Tensor): (B, N, C) float.
-        padding (Tensor, optional): (B, N) bool. Defaults to None.
-        num_padding (Tensor, optional): (B,), how many zero vectors count.
-            Defaults to None: all padded tokens.
-
-    Returns:
-        Tensor: (B, 2 C), means and deviations; the deviation of one token
-        is zero.
-
-    Example:
-        >>> tokens = torch.tensor([[[1.], [5.], [9.]]])
-        >>> token_statistics(tokens)
-        tensor([[5., 4.]])
-        >>> token_statistics(tokens, torch.tensor([[False, True, True]]))
-        tensor([[1., 1.]])
+    Without ``padding``, (B, N) bool, the deviation is the unbiased one (0 of
+    one token). Quirk: with it, the sum of squares is divided by n + 1, and
+    ``num_padding``, (B,), zero vectors count.
     """
     mean = masked_mean(tokens, padding)
     squares = (tokens - mean[:, None]).square()
     if padding is None:
         variance = squares.sum(dim=1) / max(tokens.size(1) - 1, 1)
     else:
-        if num_padding is None:
-            num_padding = padding.sum(dim=1)
         total = squares.masked_fill(padding[..., None], 0).sum(dim=1)
         total = total + num_padding[:, None] * mean.square()
         variance = total / ((~padding).sum(dim=1, keepdim=True) + 1)
@@ -255,25 +220,3 @@ def _projection(embed_dims: int) -> nn.Sequential:
     return nn.Sequential(nn.ReLU(),
                          nn.Linear(embed_dims, embed_dims, bias=False),
                          TokenBatchNorm(embed_dims))
-
-
-def _by_largest_logit(groups: ClusteringOutput,
-                      masked: Tensor | None) -> ClusteringOutput:
-    largest = groups.logits
-    if masked is not None:
-        largest = largest.masked_fill(masked[:, None], -torch.inf)
-    order = largest.amax(dim=2).argsort(dim=1, descending=True, stable=True)
-    return ClusteringOutput(*(
-        value.gather(1, order[..., None].expand_as(value))
-        for value in groups))
-
-
-def _check_sizes(embed_dims: int, num_clusters: int, num_heads: int,
-                 num_layers: int) -> None:
-    for name, value in (('num_clusters', num_clusters),
-                        ('num_heads', num_heads), ('num_layers', num_layers)):
-        if value < 1:
-            raise ValueError(f'`{name}` must be at least 1, got {value}')
-    if embed_dims % num_heads:
-        raise ValueError(f'`num_heads` must divide `embed_dims` '
-                         f'({embed_dims}), got {num_heads}')

@@ -24,26 +24,18 @@ class GraphPoolingOutput(NamedTuple):
 
     cls_token: Tensor
     """(B, C): class token after pooling."""
-
     tokens: Tensor
     """(B, K, C): cluster tokens, zero where a cluster is empty."""
-
     logits: Tensor
     """(B, N, K): scaled cosines, before the softmax over clusters."""
-
     sampled: Tensor
     """(B, K) int64: token of each centroid, -1 = the cluster is empty."""
-
     parents: Tensor
     """(B, N) int64 in [0, K - 1]: hard assignment of each token."""
 
 
 class GroupingFeatures(BaseModule):
-    """Features that tokens are grouped by (step 2 of a graph pooling).
-
-    U = X + Attention(LayerNorm(X)), centred over the tokens, plus a learned
-    bias.
-    """
+    """U = X + Attention(LayerNorm(X)), centred over tokens, plus a bias."""
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
@@ -52,9 +44,8 @@ class GroupingFeatures(BaseModule):
         self.bias = nn.Parameter(torch.empty(embed_dims))
         nn.init.normal_(self.bias, std=1e-2)
 
-    def forward(self, tokens: Tensor, empty: Tensor | None = None
-                ) -> Tensor:
-        """(B, N, C) tokens to (B, N, C) grouping features."""
+    def forward(self, tokens: Tensor, empty: Tensor | None) -> Tensor:
+        """(B, N, C) tokens to (B, N, C) features that they are grouped by."""
         keys = None if empty is None else keep_one_key(empty)
         features = tokens + self.attn(self.norm(tokens), keys)
         mean = masked_mean(features, empty)
@@ -77,7 +68,6 @@ class GraphPooling(BaseModule):
         num_heads (int): Heads of the attention among tokens. Defaults to 12.
         mlp_ratio (float): Width of the pooled features over C. Defaults to 4.
         drop_rate (float): Dropout of the pooled features. Defaults to 0.1.
-        scale (float): Factor of the cosine. Defaults to 5.
         mask_empty (bool): Whether empty tokens are masked everywhere. Quirk:
             with False they are masked in the sampler's mean only and pooled
             like others, which published checkpoints need. Defaults to True.
@@ -93,16 +83,13 @@ class GraphPooling(BaseModule):
                  num_heads: int = 12,
                  mlp_ratio: float = 4.,
                  drop_rate: float = 0.1,
-                 scale: float = 5.,
                  mask_empty: bool = True,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if num_clusters < 1:
             raise ValueError(
                 f'`num_clusters` must be at least 1, got {num_clusters}')
-        self.embed_dims = embed_dims
         self.num_clusters = num_clusters
-        self.scale = scale
         self.mask_empty = mask_empty
         hidden = int(embed_dims * mlp_ratio)
         self.grouping = GroupingFeatures(embed_dims, num_heads)
@@ -116,7 +103,7 @@ class GraphPooling(BaseModule):
                 cls_token: Tensor,
                 tokens: Tensor,
                 empty: Tensor | None = None) -> GraphPoolingOutput:
-        """Pool.
+        """Pool tokens into clusters.
 
         Args:
             cls_token (Tensor): (B, C).
@@ -132,7 +119,10 @@ class GraphPooling(BaseModule):
             TypeError: If ``empty`` is not bool.
             ValueError: If the shapes do not match.
         """
-        self._check(cls_token, tokens)
+        if cls_token.shape != (len(tokens), tokens.size(2)):
+            raise ValueError(
+                '`cls_token` must have shape (B, C) for `tokens` (B, N, C), '
+                f'got {tuple(cls_token.shape)} and {tuple(tokens.shape)}')
         sampled = farthest_point_sampling(
             tokens,
             self.num_clusters,
@@ -140,8 +130,7 @@ class GraphPooling(BaseModule):
             pick_empty=not self.mask_empty)
         if not self.mask_empty:
             empty = None
-        logits = assignment_logits(
-            self.grouping(tokens, empty), sampled, self.scale)
+        logits = assignment_logits(self.grouping(tokens, empty), sampled)
         hidden = pool_tokens(
             self.expand(tokens), logits.softmax(dim=-1), empty)
         # Sums are float32; weights of a model in half precision are not.
@@ -156,22 +145,6 @@ class GraphPooling(BaseModule):
             sampled=sampled,
             parents=logits.argmax(dim=-1))
 
-    def _check(self, cls_token: Tensor, tokens: Tensor) -> None:
-        if tokens.dim() != 3 or tokens.size(2) != self.embed_dims:
-            raise ValueError('`tokens` must have shape (B, N, '
-                             f'{self.embed_dims}), got {tuple(tokens.shape)}')
-        expected = (tokens.size(0), self.embed_dims)
-        if cls_token.shape != expected:
-            raise ValueError(f'`cls_token` must have shape {expected}, got '
-                             f'{tuple(cls_token.shape)}')
-
     def pool_cls_token(self, cls_token: Tensor) -> Tensor:
-        """Pool the class token, which does not depend on other tokens.
-
-        Args:
-            cls_token (Tensor): (B, C).
-
-        Returns:
-            Tensor: (B, C).
-        """
+        """(B, C) class token after pooling; others do not affect it."""
         return self.project(self.expand(cls_token)) + cls_token

@@ -1,7 +1,11 @@
 """Building blocks of the models."""
 
-from .batch_norm import TokenBatchNorm, masked_batch_norm
-from .batch_norm_layers import BatchNormDecoderLayer, BatchNormEncoderLayer
+from .batch_norm import (
+    BatchNormDecoderLayer,
+    BatchNormEncoderLayer,
+    TokenBatchNorm,
+    masked_batch_norm,
+)
 from .block_fusion import BlockFusion
 from .conv_stem import ConvStem
 from .learned_positions import LearnedPositions

@@ -1,4 +1,11 @@
-"""Batch normalisation of tokens, some of which may be padding."""
+"""Batch normalisation of tokens, some of which may be padding.
+
+The layers are those of DETR (Carion et al., ECCV 2020): post-norm, with
+positions added to queries and keys but not to values. As in HSG (Ke et al.,
+CVPR 2022), batch normalisation over channels replaces LayerNorm.
+
+Legend: B sequences, N tokens, K queries, C channels.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -12,12 +19,6 @@ class TokenBatchNorm(nn.Module):
 
     A wrapper, not a subclass: conversion to ``SyncBatchNorm`` replaces
     ``norm``, which is given (tokens, channels).
-
-    A single token has no variance; it is normalised by the running
-    statistics, which are not updated.
-
-    Args:
-        num_channels (int): Width C.
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -27,16 +28,7 @@ class TokenBatchNorm(nn.Module):
     def forward(self,
                 tokens: Tensor,
                 padding: Tensor | None = None) -> Tensor:
-        """Normalise.
-
-        Args:
-            tokens (Tensor): (..., C) float.
-            padding (Tensor, optional): (...) bool, tokens to leave out.
-                Defaults to None: none.
-
-        Returns:
-            Tensor: (..., C); zero for tokens that are left out.
-        """
+        """(..., C) to (..., C), zero where ``padding``, (...) bool, is set."""
         if padding is None:
             rows = normalise_rows(self.norm, tokens.flatten(0, -2))
             return rows.view_as(tokens)
@@ -54,8 +46,8 @@ def has_local_statistics(norm: nn.Module) -> bool:
 def normalise_rows(norm: nn.Module, rows: Tensor) -> Tensor:
     """Apply a norm layer to (n, C, ...).
 
-    In training, a single row is normalised by the running statistics, which
-    are not updated.
+    In training, a single row, which has no variance, is normalised by the
+    running statistics, which are not updated.
     """
     if norm.training and len(rows) < 2 and has_local_statistics(norm):
         return F.batch_norm(
@@ -69,19 +61,11 @@ def normalise_rows(norm: nn.Module, rows: Tensor) -> Tensor:
 
 
 def masked_batch_norm(norm: _BatchNorm, x: Tensor, valid: Tensor) -> Tensor:
-    """Batch normalisation of the valid rows, in training.
+    """Normalise the ``valid``, (B, T) bool, rows of (B, T, C) in training.
 
     Computes ``norm(x[valid])``, running statistics included, without a tensor
-    whose size depends on values.
-
-    Args:
-        norm (_BatchNorm): The layer.
-        x (Tensor): (B, T, C) float32.
-        valid (Tensor): (B, T) bool. A single row has no variance: it is
-            normalised by the running statistics, which are not updated.
-
-    Returns:
-        Tensor: (B, T, C); other rows are finite and meaningless.
+    whose size depends on values. Other rows of the result are finite and
+    meaningless; for a single row see :func:`normalise_rows`.
     """
     rows = x.masked_fill(~valid[..., None], 0)
     number = valid.sum()
@@ -105,3 +89,89 @@ def masked_batch_norm(norm: _BatchNorm, x: Tensor, valid: Tensor) -> Tensor:
     if norm.affine:
         return centred * (scale * norm.weight) + norm.bias
     return centred * scale
+
+
+class _FeedForwardLayer(nn.Module):
+    """Parts that encoder and decoder layers share."""
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, drop_rate: float) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, dropout=drop_rate, batch_first=True)
+        self.linear1 = nn.Linear(embed_dims, feedforward_channels)
+        self.linear2 = nn.Linear(feedforward_channels, embed_dims)
+        self.dropout = nn.Dropout(drop_rate)
+
+    def _attend(self, attention: nn.MultiheadAttention, query: Tensor,
+                key: Tensor, value: Tensor, masked: Tensor | None) -> Tensor:
+        # Returning the weights would rule out fused attention.
+        out, _ = attention(
+            query, key, value, key_padding_mask=masked, need_weights=False)
+        return self.dropout(out)
+
+    def _feed_forward(self, tokens: Tensor) -> Tensor:
+        hidden = self.dropout(F.relu(self.linear1(tokens)))
+        return self.dropout(self.linear2(hidden))
+
+
+class BatchNormEncoderLayer(_FeedForwardLayer):
+    """Self-attention and feed-forward network."""
+
+    def __init__(self, embed_dims: int, *args) -> None:
+        super().__init__(embed_dims, *args)
+        self.norm1 = TokenBatchNorm(embed_dims)
+        self.norm2 = TokenBatchNorm(embed_dims)
+
+    def forward(self,
+                tokens: Tensor,
+                positions: Tensor,
+                masked: Tensor | None = None,
+                excluded: Tensor | None = None,
+                num_keys: int | None = None) -> Tensor:
+        """(B, N, C) tokens and their positions to (B, N, C).
+
+        Of the first ``num_keys`` tokens, those not ``masked`` are keys, at
+        least one in each sequence; those not ``excluded`` count in the batch
+        statistics. Masks are (B, N) bool.
+        """
+        query = tokens + positions
+        keys = slice(num_keys)
+        update = self._attend(self.self_attn, query, query[:, keys],
+                              tokens[:, keys],
+                              None if masked is None else masked[:, keys])
+        tokens = self.norm1(tokens + update, excluded)
+        return self.norm2(tokens + self._feed_forward(tokens), excluded)
+
+
+class BatchNormDecoderLayer(_FeedForwardLayer):
+    """Attention among queries and to a memory, and feed-forward network."""
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, drop_rate: float) -> None:
+        super().__init__(embed_dims, num_heads, feedforward_channels,
+                         drop_rate)
+        self.multihead_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, dropout=drop_rate, batch_first=True)
+        self.norm1 = TokenBatchNorm(embed_dims)
+        self.norm2 = TokenBatchNorm(embed_dims)
+        self.norm3 = TokenBatchNorm(embed_dims)
+
+    def forward(self,
+                targets: Tensor,
+                query_positions: Tensor,
+                memory: Tensor,
+                positions: Tensor,
+                masked: Tensor | None = None) -> Tensor:
+        """(B, K, C) targets to (B, K, C), for the encoder's (B, N, C) memory.
+
+        Positions are (K, C) of the queries and (B, N, C) of the memory;
+        ``masked`` is as in the encoder.
+        """
+        query = targets + query_positions
+        update = self._attend(self.self_attn, query, query, targets, None)
+        targets = self.norm1(targets + update)
+        update = self._attend(self.multihead_attn, targets + query_positions,
+                              memory + positions, memory, masked)
+        targets = self.norm2(targets + update)
+        return self.norm3(targets + self._feed_forward(targets))

@@ -22,22 +22,11 @@ class BlockFusion(BaseModule):
 
     Segments and class token are normalised together: the statistics are those
     of all rows of the batch that are not empty.
-
-    Args:
-        embed_dims (int): Width C of a token.
-        num_stages (int): Number of tokens to fuse.
-        drop_rate (float): Dropout. Defaults to 0.2.
-        norm_cfg (dict, optional): Norm layer. Defaults to None:
-            dict(type='BN').
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_stages: int = 4,
-                 drop_rate: float = 0.2,
-                 norm_cfg: dict | None = None) -> None:
+    def __init__(self, embed_dims: int, num_stages: int, drop_rate: float,
+                 norm_cfg: dict) -> None:
         super().__init__()
-        norm_cfg = norm_cfg or dict(type='BN')
         self.norm = build_norm_layer(norm_cfg, num_stages * embed_dims)[1]
         self.drop = nn.Dropout(drop_rate)
         self.proj = nn.Linear(num_stages * embed_dims, embed_dims)
@@ -46,18 +35,10 @@ class BlockFusion(BaseModule):
                 cls_tokens: Sequence[Tensor],
                 tokens: Sequence[Tensor],
                 empty: Tensor | None = None) -> Tensor:
-        """Fuse.
+        """Class tokens (B, C) and tokens (B, N, C) per stage to (B, 1 + N, C).
 
-        Args:
-            cls_tokens (Sequence[Tensor]): (B, C) per stage.
-            tokens (Sequence[Tensor]): (B, N, C) per stage, those of the
-                ancestors of each finest segment.
-            empty (Tensor, optional): (B, N) bool, segments to leave out.
-                Defaults to None.
-
-        Returns:
-            Tensor: (B, 1 + N, C), the class token first; zero for empty
-            segments.
+        Tokens are those of the ancestors of each finest segment. The class
+        token comes first; segments that are ``empty``, (B, N) bool, give 0.
         """
         x = torch.cat(
             [torch.cat(cls_tokens, dim=-1)[:, None],

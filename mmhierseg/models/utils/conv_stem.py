@@ -13,19 +13,11 @@ class ConvStem(BaseModule):
 
     Widths C/8, C/4, C/2, C and strides 2, 2, 2, 1, as the stem of Xiao et
     al., "Early convolutions help transformers see better" (NeurIPS 2021), at
-    half its stride.
+    half its stride. C must be a multiple of 8.
 
     For inference, normalisation can be folded into the convolutions, by
     :meth:`fold` or by loading folded weights
     (``tools/model_converters/fuse_stem.py``). It cannot be trained then.
-
-    Args:
-        embed_dims (int): Output width C, a multiple of 8.
-        norm_cfg (dict, optional): Norm layer. Defaults to None:
-            dict(type='BN').
-
-    Raises:
-        ValueError: If ``embed_dims`` is not a multiple of 8.
     """
 
     stride = 8
@@ -34,7 +26,6 @@ class ConvStem(BaseModule):
                  embed_dims: int,
                  norm_cfg: dict | None = None) -> None:
         super().__init__()
-        norm_cfg = norm_cfg or dict(type='BN')
         if embed_dims % 8:
             raise ValueError(
                 f'`embed_dims` must be a multiple of 8, got {embed_dims}')
@@ -47,7 +38,8 @@ class ConvStem(BaseModule):
                 stride=stride,
                 padding=1,
                 bias=False,
-                norm_cfg=norm_cfg) for i, stride in enumerate((2, 2, 2, 1))
+                norm_cfg=norm_cfg or dict(type='BN'))
+            for i, stride in enumerate((2, 2, 2, 1))
         ]
         self.layers = nn.Sequential(
             *layers, build_conv_layer(None, embed_dims, embed_dims, 1))
@@ -55,11 +47,7 @@ class ConvStem(BaseModule):
         self._register_load_state_dict_pre_hook(self._take_folded)
 
     def reset_parameters(self) -> None:
-        """Initialise the convolutions as PyTorch does.
-
-        MMCV's ConvModule uses another rule; MoCo v3 and timm's ViT, whose
-        initialisations CAST follows, leave convolutions alone.
-        """
+        """Initialise the convolutions as PyTorch does, not as MMCV."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.reset_parameters()
@@ -69,13 +57,7 @@ class ConvStem(BaseModule):
         return self.project(self.convolve(image))
 
     def convolve(self, image: Tensor) -> Tensor:
-        """Apply the 3x3 convolutions, channels last.
-
-        Shapes are those of :meth:`forward`.
-
-        Raises:
-            RuntimeError: If the stem is folded and in training mode.
-        """
+        """Apply the 3x3 convolutions, channels last."""
         if self.training and self.is_folded:
             raise RuntimeError(
                 'the batch normalisation of this stem is folded, which is '
@@ -87,17 +69,20 @@ class ConvStem(BaseModule):
             x = layer(x)
         return x
 
+    def project(self, features: Tensor) -> Tensor:
+        """Apply the 1x1 convolution, also to (B, C, N, 1) segment means.
+
+        It is linear, and there are fewer segments than cells.
+        """
+        return self.layers[-1](features)
+
     @property
     def is_folded(self) -> bool:
         """bool: Whether normalisation is part of the convolutions."""
         return isinstance(self.layers[0].norm, nn.Identity)
 
     def fold(self) -> None:
-        """Fold the batch normalisation into the convolutions, in place.
-
-        Raises:
-            ValueError: If the norm layers are of another kind.
-        """
+        """Fold the batch normalisation into the convolutions, in place."""
         if self.is_folded:
             return
         if not isinstance(self.layers[0].norm, _BatchNorm):
@@ -109,11 +94,3 @@ class ConvStem(BaseModule):
         """Fold this stem if the weights to load are folded."""
         if prefix + 'layers.0.conv.bias' in state_dict:
             self.fold()
-
-    def project(self, features: Tensor) -> Tensor:
-        """Apply the 1x1 convolution, (B, C, h, w) to (B, C, h, w).
-
-        It is linear, so it can be applied to means over segments, which are
-        fewer than cells.
-        """
-        return self.layers[-1](features)

@@ -8,27 +8,9 @@ from torch import Tensor, nn
 class LearnedPositions(nn.Module):
     """An embedding for each row and each column of a map.
 
-    Args:
-        embed_dims (int): Width C; even.
-        max_positions (int): Number of rows and of columns with an embedding.
-            Defaults to 50.
-        position_size (int, optional): Number of rows and columns used in
-            training. For larger maps, the embeddings of these are
-            interpolated, because those beyond are never trained. Defaults to
-            None: ``max_positions``.
-        init_range (float): Embeddings are initialised uniformly in [0,
-            init_range]. Defaults to 1, as in the authors' code.
-
-    Raises:
-        ValueError: If ``embed_dims`` is odd, or a number is out of range.
-
-    Example:
-        >>> positions = LearnedPositions(4, max_positions=3)
-        >>> _ = positions.row_embed.weight.data.copy_(
-        ...     torch.tensor([[0., 5.], [1., 5.], [2., 5.]]))
-        >>> encoding = positions(5, 2)
-        >>> encoding[:, 0, 2].tolist(), tuple(encoding.shape)
-        ([0.0, 0.5, 1.0, 1.5, 2.0], (5, 2, 4))
+    Only the first ``position_size`` embeddings (all by default) are trained;
+    for larger maps they are interpolated. They are initialised uniformly in
+    [0, init_range], 1 in the authors' code.
     """
 
     def __init__(self,
@@ -53,15 +35,7 @@ class LearnedPositions(nn.Module):
         nn.init.uniform_(self.col_embed.weight, 0., init_range)
 
     def forward(self, height: int, width: int) -> Tensor:
-        """Encode each pixel of a map: its column, then its row.
-
-        Args:
-            height (int): Number of rows.
-            width (int): Number of columns.
-
-        Returns:
-            Tensor: (height, width, C).
-        """
+        """(height, width, C) encoding: that of the column, then of the row."""
         rows = self._table(self.row_embed.weight, height)
         columns = self._table(self.col_embed.weight, width)
         return torch.cat([

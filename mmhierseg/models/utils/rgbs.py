@@ -8,17 +8,11 @@ from torch import Tensor
 
 from mmhierseg.ops.checks import reads_are_free
 
+_CHANNEL = 'channel 3 of `inputs` (the segment map) must hold'
+
 
 def check_rgbs(inputs: Tensor) -> None:
-    """Check that a tensor is an image, or an image and a segment map.
-
-    Args:
-        inputs (Tensor): Input of a backbone.
-
-    Raises:
-        TypeError: If it is not a floating-point tensor.
-        ValueError: If it is not (B, 3, H, W) or (B, 4, H, W), or is empty.
-    """
+    """Check that a backbone's input is float (B, 3 or 4, H, W), not empty."""
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         got = getattr(inputs, 'dtype', type(inputs).__name__)
         raise TypeError('`inputs` must be a floating-point tensor, '
@@ -35,30 +29,16 @@ def check_rgbs(inputs: Tensor) -> None:
 
 def split_rgbs(inputs: Tensor,
                read: bool = True) -> tuple[Tensor, Tensor, int | None]:
-    """Split an RGBS tensor into image and segment map.
+    """Split an RGBS tensor into image, labels and the largest label.
 
-    The number of tokens follows from the largest label, which has to be read
-    from a GPU; the checks of the labels share that one synchronisation.
-
-    Args:
-        inputs (Tensor): (B, 4, H, W) float.
-        read (bool): Whether to read from a GPU. Otherwise bad labels there
-            stop the device instead of raising these errors. Defaults to True.
-
-    Returns:
-        tuple[Tensor, Tensor, int | None]: Image (B, 3, H, W); labels
-        (B, H, W) int64, -1 = none; largest label in the batch, -1 if there is
-        none, None if it was not read.
-
-    Raises:
-        ValueError: If a label is NaN, no integer, or so large that it cannot
-            be exact in the dtype of ``inputs``.
+    The labels are (B, H, W) int64, -1 = none. Checking them and reading the
+    largest (-1 if there is none) is one synchronisation with a GPU. Without
+    ``read`` it is avoided: bad labels stop the device, the largest is None.
     """
     image, segments = inputs[:, :3], inputs[:, 3]
     if not (read or reads_are_free(inputs)):
-        torch._assert_async(
-            (segments == segments.floor()).all(),
-            'channel 3 of `inputs` (the segment map) must hold integers')
+        torch._assert_async((segments == segments.floor()).all(),
+                            f'{_CHANNEL} integers')
         return image, segments.clamp(min=-1).long(), None
     with torch.no_grad():
         # NaN propagates through the maximum.
@@ -68,20 +48,16 @@ def split_rgbs(inputs: Tensor,
         ])
     largest, fractional = stats.tolist()
     if largest != largest:
-        raise ValueError('channel 3 of `inputs` (the segment map) must hold '
-                         'integer labels, got NaN')
+        raise ValueError(f'{_CHANNEL} integer labels, got NaN')
     # Above 2 / eps neighbouring integers are no longer distinct.
     limit = 2 / torch.finfo(inputs.dtype).eps
     if largest >= limit:
         raise ValueError(
-            'channel 3 of `inputs` (the segment map) must hold labels below '
-            f'{limit:.0f}, which is what {inputs.dtype} holds exactly, got '
-            f'{largest:.0f}: number the segments of each image from 0, and '
-            'keep the map in float32')
+            f'{_CHANNEL} labels below {limit:.0f}, which is what '
+            f'{inputs.dtype} holds exactly, got {largest:.0f}: number the '
+            'segments of each image from 0, and keep the map in float32')
     if fractional:
-        raise ValueError('channel 3 of `inputs` (the segment map) must hold '
-                         'integer labels, got fractions: resize label maps '
-                         'with nearest-neighbour interpolation')
-    labels = segments.clamp(min=-1).long()
+        raise ValueError(f'{_CHANNEL} integer labels, got fractions: resize '
+                         'label maps with nearest-neighbour interpolation')
     # The maximum may be -inf, which is no integer.
-    return image, labels, int(max(largest, -1))
+    return image, segments.clamp(min=-1).long(), int(max(largest, -1))

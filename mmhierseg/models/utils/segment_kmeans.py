@@ -4,6 +4,7 @@ Legend: B images, N segments, K clusters, D channels, H x W pixels. Labels are
 int64, -1 = none.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,48 +18,35 @@ from mmhierseg.ops import (
     spherical_kmeans,
     take_tokens,
 )
+from mmhierseg.superpixels.base import check_number
 
 #: Largest number for farthest point sampling: 512 MiB of inner products.
 _MOST = 8192
 
 
 class SegmentKMeans:
-    """Spherical k-means over the segments of each image.
+    """Spherical k-means over the segments of each image, of equal weight.
 
-    All segments have the same weight.
-
-    Args:
-        num_clusters (int | Sequence[int]): Number of clusters K, initialised
-            by farthest point sampling, or a grid (K_h, K_w) of initial
-            clusters, as in HSG. An image with fewer segments gets fewer.
-        num_iterations (int): Iterations. Defaults to 15.
-        location (bool): Whether the position of a segment, (y, x) - 0.5 with
-            both in [0, 1], is appended to its embedding, as in HSG, so that
-            clusters are compact. Defaults to False.
-
-    Raises:
-        TypeError: If ``num_clusters`` is neither.
-        ValueError: If a number is below 1.
+    Starts from K clusters around samples by farthest point sampling, or from
+    a grid (K_h, K_w), as in HSG; an image with fewer segments gets fewer. With
+    ``location``, the position of a segment, (y, x) - 0.5 with both in [0, 1],
+    is appended to its embedding, as in HSG, so that clusters are compact.
     """
 
     def __init__(self,
                  num_clusters: int | Sequence[int],
                  num_iterations: int = 15,
                  location: bool = False) -> None:
-        sides = ([num_clusters]
-                 if isinstance(num_clusters, int) else num_clusters)
-        if (not isinstance(sides, Sequence) or isinstance(sides, str)
-                or len(sides) > 2
-                or not all(isinstance(side, int) for side in sides)):
-            raise TypeError('`num_clusters` must be a number, or a grid '
-                            f'(K_h, K_w), got {num_clusters!r}')
-        if min(sides) < 1 or num_iterations < 1:
-            raise ValueError(
-                '`num_clusters` and `num_iterations` must be at least 1, got '
-                f'{num_clusters} and {num_iterations}')
-        self.grid = None if len(sides) == 1 else tuple(sides)
-        self.num_clusters = sides[0] if len(sides) == 1 else (
-            sides[0] * sides[1])
+        if isinstance(num_clusters, int):
+            num_clusters = (num_clusters, )
+        for number in num_clusters:
+            check_number('num_clusters', number, minimum=1, whole=True)
+        check_number('num_iterations', num_iterations, minimum=1, whole=True)
+        if len(num_clusters) > 2:
+            raise ValueError('`num_clusters` must be a number, or a grid '
+                             f'(K_h, K_w), got {num_clusters}')
+        self.grid = tuple(num_clusters) if len(num_clusters) == 2 else None
+        self.num_clusters = math.prod(num_clusters)
         self.num_iterations = num_iterations
         self.location = location
 
@@ -70,20 +58,10 @@ class SegmentKMeans:
     @torch.no_grad()
     def __call__(self, embeddings: Tensor, labels: Tensor,
                  empty: Tensor) -> Tensor:
-        """Group the segments of each image.
+        """Clusters (B, N) int64, -1 = left out, of (B, N, D) unit vectors.
 
-        Args:
-            embeddings (Tensor): (B, N, D) float, of unit length.
-            labels (Tensor): (B, H, W) int64 in [-1, N - 1].
-            empty (Tensor): (B, N) bool, segments to leave out: those without
-                pixels or without an embedding.
-
-        Returns:
-            Tensor: (B, N) int64 in [-1, K - 1], -1 for those left out.
-
-        Raises:
-            ValueError: If there are too many segments for farthest point
-                sampling.
+        ``labels`` are (B, H, W); ``empty``, (B, N) bool, marks segments
+        without pixels or without an embedding.
         """
         features, positions = embeddings, None
         if self.location or self.grid is not None:
@@ -109,10 +87,9 @@ class SegmentKMeans:
 
 
 def _mean_positions(labels: Tensor, num_segments: int) -> Tensor:
-    """(B, N, 2) float64 in [0, 1]: mean y and x of the pixels of segments.
+    """(B, N, 2) float64: mean y and x, 0 to 1, of the pixels of segments.
 
-    0 is the centre of the first row or column, 1 that of the last. Integer
-    sums are exact, so the result does not depend on their order.
+    Integer sums are exact, so the result does not depend on their order.
     """
     index = torch.where(labels < 0, num_segments, labels).flatten(1)
     height, width = labels.shape[1:]

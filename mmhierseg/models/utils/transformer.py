@@ -17,26 +17,13 @@ from torch.utils.checkpoint import checkpoint
 class MaskedSelfAttention(nn.Module):
     """Multi-head self-attention with masked keys.
 
-    MMPretrain's ``MultiheadAttention`` has no mask; with ``empty=None`` the
-    two agree.
-
-    Args:
-        embed_dims (int): Width C.
-        num_heads (int): Number of heads; must divide C.
-        qkv_bias (bool): Whether queries, keys and values have a bias.
-            Defaults to True.
-        proj_drop_rate (float): Dropout after the projection. Defaults to 0.
-        attn_drop_rate (float): Dropout of the attention weights.
-            Defaults to 0.
-
-    Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims``.
+    Without a mask it agrees with MMPretrain's ``MultiheadAttention``, which
+    has none.
     """
 
     def __init__(self,
                  embed_dims: int,
                  num_heads: int,
-                 qkv_bias: bool = True,
                  proj_drop_rate: float = 0.,
                  attn_drop_rate: float = 0.) -> None:
         super().__init__()
@@ -45,21 +32,14 @@ class MaskedSelfAttention(nn.Module):
                              f'({embed_dims}), got {num_heads}')
         self.num_heads = num_heads
         self.attn_drop_rate = attn_drop_rate
-        self.qkv = nn.Linear(embed_dims, 3 * embed_dims, bias=qkv_bias)
+        self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
         self.proj = nn.Linear(embed_dims, embed_dims)
         self.proj_drop = nn.Dropout(proj_drop_rate)
 
     def forward(self, x: Tensor, empty: Tensor | None = None) -> Tensor:
-        """Attend.
+        """(B, N, C) to (B, N, C); ``empty``, (B, N) bool, masks keys.
 
-        Args:
-            x (Tensor): (B, N, C).
-            empty (Tensor, optional): (B, N) bool, keys to mask. These tokens
-                still attend as queries. Every image needs an unmasked key:
-                see :func:`keep_one_key`. Defaults to None.
-
-        Returns:
-            Tensor: (B, N, C).
+        Each image needs an unmasked key, see :func:`keep_one_key`.
         """
         batch, num_tokens, channels = x.shape
         qkv = self.qkv(x).view(batch, num_tokens, 3, self.num_heads, -1)
@@ -73,16 +53,10 @@ class MaskedSelfAttention(nn.Module):
 
 
 def keep_one_key(empty: Tensor) -> Tensor:
-    """Unmask all keys of images whose keys are all masked.
+    """Unmask all keys of images whose keys are all masked, in (B, N) bool.
 
-    A softmax over no keys is undefined. The result for such an image is
-    finite, and is not used.
-
-    Args:
-        empty (Tensor): (B, N) bool.
-
-    Returns:
-        Tensor: (B, N) bool, all False in rows that were all True.
+    A softmax over no keys is undefined; the result for such an image is
+    finite this way, and is not used.
     """
     return empty & ~empty.all(dim=1, keepdim=True)
 
@@ -90,17 +64,7 @@ def keep_one_key(empty: Tensor) -> Tensor:
 class TransformerBlock(nn.Module):
     """Pre-norm ViT block: attention and MLP, each with a residual.
 
-    Args:
-        embed_dims (int): Width C.
-        num_heads (int): Number of heads.
-        mlp_ratio (float): Width of the MLP over C. Defaults to 4.
-        drop_rate (float): Dropout after projection and MLP. Defaults to 0.
-        drop_path_rate (float): Stochastic depth rate. Defaults to 0.
-        with_cp (bool): Whether to recompute the block in the backward pass
-            instead of keeping its activations. Defaults to False.
-        attn_drop_rate (float): Dropout of the attention weights.
-            Defaults to 0.
-        norm_eps (float): Epsilon of the LayerNorms. Defaults to 1e-6.
+    With ``with_cp``, its activations are recomputed in the backward pass.
     """
 
     def __init__(self,
@@ -115,11 +79,8 @@ class TransformerBlock(nn.Module):
         super().__init__()
         self.with_cp = with_cp
         self.norm1 = nn.LayerNorm(embed_dims, eps=norm_eps)
-        self.attn = MaskedSelfAttention(
-            embed_dims,
-            num_heads,
-            proj_drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate)
+        self.attn = MaskedSelfAttention(embed_dims, num_heads, drop_rate,
+                                        attn_drop_rate)
         self.norm2 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.mlp = FFN(
             embed_dims,
@@ -130,16 +91,7 @@ class TransformerBlock(nn.Module):
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Tensor, empty: Tensor | None = None) -> Tensor:
-        """Run the block.
-
-        Args:
-            x (Tensor): (B, N, C) tokens, including the class token.
-            empty (Tensor, optional): (B, N) bool, tokens to mask as keys.
-                Defaults to None.
-
-        Returns:
-            Tensor: (B, N, C).
-        """
+        """(B, N, C) to (B, N, C); ``empty``, (B, N) bool, masks keys."""
         if self.with_cp and x.requires_grad:
             return checkpoint(self._forward, x, empty, use_reentrant=False)
         return self._forward(x, empty)
@@ -152,13 +104,8 @@ class TransformerBlock(nn.Module):
 def init_mocov3_(module: nn.Module) -> None:
     """Initialise linear layers as MoCo v3 does (Chen et al., ICCV 2021).
 
-    Weights are Xavier-uniform, biases zero. A joint query-key-value layer
-    counts as three matrices: its bound is sqrt(6 / (out / 3 + in)). Other
-    layers keep their weights.
-
-    Args:
-        module (nn.Module): Changed in place; a joint layer is recognised by
-            the name 'qkv'.
+    Weights are Xavier-uniform, biases zero. A joint layer, named 'qkv',
+    counts as three matrices: its bound is sqrt(6 / (out / 3 + in)).
     """
     for name, layer in module.named_modules():
         if not isinstance(layer, nn.Linear):
@@ -177,10 +124,6 @@ def init_timm_vit_(module: nn.Module) -> None:
     """Initialise linear layers as timm's ViT and DeiT (ICML 2021) do.
 
     Weights are truncated normal of standard deviation 0.02, biases zero.
-    Other layers keep their weights.
-
-    Args:
-        module (nn.Module): Changed in place.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):

@@ -33,10 +33,9 @@ class SuperpixelToMe(CAST):
     initialisation are CAST's. Each block merges ``num_merged`` tokens into
     others (Bolya et al., ICLR 2023, arXiv 2210.09461); there are no poolings
     and no parameters other than the blocks'. The weights therefore fit a
-    ``CAST`` with all of its blocks in one stage and ``num_clusters=()``.
-
-    Merging gives a hierarchy. Its levels are the superpixels and the tokens
-    left after each of CAST's stages.
+    ``CAST`` with all of its blocks in one stage and ``num_clusters=()``. The
+    levels of the hierarchy are the superpixels and the tokens left after each
+    of CAST's stages.
 
     Args:
         arch (str | dict): As in CAST; there is a level after each stage of
@@ -49,10 +48,6 @@ class SuperpixelToMe(CAST):
         kwargs: ``pos_embed``, ``superpixels``, ``mean``, ``std``,
             ``mlp_ratio``, ``drop_rate``, ``drop_path_rate``, ``norm_cfg``,
             ``norm_eval``, ``frozen_stages`` and ``init_cfg``, as in CAST.
-
-    Raises:
-        TypeError: If an option has the wrong type.
-        ValueError: If an option is unknown or options contradict each other.
     """
 
     def __init__(self,
@@ -63,41 +58,21 @@ class SuperpixelToMe(CAST):
         check_number('num_merged', num_merged, minimum=0, whole=True)
         # The base class's constructor calls `_make_block`, which reads it.
         self.num_merged = num_merged
-        if isinstance(arch, str):
-            if arch not in ARCHITECTURES:
-                raise ValueError(f'`arch` must be one of '
-                                 f'{tuple(ARCHITECTURES)}, got {arch!r}')
-            arch = ARCHITECTURES[arch]
-        self.level_depths = tuple(arch['depths'])
+        arch = ARCHITECTURES.get(arch, arch) if isinstance(arch, str) else arch
+        if isinstance(arch, dict):
+            self.level_depths = tuple(arch['depths'])
+            arch = dict(arch, depths=(sum(self.level_depths), ))
         super().__init__(
-            dict(arch, depths=(sum(self.level_depths), )),
-            img_size,
-            num_clusters=(),
-            out_type='cls_token',
-            **kwargs)
+            arch, img_size, num_clusters=(), out_type='cls_token', **kwargs)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor]:
-        """Class token of a batch of images.
-
-        Args:
-            inputs (Tensor): (B, 4, H, W) normalised RGB and segment map, or
-                (B, 3, H, W) normalised RGB.
-
-        Returns:
-            tuple[Tensor]: One (B, C).
-        """
+        """One (B, C), the class token; ``inputs`` are those of CAST."""
         return (self.norm(self._merge(inputs).cls_token), )
 
     def forward_hierarchy(self, inputs: Tensor) -> CASTOutput:
-        """The hierarchy of segments, and the tokens of its levels.
+        """The hierarchy; ``centroids`` are tokens of levels after merging.
 
-        Args:
-            inputs (Tensor): As in :meth:`forward`.
-
-        Returns:
-            CASTOutput: ``centroids`` are the tokens of the levels above the
-            superpixels. The lists ``tokens``, ``logits`` and ``sampled`` are
-            empty, because parents are the only assignment.
+        The other lists are empty, because parents are the only assignment.
         """
         merged = self._merge(inputs)
         empty = [sizes == 0 for sizes in merged.sizes]
@@ -124,7 +99,7 @@ class SuperpixelToMe(CAST):
             labels = look_up_parents(order.argsort(dim=1), labels)
             tokens = tokens.take_along_dim(order[..., None], dim=1)
             sizes = sizes.gather(1, order)
-        cls_token = self.cls_token[:, 0] + self.tokenizer.cls_position
+        cls_token = self.cls_token[:, 0] + self.tokenizer.pos_embed[:, 0]
         x = torch.cat([
             cls_token.expand(len(tokens), 1, -1).to(tokens.dtype), tokens
         ], dim=1)

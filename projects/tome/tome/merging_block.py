@@ -17,16 +17,9 @@ class ProportionalAttention(MaskedSelfAttention):
     """Self-attention with the logarithms of sizes added to its logits."""
 
     def forward(self, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend.
+        """(B, N, C) to (B, N, C) and (B, N, C / heads), the mean keys.
 
-        Args:
-            x (Tensor): (B, N, C).
-            sizes (Tensor): (B, N) float; tokens of size 0 are masked as keys.
-                Every image needs another one.
-
-        Returns:
-            tuple[Tensor, Tensor]: (B, N, C), and the keys' mean over the
-            heads, (B, N, C / heads).
+        ``sizes`` are (B, N) float; tokens of size 0 are masked as keys.
         """
         batch, num_tokens, channels = x.shape
         qkv = self.qkv(x).view(batch, num_tokens, 3, self.num_heads, -1)
@@ -39,24 +32,13 @@ class ProportionalAttention(MaskedSelfAttention):
 
 
 class MergingBlock(TransformerBlock):
-    """Pre-norm ViT block that merges tokens after its attention.
+    """:class:`TransformerBlock` that merges ``num_merged`` tokens into others.
 
-    It has the parameters of :class:`TransformerBlock`.
-
-    Args:
-        embed_dims (int): Width C.
-        num_heads (int): Number of heads.
-        num_merged (int): r, number of tokens that are merged into others.
-        drop_rate (float): Dropout after projection and MLP. Defaults to 0.
-        kwargs: Other arguments of :class:`TransformerBlock`.
+    They are merged after its attention. It has the same parameters.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_heads: int,
-                 num_merged: int,
-                 drop_rate: float = 0.,
-                 **kwargs) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, num_merged: int,
+                 drop_rate: float, **kwargs) -> None:
         super().__init__(
             embed_dims, num_heads, drop_rate=drop_rate, **kwargs)
         self.attn = ProportionalAttention(
@@ -65,16 +47,11 @@ class MergingBlock(TransformerBlock):
 
     def forward(self, x: Tensor,
                 sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the block.
+        """Run the block on (B, 1 + N, C), the class token first.
 
-        Args:
-            x (Tensor): (B, 1 + N, C), the class token first.
-            sizes (Tensor): (B, N) float32 of the others, 0 = empty; empty
-                ones come last.
-
-        Returns:
-            tuple[Tensor, Tensor, Tensor]: (B, 1 + M, C); sizes (B, M); and
-            parents (B, N) int64 in [0, M - 1].
+        ``sizes`` are (B, N) float32 of the other tokens, 0 = empty; empty ones
+        come last. Gives (B, 1 + M, C), their sizes (B, M), and parents (B, N)
+        int64 in [0, M - 1].
         """
         attended, keys = self.attn(
             self.norm1(x), F.pad(sizes, (1, 0), value=1.))

@@ -17,8 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ['match_tokens', 'merge_tokens']
-
 
 @torch.no_grad()
 def match_tokens(metric: Tensor, sizes: Tensor,
@@ -35,11 +33,6 @@ def match_tokens(metric: Tensor, sizes: Tensor,
         tuple[Tensor, int]: Parents (B, N) int64 in [0, M - 1], and
         M = N - min(r, N // 2). Empty tokens get the parent of the most
         similar token of B; the remaining empty tokens come last again.
-
-    Example:
-        >>> metric = torch.tensor([[[1., 0.], [0., 1.], [1., 1.], [1., .1]]])
-        >>> match_tokens(metric, torch.ones(1, 4), num_merged=1)
-        (tensor([[1, 0, 2, 1]]), 3)
     """
     batch, num_tokens = sizes.shape
     count = num_tokens - min(num_merged, num_tokens // 2)
@@ -74,16 +67,8 @@ def merge_tokens(tokens: Tensor, sizes: Tensor, parents: Tensor,
         count (int): M.
 
     Returns:
-        tuple[Tensor, Tensor]: Tokens (B, M, C) of the dtype of ``tokens``,
-        zero where a token is empty, and their sizes (B, M), sums of the
-        sizes that were merged.
-
-    Example:
-        >>> tokens = torch.tensor([[[2.], [8.], [5.]]])
-        >>> parents = torch.tensor([[0, 0, 1]])
-        >>> merge_tokens(tokens, torch.tensor([[1., 2., 1.]]), parents, 2)
-        (tensor([[[6.],
-                 [5.]]]), tensor([[3., 1.]]))
+        tuple[Tensor, Tensor]: Tokens (B, M, C), zero where empty, and the
+        sums of their sizes (B, M).
     """
     new_sizes = sizes.new_zeros(len(sizes), count).scatter_add(
         1, parents, sizes)

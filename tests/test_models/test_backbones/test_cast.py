@@ -3,29 +3,20 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.cast import TINY, block_labels, random_inputs, tiny_cast
+from helpers.cast import (
+    OUTPUTS,
+    TINY,
+    block_labels,
+    each_output,
+    random_inputs,
+    tensors,
+    tiny_cast,
+)
 
 from mmhierseg.models import CAST
 from mmhierseg.ops import segment_mean
-from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 from mmhierseg.superpixels import Grid
-
-OUTPUTS = [
-    dict(out_type='cls_token'),
-    dict(out_type='avg_segments'),
-    dict(out_type='segments'),
-    dict(out_type='featmap', out_indices=(0, 1, 2, 3, 'fused')),
-]
-each_output = pytest.mark.parametrize(
-    'options', OUTPUTS, ids=lambda options: options['out_type'])
-
-
-def tensors(out):
-    """All tensors of a forward's result."""
-    if isinstance(out[0], SegmentTokens):
-        return [out[0].cls_token, out[0].tokens]
-    return list(out)
 
 
 def per_image(out, index):
@@ -93,33 +84,19 @@ def test_no_pooling_after_the_last_stage():
     assert torch.equal(whole.label_map(3), part.label_map(3))
 
 
-def test_output_shapes():
-    inputs = random_inputs(2, 64, 96)
-    assert tiny_cast()(inputs)[0].shape == (2, 48)
-    assert tiny_cast(out_type='avg_segments')(inputs)[0].shape == (2, 48)
-    out = tiny_cast(out_type='segments')(inputs)[0]
-    assert out.cls_token.shape == (2, 48) and out.tokens.shape == (2, 24, 48)
-    assert torch.equal(out.labels, inputs[:, 3].long())
-    assert not out.empty.any()
-    for stride in (8, 4, 2, 1):
-        maps = tiny_cast(
-            out_type='featmap', out_indices=(-1, 'fused'),
-            featmap_stride=stride)(inputs)
-        assert [m.shape for m in maps] == [(2, 48, 64 // stride, 96 // stride)
-                                           ] * 2
-
-
-def test_featmap_is_the_mean_of_the_segments_tokens():
+@pytest.mark.parametrize('stride', [8, 4, 1])
+def test_featmap_is_the_mean_of_the_segments_tokens(stride):
     inputs = random_inputs(2, 64, 96)
     inputs[1, 3, :20] = -1
     model = tiny_cast(
-        out_type='featmap', out_indices=(0, 2, 'fused'), featmap_stride=8)
+        out_type='featmap', out_indices=(0, -2), featmap_stride=stride)
     with torch.no_grad():
         maps = model(inputs)
         out = model.forward_hierarchy(inputs)
-    for feature_map, level in zip(maps[:2], (0, 2)):
+    for feature_map, level in zip(maps, (0, 2)):
         scattered = out.hierarchy.scatter(out.tokens[level], level)
-        torch.testing.assert_close(feature_map, F.avg_pool2d(scattered, 8))
+        torch.testing.assert_close(
+            feature_map, F.avg_pool2d(scattered, stride))
 
 
 @pytest.mark.parametrize('mask_empty', [True, False])
@@ -142,8 +119,7 @@ def test_outputs_of_fused_tokens_agree(mask_empty):
         torch.testing.assert_close(featmap(inputs)[0][0, :, 40, 70], expected)
 
 
-@pytest.mark.parametrize('options', [OUTPUTS[0], OUTPUTS[2]],
-                         ids=lambda options: options['out_type'])
+@pytest.mark.parametrize('options', [OUTPUTS[0], OUTPUTS[2]])
 def test_hierarchy_agrees_with_forward(options):
     inputs = random_inputs(2, 64, 96)
     model = tiny_cast(**options)
@@ -176,25 +152,16 @@ def test_tokens_are_means_over_segments(segment_at):
         tokenize(model, inputs).tokens, expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
-@each_output
-def test_sizes_not_divisible_by_eight(options, segment_at):
-    out = tiny_cast(segment_at=segment_at, **options)(
-        random_inputs(2, 61, 43, side=9))
-    assert all(value.isfinite().all() for value in tensors(out))
-    if options['out_type'] == 'featmap':
-        assert out[0].shape == (2, 48, 8, 6)
-
-
 # -------------------------------------------------------------- independence
 
 
 @pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
 @each_output
 def test_independent_of_other_images(options, segment_at):
+    """With sides that 8 does not divide."""
     model = tiny_cast(segment_at=segment_at, **options)
-    inputs = random_inputs(3, 64, 96)
-    inputs[1, 3] = block_labels(64, 96, 8)
+    inputs = random_inputs(3, 61, 90)
+    inputs[1, 3] = block_labels(61, 90, 8)
     inputs[2, 3] = 0
     with torch.no_grad():
         together = model(inputs)
@@ -202,6 +169,8 @@ def test_independent_of_other_images(options, segment_at):
             alone = model(inputs[index:index + 1])
             for a, b in zip(per_image(together, index), per_image(alone, 0)):
                 torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+    if options['out_type'] == 'featmap':
+        assert together[0].shape == (3, 48, 8, 12)
 
 
 @each_output
@@ -330,7 +299,6 @@ def test_superpixels_of_the_unnormalised_image():
 @pytest.mark.parametrize('inputs, error, message', [
     (torch.zeros(1, 5, 64, 64), ValueError,
      r'`inputs` must have shape \(B, 3, H, W\).*got \(1, 5, 64, 64\)'),
-    (torch.zeros(3, 64, 64), ValueError, r'got \(3, 64, 64\)'),
     (torch.zeros(1, 4, 0, 64), ValueError, 'at least one pixel'),
     (torch.zeros(1, 4, 64, 64).long(), TypeError, 'floating-point'),
     ('image.jpg', TypeError, 'floating-point tensor.*got str'),
@@ -339,7 +307,6 @@ def test_superpixels_of_the_unnormalised_image():
     (torch.full((1, 4, 64, 64), 0.5), ValueError, 'got fractions'),
     (torch.full((1, 4, 64, 64), 2.**24), ValueError,
      'labels below 16777216.*got 16777216'),
-    (torch.full((1, 4, 64, 64), float('inf')), ValueError, 'labels below'),
     (torch.full((1, 4, 64, 64), 256.).bfloat16(), ValueError,
      'labels below 256.*keep the map in float32'),
 ])
@@ -359,7 +326,6 @@ def test_large_labels():
 @pytest.mark.parametrize('options, error, message', [
     (dict(arch='large'), ValueError, "`arch` must be one of .*'large'"),
     (dict(arch=3), TypeError, '`arch` must be a name or a dict, got int'),
-    (dict(arch=dict(embed_dims=48)), ValueError, '`arch` must have the keys'),
     (dict(arch=dict(embed_dims=48, depths=(1, 0), num_heads=4)), ValueError,
      'depths.* must be at least 1, got 0'),
     (dict(arch=dict(embed_dims=48, depths=(1, ) * 4, num_heads=5)),
@@ -370,29 +336,18 @@ def test_large_labels():
     (dict(img_size=(64, 64, 3)), ValueError, '`img_size` must have 2 entries'),
     (dict(num_clusters=8), TypeError, '`num_clusters` must be a sequence'),
     (dict(num_clusters=(8, 4)), ValueError, '`num_clusters` must have one'),
-    (dict(num_clusters=(8, 4, 2, 0)), ValueError,
-     '`num_clusters` must be at least 1'),
     (dict(out_type='feat'), ValueError, '`out_type` must be one of'),
-    (dict(pos_embed='rope'), ValueError, '`pos_embed` must be one of'),
-    (dict(segment_at='patch'), ValueError, '`segment_at` must be one of'),
     (dict(featmap_stride=8.), ValueError, '`featmap_stride` must be one of'),
     (dict(out_type='featmap', out_indices=(4, )), ValueError,
      '`out_indices` must hold stages 0..3'),
     (dict(drop_path_rate=2.), ValueError, '`drop_path_rate` .* at most 1'),
     (dict(mean=(1., 2.)), ValueError, '`mean` must have 3 values'),
     (dict(frozen_stages=5), ValueError, r'`frozen_stages` .* \[-1, 4\]'),
-    (dict(superpixels=dict(segment_size=16, num_segments=9,
-                           type='TorchSLIC')), ValueError,
-     '(?s)segment_size.*num_segments'),
+    (dict(num_tokens=0), ValueError, '`num_tokens` must be at least 1, got 0'),
+    (dict(num_tokens=8, mask_empty=False), ValueError,
+     '`num_tokens` needs `mask_empty=True`'),
+    (dict(compile_cfg=dict()), ValueError, '`compile_cfg` needs `num_tokens`'),
 ])
 def test_bad_options(options, error, message):
     with pytest.raises(error, match=message):
         CAST(**{**TINY, **options})
-
-
-@pytest.mark.parametrize('scope', ['mmpretrain', 'mmseg', 'mmengine'])
-def test_builds_by_its_scoped_name(scope):
-    registry = __import__(f'{scope}.registry', fromlist=['MODELS']).MODELS
-    model = registry.build(dict(type='mmhierseg.CAST', **TINY))
-    assert isinstance(model, CAST)
-    assert MODELS.get('CAST') is CAST

@@ -13,7 +13,6 @@ from mmhierseg.models import (
 from mmhierseg.registry import MODELS
 
 NORM = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
-COLLATE = [default_collate, pseudo_collate]
 
 
 def packed(rgbs):
@@ -26,7 +25,7 @@ def packed(rgbs):
     ]
 
 
-@pytest.mark.parametrize('collate', COLLATE)
+@pytest.mark.parametrize('collate', [default_collate, pseudo_collate])
 def test_views(rgbs, maps, collate):
     """One batch, all first views before all second ones."""
     make = MultiViewSegDataPreProcessor(bgr_to_rgb=True, **NORM)
@@ -46,23 +45,18 @@ def test_views(rgbs, maps, collate):
     torch.testing.assert_close(inputs[:2, :3], expected)
 
 
-def test_other_numbers_of_views(rgbs):
-    make = MultiViewSegDataPreProcessor()
-    for count in (1, 3):
-        found = make(dict(inputs=[rgbs] * count), training=True)
-        assert found['inputs'].shape == (2 * count, 4, 40, 56)
-        assert found['image_index'].tolist() == [0, 1] * count
-        assert found['data_samples'] is None
-
-
-def test_segments_made_here(bgr):
-    grid = dict(type='Grid', segment_size=8)
-    make = MultiViewSegDataPreProcessor(
-        superpixels=grid, bgr_to_rgb=True, **NORM)
-    found = make(dict(inputs=[bgr, bgr.flip(3)]), training=True)['inputs']
-    expected = SuperpixelSegDataPreProcessor(
-        superpixels=grid, bgr_to_rgb=True, **NORM)(dict(inputs=list(bgr)))
-    torch.testing.assert_close(found[:2], expected['inputs'])
+@pytest.mark.parametrize('count', [1, 3])
+def test_segments_made_here(bgr, count):
+    options = dict(
+        superpixels=dict(type='Grid', segment_size=8), bgr_to_rgb=True, **NORM)
+    found = MultiViewSegDataPreProcessor(**options)(
+        dict(inputs=[bgr] * count), training=True)
+    expected = SuperpixelSegDataPreProcessor(**options)(
+        dict(inputs=list(bgr)))['inputs']
+    torch.testing.assert_close(
+        found['inputs'], expected.repeat(count, 1, 1, 1))
+    assert found['image_index'].tolist() == [0, 1] * count
+    assert found['data_samples'] is None
 
 
 def samples(count):
@@ -77,10 +71,11 @@ def samples(count):
 def test_single_views(rgbs):
     """Without MultiView each image is a view of its own."""
     options = dict(size=(48, 64), bgr_to_rgb=True, **NORM)
-    data = dict(inputs=list(rgbs), data_samples=samples(2))
-    found = MultiViewSegDataPreProcessor(**options)(data, training=True)
-    data = dict(inputs=list(rgbs), data_samples=samples(2))
-    expected = SuperpixelSegDataPreProcessor(**options)(data, training=True)
+    found, expected = (
+        kind(**options)(
+            dict(inputs=list(rgbs), data_samples=samples(2)), training=True)
+        for kind in (MultiViewSegDataPreProcessor,
+                     SuperpixelSegDataPreProcessor))
     assert found['inputs'].equal(expected['inputs'])
     assert found['image_index'].tolist() == [0, 1]
 
@@ -103,13 +98,12 @@ def test_testing(bgr, rgbs, has_maps):
 
 def test_bad_batches(bgr, rgbs):
     make = MODELS.build(dict(type='MultiViewSegDataPreProcessor'))
-    with pytest.raises(ValueError, match='must not have MultiView'):
-        make(dict(inputs=[rgbs, rgbs]))
-    with pytest.raises(ValueError, match='3 channels and `superpixels` is'):
-        make(dict(inputs=[bgr, bgr]), training=True)
-    with pytest.raises(ValueError, match='must have the same shape.*padding'):
-        make(dict(inputs=[rgbs, rgbs[:, :, :24]]), training=True)
-    with pytest.raises(ValueError, match=r'\[1, 2\] images'):
-        make(dict(inputs=[rgbs, rgbs[:1]]), training=True)
+    for inputs, training, message in [
+        ([rgbs, rgbs], False, 'must not have MultiView'),
+        ([bgr, bgr], True, '3 channels and `superpixels` is'),
+        ([rgbs, rgbs[:, :, :24]], True, 'must have the same shape.*padding'),
+        ([rgbs, rgbs[:1]], True, r'\[1, 2\] images')]:
+        with pytest.raises(ValueError, match=message):
+            make(dict(inputs=inputs), training)
     with pytest.raises(ValueError, match='each of the 2 images, got 1'):
         make(dict(inputs=[rgbs, rgbs], data_samples=[None]), training=True)

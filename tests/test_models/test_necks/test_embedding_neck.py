@@ -4,7 +4,6 @@ from helpers.hsg import with_resnet
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
-from mmhierseg.models import EmbeddingNeck
 from mmhierseg.registry import MODELS
 
 
@@ -28,6 +27,3 @@ def test_takes_the_authors_weights():
         hidden, source['conv_out.3.weight'], source['conv_out.3.bias'])
     for inputs in (features, (None, features)):
         torch.testing.assert_close(neck(inputs), expected)
-    narrow = EmbeddingNeck(8, 3, hidden_channels=4)
-    assert narrow.hidden.conv.weight.shape == (4, 8, 1, 1)
-    assert narrow(torch.randn(2, 8, 5, 3)).shape == (2, 3, 5, 3)

@@ -1,36 +1,34 @@
 """Building blocks: attention, stem, fusion, learned positions."""
 
+import copy
+
 import pytest
 import torch
 from mmpretrain.models.utils import MultiheadAttention
+from torch import nn
 
 from mmhierseg.models.utils import (
     BlockFusion,
     LearnedPositions,
     MaskedSelfAttention,
+    masked_batch_norm,
 )
 
 
-def test_attention_agrees_with_mmpretrain():
+def test_attention():
+    """Without a mask that of MMPretrain; masked keys have no effect."""
     torch.manual_seed(0)
     ours, theirs = MaskedSelfAttention(24, 4), MultiheadAttention(24, 4)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(2, 7, 24)
     torch.testing.assert_close(ours(x), theirs(x))
-
-
-def test_masked_keys_have_no_effect():
-    torch.manual_seed(0)
-    attention = MaskedSelfAttention(24, 4)
-    x = torch.randn(2, 7, 24)
     empty = torch.tensor([[False] * 5 + [True] * 2] * 2)
-    torch.testing.assert_close(
-        attention(x, empty)[:, :5], attention(x[:, :5]))
+    torch.testing.assert_close(ours(x, empty)[:, :5], ours(x[:, :5]))
 
 
 def test_empty_segments_are_left_out_of_the_fusions_statistics():
     torch.manual_seed(0)
-    fusion = BlockFusion(8, num_stages=2, drop_rate=0.).train()
+    fusion = BlockFusion(8, 2, 0., dict(type='BN')).train()
     cls_tokens = [torch.randn(3, 8) for _ in range(2)]
     tokens = [torch.randn(3, 5, 8) for _ in range(2)]
     empty = torch.zeros(3, 5, dtype=torch.bool)
@@ -48,13 +46,38 @@ def test_empty_segments_are_left_out_of_the_fusions_statistics():
     assert (out[:, 1:][empty] == 0).all()
 
 
+@pytest.mark.parametrize('number, options', [
+    (7, dict()), (1, dict()), (7, dict(momentum=None)),
+    (1, dict(momentum=None)), (7, dict(affine=False)),
+    (7, dict(track_running_stats=False))])
+def test_batch_norm_of_some_rows(number, options):
+    torch.manual_seed(0)
+    norm = nn.BatchNorm1d(5, **options).double()
+    if norm.track_running_stats:
+        norm.running_mean.normal_()
+    masked = copy.deepcopy(norm)
+    x = torch.randn(2, 6, 5).double()
+    valid = torch.zeros(12, dtype=torch.bool)
+    valid[torch.randperm(12)[:number]] = True
+    valid = valid.view(2, 6)
+    for _ in range(2):
+        # A single row is normalised by the running statistics.
+        expected = norm(x[valid]) if number > 1 else norm.eval()(x[valid])
+        got = masked_batch_norm(masked, x, valid)
+        torch.testing.assert_close(got[valid], expected)
+    torch.testing.assert_close(
+        dict(masked.named_buffers()), dict(norm.named_buffers()))
+    assert torch.autograd.gradcheck(
+        lambda x: masked_batch_norm(masked, x, valid)[valid],
+        x.requires_grad_())
+
+
 def test_columns_come_before_rows():
-    positions = LearnedPositions(6)
+    positions = LearnedPositions(6, init_range=0.1)
     encoding = positions(7, 50)
     rows, columns = positions.row_embed.weight, positions.col_embed.weight
     assert encoding.shape == (7, 50, 6)
     assert torch.equal(encoding[3, 20], torch.cat([columns[20], rows[3]]))
-    encoding = LearnedPositions(6, init_range=0.1)(50, 50)
     assert encoding.min() >= 0 and 0.09 < encoding.max() < 0.1
 
 
@@ -73,7 +96,6 @@ def test_trained_positions_are_interpolated_for_larger_maps(size, last):
 @pytest.mark.parametrize('options, message', [
     (dict(embed_dims=5), '`embed_dims` must be even'),
     (dict(embed_dims=4, position_size=51), r'`max_positions` \(50\), got 51'),
-    (dict(embed_dims=4, position_size=0), '`position_size` must be at least'),
 ])
 def test_bad_positions(options, message):
     with pytest.raises(ValueError, match=message):

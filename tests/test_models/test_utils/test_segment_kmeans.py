@@ -31,47 +31,37 @@ def test_segments_of_hsgs_authors():
     regions = values['over_segmentation'].flatten(1).long()
     view = torch.arange(2)[:, None].expand_as(regions)
     segments = torch.stack([view, clusters, regions])[:, ~left_out]
-    wanted = values['pixel_cluster_index'].long()
+    expected = values['pixel_cluster_index'].long()
     # Two partitions are equal if there are as many pairs as segments.
-    together = torch.cat([segments, wanted[None]])
-    number = len(wanted.unique())
-    assert number > 2 * 9
-    assert segments.unique(dim=1).size(1) == number
-    assert together.unique(dim=1).size(1) == number
+    number = len(expected.unique())
+    for partition in (segments, torch.cat([segments, expected[None]])):
+        assert partition.unique(dim=1).size(1) == number > 2 * 9
 
 
-@pytest.mark.parametrize('num_clusters', [3, (1, 3)])
-def test_finds_stripes(num_clusters):
-    """Three vertical stripes of noise around three directions."""
+@pytest.mark.parametrize('options', [
+    dict(num_clusters=3), dict(num_clusters=(1, 3), location=True)])
+def test_finds_stripes(options):
+    """Three stripes of noise around three directions, in each image alone."""
     generator = torch.Generator().manual_seed(0)
     directions = torch.eye(4)[:3][torch.arange(12) // 4]
     features = directions.expand(2, 5, 12, 4).flatten(1, 2)
-    features = features + 0.1 * torch.randn(2, 60, 4, generator=generator)
-    labels = cells(5, 12)
-    groups = SegmentKMeans(num_clusters)(
-        F.normalize(features, dim=2), labels, no_mask(labels, 60))
-    groups = groups.view(2, 5, 3, 4)
+    features = F.normalize(
+        features + 0.1 * torch.randn(2, 60, 4, generator=generator), dim=2)
+    labels, kmeans = cells(5, 12), SegmentKMeans(**options)
+    groups = kmeans(features, labels, no_mask(labels, 60))
     for i in range(2):
-        names = [groups[i, :, j].unique().tolist() for j in range(3)]
+        names = [groups[i].view(5, 3, 4)[:, j].unique().tolist()
+                 for j in range(3)]
         assert sorted(names) == [[0], [1], [2]]
-
-
-def test_independent_of_other_images():
-    generator = torch.Generator().manual_seed(0)
-    features = F.normalize(torch.randn(2, 35, 6, generator=generator), dim=2)
-    labels = cells(5, 7)
-    for kmeans in (SegmentKMeans(4), SegmentKMeans((2, 3), location=True)):
-        both = kmeans(features, labels, no_mask(labels, 35))
-        second = kmeans(features[1:], labels[1:], no_mask(labels[1:], 35))
-        assert torch.equal(both[1:], second)
-        assert both.unique().numel() > 1
+    second = kmeans(features[1:], labels[1:], no_mask(labels[1:], 60))
+    assert torch.equal(groups[1:], second)
 
 
 def test_positions_are_means_over_pixels():
     labels = torch.tensor([[[0, 0, 2, 2, -1], [0, 1, 2, 2, -1]]])
     got = segment_kmeans._mean_positions(labels, 4)
-    wanted = [[1 / 3, 1 / 3 / 4], [1, 1 / 4], [1 / 2, 2.5 / 4], [0, 0]]
-    torch.testing.assert_close(got[0], torch.tensor(wanted).double())
+    expected = [[1 / 3, 1 / 3 / 4], [1, 1 / 4], [1 / 2, 2.5 / 4], [0, 0]]
+    torch.testing.assert_close(got[0], torch.tensor(expected).double())
     single = segment_kmeans._mean_positions(torch.zeros(1, 1, 1).long(), 1)
     assert single.tolist() == [[[0, 0]]]
 
@@ -89,8 +79,8 @@ def test_bad_options(monkeypatch):
                            (dict(num_clusters=3, num_iterations=0),
                             ValueError),
                            (dict(num_clusters='36'), TypeError),
-                           (dict(num_clusters=(2, 2, 2)), TypeError)):
-        with pytest.raises(error, match='`num_clusters`'):
+                           (dict(num_clusters=(2, 2, 2)), ValueError)):
+        with pytest.raises(error, match='`num_(clusters|iterations)` must'):
             SegmentKMeans(**options)
     monkeypatch.setattr(segment_kmeans, '_MOST', 10)
     labels, features = cells(3, 4, 1), torch.ones(1, 12, 2)

@@ -1,11 +1,29 @@
-"""Data preprocessor of self-supervised learners."""
+"""Data preprocessors of classifiers and of self-supervised learners."""
 
-from mmpretrain.models import SelfSupDataPreprocessor
+from mmpretrain.models import ClsDataPreprocessor, SelfSupDataPreprocessor
 from torch import Tensor
 
 from mmhierseg.registry import MODELS
 
-from .mixin import SuperpixelMixin, image_sizes
+from .mixin import SuperpixelMixin
+
+
+@MODELS.register_module()
+class SuperpixelClsDataPreprocessor(SuperpixelMixin, ClsDataPreprocessor):
+    """MMPretrain's ``ClsDataPreprocessor`` with a segment map.
+
+    Returns ``inputs`` as described in :class:`SuperpixelMixin`. With
+    ``superpixels``, they are computed after batch augmentation. (Maps from
+    the pipeline belong to the images before Mixup and CutMix, as in CAST's
+    published DeiT training.)
+
+    Args:
+        mean (Sequence[Number], optional): Mean of each channel.
+        std (Sequence[Number], optional): Standard deviation of each channel.
+        superpixels (dict, optional): Config of the superpixel method for
+            images without a map. Defaults to None: the pipeline makes maps.
+        kwargs: Other arguments of ``ClsDataPreprocessor``.
+    """
 
 
 @MODELS.register_module()
@@ -14,38 +32,19 @@ class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
     """MMPretrain's ``SelfSupDataPreprocessor`` with segment maps.
 
     Returns ``inputs`` as described in :class:`SuperpixelMixin`, or a list of
-    such, one for each view.
-
-    Needs ``collate_fn=dict(type='default_collate')`` in the data loader, as
-    its base class does.
+    such, one for each view. As its base class, it needs
+    ``collate_fn=dict(type='default_collate')`` in the data loader.
 
     Args:
         mean (Sequence[Number], optional): Mean of each channel.
-            Defaults to None.
         std (Sequence[Number], optional): Standard deviation of each channel.
-            Defaults to None.
         superpixels (dict, optional): Config of the superpixel method for
             images without a map. Defaults to None: the pipeline makes maps.
         kwargs: Other arguments of ``SelfSupDataPreprocessor``.
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Preprocess a batch.
-
-        Args:
-            data (dict): ``inputs``, (B, C, H, W) or a list of such, one for
-                each view, and optionally ``data_samples``.
-            training (bool): Not used by the base class. Defaults to False.
-
-        Returns:
-            dict: ``inputs``, (B, 4, H, W) float32 or a list of such, and
-            ``data_samples``.
-
-        Raises:
-            TypeError: If ``inputs`` are not tensors.
-            ValueError: If they have neither 3 nor 4 channels, or if there are
-                two sources of maps, or none.
-        """
+        """Preprocess (B, C, H, W), or a list of such, one for each view."""
         inputs = data['inputs']
         single = isinstance(inputs, Tensor)
         views = [inputs] if single else inputs
@@ -62,10 +61,6 @@ class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
             self,
             dict(inputs=list(images), data_samples=data.get('data_samples')),
             training)
-        views = [
-            self._add_segments(view, view_maps, image_sizes(view_images))
-            for view, view_maps, view_images in zip(
-                result['inputs'], maps, images)
-        ]
+        views = list(map(self._add_segments, result['inputs'], maps, images))
         result['inputs'] = views[0] if single else views
         return result

@@ -1,4 +1,4 @@
-"""Data preprocessor of models trained on views and tested on images."""
+"""Data preprocessors of segmentors, which may be trained on views."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,32 @@ from torch import Tensor
 
 from mmhierseg.registry import MODELS
 
-from .mixin import SuperpixelMixin, image_sizes
-from .seg_data_preprocessor import SuperpixelSegDataPreProcessor
+from .mixin import Images, SuperpixelMixin
 
 #: A batch of each view: a tensor (B, C, H, W), or B tensors (C, H, W).
 Views = Sequence[Tensor | Sequence[Tensor]]
+
+
+@MODELS.register_module()
+class SuperpixelSegDataPreProcessor(SuperpixelMixin, SegDataPreProcessor):
+    """MMSegmentation's ``SegDataPreProcessor`` with a segment map.
+
+    Returns ``inputs`` as described in :class:`SuperpixelMixin`. To use it in
+    a config of MMSegmentation, change ``type`` and add ``superpixels``.
+
+    Args:
+        mean (Sequence[Number], optional): Mean of each channel.
+        std (Sequence[Number], optional): Standard deviation of each channel.
+        superpixels (dict, optional): Config of the superpixel method for
+            images without a map. Defaults to None: the pipeline makes maps.
+        kwargs: Other arguments of ``SegDataPreProcessor``.
+    """
+
+    def _take_segments(
+            self, inputs: Images) -> tuple[list[Tensor], Images | None]:
+        images, maps = super()._take_segments(inputs)
+        # The base class pads lists only.
+        return list(images), maps
 
 
 @MODELS.register_module()
@@ -31,10 +52,8 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
       of, numbered in each process separately.
 
     Images without ``MultiView`` are single views, padded as in
-    :class:`SuperpixelSegDataPreProcessor`.
-
-    In testing, images without a segment map are allowed: without
-    ``superpixels`` they stay (B, 3, H, W).
+    :class:`SuperpixelSegDataPreProcessor`. In testing, images may have no
+    segment map: without ``superpixels`` they stay (B, 3, H, W).
 
     Args:
         kwargs: Arguments of :class:`SuperpixelSegDataPreProcessor`. Views are
@@ -43,19 +62,14 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
     """
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
-        """Preprocess a batch.
+        """Preprocess a batch of views or of single images.
 
         Args:
-            data (dict): ``inputs``: of views, one (B, C, H, W) per view, or
-                one list of B tensors (C, H, W) per view; of single images, B
-                tensors (C, h, w) or (B, C, H, W). ``data_samples``: a list of
-                B, or None; single images need it in training.
+            data (dict): ``inputs``: of views, one (B, C, H, W) or list of B
+                tensors (C, H, W) per view; of single images, as in the base
+                class. ``data_samples``: a list of B, or None for views.
             training (bool): Whether to make a training batch.
                 Defaults to False.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples``; in training also
-            ``image_index``.
 
         Raises:
             TypeError: If ``inputs`` are not tensors.
@@ -84,7 +98,6 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
         views = _stack_views(self.cast_data(views))
         images, maps = SuperpixelMixin._take_segments(
             self, torch.cat(views))
-        sizes = image_sizes(images)
         # As in the base class, which requires ground truth in training.
         if self._channel_conversion:
             images = images.flip(1)
@@ -99,7 +112,7 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
                     f'{count} images, got {len(data_samples)}')
             data_samples = list(data_samples) * len(views)
         return dict(
-            inputs=self._add_segments(images, maps, sizes),
+            inputs=self._add_segments(images, maps, images),
             data_samples=data_samples,
             image_index=torch.arange(
                 count, device=images.device).repeat(len(views)))
