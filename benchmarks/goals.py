@@ -141,7 +141,7 @@ def _sampling(settings: Settings) -> Measured:
     with run_threads(settings.threads), torch.no_grad():
         inputs = step.model.data_preprocessor(
             dict(inputs=step.views[0]))['inputs']
-        # What forward returns comes from the last stage, before its pooling.
+        # The output of forward comes from the last stage, before its pooling.
         tokens = backbone.forward_hierarchy(inputs).tokens[:-1]
         calls = [(x.contiguous(), pool.num_clusters)
                  for x, pool in zip(tokens, backbone.pools)]

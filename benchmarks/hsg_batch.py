@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     """Segments; ``pixels`` and ``prototypes`` are leaves with gradients."""
 
     sequences: SegmentSequences
-    """Of the segments of each image."""
+    """Padded sequences of the segments of each image."""
 
     labels: Tensor
     """(3, N) int64: region, fine and coarse group of each segment."""

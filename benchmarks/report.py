@@ -11,7 +11,7 @@ __all__ = ['Report', 'markdown_table', 'replace_section', 'write_json']
 
 
 class Report(NamedTuple):
-    """What a benchmark returns."""
+    """Result of a benchmark."""
 
     sections: dict[str, str]
     """Markdown by the section of ``benchmarks/README.md`` that it is for."""

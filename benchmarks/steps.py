@@ -31,7 +31,7 @@ _OPTIMIZER = dict(type='AdamW', lr=1e-4, weight_decay=0.05)
 
 
 class Mode(NamedTuple):
-    """What a model is asked to do."""
+    """A task at a precision."""
 
     task: str
     """'inference', 'training' or 'pretraining'."""
@@ -41,7 +41,7 @@ class Mode(NamedTuple):
 
     title: str
     meaning: str
-    """What is in the numbers."""
+    """Contents of the measured step."""
 
 
 _STEP = 'AdamW and the clearing of gradients'

@@ -117,6 +117,6 @@ default_hooks = dict(
     logger=dict(interval=5), checkpoint=dict(interval=1, max_keep_ckpts=2))
 randomness = dict(seed=0)
 
-# What `HierarchyInferencer` does with an image unless told otherwise: about as
+# Defaults of `HierarchyInferencer` for this model: about as
 # many superpixels as in training, at more than twice the resolution.
 hierarchy_inferencer = dict(img_size=224, segment_size=16)

@@ -49,7 +49,7 @@ max_iters = 20000
 head_bias = dict(lr_mult=20, decay_mult=0)
 optim_wrapper = dict(
     optimizer=dict(lr=8e-3),
-    # Of the keys that occur in a parameter's name, the longest applies.
+    # The longest key that occurs in a parameter's name applies.
     paramwise_cfg=dict(
         custom_keys={
             'head.': dict(lr_mult=10),

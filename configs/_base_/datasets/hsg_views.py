@@ -4,7 +4,7 @@
 view_pipeline = [
     dict(
         type='RandomResize',
-        # What is 1: the longer side that nearly all images of COCO have.
+        # A ratio of 1 is the longer side of nearly all images of COCO.
         scale=(640, 640),
         ratio_range=(0.5, 1.5),
         keep_ratio=True,
