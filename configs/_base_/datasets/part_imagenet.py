@@ -1,5 +1,5 @@
 # PartImageNet, from its COCO-style annotations: 40 parts and the background.
-# part_imagenet_object.py has the 11 objects instead.
+# labels = 'object' has the 11 objects instead.
 dataset_type = 'mmhierseg.PartImageNetDataset'
 data_root = 'data/part_imagenet'
 labels = 'part'
