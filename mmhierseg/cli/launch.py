@@ -6,7 +6,7 @@ import os.path as osp
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from traceback import clear_frames
 
@@ -38,7 +38,6 @@ from mmhierseg.cli.options import (
     with_test_options,
     with_train_options,
 )
-from mmhierseg.cli.records import describe_checkpoint, write_record
 from mmhierseg.cli.resume import (
     Latest,
     check_agreement,
@@ -75,8 +74,13 @@ def train(argv: list[str] | None = None) -> None:
         _train(cfg, start)
 
 
-def test(argv: list[str] | None = None) -> None:
+def test(argv: list[str] | None = None,
+         record: Callable | None = None) -> None:
     """Test with the arguments ``argv``, by default the command line's.
+
+    The first process calls ``record(args, checkpoint)`` with the arguments
+    and the checkpoint's content before the test, and what this returns with
+    runner, metrics and seconds after it.
 
     Raises:
         UserError: If a file, a dataset or a setting is missing or wrong.
@@ -94,7 +98,7 @@ def test(argv: list[str] | None = None) -> None:
         checkpoint = read_checkpoint(args.checkpoint)
     check_data(cfg, ['test_dataloader'])
     with cpu_process_group(cfg.launcher):
-        _test(cfg, checkpoint, args)
+        _test(cfg, checkpoint, args, record)
 
 
 def _find_start(cfg: Config) -> Latest | None:
@@ -141,8 +145,9 @@ def _train(cfg: Config, start: Latest | None) -> None:
         runner.train()
 
 
-def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
-    """Test; write predictions or metrics, and a record."""
+def _test(cfg: Config, checkpoint: dict | None, args: Namespace,
+          record: Callable | None) -> None:
+    """Test; write predictions or metrics."""
     dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
     with _ConfigErrors() as building:
         runner = Runner.from_cfg(cfg)
@@ -153,16 +158,16 @@ def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
         if dump and args.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(args.out))
         # Before the test: the file may be overwritten while it runs.
-        source = is_main_process() and describe_checkpoint(
-            args.checkpoint, checkpoint)
+        if record is not None and is_main_process():
+            finish = record(args, checkpoint)
         start = time.perf_counter()
         metrics = runner.test()
         seconds = round(time.perf_counter() - start, 3)
     if is_main_process():
         if dump and args.out_item == 'metrics':
             mmengine.dump(metrics, args.out)
-        path = write_record(runner, args, metrics, source, seconds)
-        runner.logger.info(f'Results, with what they were measured on: {path}')
+        if record is not None:
+            finish(runner, metrics, seconds)
 
 
 class _ConfigErrors(Hook):
