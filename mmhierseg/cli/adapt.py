@@ -53,7 +53,9 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
         if training and cfg.get('optim_wrapper') is not None:
             _replace_amp(cfg.optim_wrapper)
         if cfg.get('launcher', 'none') != 'none':
-            _wrap_for_cpu(cfg)
+            # The wrapper turns SyncBN into BN; this would turn it back.
+            cfg.sync_bn = None
+            cfg.model_wrapper_cfg = _cpu_wrapper(cfg)
     for name in LOADERS:
         if cfg.get(name) is not None:
             cfg[name] = _adapt_loader(cfg[name], is_segmentation(cfg))
@@ -70,8 +72,7 @@ def class_name(cfg: dict, key: str = 'type') -> str:
 def is_segmentation(cfg: Config) -> bool:
     """Whether a config follows MMSegmentation rather than MMPretrain.
 
-    The data preprocessor, which takes the batch from the loader, decides, or
-    the default scope if its name is of neither family.
+    The data preprocessor decides, or else the default scope.
     """
     model = cfg.get('model') or {}
     name = class_name(
@@ -133,16 +134,13 @@ def _replace_amp(optim_wrapper: dict) -> None:
             _replace_amp(value)
 
 
-def _wrap_for_cpu(cfg: Config) -> None:
-    # The wrapper turns SyncBN into BN; this would turn it back right before.
-    cfg.sync_bn = None
+def _cpu_wrapper(cfg: Config) -> dict:
     wrapper = cfg.get('model_wrapper_cfg') or dict(
         find_unused_parameters=cfg.get('find_unused_parameters', False))
     if class_name(wrapper) in ('', 'DistributedDataParallel',
                                'MMDistributedDataParallel'):
         wrapper['type'] = 'CPUDistributedDataParallel'
-    wrapper['device_ids'] = None
-    cfg.model_wrapper_cfg = wrapper
+    return dict(wrapper, device_ids=None)
 
 
 def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
@@ -164,14 +162,12 @@ def _adapt_hooks(cfg: Config, training: bool) -> None:
     hooks = cfg.default_hooks
     # The runner would add it.
     hooks.setdefault('checkpoint', dict(type='CheckpointHook'))
-    known = [
-        hook for hook in [*hooks.values(), *(cfg.get('custom_hooks') or [])]
-        if isinstance(hook, dict)
-    ]
-    for hook in known:
-        if class_name(hook) == 'CheckpointHook':
-            hook['type'] = 'mmhierseg.AtomicCheckpointHook'
-    names = {class_name(hook) for hook in known}
+    names = set()
+    for hook in [*hooks.values(), *(cfg.get('custom_hooks') or [])]:
+        if isinstance(hook, dict):
+            names.add(class_name(hook))
+            if class_name(hook) == 'CheckpointHook':
+                hook['type'] = 'mmhierseg.AtomicCheckpointHook'
     added = dict(label_check='LabelCheckHook')
     if training:
         added['random_state'] = 'RandomStateHook'

@@ -54,11 +54,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def train(argv: list[str] | None = None) -> None:
-    """Train with the arguments ``argv``, by default the command line's.
-
-    Raises:
-        UserError: If a file, a dataset or a setting is missing or wrong.
-    """
+    """Train with the arguments ``argv``, by default the command line's."""
     args = parse_train_args(argv)
     read_safely()
     # Warnings must not be a part of a printed config.
@@ -81,16 +77,13 @@ def test(argv: list[str] | None = None,
     The first process calls ``record(args, checkpoint)`` with the arguments
     and the checkpoint's content before the test, and what this returns with
     runner, metrics and seconds after it.
-
-    Raises:
-        UserError: If a file, a dataset or a setting is missing or wrong.
     """
     args = parse_test_args(argv)
     read_safely()
     cfg = with_test_options(read_config(args.config), args)
     cfg = adapt_config(cfg, training=False)
-    # The runner writes the config to the work directory, where it must not
-    # replace that of training. (A Config takes other attributes for fields.)
+    # The runner writes it where it must not replace the config of training.
+    # (A Config takes other attributes for fields.)
     folder, name = osp.split(args.config)
     object.__setattr__(cfg, '_filename', osp.join(folder, f'test_{name}'))
     checkpoint = None
@@ -140,14 +133,12 @@ def _train(cfg: Config, start: Latest | None) -> None:
         if len(loader) == 0:
             raise UserError(
                 f'train_dataloader has no batch: {len(loader.dataset)} images '
-                f'are fewer than its batch_size of {loader.batch_size} (for '
-                'each process), and drop_last leaves them out')
+                'are fewer than batch_size, and drop_last leaves them out')
         runner.train()
 
 
 def _test(cfg: Config, checkpoint: dict | None, args: Namespace,
           record: Callable | None) -> None:
-    """Test; write predictions or metrics."""
     dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
     with _ConfigErrors() as building:
         runner = Runner.from_cfg(cfg)
