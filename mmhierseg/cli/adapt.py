@@ -1,12 +1,11 @@
 """Adapt a config to the machine and to this package."""
 
 from copy import deepcopy
-from logging import WARNING
 
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
 from mmhierseg._base import UserError
 from mmhierseg.engine.device import has_accelerator
@@ -111,9 +110,10 @@ def _adapt_strategy(cfg: Config) -> None:
             raise UserError(f'a sharded model cannot be trained with {setting}'
                             ": leave it out, or use MMEngine's Runner")
     if cfg.get('launcher', 'none') == 'none':
-        _warn(f'{name} shards a model among several processes and this is a '
-              'single one: training with SingleDeviceStrategy. '
-              'tools/dist_train.sh starts several.')
+        MMLogger.get_current_instance().warning(
+            f'{name} shards a model among several processes and this is a '
+            'single one: training with SingleDeviceStrategy. '
+            'tools/dist_train.sh starts several.')
         cfg.strategy = dict(type='SingleDeviceStrategy')
 
 
@@ -124,8 +124,9 @@ def _replace_amp(optim_wrapper: dict) -> None:
         low = optim_wrapper.get('dtype') in ('bfloat16', torch.bfloat16)
         low = low and get_device() == 'cpu'
         name = 'CPUAutocastOptimWrapper' if low else 'OptimWrapper'
-        _warn('AmpOptimWrapper needs a GPU and there is none: training in '
-              f'{"bfloat16" if low else "full precision"} with {name}.')
+        MMLogger.get_current_instance().warning(
+            'AmpOptimWrapper needs a GPU and there is none: training in '
+            f'{"bfloat16" if low else "full precision"} with {name}.')
         optim_wrapper['type'] = name
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             optim_wrapper.pop(key, None)
@@ -176,7 +177,3 @@ def _adapt_hooks(cfg: Config, training: bool) -> None:
             hooks.pop(key)
         elif name not in names:
             hooks.setdefault(key, dict(type=f'mmhierseg.{name}'))
-
-
-def _warn(message: str) -> None:
-    print_log(message, logger='current', level=WARNING)

@@ -21,10 +21,8 @@ class Latest(NamedTuple):
     """The checkpoint that a run continues from."""
 
     path: str
-    # Its content; None for a folder, or a file that is not local.
-    checkpoint: dict[str, Any] | None
-    # Why it is not the one that `last_checkpoint` names.
-    note: str | None = None
+    checkpoint: dict[str, Any] | None  # None if it is not a local file
+    note: str | None = None  # why it is not what `last_checkpoint` names
 
 
 def read_resumable(path: str) -> dict[str, Any]:
