@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -196,7 +196,9 @@ class ResumableBatches:
                  num_dummies: int = 0) -> None:
         self._loader, self._seeds = loader, seeds
         self._before_first, self._num_dummies = before_first, num_dummies
-        self._iterator, self._number = None, 0  # number of the next batch
+        self._iterator = None
+        # Numbers of the next batch and of the pass over the dataset.
+        self._number, self._epoch = 0, 0
 
     def skip_iter(self, num_iters: int) -> None:
         """Skip the first batches."""
@@ -213,27 +215,31 @@ class ResumableBatches:
             skipped = self._number
             if not _move_sampler(self._loader, skipped):
                 self._number = 0
-            self._iterator = self._draw()
+            self._start_iterator()
             while self._number < skipped:
-                next(self._iterator)
+                self._draw()
             if self._before_first is not None:
                 self._before_first()
-        return next(self._iterator)
+        return self._draw()
 
-    def _draw(self) -> Iterator[Any]:
-        for epoch in count(1):
-            # The last reference to persistent workers: they end.
-            self._loader._iterator = None
-            first = self._number
-            if self._seeds is not None:
-                self._seeds.first = first
-            for batch in self._loader:
-                self._number += 1
-                yield batch
-            if self._number == first:  # there are none
-                return
+    def _draw(self) -> Any:
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            self._epoch += 1
             if hasattr(sampler := _sampler(self._loader), 'set_epoch'):
-                sampler.set_epoch(epoch)
+                sampler.set_epoch(self._epoch)
+            self._start_iterator()
+            batch = next(self._iterator)
+        self._number += 1
+        return batch
+
+    def _start_iterator(self) -> None:
+        # The only references to workers, persistent ones too: they end.
+        self._iterator = self._loader._iterator = None
+        if self._seeds is not None:
+            self._seeds.first = self._number
+        self._iterator = iter(self._loader)
 
 
 def _move_sampler(loader: DataLoader, number: int) -> bool:
