@@ -61,14 +61,6 @@ def test_pretraining_is_resumed(workers, options, tmp_path):
     assert len(losses(output)) == 6 and losses(rest) == losses(output)[2:]
 
 
-def test_it_takes_the_hook(tmp_path):
-    """The test sees what goes wrong without it."""
-    config = write_config(tmp_path, hooks=', random_state=None')
-    whole, _, _, differs = train_twice(config, 'epoch_1.pth', 6, *SEED)
-    assert 'random_states' not in whole
-    assert any(name.startswith('state_dict.') for name in differs)
-
-
 def test_deit_is_resumed(tmp_path, monkeypatch):
     """Repeated augmentation, RandAugment, erasing, Mixup and average, too.
 

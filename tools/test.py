@@ -8,10 +8,15 @@ python tools/test.py --help
 """
 
 import sys
+from functools import partial
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
+
+# isort: split
+from analysis_tools.records import start_record
+
 from mmhierseg._base.errors import run_command
 from mmhierseg.cli.launch import test
 
 if __name__ == '__main__':
-    sys.exit(run_command(test))
+    sys.exit(run_command(partial(test, record=start_record)))

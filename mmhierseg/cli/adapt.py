@@ -1,12 +1,11 @@
 """Adapt a config to the machine and to this package."""
 
 from copy import deepcopy
-from logging import WARNING
 
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
 from mmhierseg._base import UserError
 from mmhierseg.engine.device import has_accelerator
@@ -53,7 +52,9 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
         if training and cfg.get('optim_wrapper') is not None:
             _replace_amp(cfg.optim_wrapper)
         if cfg.get('launcher', 'none') != 'none':
-            _wrap_for_cpu(cfg)
+            # The wrapper turns SyncBN into BN; this would turn it back.
+            cfg.sync_bn = None
+            cfg.model_wrapper_cfg = _cpu_wrapper(cfg)
     for name in LOADERS:
         if cfg.get(name) is not None:
             cfg[name] = _adapt_loader(cfg[name], is_segmentation(cfg))
@@ -70,8 +71,7 @@ def class_name(cfg: dict, key: str = 'type') -> str:
 def is_segmentation(cfg: Config) -> bool:
     """Whether a config follows MMSegmentation rather than MMPretrain.
 
-    The data preprocessor, which takes the batch from the loader, decides, or
-    the default scope if its name is of neither family.
+    The data preprocessor decides, or else the default scope.
     """
     model = cfg.get('model') or {}
     name = class_name(
@@ -110,9 +110,10 @@ def _adapt_strategy(cfg: Config) -> None:
             raise UserError(f'a sharded model cannot be trained with {setting}'
                             ": leave it out, or use MMEngine's Runner")
     if cfg.get('launcher', 'none') == 'none':
-        _warn(f'{name} shards a model among several processes and this is a '
-              'single one: training with SingleDeviceStrategy. '
-              'tools/dist_train.sh starts several.')
+        MMLogger.get_current_instance().warning(
+            f'{name} shards a model among several processes and this is a '
+            'single one: training with SingleDeviceStrategy. '
+            'tools/dist_train.sh starts several.')
         cfg.strategy = dict(type='SingleDeviceStrategy')
 
 
@@ -123,8 +124,9 @@ def _replace_amp(optim_wrapper: dict) -> None:
         low = optim_wrapper.get('dtype') in ('bfloat16', torch.bfloat16)
         low = low and get_device() == 'cpu'
         name = 'CPUAutocastOptimWrapper' if low else 'OptimWrapper'
-        _warn('AmpOptimWrapper needs a GPU and there is none: training in '
-              f'{"bfloat16" if low else "full precision"} with {name}.')
+        MMLogger.get_current_instance().warning(
+            'AmpOptimWrapper needs a GPU and there is none: training in '
+            f'{"bfloat16" if low else "full precision"} with {name}.')
         optim_wrapper['type'] = name
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             optim_wrapper.pop(key, None)
@@ -133,16 +135,13 @@ def _replace_amp(optim_wrapper: dict) -> None:
             _replace_amp(value)
 
 
-def _wrap_for_cpu(cfg: Config) -> None:
-    # The wrapper turns SyncBN into BN; this would turn it back right before.
-    cfg.sync_bn = None
+def _cpu_wrapper(cfg: Config) -> dict:
     wrapper = cfg.get('model_wrapper_cfg') or dict(
         find_unused_parameters=cfg.get('find_unused_parameters', False))
     if class_name(wrapper) in ('', 'DistributedDataParallel',
                                'MMDistributedDataParallel'):
         wrapper['type'] = 'CPUDistributedDataParallel'
-    wrapper['device_ids'] = None
-    cfg.model_wrapper_cfg = wrapper
+    return dict(wrapper, device_ids=None)
 
 
 def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
@@ -164,14 +163,12 @@ def _adapt_hooks(cfg: Config, training: bool) -> None:
     hooks = cfg.default_hooks
     # The runner would add it.
     hooks.setdefault('checkpoint', dict(type='CheckpointHook'))
-    known = [
-        hook for hook in [*hooks.values(), *(cfg.get('custom_hooks') or [])]
-        if isinstance(hook, dict)
-    ]
-    for hook in known:
-        if class_name(hook) == 'CheckpointHook':
-            hook['type'] = 'mmhierseg.AtomicCheckpointHook'
-    names = {class_name(hook) for hook in known}
+    names = set()
+    for hook in [*hooks.values(), *(cfg.get('custom_hooks') or [])]:
+        if isinstance(hook, dict):
+            names.add(class_name(hook))
+            if class_name(hook) == 'CheckpointHook':
+                hook['type'] = 'mmhierseg.AtomicCheckpointHook'
     added = dict(label_check='LabelCheckHook')
     if training:
         added['random_state'] = 'RandomStateHook'
@@ -180,7 +177,3 @@ def _adapt_hooks(cfg: Config, training: bool) -> None:
             hooks.pop(key)
         elif name not in names:
             hooks.setdefault(key, dict(type=f'mmhierseg.{name}'))
-
-
-def _warn(message: str) -> None:
-    print_log(message, logger='current', level=WARNING)

@@ -1,7 +1,4 @@
-"""Look for the files that a config names before anything is built.
-
-Otherwise those of the validation would be missed after hours of training.
-"""
+"""Look for the files that a config names before anything is built."""
 
 import os.path as osp
 from collections.abc import Iterator
@@ -25,11 +22,7 @@ _WEIGHTS = dict(checkpoint='checkpoint', pretrained='checkpoint')
 
 
 def check_data(cfg: Config, fields: list[str]) -> None:
-    """Check local files and folders of datasets, by fields of their loaders.
-
-    Raises:
-        UserError: If one is missing; the message names the setting.
-    """
+    """Check local files and folders of datasets, by fields of loaders."""
     for field in [*fields, 'custom_hooks']:
         for key, what, path in _paths(cfg.get(field), field, _DATA):
             _check(what, path, key)
@@ -39,18 +32,13 @@ def check_data(cfg: Config, fields: list[str]) -> None:
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Check the files that weights are initialised from.
-
-    Raises:
-        UserError: If one is missing, or is no checkpoint.
-    """
+    """Check the files that weights are initialised from."""
     if cfg.get('load_from') is not None:
         _check('checkpoint', cfg.load_from, 'load_from')
     for key, what, path in _paths(cfg.get('model'), 'model', _WEIGHTS):
         _check(what, path, key)
         if '://' not in path:
-            # Only for its errors: the model would ignore what is in it.
-            read_checkpoint(path)
+            read_checkpoint(path)  # for its errors
 
 
 def _paths(node, key: str,

@@ -6,7 +6,7 @@ import os.path as osp
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from traceback import clear_frames
 
@@ -38,7 +38,6 @@ from mmhierseg.cli.options import (
     with_test_options,
     with_train_options,
 )
-from mmhierseg.cli.records import describe_checkpoint, write_record
 from mmhierseg.cli.resume import (
     Latest,
     check_agreement,
@@ -55,11 +54,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def train(argv: list[str] | None = None) -> None:
-    """Train with the arguments ``argv``, by default the command line's.
-
-    Raises:
-        UserError: If a file, a dataset or a setting is missing or wrong.
-    """
+    """Train with the arguments ``argv``, by default the command line's."""
     args = parse_train_args(argv)
     read_safely()
     # Warnings must not be a part of a printed config.
@@ -75,18 +70,20 @@ def train(argv: list[str] | None = None) -> None:
         _train(cfg, start)
 
 
-def test(argv: list[str] | None = None) -> None:
+def test(argv: list[str] | None = None,
+         record: Callable | None = None) -> None:
     """Test with the arguments ``argv``, by default the command line's.
 
-    Raises:
-        UserError: If a file, a dataset or a setting is missing or wrong.
+    The first process calls ``record(args, checkpoint)`` with the arguments
+    and the checkpoint's content before the test, and what this returns with
+    runner, metrics and seconds after it.
     """
     args = parse_test_args(argv)
     read_safely()
     cfg = with_test_options(read_config(args.config), args)
     cfg = adapt_config(cfg, training=False)
-    # The runner writes the config to the work directory, where it must not
-    # replace that of training. (A Config takes other attributes for fields.)
+    # The runner writes it where it must not replace the config of training.
+    # (A Config takes other attributes for fields.)
     folder, name = osp.split(args.config)
     object.__setattr__(cfg, '_filename', osp.join(folder, f'test_{name}'))
     checkpoint = None
@@ -94,7 +91,7 @@ def test(argv: list[str] | None = None) -> None:
         checkpoint = read_checkpoint(args.checkpoint)
     check_data(cfg, ['test_dataloader'])
     with cpu_process_group(cfg.launcher):
-        _test(cfg, checkpoint, args)
+        _test(cfg, checkpoint, args, record)
 
 
 def _find_start(cfg: Config) -> Latest | None:
@@ -136,13 +133,12 @@ def _train(cfg: Config, start: Latest | None) -> None:
         if len(loader) == 0:
             raise UserError(
                 f'train_dataloader has no batch: {len(loader.dataset)} images '
-                f'are fewer than its batch_size of {loader.batch_size} (for '
-                'each process), and drop_last leaves them out')
+                'are fewer than batch_size, and drop_last leaves them out')
         runner.train()
 
 
-def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
-    """Test; write predictions or metrics, and a record."""
+def _test(cfg: Config, checkpoint: dict | None, args: Namespace,
+          record: Callable | None) -> None:
     dump = args.out is not None and args.out.endswith(DUMP_SUFFIXES)
     with _ConfigErrors() as building:
         runner = Runner.from_cfg(cfg)
@@ -153,16 +149,16 @@ def _test(cfg: Config, checkpoint: dict | None, args: Namespace) -> None:
         if dump and args.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(args.out))
         # Before the test: the file may be overwritten while it runs.
-        source = is_main_process() and describe_checkpoint(
-            args.checkpoint, checkpoint)
+        if record is not None and is_main_process():
+            finish = record(args, checkpoint)
         start = time.perf_counter()
         metrics = runner.test()
         seconds = round(time.perf_counter() - start, 3)
     if is_main_process():
         if dump and args.out_item == 'metrics':
             mmengine.dump(metrics, args.out)
-        path = write_record(runner, args, metrics, source, seconds)
-        runner.logger.info(f'Results, with what they were measured on: {path}')
+        if record is not None:
+            finish(runner, metrics, seconds)
 
 
 class _ConfigErrors(Hook):

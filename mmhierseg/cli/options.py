@@ -1,7 +1,6 @@
 """Command-line options of ``tools/train.py`` and ``tools/test.py``.
 
-They are those of the ecosystem's own tools. ``--cfg-options`` are merged into
-the config first; the other options override them.
+``--cfg-options`` are merged into the config first; the others override them.
 """
 
 import argparse
@@ -41,12 +40,8 @@ _COMMON = {
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='how the processes were started'),
-    # From torch.distributed.launch; torchrun sets LOCAL_RANK instead.
-    '--local-rank': dict(type=int, default=0, help=argparse.SUPPRESS),
-    '--local_rank': dict(type=int, default=0, help=argparse.SUPPRESS),
 }
 _TRAIN = {
-    'config': dict(help='config file'),
     '--resume': dict(
         nargs='?',
         const='auto',
@@ -61,12 +56,10 @@ _TRAIN = {
         _FLAG, help='print the config that would be trained, and stop'),
 }
 _TEST = {
-    'config': dict(help='config file'),
     'checkpoint': dict(help='checkpoint file'),
     '--out': dict(
-        help='.pkl file for predictions or, with --out-item metrics, .pkl, '
-        '.json or .yaml file for metrics; any other name is a folder for the '
-        'label maps of a segmentor'),
+        help='.pkl file for predictions, or .pkl, .json or .yaml file for '
+        'metrics, or folder for the label maps of a segmentor'),
     '--out-item': dict(
         choices=['metrics', 'pred'], help='content of the file --out'),
     '--tta': dict(
@@ -101,8 +94,12 @@ def parse_test_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def _parse(options: dict, argv: list[str] | None):
     parser = argparse.ArgumentParser()
+    parser.add_argument('config', help='config file')
     for name, settings in {**options, **_COMMON}.items():
         parser.add_argument(name, **settings)
+    # From torch.distributed.launch; torchrun sets LOCAL_RANK instead.
+    parser.add_argument(
+        '--local-rank', '--local_rank', default=0, help=argparse.SUPPRESS)
     try:
         args = parser.parse_args(argv)
     # From DictAction; the latter two if brackets or quotes do not match.
@@ -114,12 +111,7 @@ def _parse(options: dict, argv: list[str] | None):
 
 
 def read_config(path: str) -> Config:
-    """Read the config file of a run.
-
-    Raises:
-        UserError: If it, or a config that it inherits from, is missing or
-            is not a config of a run.
-    """
+    """Read the config file of a run."""
     if not osp.isfile(path):
         raise UserError(
             f'there is no config file {path!r} (in {osp.abspath(".")})')
@@ -149,8 +141,7 @@ def with_train_options(cfg: Config, args: argparse.Namespace) -> Config:
     if args.resume == 'auto':  # a path that is looked up later
         cfg.resume = 'auto'
     elif args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = args.resume
+        cfg.update(resume=True, load_from=args.resume)
     if args.auto_scale_lr:
         if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
             raise UserError(
@@ -167,8 +158,7 @@ def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
     # Checkpoints of FlexibleRunner's strategies are of the whole model.
     for key in ('runner_type', 'strategy'):
         cfg.pop(key, None)
-    cfg.load_from = args.checkpoint
-    cfg.resume = False
+    cfg.update(load_from=args.checkpoint, resume=False)
     if args.amp:
         cfg.test_cfg.fp16 = True
     if args.show or args.show_dir is not None:
@@ -191,11 +181,9 @@ def _with_common_options(cfg: Config, args: argparse.Namespace,
                 f'{needed[0][:-len("_dataloader")]}. Some configs are only '
                 'for tools/train.py, others only for tools/test.py')
     cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        name = osp.splitext(osp.basename(args.config))[0]
-        cfg.work_dir = osp.join('work_dirs', name)
+    name = osp.splitext(osp.basename(args.config))[0]
+    cfg.work_dir = (
+        args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name))
     for field in LOADERS:
         if args.no_pin_memory and cfg.get(field) is not None:
             cfg[field].pin_memory = False
@@ -224,10 +212,6 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _enable_label_maps(cfg: Config, folder: str) -> None:
-    if not is_segmentation(cfg):
-        raise UserError(
-            f'--out {folder!r}: for a classifier it is a file whose name '
-            f'ends with one of {", ".join(DUMP_SUFFIXES)}')
     evaluators = cfg.test_evaluator
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
@@ -235,7 +219,8 @@ def _enable_label_maps(cfg: Config, folder: str) -> None:
     if not writers:
         raise UserError(
             f'--out {folder!r} is a folder for label maps, which takes one of '
-            f'{", ".join(_LABEL_MAP_WRITERS)} in test_evaluator')
+            f'{", ".join(_LABEL_MAP_WRITERS)} in test_evaluator. The name of '
+            f'a file ends with one of {", ".join(DUMP_SUFFIXES)}')
     for evaluator in writers:
         evaluator.update(output_dir=folder, keep_results=True)
 
@@ -248,9 +233,8 @@ def _enable_tta(cfg: Config) -> None:
         cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
         cfg.setdefault('tta_pipeline', _add_mirror_image(dataset.pipeline))
     if cfg.get('tta_model') is None or cfg.get('tta_pipeline') is None:
-        raise UserError('--tta needs tta_model, usually '
-                        "dict(type='SegTTAModel'), and tta_pipeline in the "
-                        "config. MMSegmentation's dataset configs show one")
+        raise UserError("--tta needs tta_model (dict(type='SegTTAModel')) and "
+                        "tta_pipeline, as in MMSegmentation's dataset configs")
     kind = cfg.model.type
     if isinstance(kind, str) and is_segmentation(cfg):
         kind = MODELS.get(kind)
@@ -259,8 +243,7 @@ def _enable_tta(cfg: Config) -> None:
             f'--tta merges the scores of classes, but {kind.__name__} is '
             'tested by retrieval, which has none: leave it out')
     model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    # Otherwise the runner would fill in one from the top of the config, which
-    # is another if the config inherits that and changes the model's.
+    # Otherwise the runner would fill in the one at the top of the config.
     if cfg.model.get('data_preprocessor') is not None:
         model.data_preprocessor = cfg.model.data_preprocessor
     cfg.model = model
@@ -268,14 +251,10 @@ def _enable_tta(cfg: Config) -> None:
 
 
 def _add_mirror_image(pipeline: list[dict]) -> list[dict]:
-    """Let a test pipeline give the image and its mirror image.
-
-    Each gets its own superpixels, so these follow the flip.
-    """
-    names = [class_name(transform) for transform in pipeline]
-    split = len(pipeline) - 1
-    if 'GenerateSuperpixels' in names:
-        split = names.index('GenerateSuperpixels')
+    """Let a pipeline give image and mirror image, with own superpixels."""
+    names = [class_name(transform) for transform in pipeline[:-1]]
+    # The last transform packs.
+    split = [*names, 'GenerateSuperpixels'].index('GenerateSuperpixels')
     mirror = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]
     rest = [[transform] for transform in pipeline[split:]]
     return [

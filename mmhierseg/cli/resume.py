@@ -1,8 +1,4 @@
-"""Find the checkpoint that training continues from.
-
-The latest one may be missing or damaged. Then it is the newest one before it
-that can be read.
-"""
+"""Find the checkpoint that training continues from."""
 
 import os.path as osp
 import re
@@ -25,19 +21,12 @@ class Latest(NamedTuple):
     """The checkpoint that a run continues from."""
 
     path: str
-    checkpoint: dict[str, Any] | None
-    """Its content; None for a folder, or a file that is not local."""
-
-    note: str | None = None
-    """Why it is not the one that ``last_checkpoint`` names."""
+    checkpoint: dict[str, Any] | None  # None if it is not a local file
+    note: str | None = None  # why it is not what `last_checkpoint` names
 
 
 def read_resumable(path: str) -> dict[str, Any]:
-    """Read a checkpoint file, and check every byte of it.
-
-    PyTorch does not notice tensors that were overwritten, for instance by
-    zeros after a power failure.
-    """
+    """Read a checkpoint, and check every byte, which PyTorch does not do."""
     checkpoint = read_checkpoint(path)
     check_resumable(checkpoint, path)
     if zipfile.is_zipfile(path):  # as every file of PyTorch 1.6 and later
@@ -51,14 +40,10 @@ def read_resumable(path: str) -> dict[str, Any]:
 
 
 def find_latest(work_dir: str) -> Latest | None:
-    """Find the checkpoint that the run in a folder continues from.
+    """Find the checkpoint that the run in a folder continues from, or None.
 
-    It is the one that ``last_checkpoint`` names. If that is damaged, it is the
-    newest before it that can be read; if there is no such file, or the named
-    one is gone, the newest of the folder; None if there is no checkpoint.
-
-    Raises:
-        UserError: If there are checkpoints, but none to continue from.
+    It is the one that ``last_checkpoint`` names; if that is damaged, the
+    newest before it that can be read; if it is gone, the newest.
     """
     named, problem = _last_checkpoint(work_dir)
     if named is not None:
@@ -112,19 +97,16 @@ def _last_checkpoint(work_dir: str) -> tuple[str | None, str | None]:
         return None, None
     with open(pointer, errors='replace') as file:
         named = file.read().strip()
-    if named:
-        # The latter in a folder that was moved, or seen from another one.
-        for path in (named, osp.join(work_dir, osp.basename(named))):
-            if '://' in path or osp.exists(path):
-                return path, None
+    # The latter in a folder that was moved, or seen from another one.
+    for path in (named, osp.join(work_dir, osp.basename(named))):
+        if named and ('://' in path or osp.exists(path)):
+            return path, None
     return None, f'{pointer!r} names {named!r}, which does not exist'
 
 
 def _candidates(folder: str, before: str) -> list[tuple[int, str, str]]:
-    """Number, kind and path of checkpoints, up to the number of `before`.
-
-    Those with a higher number are of another run.
-    """
+    """Number, kind and path of checkpoints before the one called `before`."""
+    # Those with a higher number are of another run.
     limit = _NUMBERED.fullmatch(before)
     return [(int(match[2]), match[1], path)
             for path in glob(osp.join(escape(folder), '*.pth'))

@@ -21,8 +21,7 @@ __all__ = [
     'cpu_process_group', 'has_accelerator'
 ]
 
-# Where PyTorch reads how processes are numbered, and where Slurm and Open MPI
-# write it.
+# Where PyTorch reads the numbers of processes, and where launchers write it.
 _NUMBERS = dict(
     slurm=dict(
         RANK='SLURM_PROCID',
@@ -35,20 +34,17 @@ _NUMBERS = dict(
 
 
 def has_accelerator() -> bool:
-    """Whether MMEngine trains on a GPU or the like.
-
-    Apple's MPS is none here: it lacks a gradient scaler in MMEngine and
-    collective communication.
-    """
+    """Whether there is a GPU or the like, with AMP and communication."""
+    # MMEngine has neither on Apple's MPS.
     return get_device() not in ('cpu', 'mps')
 
 
 @OPTIM_WRAPPERS.register_module()
 class CPUAutocastOptimWrapper(OptimWrapper):
-    """Mixed precision on the CPU: bfloat16 by autocast.
+    """Mixed precision on the CPU by autocast to bfloat16.
 
-    bfloat16 has the range of float32 and needs no gradient scaler. Weights,
-    gradients and the optimizer's states stay in full precision.
+    It needs no gradient scaler. Weights, gradients and the optimizer's states
+    stay in full precision.
     """
 
     @contextmanager
@@ -63,10 +59,8 @@ class CPUAutocastOptimWrapper(OptimWrapper):
 class CPUDistributedDataParallel(MMDistributedDataParallel):
     """Data-parallel training in several processes on the CPU.
 
-    MMEngine's runner passes the number of a GPU to the wrapper, and leaves
-    SyncBN, which runs on GPUs only, in the model. This wrapper needs no
-    device and turns SyncBN into BN: each process normalises its part of the
-    batch. Arguments are those of MMEngine's MMDistributedDataParallel.
+    MMEngine's MMDistributedDataParallel without a device, where SyncBN, which
+    runs on GPUs only, becomes BN of each process's part of the batch.
     """
 
     def __init__(self, module: nn.Module, **kwargs) -> None:
@@ -77,14 +71,8 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
 
 @contextmanager
 def cpu_process_group(launcher: str) -> Iterator[None]:
-    """Connect the processes of a launcher by Gloo if there is no GPU.
-
-    MMEngine's own set-up selects a GPU first; it keeps a process group that
-    exists already.
-
-    Raises:
-        UserError: If the environment does not name the first host.
-    """
+    """Connect the processes of a launcher by Gloo if there is no GPU."""
+    # MMEngine's own set-up selects a GPU first, but keeps an existing group.
     if launcher == 'none' or has_accelerator() or is_distributed():
         yield
         return
@@ -101,7 +89,6 @@ def cpu_process_group(launcher: str) -> Iterator[None]:
 
 
 def _read_environment(launcher: str) -> None:
-    """Set what PyTorch reads from what Slurm or Open MPI set."""
     if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
         hosts = subprocess.run(
             ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']],

@@ -34,8 +34,7 @@ def wrap_by_class_name(module: nn.Module, recurse: bool,
 
     Args:
         module (nn.Module): A part of the model.
-        recurse (bool): FSDP's question: whether to look into the module, or
-            to make it a unit.
+        recurse (bool): Whether FSDP asks to look into it, not to wrap it.
         nonwrapped_numel (int): Not used.
         class_names (Sequence[str]): Names of classes, without packages.
 
@@ -57,10 +56,9 @@ class ShardedStrategy(FSDPStrategy):
     * A momentum encoder (MoCo, BYOL) follows the encoder shard by shard. Both
       must consist of the same units, nothing of them may be left to the
       outermost one, and ``sharding_strategy`` must be FULL_SHARD, the default.
-    * ``sync_bn`` has an effect.
+    * ``sync_bn`` has an effect; on CPUs, SyncBN becomes BN.
     * The optimizer's states load with PyTorch 2.1 and later, and the state of
       the gradient scaler is in the checkpoint.
-    * It also runs on CPUs, where SyncBN becomes BN.
 
     Args:
         model_wrapper (dict, optional): Options of
@@ -71,8 +69,8 @@ class ShardedStrategy(FSDPStrategy):
 
     def __init__(self, *, model_wrapper: dict | None = None,
                  **kwargs) -> None:
-        wrapper = dict(model_wrapper or {})
-        wrapper.setdefault('type', 'MMFullyShardedDataParallel')
+        wrapper = dict(
+            dict(type='MMFullyShardedDataParallel'), **model_wrapper or {})
         if not has_accelerator():
             wrapper['device_id'] = torch.device('cpu')
         # On the CPU nothing is to be moved there (and PyTorch 2.13 crashes).
@@ -110,7 +108,7 @@ class ShardedStrategy(FSDPStrategy):
         """Gather the states of optimizer and gradient scaler, by names."""
         states = FullyShardedDataParallel.optim_state_dict(
             self.model, self.optim_wrapper.optimizer)
-        return {**_without_states(self.optim_wrapper.state_dict()), **states}
+        return {**self.optim_wrapper.state_dict(), **states}
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take this process's shard of states, of an unsharded run, too."""
@@ -118,9 +116,7 @@ class ShardedStrategy(FSDPStrategy):
             model=self.model,
             optim=self.optim_wrapper.optimizer,
             optim_state_dict=self._by_name(state_dict))
-        self.optim_wrapper.load_state_dict({
-            **_without_states(state_dict), **shards
-        })
+        self.optim_wrapper.load_state_dict({**state_dict, **shards})
 
     def _by_name(self, state_dict: dict[str, Any]) -> dict[str, Any]:
         """Name parameters; an unsharded run numbers them."""
@@ -146,20 +142,11 @@ class ShardedStrategy(FSDPStrategy):
             ])
 
 
-def _without_states(state_dict: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in state_dict.items()
-        if key not in ('state', 'param_groups')
-    }
-
-
 class _Shards:
     """The shards of a sharded model under the names of the whole."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self.buffers = model.buffers
+        self.model, self.buffers = model, model.buffers
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         for name, parameter in self.model.named_parameters():
@@ -169,8 +156,8 @@ class _Shards:
 def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
     """Stand in for ``averaged.update_parameters``.
 
-    During the forward pass of a model, parameters of units that ran are
-    shards again, and so are those of the averaged model that did not run yet.
+    In the forward pass, all parameters are shards: the model's units have run,
+    and the averaged model's have not.
     """
     shards = _Shards(model)
     sources = dict(shards.named_parameters())

@@ -48,11 +48,11 @@ param_scheduler = [
 custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage',
                      momentum=0.1)]
 train_cfg = dict(max_epochs=3)
-default_hooks = dict(logger=dict(interval=1){hooks})
+default_hooks = dict(logger=dict(interval=1))
 """
 
 
-def write_config(folder, workers=0, hooks=''):
+def write_config(folder, workers=0):
     """A config, and images such that an epoch has two batches and a rest."""
     rng = np.random.default_rng(0)
     for i in range(10):
@@ -63,7 +63,7 @@ def write_config(folder, workers=0, hooks=''):
     path = folder / 'tiny.py'
     path.write_text(
         _CONFIG.format(
-            root=ROOT, data=folder / 'images', workers=workers, hooks=hooks))
+            root=ROOT, data=folder / 'images', workers=workers))
     return path
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from mmhierseg.cli.records import FORMAT, describe
+from tools.analysis_tools.records import FORMAT, describe
 
 
 def save_record(folder, config, metrics, *, sha256='a' * 64, date='',

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import os
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from mmengine.visualization import Visualizer
 
 from mmhierseg._base.errors import run_command
 from mmhierseg.cli import launch
+from tools.analysis_tools.records import start_record
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -31,8 +33,11 @@ def run_in_process(name, *words, cwd='.', status=0):
 
     ``status`` is the exit status that it must have, if any.
     """
-    main = getattr(launch, name.removesuffix('.py'))
     words = [str(word) for word in words]
+    if name == 'test.py':
+        main = partial(launch.test, words, start_record)
+    else:
+        main = partial(launch.train, words)
     output = io.StringIO()
     # Names of loggers and the like are times in seconds.
     for manager in (DefaultScope, MessageHub, MMLogger, Visualizer,
@@ -43,7 +48,7 @@ def run_in_process(name, *words, cwd='.', status=0):
     try:
         with patch.dict(os.environ), patch('sys.argv', [name]), \
                 redirect_stdout(output), redirect_stderr(output):
-            result = run_command(lambda: main(words))
+            result = run_command(main)
     finally:
         os.chdir(before)
     assert status in (None, result), output.getvalue()[-5000:]

@@ -52,8 +52,6 @@ def test_precision_without_a_gpu(where, wrapper, expected, use):
     assert adapted(optim_wrapper=wrapper).optim_wrapper == expected
     several = dict(constructor='M', generator=wrapper)
     assert adapted(optim_wrapper=several).optim_wrapper.generator == expected
-    # It does not matter in testing, and a GPU can do it.
-    assert adapted(False, optim_wrapper=wrapper).optim_wrapper == wrapper
     use('cuda')
     assert adapted(optim_wrapper=wrapper).optim_wrapper == wrapper
 
@@ -75,16 +73,15 @@ def test_several_processes(given, expected, use):
         assert cfg.sync_bn == 'torch' and cfg.model_wrapper_cfg == given
 
 
-@pytest.mark.parametrize('name', ['mmengine.CheckpointHook', CheckpointHook])
-def test_checkpoint_hooks_are_replaced(name):
-    hook = dict(type=name, interval=5, by_epoch=False)
+def test_checkpoint_hooks_are_replaced():
+    first = dict(type='mmengine.CheckpointHook', interval=5)
+    second = dict(type=CheckpointHook, interval=5)
     others = [dict(type='MyCheckpointHook'), 'no dict']
     cfg = adapted(
-        default_hooks=dict(checkpoint=hook, timer=None),
-        custom_hooks=[hook, *others])
-    for hook in (cfg.default_hooks.checkpoint, cfg.custom_hooks[0]):
-        assert hook == dict(
-            type='mmhierseg.AtomicCheckpointHook', interval=5, by_epoch=False)
+        default_hooks=dict(checkpoint=first, timer=None),
+        custom_hooks=[second, *others])
+    ours = dict(type='mmhierseg.AtomicCheckpointHook', interval=5)
+    assert cfg.default_hooks.checkpoint == cfg.custom_hooks[0] == ours
     assert cfg.default_hooks.timer is None and cfg.custom_hooks[1:] == others
     cfg = adapted(default_hooks=dict(checkpoint=None))
     assert cfg.default_hooks.checkpoint is None
@@ -117,17 +114,16 @@ def test_is_segmentation(fields, expected):
     assert is_segmentation(Config(fields)) is expected
 
 
+OWN = dict(pin_memory=True, collate_fn=dict(type='mine'))
+DEFAULTS = dict(pin_memory=False, collate_fn=dict(type='default_collate'))
+
+
 @pytest.mark.parametrize('scope, loader, expected', [
     ('mmpretrain', dict(num_workers=2),
-     dict(num_workers=2, persistent_workers=True, pin_memory=False,
-          collate_fn=dict(type='default_collate'))),
-    ('mmpretrain', dict(num_workers=0, persistent_workers=True,
-                        pin_memory=True, collate_fn=dict(type='mine')),
-     dict(num_workers=0, persistent_workers=False, pin_memory=True,
-          collate_fn=dict(type='mine'))),
+     dict(num_workers=2, persistent_workers=True, **DEFAULTS)),
+    ('mmpretrain', dict(num_workers=0, persistent_workers=True, **OWN),
+     dict(num_workers=0, persistent_workers=False, **OWN)),
     ('mmseg', dict(num_workers=1), dict(num_workers=1)),
-    ('mmseg', dict(num_workers=0, persistent_workers=True),
-     dict(num_workers=0, persistent_workers=False)),
 ])
 def test_loaders(scope, loader, expected):
     cfg = adapted(default_scope=scope, test_dataloader=loader)
@@ -154,7 +150,6 @@ def test_one_process_is_not_sharded(name, use):
 @pytest.mark.parametrize('option, message', [
     (dict(compile=True), 'ignores compile=True: leave it out'),
     (dict(sync_bn='torch'), 'ignores sync_bn.*strategy.sync_bn'),
-    (dict(find_unused_parameters=True), 'strategy.model_wrapper'),
     (dict(model_wrapper_cfg=dict(type='A')), 'strategy.model_wrapper'),
     (dict(custom_hooks=[dict(type='EMAHook')]), 'EMAHook'),
     (dict(optim_wrapper=dict(clip_grad=dict(max_norm=1))), 'one shard'),

@@ -45,15 +45,10 @@ def test_data_that_is_there(root):
     (dict(pipeline=[dict(), dict(map_prefix='maps')]),
      'segment maps .*generate_oversegmentation.py', 'pipeline.1.map_prefix'),
 ])
-@pytest.mark.parametrize('wrapper, prefix', [
-    (lambda dataset: dataset, ''),
-    (lambda dataset: dict(type='RepeatDataset', dataset=dataset), '.dataset'),
-    (lambda dataset: dict(type='ConcatDataset', datasets=[dataset]),
-     '.datasets.0'),
-])
-def test_missing_data(root, dataset, what, key, wrapper, prefix):
-    dataset = wrapper(dict(dict(type='A', data_root=root), **dataset))
-    setting = f'dataset{prefix}.{key}=PATH'
+def test_missing_data(root, dataset, what, key):
+    dataset = dict(dict(type='A', data_root=root), **dataset)
+    dataset = dict(dataset=dict(datasets=[dataset]))  # in wrappers
+    setting = f'dataset.dataset.datasets.0.{key}=PATH'
     message = f'{what}.*--cfg-options train_dataloader.{re.escape(setting)}'
     with pytest.raises(UserError, match=message):
         check(dataset)

@@ -126,49 +126,40 @@ def test_label_maps():
     assert cfg.test_evaluator[1].output_dir == 'maps'
 
 
-@pytest.mark.parametrize('fields, words, message', [
-    (dict(test_dataloader=None), [], 'a/b.py has no test_dataloader'),
-    (dict(test_evaluator=None), [], 'a/b.py has no test_evaluator'),
-    (dict(), ['--show'], 'need a hook'),
-    (dict(), ['--tta', '--show-dir', 'x'], '--tta excludes --show'),
-    (dict(default_scope='mmseg'), ['--out', 'maps'], 'takes one of .*IoU'),
-    (dict(), ['--out', 'maps'], 'for a classifier it is a file'),
-    (dict(default_scope='mmseg'), ['--tta'], 'needs tta_model'),
-    (dict(default_scope='mmseg', model=dict(type='mmhierseg.HSG'),
+@pytest.mark.parametrize('apply, fields, words, message', [
+    (run_test, dict(test_dataloader=None), '', 'b.py has no test_dataloader'),
+    (run_test, dict(test_evaluator=None), '', 'b.py has no test_evaluator'),
+    (run_test, {}, '--show', 'need a hook'),
+    (run_test, {}, '--tta --show-dir x', '--tta excludes --show'),
+    (run_test, {}, '--out maps', 'takes one of .*IoU.* a file ends with'),
+    (run_test, dict(default_scope='mmseg'), '--tta', 'needs tta_model'),
+    (run_test,
+     dict(default_scope='mmseg', model=dict(type='mmhierseg.HSG'),
           tta_model=dict(type='A'), tta_pipeline=[dict(type='B')]),
-     ['--tta'], 'HSG is tested by retrieval'),
-])
-def test_options_that_do_not_fit_a_test(fields, words, message):
-    with pytest.raises(UserError, match=message):
-        run_test(config(**fields), *words)
-
-
-@pytest.mark.parametrize('fields, words, message', [
-    (dict(train_dataloader=None), [], 'a/b.py has no train_dataloader'),
-    (dict(optim_wrapper=dict(type='ApexOptimWrapper')), ['--amp'],
+     '--tta', 'HSG is tested by retrieval'),
+    (train, dict(train_dataloader=None), '', 'b.py has no train_dataloader'),
+    (train, dict(optim_wrapper=dict(type='ApexOptimWrapper')), '--amp',
      "this one has 'ApexOptimWrapper'"),
-    (dict(), ['--auto-scale-lr'], 'base_batch_size=N'),
+    (train, {}, '--auto-scale-lr', 'base_batch_size=N'),
 ])
-def test_options_that_do_not_fit_a_training(fields, words, message):
+def test_options_that_do_not_fit_a_config(apply, fields, words, message):
     with pytest.raises(UserError, match=message):
-        train(config(**fields), *words)
+        apply(config(**fields), *words.split())
 
 
-@pytest.mark.parametrize('wrapped', [False, True])
 @pytest.mark.parametrize('names, first, last', [
     (('Load', 'Crop', 'Pack'), ['Load', 'Crop'], [['Pack']]),
     # Every image gets its own superpixels.
     (('Load', 'mmhierseg.GenerateSuperpixels', 'Pack'), ['Load'],
      [['mmhierseg.GenerateSuperpixels'], ['Pack']]),
 ])
-def test_mirror_image_of_a_classifier(names, first, last, wrapped):
+def test_mirror_image_of_a_classifier(names, first, last):
     loader = loader_of(*names)
-    if wrapped:
-        loader['dataset'] = dict(type='Repeat', dataset=loader['dataset'])
+    loader['dataset'] = dict(type='Repeat', dataset=loader['dataset'])
     cfg = run_test(config(test_dataloader=loader), '--tta', '--cfg-options',
                    'model.head.topk=5')
     dataset = cfg.test_dataloader.dataset
-    *plain, augment = (dataset.dataset if wrapped else dataset).pipeline
+    *plain, augment = dataset.dataset.pipeline
     assert [step.type for step in plain] == first
     flips, *rest = augment.transforms
     assert [(flip.type, flip.prob) for flip in flips] == [

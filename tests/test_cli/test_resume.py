@@ -108,7 +108,6 @@ def test_several_damaged_ones(run):
 
 
 def test_later_ones_are_of_another_run(run):
-    """Training was started again in the same folder."""
     point_to(run, 'epoch_1.pth')
     truncate(run / 'epoch_1.pth')
     with pytest.raises(UserError, match='no checkpoint to continue from'):
@@ -117,15 +116,12 @@ def test_later_ones_are_of_another_run(run):
     assert find_latest(str(run)).path == str(run / 'kept_epoch_1.pth')
 
 
-@pytest.mark.parametrize('text, words', [
-    ('', "names '', which does not exist"),
-    ('gone/epoch_4.pth', "names 'gone/epoch_4.pth', which does not exist"),
-    ('\udc80\0', 'which does not exist'),
-])
-def test_last_checkpoint_names_none(text, words, run):
+@pytest.mark.parametrize('text', ['', 'gone/epoch_4.pth', '\udc80\0'])
+def test_last_checkpoint_names_none(text, run):
     (run / 'last_checkpoint').write_text(text, errors='surrogateescape')
     latest = find_latest(str(run))
-    assert latest.path == str(run / 'epoch_3.pth') and words in latest.note
+    assert latest.path == str(run / 'epoch_3.pth')
+    assert 'which does not exist' in latest.note
     for path in run.glob('*.pth'):
         path.unlink()
     with pytest.raises(UserError, match='does not exist'):
@@ -146,19 +142,17 @@ def test_folder_that_was_moved(run, tmp_path):
     latest = find_latest(str(tmp_path / 'moved'))
     assert latest.path == str(tmp_path / 'moved/epoch_3.pth')
     assert latest.note is None
-    assert latest.checkpoint['meta'] == dict(epoch=3, iter=30)
 
 
 def test_order_is_that_of_numbers_and_iterations(run):
     (run / 'last_checkpoint').unlink()
-    save(run / 'epoch_10.pth', 10, 100)
-    save(run / 'iter_95.pth', 9, 95)
-    latest = find_latest(str(run))
-    assert latest.path == str(run / 'epoch_10.pth')
-    assert latest.note.startswith(f'{str(run)!r} has no file last_checkpoint.')
-    assert latest.note.endswith('epoch 10, iteration 100')
-    save(run / 'iter_105.pth', 10, 105)
-    assert find_latest(str(run)).path == str(run / 'iter_105.pth')
+    for name, epoch, number in (('epoch_10', 10, 100), ('iter_95', 9, 95),
+                                ('iter_105', 10, 105)):
+        save(run / f'{name}.pth', epoch, number)
+        latest = find_latest(str(run))
+        expected = 'epoch_10' if name == 'iter_95' else name
+        assert latest.path == str(run / f'{expected}.pth')
+        assert 'has no file last_checkpoint.' in latest.note
 
 
 def test_folders_and_remote_files_are_left_to_mmengine(run):

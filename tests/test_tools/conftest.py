@@ -30,18 +30,15 @@ pipeline = [
     dict(type='Resize', scale=(40, 32)),
     dict(type='PackInputs')
 ]
+images = dict(
+    type='ImageNet', data_root=r'{data}', metainfo=dict(classes=('a', 'b')),
+    pipeline=pipeline)
 train_dataloader = dict(
-    batch_size=2, num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='ImageNet', data_root=r'{data}', split='train',
-        metainfo=dict(classes=('a', 'b')), pipeline=pipeline))
+    batch_size=2, num_workers=0, dataset=dict(images, split='train'),
+    sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
-    batch_size=2, num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='ImageNet', data_root=r'{data}', split='val',
-        metainfo=dict(classes=('a', 'b')), pipeline=pipeline))
+    batch_size=2, num_workers=0, dataset=dict(images, split='val'),
+    sampler=dict(type='DefaultSampler', shuffle=False))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=(1, ))
 test_evaluator = val_evaluator
@@ -76,40 +73,32 @@ model = dict(
         concat_input=False, num_classes=21, norm_cfg=dict(type='SyncBN'),
         loss_decode=dict(type='CrossEntropyLoss')),
     train_cfg=dict(), test_cfg=dict(mode='whole'))
-train_pipeline = [
-    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'),
-    dict(type='Resize', scale=(40, 32)), dict(type='PackSegInputs')
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'), dict(type='Resize', scale=(40, 32)),
-    dict(type='LoadAnnotations'), dict(type='PackSegInputs')
-]
+load = dict(type='LoadImageFromFile')
+truth = dict(type='LoadAnnotations')
+resize = dict(type='Resize', scale=(40, 32))
+pack = dict(type='PackSegInputs')
+flips = [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)]
 tta_model = dict(type='SegTTAModel')
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    load,
     dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='Resize', scale=(40, 32))],
-            [dict(type='RandomFlip', prob=0., direction='horizontal'),
-             dict(type='RandomFlip', prob=1., direction='horizontal')],
-            [dict(type='LoadAnnotations')], [dict(type='PackSegInputs')]
-        ])
+        type='TestTimeAug', transforms=[[resize], flips, [truth], [pack]])
 ]
-prefix = dict(img_path='JPEGImages', seg_map_path='SegmentationClass')
+images = dict(
+    type='PascalVOCDataset', data_root=r'{data}',
+    data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'))
 train_dataloader = dict(
     batch_size=2, num_workers=0, persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='PascalVOCDataset', data_root=r'{data}', data_prefix=prefix,
-        ann_file='ImageSets/Segmentation/train.txt',
-        pipeline=train_pipeline))
+        images, ann_file='ImageSets/Segmentation/train.txt',
+        pipeline=[load, truth, resize, pack]))
 val_dataloader = dict(
     batch_size=1, num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='PascalVOCDataset', data_root=r'{data}', data_prefix=prefix,
-        ann_file='ImageSets/Segmentation/val.txt', pipeline=test_pipeline))
+        images, ann_file='ImageSets/Segmentation/val.txt',
+        pipeline=[load, resize, truth, pack]))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
@@ -221,17 +210,19 @@ def tool():
     return run_tool
 
 
+def train(tool, config, tmp_path_factory):
+    """Output and work directory."""
+    folder = tmp_path_factory.mktemp(config.stem)
+    return tool('train.py', config, '--work-dir', folder).stdout, folder
+
+
 @pytest.fixture(scope='session')
 def trained_classifier(tool, classifier_config, tmp_path_factory):
-    """Output and work directory of one epoch of training."""
-    folder = tmp_path_factory.mktemp('classifier')
-    result = tool('train.py', classifier_config, '--work-dir', folder)
-    return result.stdout, folder
+    """Of one epoch of training."""
+    return train(tool, classifier_config, tmp_path_factory)
 
 
 @pytest.fixture(scope='session')
 def trained_segmentor(tool, segmentor_config, tmp_path_factory):
-    """Output and work directory of two iterations of training."""
-    folder = tmp_path_factory.mktemp('segmentor')
-    result = tool('train.py', segmentor_config, '--work-dir', folder)
-    return result.stdout, folder
+    """Of two iterations of training."""
+    return train(tool, segmentor_config, tmp_path_factory)

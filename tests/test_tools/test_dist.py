@@ -14,33 +14,22 @@ from helpers.segmentation_data import COUNTS
 
 @pytest.mark.slow
 @pytest.mark.distributed
-def test_two_processes_resume_from_an_intact_checkpoint(
-        tool, classifier_config, trained_classifier, tmp_path):
-    for name in ('epoch_1.pth', 'epoch_2.pth'):
-        shutil.copy(trained_classifier[1] / 'epoch_1.pth', tmp_path / name)
-    os.truncate(tmp_path / 'epoch_2.pth', 5000)
-    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_2.pth'))
-    output = tool('dist_train.sh', classifier_config, 2, '--work-dir',
-                  tmp_path, '--no-validate', '--resume', '--cfg-options',
-                  'train_cfg.max_epochs=2', CDPATH='.').stdout
-    assert output.count('Training continues from') == 1
-    assert 'resumed epoch: 1, iter: 4' in output
-    # Eight images, two to a batch, two processes: two steps instead of four.
-    assert 'Epoch(train) [2][2/2]' in output
-
-
-@pytest.mark.slow
-@pytest.mark.distributed
-def test_cast_recipe_trains_and_resumes(tool, tmp_path):
+def test_cast_recipe_trains_and_resumes_from_an_intact_checkpoint(
+        tool, tmp_path):
     # Resuming continues the schedule, so the run is cut short.
     config = write_config(tmp_path)
-    words = ('--work-dir', tmp_path / 'work', '--auto-scale-lr',
-             '--cfg-options')
+    work = tmp_path / 'work'
+    words = ('--work-dir', work, '--auto-scale-lr', '--cfg-options')
     output = tool('dist_train.sh', config, 2, *words,
                   'train_cfg.max_epochs=1').stdout
+    # Ten images, four to a batch, two processes: one step instead of two.
     assert re.search(r'Epoch\(train\) +\[1\]\[1/1\]', output)
+    shutil.copy(work / 'epoch_1.pth', work / 'epoch_2.pth')
+    os.truncate(work / 'epoch_2.pth', 5000)
+    (work / 'last_checkpoint').write_text(str(work / 'epoch_2.pth'))
     output = tool('dist_train.sh', config, 2, *words,
-                  'train_cfg.max_epochs=2', '--resume').stdout
+                  'train_cfg.max_epochs=2', '--resume', CDPATH='.').stdout
+    assert output.count('Training continues from') == 1
     assert 'resumed epoch: 1, iter: 1' in output
     assert 'find_unused_parameters=True' not in output
     loss, = losses(output)

@@ -13,9 +13,9 @@ from typing import Any
 
 import mmengine
 from read_records import Record
+from records import in_words
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli.records import in_words
 
 __all__ = [
     'TABLES', 'benchmark_tables', 'expected_cells', 'model_table',

@@ -1,12 +1,13 @@
-"""Read the test records that :mod:`mmhierseg.cli.records` writes."""
+"""Read the test records that ``tools/test.py`` writes."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from records import FORMAT, in_words
+
 from mmhierseg._base.errors import UserError
-from mmhierseg.cli.records import FORMAT, in_words
 
 __all__ = ['Record', 'read_records']
 

@@ -21,9 +21,8 @@ class AtomicCheckpointHook(CheckpointHook):
     deleted last: there must be space for one checkpoint more.
     """
 
-    # `backend_args` of the base class would not do: it deletes old
-    # checkpoints before it writes the new one, which leaves none if the disk
-    # is full and `max_keep_ckpts` is 1, and strategies do not pass them on.
+    # `backend_args` of the base class would not do: it deletes old checkpoints
+    # before it writes the new one, and strategies do not pass them on.
 
     def after_train_iter(self, *args, **kwargs) -> None:
         """Save after every ``interval`` iterations."""

@@ -27,21 +27,17 @@ __all__ = ['HierarchyVisualizationHook']
 class HierarchyVisualizationHook(Hook):
     """Draws image, ground truth, prediction and hierarchy in one figure.
 
-    It replaces ``SegVisualizationHook`` or ``VisualizationHook`` in
-    ``default_hooks.visualization``. Figures go to the backends of the runner's
-    visualizer. The same images are drawn in each validation, by the first
-    process.
-
-    The hierarchy is the field ``pred_hierarchy`` of a data sample, or what
+    It is for ``default_hooks.visualization``. Figures go to the backends of
+    the runner's visualizer; each validation draws the same images. The
+    hierarchy is the field ``pred_hierarchy`` of a data sample, or what
     ``forward_hierarchy`` of the backbone computes, if there is one.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
             for ``--show`` and ``--show-dir``.
         interval (int): Draw every so many images.
-        show, wait_time (bool, float): Whether to show figures in a window,
-            instead of giving them to the backends, and for how many seconds;
-            0 is until a key is pressed.
+        show, wait_time (bool, float): Whether to show figures in a window
+            instead, and for how many seconds; 0 is until a key is pressed.
         panel_size (int): Longer side of each panel in pixels.
         backend_args (dict, optional): File backend that images are read by.
 
@@ -58,10 +54,8 @@ class HierarchyVisualizationHook(Hook):
                  backend_args: dict | None = None) -> None:
         if interval < 1:
             raise ValueError(f'`interval` must be at least 1, got {interval}')
-        self.draw = draw
-        self.interval = interval
-        self.show = show
-        self.wait_time = wait_time
+        self.draw, self.interval = draw, interval
+        self.show, self.wait_time = show, wait_time
         self.panel_size = panel_size
         self.backend_args = backend_args
         self._seen = 0
@@ -85,9 +79,7 @@ class HierarchyVisualizationHook(Hook):
                     outputs: Sequence[BaseDataElement], mode: str,
                     step: int) -> None:
         first, self._seen = self._seen, self._seen + len(outputs)
-        turns = [
-            i for i in range(len(outputs)) if (first + i) % self.interval == 0
-        ]
+        turns = range(-first % self.interval, len(outputs), self.interval)
         if not (self.draw and turns and is_main_process()):
             return
         if not any('pred_hierarchy' in outputs[i] for i in turns):
@@ -115,19 +107,16 @@ class HierarchyVisualizationHook(Hook):
         path = sample.get('img_path')
         if path and exists(path, backend_args=self.backend_args):
             content = get(path, backend_args=self.backend_args)
-            image = mmcv.imfrombytes(content, channel_order='rgb')
-        elif loaded is not None:
-            image = loaded
-        else:
+            loaded = mmcv.imfrombytes(content, channel_order='rgb')
+        if loaded is None:
             raise UserError(
                 'HierarchyVisualizationHook finds no image to draw: there is '
                 f'no file {path!r}, and the batch holds none')
-        return image if shape is None else resize(image, shape)
+        return loaded if shape is None else resize(loaded, shape)
 
 
 def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-    """Set the field of the outputs, if the backbone makes hierarchies."""
     # Not under test-time augmentation, whose model wraps another.
     if is_model_wrapper(model):
         model = model.module

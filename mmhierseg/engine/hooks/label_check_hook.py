@@ -18,10 +18,9 @@ __all__ = ['LabelCheckHook']
 class LabelCheckHook(Hook):
     """Rejects out-of-range labels, in training, validation and testing.
 
-    Without it, such a label ends in an error deep inside the loss, which on a
-    GPU names neither the label nor the file, and MMSegmentation's
-    ``IoUMetric`` ignores it silently. Labels are checked in main memory, as
-    they come from the loader: the GPU is not waited for.
+    Otherwise such a label ends in an error of the GPU that names no file, and
+    MMSegmentation's ``IoUMetric`` ignores it. Labels are checked as they come
+    from the loader, in main memory.
 
     In training, the classes are those of the model; in validation and
     testing those of the dataset, by which metrics count. Models without
@@ -63,8 +62,7 @@ def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
     if isinstance(samples, (list, tuple)):
         for sample in samples:
             _check_labels(sample, num_classes, ignore_index)
-    if not isinstance(samples,
-                      BaseDataElement) or 'gt_sem_seg' not in samples:
+    if not (isinstance(samples, BaseDataElement) and 'gt_sem_seg' in samples):
         return
     labels = samples.gt_sem_seg.data
     wrong = (labels < 0) | (labels >= num_classes)
@@ -76,8 +74,7 @@ def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
             f'{labels[wrong].unique().tolist()[:8]}, but there are '
             f'{num_classes} classes: labels must be 0 to {num_classes - 1}, '
             f'or {ignore_index}, which is ignored. Change `num_classes` of '
-            'the heads, or the classes (`metainfo`) or `reduce_zero_label` of '
-            'the dataset')
+            'the heads, or `metainfo` or `reduce_zero_label` of the dataset')
 
 
 def _ignore_index(model: nn.Module) -> int:

@@ -24,9 +24,8 @@ class MemoryBankHook(Hook):
     """Fills the memory bank of a model before validation and testing.
 
     For :class:`~mmhierseg.models.RetrievalSegmentor`, or any model with its
-    methods ``bank_entries``, ``bank_meta`` and ``set_bank``. The images of a
-    training set are divided among the processes; all processes get the
-    entries of all, in the order of the dataset.
+    methods ``bank_entries``, ``bank_meta`` and ``set_bank``. Processes share
+    out the images and get the entries of all, in the order of the dataset.
 
     Args:
         dataloader (dict, optional): Config of the loader of the training set,
@@ -38,9 +37,7 @@ class MemoryBankHook(Hook):
         interval (int): Batches between two lines of progress in the log.
 
     Raises:
-        ValueError: If there is neither ``dataloader`` nor ``load_from``, if
-            ``save_to`` and ``load_from`` are given, or the loader has a
-            sampler.
+        ValueError: If options exclude each other, or none is given.
     """
 
     # After the RandomStateHook: building loaders draws random numbers.
@@ -60,8 +57,7 @@ class MemoryBankHook(Hook):
         if own:
             raise ValueError(f'`dataloader` must not have {sorted(own)}')
         self.dataloader = dataloader
-        self.save_to = save_to
-        self.load_from = load_from
+        self.save_to, self.load_from = save_to, load_from
         self.interval = max(1, interval)
 
     def before_val(self, runner: Runner) -> None:
@@ -83,7 +79,13 @@ class MemoryBankHook(Hook):
                 bank = MemoryBank.load(self.load_from)
                 _check_meta(bank.meta, model.bank_meta(), self.load_from)
             else:
-                loader = self._build_loader(runner)
+                # A sampler that rounds up would repeat images.
+                sampler = dict(
+                    type='mmengine.DefaultSampler',
+                    shuffle=False,
+                    round_up=False)
+                loader = runner.build_dataloader(
+                    dict(self.dataloader, sampler=sampler), seed=runner.seed)
                 _check_classes(loader.dataset, loop.dataloader.dataset)
                 bank = MemoryBank(*self._fill(runner, model, loader, loop))
             # Before the first image is tested: the bank may be too small.
@@ -98,17 +100,9 @@ class MemoryBankHook(Hook):
             bank.save(self.save_to)
             runner.logger.info(f'Memory bank is saved to {self.save_to}')
 
-    def _build_loader(self, runner: Runner) -> DataLoader:
-        # A sampler that rounds up would repeat images.
-        sampler = dict(
-            type='mmengine.DefaultSampler', shuffle=False, round_up=False)
-        return runner.build_dataloader(
-            dict(self.dataloader, sampler=sampler), seed=runner.seed)
-
     @torch.no_grad()
     def _fill(self, runner: Runner, model: nn.Module, loader: DataLoader,
               loop: Any) -> tuple[Tensor, Tensor]:
-        """Features and classes of all segments, in the dataset's order."""
         rank, world_size = get_dist_info()
         parts: list[tuple[Tensor, ...]] = []
         training = model.training
@@ -136,9 +130,7 @@ class MemoryBankHook(Hook):
         return features[order], labels[order]
 
 
-def _check_meta(saved: dict[str, Any], wanted: dict[str, Any],
-                path: str) -> None:
-    """Reject a bank that this model would fill differently."""
+def _check_meta(saved: dict, wanted: dict, path: str) -> None:
     for name, value in wanted.items():
         if saved.get(name) != value:
             raise ValueError(
@@ -148,13 +140,11 @@ def _check_meta(saved: dict[str, Any], wanted: dict[str, Any],
 
 
 def _check_classes(bank: Any, tested: Any) -> None:
-    """Reject datasets that number their classes differently."""
     names = [
         tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
         for dataset in (bank, tested)
     ]
     if names[0] and names[1] and names[0] != names[1]:
         raise ValueError(
-            'the datasets of the memory bank and of the images that are '
-            f'tested must have the same classes, got {names[0]} and '
-            f'{names[1]}')
+            'the datasets of the memory bank and of the test must have the '
+            f'same classes, got {names[0]} and {names[1]}')

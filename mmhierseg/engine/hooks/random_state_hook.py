@@ -33,20 +33,18 @@ class RandomStateHook(Hook):
     numbers again. With this hook:
 
     * ``checkpoint['random_states']`` holds the states of ``random``, NumPy and
-      PyTorch of all ranks at the end of its epoch or iteration, and the
-      sampler's seed. Resuming sets them; ``load_from`` alone does not.
-      Checkpoints within an epoch get none.
-    * Validation, which comes after the checkpoint, restores the states.
-    * Workers of the loader are ahead of the training, so they are seeded: by
-      epochs, they start again in each, from the main process's generator; by
-      iterations, for each batch. A custom ``worker_init_fn`` is kept instead.
+      PyTorch of all ranks, and the sampler's seed. Resuming sets them;
+      ``load_from`` alone does not. Checkpoints within an epoch get none.
+    * Validation restores the states from before it.
+    * Workers of the loader are ahead of the training, so they are seeded for
+      each epoch or, by iterations, for each batch. A custom
+      ``worker_init_fn`` is kept.
     """
 
     priority = 'LOW'  # after all that draw, before the CheckpointHook
 
     def __init__(self) -> None:
-        # States at the end of the last epoch or iteration.
-        self._at_end: dict[str, Any] | None = None
+        self._at_end: dict[str, Any] | None = None  # of epoch or iteration
         self._before_val = self._loaded = None
         self._seed: int | None = None  # of workers, by iterations
 
@@ -65,9 +63,8 @@ class RandomStateHook(Hook):
         self._loaded = None
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """End the workers of the epoch before."""
+        """End the workers of the epoch before: drop the only reference."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            # The loader's only reference to persistent workers.
             runner.train_loop.dataloader._iterator = None
 
     def before_train_iter(self, *args, **kwargs) -> None:
@@ -119,9 +116,8 @@ class RandomStateHook(Hook):
             loader.collate_fn, loader.worker_init_fn = seeds, seeds.init_worker
         elif state is not None and loader.num_workers:
             runner.logger.warning(
-                'train_dataloader has a worker_init_fn of its own: its '
-                'processes draw other random numbers than in an uninterrupted '
-                'run')
+                'worker_init_fn of train_dataloader is kept: its processes '
+                'draw other random numbers than in an uninterrupted run')
         skips = hasattr(loop.dataloader_iterator, 'skip_iter')
         restore = None if state is None else partial(_set_random_state, state)
         loop.dataloader_iterator = ResumableBatches(
@@ -142,8 +138,8 @@ class RandomStateHook(Hook):
             found = f'those of {len(ranks)} processes' if ranks else 'none'
             runner.logger.warning(
                 f'random states of {get_world_size()} processes are needed, '
-                f'the checkpoint holds {found}: this run draws other random '
-                'numbers than an uninterrupted one')
+                f'the checkpoint holds {found}: random numbers differ from '
+                'those of an uninterrupted run')
             return None
         sampler = _sampler(runner.train_loop.dataloader)
         if getattr(sampler, 'seed', None) is not None:
@@ -156,16 +152,14 @@ class RandomStateHook(Hook):
 class BatchSeeds:
     """Seeds a loader's workers for each batch, by the batch's number.
 
-    It is both the loader's ``worker_init_fn`` (:meth:`init_worker`) and its
-    ``collate_fn``, the last step of a batch. Any number of workers draws the
-    same numbers.
+    It is both ``collate_fn``, the last step of a batch, and, by
+    :meth:`init_worker`, ``worker_init_fn`` of the loader.
     """
 
     def __init__(self, collate_fn: Callable, seed: int, rank: int) -> None:
         self._collate_fn = collate_fn
         self._seed, self._rank = seed, rank
-        #: Number of the first batch of the loader's next iterator.
-        self.first = 0
+        self.first = 0  # number of the first batch of the next iterator
         self._number = 0
 
     def init_worker(self, worker_id: int) -> None:
@@ -189,10 +183,10 @@ class BatchSeeds:
 class ResumableBatches:
     """Endless batches of a loader, for training by iterations.
 
-    Batches that were trained with are skipped, not even loaded if the sampler
-    can ``skip``. ``before_first`` is called when the next batch is the first
-    to train with. ``next`` first gives None ``num_dummies`` times: OpenMMLab's
-    MMEngine 0.10.7 calls it in place of :meth:`skip_iter`.
+    Batches that were trained with are skipped, by the sampler if it can.
+    ``before_first`` is called before the first batch to train with is drawn.
+    ``next`` first gives None ``num_dummies`` times: OpenMMLab's MMEngine
+    0.10.7 calls it in place of :meth:`skip_iter`.
     """
 
     def __init__(self,
@@ -256,12 +250,12 @@ def _move_sampler(loader: DataLoader, number: int) -> bool:
     sampler, begin = batches.sampler, number * batches.batch_size
     if hasattr(sampler, 'skip'):
         sampler.skip(begin)
-        return True
-    if isinstance(sampler, InfiniteSampler):
+    elif isinstance(sampler, InfiniteSampler):
         # OpenMMLab's MMEngine 0.10.7 has no `skip`; elsewhere it is this.
         sampler.indices = islice(sampler._indices_of_rank(), begin, None)
-        return True
-    return False
+    else:
+        return False
+    return True
 
 
 def _is_saved_now(runner: Runner) -> bool:
@@ -274,14 +268,14 @@ def _is_saved_now(runner: Runner) -> bool:
 
 
 def _has_default_init_fn(loader: DataLoader) -> bool:
-    init_fn = getattr(loader, 'worker_init_fn', None)
+    init_fn = loader.worker_init_fn
     return getattr(init_fn, 'func', None) is default_worker_init_fn
 
 
 def _sampler(loader: DataLoader) -> Any:
-    """Find the sampler that draws the order of images."""
-    inner = getattr(getattr(loader, 'batch_sampler', None), 'sampler', None)
-    outer = getattr(loader, 'sampler', None)
+    """The sampler that draws the order of images."""
+    outer = loader.sampler
+    inner = getattr(loader.batch_sampler, 'sampler', None)
     return outer if hasattr(outer, 'seed') else inner
 
 
@@ -310,7 +304,7 @@ def _set_random_state(state: dict[str, Any]) -> None:
 
 
 def _seed_worker(worker_id: int, shift: int) -> None:
-    """Shift PyTorch's seed, which may be the same for all ranks."""
+    # PyTorch's seed may be the same for all ranks.
     _seed_all((torch.initial_seed() + shift) % 2**63)
 
 

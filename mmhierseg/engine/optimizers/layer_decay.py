@@ -15,11 +15,10 @@ class LayerDecayOptimWrapperConstructor(
         LearningRateDecayOptimWrapperConstructor):
     """Layer-wise learning rates by the depth that the backbone reports.
 
-    MMPretrain's constructor asks the model for the depth of each parameter;
-    MMSegmentation's segmentors do not know it, but their backbones do. A
-    parameter that is L layers below the heads has the learning rate times
-    ``layer_decay_rate`` (of ``paramwise_cfg``) to the power of L; heads, necks
-    and CAST's fusion have it unchanged. Arguments are those of MMPretrain's.
+    MMPretrain's constructor, for segmentors too: a parameter that is L layers
+    below the heads has the learning rate times ``layer_decay_rate`` (of
+    ``paramwise_cfg``) to the power of L; heads, necks and CAST's fusion have
+    it unchanged.
 
     Raises:
         TypeError: If neither the model nor its ``backbone`` has a method

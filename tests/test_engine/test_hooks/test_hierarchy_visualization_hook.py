@@ -133,9 +133,9 @@ def test_model_without_a_hierarchy(tmp_path):
     check_size(images, 4, 1)
 
 
-def fake_runner(images, step=7):
+def fake_runner(images):
     return SimpleNamespace(
-        model=torch.nn.Identity(), train_loop=None, iter=step,
+        model=torch.nn.Identity(), train_loop=None, iter=7,
         visualizer=SimpleNamespace(
             dataset_meta=dict(classes=('a', 'b')),
             add_image=lambda name, image, step: images.append(
@@ -171,14 +171,12 @@ def test_same_images_in_every_validation():
 def test_shown_instead_of_stored():
     images = []
     hook = HierarchyVisualizationHook(draw=True, show=True, wait_time=0.5)
-    hook.before_test_epoch(None)
     hook.after_test_iter(fake_runner(images), 0, *batch(1))
     assert images == [('0', 0.5)]
 
 
 def test_bad_input():
     hook = HierarchyVisualizationHook(draw=True)
-    hook.before_val_epoch(None)
     _, samples = batch(1)
     samples[0].set_metainfo(dict(img_path='nowhere.png'))
     with pytest.raises(UserError, match='finds no image.*nowhere.png'):

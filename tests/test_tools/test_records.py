@@ -1,6 +1,7 @@
 """Records of tests: `tests/test_tools/test_test.py`; details."""
 
 import json
+import logging
 import shutil
 import subprocess
 from argparse import Namespace
@@ -12,56 +13,55 @@ import pytest
 import torch
 from helpers.disk import contents, file_size_limit
 from mmengine.config import Config
+from records import describe, git_commit, in_words, start_record
 
 from mmhierseg._base import UserError
-from mmhierseg.cli.records import (
-    describe,
-    describe_checkpoint,
-    git_commit,
-    in_words,
-    write_record,
-)
+
+
+class FakeRunner:
+    timestamp = 'now'
+    test_dataloader = SimpleNamespace(dataset=range(5))
+    logger = logging.getLogger('test')
+
+    def __init__(self, folder):
+        dataset = dict(type='mmseg.VOC', data_root='data/voc')
+        self.cfg = Config(dict(
+            work_dir=str(folder),
+            test_dataloader=dict(
+                dataset=dict(type='RepeatDataset', dataset=dataset))))
+
+
+def start(checkpoint, content):
+    return start_record(
+        Namespace(config='configs/cast.py', checkpoint=checkpoint, tta=True,
+                  amp=False, cfg_options={}), content)
 
 
 def test_values_that_json_cannot_hold(tmp_path):
-    dataset = dict(type='mmseg.VOC', data_root='data/voc')
-    cfg = Config(dict(work_dir=str(tmp_path / 'made'), test_dataloader=dict(
-        dataset=dict(type='RepeatDataset', dataset=dataset))))
-    runner = SimpleNamespace(
-        cfg=cfg, timestamp='now',
-        test_dataloader=SimpleNamespace(dataset=range(5)))
-    args = Namespace(
-        config='configs/cast.py', tta=True, amp=False, cfg_options={})
     metrics = {
         'nan': float('nan'), 'inf': np.inf, 'tensor': torch.tensor([1, 2]),
         'scalar': torch.tensor(0.5), 'number': np.int64(3), 'yes': True,
         'list': (1, np.float64('nan')), 'other': {1: Config}, 'none': None
     }
-    path = write_record(runner, args, metrics, dict(path='a.pth'), 1.5)
+    # A checkpoint that is not local.
+    write = start('https://a.b/c.pth', None)
+    write(FakeRunner(tmp_path / 'made'), metrics, 1.5)
     before = contents(tmp_path)
-    assert list(before) == ['made/test_cast_now.json']
-    record = json.loads(open(path).read())
+    name, = before
+    assert name == 'made/test_cast_now.json'
+    record = json.loads(before[name])
     assert record['metrics'] == dict(
         nan=None, inf=None, tensor=[1, 2], scalar=0.5, number=3, yes=True,
         list=[1, None], none=None, other={'1': str(Config)})
     assert record['data'] == dict(
         dataset='VOC', data_root='data/voc', images=5)
+    assert record['checkpoint'] == dict(
+        path='https://a.b/c.pth', sha256=None, bytes=None, epoch=None,
+        iter=None)
     with file_size_limit(100), pytest.raises(
             UserError, match='cannot write .*cast.*are in the log'):
-        write_record(runner, args, metrics, {}, 1.5)
+        write(FakeRunner(tmp_path / 'made'), metrics, 1.5)
     assert contents(tmp_path) == before
-
-
-def test_checkpoint_that_is_not_local_or_not_mmengines(tmp_path):
-    path = tmp_path / 'a.pth'
-    path.write_bytes(b'weights')
-    known = describe_checkpoint(
-        str(path), dict(meta=dict(epoch=3, iter='many')))
-    assert known['epoch'] == 3 and known['iter'] is None
-    for content in (None, {}, dict(meta=None)):
-        known = describe_checkpoint('https://a.b/c.pth', content)
-        assert known.pop('path') == 'https://a.b/c.pth'
-        assert set(known.values()) == {None}
 
 
 def test_machine_in_words():

@@ -9,7 +9,9 @@ import os.path as osp
 import platform
 import subprocess
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,7 @@ from mmhierseg._base import UserError
 from mmhierseg._base.atomic import write_atomically
 from mmhierseg.cli.adapt import class_name
 
-__all__ = [
-    'FORMAT', 'describe', 'describe_checkpoint', 'git_commit', 'in_words',
-    'write_record'
-]
+__all__ = ['FORMAT', 'describe', 'git_commit', 'in_words', 'start_record']
 
 #: Distinguishes records from other JSON; changes when their meaning does.
 FORMAT = 'mmhierseg test record 1'
@@ -35,9 +34,24 @@ ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ('mmengine', 'mmcv', 'mmpretrain', 'mmsegmentation')
 
 
-def write_record(runner: Runner, args: Namespace, metrics: dict[str, Any],
-                 checkpoint: dict[str, Any], seconds: float) -> str:
-    """Write the record of a test to the work directory; returns its path."""
+def start_record(args: Namespace, content: dict | None) -> Callable:
+    """Describe the checkpoint that will be tested.
+
+    Args:
+        args (Namespace): Arguments of ``tools/test.py``.
+        content (dict, optional): The checkpoint, if the file is local.
+
+    Returns:
+        Callable: ``(runner, metrics, seconds) -> None``, which writes the
+        record of the test to the work directory. It raises a UserError if it
+        cannot.
+    """
+    checkpoint = _describe_checkpoint(args.checkpoint, content)
+    return partial(_write_record, args, checkpoint)
+
+
+def _write_record(args: Namespace, checkpoint: dict[str, Any], runner: Runner,
+                  metrics: dict[str, Any], seconds: float) -> None:
     cfg = runner.cfg
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:  # inside wrappers
@@ -65,10 +79,10 @@ def write_record(runner: Runner, args: Namespace, metrics: dict[str, Any],
     except OSError as error:
         raise UserError(f'cannot write {path!r}: {error.strerror}. The '
                         'results are in the log') from None
-    return path
+    runner.logger.info(f'Results, with what they were measured on: {path}')
 
 
-def describe_checkpoint(path: str, content: dict | None) -> dict[str, Any]:
+def _describe_checkpoint(path: str, content: dict | None) -> dict[str, Any]:
     """Path, SHA-256, size, and epochs and iterations of a checkpoint."""
     known = dict(path=path, sha256=None, bytes=None)
     if osp.isfile(path):
