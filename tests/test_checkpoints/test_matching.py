@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from converters import save_converted
 from helpers.cast import DATA, tiny_cast
 from helpers.disk import file_size_limit
 from mmengine.logging import HistoryBuffer, MessageHub
@@ -25,7 +26,6 @@ from mmhierseg.checkpoints import (
     read_checkpoint,
     read_safely,
 )
-from mmhierseg.checkpoints.converted import save_converted
 
 
 class Executes:
