@@ -76,7 +76,7 @@ class Texture(NamedTuple):
 def render(rng: np.random.Generator,
            composition: Composition,
            typical_colors: float = 0.) -> np.ndarray:
-    """Paint a scene, (H, W, 3) uint8 RGB, with some colours that are typical."""
+    """Paint a scene, (H, W, 3) uint8; ``typical_colors`` is a probability."""
     size = composition.parts.shape
     palette = draw_palette(rng)
     used: set = set()
