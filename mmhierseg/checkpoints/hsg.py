@@ -125,12 +125,7 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
 
 
 def rename_hsg_key(key: str) -> str | None:
-    """Name in ``HSG`` of a key of the authors' ``embedding_model``, if any.
-
-    Example:
-        >>> rename_hsg_key('resnet_backbone.res5.0.shortcut.norm.weight')
-        'backbone.layer4.0.downsample.1.weight'
-    """
+    """Name in ``HSG`` of a key of the authors' ``embedding_model``, if any."""
     name = key
     for pattern, replacement in _RULES:
         name = re.sub(pattern, replacement, name)
