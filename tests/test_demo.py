@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 from helpers.cast import TINY, tiny_cast
-from helpers.demo import CAST_RETRIEVAL, hsg_config, picture, save_weights
+from helpers.demo import picture, save_models
 from helpers.scripts import TOOLS, load_script
-from mmengine.config import Config
 from PIL import Image
 
 from mmhierseg._base.errors import UserError
@@ -32,14 +31,8 @@ def retrieve():
 def models(tmp_path_factory):
     """Folder with config and checkpoint of each kind of model."""
     root = tmp_path_factory.mktemp('models')
-    configs = dict(
-        hsg=hsg_config(),
-        cast=Config(
-            dict(model=CAST_RETRIEVAL,
-                 hierarchy_inferencer=dict(img_size=64))))
-    for name, cfg in configs.items():
+    for name, cfg in save_models(root).items():
         cfg.dump(str(root / f'{name}.py'))
-        save_weights(cfg.model, root / f'{name}.pth')
     backbone = dict(type='mmhierseg.CAST', **TINY)
     (root / 'moco.py').write_text(
         f'model = dict(type="MoCoV3", backbone={backbone!r})')
@@ -74,12 +67,6 @@ def query(files, models, *more, kind='hsg', bank='images', point=(30, 20)):
     ]
 
 
-def expect_error(demo, words, message, out):
-    with pytest.raises(UserError, match=message):
-        demo.main(words)
-    assert not out.exists()
-
-
 # ---------------------------------------------------------------- hierarchies
 
 
@@ -97,19 +84,6 @@ def test_writes_a_figure_per_image(hierarchy, files, models, capsys):
     # 64 * 128 / 8 ** 2 superpixels were asked for.
     assert 100 < np.unique(levels['level_0']).size < 160
     assert levels['level_4'].shape == (40, 70)
-
-
-@pytest.mark.parametrize('more, message', [
-    (['--config', 'cast-xxl'], "neither a config file nor a model 'cast-xxl'"),
-    (['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
-    (['--batch-size', '0'], '`batch_size` must be at least 1'),
-    (['--out', __file__], '`out_dir` must be a folder'),
-])
-def test_mistakes_are_explained(hierarchy, files, models, more, message):
-    expect_error(
-        hierarchy,
-        [str(files / 'images'), *options(files, models, 'moco', *more)],
-        message, files / 'out')
 
 
 # ------------------------------------------------------------------ retrieval
@@ -160,25 +134,21 @@ def test_as_programs_from_anywhere(files, words, figure):
     assert (files / 'outputs' / figure).is_file()
 
 
-@pytest.mark.parametrize('changes, message', [
-    (dict(point=(70, 0)), 'inside .*query.jpg., which has 70 x 40 pixels, '
-     'numbered from 0: got 70 0'),
-    (dict(bank='nowhere'), "nowhere' does not exist"),
-    (dict(bank='query.jpg.pth'), "query.jpg.pth' does not exist"),
-    (dict(level=7), '`level` is 7, but the hierarchy has 3'),
+@pytest.mark.parametrize('demo, changes, more, message', [
+    ('hierarchy', {}, ['--config', 'cast-xxl'], "nor a model 'cast-xxl'"),
+    ('hierarchy', {}, ['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
+    ('hierarchy', {}, ['--out', __file__], '`out_dir` must be a folder'),
+    ('retrieve', dict(point=(70, 0)), [], 'inside .*query.jpg., which has '
+     '70 x 40 pixels, numbered from 0: got 70 0'),
+    ('retrieve', dict(bank='nowhere'), [], "nowhere' does not exist"),
+    ('retrieve', dict(bank='query.jpg.pth'), [], "jpg.pth' does not exist"),
+    ('retrieve', {}, ['--level', 7], '`level` is 7, but the hierarchy has 3'),
 ])
-def test_mistakes_in_a_retrieval(retrieve, files, models, changes, message):
-    level = changes.pop('level', 0)
-    words = query(files, models, '--level', level, **changes)
-    expect_error(retrieve, words, message, files / 'out')
-
-
-@pytest.mark.parametrize('size', ['big', '1x2x3', '2x'])
-def test_bad_size(hierarchy, retrieve, capsys, size):
-    words = ['a.png', '--img-size', size]
-    for demo, more in ((hierarchy, []),
-                       (retrieve, ['--point', '1', '2', '--bank', '.'])):
-        with pytest.raises(SystemExit):
-            demo.parse_args(words + more)
-        assert ("--img-size: must be like 224, 224x320 or 'original', got "
-                f'{size!r}') in capsys.readouterr().err
+def test_mistakes_are_explained(request, files, models, demo, changes, more,
+                                message):
+    words = query(files, models, *more, **changes)
+    if demo == 'hierarchy':
+        words = [str(files / 'images'), *options(files, models, 'moco', *more)]
+    with pytest.raises(UserError, match=message):
+        request.getfixturevalue(demo).main(words)
+    assert not (files / 'out').exists()

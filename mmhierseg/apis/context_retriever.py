@@ -1,8 +1,7 @@
 """Visual context retrieval: segments that look like one of a user's image.
 
-Evaluation by retrieval takes the classes of the nearest neighbours of a
-segment (HSG, Ke et al., CVPR 2022); this shows the neighbours themselves. No
-classes are needed: the memory bank is of any folder of images.
+Evaluation by retrieval (HSG, Ke et al., CVPR 2022) takes the classes of a
+segment's nearest neighbours; this shows the neighbours in any images.
 
 Legend: H x W pixels of an image, M segments of a level, D channels.
 """
@@ -38,7 +37,7 @@ class Match(NamedTuple):
     """A segment of the bank that is similar to the query."""
 
     path: str
-    """Path of its image."""
+    """Of its image."""
     image: np.ndarray
     """(H, W, 3) uint8, RGB."""
     mask: np.ndarray
@@ -68,18 +67,10 @@ class ContextRetriever:
     Args:
         model (str | Path | Config | dict): Config of ``HSG`` or
             ``RetrievalSegmentor``: a path, 'mmhierseg::hsg/...', or a config.
-        weights (str, optional): Checkpoint that fits it. Defaults to None:
-            random weights, with a warning.
-        level (int, optional): 0 is the finest, -1 the coarsest. Defaults to
-            None, that of the config.
-        device, img_size, segment_size: As for :class:`HierarchyInferencer`.
-
-    Raises:
-        FileNotFoundError: If config or checkpoint do not exist.
-        TypeError: If ``model`` or a number is of another type.
-        ValueError: If the config cannot be read or is of another model, the
-            checkpoint does not fit, there is no such device, or an option is
-            out of range.
+        level (int, optional): 0 is the finest, -1 the coarsest. None: that of
+            the config.
+        weights, device, img_size, segment_size: As for
+            :class:`HierarchyInferencer`, and so are the exceptions.
     """
 
     def __init__(self,
@@ -108,8 +99,7 @@ class ContextRetriever:
         Args:
             images (str | Path | list): A folder, a file, or a list of these.
                 They are read again to show what is found.
-            show_progress (bool): Whether to show a progress bar. Defaults to
-                True.
+            show_progress (bool): Whether to show a progress bar.
 
         Returns:
             MemoryBank: An entry per segment, its label the image's number.
@@ -179,14 +169,12 @@ class ContextRetriever:
                  image: ImageInput,
                  point: tuple[int, int],
                  num_neighbors: int = 5) -> Retrieval:
-        """Find segments that are similar to the one at a pixel.
-
-        Those of the same file are left out.
+        """Find segments of other files, similar to the one at a pixel.
 
         Args:
             image (str | Path | np.ndarray): A file, or (H, W, 3) uint8, BGR.
             point (tuple[int, int]): (x, y), column and row of the pixel.
-            num_neighbors (int): How many to find. Defaults to 5.
+            num_neighbors (int): How many to find.
 
         Returns:
             Retrieval: The segment and the nearest ones in the bank.
@@ -195,8 +183,8 @@ class ContextRetriever:
             FileNotFoundError, TypeError: If an image does not exist, or a
                 number is not an integer.
             RuntimeError: If there is no bank.
-            ValueError: If the pixel lies outside the image or has no segment,
-                an image cannot be read, or the bank has not as many segments.
+            ValueError: If an image cannot be read, the pixel has no segment,
+                or the bank has too few.
         """
         check_number('num_neighbors', num_neighbors, minimum=1, whole=True)
         for name, value in zip('xy', point):

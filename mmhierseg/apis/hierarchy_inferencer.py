@@ -34,49 +34,42 @@ from .outputs import OutputFolder
 class _Prepared(NamedTuple):
     name: str
     source: ImageInput
-    image: np.ndarray
-    """(H, W, 3) uint8, RGB."""
-    scaled: np.ndarray
-    """(h, w, 3), at the model's size."""
+    image: np.ndarray  # (H, W, 3) uint8, RGB
+    scaled: np.ndarray  # (h, w, 3), at the model's size
 
 
 class HierarchyInferencer(BaseInferencer):
     """Segments images at all levels of a CAST or HSG, from fine to coarse.
 
     Of a config with a CAST only the backbone is built, so models of
-    MMPretrain (MoCoV3, ImageClassifier) and of MMSegmentation
-    (EncoderDecoder) work alike. HSG is built whole; its levels are the
-    segments by k-means and, if it has learned any, fine and coarse groups of
-    them. The config's data preprocessor normalises the images and makes their
-    superpixels.
+    MMPretrain and MMSegmentation work alike. HSG is built whole; its levels
+    are the segments by k-means and, if learned, fine and coarse groups of
+    them. The config's data preprocessor makes the superpixels.
 
     Args:
         model (str | Path | Config | dict): Path of a config,
             'mmhierseg::cast/...', a model's name in the metafiles, or a
             config.
         weights (str, optional): Checkpoint of MMEngine; the authors' have to
-            be converted first. Defaults to None: random, with a warning.
-        device (str, optional): Defaults to None, a GPU if there is one.
+            be converted first. None: random, with a warning.
+        device (str, optional): None: a GPU if there is one.
         img_size (int | tuple[int, int] | str, optional): Size that images are
-            scaled to. An int: the shorter side; that of an image longer than
-            4:1 is less, so that the longer is four times this. (H, W):
-            exactly this. 'original': not scaled, up to 1024 pixels on the
-            longer side. Label maps always have the image's own size. Defaults
-            to None: what the config's ``hierarchy_inferencer`` says, else the
-            backbone's for the shorter side (384 for HSG).
+            scaled to. An int: the shorter side, less beyond an aspect ratio
+            of 4:1. (H, W): exactly this. 'original': not scaled, up to 1024
+            pixels on the longer side. None: what the config's
+            ``hierarchy_inferencer`` says, else the backbone's for the shorter
+            side (384 for HSG). Label maps have the image's own size.
         segment_size (float, optional): Side of the average superpixel in
-            pixels of the scaled image. Defaults to None: what the config's
-            ``hierarchy_inferencer`` says, else as in training. Not for HSG.
-        show_progress (bool): Whether to show a progress bar when there is
-            more than one batch. Defaults to True.
+            pixels of the scaled image, not for HSG. None: what the config's
+            ``hierarchy_inferencer`` says, else as in training.
+        show_progress (bool): Whether to show the progress of many batches.
 
     Raises:
         FileNotFoundError: If config or checkpoint do not exist.
-        TypeError: If ``model`` is neither path, name nor config, or
-            ``segment_size`` is no number.
-        ValueError: If the config cannot be read or is neither of HSG nor of
-            a CAST backbone, the checkpoint does not fit, there is no such
-            device, or an option is out of range.
+        TypeError: If ``model`` or ``segment_size`` is of another type.
+        ValueError: If the config cannot be read or is of another model, the
+            checkpoint does not fit, there is no such device, or an option is
+            out of range.
     """
 
     def __init__(self,
@@ -109,31 +102,24 @@ class HierarchyInferencer(BaseInferencer):
                  return_labels: bool = True) -> dict:
         """Segment images.
 
-        For a large folder write the results (``out_dir``, ``save_labels``)
-        with ``return_labels=False`` and ``return_vis=False``: then only one
-        batch is held in memory.
-
         Args:
             inputs (str | Path | np.ndarray | list): An image, a folder, or a
                 list of these. Arrays are (H, W, 3) uint8 in BGR order, or
                 (H, W).
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
-                each) instead of dicts. Defaults to False.
-            batch_size (int): Images that the model sees at once. Only
-                successive images of one size after scaling go together, so
-                results do not depend on it. Defaults to 1.
-            return_vis (bool): Whether to return the figures. Defaults to
-                True.
-            show (bool): Whether to open the figures. Defaults to False.
+                each) instead of dicts.
+            batch_size (int): Successive images of one size after scaling that
+                the model sees at once. Results do not depend on it.
+            return_vis (bool): Whether to return the figures.
+            show (bool): Whether to open the figures.
             panel_size (int): Longer side of the figures' panels in pixels.
-                Defaults to 320.
             out_dir (str, optional): Folder to write each image's figure to,
-                ``<name>_hierarchy.png``. Defaults to None.
+                ``<name>_hierarchy.png``.
             save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
-                or 'npz' to write label maps there too. Defaults to None.
-            return_labels (bool): Whether to return the label maps. Defaults
-                to True.
+                or 'npz' to write label maps there too.
+            return_labels (bool): Whether to return the label maps. Without
+                them and figures, only one batch is held in memory.
 
         Returns:
             dict: ``predictions``, per image a dict with ``name``,
@@ -144,12 +130,11 @@ class HierarchyInferencer(BaseInferencer):
             (H', W', 3) uint8, RGB (empty without ``return_vis``).
 
         Raises:
-            FileNotFoundError: If an image does not exist.
-            OSError: If ``out_dir`` cannot be written to.
+            FileNotFoundError, OSError: If an image does not exist, or
+                ``out_dir`` cannot be written to.
             TypeError: If an input is no path and no uint8 array, or a number
                 is not an integer.
-            ValueError: If an image cannot be read or an option is out of
-                range.
+            ValueError: If an image cannot be read or an option is wrong.
         """
         check_number('batch_size', batch_size, minimum=1, whole=True)
         if save_labels is not None and out_dir is None:

@@ -146,10 +146,7 @@ def parse_image_size(text: str) -> ImageSize:
 
 
 def scale_image(image: np.ndarray, img_size: ImageSize) -> np.ndarray:
-    """Scale an image (H, W, 3) uint8, bicubic and antialiased.
-
-    'original' and an int, the shorter side, keep the aspect ratio.
-    """
+    """Scale an image (H, W, 3) uint8, bicubic and antialiased."""
     shape = image.shape[:2]
     if isinstance(img_size, tuple):
         height, width = img_size

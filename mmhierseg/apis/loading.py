@@ -14,6 +14,7 @@ from mmengine.device import get_device
 from mmengine.hub import get_config
 from mmengine.infer import BaseInferencer
 from mmengine.registry import DefaultScope
+from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 
 from mmhierseg.checkpoints import load_weights
@@ -41,12 +42,9 @@ _OUTPUT_LAYERS = ('norm.*', 'fusion.*')
 class ModelSettings(NamedTuple):
     """Settings of a model, and of how an image is prepared for it."""
 
-    model: ConfigDict
-    """Config of the part that is built: a CAST backbone, or a whole model."""
-    preprocessor: ConfigDict
-    """Config of its data preprocessor, without padding."""
-    superpixels: dict | None
-    """Config of its superpixels; None = it takes none."""
+    model: ConfigDict  # what is built: a CAST backbone, or a whole model
+    preprocessor: ConfigDict  # without padding
+    superpixels: dict | None  # None = it takes none
     img_size: ImageSize
     scope: str
 
@@ -66,10 +64,7 @@ class LoadedModel(NamedTuple):
 
 
 def read_config(model: str | Path | Config | dict) -> Config:
-    """Read a config: a path, ``mmhierseg::NAME``, a model's name, or a dict.
-
-    A config or a dict is copied.
-    """
+    """Read a path, ``mmhierseg::NAME`` or a model's name, or copy a config."""
     if isinstance(model, Config):
         return copy.deepcopy(model)
     if isinstance(model, dict):
@@ -103,12 +98,9 @@ def read_settings(cfg: Config,
     """Read from a config what is built, and how images are prepared for it.
 
     ``HSG`` and, with ``retrieval``, ``RetrievalSegmentor`` are built whole; of
-    other models with a CAST, only that. Superpixels are made as the data
-    preprocessor says; else as the pipelines' ``GenerateSuperpixels``; else as
-    the backbone; else, for CAST, by ``TorchSLIC`` with 16 pixels a side. A
-    number of superpixels becomes the size that it means at the backbone's
-    image size, so that other images are divided equally finely. An entry
-    ``hierarchy_inferencer`` of the config gives defaults for the sizes.
+    other models, only the CAST. Superpixels are those of the data
+    preprocessor, else of the pipelines' ``GenerateSuperpixels``, else of the
+    backbone, else, for CAST, ``TorchSLIC`` with 16 pixels a side.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
     preprocessor = copy.deepcopy(
@@ -127,7 +119,7 @@ def read_settings(cfg: Config,
             f"of type 'mmhierseg.CAST', got {found!r}")
     scope = cfg.get('default_scope', 'mmhierseg')
     defaults = cfg.get('hierarchy_inferencer', {})
-    size = _image_size(backbone)
+    size = to_2tuple(backbone.get('img_size', 224))
     if img_size is None:
         img_size = defaults.get('img_size',
                                 _RETRIEVAL_SIZE if whole else min(size))
@@ -162,10 +154,7 @@ def read_settings(cfg: Config,
 def load_model(settings: ModelSettings,
                weights: str | None,
                device: torch.device) -> LoadedModel:
-    """Build a model, and load a checkpoint.
-
-    Without one: the weights that its config names, else random ones.
-    """
+    """Build a model, and load a checkpoint, else what its config names."""
     with DefaultScope.overwrite_default_scope(settings.scope):
         model = MODELS.build(settings.model)
         preprocessor = MODELS.build(settings.preprocessor)
@@ -213,11 +202,6 @@ def _kind(part: dict) -> str:
     return str(part.get('type')).split('.')[-1]
 
 
-def _image_size(backbone: dict) -> tuple[int, int]:
-    size = backbone.get('img_size', 224)
-    return (size, size) if isinstance(size, int) else tuple(size)
-
-
 def _pipeline_superpixels(cfg: Config) -> dict | None:
     """Superpixels of the first pipeline that makes any."""
     for split in ('test', 'val', 'train'):
@@ -240,6 +224,7 @@ def _dicts_in(node: Any) -> Iterator[dict]:
 
 def _with_segment_size(superpixels: dict, segment_size: float | None,
                        img_size: tuple[int, int]) -> dict:
+    """A number of superpixels becomes their size in an image of that size."""
     settings = dict(superpixels)
     count = settings.pop('num_segments', None)
     if segment_size is None:

@@ -11,9 +11,8 @@ from PIL import Image
 class OutputFolder:
     """A folder for the results of many images, created with the first file.
 
-    Images of one name, from different folders, get names of their own:
-    ``cat``, ``cat_2``, ... An earlier run's files are overwritten.
-    ``label_format`` is 'png' or 'npz', or None for no label maps.
+    Images of one name become ``cat``, ``cat_2``, ... ``label_format`` is
+    'png', 'npz' or None, no label maps.
     """
 
     def __init__(self,

@@ -1,8 +1,7 @@
 """Read, match and convert checkpoints."""
 
-from .cast import convert_cast_checkpoint
+from .cast import convert_cast_checkpoint, fuse_stems
 from .converted import ConvertedCheckpoint
-from .fuse_stem import fuse_stems
 from .hsg import convert_hsg_checkpoint
 from .matching import (
     check_initial_weights,
@@ -14,8 +13,8 @@ from .matching import (
     match,
     read_checkpoint,
     read_safely,
+    resnet_names,
 )
-from .resnet import resnet_names
 
 __all__ = [
     'ConvertedCheckpoint', 'check_initial_weights', 'check_matches',

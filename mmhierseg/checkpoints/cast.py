@@ -11,11 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
 
-from .converted import ConvertedCheckpoint, describe, to_float32
-
-StateDict = dict[str, Tensor]
+from .converted import ConvertedCheckpoint, StateDict, describe, to_float32
 
 CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
 
@@ -38,6 +35,8 @@ _RULES = [
 ]
 # Of a classification model it is the class token.
 _OUT_TYPES = dict(moco_seg='avg_segments', deit_seg='segments')
+_STEM_NORM = re.compile(
+    r'^(.*tokenizer\.stem\.layers\.\d+\.)bn\.running_var$')
 
 
 def is_authors_state_dict(names: Iterable[str]) -> bool:
@@ -53,18 +52,14 @@ def convert_cast_checkpoint(checkpoint: dict,
     Args:
         checkpoint (dict): Content of the file.
         encoder (str): Encoder of a MoCo checkpoint, 'base' or 'momentum'.
-            Defaults to 'base'.
         ema (bool): Whether to take the moving average of a DeiT checkpoint.
-            Defaults to False.
 
     Returns:
         ConvertedCheckpoint: Weights of MMPretrain's ``MoCoV3`` or
-        ``ImageClassifier`` on a ``CAST``. Whether they are complete shows
-        when they are matched with the model.
+        ``ImageClassifier`` on a ``CAST``, perhaps incomplete.
 
     Raises:
-        ValueError: If it is no checkpoint of CAST, or lacks what was asked
-            for.
+        ValueError: If it is no checkpoint of CAST, or lacks the choice.
     """
     source, prefix, family = _choose(checkpoint, encoder, ema)
     inner = _under(prefix, source)
@@ -210,3 +205,36 @@ def _backbone_options(state_dict: StateDict, kind: str) -> dict:
         pos_embed='learned' if kind.startswith('deit') else 'sincos',
         out_type=_OUT_TYPES.get(kind, 'cls_token'),
         mask_empty=False)
+
+
+def fuse_stems(state_dict: StateDict,
+               eps: float = 1e-5) -> tuple[StateDict, list[str]]:
+    """Fold batch normalisation into the convolutions of CAST's stem.
+
+    In inference it multiplies by and adds constants, which the weights and
+    biases of the convolution before it can absorb.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights of a model with one or more
+            CASTs, such as MoCo's two encoders. Not changed.
+        eps (float): Epsilon of the normalisation.
+
+    Returns:
+        tuple[dict[str, Tensor], list[str]]: Weights, with biases of the
+        convolutions in place of the norms, and the names of the folded layers.
+    """
+    fused = dict(state_dict)
+    layers = []
+    for found in filter(None, map(_STEM_NORM.match, state_dict)):
+        layer = found[1]
+        scale, shift, mean, var = (
+            fused.pop(f'{layer}bn.{key}').double()
+            for key in ('weight', 'bias', 'running_mean', 'running_var'))
+        fused.pop(f'{layer}bn.num_batches_tracked', None)
+        weight = state_dict[f'{layer}conv.weight']
+        factor = scale * (var + eps).rsqrt()
+        fused[f'{layer}conv.weight'] = (
+            weight.double() * factor[:, None, None, None]).to(weight.dtype)
+        fused[f'{layer}conv.bias'] = (shift - mean * factor).to(weight.dtype)
+        layers.append(layer[:-1])
+    return fused, layers

@@ -10,9 +10,7 @@ import re
 
 from torch import Tensor
 
-from .converted import ConvertedCheckpoint, describe, to_float32
-
-StateDict = dict[str, Tensor]
+from .converted import ConvertedCheckpoint, StateDict, describe, to_float32
 
 CONVERTER = 'tools/model_converters/hsg2mmhierseg.py'
 
@@ -91,13 +89,7 @@ def is_authors_hsg(checkpoint: object) -> bool:
 
 
 def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
-    """Rename the weights of a checkpoint of HSG's authors.
-
-    Args:
-        checkpoint (dict): Content of the file.
-
-    Returns:
-        ConvertedCheckpoint: Weights of the model ``HSG``.
+    """Rename the weights of a checkpoint of HSG's authors to those of ``HSG``.
 
     Raises:
         ValueError: If it is no checkpoint of HSG, or one of its parts
@@ -133,12 +125,7 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
 
 
 def rename_hsg_key(key: str) -> str | None:
-    """Name in ``HSG`` of a key of the authors' ``embedding_model``, if any.
-
-    Example:
-        >>> rename_hsg_key('resnet_backbone.res5.0.shortcut.norm.weight')
-        'backbone.layer4.0.downsample.1.weight'
-    """
+    """Name in ``HSG`` of a key of the authors' ``embedding_model``, if any."""
     name = key
     for pattern, replacement in _RULES:
         name = re.sub(pattern, replacement, name)

@@ -1,12 +1,12 @@
 """Read checkpoints safely, and check that they fit a model.
 
-MMEngine loads the tensors that fit and logs the rest, so that a model could
-be tested or fine-tuned with its random initialisation. The checks here turn
-that into errors.
+MMEngine loads the tensors that fit and logs the rest, so a model could be
+tested with its random initialisation. The checks here raise errors instead.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,27 +22,23 @@ from mmhierseg._base.safe_load import (
 
 from . import cast, hsg
 
-__all__ = [
-    'check_initial_weights', 'check_matches', 'check_resumable',
-    'check_shares', 'fingerprint', 'load_weights', 'match', 'read_checkpoint',
-    'read_safely'
-]
-
 #: Of batch normalisation; nothing depends on them, and files from before
 #: PyTorch 0.4.1 have none.
 COUNTERS = '*.num_batches_tracked'
 #: Parts of models that a checkpoint made for testing may leave out.
 TRAINING_ONLY = ('auxiliary_head.*', 'momentum_encoder.*')
+#: Parts of a ResNet; a classifier or projector behind it is not taken.
+_RESNET_PARTS = r'(?:conv1|bn1|layer\d)\.'
+#: Encoders that follow another one, which is the one that was trained.
+_FOLLOWERS = re.compile(r'(?:encoder_k|momentum|teacher|target|ema)')
 
 
 def read_safely() -> None:
     """Make every later ``torch.load`` of this process read safely.
 
-    That includes MMEngine's own loading, which would otherwise fall back to
-    the unsafe reader (OneDL's build), or fail to resume (the original).
-
-    Raises:
-        UserError: If the environment demands the opposite.
+    MMEngine's own loading would else fall back to the unsafe reader (OneDL's
+    build) or fail to resume (the original). Raises a UserError if the
+    environment demands the opposite.
     """
     if os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
         raise UserError(
@@ -55,9 +51,8 @@ def read_safely() -> None:
 def read_checkpoint(path: str) -> dict[str, Any]:
     """Read a checkpoint file on the CPU, without executing what is in it.
 
-    Raises:
-        UserError: If it is missing, is no checkpoint, is one of the authors'
-            files, or holds what would have to be executed.
+    Raises a UserError if it is missing, is no checkpoint, is one of the
+    authors' files, or holds what would have to be executed.
     """
     try:
         return _read(path)
@@ -99,15 +94,13 @@ def match(weights: dict[str, Tensor],
           strict: bool = True) -> list[str]:
     """Load the weights that fit a model, and describe those that do not.
 
-    What modules rename or resize in loading fits.
-
     Args:
-        weights (dict[str, Tensor]): State dict; not changed.
-        model (nn.Module): The model, not wrapped; it is changed.
-        ignore (tuple[str, ...]): Names that may be missing or unexpected, as
-            patterns of :mod:`fnmatch`.
-        strict (bool): Whether unexpected names are a difference by
-            themselves, not only beside another one. Defaults to True.
+        weights (dict[str, Tensor]): State dict; not changed. What modules
+            rename or resize in loading fits.
+        model (nn.Module): Changed in place; not wrapped.
+        ignore (tuple[str, ...]): Patterns (:mod:`fnmatch`) of names that may
+            be missing or unexpected.
+        strict (bool): Whether unexpected names alone are a difference.
 
     Returns:
         list[str]: What is missing, unexpected or of another shape.
@@ -159,13 +152,12 @@ def load_weights(model: nn.Module,
         model (nn.Module): Changed in place.
         path (str | os.PathLike): Checkpoint of MMEngine.
         prefix (str): Name of the part with a dot; the file must have exactly
-            its weights. Defaults to '', the whole model, or more.
+            its weights. '': the whole model, or more.
         ignore (tuple[str, ...]): See :func:`match`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, is one of the authors' files, or
-            does not fit the model.
+        ValueError: If it is no checkpoint of MMEngine or does not fit.
     """
     checkpoint = _read(path)
     weights = weights_of(checkpoint, prefix)
@@ -185,10 +177,8 @@ def check_matches(checkpoint: dict[str, Any], model: nn.Module,
                   path: str) -> None:
     """Load a checkpoint, read from ``path``, into a model that it must fill.
 
-    Heads that serve only training, and counters, may be missing.
-
-    Raises:
-        UserError: If another tensor is missing or has another shape.
+    Raises a UserError if a tensor is missing, other than of heads that serve
+    only training and counters, or has another shape.
     """
     differences = match(
         weights_of(checkpoint), model, (*TRAINING_ONLY, COUNTERS), False)
@@ -201,8 +191,7 @@ def check_shares(checkpoint: dict[str, Any], model: nn.Module,
                  path: str) -> None:
     """Check that a model can start from a checkpoint, read from ``path``.
 
-    Raises:
-        UserError: If no tensor has the name of one of the model's.
+    Raises a UserError if no tensor has the name of one of the model's.
     """
     weights, expected = weights_of(checkpoint), model.state_dict()
     if expected.keys().isdisjoint(weights):
@@ -214,11 +203,8 @@ def check_shares(checkpoint: dict[str, Any], model: nn.Module,
 def check_initial_weights(model: nn.Module) -> None:
     """Check the local files that ``init_cfg`` of a model's modules name.
 
-    Frozen modules are loaded, as their initialisation will do again.
-
-    Raises:
-        UserError: If no tensor has the name of one of the module's, or if the
-            module is frozen and one is missing or has another shape.
+    Raises a UserError if no tensor has the name of one of the module's, or if
+    the module is frozen, which loads it, and one is missing or does not fit.
     """
     for name, module in model.named_modules():
         init_cfg = getattr(module, 'init_cfg', None)
@@ -253,8 +239,7 @@ def _check_part(module: nn.Module, path: str, prefix: str,
 def check_resumable(checkpoint: dict[str, Any], path: str) -> None:
     """Check that training can resume from a checkpoint, read from ``path``.
 
-    Raises:
-        UserError: If it holds weights only.
+    Raises a UserError if it holds weights only.
     """
     keys = {*checkpoint, *(checkpoint.get('meta') or {})}
     missing = {'epoch', 'iter', 'message_hub', 'optimizer'} - keys
@@ -276,3 +261,37 @@ def fingerprint(module: nn.Module) -> str:
         data = value.detach().cpu().contiguous().flatten()
         digest.update(data.view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def resnet_names(names: Iterable[str]) -> dict[str, str]:
+    """Find the tensors of the ResNet among the names of a checkpoint.
+
+    Inside, all ResNets have torchvision's names (``conv1``, ``bn1``,
+    ``layer1`` ...). They differ in the prefix: none (torchvision, DenseCL),
+    ``backbone.``, or ``encoder_q.`` (MoCo; Van Gansbeke et al., NeurIPS 2021).
+
+    Returns:
+        dict[str, str]: Name in the checkpoint -> name inside the ResNet; empty
+        if there is none. Of an encoder and its momentum encoder, the first.
+
+    Raises:
+        ValueError: If there are several that no rule tells apart.
+    """
+    names = list(names)
+    first, last = 'conv1.weight', 'layer1.0.conv1.weight'
+    prefixes = [
+        prefix for name in names if name.endswith(last)
+        and (prefix := name.removesuffix(last)) + first in names
+    ]
+    if len(prefixes) > 1:
+        prefixes = [p for p in prefixes if not _FOLLOWERS.search(p)]
+        if len(prefixes) != 1:
+            raise ValueError(
+                'the checkpoint must hold one ResNet, or one and its momentum '
+                f'encoder, got several, under {sorted(prefixes)}: leave one '
+                'of them in the file')
+    return {
+        name: name[len(prefix):]
+        for prefix in prefixes for name in names
+        if re.match(re.escape(prefix) + _RESNET_PARTS, name)
+    }

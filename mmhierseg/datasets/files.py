@@ -15,10 +15,7 @@ class MissingFileError(UserError, FileNotFoundError):
 
 
 def read_file(path: str, what: str, backend_args: dict | None = None) -> bytes:
-    """Read a file through MMEngine's file backends.
-
-    ``what`` says what the file holds, for the messages, here and below.
-    """
+    """Read a file through MMEngine's file backends; ``what`` it holds."""
     try:
         content = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError as error:
@@ -81,10 +78,9 @@ def check_pairs(chosen: Collection[str],
                 image_folder: str,
                 map_folder: str,
                 check_others: bool = True) -> None:
-    """Check that every image has its label map, and every map its image.
+    """Check that images and label maps, without suffix, are in pairs.
 
-    Names are paths below the two folders, without their suffix. ``chosen`` are
-    those to be read; with ``check_others``, maps without an image are errors.
+    ``chosen`` are read; with ``check_others``, maps without image are errors.
     """
     if not chosen:
         raise UserError(f"there is no image in '{image_folder}', or the list "
@@ -109,12 +105,7 @@ def check_pairs(chosen: Collection[str],
 
 
 def some(names: list[str]) -> str:
-    """Name the first five of a list, and count the others.
-
-    Example:
-        >>> some(['a', 'b', 'c', 'd', 'e', 'f', 'g'])
-        'a, b, c, d, e and 2 more'
-    """
+    """Name the first five of a list, and count the others."""
     more = f' and {len(names) - 5} more' if len(names) > 5 else ''
     return ', '.join(names[:5]) + more
 

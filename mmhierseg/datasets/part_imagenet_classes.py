@@ -46,12 +46,7 @@ def class_names(labels: str) -> tuple[str, ...]:
 def part_id(name: str, supercategory: str) -> int:
     """Id of a part, 1 to 40, by its names in an annotation file.
 
-    Capitals, blanks, hyphens and underscores do not matter, and the name may
-    be the part's alone or begin with the object's.
-
-    Example:
-        >>> part_id('Car Tier', 'Car'), part_id('side_mirror', 'car')
-        (26, 27)
+    Capitals, blanks, hyphens, underscores and a leading object do not matter.
     """
     found = _IDS.get(_plain(name)) or _IDS.get(
         _plain(supercategory) + _plain(name))

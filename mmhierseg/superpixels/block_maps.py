@@ -21,10 +21,7 @@ AROUND = ((-1, 1), (1, 1), (1, -1), (-1, -1), (0, -1), (1, 0), (0, 1), (-1, 0),
 
 
 class Places(NamedTuple):
-    """Places in a flattened map, in four fields of blocks that do not touch.
-
-    The blocks of a field have the same parities of row and column.
-    """
+    """Places in a flattened map, in four fields of blocks by parity."""
     inside: Tensor  # (B * h * w,) int64, places of blocks, field by field
     ends: tuple[int, ...]  # end of each of the four fields
     block: Tensor  # (B * h * w,) int64, their numbers without the frame
@@ -67,11 +64,7 @@ def _steps(width: int, device: torch.device) -> Tensor:
 @cached_on_cpu
 def find_parents(number: int, height: int, width: int, side: int,
                  device: torch.device) -> Tensor:
-    """Places of the blocks of ``2 * side`` that contain those of ``side``.
-
-    Takes B, H and W in pixels; returns (B, h + 2, w + 2) int64. The parent of
-    the frame is the frame.
-    """
+    """Places of the blocks of ``2 * side`` around each, (B, h + 2, w + 2)."""
     sides = []
     for length in (height, width):
         small, large = (-(-length // x) for x in (side, 2 * side))
@@ -85,10 +78,7 @@ def find_parents(number: int, height: int, width: int, side: int,
 
 
 def cut_blocks(pixels: Tensor, side: int) -> Tensor:
-    """Collect the pixels of each block, (B, H, W) -> (F, B * h * w).
-
-    Blocks that extend beyond the image repeat its last row or column.
-    """
+    """Collect the pixels of each block, (B, H, W) -> (F, B * h * w)."""
     number, *size = pixels.shape
     rows, columns = (-(-length // side) for length in size)
     if size != [rows * side, columns * side]:
@@ -118,8 +108,7 @@ def at_borders(segments: Tensor) -> Tensor:
 def movable_blocks() -> Tensor:
     """Whether a segment stays connected without a block, (256,) bool.
 
-    It does if its blocks at the corners join those on the four sides of the
-    block. Bit i of an index says whether ``AROUND[i]`` is in the segment.
+    Bit i of an index says whether ``AROUND[i]`` is in the segment.
     """
     around = (torch.arange(256)[:, None] >> torch.arange(8) & 1).bool()
     of = dict(zip(AROUND, around.unbind(1)))

@@ -51,11 +51,9 @@ _LEAST_PIXELS = 16
 
 def largest_block(size: tuple[int, int], grid: tuple[int, int],
                   num_passes: int) -> int:
-    """Side of the blocks that move first, for images of H x W pixels.
+    """Side of the blocks that move first, a power of two; 0 for no moves.
 
-    A power of two, at most a quarter of the side of a cell of the starting
-    grid, but 1 in thin cells. 0 if borders are not refined, because cells have
-    fewer than 16 pixels, or segments could have more than can be counted.
+    At most a quarter of the side of a cell of the starting grid.
     """
     cell = size[0] // grid[0], size[1] // grid[1]
     if cell[0] * cell[1] < _LEAST_PIXELS:
@@ -76,11 +74,8 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
                    num_passes: int) -> Tensor:
     """Move blocks at the borders to the segments that share their colours.
 
-    Takes (B, h, w) int64 labels of blocks of ``side`` x ``side`` pixels, with
-    h = ceil(H / side) and w = ceil(W / side), in connected segments, and
-    (B, 3, H, W) uint8 images. ``side`` is a power of two, at most
-    :func:`largest_block`. Returns (B, H, W) int64: the same segments, still
-    connected.
+    Labels (B, h, w) of blocks of ``side`` pixels and images (B, 3, H, W) uint8
+    become (B, H, W) int64 labels of the same segments, still connected.
     """
     if use_compiled(labels):
         result = labels.new_empty(images[:, 0].shape)
@@ -119,11 +114,7 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
 def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
                  counts: Tensor | None, num_passes: int,
                  count_last: bool) -> Tensor | None:
-    """Move blocks of one size in the map (B, h + 2, w + 2), in place.
-
-    Takes their bins, (F, B * h * w), and the histograms, (S * K,) float32, if
-    known. Returns them after the last pass, or None if they are unknown.
-    """
+    """Move blocks in the map, in place; returns the histograms (S * K,)."""
     places = block_maps.find_places(*segments.shape, segments.device)
     flat = segments.view(-1)
     for number in range(num_passes):
@@ -188,11 +179,7 @@ def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
 
 def _choose(around: Tensor, bins: Tensor, shares: Tensor,
             border: Tensor | None) -> Tensor:
-    """Best segment for each of n blocks, its own if that would disconnect.
-
-    Takes the segments around the blocks, (9, n) as in ``AROUND``, their bins,
-    (F, n), and the blocks that may move, (n,) bool or None for all.
-    """
+    """Best segment for each of n blocks, its own if that would disconnect."""
     weights, offsets, movable, order = _make_tables(shares.device)
     own, choice = around[8], around[4:]
     # All neighbours with the own segment, then the candidates with each other;

@@ -15,9 +15,7 @@ def refine_borders(labels, image, num_labels, side, num_passes, options,
                    movable, result):
     """Refine the borders of the segments of an image (3, H, W) uint8.
 
-    Takes the labels of blocks, (h, w) int64, and fills ``result``, (H, W)
-    int64. ``options`` are the bits per channel of a bin, the number of shares
-    in 1, the smallest share and the smoothness.
+    ``options``: bits per channel, shares in 1, smallest share, smoothness.
     """
     bits, num_shares, least, smoothness = options
     bins = _find_bins(image, bits)

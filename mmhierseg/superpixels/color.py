@@ -34,10 +34,7 @@ _TILE, _KERNEL_TILE = 2**14, 2**10
 
 
 def rgb_to_lab(images: Tensor) -> Tensor:
-    """Convert sRGB, (B, 3, H, W) uint8, to L*a*b*, float32.
-
-    L is from 0 to 100, a and b from about -110 to 100.
-    """
+    """Convert sRGB, (B, 3, H, W) uint8, to L*a*b*, float32, L in 0..100."""
     lab = torch.empty(
         images.shape, dtype=torch.float32, device=images.device)
     pixels, result = images.flatten(2), lab.flatten(2)
@@ -95,11 +92,7 @@ def _kernel_constants() -> tuple[np.ndarray, ...]:
 
 @njit(error_model='numpy')
 def _rgb_to_lab_kernel(pixels, linear, matrix, cubic, lab):  # pragma: no cover
-    """Convert the pixels of an image, (3, P) uint8, to ``lab``, float32.
-
-    The same operations in the same order as above, none of them fused: hence
-    no ``fastmath``.
-    """
+    """Convert (3, P) uint8; no ``fastmath``, which would fuse operations."""
     # Literals would be float64, and so would the products.
     two, sixteen, of_l = np.float32(2), np.float32(16), np.float32(116)
     of_a, of_b = np.float32(500), np.float32(200)

@@ -25,12 +25,10 @@ from .base import must_synchronize
 def enforce_connectivity(labels: Tensor,
                          num_labels: int,
                          most_pixels: int | None = None) -> Tensor:
-    """Reduce each segment to its largest connected part.
+    """Reduce each segment of (B, H, W) int64 labels to its largest part.
 
     The pixels of other parts join a neighbouring segment, from their border
-    inwards. Among equally large parts the first in reading order is kept.
-    Labels are (B, H, W) int64, from 0 to ``num_labels - 1``. An upper bound on
-    the pixels of a segment, ``most_pixels``, saves work on a GPU.
+    inwards. ``most_pixels`` of a segment, if known, saves work on a GPU.
     """
     if use_compiled(labels):
         result = torch.empty(labels.shape, dtype=torch.int64)
@@ -48,11 +46,7 @@ def enforce_connectivity(labels: Tensor,
 
 
 def _find_runs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """List runs, and the pairs of runs of the same label that touch.
-
-    Returns (R,) first pixels in ``labels.flatten()``, and the upper and the
-    lower run of each pair, int64.
-    """
+    """First pixels of runs, (R,), and the upper and lower run of each pair."""
     width = labels.size(2)
     begins = torch.ones_like(labels, dtype=torch.bool)
     begins[:, :, 1:] = labels[:, :, 1:] != labels[:, :, :-1]
@@ -70,9 +64,7 @@ def _find_runs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _join(number: int, upper: Tensor, lower: Tensor, most: int) -> Tensor:
     """First run of the component of each run, (R,) int64.
 
-    In a round, every part that touches earlier ones joins the first of them.
-    A part that touches none is joined, at the latest in the next round. So two
-    rounds at least halve the parts of a component of at most ``most`` runs.
+    Two rounds at least halve the parts of a component of ``most`` runs.
     """
     parts = torch.arange(number, device=upper.device)
     doublings = max(most - 1, 0).bit_length()
@@ -116,10 +108,7 @@ def _find_left(labels: Tensor, num_labels: int, start: Tensor,
 
 
 def _absorb(labels: Tensor, left: Tensor) -> Tensor:
-    """Give the pixels at positions ``left`` to a neighbour, ring by ring.
-
-    It is the first that has a label: above, left, right or below.
-    """
+    """Give the pixels ``left``, ring by ring, to a neighbour with a label."""
     height, width = labels.shape[1:]
     around = F.pad(labels, (1, 1, 1, 1), value=-1)
     row = left // width
@@ -138,11 +127,7 @@ def _absorb(labels: Tensor, left: Tensor) -> Tensor:
 
 
 def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
-    """:func:`_absorb` in a fixed number of steps.
-
-    A pixel's ring is its city-block distance from the nearest pixel with a
-    label; it takes its label from a neighbour that is one ring nearer.
-    """
+    """As :func:`_absorb`, in fixed steps, by city-block distance."""
     height, width = labels.shape[1:]
     farthest = height + width
     ring = torch.zeros(labels.shape, dtype=torch.int32, device=labels.device)

@@ -13,10 +13,7 @@ from mmhierseg.ops._numba.switch import njit
 
 @njit  # pragma: no cover
 def enforce_connectivity(labels, num_labels, result):
-    """Reduce each segment of an image, (H * W,) int64, to its largest part.
-
-    Fills ``result``, (H, W) int64.
-    """
+    """Reduce segments (H * W,) to their largest part, in ``result``."""
     height, width = result.shape
     starts = np.empty(labels.size + 1, np.int32)
     rows = np.empty(height + 1, np.int32)

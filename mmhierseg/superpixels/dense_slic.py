@@ -78,9 +78,8 @@ def dense_slic(lab: Tensor, grid: tuple[int, int], compactness: float,
                num_iterations: int) -> Tensor:
     """Divide images, (B, 3, H, W) L*a*b*, into segments, (B, H, W) int64.
 
-    ``grid`` is the number of rows, at most H, and columns, at most W, of the
-    centres, which move to the mean of their pixels ``num_iterations`` times.
-    Segments need not be connected, and some may be empty.
+    ``grid`` is the number of rows and columns of centres. Segments need not be
+    connected, and some may be empty.
     """
     size = tuple(lab.shape[-2:])
     if use_compiled(lab):
@@ -163,11 +162,7 @@ def _make_cells(size: tuple[int, int], grid: tuple[int, int],
 
 
 def _block_side(side: _Side) -> tuple[Tensor, Tensor, Tensor]:
-    """Pad the cells of a side to one length by repeating their last pixel.
-
-    Returns (n * longest,) pixels, (n, longest) whether they are real, and
-    (length,) the place of each pixel.
-    """
+    """Pad the cells of a side to one length by repeating their last pixel."""
     starts = side.starts
     longest, num_cells = int(starts.diff().max()), len(starts) - 1
     pixel = starts[:-1, None] + torch.arange(longest)
@@ -246,9 +241,8 @@ def _compare(
 ) -> Iterator[tuple[tuple[slice, slice], Tensor, Tensor]]:
     """Compare pixels with their nine candidates, tile by tile.
 
-    Yields the cells and pixels of the tile as slices, (n, 6, p) its pixels and
-    (n, 9, p) scores, valid until the next tile: half the pixel's square minus
-    half the squared distance to the candidate.
+    Yields slices, pixels (n, 6, p) and scores (n, 9, p), half the pixel's
+    square minus half the squared distance; valid until the next tile.
     """
     num_cells = len(cells.offset)
     around = centres.view(-1, num_cells, 5).index_select(1, cells.home)

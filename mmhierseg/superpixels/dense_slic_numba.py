@@ -20,10 +20,7 @@ _VECTOR = 16
 
 @njit  # pragma: no cover
 def dense_slic(lab, rows, columns, num_iterations, labels):
-    """Divide an image (3, H, W), L*a*b*, into segments ``labels``, (H, W).
-
-    ``rows`` and ``columns`` are the ``_Side`` of the reference implementation.
-    """
+    """Divide an image (3, H, W), L*a*b*, into segments ``labels``, (H, W)."""
     number = len(rows[1]) * len(columns[1])
     centres, sums = (np.zeros((number, 5), np.float32),
                      np.zeros((number, 6), np.int64))

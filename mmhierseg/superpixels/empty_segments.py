@@ -18,14 +18,10 @@ from .grid import cell_map, cell_starts
 
 
 def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
-    """Give empty segments a part of their cell.
+    """Give empty segments of labels (B, H, W) int64 a part of their cell.
 
-    An empty segment takes all pixels of its cell that belong to the segment
-    with most pixels there; one that would lose all its pixels keeps the first.
-    Labels are (B, H, W) int64; a pixel's segment is that of its own cell or of
-    one of the eight around. All N segments are in use afterwards if cells have
-    at least nine pixels: at most eight segments share an empty one's cell, so
-    the largest has two pixels there.
+    They take the pixels of the segment that has most there. All are in use
+    afterwards if cells have at least nine pixels.
     """
     if use_compiled(labels):
         labels = labels.clone(memory_format=torch.contiguous_format)

@@ -14,10 +14,7 @@ from .base import BaseSuperpixels
 
 
 def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
-    """Rows (at most H) and columns (at most W) of roughly square cells.
-
-    Their product is as close to ``num_cells`` as such cells allow.
-    """
+    """Rows (at most H) and columns (at most W) of roughly square cells."""
     side = (height * width / num_cells)**0.5
     # A strip thinner than `side` has room for `num_cells` rows only.
     rows = min(max(round(height / side), 1), height, num_cells)
@@ -26,10 +23,7 @@ def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
 
 
 def cell_starts(length: int, num_cells: int) -> Tensor:
-    """First pixel of each cell along a side, and the length, (num_cells + 1,).
-
-    Cells have at least one pixel; their lengths differ by at most 1.
-    """
+    """First pixel of each cell of a side, and its length, (num_cells + 1,)."""
     return torch.arange(num_cells + 1) * length // num_cells
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
@@ -42,6 +43,18 @@ def hsg_config(name='hsg_r18_scenes-96x96'):
     cfg.model.kmeans_clusters = (2, 3)
     cfg.hierarchy_inferencer = dict(img_size=64)
     return cfg
+
+
+def save_models(folder):
+    """Save weights of HSG and a CAST of retrieval; returns their configs."""
+    configs = dict(
+        hsg=hsg_config(),
+        cast=Config(
+            dict(model=CAST_RETRIEVAL,
+                 hierarchy_inferencer=dict(img_size=64))))
+    for name, cfg in configs.items():
+        save_weights(cfg.model, folder / f'{name}.pth')
+    return configs
 
 
 def save_weights(model, path, seed=3):

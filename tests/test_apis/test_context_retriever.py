@@ -1,12 +1,12 @@
 import os
-import shutil
 
 import numpy as np
 import pytest
 import torch
-from helpers.demo import CAST_RETRIEVAL, hsg_config, picture, save_weights
+from helpers.demo import picture, save_models
 
 from mmhierseg.apis import ContextRetriever
+from mmhierseg.apis.images import read_image
 from mmhierseg.evaluation import MemoryBank
 
 
@@ -14,14 +14,8 @@ from mmhierseg.evaluation import MemoryBank
 def models(tmp_path_factory):
     """Config and checkpoint of each kind of model."""
     root = tmp_path_factory.mktemp('models')
-    configs = dict(
-        hsg=hsg_config(),
-        cast=dict(
-            model=CAST_RETRIEVAL, hierarchy_inferencer=dict(img_size=64)))
-    for name, cfg in configs.items():
-        save_weights(cfg['model'], root / f'{name}.pth')
     return {name: (cfg, str(root / f'{name}.pth'))
-            for name, cfg in configs.items()}
+            for name, cfg in save_models(root).items()}
 
 
 @pytest.fixture
@@ -52,23 +46,6 @@ def test_bank_has_all_segments_of_a_level(models, photos, name, level, least,
                                    atol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['hsg', 'cast'])
-def test_finds_the_same_segment_in_a_copy(models, photos, tmp_path, name):
-    """A copy of the image is the nearest that there can be."""
-    shutil.copy(photos / 'b.png', tmp_path / 'query.png')
-    retriever = ContextRetriever(*models[name], level=1, device='cpu')
-    retriever.fill(photos, show_progress=False)
-    found = retriever(tmp_path / 'query.png', (70, 5), 2)
-    assert found.mask.shape == (48, 80) and found.mask[5, 70]
-    assert (found.point, found.level) == ((70, 5), 1)
-    best, second = found.matches
-    assert best.path == str(photos / 'b.png')
-    assert best.similarity == pytest.approx(1, abs=1e-5)
-    np.testing.assert_array_equal(best.mask, found.mask)
-    np.testing.assert_array_equal(best.image, found.image)
-    assert second.similarity <= best.similarity
-
-
 def test_nearest_by_cosine(filled, photos):
     """Compared with all segments of the others, one by one."""
     image = picture(30, 50, seed=7)[..., ::-1]
@@ -85,6 +62,10 @@ def test_nearest_by_cosine(filled, photos):
         assert match.similarity == pytest.approx(cosine, abs=1e-5)
         assert match.path == path
         np.testing.assert_array_equal(match.mask, others == i)
+        np.testing.assert_array_equal(match.image, read_image(path))
+    np.testing.assert_array_equal(found.mask, labels == labels[20, 3])
+    np.testing.assert_array_equal(found.image, image[..., ::-1])
+    assert found.point == (3, 20)
 
 
 def test_own_segments_are_left_out(filled, photos):
@@ -137,25 +118,12 @@ def test_pixel_without_a_segment(filled, photos, monkeypatch):
         filled(photos / 'a.png', (1, 2))
 
 
-@pytest.mark.parametrize('level', [3, -4])
-def test_no_such_level(models, photos, level):
-    retriever = ContextRetriever(*models['hsg'], level=level, device='cpu')
-    with pytest.raises(ValueError, match=f'`level` is {level}, .* 0 .fine. t'):
-        retriever.fill(photos, show_progress=False)
-
-
 def test_nothing_to_fill_with(models):
     retriever = ContextRetriever(*models['hsg'], device='cpu')
     with pytest.raises(TypeError, match='must be files or folders'):
         retriever.fill([np.zeros((4, 4, 3), np.uint8)])
     with pytest.raises(RuntimeError, match='call `fill` or `load` before'):
         retriever(picture(8, 8), (0, 0))
-
-
-def test_image_of_the_bank_that_is_gone(filled, photos):
-    os.remove(photos / 'c.bmp')
-    with pytest.raises(FileNotFoundError, match="c.bmp' does not exist"):
-        filled(picture(40, 60), (0, 0), len(filled.bank))
 
 
 @pytest.mark.parametrize('arguments, error, message', [
@@ -168,17 +136,6 @@ def test_image_of_the_bank_that_is_gone(filled, photos):
 def test_exceptions_of_a_call(filled, arguments, error, message):
     with pytest.raises(error, match=message):
         filled(picture(40, 60), *arguments)
-
-
-def test_superpixels_of_the_config_and_their_size(models):
-    image = picture(64, 64)
-    counts = [
-        np.unique(ContextRetriever(
-            *models['cast'], level=0, device='cpu', **options).segments(
-                image)[0]).size
-        for options in ({}, dict(segment_size=16))
-    ]
-    assert counts == [64, 16]
 
 
 def test_any_backbone_by_kmeans(photos):

@@ -104,6 +104,7 @@ def test_turns_upright(tmp_path):
     (np.zeros((4, 5, 3)), TypeError, 'must be uint8.*float64'),
     (np.zeros((4, 5, 4), np.uint8), ValueError, r'got \(4, 5, 4\)'),
     (np.zeros((0, 5, 3), np.uint8), ValueError, r'got \(0, 5, 3\)'),
+    ('no.jpg', FileNotFoundError, "no.jpg' does not exist"),
     ('text.jpg', ValueError, 'text.jpg.* cannot be read: .*replace or remove'),
     ('half.jpg', ValueError, 'half.jpg.* cannot be read: .*replace or remove'),
 ])

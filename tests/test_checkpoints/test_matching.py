@@ -8,9 +8,13 @@ import threading
 import numpy as np
 import pytest
 import torch
+from converters import save_converted
 from helpers.cast import DATA, tiny_cast
 from helpers.disk import file_size_limit
+from helpers.hsg_baselines import draw_resnet
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.runner.checkpoint import load_state_dict
+from mmseg.registry import MODELS
 from torch import nn
 
 from mmhierseg._base.errors import UserError
@@ -24,8 +28,8 @@ from mmhierseg.checkpoints import (
     match,
     read_checkpoint,
     read_safely,
+    resnet_names,
 )
-from mmhierseg.checkpoints.converted import save_converted
 
 
 class Executes:
@@ -281,17 +285,18 @@ def test_loads_a_part_and_nothing_else(tmp_path):
         load_backbone(model, 'no.pth')
 
 
-@pytest.mark.parametrize('dims, depths, message', [
-    (96, (2, 1, 1, 1), 'size mismatch'),
-    (48, (2, 2, 1, 1), r'it has nothing for .*\(stages\.1\.1\.'),
-    (48, (1, 1, 1, 1), r'are unexpected \(stages\.0\.1\.'),
+@pytest.mark.parametrize('depths, message', [
+    ((2, 2, 1, 1), r'it has nothing for .*\(stages\.1\.1\.'),
+    ((1, 1, 1, 1), r'are unexpected \(stages\.0\.1\.'),
 ])
-def test_weights_of_another_architecture(tmp_path, dims, depths, message):
+def test_weights_of_another_architecture(tmp_path, depths, message):
     path = save_backbone(tmp_path / 'a.pth')
-    model = tiny_cast(
-        arch=dict(embed_dims=dims, depths=depths, num_heads=4))
+    model = tiny_cast(arch=dict(embed_dims=48, depths=depths, num_heads=4))
     with pytest.raises(ValueError, match=f'(?s)does not fit.*{message}'):
         load_backbone(model, path)
+    whole = nn.ModuleDict(dict(backbone=tiny_cast(), head=nn.Linear(2, 2)))
+    with pytest.raises(ValueError, match=r'(?s)does not fit.*\(head\.bias'):
+        load_weights(whole, path)
 
 
 # --------------------------------------------------------------------- writing
@@ -320,3 +325,65 @@ def test_fingerprints_tell_weights_apart():
     prints.add(fingerprint(module.half()))
     prints.add(fingerprint(nn.ModuleDict(dict(a=module))))
     assert len(prints) == 4
+
+
+# -------------------------------------------------------------------- ResNets
+
+RETRIEVAL = dict(
+    type='mmhierseg.RetrievalSegmentor',
+    embedder=dict(
+        type='mmhierseg.FeatureMapEmbedder',
+        backbone=dict(type='mmseg.ResNet', depth=18, base_channels=4,
+                      stem_channels=4)),
+    num_classes=2,
+    kmeans=dict(num_clusters=2))
+
+
+@pytest.mark.parametrize('first, second', [
+    ('encoder_q.', 'encoder_k.'),
+    ('module.base_encoder.', 'module.momentum_encoder.'),
+    ('student.backbone.', 'teacher.backbone.'),
+    ('', 'momentum_encoder.module.0.'),
+])
+def test_of_two_the_one_that_was_trained(first, second):
+    parts = draw_resnet()
+    names = [prefix + key for prefix in (second, first) for key in parts]
+    others = ['encoder_q.fc.0.weight', 'queue', 'layer1', 'epoch']
+    assert resnet_names([*others, *names]) == {
+        first + key: key for key in parts
+    }
+
+
+def test_none_or_too_many():
+    assert resnet_names(['patch_embed.proj.weight', 'blocks.0.norm.bias',
+                         'stem.conv1.weight']) == {}
+    names = [prefix + key for prefix in ('b.', 'a.') for key in draw_resnet()]
+    with pytest.raises(ValueError, match=r"under \['a.', 'b.'\]: leave one"):
+        resnet_names(names)
+
+
+@pytest.mark.parametrize('prefix', [
+    '', 'encoder_q.', 'backbone.', 'embedder.backbone.'
+])
+def test_retrieval_takes_it(prefix):
+    weights = draw_resnet()
+    model = MODELS.build(RETRIEVAL)
+    given = {prefix + key: value for key, value in weights.items()}
+    before = list(given)
+    # MMEngine's, which the tools end with.
+    load_state_dict(model, dict(given, queue=torch.zeros(2)))
+    for key, value in model.embedder.backbone.state_dict().items():
+        assert torch.equal(value, weights[key]), key
+    assert list(given) == before
+
+
+def test_in_a_larger_model():
+    """Names that another part of it has are left alone."""
+    weights = {f'encoder_q.{key}': value
+               for key, value in draw_resnet().items()}
+    parts = nn.ModuleDict(dict(a=MODELS.build(RETRIEVAL)))
+    result = parts.load_state_dict(
+        {f'a.{key}': value for key, value in weights.items()}, strict=False)
+    assert not result.missing_keys and not result.unexpected_keys
+    result = parts.load_state_dict(weights, strict=False)
+    assert len(result.unexpected_keys) == len(weights)

@@ -11,6 +11,8 @@ and segmentation models alike, without executing anything in them::
 import argparse
 import sys
 
+from converters import report_left, save_converted
+
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg._base.safe_load import load_plain_checkpoint
@@ -19,7 +21,6 @@ from mmhierseg.checkpoints import (
     convert_cast_checkpoint,
     match,
 )
-from mmhierseg.checkpoints.converted import report_left, save_converted
 from mmhierseg.checkpoints.matching import weights_of
 from mmhierseg.models import CAST
 

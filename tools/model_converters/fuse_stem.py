@@ -12,10 +12,11 @@ The same config takes both: a stem that is given folded weights is folded.
 import argparse
 import sys
 
+from converters import save_converted
+
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg.checkpoints import fuse_stems, read_checkpoint, read_safely
-from mmhierseg.checkpoints.converted import save_converted
 
 
 def parse_args() -> argparse.Namespace:

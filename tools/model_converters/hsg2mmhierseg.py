@@ -10,11 +10,12 @@ executing anything in them::
 import argparse
 import sys
 
+from converters import report_left, save_converted
+
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints import convert_hsg_checkpoint
-from mmhierseg.checkpoints.converted import report_left, save_converted
 
 
 def parse_args() -> argparse.Namespace:

@@ -174,11 +174,7 @@ def first_part_id(category_id: int) -> int:
 
 
 def voc_palette() -> np.ndarray:
-    """Colours of label maps, (256, 3) uint8, as in Pascal VOC's own PNGs.
-
-    Bits 3k + c of an id, low ones first, are the bits of channel c, high ones
-    first.
-    """
+    """Colours of label maps, (256, 3) uint8, as in Pascal VOC's own PNGs."""
     ids = np.arange(256)[:, None]
     channels = np.arange(3)
     palette = sum(((ids >> (3 * k + channels)) & 1) << (7 - k)

@@ -90,11 +90,7 @@ class Composition(NamedTuple):
 def compose(rng: np.random.Generator, category_id: int, size: Size,
             others: Sequence[int], max_others: int,
             num_poles: int) -> Composition:
-    """Arrange a main object and others, by category, behind and in front.
-
-    All parts of the main object are visible, and no other object but a pole
-    covers as many pixels.
-    """
+    """Arrange a main object, all parts of it visible, and others around it."""
     shrink = 1.
     for _ in range(_ATTEMPTS):
         main = _draw_object(rng, category_id, size, _MAIN_SCALES, slack=0.15)
@@ -128,8 +124,7 @@ def label_maps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Semantic, object and part map, (H, W) uint8, 0 = background.
 
-    Objects are numbered from the largest to the smallest, poles last; hidden
-    ones have no number.
+    Objects are numbered from the largest visible one, poles last.
     """
     placed, owner, parts = composition
     counts = np.bincount(owner.ravel(), minlength=len(placed) + 1)

@@ -76,11 +76,7 @@ class Texture(NamedTuple):
 def render(rng: np.random.Generator,
            composition: Composition,
            typical_colors: float = 0.) -> np.ndarray:
-    """Paint a scene, (H, W, 3) uint8 RGB.
-
-    With the probability ``typical_colors`` a part has its kind's typical
-    colours.
-    """
+    """Paint a scene, (H, W, 3) uint8; ``typical_colors`` is a probability."""
     size = composition.parts.shape
     palette = draw_palette(rng)
     used: set = set()
@@ -153,11 +149,7 @@ def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
 
 def paint(texture: Texture, x: np.ndarray, y: np.ndarray,
           unit: float) -> np.ndarray:
-    """Paint a texture, (3, h, w) float32 in 0..255.
-
-    ``x`` (1, w) and ``y`` (h, 1) are pixels, ``unit`` is the shorter side of
-    the image in pixels.
-    """
+    """Paint a texture at pixels (1, w), (h, 1): (3, h, w) float32, 0..255."""
     period = max(texture.period * unit, _LEAST_PERIOD_PIXELS)
     cos, sin = (c / period for c in texture.turn)
     u = x * cos + y * sin + texture.offset[0]

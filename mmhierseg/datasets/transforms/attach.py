@@ -15,11 +15,9 @@ LABEL_LIMIT = 2**24
 
 
 def attach_segment_map(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Append a segment map to an image, as its fourth channel.
+    """Append a segment map (H, W) to an image as its fourth channel.
 
-    The image is (H, W, 3) uint8, or float32 with values from 0 to 255. Labels
-    are (H, W) integer, below 2^24; negative = none. The result is int32, or
-    float32 if the image is.
+    (H, W, 3) uint8 becomes int32, float32 stays; labels are below 2^24.
     """
     check_image(image)
     if (not isinstance(labels, np.ndarray)

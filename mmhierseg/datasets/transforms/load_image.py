@@ -54,12 +54,7 @@ class LoadImage(LoadImageFromFile):
 
 
 def is_truncated_jpeg(content: bytes) -> bool:
-    """Whether the end of a JPEG is missing.
-
-    A JPEG needs an end-of-image marker behind the start of its scan. Neither
-    marker can occur inside the coded image, and one that belongs to a
-    thumbnail lies before.
-    """
+    """Whether no end-of-image marker follows the start of a JPEG's scan."""
     if not content.startswith(b'\xff\xd8'):
         return False
     # Skip the headers, in which a whole thumbnail may lie.

@@ -69,11 +69,7 @@ def draw_part_map(parts: list[dict], size: tuple[int, int],
 
 def decode_mask(segmentation: list | dict,
                 size: tuple[int, int]) -> np.ndarray:
-    """Decode a mask of COCO, (H, W) bool.
-
-    Polygons, each [x0, y0, x1, y1, ...], or a run-length code with
-    ``counts``, a list or a string, and ``size``.
-    """
+    """Decode polygons or a run-length code of COCO to a mask, (H, W) bool."""
     try:
         from pycocotools import mask as coco
     except ImportError as error:

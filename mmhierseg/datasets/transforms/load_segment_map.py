@@ -136,13 +136,7 @@ class LoadSegmentMap(BaseTransform):
 def encode_segment_map(labels: np.ndarray) -> bytes:
     """Encode segment labels, 0 to 2^24 - 1, as a PNG of as few bits as needed.
 
-    Grey values of 8 or 16 bits, or, from 2^16 on, RGB with labels
-    R + 256 G + 65536 B.
-
-    Example:
-        >>> labels = np.array([[0, 300, 70000]])
-        >>> decode_segment_map(encode_segment_map(labels), 'a.png')
-        array([[    0,   300, 70000]], dtype=int32)
+    Grey of 8 or 16 bits, or RGB with labels R + 256 G + 65536 B.
     """
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= LABEL_LIMIT:

@@ -214,10 +214,7 @@ def _disc(radius: float) -> Sequence[int]:
 
 def _is_near(points: _Points, others: _Points, shape: tuple[int, int],
              widths: Sequence[int]) -> np.ndarray:
-    """(n,) bool: which points have one of the others, of their label, nearby.
-
-    ``widths`` are those of :func:`_disc`.
-    """
+    """(n,) bool: which points have another of their label nearby."""
     height, width = shape
     found = np.zeros(points.label.size, dtype=bool)
     if not others.label.size:

@@ -13,10 +13,7 @@ LabelMap = np.ndarray | Tensor
 
 
 class Overlaps(NamedTuple):
-    """Pairs of a segment and a region that have pixels in common.
-
-    Segments are numbered from 0 without gaps, regions keep their ids.
-    """
+    """Pairs of a segment, numbered from 0, and a region that share pixels."""
 
     segment: np.ndarray
     """(K,) int64 in [0, S - 1], ascending."""
