@@ -61,21 +61,14 @@ METRICS = {'mIoU', 'aAcc', 'mAcc'}
 
 @pytest.fixture(scope='module')
 def tiny_data(tmp_path_factory):
-    """Tiny datasets in the real layouts."""
+    """Tiny datasets in the real layouts, and weights of HSG's first stage."""
     root = tmp_path_factory.mktemp('data')
     make_data(root)
-    return root
-
-
-@pytest.fixture(scope='module')
-def hsg_data(tmp_path_factory):
-    """Images with over-segmentation, and weights of HSG's first stage."""
-    root = tmp_path_factory.mktemp('hsg')
-    make_oversegmentation_data(root)
+    make_oversegmentation_data(root / 'hsg')
     torch.manual_seed(3)
     model = MODELS.build(shrink_hsg(HSG_PATHS[FIRST]).model)
     model.init_weights()
-    save_weights(root / load_config(HSG_PATHS[SECOND]).stage1,
+    save_weights(root / 'hsg' / load_config(HSG_PATHS[SECOND]).stage1,
                  model.state_dict())
     return root
 
@@ -88,10 +81,10 @@ def folder(tiny_data, monkeypatch):
 
 
 @pytest.fixture
-def hsg_folder(hsg_data, monkeypatch):
-    """The working directory."""
-    monkeypatch.chdir(hsg_data)
-    return hsg_data
+def hsg_folder(tiny_data, monkeypatch):
+    """The working directory of HSG and its baselines."""
+    monkeypatch.chdir(tiny_data / 'hsg')
+    return tiny_data / 'hsg'
 
 
 def validated(log):

@@ -23,13 +23,8 @@ from helpers.configs import (
     without_weights,
 )
 from helpers.dense import shrink_dense
-from helpers.hsg_baselines import (
-    BASELINE_PATHS,
-    shrink_baseline_test,
-    shrink_baseline_training,
-)
+from helpers.hsg_baselines import BASELINE_PATHS, shrink_baseline_training
 from helpers.hsg_configs import shrink_hsg
-from helpers.retrieval import RETRIEVAL_PATHS, shrink_retrieval
 from mmengine.model import revert_sync_batchnorm
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
@@ -235,19 +230,8 @@ def test_all_that_is_trained_gets_a_gradient(losses_of, path):
         assert found == model.expected
 
 
-@pytest.mark.parametrize('name', [*RETRIEVAL_PATHS, *(
-    name for name in BASELINE_PATHS if 'retrieval' in name)])
-def test_retrieval_models_build(name):
-    if name in RETRIEVAL_PATHS:
-        cfg = shrink_retrieval(RETRIEVAL_PATHS[name])
-    else:
-        cfg = shrink_baseline_test(BASELINE_PATHS[name])
-    model = MODELS.build(cfg.model)
-    assert model.num_classes == cfg.model.num_classes
-
-
 def test_no_config_is_left_out():
-    """Swapped configs are built in test_swap_configs.py."""
+    """Others are in test_swap_configs.py or tested by retrieval."""
     retrieval = [path for path in ALL_CONFIGS if '_retrieval_' in path.stem]
     assert sorted([path for _, path in TRAINED] + retrieval +
                   SWAP_CONFIGS) == ALL_CONFIGS

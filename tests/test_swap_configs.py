@@ -1,6 +1,7 @@
 """CAST as the backbone in configs of MMSegmentation."""
 
 import copy
+import functools
 import re
 from pathlib import Path
 
@@ -41,24 +42,22 @@ SIZES = [CROP, (40, 64), (48, 33)]
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    """Folder to run tools in: tiny data under data/, in the real layouts."""
+def data(tmp_path_factory):
+    """Tiny datasets in the real layouts."""
     root = tmp_path_factory.mktemp('swap')
     make_segmentation_data(root, ('voc', 'ade20k', 'cityscapes'))
     return root
 
 
-@pytest.fixture(scope='module')
-def built():
-    """Tiny models by name, each built once; tests leave them as they are."""
-    models = {}
+@pytest.fixture
+def in_folder(data, monkeypatch):
+    monkeypatch.chdir(data)
 
-    def get(name):
-        if name not in models:
-            models[name] = build_swap(name)
-        return models[name]
 
-    return get
+@functools.cache
+def built(name):
+    """A tiny model, which tests leave as it is."""
+    return build_swap(name)
 
 
 # ----------------------------------------------- differences from the original
@@ -142,11 +141,6 @@ def test_superpixels_and_clusters_fit_the_crop(name):
 # -------------------------------------------------------- training and testing
 
 
-@pytest.fixture
-def in_folder(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-
-
 @pytest.mark.parametrize('name', cases(SWAP_PATHS, [UPERNET]))
 def test_trains_validates_and_tests(name, in_folder, tmp_path):
     if name == MASK2FORMER:
@@ -190,7 +184,7 @@ def test_starts_from_pretrained_weights(in_folder, tmp_path):
 
 
 @pytest.mark.parametrize('name', SWAPS)
-def test_images_of_different_sizes_in_a_batch(name, built):
+def test_images_of_different_sizes_in_a_batch(name):
     """Padding has no superpixel, no label, and everything a gradient."""
     model = copy.deepcopy(built(name)).train()
     data = model.data_preprocessor(batch_for(model, SIZES), training=True)
@@ -207,7 +201,7 @@ def test_images_of_different_sizes_in_a_batch(name, built):
 
 
 @pytest.mark.parametrize('name', TESTED)
-def test_batch_mates_do_not_matter(name, built):
+def test_batch_mates_do_not_matter(name):
     model = built(name)
     # MMSegmentation pads images of different sizes in training only.
     inputs = model.data_preprocessor(
@@ -222,7 +216,7 @@ def test_batch_mates_do_not_matter(name, built):
 
 
 @pytest.mark.parametrize('name', TESTED)
-def test_windows(name, built, monkeypatch):
+def test_windows(name, monkeypatch):
     """Where only one window contributes, the map is that of the window."""
     model = built(name)
     batch = batch_for(model, [(64, 96)] * 2)
@@ -244,7 +238,7 @@ def test_windows(name, built, monkeypatch):
         slid[..., :16, :32], corner[..., :16, :32], rtol=1e-3, atol=1e-4)
 
 
-def test_bfloat16(built):
+def test_bfloat16():
     """Losses, gradients and predictions are nearly those of float32."""
     results = []
     for enabled in (False, True):
