@@ -9,7 +9,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from helpers.cast import DATA
 from helpers.config_runs import (
     cases,
     log_of,
@@ -36,7 +35,6 @@ from helpers.dense import (
     save_dense_pretrained,
     shrink_dense,
 )
-from helpers.hsg import with_resnet
 from helpers.hsg_baselines import (
     BASELINE_PATHS,
     draw_resnet,
@@ -49,9 +47,7 @@ from helpers.segmentation_data import COUNTS
 from mmengine.runner import Runner
 
 from mmhierseg._base.errors import UserError
-from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.apis import HierarchyInferencer
-from mmhierseg.checkpoints.hsg import convert_hsg_checkpoint
 from mmhierseg.registry import MODELS
 
 FIRST, SECOND = (
@@ -233,20 +229,6 @@ def test_second_stage_starts_from_the_first(hsg_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match='iter_350000.pth'):
         train(write(cfg, tmp_path), tmp_path / 'work')
-
-
-def test_converted_checkpoint_fits():
-    """The authors' file, converted, fills the model."""
-    source, _ = with_resnet(
-        load_plain_checkpoint(DATA / 'hsg_coco.pth'), 18, 'detectron2')
-    converted = convert_hsg_checkpoint(source)
-    cfg = shrink_hsg(HSG_PATHS[SECOND])
-    cfg.model.neck.out_channels = converted.options['embed_dims']
-    cfg.model.head.update(converted.options)
-    model = MODELS.build(cfg.model)
-    model.load_state_dict(converted.state_dict)
-    hierarchy = model.eval().segments(torch.rand(1, 3, 64, 96)).hierarchy
-    assert hierarchy.num_levels == 3 and (hierarchy.labels >= 0).all()
 
 
 @pytest.mark.slow

@@ -69,11 +69,10 @@ def _segmenter(images, epochs, batch, rate, classes, crop, stride, root):
     return {
         **_iterations(images * epochs // batch, batch, gpus=4),
         'optim_wrapper.optimizer': _sgd(rate, 0.),
-        'model.decode_head.num_classes': classes,
-        'model.backbone.img_size': crop if crop[0] != crop[1] else crop[0],
-        'model.data_preprocessor.size': crop,
-        'crop_size': crop,
-        'model.test_cfg': dict(mode='whole') if stride is None else dict(
+        '.decode_head.num_classes': classes,
+        '.backbone.img_size': crop if crop[0] != crop[1] else crop[0],
+        '.data_preprocessor.size': crop, 'crop_size': crop,
+        '.test_cfg': dict(mode='whole') if stride is None else dict(
             mode='slide', crop_size=crop, stride=(stride, stride)),
         **{f'{field}_dataloader.dataset.data_root': root
            for field in ('train', 'val', 'test')},
@@ -82,14 +81,12 @@ def _segmenter(images, epochs, batch, rate, classes, crop, stride, root):
 
 def _hsg(crop, kmeans, classes, clusters, size):
     return {
-        'crop_size': (crop, crop),
-        'model.head.kmeans_clusters': kmeans[:2],
-        'model.head.kmeans_iterations': kmeans[2],
-        'model.num_classes': classes,
-        'model.kmeans_clusters': clusters,
+        'crop_size': (crop, crop), '.head.kmeans_clusters': kmeans[:2],
+        '.head.kmeans_iterations': kmeans[2], '.num_classes': classes,
+        '.kmeans_clusters': clusters,
         'test_dataloader.dataset.pipeline.1.scale': size,
         'test_dataloader.dataset.pipeline.1.keep_ratio': True,
-        'model.data_preprocessor.test_cfg':
+        '.data_preprocessor.test_cfg':
         dict(size=(512, 512)) if classes == 21 else None,
     }
 
@@ -97,7 +94,7 @@ def _hsg(crop, kmeans, classes, clusters, size):
 _GRID = dict(type='Grid', segment_size=16)
 _SLIC = dict(type='TorchSLIC', segment_size=16)
 _ONE_STAGE = dict(embed_dims=384, depths=(11, ), num_heads=12)
-#: Pattern -> setting -> value; all patterns that fit a config hold.
+#: Pattern -> setting (``.x``: ``model.x``) -> value; all that fit hold.
 RECIPES = {
     # CAST and its baselines, pre-trained by MoCo v3.
     MOCO_V3: {
@@ -106,8 +103,7 @@ RECIPES = {
             optimizer=dict(type='AdamW', lr=1.5e-4, betas=(0.9, 0.999),
                            weight_decay=0.1)),
         'train_dataloader.drop_last': True,
-        'train_dataloader.dataset.with_label': False,
-        'model.base_momentum': 0.01,
+        'train_dataloader.dataset.with_label': False, '.base_momentum': 0.01,
     },
     r'\w+/[a-z-]+_in1k\w*': {
         **_epochs(100, 256), **_images('data/imagenet', 'train')},
@@ -118,19 +114,19 @@ RECIPES = {
     rf'(?!.*_fsdp){MOCO_V3}': {'sync_bn': 'torch'},
     r'.*_fsdp': {'strategy.sync_bn': 'torch'},
     # Architectures.
-    r'cast/cast-s_(?!retrieval).*': {'model.backbone.arch': 'small'},
-    r'cast/cast-sd_.*': {'model.backbone.arch': 'small-deep'},
-    r'cast/cast-b_.*': {'model.backbone.arch': 'base'},
+    r'cast/cast-s_(?!retrieval).*': {'.backbone.arch': 'small'},
+    r'cast/cast-sd_.*': {'.backbone.arch': 'small-deep'},
+    r'cast/cast-b_.*': {'.backbone.arch': 'base'},
     r'cast/cast-\w+?_(linear_|deit_)?in\w+': {
-        'model.backbone.num_clusters': (64, 32, 16, 8),
-        'model.backbone.out_type': 'cls_token'},
-    r'cast/(?!.*deit).*_in\w+': {'model.backbone.pos_embed': 'sincos'},
+        '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'cls_token'},
+    r'cast/(?!.*deit).*_in\w+': {'.backbone.pos_embed': 'sincos'},
     r'\w+/cast.*_coco': {
-        'model.backbone.num_clusters': (64, 32, 16, 8),
-        'model.backbone.out_type': 'avg_segments'},
+        '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'avg_segments'},
     r'.*/vit-s-superpixel_(coco|voc12aug.*)': {
-        'model.backbone.arch': _ONE_STAGE,
-        'model.backbone.num_clusters': ()},
+        '.backbone.arch': _ONE_STAGE,
+        '.backbone.num_clusters': ()},
     # Linear probing.
     LINEAR: {
         'optim_wrapper.type': 'OptimWrapper',
@@ -140,9 +136,8 @@ RECIPES = {
             type='CenterCrop', crop_size=224)},
     r'.*_linear_in1k': {
         **_epochs(90, 1024),
-        'optim_wrapper.optimizer': _sgd(120, 0.),
-        'model.head.num_classes': 1000,
-        'model.data_preprocessor.num_classes': 1000,
+        'optim_wrapper.optimizer': _sgd(120, 0.), '.head.num_classes': 1000,
+        '.data_preprocessor.num_classes': 1000,
         'train_dataloader.dataset.data_root': 'data/imagenet',
         'train_dataloader.dataset.split': 'train',
         'val_dataloader.dataset.split': 'val',
@@ -150,9 +145,8 @@ RECIPES = {
     r'.*_linear_in100': {
         **_epochs(90, 256),
         **_images('data/imagenet100', 'train'),
-        'optim_wrapper.optimizer': _sgd(0.8, 0.),
-        'model.head.num_classes': 100,
-        'model.data_preprocessor.num_classes': 100,
+        'optim_wrapper.optimizer': _sgd(0.8, 0.), '.head.num_classes': 100,
+        '.data_preprocessor.num_classes': 100,
         'val_dataloader.dataset.data_prefix': 'val',
         'test_dataloader.dataset.data_root': 'data/imagenet100',
         'test_dataloader.dataset.data_prefix': 'val'},
@@ -161,10 +155,9 @@ RECIPES = {
         **_epochs(300, 1024),
         'optim_wrapper.optimizer': dict(
             type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
-        'model.backbone.pos_embed': 'learned',
-        'model.backbone.drop_path_rate': 0.1,
-        'model.head.loss.label_smooth_val': 0.1,
-        'model.train_cfg.augments': [
+        '.backbone.pos_embed': 'learned', '.backbone.drop_path_rate': 0.1,
+        '.head.loss.label_smooth_val': 0.1,
+        '.train_cfg.augments': [
             dict(type='Mixup', alpha=0.8), dict(type='CutMix', alpha=1.0)],
         'train_dataloader.sampler': dict(
             type='RepeatAugSampler', num_repeats=3),
@@ -174,8 +167,7 @@ RECIPES = {
         'train_pipeline.3.num_policies': 2,
         'train_pipeline.3.magnitude_level': 9,
         'train_pipeline.3.magnitude_std': 0.5,
-        'train_pipeline.4.erase_prob': 0.25,
-        'train_pipeline.4.mode': 'rand',
+        'train_pipeline.4.erase_prob': 0.25, 'train_pipeline.4.mode': 'rand',
         'train_pipeline.4.fill_std': [57.375, 57.12, 58.395],
         'test_pipeline.1': dict(
             type='ResizeEdge', scale=256, edge='short', backend='pillow',
@@ -192,49 +184,42 @@ RECIPES = {
     r'.*_segmenter_kitti-step-.*': _segmenter(
         5027, 216, 8, 1e-2, 19, (368, 1232), None, 'data/kitti_step'),
     SEGMENTER: {
-        'model.backbone.pos_embed': 'learned',
-        'model.backbone.out_type': 'segments',
-        'model.backbone.drop_path_rate': 0.1,
-        'model.decode_head.type': 'mmhierseg.SegmentMaskTransformerHead',
-        'model.decode_head.num_layers': 2,
-        'model.decode_head.dropout_ratio': 0.1},
+        '.backbone.pos_embed': 'learned', '.backbone.out_type': 'segments',
+        '.backbone.drop_path_rate': 0.1,
+        '.decode_head.type': 'mmhierseg.SegmentMaskTransformerHead',
+        '.decode_head.num_layers': 2,
+        '.decode_head.dropout_ratio': 0.1},
     r'cast/cast-s_segmenter.*': {
-        'model.decode_head.num_heads': 6,
-        'model.backbone.init_cfg': _weights('cast-s_deit_in1k/epoch_300')},
+        '.decode_head.num_heads': 6,
+        '.backbone.init_cfg': _weights('cast-s_deit_in1k/epoch_300')},
     r'cast/cast-b_segmenter.*': {
-        'model.decode_head.num_heads': 12,
-        'model.backbone.init_cfg': _weights('cast-b_deit_in1k/epoch_300')},
+        '.decode_head.num_heads': 12,
+        '.backbone.init_cfg': _weights('cast-b_deit_in1k/epoch_300')},
     VOC: {
         **_iterations(30000, 16, gpus=4),
-        'train_cfg.val_interval': 3000,
-        'optim_wrapper.optimizer': _sgd(3e-3),
-        'model.decode_head.num_classes': 21,
-        'model.test_cfg': dict(mode='whole'),
-        'model.backbone.img_size': 512,
-        'sync_bn': 'torch',
+        'train_cfg.val_interval': 3000, 'optim_wrapper.optimizer': _sgd(3e-3),
+        '.decode_head.num_classes': 21, '.test_cfg': dict(mode='whole'),
+        '.backbone.img_size': 512, 'sync_bn': 'torch',
         'train_dataloader.dataset.datasets.0.ann_file':
         'ImageSets/Segmentation/train.txt',
         'train_dataloader.dataset.datasets.1.ann_file':
         'ImageSets/Segmentation/aug.txt'},
     r'\w+/cast-s\S*_voc12aug.*': {
-        'model.backbone.num_clusters': (320, 160, 80, 40),
-        'model.backbone.pos_embed': 'sincos',
-        'model.backbone.out_type': 'segments'},
+        '.backbone.num_clusters': (320, 160, 80, 40),
+        '.backbone.pos_embed': 'sincos',
+        '.backbone.out_type': 'segments'},
     r'baselines/vit-s_voc12aug.*': {
-        'model.decode_head.type': 'FCNHead',
-        'model.decode_head.norm_cfg': dict(type='BN'),
-        'model.decode_head.num_convs': 1,
-        'model.decode_head.kernel_size': 1,
-        'model.decode_head.channels': 384,
-        'model.decode_head.concat_input': False,
-        'model.decode_head.dropout_ratio': 0},
+        '.decode_head.type': 'FCNHead',
+        '.decode_head.norm_cfg': dict(type='BN'), '.decode_head.num_convs': 1,
+        '.decode_head.kernel_size': 1, '.decode_head.channels': 384,
+        '.decode_head.concat_input': False,
+        '.decode_head.dropout_ratio': 0},
     # Retrieval: 40 segments, of the coarsest level or by k-means.
     rf'{RETRIEVAL}|{HSG}|{RETRIEVAL_R50}': {
-        'model.num_neighbors': 20,
+        '.num_neighbors': 20,
         'custom_hooks.0.type': 'mmhierseg.MemoryBankHook'},
     RETRIEVAL: {
-        'model.num_classes': 21,
-        'train_dataloader': None,
+        '.num_classes': 21, 'train_dataloader': None,
         'test_dataloader.dataset.ann_file': 'ImageSets/Segmentation/val.txt',
         'test_dataloader.dataset.pipeline.1': dict(
             type='Resize', scale=(512, 512), keep_ratio=True),
@@ -242,34 +227,31 @@ RECIPES = {
            f'ImageSets/Segmentation/{split}.txt'
            for i, split in enumerate(('train', 'aug'))}},
     r'\w+/cast\S*_retrieval_.*': {
-        'model.level': -1,
-        'model.embedder.backbone.num_clusters': (320, 160, 80, 40)},
-    r'\w+/vit\S*_retrieval_.*': {'model.kmeans.num_clusters': 40},
+        '.level': -1,
+        '.embedder.backbone.num_clusters': (320, 160, 80, 40)},
+    r'\w+/vit\S*_retrieval_.*': {'.kmeans.num_clusters': 40},
     # HSG and SegSort: crop; k-means of training; classes, k-means, scale.
     HSG: {
         'optim_wrapper.optimizer.weight_decay': 1e-4,
-        'model.head.concentration': 16,
-        'model.head.img_sim_weight': 1,
-        'model.kmeans_iterations': 15,
+        '.head.concentration': 16, '.head.img_sim_weight': 1,
+        '.kmeans_iterations': 15,
         'sync_bn': 'torch'},
     r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), (512, 512)),
     r'.*/segsort_r50_coco.*': {
         **_hsg(224, (4, 4, 15), 21, (6, 6), (512, 512)),
-        'model.head.cosegment': False},
+        '.head.cosegment': False},
     r'.*/\w+_r50_(stage1_)?coco-224x224': {
         **_iterations(350000, 128), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/.*_stage2_.*': {
         **_hsg(448, (4, 4, 15), 21, (6, 6), (512, 512)),
         **_iterations(20000, 48),
         'optim_wrapper.optimizer': _sgd(8e-3),
-        **{f'model.{part}.init_cfg': dict(
+        **{f'.{part}.init_cfg': dict(
             _weights('hsg_r50_stage1_coco-224x224/iter_350000'),
             prefix=f'{part}.') for part in ('backbone', 'neck')},
-        'model.head.graph_knn': 2,
-        'model.head.graph_within_view': True,
-        'model.head.pad_length': 256,
-        'model.head.grouping_weight': 1,
-        'model.head.centroid_weight': 1},
+        '.head.graph_knn': 2, '.head.graph_within_view': True,
+        '.head.pad_length': 256, '.head.grouping_weight': 1,
+        '.head.centroid_weight': 1},
     r'.*_r50_cityscapes-448x448': _hsg(
         448, (4, 4, 15), 19, (12, 24), (2048, 1024)),
     r'.*_r50_kitti-step-448x448': _hsg(
@@ -277,43 +259,41 @@ RECIPES = {
     r'.*_r50_(cityscapes|kitti-step)-448x448': {
         **_iterations(38000, 32), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/hsg_r50_(cityscapes|kitti-step)-.*': {
-        'model.head.graph_knn': 4,
-        'model.head.graph_within_view': False,
-        'model.head.pad_length': None,
-        'model.head.grouping_weight': 0.2,
-        'model.head.centroid_weight': 0.2},
+        '.head.graph_knn': 4, '.head.graph_within_view': False,
+        '.head.pad_length': None, '.head.grouping_weight': 0.2,
+        '.head.centroid_weight': 0.2},
     r'hsg/hsg_r50_(?!stage1).*': {
-        'model.head.fine_weight': 0.1, 'model.head.coarse_weight': 0.1,
-        'model.head.fine_clusters': 8, 'model.head.coarse_clusters': 4,
-        'model.head.position_size': 28, 'model.head.dropout': 0.1},
+        '.head.fine_weight': 0.1, '.head.coarse_weight': 0.1,
+        '.head.fine_clusters': 8, '.head.coarse_clusters': 4,
+        '.head.position_size': 28, '.head.dropout': 0.1},
     r'hsg/.*_stage1_.*|.*/segsort_.*': {
-        f'model.head.{key}_weight': 0
+        f'.head.{key}_weight': 0
         for key in ('fine', 'coarse', 'grouping', 'centroid')},
-    r'baselines/segsort_.*': {'model.head.cosegment': False},
+    r'baselines/segsort_.*': {'.head.cosegment': False},
     # MoCo v2 and DenseCL: no image finds itself in the queue.
     MOCO_V2: {
         'optim_wrapper.optimizer': _sgd(0.03),
         'train_dataloader.drop_last': True},
     r'baselines/\w+_r50_coco': {
         **_epochs(200, 256), **_images('data/coco', 'train2017'),
-        'model.queue_len': 65536},
+        '.queue_len': 65536},
     r'baselines/\w+_r50_cityscapes': {
-        **_epochs(400, 256), 'model.queue_len': 2048,
+        **_epochs(400, 256), '.queue_len': 2048,
         **_images('data/cityscapes', 'leftImg8bit/train')},
     r'baselines/\w+_r50_kitti-step': {
-        **_epochs(240, 256), 'model.queue_len': 4096,
+        **_epochs(240, 256), '.queue_len': 4096,
         **_images('data/kitti_step', 'images/train')},
     r'.*_r50_retrieval_voc12-512': {
-        'model.num_classes': 21,
-        'model.kmeans': dict(num_clusters=(6, 6), num_iterations=15,
+        '.num_classes': 21,
+        '.kmeans': dict(num_clusters=(6, 6), num_iterations=15,
                              location=True)},
     r'.*_r50_retrieval_(city|kitti).*': {
-        'model.num_classes': 19,
-        'model.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
+        '.num_classes': 19,
+        '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
     # Superpixels made on the device, and what they are made of.
-    r'.*_torchslic': {'model.data_preprocessor.superpixels': _SLIC},
-    r'.*/cast-s-grid_.*': {'model.data_preprocessor.superpixels': _GRID},
+    r'.*_torchslic': {'.data_preprocessor.superpixels': _SLIC},
+    r'.*/cast-s-grid_.*': {'.data_preprocessor.superpixels': _GRID},
 }
 
 
@@ -324,7 +304,7 @@ def configs():
 
 def get(cfg, key):
     """Setting by its path; None where nothing is set."""
-    for part in key.split('.'):
+    for part in re.sub(r'^\.', 'model.', key).split('.'):
         cfg = cfg[int(part)] if part.isdigit() else cfg.get(part)
         if cfg is None:
             break
@@ -450,7 +430,7 @@ def test_voc_baselines_differ_in_the_model_only(name, configs):
     trained = configs[f'{name.split("/")[0]}/{source}'].model.backbone
     assert [cfg.model.backbone.get(key) for key in ('arch', 'patch_size')] == [
         trained.get(key) for key in ('arch', 'patch_size')]
-    ours, theirs = map(without_superpixels, (cfg, cast))
+    ours, theirs = (without_superpixels(c.to_dict()) for c in (cfg, cast))
     for key in ('train_dataloader', 'val_dataloader'):
         assert ours[key] == theirs[key]
     for key in ('val_evaluator', 'test_evaluator', 'optim_wrapper',
@@ -459,11 +439,11 @@ def test_voc_baselines_differ_in_the_model_only(name, configs):
 
 
 def test_ablations_differ_from_cast_in_one_thing(configs):
-    cast = configs['cast/cast-s_coco'].model.to_dict()
-    grid = configs['baselines/cast-s-grid_coco'].model.to_dict()
+    cast, grid, flat = (configs[name].model.to_dict() for name in (
+        'cast/cast-s_coco', 'baselines/cast-s-grid_coco',
+        'baselines/vit-s-superpixel_coco'))
     assert grid['data_preprocessor'].pop('superpixels') == _GRID
     assert grid == cast
-    flat = configs['baselines/vit-s-superpixel_coco'].model.to_dict()
     for model in (flat, cast):
         del model['backbone']['arch'], model['backbone']['num_clusters']
     assert flat == cast
