@@ -570,7 +570,8 @@ def test_only_the_linear_layer_is_trained(name, configs):
             if parameter.requires_grad} == {f'{layer}.weight',
                                             f'{layer}.bias'}
     assert not any(m.training for m in model.backbone.modules()
-                   if isinstance(m, (nn.BatchNorm2d, nn.Dropout)))
+                   if isinstance(m, nn.BatchNorm2d)
+                   or getattr(m, 'p', 0) and isinstance(m, nn.Dropout))
     model.head.init_weights()
     weight = next(p for p in model.parameters() if p.requires_grad)
     assert weight.std().item() == pytest.approx(0.01, rel=0.05)
