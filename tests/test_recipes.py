@@ -16,8 +16,6 @@ from helpers.configs import (
 )
 from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import HOOKS
-from mmpretrain.structures import DataSample
 from torch import nn
 
 from mmhierseg.registry import MODELS
@@ -71,11 +69,10 @@ def _segmenter(images, epochs, batch, rate, classes, crop, stride, root):
     return {
         **_iterations(images * epochs // batch, batch, gpus=4),
         'optim_wrapper.optimizer': _sgd(rate, 0.),
-        'model.decode_head.num_classes': classes,
-        'model.backbone.img_size': crop if crop[0] != crop[1] else crop[0],
-        'model.data_preprocessor.size': crop,
-        'crop_size': crop,
-        'model.test_cfg': dict(mode='whole') if stride is None else dict(
+        '.decode_head.num_classes': classes,
+        '.backbone.img_size': crop if crop[0] != crop[1] else crop[0],
+        '.data_preprocessor.size': crop, 'crop_size': crop,
+        '.test_cfg': dict(mode='whole') if stride is None else dict(
             mode='slide', crop_size=crop, stride=(stride, stride)),
         **{f'{field}_dataloader.dataset.data_root': root
            for field in ('train', 'val', 'test')},
@@ -84,14 +81,12 @@ def _segmenter(images, epochs, batch, rate, classes, crop, stride, root):
 
 def _hsg(crop, kmeans, classes, clusters, size):
     return {
-        'crop_size': (crop, crop),
-        'model.head.kmeans_clusters': kmeans[:2],
-        'model.head.kmeans_iterations': kmeans[2],
-        'model.num_classes': classes,
-        'model.kmeans_clusters': clusters,
+        'crop_size': (crop, crop), '.head.kmeans_clusters': kmeans[:2],
+        '.head.kmeans_iterations': kmeans[2], '.num_classes': classes,
+        '.kmeans_clusters': clusters,
         'test_dataloader.dataset.pipeline.1.scale': size,
         'test_dataloader.dataset.pipeline.1.keep_ratio': True,
-        'model.data_preprocessor.test_cfg':
+        '.data_preprocessor.test_cfg':
         dict(size=(512, 512)) if classes == 21 else None,
     }
 
@@ -99,7 +94,7 @@ def _hsg(crop, kmeans, classes, clusters, size):
 _GRID = dict(type='Grid', segment_size=16)
 _SLIC = dict(type='TorchSLIC', segment_size=16)
 _ONE_STAGE = dict(embed_dims=384, depths=(11, ), num_heads=12)
-#: Pattern -> setting -> value; all patterns that fit a config hold.
+#: Pattern -> setting (``.x``: ``model.x``) -> value; all that fit hold.
 RECIPES = {
     # CAST and its baselines, pre-trained by MoCo v3.
     MOCO_V3: {
@@ -108,8 +103,7 @@ RECIPES = {
             optimizer=dict(type='AdamW', lr=1.5e-4, betas=(0.9, 0.999),
                            weight_decay=0.1)),
         'train_dataloader.drop_last': True,
-        'train_dataloader.dataset.with_label': False,
-        'model.base_momentum': 0.01,
+        'train_dataloader.dataset.with_label': False, '.base_momentum': 0.01,
     },
     r'\w+/[a-z-]+_in1k\w*': {
         **_epochs(100, 256), **_images('data/imagenet', 'train')},
@@ -120,19 +114,19 @@ RECIPES = {
     rf'(?!.*_fsdp){MOCO_V3}': {'sync_bn': 'torch'},
     r'.*_fsdp': {'strategy.sync_bn': 'torch'},
     # Architectures.
-    r'cast/cast-s_(?!retrieval).*': {'model.backbone.arch': 'small'},
-    r'cast/cast-sd_.*': {'model.backbone.arch': 'small-deep'},
-    r'cast/cast-b_.*': {'model.backbone.arch': 'base'},
+    r'cast/cast-s_(?!retrieval).*': {'.backbone.arch': 'small'},
+    r'cast/cast-sd_.*': {'.backbone.arch': 'small-deep'},
+    r'cast/cast-b_.*': {'.backbone.arch': 'base'},
     r'cast/cast-\w+?_(linear_|deit_)?in\w+': {
-        'model.backbone.num_clusters': (64, 32, 16, 8),
-        'model.backbone.out_type': 'cls_token'},
-    r'cast/(?!.*deit).*_in\w+': {'model.backbone.pos_embed': 'sincos'},
+        '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'cls_token'},
+    r'cast/(?!.*deit).*_in\w+': {'.backbone.pos_embed': 'sincos'},
     r'\w+/cast.*_coco': {
-        'model.backbone.num_clusters': (64, 32, 16, 8),
-        'model.backbone.out_type': 'avg_segments'},
+        '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'avg_segments'},
     r'.*/vit-s-superpixel_(coco|voc12aug.*)': {
-        'model.backbone.arch': _ONE_STAGE,
-        'model.backbone.num_clusters': ()},
+        '.backbone.arch': _ONE_STAGE,
+        '.backbone.num_clusters': ()},
     # Linear probing.
     LINEAR: {
         'optim_wrapper.type': 'OptimWrapper',
@@ -142,9 +136,8 @@ RECIPES = {
             type='CenterCrop', crop_size=224)},
     r'.*_linear_in1k': {
         **_epochs(90, 1024),
-        'optim_wrapper.optimizer': _sgd(120, 0.),
-        'model.head.num_classes': 1000,
-        'model.data_preprocessor.num_classes': 1000,
+        'optim_wrapper.optimizer': _sgd(120, 0.), '.head.num_classes': 1000,
+        '.data_preprocessor.num_classes': 1000,
         'train_dataloader.dataset.data_root': 'data/imagenet',
         'train_dataloader.dataset.split': 'train',
         'val_dataloader.dataset.split': 'val',
@@ -152,9 +145,8 @@ RECIPES = {
     r'.*_linear_in100': {
         **_epochs(90, 256),
         **_images('data/imagenet100', 'train'),
-        'optim_wrapper.optimizer': _sgd(0.8, 0.),
-        'model.head.num_classes': 100,
-        'model.data_preprocessor.num_classes': 100,
+        'optim_wrapper.optimizer': _sgd(0.8, 0.), '.head.num_classes': 100,
+        '.data_preprocessor.num_classes': 100,
         'val_dataloader.dataset.data_prefix': 'val',
         'test_dataloader.dataset.data_root': 'data/imagenet100',
         'test_dataloader.dataset.data_prefix': 'val'},
@@ -163,10 +155,9 @@ RECIPES = {
         **_epochs(300, 1024),
         'optim_wrapper.optimizer': dict(
             type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
-        'model.backbone.pos_embed': 'learned',
-        'model.backbone.drop_path_rate': 0.1,
-        'model.head.loss.label_smooth_val': 0.1,
-        'model.train_cfg.augments': [
+        '.backbone.pos_embed': 'learned', '.backbone.drop_path_rate': 0.1,
+        '.head.loss.label_smooth_val': 0.1,
+        '.train_cfg.augments': [
             dict(type='Mixup', alpha=0.8), dict(type='CutMix', alpha=1.0)],
         'train_dataloader.sampler': dict(
             type='RepeatAugSampler', num_repeats=3),
@@ -176,8 +167,7 @@ RECIPES = {
         'train_pipeline.3.num_policies': 2,
         'train_pipeline.3.magnitude_level': 9,
         'train_pipeline.3.magnitude_std': 0.5,
-        'train_pipeline.4.erase_prob': 0.25,
-        'train_pipeline.4.mode': 'rand',
+        'train_pipeline.4.erase_prob': 0.25, 'train_pipeline.4.mode': 'rand',
         'train_pipeline.4.fill_std': [57.375, 57.12, 58.395],
         'test_pipeline.1': dict(
             type='ResizeEdge', scale=256, edge='short', backend='pillow',
@@ -194,49 +184,42 @@ RECIPES = {
     r'.*_segmenter_kitti-step-.*': _segmenter(
         5027, 216, 8, 1e-2, 19, (368, 1232), None, 'data/kitti_step'),
     SEGMENTER: {
-        'model.backbone.pos_embed': 'learned',
-        'model.backbone.out_type': 'segments',
-        'model.backbone.drop_path_rate': 0.1,
-        'model.decode_head.type': 'mmhierseg.SegmentMaskTransformerHead',
-        'model.decode_head.num_layers': 2,
-        'model.decode_head.dropout_ratio': 0.1},
+        '.backbone.pos_embed': 'learned', '.backbone.out_type': 'segments',
+        '.backbone.drop_path_rate': 0.1,
+        '.decode_head.type': 'mmhierseg.SegmentMaskTransformerHead',
+        '.decode_head.num_layers': 2,
+        '.decode_head.dropout_ratio': 0.1},
     r'cast/cast-s_segmenter.*': {
-        'model.decode_head.num_heads': 6,
-        'model.backbone.init_cfg': _weights('cast-s_deit_in1k/epoch_300')},
+        '.decode_head.num_heads': 6,
+        '.backbone.init_cfg': _weights('cast-s_deit_in1k/epoch_300')},
     r'cast/cast-b_segmenter.*': {
-        'model.decode_head.num_heads': 12,
-        'model.backbone.init_cfg': _weights('cast-b_deit_in1k/epoch_300')},
+        '.decode_head.num_heads': 12,
+        '.backbone.init_cfg': _weights('cast-b_deit_in1k/epoch_300')},
     VOC: {
         **_iterations(30000, 16, gpus=4),
-        'train_cfg.val_interval': 3000,
-        'optim_wrapper.optimizer': _sgd(3e-3),
-        'model.decode_head.num_classes': 21,
-        'model.test_cfg': dict(mode='whole'),
-        'model.backbone.img_size': 512,
-        'sync_bn': 'torch',
+        'train_cfg.val_interval': 3000, 'optim_wrapper.optimizer': _sgd(3e-3),
+        '.decode_head.num_classes': 21, '.test_cfg': dict(mode='whole'),
+        '.backbone.img_size': 512, 'sync_bn': 'torch',
         'train_dataloader.dataset.datasets.0.ann_file':
         'ImageSets/Segmentation/train.txt',
         'train_dataloader.dataset.datasets.1.ann_file':
         'ImageSets/Segmentation/aug.txt'},
     r'\w+/cast-s\S*_voc12aug.*': {
-        'model.backbone.num_clusters': (320, 160, 80, 40),
-        'model.backbone.pos_embed': 'sincos',
-        'model.backbone.out_type': 'segments'},
+        '.backbone.num_clusters': (320, 160, 80, 40),
+        '.backbone.pos_embed': 'sincos',
+        '.backbone.out_type': 'segments'},
     r'baselines/vit-s_voc12aug.*': {
-        'model.decode_head.type': 'FCNHead',
-        'model.decode_head.norm_cfg': dict(type='BN'),
-        'model.decode_head.num_convs': 1,
-        'model.decode_head.kernel_size': 1,
-        'model.decode_head.channels': 384,
-        'model.decode_head.concat_input': False,
-        'model.decode_head.dropout_ratio': 0},
+        '.decode_head.type': 'FCNHead',
+        '.decode_head.norm_cfg': dict(type='BN'), '.decode_head.num_convs': 1,
+        '.decode_head.kernel_size': 1, '.decode_head.channels': 384,
+        '.decode_head.concat_input': False,
+        '.decode_head.dropout_ratio': 0},
     # Retrieval: 40 segments, of the coarsest level or by k-means.
     rf'{RETRIEVAL}|{HSG}|{RETRIEVAL_R50}': {
-        'model.num_neighbors': 20,
+        '.num_neighbors': 20,
         'custom_hooks.0.type': 'mmhierseg.MemoryBankHook'},
     RETRIEVAL: {
-        'model.num_classes': 21,
-        'train_dataloader': None,
+        '.num_classes': 21, 'train_dataloader': None,
         'test_dataloader.dataset.ann_file': 'ImageSets/Segmentation/val.txt',
         'test_dataloader.dataset.pipeline.1': dict(
             type='Resize', scale=(512, 512), keep_ratio=True),
@@ -244,34 +227,31 @@ RECIPES = {
            f'ImageSets/Segmentation/{split}.txt'
            for i, split in enumerate(('train', 'aug'))}},
     r'\w+/cast\S*_retrieval_.*': {
-        'model.level': -1,
-        'model.embedder.backbone.num_clusters': (320, 160, 80, 40)},
-    r'\w+/vit\S*_retrieval_.*': {'model.kmeans.num_clusters': 40},
+        '.level': -1,
+        '.embedder.backbone.num_clusters': (320, 160, 80, 40)},
+    r'\w+/vit\S*_retrieval_.*': {'.kmeans.num_clusters': 40},
     # HSG and SegSort: crop; k-means of training; classes, k-means, scale.
     HSG: {
         'optim_wrapper.optimizer.weight_decay': 1e-4,
-        'model.head.concentration': 16,
-        'model.head.img_sim_weight': 1,
-        'model.kmeans_iterations': 15,
+        '.head.concentration': 16, '.head.img_sim_weight': 1,
+        '.kmeans_iterations': 15,
         'sync_bn': 'torch'},
     r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), (512, 512)),
     r'.*/segsort_r50_coco.*': {
         **_hsg(224, (4, 4, 15), 21, (6, 6), (512, 512)),
-        'model.head.cosegment': False},
+        '.head.cosegment': False},
     r'.*/\w+_r50_(stage1_)?coco-224x224': {
         **_iterations(350000, 128), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/.*_stage2_.*': {
         **_hsg(448, (4, 4, 15), 21, (6, 6), (512, 512)),
         **_iterations(20000, 48),
         'optim_wrapper.optimizer': _sgd(8e-3),
-        **{f'model.{part}.init_cfg': dict(
+        **{f'.{part}.init_cfg': dict(
             _weights('hsg_r50_stage1_coco-224x224/iter_350000'),
             prefix=f'{part}.') for part in ('backbone', 'neck')},
-        'model.head.graph_knn': 2,
-        'model.head.graph_within_view': True,
-        'model.head.pad_length': 256,
-        'model.head.grouping_weight': 1,
-        'model.head.centroid_weight': 1},
+        '.head.graph_knn': 2, '.head.graph_within_view': True,
+        '.head.pad_length': 256, '.head.grouping_weight': 1,
+        '.head.centroid_weight': 1},
     r'.*_r50_cityscapes-448x448': _hsg(
         448, (4, 4, 15), 19, (12, 24), (2048, 1024)),
     r'.*_r50_kitti-step-448x448': _hsg(
@@ -279,43 +259,41 @@ RECIPES = {
     r'.*_r50_(cityscapes|kitti-step)-448x448': {
         **_iterations(38000, 32), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/hsg_r50_(cityscapes|kitti-step)-.*': {
-        'model.head.graph_knn': 4,
-        'model.head.graph_within_view': False,
-        'model.head.pad_length': None,
-        'model.head.grouping_weight': 0.2,
-        'model.head.centroid_weight': 0.2},
+        '.head.graph_knn': 4, '.head.graph_within_view': False,
+        '.head.pad_length': None, '.head.grouping_weight': 0.2,
+        '.head.centroid_weight': 0.2},
     r'hsg/hsg_r50_(?!stage1).*': {
-        'model.head.fine_weight': 0.1, 'model.head.coarse_weight': 0.1,
-        'model.head.fine_clusters': 8, 'model.head.coarse_clusters': 4,
-        'model.head.position_size': 28, 'model.head.dropout': 0.1},
+        '.head.fine_weight': 0.1, '.head.coarse_weight': 0.1,
+        '.head.fine_clusters': 8, '.head.coarse_clusters': 4,
+        '.head.position_size': 28, '.head.dropout': 0.1},
     r'hsg/.*_stage1_.*|.*/segsort_.*': {
-        f'model.head.{key}_weight': 0
+        f'.head.{key}_weight': 0
         for key in ('fine', 'coarse', 'grouping', 'centroid')},
-    r'baselines/segsort_.*': {'model.head.cosegment': False},
+    r'baselines/segsort_.*': {'.head.cosegment': False},
     # MoCo v2 and DenseCL: no image finds itself in the queue.
     MOCO_V2: {
         'optim_wrapper.optimizer': _sgd(0.03),
         'train_dataloader.drop_last': True},
     r'baselines/\w+_r50_coco': {
         **_epochs(200, 256), **_images('data/coco', 'train2017'),
-        'model.queue_len': 65536},
+        '.queue_len': 65536},
     r'baselines/\w+_r50_cityscapes': {
-        **_epochs(400, 256), 'model.queue_len': 2048,
+        **_epochs(400, 256), '.queue_len': 2048,
         **_images('data/cityscapes', 'leftImg8bit/train')},
     r'baselines/\w+_r50_kitti-step': {
-        **_epochs(240, 256), 'model.queue_len': 4096,
+        **_epochs(240, 256), '.queue_len': 4096,
         **_images('data/kitti_step', 'images/train')},
     r'.*_r50_retrieval_voc12-512': {
-        'model.num_classes': 21,
-        'model.kmeans': dict(num_clusters=(6, 6), num_iterations=15,
+        '.num_classes': 21,
+        '.kmeans': dict(num_clusters=(6, 6), num_iterations=15,
                              location=True)},
     r'.*_r50_retrieval_(city|kitti).*': {
-        'model.num_classes': 19,
-        'model.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
+        '.num_classes': 19,
+        '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
     # Superpixels made on the device, and what they are made of.
-    r'.*_torchslic': {'model.data_preprocessor.superpixels': _SLIC},
-    r'.*/cast-s-grid_.*': {'model.data_preprocessor.superpixels': _GRID},
+    r'.*_torchslic': {'.data_preprocessor.superpixels': _SLIC},
+    r'.*/cast-s-grid_.*': {'.data_preprocessor.superpixels': _GRID},
 }
 
 
@@ -326,7 +304,7 @@ def configs():
 
 def get(cfg, key):
     """Setting by its path; None where nothing is set."""
-    for part in key.split('.'):
+    for part in re.sub(r'^\.', 'model.', key).split('.'):
         cfg = cfg[int(part)] if part.isdigit() else cfg.get(part)
         if cfg is None:
             break
@@ -357,30 +335,18 @@ def test_all_patterns_are_used():
 
 # ---------------------------------------------------------------- superpixels
 
-_SEGMENTATION = dict(
-    type='SEEDS', segment_size=16, histogram_bins=5, num_iterations=15)
-_DEIT = dict(
-    type='SEEDS', num_segments=196, histogram_bins=5, num_iterations=15)
-_MOCO = dict(
-    type='SEEDS', num_segments=196, histogram_bins=15, num_iterations=20)
+_SEEDS = dict(type='SEEDS', histogram_bins=5, num_iterations=15)
+_MOCO = dict(_SEEDS, num_segments=196, histogram_bins=15, num_iterations=20)
 
 
-def superpixels_of(cfg, field):
-    """Superpixels that the pipeline of a loader makes last, or None."""
-    if cfg.get(f'{field}_dataloader') is None:
-        return None
-    dataset = cfg[f'{field}_dataloader'].dataset
-    made = []
-    for pipeline in [one.pipeline
-                     for one in dataset.get('datasets', [dataset])]:
-        views = [step.transforms for step in pipeline
+def superpixels_of(dataset):
+    """Superpixels that the pipelines of a dataset compute last, or None."""
+    for one in dataset.get('datasets', [dataset]):
+        views = [step.transforms for step in one.pipeline
                  if step.type == 'MultiView']
-        for steps in views[0] if views else [pipeline[:-1]]:
-            last = steps[-1]
-            made.append(last.superpixels if last.type ==
-                        'mmhierseg.GenerateSuperpixels' else None)
-    assert all(one == made[0] for one in made)
-    return made[0]
+        for steps in views[0] if views else [one.pipeline[:-1]]:
+            yield (steps[-1].superpixels if steps[-1].type ==
+                   'mmhierseg.GenerateSuperpixels' else None)
 
 
 @pytest.mark.parametrize('name', names(
@@ -388,17 +354,20 @@ def superpixels_of(cfg, field):
 def test_superpixels(name, configs):
     """SEEDS as published, of each image as it is packed."""
     cfg = configs[name]
-    kind = next(seeds for pattern, seeds in (
-        (DEIT, _DEIT), (f'{MOCO_V3}|{LINEAR}', _MOCO), ('.*', _SEGMENTATION))
-                if re.fullmatch(pattern, name))
+    kind = dict(_SEEDS, segment_size=16)
+    if re.fullmatch(DEIT, name):
+        kind = dict(_SEEDS, num_segments=196)
+    elif re.fullmatch(f'{MOCO_V3}|{LINEAR}', name):
+        kind = _MOCO
     none = re.search('torchslic|grid|/vit-[sb]_|/swin', name)
     for field in ('train', 'val', 'test'):
-        expected = kind
-        if none or cfg.get(f'{field}_dataloader') is None:
-            expected = None
-        elif field == 'train' and 'voc12aug' in name:
-            expected = dict(kind, half_resolution=True)
-        assert superpixels_of(cfg, field) == expected
+        if cfg.get(f'{field}_dataloader') is None:
+            continue
+        half = field == 'train' and 'voc12aug' in name
+        expected = None if none else dict(
+            kind, **dict(half_resolution=True) if half else {})
+        for found in superpixels_of(cfg[f'{field}_dataloader'].dataset):
+            assert found == expected
     assert 'superpixels' not in cfg.model.data_preprocessor or none
 
 
@@ -415,6 +384,17 @@ def test_clusters_are_in_proportion(name, configs):
 # --------------------------------------- what a config shares with another one
 
 
+def without_superpixels(node):
+    """A config without the steps that compute superpixels."""
+    if isinstance(node, dict):
+        return {key: without_superpixels(node[key]) for key in node}
+    if isinstance(node, list):
+        return [without_superpixels(child) for child in node
+                if not isinstance(child, dict) or
+                child.get('type') != 'mmhierseg.GenerateSuperpixels']
+    return node
+
+
 @pytest.mark.parametrize('name', names(MOCO_V3))
 def test_views_and_loss_are_mmpretrains(name, configs):
     """Views but for their superpixels, projector, predictor, loss."""
@@ -422,10 +402,8 @@ def test_views_and_loss_are_mmpretrains(name, configs):
     own = get_config('mmpretrain::mocov3/mocov3_vit-small-p16_16xb256-'
                      'amp-coslr-300e_in1k.py')
     views = cfg.train_dataloader.dataset.pipeline[1].transforms
-    for view, expected in zip(views, (own.view_pipeline1,
-                                      own.view_pipeline2)):
-        assert [step for step in view
-                if step.type != 'mmhierseg.GenerateSuperpixels'] == expected
+    assert without_superpixels(views) == [
+        own.view_pipeline1, own.view_pipeline2]
     sync = dict(type='SyncBN')
     width = 768 if re.search('-b_|swin', name) else 384
     assert cfg.model.neck == dict(
@@ -452,25 +430,20 @@ def test_voc_baselines_differ_in_the_model_only(name, configs):
     trained = configs[f'{name.split("/")[0]}/{source}'].model.backbone
     assert [cfg.model.backbone.get(key) for key in ('arch', 'patch_size')] == [
         trained.get(key) for key in ('arch', 'patch_size')]
-    made = 'mmhierseg.GenerateSuperpixels'
-    for field in ('train', 'val'):
-        ours, theirs = (c[f'{field}_dataloader'].dataset for c in (cfg, cast))
-        for one, other in zip(ours.get('datasets', [ours]),
-                              theirs.get('datasets', [theirs])):
-            assert one.ann_file == other.ann_file
-            assert [step for step in one.pipeline if step.type != made] == [
-                step for step in other.pipeline if step.type != made]
+    ours, theirs = (without_superpixels(c.to_dict()) for c in (cfg, cast))
+    for key in ('train_dataloader', 'val_dataloader'):
+        assert ours[key] == theirs[key]
     for key in ('val_evaluator', 'test_evaluator', 'optim_wrapper',
                 'param_scheduler', 'default_hooks', 'train_cfg'):
         assert cfg[key] == cast[key], key
 
 
 def test_ablations_differ_from_cast_in_one_thing(configs):
-    cast = configs['cast/cast-s_coco'].model.to_dict()
-    grid = configs['baselines/cast-s-grid_coco'].model.to_dict()
+    cast, grid, flat = (configs[name].model.to_dict() for name in (
+        'cast/cast-s_coco', 'baselines/cast-s-grid_coco',
+        'baselines/vit-s-superpixel_coco'))
     assert grid['data_preprocessor'].pop('superpixels') == _GRID
     assert grid == cast
-    flat = configs['baselines/vit-s-superpixel_coco'].model.to_dict()
     for model in (flat, cast):
         del model['backbone']['arch'], model['backbone']['num_clusters']
     assert flat == cast
@@ -496,47 +469,34 @@ def test_hsg_baselines_have_its_data_and_budget(name, configs):
 def test_checkpoint_of_epoch_150_is_kept(name, configs):
     """Retrieval in the paper uses that epoch."""
     kept, = configs[name].custom_hooks
-    hook = HOOKS.build(dict(kept))
-    assert hook.interval == 150 and hook.max_keep_ckpts == -1
-    usual = configs[name].default_hooks.checkpoint
-    assert hook.filename_tmpl != 'epoch_{}.pth'
-    assert usual.max_keep_ckpts == 3 and 'filename_tmpl' not in usual
+    assert kept.interval == 150 and 'max_keep_ckpts' not in kept
+    assert kept.filename_tmpl != 'epoch_{}.pth'
+    assert configs[name].default_hooks.checkpoint.max_keep_ckpts == 3
 
 
 # -------------------------------------------------------------- learning rates
 
 
-def _cosine(x):
-    return 0.5 * (1 + np.cos(np.pi * x))
-
-
-def _moco_rate(warmup, epochs):
-    return lambda t: 1.5e-4 * np.where(
-        t < warmup, t / warmup, _cosine((t - warmup) / (epochs - warmup)))
-
-
-#: Configs -> learning rate as a function of the epoch, tolerance (MMEngine's
-#: warm-up is one iteration ahead). Two iterations an epoch.
-BY_EPOCHS = {
-    r'\w+/[a-z-]+_in1k': (_moco_rate(10, 100), 1.5e-4 / 19),
-    r'\w+/[a-z-]+_in100': (_moco_rate(20, 200), 1.5e-4 / 39),
-    r'\w+/[a-z-]+_coco': (_moco_rate(40, 400), 1.5e-4 / 79),
-    r'.*_linear_in1k': (lambda t: 120 * _cosine(t // 1 / 90), 1e-9),
-    r'.*_linear_in100': (lambda t: 0.8 * _cosine(t // 1 / 90), 1e-9),
-    DEIT: (lambda t: np.where(
-        t < 5, 1e-6 + t / 5 * (1e-3 - 1e-6),
-        1e-5 + (1e-3 - 1e-5) * _cosine((t - 5) / 295)), 1e-3 / 9),
-}
-
-
-@pytest.mark.parametrize('name, pattern', [
-    (name, pattern) for pattern in BY_EPOCHS for name in names(pattern)])
-def test_learning_rate_by_epochs(name, pattern, configs):
+@pytest.mark.parametrize('name', names('|'.join(
+    (MOCO_V3, LINEAR, DEIT, MOCO_V2))))
+def test_learning_rate_by_epochs(name, configs):
+    """Cosine; by iterations and with warm-up, or else by epochs."""
     cfg = configs[name]
-    rate, tolerance = BY_EPOCHS[pattern]
-    steps = np.arange(2 * cfg.train_cfg.max_epochs)
+    epochs, peak = cfg.train_cfg.max_epochs, cfg.optim_wrapper.optimizer.lr
+    warmup, first, last = 0, 0, 0
+    if re.fullmatch(DEIT, name):
+        warmup, first, last = 5, 1e-6, 1e-5
+    elif re.fullmatch(MOCO_V3, name):
+        warmup = epochs // 10
+    # Two iterations an epoch; MMEngine's warm-up is one iteration ahead.
+    steps = np.arange(2 * epochs)
+    t = steps / 2 if warmup else steps // 2
+    cosine = 0.5 + 0.5 * np.cos(np.pi * (t - warmup) / (epochs - warmup))
+    expected = np.where(t < warmup, first + t / max(warmup, 1) *
+                        (peak - first), last + (peak - last) * cosine)
     np.testing.assert_allclose(
-        learning_rates(cfg, steps, 2), rate(steps / 2), atol=tolerance)
+        learning_rates(cfg, steps, 2), expected,
+        atol=peak / (2 * warmup - 1) if warmup else 1e-9)
 
 
 @pytest.mark.parametrize('name', names(f'{SEGMENTER}|{VOC}'))
@@ -564,7 +524,7 @@ def test_learning_rate_of_hsg(name, configs):
     drops = [int(share * iterations / 100) for share in (32, 56, 75)]
     assert cfg.param_scheduler[1].milestones == drops
     steps, expected = [0, 50, 99, 100], [0.1, 0.1 + 0.9 * 50 / 99, 1, 1]
-    if iterations < 1e5:
+    if iterations < 3e4:
         steps += [drops[0] - 1, drops[0], drops[1], drops[2]]
         expected += [1, 0.1, 0.01, 0.001]
     np.testing.assert_allclose(learning_rates(cfg, steps),
@@ -572,21 +532,6 @@ def test_learning_rate_of_hsg(name, configs):
     # What is tested is saved.
     assert iterations % cfg.default_hooks.checkpoint.interval == 0
     assert iterations % cfg.train_cfg.val_interval == 0
-
-
-@pytest.mark.parametrize('name', names(MOCO_V2))
-def test_learning_rate_of_moco_v2(name, configs):
-    cfg = configs[name]
-    epochs = cfg.train_cfg.max_epochs
-    np.testing.assert_allclose(
-        learning_rates(cfg, np.arange(epochs), 1),
-        0.03 * _cosine(np.arange(epochs) / epochs), atol=1e-9)
-    images = {'cityscapes': 2975, 'kitti-step': 5027}.get(name.split('_')[-1])
-    if images:  # as many as HSG sees, and a queue shorter than an epoch
-        assert epochs * images == pytest.approx(38000 * 32, rel=0.05)
-        assert cfg.model.queue_len <= images - 256
-    assert cfg.model.queue_len % 256 == 0
-
 
 
 @pytest.mark.parametrize('name', names(rf'{HSG}|{VOC}|.*cast-s_deit_in1k'))
@@ -610,56 +555,13 @@ def test_rate_and_decay_of_each_parameter(name, configs):
         assert decay == (optimizer.weight_decay if kept else 0), key
 
 
-def test_layer_decay_is_one_setting(configs):
-    """MMPretrain's constructor takes CAST's depths: 11 blocks, stem, head."""
-    cfg = configs['cast/cast-s_deit_in1k'].copy()
-    cfg.optim_wrapper = dict(
-        optimizer=cfg.optim_wrapper.optimizer,
-        constructor='LearningRateDecayOptimWrapperConstructor',
-        paramwise_cfg=dict(layer_decay_rate=0.5))
-    rates = {rate for _, rate, _ in parameter_groups(build_full(cfg), cfg)}
-    expected = {1e-3 * 0.5**depth for depth in range(13)}
-    assert sorted(rates) == pytest.approx(sorted(expected))
-
-
 # ---------------------------------------------------------------------- models
 
 
-@pytest.mark.parametrize('name, millions', [
-    ('baselines/vit-s_in1k', 21.7), ('baselines/vit-b_in1k', 85.8),
-    ('baselines/swin-t_in1k', 27.5), ('cast/cast-s_in1k', 27.7),
-    ('baselines/vit-s-superpixel_coco', 20.7)])
-def test_size_of_the_backbone(name, millions, configs):
-    backbone = build_full(configs[name]).backbone
-    number = sum(p.numel() for p in backbone.parameters()) / 1e6
-    assert number == pytest.approx(millions, abs=0.1)
-
-
-def test_projector_and_predictor(configs):
-    """BN after every layer, the last without affine parameters."""
-    model = build_full(configs['cast/cast-s_in1k'])
-    for module, widths in ((model.neck, [384, 4096, 4096, 256]),
-                           (model.head.predictor, [256, 4096, 256])):
-        layers = [m for m in module.modules() if isinstance(m, nn.Linear)]
-        norms = [m for m in module.modules()
-                 if isinstance(m, nn.SyncBatchNorm)]
-        assert [m.in_features for m in layers] == widths[:-1]
-        assert [m.out_features for m in layers] == widths[1:]
-        assert all(m.bias is None for m in layers)
-        assert [m.affine for m in norms] == [True] * (len(norms) - 1) + [False]
-
-
-def test_loss_of_uninformative_features(configs):
-    """2 T times the cross-entropy; with equal logits, 0.4 * log(8)."""
-    init_default_scope('mmpretrain')
-    head = MODELS.build(configs['cast/cast-s_in1k'].model.head)
-    head.predictor = nn.Identity()
-    features = torch.ones(8, 256)
-    torch.testing.assert_close(
-        head.loss(features, features), 0.4 * torch.tensor(8.).log())
-
-
-@pytest.mark.parametrize('name', names(LINEAR))
+@pytest.mark.parametrize('name', [
+    'cast/cast-s_linear_in1k', 'baselines/vit-s_linear_in1k',
+    'baselines/swin-t_linear_in1k'
+])
 def test_only_the_linear_layer_is_trained(name, configs):
     init_default_scope('mmpretrain')
     model = MODELS.build(without_weights(configs[name].model)).train()
@@ -679,9 +581,7 @@ def test_network_of_hsg(configs):
     """ResNet-50 of stride 16, whose last stage is dilated, and D = 128."""
     model = MODELS.build(configs['hsg/hsg_r50_cityscapes-448x448'].model)
     stages = [getattr(model.backbone, f'layer{i}') for i in range(1, 5)]
-    assert list(map(len, stages)) == [3, 4, 6, 3]
     assert [stage[0].conv2.stride[0] for stage in stages] == [1, 2, 2, 1]
-    assert all(b.conv1.stride == (1, 1) for stage in stages for b in stage)
     assert [[b.conv2.dilation[0] for b in stage] for stage in stages] == [
         [1] * 3, [1] * 4, [1] * 6, [1, 4, 8]]
     with torch.no_grad():
@@ -692,24 +592,3 @@ def test_network_of_hsg(configs):
             assert len(layers) == 2 and layers[0].dropout.p == 0.1
             assert layers[0].self_attn.num_heads == 4
             assert layers[0].linear1.out_features == 256
-
-
-def test_segments_belong_to_the_unmixed_image(configs):
-    """Published behaviour, unlike superpixels made on the device."""
-    preprocessor = build_full(configs['cast/cast-s_deit_in1k'])
-    preprocessor = preprocessor.data_preprocessor.to_empty(device='cpu')
-    for key, value in (('mean', [123.675, 116.28, 103.53]),
-                       ('std', [58.395, 57.12, 57.375])):
-        getattr(preprocessor, key).copy_(torch.tensor(value).view(-1, 1, 1))
-    images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.float32)
-    labels = torch.arange(4.)[:, None, None, None].expand(-1, 1, 64, 64)
-    torch.manual_seed(0)
-    data = dict(
-        inputs=torch.cat([images, labels], dim=1),
-        data_samples=[DataSample().set_gt_label(i) for i in range(4)])
-    plain = preprocessor(data, training=False)['inputs']
-    mixed = preprocessor(data, training=True)
-    assert not torch.equal(mixed['inputs'][:, :3], plain[:, :3])
-    assert torch.equal(mixed['inputs'][:, 3:], labels)
-    assert all(len(sample.gt_score) == 1000
-               for sample in mixed['data_samples'])

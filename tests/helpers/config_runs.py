@@ -39,13 +39,10 @@ def _with_name(options):
 
 
 def train(config, work, *options, flags=()):
-    """Train, and return the log.
+    """Train a config file in a work directory, and return the log.
 
-    Args:
-        config (str): File of a config.
-        work (Path): Work directory.
-        options: Pairs KEY=VALUE that override settings.
-        flags (Sequence[str]): Other words of the command line.
+    ``options`` are KEY=VALUE that override settings, ``flags`` other words of
+    the command line.
     """
     launch.train(
         [config, '--work-dir', str(work), *flags, *_with_name(options)])
@@ -57,15 +54,11 @@ def log_of(work):
     return ''.join(path.read_text() for path in sorted(work.rglob('*.log')))
 
 
-def train_and_resume(config, work, key='loss'):
-    """Train one iteration, resume for the second, and validate.
-
-    Returns:
-        str: The log.
-    """
+def train_and_resume(config, work):
+    """Train one iteration, resume for the second, validate; the log."""
     train(config, work, 'train_cfg.max_iters=1', flags=['--no-validate'])
     log = train(config, work, flags=['--resume'])
-    steps = re.findall(rf'Iter\(train\) +\[(\d)/.* {key}: [\d.]+', log)
+    steps = re.findall(r'Iter\(train\) +\[(\d)/.* loss: [\d.]+', log)
     assert steps == ['1', '2'] and 'resumed epoch: 0, iter: 1' in log
     return log
 

@@ -27,31 +27,24 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL_CONFIGS = sorted(
     path for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
-#: ResNets, the baselines of HSG: helpers.hsg_baselines.
-BASELINE_CONFIGS = [
-    path for path in ALL_CONFIGS
-    if path.parent.name == 'baselines' and '_r50_' in path.stem
-]
-#: Retrieval, which trains nothing: helpers.retrieval.
-RETRIEVAL_CONFIGS = [
-    path for path in ALL_CONFIGS
-    if '_retrieval_' in path.stem and path not in BASELINE_CONFIGS
-]
-#: HSG, trained and tested by retrieval: helpers.hsg_configs.
-HSG_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'hsg']
-#: CAST in configs of MMSegmentation: helpers.swap.
-SWAP_CONFIGS = [path for path in ALL_CONFIGS if path.parent.name == 'swap']
-#: Segmentors, which have their crop in the name: helpers.dense.
-DENSE_CONFIGS = [
-    path for path in ALL_CONFIGS if re.search(r'-\d+(x\d+)?$', path.stem)
-    and path not in RETRIEVAL_CONFIGS + SWAP_CONFIGS + HSG_CONFIGS +
-    BASELINE_CONFIGS
-]
-CONFIGS = [
-    path for path in ALL_CONFIGS
-    if path not in DENSE_CONFIGS + RETRIEVAL_CONFIGS + SWAP_CONFIGS +
-    HSG_CONFIGS + BASELINE_CONFIGS
-]
+
+
+def _kind(path):
+    if path.parent.name in ('hsg', 'swap'):
+        return path.parent.name
+    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval')):
+        if part in path.stem:
+            return kind
+    # Segmentors have their crop in the name.
+    return 'dense' if re.search(r'-\d+(x\d+)?$', path.stem) else 'pretraining'
+
+
+#: Pre-training and classification; segmentors; retrieval; HSG and its
+#: baselines; CAST in configs of MMSegmentation.
+(CONFIGS, DENSE_CONFIGS, RETRIEVAL_CONFIGS, HSG_CONFIGS, BASELINE_CONFIGS,
+ SWAP_CONFIGS) = ([path for path in ALL_CONFIGS if _kind(path) == kind]
+                  for kind in ('pretraining', 'dense', 'retrieval', 'hsg',
+                               'baseline', 'swap'))
 #: Side of a tiny image.
 SIDE = 64
 WIDTH = 48
@@ -83,16 +76,9 @@ def has_cast(cfg):
 
 
 def run_tool(tool, *words, cwd, status=0):
-    """Run a tool where there is no GPU.
+    """Run a tool without a GPU, and return what it prints.
 
-    Args:
-        tool (str): Its name under tools/.
-        words: Its command line.
-        cwd (Path): Folder to run it in.
-        status (int): Exit status that it must have.
-
-    Returns:
-        str: What it prints.
+    ``status`` is the exit status that it must have.
     """
     program = 'bash' if tool.endswith('.sh') else sys.executable
     result = subprocess.run(
@@ -113,15 +99,9 @@ def run_tool(tool, *words, cwd, status=0):
 
 
 def learning_rates(cfg, steps, epoch_length=None):
-    """Learning rate of a recipe in some iterations.
+    """Learning rates of a recipe in some iterations, counted from 0.
 
-    Args:
-        cfg (Config): Of a runner.
-        steps (Sequence[int]): Which iterations, counted from 0.
-        epoch_length (int): Iterations in an epoch, if the runner counts these.
-
-    Returns:
-        np.ndarray: As many as steps.
+    ``epoch_length`` is needed if the runner counts epochs.
     """
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))],
                                 lr=cfg.optim_wrapper.optimizer.lr)
@@ -163,12 +143,9 @@ def parameter_groups(model, cfg):
 
 
 def make_data(root):
-    """Ten images of noise per data set, in the layouts of the real ones.
+    """Ten images of noise per dataset, in the layouts of the real ones.
 
     Those of segmentation are scenes; see :mod:`.segmentation_data`.
-
-    Args:
-        root (Path): Folder that a tool is run in.
     """
     rng = np.random.default_rng(0)
     folders = [Path('data/coco/train2017')] * 2
@@ -188,14 +165,7 @@ def make_data(root):
 
 
 def shrink(cfg):
-    """Shrink a config in place.
-
-    Args:
-        cfg (Config): Of MoCo v3 or of a classifier with two classes' data.
-
-    Returns:
-        Config: The same.
-    """
+    """Shrink a config of MoCo v3 or of a classifier in place; returns it."""
     shrink_steps(cfg._cfg_dict, _TRANSFORMS)
     for field in ('train', 'val', 'test'):
         loader = cfg.get(f'{field}_dataloader')
@@ -221,27 +191,45 @@ def shrink(cfg):
     return cfg
 
 
-def save_pretrained(cfg, root):
-    """Save random weights for a config that starts from pre-training."""
+def save_pretrained(cfg, root, **options):
+    """Save random weights that a config starts from, if any; returns them."""
     init_cfg = cfg.model.backbone.get('init_cfg')
     if init_cfg is None:
-        return
+        return None
     torch.manual_seed(3)
-    backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
+    backbone = MODELS.build(
+        dict(cfg.model.backbone, init_cfg=None, **options))
     backbone.init_weights()
-    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
-    path = root / init_cfg.checkpoint
+    weights = backbone.state_dict()
+    save_weights(root / init_cfg.checkpoint,
+                 {f'backbone.{key}': value for key, value in weights.items()})
+    return weights
+
+
+def save_weights(path, weights):
+    """Save a checkpoint of weights only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(dict(state_dict=weights, meta={}), path)
 
 
-def shrink_steps(node, sizes):
-    """Shrink the transforms that a config contains, in place.
+def shrink_cast(backbone, size, clusters=(8, 6, 4, 2)):
+    """Shrink CAST, or MMPretrain's ViT, in place."""
+    backbone.img_size = size
+    if 'CAST' not in backbone.type:
+        backbone.arch = dict(
+            embed_dims=WIDTH, num_layers=2, num_heads=4,
+            feedforward_channels=96)
+        return
+    pools = bool(backbone.num_clusters)
+    backbone.arch = dict(
+        embed_dims=WIDTH, depths=(1, ) * (4 if pools else 1), num_heads=4)
+    backbone.num_clusters = clusters if pools else ()
 
-    Args:
-        node (dict or list): Any part of a config.
-        sizes (dict): Type of a transform -> its sizes, of which those are
-            set that the transform has.
+
+def shrink_steps(node, sizes):
+    """Shrink the transforms in any part of a config, in place.
+
+    ``sizes`` are the new ones by type, of which those are set that are there.
     """
     if isinstance(node, dict):
         new = sizes.get(node.get('type'), {})
@@ -281,23 +269,16 @@ def build_full(cfg):
 
 def _shrink_backbone(model):
     backbone = model.backbone
-    backbone.img_size = SIDE
     width = WIDTH
-    if backbone.type == 'mmhierseg.CAST':
-        pools = bool(backbone.num_clusters)
-        backbone.arch = dict(
-            embed_dims=WIDTH, depths=(1, ) * (4 if pools else 1), num_heads=4)
-        backbone.num_clusters = (8, 6, 4, 2) if pools else ()
-    elif backbone.type == 'MoCoV3ViT':
-        backbone.arch = dict(
-            embed_dims=WIDTH, num_layers=2, num_heads=4,
-            feedforward_channels=96)
-        if 'frozen_stages' in backbone:
-            backbone.frozen_stages = 2
-    else:
+    if 'SwinTransformer' in backbone.type:
+        backbone.img_size = SIDE
         backbone.arch = dict(
             embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4])
         backbone.window_size = 2
         width = 64
+    else:
+        shrink_cast(backbone, SIDE)
+    if backbone.type == 'MoCoV3ViT' and 'frozen_stages' in backbone:
+        backbone.frozen_stages = 2
     where = model.neck if model.type == 'MoCoV3' else model.head
     where.in_channels = width

@@ -3,7 +3,8 @@
 Crops and images are not square, and folders stay as they are.
 """
 
-from .configs import HSG_CONFIGS, load_config, shrink_steps
+from .configs import HSG_CONFIGS, load_config
+from .dense import shrink_run
 
 HSG_PATHS = {path.stem: path for path in HSG_CONFIGS}
 #: (height, width) of a tiny crop.
@@ -19,26 +20,17 @@ _TRANSFORMS = {
 
 
 def shrink_hsg(path):
-    """Read a config and shrink it.
+    """Read a config and shrink it: two iterations, then validation.
 
-    Args:
-        path (Path): Of the config.
-
-    Returns:
-        Config: Two iterations of two images, then validation. Its ResNet-18
-        has a sixteenth of the channels, and the strides of the recipe.
+    Its ResNet-18 has a sixteenth of the channels, and the recipe's strides.
     """
-    cfg = load_config(path)
-    shrink_steps(cfg._cfg_dict, _TRANSFORMS)
-    loaders = [cfg[f'{field}_dataloader'] for field in ('train', 'val',
-                                                        'test')]
+    cfg = shrink_run(load_config(path), _TRANSFORMS, scheduler=0)
     hook, = cfg.custom_hooks
-    for loader in [*loaders, hook.dataloader]:
-        loader.num_workers = 0
-        loader.pop('persistent_workers', None)
+    hook.dataloader.update(num_workers=0, persistent_workers=False)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader,
+                   cfg.test_dataloader, hook.dataloader):
         if 'num_scenes' in loader.dataset:
             loader.dataset.num_scenes = 8
-    cfg.train_dataloader.batch_size = 2
     model = cfg.model
     if 'test_cfg' in model.data_preprocessor:
         model.data_preprocessor.test_cfg.size = (96, 96)
@@ -51,8 +43,4 @@ def shrink_hsg(path):
         kmeans_clusters=tuple(
             min(side, 2) for side in model.head.kmeans_clusters))
     model.update(num_neighbors=5, kmeans_clusters=(3, 4))
-    cfg.param_scheduler[0].end = cfg.train_cfg.max_iters = 2
-    cfg.train_cfg.val_interval = 2
-    cfg.default_hooks.logger.interval = 1
-    cfg.default_hooks.checkpoint.interval = 1
     return cfg

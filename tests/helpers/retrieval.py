@@ -10,7 +10,9 @@ from .configs import (
     SIDE,
     WIDTH,
     load_config,
+    save_weights,
     shrink,
+    shrink_cast,
 )
 
 RETRIEVAL_PATHS = {
@@ -22,8 +24,7 @@ def shrink_loaders(cfg):
     """Shrink the images of the bank and of the test, in place."""
     hook, = cfg.custom_hooks
     for loader in (cfg.test_dataloader, cfg.val_dataloader, hook.dataloader):
-        loader.num_workers = 0
-        loader.pop('persistent_workers', None)
+        loader.update(num_workers=0, persistent_workers=False)
         for dataset in loader.dataset.get('datasets', [loader.dataset]):
             dataset.pipeline[1].scale = (96, 96)
 
@@ -38,33 +39,20 @@ def shrink_retrieval(path, num_neighbors=5):
     if 'kmeans' in cfg.model:
         cfg.model.kmeans.num_clusters = 6
     embedder = cfg.model.embedder
-    backbone = embedder.backbone
-    backbone.img_size = SIDE
-    if 'CAST' in backbone.type:
-        pools = bool(backbone.num_clusters)
-        backbone.arch = dict(
-            embed_dims=WIDTH, depths=(1, ) * (4 if pools else 1), num_heads=4)
-        backbone.num_clusters = (12, 10, 8, 6) if pools else ()
+    shrink_cast(embedder.backbone, SIDE, (12, 10, 8, 6))
+    if 'CAST' in embedder.backbone.type:
         embedder.neck.update(
             in_channels=WIDTH, hid_channels=32, out_channels=16)
-    else:
-        backbone.arch = dict(
-            embed_dims=WIDTH, num_layers=2, num_heads=4,
-            feedforward_channels=96)
     return cfg
 
 
 def save_pretraining(name, root):
-    """Save random weights of the pre-training that a config tests.
-
-    Returns:
-        Path: The checkpoint.
-    """
+    """Save random weights of the pre-training that a config tests."""
     recipe = name.replace('_retrieval_voc12-512', '_coco')
     cfg = shrink(load_config(ROOT / f'configs/{recipe}.py'))
     torch.manual_seed(3)
     model = MODELS.build(cfg.model)
     model.init_weights()
     path = root / f'{recipe.replace("/", "_")}.pth'
-    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    save_weights(path, model.state_dict())
     return path

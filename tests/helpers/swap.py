@@ -1,22 +1,16 @@
 """CAST in configs of MMSegmentation, shrunk as in helpers.dense."""
 
-import contextlib
-import importlib
-import re
-from pathlib import Path
-
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
-from mmengine.utils import get_installed_path
 from mmseg.structures import SegDataSample
 
 from mmhierseg.registry import MODELS
 
-from .configs import SWAP_CONFIGS, load_config
-from .dense import CROP, WIDTH, shrink_transforms
+from .configs import SWAP_CONFIGS, WIDTH, load_config, shrink_cast
+from .dense import CROP, shrink_run
 
 #: Where windows of a tiny crop begin.
 STRIDE = (32, 48)
@@ -24,29 +18,8 @@ SWAP_PATHS = {path.stem: path for path in SWAP_CONFIGS}
 MASK2FORMER = 'cast-s_mask2former_ade20k-512x512'
 #: Configs that MMSegmentation alone suffices for.
 SWAPS = sorted(set(SWAP_PATHS) - {MASK2FORMER})
-#: Width of CAST-S, wherever a neck or a head is told of it.
+#: Width of CAST-S, wherever a neck or a head names it.
 _WIDTH_OF_CAST_S = 384
-
-
-def has_mmdet():
-    """Whether MMDetection and the operators that it needs are there."""
-    with contextlib.suppress(ImportError):
-        importlib.import_module('mmdet.models')
-        return True
-    return False
-
-
-def original(path):
-    """The config of MMSegmentation that one with CAST inherits from.
-
-    What is inherited knows its scope, ``_scope_``, which
-    :func:`without_scopes` takes away.
-    """
-    base, = re.findall(r"'(mmseg::[\w./-]+)'", path.read_text())
-    package = Path(get_installed_path('mmseg'))
-    return Config.fromfile(
-        str(package / '.mim/configs' / base.removeprefix('mmseg::')),
-        import_custom_modules=False)
 
 
 def without_scopes(node):
@@ -62,27 +35,26 @@ def without_scopes(node):
 
 
 def shrink_swap(path):
-    """Read a config and shrink it.
-
-    Args:
-        path (Path): Of the config.
-
-    Returns:
-        Config: Two iterations of two images, then validation.
-    """
-    cfg = load_config(path)
-    shrink_transforms(cfg._cfg_dict)
-    for field in ('train', 'val', 'test'):
-        cfg[f'{field}_dataloader'].update(
-            num_workers=0, persistent_workers=False)
-    cfg.train_dataloader.batch_size = 2
-    _shrink_model(cfg.model)
-    cfg.param_scheduler[-1].end = cfg.train_cfg.max_iters = 2
+    """Read a config and shrink it: two iterations, then validation."""
+    cfg = shrink_run(load_config(path))
+    model = cfg.model
+    model.data_preprocessor.size = CROP
+    shrink_cast(model.backbone, CROP, (8, 6, 4, 2))
+    for key in ('neck', 'decode_head', 'auxiliary_head'):
+        if model.get(key) is not None:
+            model[key] = _with_width(model[key])
+    for key in ('decode_head', 'auxiliary_head'):
+        if 'channels' in model.get(key, {}):
+            model[key].channels = 16
+    head = model.decode_head
+    if head.type == 'Mask2FormerHead':
+        head.num_queries = 8
+        head.pixel_decoder.encoder.num_layers = 1
+        head.transformer_decoder.num_layers = 3
+    if model.test_cfg.mode == 'slide':
+        model.test_cfg.update(crop_size=CROP, stride=STRIDE)
     if len(cfg.param_scheduler) == 2:
         cfg.param_scheduler[0].end = cfg.param_scheduler[1].begin = 1
-    cfg.train_cfg.val_interval = 2
-    cfg.default_hooks.logger.interval = 1
-    cfg.default_hooks.checkpoint.interval = 2
     return cfg
 
 
@@ -97,15 +69,9 @@ def build_swap(name, seed=0):
 
 
 def batch_for(model, sizes, seed=0):
-    """Images of some sizes as a loader gives them, with ground truth.
+    """Images of sizes (h, w) as a loader gives them, with ground truth.
 
-    Args:
-        model (nn.Module): If it makes no superpixels, they come along.
-        sizes (Sequence[tuple[int, int]]): (h, w) of each image.
-        seed (int): Of the pixels. Defaults to 0.
-
-    Returns:
-        dict: ``inputs`` and ``data_samples``.
+    If the model computes no superpixels, they come along.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs, samples = [], []
@@ -126,27 +92,6 @@ def batch_for(model, sizes, seed=0):
                     img_shape=(height, width), ori_shape=(height, width)),
                 gt_sem_seg=PixelData(data=target)))
     return dict(inputs=inputs, data_samples=samples)
-
-
-def _shrink_model(model):
-    model.data_preprocessor.size = CROP
-    model.backbone.update(
-        arch=dict(embed_dims=WIDTH, depths=(1, ) * 4, num_heads=4),
-        img_size=CROP,
-        num_clusters=(8, 6, 4, 2))
-    for key in ('neck', 'decode_head', 'auxiliary_head'):
-        if model.get(key) is not None:
-            model[key] = _with_width(model[key])
-    for key in ('decode_head', 'auxiliary_head'):
-        if 'channels' in model.get(key, {}):
-            model[key].channels = 16
-    head = model.decode_head
-    if head.type == 'Mask2FormerHead':
-        head.num_queries = 8
-        head.pixel_decoder.encoder.num_layers = 1
-        head.transformer_decoder.num_layers = 3
-    if model.test_cfg.mode == 'slide':
-        model.test_cfg.update(crop_size=CROP, stride=STRIDE)
 
 
 def _with_width(node):

@@ -38,38 +38,34 @@ def numbers(output):
         for name in ('operations', 'parameters'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('config, operations, parameters', [
     # Published: 3.4, 4.7 and 4.5 G. See configs/cast/README.md.
     ('cast/cast-s_in1k', 3.04, 27.65),
     ('baselines/vit-s_in1k', 4.61, 21.67),
     ('baselines/swin-t_in1k', 4.51, 27.52),
+    # With 1000 classes, weights and biases: 0.385 M.
+    ('cast/cast-s_deit_in1k', 3.04, 28.05),
 ])
 def test_papers_models(run, config, operations, parameters):
     output = run(ROOT / f'configs/{config}.py')
-    assert numbers(output) == (operations, parameters)
+    assert numbers(output) == pytest.approx((operations, parameters), abs=0.01)
     assert 'image:      224 x 224' in output
 
 
 def test_size_of_images_and_segments(run):
-    output = run(CAST, '--shape', 96, 128, '--segment-size', 8,
-                 '--cfg-options', 'model.backbone.arch=base')
-    assert 'image:      96 x 128' in output
-    # 12 x 16 segments and the class token: three blocks of 12 N C^2 products
+    output = run(CAST, '--shape', 32, 64, '--segment-size', 8,
+                 '--cfg-options', 'model.backbone.num_clusters=(8,6,4,2)')
+    assert 'image:      32 x 64' in output
+    # 4 x 8 segments and the class token: three blocks of 12 N C^2 products
     # in linear layers and 2 N^2 C in attention, and two norms of 5 N C.
-    n, c = 193, 768
+    n, c = 33, 384
     expected = 3 * (12 * n * c**2 + 2 * n**2 * c + 2 * 5 * n * c) / 1e9
     stage = re.search(r'stages.0 +([\d.]+) G', output)[1]
     assert float(stage) == pytest.approx(expected, abs=0.005)
 
 
-def test_classifier_is_counted_with_its_head(run):
-    output = run(ROOT / 'configs/cast/cast-s_deit_in1k.py')
-    backbone = float(re.search(r'backbone +[\d.]+ G +([\d.]+) M', output)[1])
-    # 1000 classes, weights and biases.
-    assert numbers(output)[1] == pytest.approx(
-        backbone + 385e3 / 1e6, abs=0.01)
-
-
+@pytest.mark.slow
 def test_segmentor(tool, segmentor_config):
     output = tool(TOOL, segmentor_config, '--shape', 64).stdout
     assert 'backbone' in output and 'decode_head' in output
@@ -77,27 +73,16 @@ def test_segmentor(tool, segmentor_config):
 
 
 def test_attention_is_counted_as_its_products(script):
-    """The fused function costs as much as the two products."""
+    """MMEngine does not see it inside the fused function."""
 
     class Fused(nn.Module):
 
         def forward(self, x):
             return F.scaled_dot_product_attention(x, x[:, :, :5], x[:, :, :5])
 
-    class Products(nn.Module):
-
-        def forward(self, x):
-            keys = x[:, :, :5]
-            weights = (x @ keys.transpose(2, 3)).softmax(dim=-1)
-            return weights @ keys
-
     inputs = torch.randn(2, 3, 7, 4)
-    flops = [
-        script.count(model.eval(), inputs)[0].total()
-        for model in (Fused(), Products())
-    ]
     # 2 images x 3 heads x 7 queries x 5 keys x (4 + 4) channels.
-    assert flops == [2 * 3 * 7 * 5 * 8] * 2
+    assert script.count(Fused(), inputs)[0].total() == 2 * 3 * 7 * 5 * 8
 
 
 @pytest.mark.parametrize('words, message', [

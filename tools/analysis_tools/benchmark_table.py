@@ -1,14 +1,13 @@
 """Show results of tests in the tables of the papers, in Markdown.
 
-``tools/test.py`` leaves a file ``test_<config>_<time>.json`` in its work
-directory. Any number of such files, or folders with them::
+``tools/test.py`` leaves ``test_<config>_<time>.json`` in its work directory.
+Takes any number of such files, or folders with them::
 
     python tools/analysis_tools/benchmark_table.py work_dirs --out tables.md
 
-The papers' numbers, from ``configs/*/metafile.yml``, stand beside them; cells
-without a result stay empty. The name of a config says where its result goes
-(``--list`` names them all); ``--alias`` gives a config of another name a
-place. ``--update-readmes`` renews the tables in ``configs/*/README.md``.
+The papers' numbers come from ``configs/*/metafile.yml``, whose tables in
+``configs/*/README.md`` ``--update-readmes`` renews. The name of a config says
+where its result goes (``--list``); ``--alias`` gives another name a place.
 """
 
 import argparse
@@ -30,13 +29,11 @@ _BLOCK = re.compile(r'(?s)(<!-- models of (.+?) -->\n).*?(<!-- end -->)')
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
-        description="Write the papers' tables with the results of "
-        'tools/test.py beside them')
+        description="Write the papers' tables with results beside them")
     parser.add_argument(
         'results',
         nargs='*',
-        help='files test_*.json that tools/test.py has written, or folders '
-        'that contain some (default: none, the tables of the papers alone)')
+        help="files test_*.json or folders (default: the papers' numbers)")
     parser.add_argument(
         '--tables',
         nargs='+',
@@ -53,13 +50,11 @@ def parse_args() -> argparse.Namespace:
         '--metrics',
         nargs='+',
         metavar='METRIC',
-        help='metrics to show of configs without a place in the tables, such '
-        'as mIoU or "NFCovering/*" (default: all)')
+        help='metrics of other configs, such as "NFCovering/*" (default: all)')
     parser.add_argument(
         '--average',
         action='store_true',
-        help='show mean and standard deviation of several results of one '
-        'config, for instance over seeds (default: side by side)')
+        help='show mean and deviation of several results of one config')
     parser.add_argument(
         '--out', help='file to write (default: standard output)')
     parser.add_argument(

@@ -1,22 +1,17 @@
 """Count the floating-point operations and the parameters of a config's model.
 
-Works for classifiers, segmentors and self-supervised models, with CAST or any
-other backbone, on the CPU and without data::
+On the CPU and without data, with CAST or any other backbone::
 
     python tools/analysis_tools/get_flops.py configs/cast/cast-s_in1k.py
 
-One image in testing is counted: a whole classifier or segmentor, but only the
-backbone of a self-supervised model, whose projector, predictor and momentum
-encoder are not used after training.
+Counts one image in testing: a whole classifier or segmentor, but only the
+backbone of a self-supervised model. CAST gets square segments
+(``--segment-size``), since only the number of tokens matters.
 
-The analyzer behind MMEngine's ``get_model_complexity_info`` counts by its
-rules: a multiplication with its addition is one operation; layer norm is five
-per value, batch norm two; activations, softmax and sums are free. Attention,
-which MMEngine does not see inside PyTorch's fused
-``scaled_dot_product_attention``, is added.
-
-A superpixel backbone gets square segments (``--segment-size``), since only the
-number of tokens matters.
+MMEngine's ``FlopAnalyzer`` counts a multiplication with its addition as one
+operation, layer norm as five per value and batch norm as two; activations,
+softmax and sums are free. Attention, which it does not see inside PyTorch's
+fused ``scaled_dot_product_attention``, is added.
 """
 
 import argparse
@@ -42,16 +37,14 @@ from mmhierseg.superpixels import Grid
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
-        description="Count the operations and the parameters of a config's "
-        'model, for one image in testing')
+        description='Count operations and parameters of a model, for an image')
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--shape',
         type=int,
         nargs='+',
         metavar='SIDE',
-        help='side of the image, or its height and width (default: img_size '
-        'of the backbone, or 224)')
+        help='side, or height and width (default: img_size or 224)')
     parser.add_argument(
         '--segment-size',
         type=int,
@@ -65,13 +58,13 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override settings of the config')
     args = parser.parse_args()
-    if args.shape is not None and len(args.shape) > 2:
-        parser.error('--shape takes one or two numbers, got '
-                     f'{len(args.shape)}')
-    for name, values in (('shape', args.shape or [1]),
-                         ('segment-size', [args.segment_size])):
-        if min(values) < 1:
-            parser.error(f'--{name} must be at least 1, got {min(values)}')
+    shape = args.shape or [1]
+    if len(shape) > 2:
+        parser.error(f'--shape takes one or two numbers, got {len(shape)}')
+    for name, value in (('shape', min(shape)),
+                        ('segment-size', args.segment_size)):
+        if value < 1:
+            parser.error(f'--{name} must be at least 1, got {value}')
     return args
 
 
@@ -80,10 +73,9 @@ def build(cfg: Config) -> nn.Module:
     if not cfg.model.get('backbone'):
         raise UserError('the `model` of the config has no `backbone`')
     init_default_scope(cfg.get('default_scope') or 'mmpretrain')
-    settings = cfg.model
-    if 'data_preprocessor' in cfg and 'data_preprocessor' not in settings:
-        settings.data_preprocessor = cfg.data_preprocessor
-    model = MODELS.build(settings)
+    if 'data_preprocessor' in cfg:
+        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    model = MODELS.build(cfg.model)
     # A self-supervised model is one that has a head but no prediction.
     if not hasattr(model, 'predict'):
         model = model.backbone
@@ -108,10 +100,7 @@ def make_inputs(cfg: Config, args: argparse.Namespace) -> Tensor:
 def attention_flops(inputs: list[Any], outputs: list[Any]) -> int:
     """Products of query with key, and of the weights with value.
 
-    Args:
-        inputs (list[Any]): Traced values; the first are query (..., M, D),
-            key (..., N, D) and value (..., N, E).
-        outputs (list[Any]): Not used.
+    The first inputs are query (..., M, D), key (..., N, D), value (..., N, E).
     """
     query, key, value = (get_shape(x) for x in inputs[:3])
     return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])

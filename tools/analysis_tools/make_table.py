@@ -1,8 +1,7 @@
 """Lay out results as the tables of the papers, in Markdown.
 
 The papers' numbers are read from ``configs/*/metafile.yml``, the layout from
-``configs/tables.yml``. Results of ``tools/test.py`` stand beside them, and
-below the tables is what each result was measured with.
+``configs/tables.yml``.
 """
 
 import statistics
@@ -17,15 +16,9 @@ from records import in_words
 
 from mmhierseg._base.errors import UserError
 
-__all__ = [
-    'TABLES', 'benchmark_tables', 'expected_cells', 'model_table',
-    'read_metafiles'
-]
-
 ROOT = Path(__file__).resolve().parents[2]
 _MISSING = '–'
 _SHORT = {
-    'mIoU': 'mIoU',
     'Pixel Accuracy': 'pixel accuracy',
     'Top 1 Accuracy': 'top-1',
     'Boundary F-score': 'boundary F-score'
@@ -45,7 +38,6 @@ for _level in ('part', 'object', 'category'):
         _metric = f'{_level}/{PATTERNS[_name][0]}'
         PATTERNS[f'{_level} {_name}'] = (_metric, f'*/{_metric}')
 
-
 #: Layout of each table, by name.
 TABLES: dict[str, dict] = mmengine.load(ROOT / 'configs/tables.yml')
 
@@ -61,14 +53,7 @@ def read_metafiles() -> tuple[dict[str, dict], dict[str, dict]]:
 
 
 def model_table(collection: str) -> str:
-    """Table of the configs of a collection, as its README shows it.
-
-    Args:
-        collection (str): Its name in the metafile.
-
-    Returns:
-        str: Markdown.
-    """
+    """Table of the configs of a collection, as its README shows it."""
     collections, models = read_metafiles()
     folder = Path(collections[collection]['README']).parent
     rows = []
@@ -76,7 +61,7 @@ def model_table(collection: str) -> str:
         config, meta = Path(model.get('Config', '')), model['Metadata']
         if model['In Collection'] != collection or config.parent != folder:
             continue
-        paper = [f'{value:.1f} {_SHORT[metric]}'
+        paper = [f'{value:.1f} {_SHORT.get(metric, metric)}'
                  for metric, value in _reported(model).items()]
         if 'FLOPs' in meta:
             paper.append(f'{meta["FLOPs"] / 1e9:.1f} GFLOPs')
@@ -92,35 +77,23 @@ def benchmark_tables(records: Sequence[Record],
                      average: bool = False) -> str:
     """Write tables, then the results that no table has a place for.
 
-    Several results of one config stand side by side. A repeated test of the
-    same weights with the same settings counts once, the latest.
-
-    Args:
-        records (Sequence[Record]): The results.
-        names (Sequence[str]): Which tables. Defaults to all.
-        metrics (Sequence[str], optional): Metrics of results that no table
-            has a place for, as shell patterns. Defaults to None, all.
-        average (bool): Whether a cell shows mean ± standard deviation of its
-            results, for instance over seeds. It has to be asked for: results
-            of several epochs of one run have no meaningful mean.
-            Defaults to False.
-
-    Returns:
-        str: Markdown.
-
-    Raises:
-        UserError: If a config that a table has a place for was tested
-            without its metrics, a name of ``metrics`` fits nothing, or an
-            average would count the same weights twice.
+    Several results of one config stand side by side, or with ``average`` as
+    mean ± standard deviation. A repeated test of the same weights with the
+    same settings counts once, the latest. ``metrics`` are shell patterns of
+    those to show of results without a place.
     """
     latest = {(r.config, r.weights, r.settings): r
               for r in sorted(records, key=lambda r: (r.date, r.path))}
     found = sorted(latest.values(), key=lambda r: (r.config, r.path))
-    if metrics is not None:
-        _check_known(metrics, records)
+    known = {name for record in records for name in record.metrics}
+    for pattern in metrics or ():
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise UserError(
+                f'--metrics {pattern}: no result has a metric of this name; '
+                f'there are {_names(known)}')
     parts = [_table(TABLES[name], found, average) for name in names]
     placed = {model for name in names for row in TABLES[name]['rows']
-              for model in row[len(TABLES[name]['headings']):]}
+              for *_, model in _cells(TABLES[name], row)}
     other = [record for record in found if record.config not in placed]
     if other:
         rows = [(record.config, record.images, name, f'{value:.4g}')
@@ -141,22 +114,26 @@ def expected_cells(names: Sequence[str] = tuple(TABLES)) -> str:
         f'{name}: {row[0]}, {title}: {model} '
         f'({", ".join(PATTERNS[metric][0] for metric in metrics)})'
         for name in names for row in TABLES[name]['rows']
-        for model, (title, metrics) in zip(
-            row[len(TABLES[name]['headings']):],
-            TABLES[name]['columns'].items()))
+        for title, metrics, model in _cells(TABLES[name], row))
+
+
+def _cells(table: dict, row: list[str]) -> list[tuple[str, list[str], str]]:
+    """Title, metrics and model of the cells of a row."""
+    models = row[len(table['headings']):]
+    return [(*column, model)
+            for column, model in zip(table['columns'].items(), models)]
 
 
 def _table(table: dict, records: list[Record], average: bool) -> str:
     collections, models = read_metafiles()
-    header, columns = list(table['headings']), table['columns']
+    header, rows = list(table['headings']), []
     texts = len(header)
-    rows = []
     for row in table['rows']:
         cells = row[:texts]
         if header[-1] == 'GFLOPs':
             flops = models[cells[-1]]['Metadata'].get('FLOPs')
             cells[-1] = f'{flops / 1e9:.1f}' if flops else ''
-        for (title, metrics), name in zip(columns.items(), row[texts:]):
+        for title, metrics, name in _cells(table, row):
             reported = _reported(models.get(name, {}))
             cells.append(' / '.join(
                 _number(reported.get(metric), table.get('digits', 1))
@@ -164,7 +141,7 @@ def _table(table: dict, records: list[Record], average: bool) -> str:
             measured = [record for record in records if record.config == name]
             cells.append(_measured(title, metrics, measured, average))
         rows.append(cells)
-    header += [f'{title}, {source}' for title in columns
+    header += [f'{title}, {source}' for title in table['columns']
                for source in ('paper', 'here')]
     paper = collections[table['collection']]['Paper']
     return (f'### {table["title"]}\n\nPaper: [{table["collection"]}]'
@@ -191,8 +168,8 @@ def _measured(title: str, metrics: list[str], records: list[Record],
             raise UserError(
                 f'{record.path}: {record.config} was tested without {wanted}, '
                 f'which the column {title!r} shows; it has '
-                f'{_names(record.metrics)}. Add the metric to its '
-                'test_evaluator and test again, or leave the file out')
+                f'{_names(record.metrics)}. Test again with the metric, or '
+                'leave the file out')
     if average and len(records) > 1:
         if len({record.weights for record in records}) < len(records):
             raise UserError(
@@ -228,17 +205,8 @@ def _number(value: float | None, digits: int) -> str:
 def _mean(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if len(known) < 2:
-        return _number(known[0] if known else None, 1)
+        return _number(*known or [None], 1)
     return f'{statistics.fmean(known):.1f} ± {statistics.stdev(known):.1f}'
-
-
-def _check_known(metrics: Sequence[str], records: Sequence[Record]) -> None:
-    known = {name for record in records for name in record.metrics}
-    for pattern in metrics:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            raise UserError(
-                f'--metrics {pattern}: no result has a metric of this name; '
-                f'there are {_names(known)}')
 
 
 def _source(record: Record) -> str:

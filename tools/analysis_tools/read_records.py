@@ -9,31 +9,18 @@ from records import FORMAT, in_words
 
 from mmhierseg._base.errors import UserError
 
-__all__ = ['Record', 'read_records']
-
-_PARTS = dict(
-    config=dict,
-    checkpoint=dict,
-    metrics=dict,
-    data=dict,
-    options=dict,
-    processes=int,
-    machine=dict)
+_PARTS = dict.fromkeys(
+    ('config', 'checkpoint', 'metrics', 'data', 'options', 'machine'), dict)
+_PARTS['processes'] = int
 
 
 class Record(NamedTuple):
     """A test and its results."""
 
     path: str
-    config: str
-    """Name of the config, or the one that an alias gives it."""
-
-    tested: str
-    """Name of the config."""
-
-    settings: str
-    """Content of the config, options included."""
-
+    config: str  # its name, or the one that an alias gives it
+    tested: str  # its name
+    settings: str  # its content, options included
     date: str
     checkpoint: dict[str, Any]
     metrics: dict[str, Any]
@@ -45,8 +32,8 @@ class Record(NamedTuple):
     @property
     def weights(self) -> str:
         """What identifies the weights that were tested."""
-        checkpoint = self.checkpoint
-        return str(checkpoint.get('sha256') or checkpoint.get('path'))
+        return str(
+            self.checkpoint.get('sha256') or self.checkpoint.get('path'))
 
     @property
     def images(self) -> str:
@@ -60,13 +47,7 @@ def read_records(paths: Sequence[str],
                  aliases: dict[str, str]) -> list[Record]:
     """Read files, and all records in folders, each file once.
 
-    Args:
-        paths (Sequence[str]): Files and folders.
-        aliases (dict[str, str]): Names of configs -> names to show them by.
-
-    Raises:
-        UserError: If there is no such file or record, or an alias names a
-            config that was not tested.
+    ``aliases`` maps names of configs to the names to show them by.
     """
     files: dict[Path, None] = {}
     for name in paths:
