@@ -43,6 +43,10 @@ def test_nothing_at_all():
     assert (parts.labels == -1).all()
     assert len(parts.views) == len(parts.regions) == len(segments) == 0
     assert pixels.shape == prototypes.shape == (0, 5)
+    sequences = segment_sequences(parts.views, torch.tensor([5, 9]))
+    assert sequences.padding.tolist() == [[True], [True]]
+    assert sequences.longest == 1
+    assert sequences.pad(prototypes).shape == (2, 1, 5)
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
@@ -88,10 +92,3 @@ def test_pad_and_unpad():
     assert torch.equal(sequences.unpad(sequences.pad(rows)), rows)
     assert torch.equal(sequences.unpad(sequences.views), VIEWS[order])
     assert torch.autograd.gradcheck(sequences.pad, rows)
-
-
-def test_images_without_segments():
-    nothing = segment_sequences(torch.tensor([]).long(), torch.tensor([5, 9]))
-    assert nothing.padding.tolist() == [[True], [True]]
-    assert nothing.longest == 1
-    assert nothing.pad(torch.zeros(0, 3)).shape == (2, 1, 3)

@@ -41,30 +41,19 @@ def slow(features, labels, num_clusters, num_iterations):
 @pytest.mark.parametrize('iterations', [1, 4])
 def test_slow_reference(iterations, monkeypatch):
     features, labels = random_points()
-    got = spherical_kmeans(features, labels, 7, iterations)
-    for image, start, found in zip(features, labels, got):
-        assert torch.equal(found, slow(image, start, 7, iterations))
+    empty = torch.zeros_like(labels, dtype=torch.bool)
+    empty[0, ::3] = True
+    features[empty] = torch.nan
+    got = spherical_kmeans(features, labels, 7, iterations, empty)
+    assert torch.equal(got < 0, empty)
+    for image, start, found, keep in zip(features, labels, got, ~empty):
+        assert torch.equal(
+            found[keep], slow(image[keep], start[keep], 7, iterations))
     # In blocks of points and of images.
     monkeypatch.setattr(kmeans, 'POINTS', 7)
     monkeypatch.setattr(kmeans, '_CHUNK', 1)
     assert torch.equal(
-        spherical_kmeans(features, labels, 7, iterations), got)
-
-
-def test_points_left_out_have_no_effect():
-    features, start = random_points()
-    empty = torch.zeros(2, 30, dtype=torch.bool)
-    empty[0, 20:] = empty[1, ::3] = True
-    got = spherical_kmeans(
-        features.masked_fill(empty[..., None], torch.nan), start, 6, 3, empty)
-    assert torch.equal(got < 0, empty)
-    for i in range(2):
-        alone = spherical_kmeans(features[i:i + 1, ~empty[i]],
-                                 start[i:i + 1, ~empty[i]], 6, 3)
-        assert torch.equal(got[i, ~empty[i]], alone[0])
-    empty[0] = True
-    got = spherical_kmeans(features, torch.zeros(2, 30).long(), 1, 2, empty)
-    assert (got[0] == -1).all() and torch.equal(got[1] == 0, ~empty[1])
+        spherical_kmeans(features, labels, 7, iterations, empty), got)
 
 
 def test_empty_clusters_and_ties():
