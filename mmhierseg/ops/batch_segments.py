@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .checks import check_at_least_1, check_dtype
+from .checks import check_at_least_1, check_dtype, check_shape
 from .label_maps import joint_labels
 
 
@@ -82,10 +82,7 @@ def cut_clusters(clusters: Tensor,
     if regions is None:
         regions = torch.where(clusters < 0, clusters, 0)
     check_dtype(torch.int64, clusters=clusters, regions=regions)
-    if clusters.dim() != 3 or regions.shape != clusters.shape:
-        raise ValueError(
-            '`clusters` and `regions` must have the same shape (V, h, w), got '
-            f'{tuple(clusters.shape)} and {tuple(regions.shape)}')
+    check_shape(clusters.shape, regions=regions)
     valid = (clusters >= 0) & (regions >= 0)
     views = torch.arange(
         clusters.size(0), device=clusters.device)[:, None, None]
@@ -120,11 +117,6 @@ def segment_sequences(views: Tensor,
     Returns:
         SegmentSequences: An image without segments consists of padding.
     """
-    if views.dim() != 1 or image_index.dim() != 1 or not len(image_index):
-        raise ValueError(
-            '`views` and `image_index` must have shapes (N,) and (V,), V at '
-            f'least 1, got {tuple(views.shape)} and '
-            f'{tuple(image_index.shape)}')
     check_at_least_1(pad_length=1 if pad_length is None else pad_length)
     image_of_view, batch = joint_labels(image_index)
     images = image_of_view[views]

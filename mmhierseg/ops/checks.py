@@ -20,16 +20,6 @@ def wide(tensor: Tensor, *others: Tensor) -> Tensor:
     return tensor.to(dtype)
 
 
-def check_rows(**tensors: Tensor) -> None:
-    """Check that tensors have two axes and as many columns as each other."""
-    shapes = [tuple(tensor.shape) for tensor in tensors.values()]
-    if {len(shape) for shape in shapes} != {2} or len(
-            {shape[1] for shape in shapes}) > 1:
-        names = ' and '.join(f'`{name}`' for name in tensors)
-        raise ValueError(f'{names} must have two axes and the same number of '
-                         f'channels, got {shapes}')
-
-
 def check_at_least_1(**numbers: int) -> None:
     """Check that numbers are positive."""
     for name, number in numbers.items():

@@ -22,7 +22,6 @@ from torch.autograd.function import once_differentiable
 from .checks import (
     check_dtype,
     check_range,
-    check_rows,
     check_shape,
     reads_are_free,
     wide,
@@ -31,7 +30,7 @@ from .label_maps import joint_labels
 
 #: Similarities of a block in float32: 8 MiB, which caches of CPUs hold, or
 #: 64 MiB, which keep a GPU busy.
-CPU_BLOCK, GPU_BLOCK = 2**21, 2**24
+_CPU_BLOCK, _GPU_BLOCK = 2**21, 2**24
 #: Rows of a block on a CPU, at most: enough for products at full speed, and
 #: few enough to be of one or two images, whose prototypes are the positives.
 _CPU_ROWS = 256
@@ -42,8 +41,8 @@ def pixel_segment_contrast(pixels: Tensor,
                            prototypes: Tensor,
                            labels: Tensor,
                            concentration: float = 16.,
-                           num_pixels: float | Tensor | None = None,
-                           block_size: int | None = None) -> Tensor:
+                           num_pixels: float | Tensor | None = None
+                           ) -> Tensor:
     """Mean contrast of pixels with all prototypes, for one or more labels.
 
     Several sets of labels share the similarities, most of the cost.
@@ -59,21 +58,12 @@ def pixel_segment_contrast(pixels: Tensor,
         concentration (float): kappa.
         num_pixels (float | Tensor, optional): Divisor of the sum over pixels;
             by default P, at least 1.
-        block_size (int, optional): Similarities in memory at once; by default
-            2**21 on the CPU and 2**24 elsewhere.
 
     Returns:
         Tensor: Scalar or (L,), at least 0; zero without pixels or where all
         labels agree. Differentiable once in ``pixels`` and ``prototypes``.
-
-    Example:
-        >>> pixels = torch.tensor([[1., 0.]])
-        >>> prototypes = torch.tensor([[1., 0.], [.6, .8], [0., 1.]])
-        >>> pixel_segment_contrast(pixels, torch.tensor([0]), prototypes,
-        ...                        torch.tensor([4, 4, 2]), concentration=1.)
-        tensor(0.4375)
     """
-    check_rows(pixels=pixels, prototypes=prototypes)
+    check_shape((len(prototypes), pixels.size(1)), prototypes=prototypes)
     check_dtype(torch.int64, segments=segments, labels=labels)
     check_shape(pixels.shape[:1], segments=segments)
     check_shape((*labels.shape[:-1][:1], len(prototypes)), labels=labels)
@@ -82,9 +72,8 @@ def pixel_segment_contrast(pixels: Tensor,
     if num_pixels is None:
         num_pixels = max(len(pixels), 1)
     is_cpu = pixels.device.type == 'cpu'
-    if block_size is None:
-        block_size = CPU_BLOCK if is_cpu else GPU_BLOCK
-    step = max(1, block_size // max(len(prototypes), 1))
+    block = _CPU_BLOCK if is_cpu else _GPU_BLOCK
+    step = max(1, block // max(len(prototypes), 1))
     if is_cpu:
         step = min(step, _CPU_ROWS)
     # Below N, which a table of labels needs.
@@ -119,7 +108,8 @@ def centroid_contrast(centroids: Tensor,
         Tensor: (M,), float32 or wider, at least 0.
     """
     all_centroids = centroids if all_centroids is None else all_centroids
-    check_rows(centroids=centroids, all_centroids=all_centroids)
+    check_shape((len(all_centroids), centroids.size(1)),
+                all_centroids=all_centroids)
     with torch.autocast(centroids.device.type, enabled=False):
         unit = F.normalize(wide(centroids), dim=1)
         every = F.normalize(wide(all_centroids, unit), dim=1)
@@ -131,10 +121,9 @@ def centroid_contrast(centroids: Tensor,
 class _Contrast(torch.autograd.Function):
     """(L,) sums over the pixels.
 
-    The forward pass also computes the gradients, up to the factor of each set:
-    ``slopes[0]`` (D, N) is that of log(sum of s over all but the own segment)
-    by the prototypes; ``slopes[l]``, or None, the sum over pixels whose own
-    segment is the positive, times its share in pos + neg.
+    The forward pass also computes gradients by the prototypes, (D, N) up to
+    the factor of each set: ``slopes[0]`` of log(sum of s over all but the own
+    segment); ``slopes[l]``, or None, of pixels that are their only positive.
     """
 
     @staticmethod
@@ -211,10 +200,7 @@ def _blocks(number: int, step: int) -> list[slice]:
 
 
 def _softmax_(similarity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Exponentials in place of similarities (r, N), up to a factor of the row.
-
-    Returns (r,) the subtracted maxima, the log sums, and those factors.
-    """
+    """Turn (r, N) into exponentials; maxima, log sums, factors of rows."""
     largest = similarity.amax(dim=1)
     largest = torch.where(largest == -torch.inf, 0, largest)
     total = similarity.sub_(largest[:, None]).exp_().sum(dim=1)

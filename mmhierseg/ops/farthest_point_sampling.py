@@ -111,7 +111,6 @@ def _squared_distances(points: Tensor,
         # Empty points lie at the mean, which is the origin now.
         centred = centred.masked_fill(empty[..., None], 0)
     square = centred.square().sum(dim=2, keepdim=True)
-    # |x|^2 + |y|^2 - 2 x.y
     between = torch.baddbmm(
         square + square.transpose(1, 2), centred, centred.transpose(1, 2),
         alpha=-2)

@@ -48,13 +48,6 @@ def knn_adjacency(features: Tensor,
         Tensor: (B, L, L), float32 or wider, row i the edges from segment i;
         none from, or to, padding. Only the single segment of an image has an
         edge to itself.
-
-    Example:
-        >>> features = torch.tensor([[[1., 0.], [.8, .6], [0., 1.]]])
-        >>> knn_adjacency(features, 1)
-        tensor([[[0., 1., 0.],
-                 [1., 0., 0.],
-                 [0., 1., 0.]]])
     """
     check_tokens(padding, 'padding', features=features)
     check_at_least_1(k=k)
@@ -147,12 +140,8 @@ def _mark_nearest(weight: Tensor, views: Tensor, k: int,
 
 
 def _masked(assignment: Tensor, padding: Tensor | None) -> Tensor:
-    if assignment.dim() != 3 or 0 in assignment.shape[1:]:
-        raise ValueError(
-            '`assignment` must have shape (B, L, K), L and K at least 1, got '
-            f'{tuple(assignment.shape)}')
+    check_tokens(padding, 'padding', assignment=assignment)
     assignment = wide(assignment)
     if padding is None:
         return assignment
-    check_shape(assignment.shape[:2], padding=padding)
     return assignment.masked_fill(padding[..., None], 0)

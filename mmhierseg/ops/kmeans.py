@@ -60,11 +60,6 @@ def spherical_kmeans(features: Tensor,
     Returns:
         Tensor: (B, N) int64 in [-1, K - 1]; -1 for points that were left out,
         and throughout an image in which no point had a cluster.
-
-    Example:
-        >>> features = torch.tensor([[[1., 0.], [.9, .1], [0., 1.], [.2, 1.]]])
-        >>> spherical_kmeans(features, torch.tensor([[0, 1, 1, 1]]), 2)
-        tensor([[0, 0, 1, 1]])
     """
     check_tokens(empty, features=features)
     check_dtype(torch.int64, labels=labels)
@@ -130,7 +125,6 @@ def location_features(embeddings: Tensor) -> Tensor:
     # slower on a CPU.
     square = embeddings.square().sum(dim=1, keepdim=True)
     unit = square.clamp(min=_TINY**2).rsqrt()
-    # The first term is 1, but for embeddings of no length.
     square = square * unit.square() + location.square().sum(dim=0)
     shrink = square.clamp(min=_TINY**2).rsqrt()
     return torch.cat([embeddings * (unit * shrink), location * shrink],

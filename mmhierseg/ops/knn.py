@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_dtype, check_range, check_rows, check_shape, wide
+from .checks import check_dtype, check_range, check_shape, wide
 
 #: Similarities of a block, 16 MiB in float32: memory that is kept by the C
 #: library, not cleared by the system each time.
@@ -42,12 +42,6 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
 
     Returns:
         Tensor: (Q,) int64 in [0, K - 1].
-
-    Example:
-        >>> bank = torch.tensor([[1., 0.], [1., .1], [0., 1.]])
-        >>> labels = torch.tensor([2, 0, 1])
-        >>> knn_retrieve(torch.tensor([[2., 0.]]), bank, labels, 1, 3)
-        tensor([2])
     """
     _check(queries, bank, k)
     check_dtype(torch.int64, bank_labels=bank_labels)
@@ -180,7 +174,7 @@ def _first_largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _check(queries: Tensor, bank: Tensor, k: int) -> None:
-    check_rows(queries=queries, bank=bank)
+    check_shape((len(bank), queries.size(1)), bank=bank)
     if not 1 <= k <= bank.size(0):
         raise ValueError(
             f'`k` must lie between 1 and the number of entries of `bank`, '

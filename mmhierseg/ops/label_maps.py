@@ -42,9 +42,6 @@ def compact_labels(labels: Tensor,
         (tensor([[[ 1,  1,  0, -1]]]), tensor([2]))
     """
     check_dtype(torch.int64, labels=labels)
-    if labels.dim() < 2:
-        raise ValueError('`labels` must have a batch axis and at least one '
-                         f'more, got shape {tuple(labels.shape)}')
     flat = labels.flatten(1)
     if num_labels is None:
         num_labels = max(int(flat.max()) + 1, 0) if flat.numel() else 0
@@ -72,10 +69,6 @@ def joint_labels(*columns: Tensor) -> tuple[Tensor, int]:
     Returns:
         tuple[Tensor, int]: (n,) int64, equal where all members are; and the
         number of different tuples.
-
-    Example:
-        >>> joint_labels(torch.tensor([5, 5, 2]), torch.tensor([-1, 9, 9]))
-        (tensor([1, 2, 0]), 3)
     """
     labels, number = None, 0
     for column in columns:
@@ -137,7 +130,23 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
         flat = index.flatten(1)[:, None].expand(-1, rows.size(2), -1)
         return rows.transpose(1, 2).gather(2, flat).unflatten(
             2, labels.shape[1:])
-    return _mean_of_cells(rows, index, stride)
+    height, width = index.shape[1:]
+    padded = F.pad(
+        index, (0, -width % stride, 0, -height % stride),
+        value=rows.size(1) - 1)
+    first = rows.size(1) * torch.arange(len(index), device=index.device)
+    cells = (padded + first[:, None, None]).unflatten(
+        2, (-1, stride)).unflatten(1, (-1, stride)).transpose(2, 3)
+    # Pixels of a cell along each axis; the last cell may be cut.
+    sides = [(size - torch.arange(0, size, stride, device=index.device)
+              ).clamp(max=stride) for size in (height, width)]
+    with torch.autocast(rows.device.type, enabled=False):
+        sums = F.embedding_bag(
+            cells.reshape(-1, stride * stride),
+            wide(rows).flatten(0, 1),
+            mode='sum').view(*cells.shape[:3], -1)
+        means = sums / (sides[0][:, None] * sides[1])[..., None]
+    return means.permute(0, 3, 1, 2).to(rows.dtype)
 
 
 def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
@@ -171,24 +180,3 @@ def _rank_by_sort(flat: Tensor) -> tuple[Tensor, Tensor]:
     rank = first.cumsum(1) - 1
     compact = torch.empty_like(flat).scatter_(1, order, rank)
     return compact, first.sum(1)
-
-
-def _mean_of_cells(rows: Tensor, index: Tensor, stride: int) -> Tensor:
-    height, width = index.shape[1:]
-    padded = F.pad(
-        index, (0, -width % stride, 0, -height % stride),
-        value=rows.size(1) - 1)
-    # Rows of all images in one table.
-    first = rows.size(1) * torch.arange(len(index), device=index.device)
-    cells = (padded + first[:, None, None]).unflatten(
-        2, (-1, stride)).unflatten(1, (-1, stride)).transpose(2, 3)
-    # Pixels of a cell along each axis; the last cell may be cut.
-    sides = [(size - torch.arange(0, size, stride, device=index.device)
-              ).clamp(max=stride) for size in (height, width)]
-    with torch.autocast(rows.device.type, enabled=False):
-        sums = F.embedding_bag(
-            cells.reshape(-1, stride * stride),
-            wide(rows).flatten(0, 1),
-            mode='sum').view(*cells.shape[:3], -1)
-        means = sums / (sides[0][:, None] * sides[1])[..., None]
-    return means.permute(0, 3, 1, 2).to(rows.dtype)

@@ -33,13 +33,6 @@ def segment_class_counts(labels: Tensor,
 
     Returns:
         Tensor: (B, N, K) int64. Pixels without a segment count nowhere.
-
-    Example:
-        >>> labels = torch.tensor([[[0, 0, 1, -1]]])
-        >>> target = torch.tensor([[[2, 2, 255, 0]]])
-        >>> segment_class_counts(labels, target, 2, num_classes=3)
-        tensor([[[0, 0, 2],
-                 [0, 0, 0]]])
     """
     check_labels(labels, num_segments)
     check_dtype(torch.int64, target=target)

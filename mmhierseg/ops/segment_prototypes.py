@@ -32,12 +32,7 @@ def select_pixels(embeddings: Tensor,
         tuple[Tensor, Tensor]: Embeddings (P, D), float32 or wider, and the
         segments of the pixels, (P,) int64, in the order view, row, column.
     """
-    size = (embeddings.size(0), *embeddings.shape[2:])
-    if embeddings.dim() != 4 or labels.shape != size:
-        raise ValueError(
-            '`embeddings` and `labels` must have shapes (V, D, h, w) and '
-            f'(V, h, w), got {tuple(embeddings.shape)} and '
-            f'{tuple(labels.shape)}')
+    check_shape((len(embeddings), *embeddings.shape[2:]), labels=labels)
     valid = labels >= 0
     pixels = wide(embeddings.permute(0, 2, 3, 1)[valid])
     return F.normalize(pixels, dim=1), labels[valid]
@@ -71,10 +66,7 @@ def segment_positions(encoding: Tensor, labels: Tensor,
     Returns:
         Tensor: (N, D), float32 or wider; zero for a segment without pixels.
     """
-    if encoding.dim() != 3 or encoding.shape[:2] != labels.shape[1:]:
-        raise ValueError(
-            '`encoding` must have shape (h, w, D), h x w as `labels`, got '
-            f'{tuple(encoding.shape)} and {tuple(labels.shape)}')
+    check_shape((*labels.shape[1:], encoding.size(-1)), encoding=encoding)
     valid = (labels >= 0).nonzero()
     segments = labels[valid.unbind(1)]
     sums = _sums(encoding[valid[:, 1], valid[:, 2]], segments, num_segments)

@@ -1,11 +1,10 @@
 """The linear map from the cells of a grid to means over segments of pixels.
 
-The mean over a segment of a map that was interpolated from a grid is a sum of
-the grid's cells with fixed weights. All pixels between the same cell centres,
-a *block*, use the same cells, so weights are kept for each pair of a segment
-and a block that it has pixels in: about ten per superpixel, whatever the image
-size. Where counting the pairs would stop a GPU or a traced graph, the map is a
-matrix; a large one comes in strips, computed again for the gradient.
+All pixels between the same cell centres, a *block*, are interpolated from the
+same cells, so weights are kept for each pair of a segment and a block that it
+has pixels in: about ten per superpixel, whatever the image size. Where
+counting the pairs would stop a GPU or a traced graph, the map is a matrix; a
+large one comes in strips, computed again for the gradient.
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels, P
 pairs, T taps (cells that a pixel is interpolated from). Labels are int64,
@@ -65,14 +64,10 @@ def segment_matrix(labels: Tensor,
 def interpolation_taps(in_size: int,
                        out_size: int,
                        mode: str,
-                       device: torch.device = torch.device('cpu'),
-                       dtype: torch.dtype = torch.float32
+                       dtype: torch.dtype,
+                       device: torch.device | None = None
                        ) -> tuple[Tensor, Tensor]:
-    """Cells (out_size, T) and weights of the positions of one axis.
-
-    Those of ``interpolate(align_corners=False, antialias=False)``, a single
-    one where the sizes agree. Cells at the border are repeated.
-    """
+    """Cells (out_size, T) and weights that ``interpolate`` has for an axis."""
     if mode not in ('bilinear', 'bicubic'):
         raise ValueError(
             f"`mode` must be 'bilinear' or 'bicubic', got {mode!r}")
@@ -96,10 +91,7 @@ def interpolation_taps(in_size: int,
 
 def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
                    mode: str) -> Tensor:
-    """(B, N, C) means of (B or 1, C, h, w) features; the host reads nothing.
-
-    ``count`` (B, N) are the pixels of each segment of ``labels`` (B, H, W).
-    """
+    """(B, N, C) means of (B or 1, C, h, w) features, without reads."""
     height, width = features.shape[2:]
     step = max(1, _STRIP_NUMEL // (count.numel() * width))
 
@@ -110,17 +102,12 @@ def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
 
     if step >= height:
         return product(features, 0)
-    means = 0
-    for start in range(0, height, step):
-        cells = features[:, :, start:start + step]
-        if torch.is_grad_enabled():
-            # Else all strips would be kept for the gradient.
-            means = means + checkpoint(
-                product, cells, start, use_reentrant=False,
-                preserve_rng_state=False)
-        else:
-            means = means + product(cells, start)
-    return means
+    # Without checkpoints all strips would be kept for the gradient.
+    return sum(
+        checkpoint(
+            product, features[:, :, start:start + step], start,
+            use_reentrant=False, preserve_rng_state=False)
+        for start in range(0, height, step))
 
 
 def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
@@ -168,7 +155,7 @@ def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
 def _blocks(in_size: int, out_size: int, mode: str,
             dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """Blocks of an axis: (blocks, T) cells, block and weights of positions."""
-    cells, weight = interpolation_taps(in_size, out_size, mode, dtype=dtype)
+    cells, weight = interpolation_taps(in_size, out_size, mode, dtype)
     return *cells.unique(dim=0, return_inverse=True), weight
 
 
@@ -179,10 +166,10 @@ def _strip(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
     num_rows = len(strip)
     batch, num_segments = count.shape
     device = labels.device
-    rows, row_weight = interpolation_taps(height, labels.size(1), mode,
-                                          device, dtype)
-    columns, column_weight = interpolation_taps(width, labels.size(2), mode,
-                                                device, dtype)
+    rows, row_weight = interpolation_taps(
+        height, labels.size(1), mode, dtype, device)
+    columns, column_weight = interpolation_taps(
+        width, labels.size(2), mode, dtype, device)
     if num_rows < height:
         # Pixels further away than the widest kernel have no part in it.
         scale = labels.size(1) / height
@@ -209,10 +196,10 @@ def _strip(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
 
 
 def _near(x: Tensor) -> Tensor:
-    # Cubic kernel for distances in [0, 1].
+    """Cubic kernel for distances in [0, 1]."""
     return ((CUBIC_A + 2) * x - (CUBIC_A + 3)) * x * x + 1
 
 
 def _far(x: Tensor) -> Tensor:
-    # Cubic kernel for distances in [1, 2].
+    """Cubic kernel for distances in [1, 2]."""
     return ((CUBIC_A * x - 5 * CUBIC_A) * x + 8 * CUBIC_A) * x - 4 * CUBIC_A

@@ -6,9 +6,9 @@ from mmhierseg.ops import batch_prototypes, cut_clusters, select_pixels
 
 
 def views_with_regions(views=4, size=(5, 7), channels=6, regions=4, seed=0):
-    """Embeddings (V, D, h, w) float64, and regions (V, h, w) with gaps.
+    """Embeddings (V, D, h, w) float64, clusters and regions (V, h, w).
 
-    Some pixels are ignored, and the last view has fewer regions than others.
+    Some pixels have none of the two; the last view has fewer regions.
     """
     generator = torch.Generator().manual_seed(seed)
     embeddings = torch.randn(
@@ -17,7 +17,8 @@ def views_with_regions(views=4, size=(5, 7), channels=6, regions=4, seed=0):
     labels[-1] = labels[-1].clamp(max=1)
     labels = 1000 * labels + 7
     labels[torch.rand(labels.shape, generator=generator) < .2] = -1
-    return embeddings, labels
+    clusters = torch.randint(-1, 3, labels.shape, generator=generator)
+    return embeddings, clusters, labels
 
 
 def segment_rows(embeddings, clusters, regions):

@@ -5,9 +5,7 @@ import torch
 
 from mmhierseg import ops
 
-
-def floats(*shape):
-    return torch.zeros(shape)
+floats = torch.zeros
 
 
 def ints(*shape, value=0):
@@ -20,78 +18,49 @@ CONTRAST = dict(pixels=floats(7, 5), segments=ints(7),
                 prototypes=floats(11, 5), labels=ints(11))
 KMEANS = dict(features=floats(2, 30, 5), labels=ints(2, 30), num_clusters=6)
 VIEWS = dict(embeddings=floats(2, 3, 4, 5), grid_size=(2, 2))
-EDGES = dict(features=floats(4, 11, 3), k=1)
 POINTS = dict(points=floats(1, 3, 2), num_samples=1)
 MEAN = dict(features=floats(2, 1, 2, 2), labels=ints(2, 4, 4), num_segments=3)
 COUNTS = dict(labels=ints(2, 7, 9), target=ints(2, 7, 9), num_segments=5,
               num_classes=3)
-MODULARITY = dict(assignment=floats(2, 6, 3), adjacency=floats(2, 6, 6))
 MAP = dict(tokens=floats(3, 3, 2), labels=ints(3, 4, 4), stride=2)
-PARENTS = dict(embeddings=floats(2, 9, 5), sizes=ints(2, 9),
-               parents=ints(2, 9), num_segments=3)
 
 
 @pytest.mark.parametrize('name, options, change, match', [
     ('cut_clusters', dict(clusters=ints(2, 3, 4)),
-     dict(regions=ints(2, 6, 8)), r'\(2, 3, 4\) and \(2, 6, 8\)'),
-    ('segment_sequences', dict(views=ints(3), image_index=ints(2)),
-     dict(pad_length=0), 'at least 1, got 0'),
+     dict(regions=ints(2, 6, 8)), r'\(2, 3, 4\), got \(2, 6, 8\)'),
     ('pixel_segment_contrast', CONTRAST, dict(pixels=floats(7, 4)),
-     r'same number of channels, got \[\(7, 4\), \(11, 5\)\]'),
-    ('pixel_segment_contrast', CONTRAST, dict(segments=ints(6)),
-     r'`segments` must have shape \(7,\), got \(6,\)'),
+     r'`prototypes` must have shape \(11, 4\), got \(11, 5\)'),
     ('pixel_segment_contrast', CONTRAST, dict(segments=ints(7, value=11)),
      r'`segments` must lie in \[0, 10\], got 11 to 11'),
-    ('pixel_segment_contrast', CONTRAST, dict(labels=ints(2, 10)),
-     r'`labels` must have shape \(2, 11\)'),
-    ('farthest_point_sampling', POINTS, dict(points=floats(2, 3)),
-     r'\(B, N, C\)'),
+    ('pixel_segment_contrast', CONTRAST, dict(labels=ints(2, 10)), '2, 11'),
     ('farthest_point_sampling', POINTS, dict(points=floats(1, 0, 2)),
-     'N at least 1'),
-    ('farthest_point_sampling', POINTS, dict(num_samples=0), 'got 0'),
+     r'\(B, N, C\) with N at least 1'),
     ('farthest_point_sampling', POINTS, dict(empty=ints(1, 2).bool()),
      r'`empty` must have shape \(1, 3\), got \(1, 2\)'),
-    ('knn_adjacency', EDGES, dict(k=0), '`k` must be at least 1'),
-    ('knn_adjacency', EDGES, dict(views=ints(4, 8)), r'`views` .*\(4, 11\)'),
-    ('modularity_loss', MODULARITY, dict(adjacency=floats(2, 6, 5)),
-     r'`adjacency` must have shape \(2, 6, 6\)'),
-    ('modularity_loss', MODULARITY, dict(padding=ints(2, 5).bool()),
-     r'`padding` must have shape \(2, 6\)'),
-    ('spherical_kmeans', KMEANS, dict(labels=ints(2, 29)), r'\(2, 30\)'),
+    ('knn_adjacency', dict(features=floats(4, 11, 3)), dict(k=0), 'got 0'),
+    ('modularity_loss', dict(assignment=floats(2, 6, 3)),
+     dict(adjacency=floats(2, 6, 5)), r'shape \(2, 6, 6\)'),
     ('spherical_kmeans', KMEANS, dict(labels=ints(2, 30, value=6)),
      r'`labels` must lie in \[-1, 5\], got 6'),
-    ('spherical_kmeans', KMEANS, dict(num_iterations=0), 'at least 1, got 0'),
-    ('cluster_views', VIEWS, dict(embeddings=floats(2, 3, 0, 4)),
-     r'\(2, 3, 0, 4\)'),
+    ('cluster_views', VIEWS, dict(embeddings=floats(2, 3, 0, 4)), '3, 0, 4'),
     ('cluster_views', VIEWS, dict(grid_size=(0, 2)), '`grid_size` .* got 0'),
-    ('cluster_views', VIEWS, dict(ignored=ints(2, 5, 4).bool()),
-     r'`ignored` must have shape \(2, 4, 5\)'),
+    ('cluster_views', VIEWS, dict(ignored=ints(2, 5, 4).bool()), '2, 4, 5'),
     ('knn_retrieve', KNN, dict(bank=floats(9, 7)), r'\(9, 7\)'),
     ('knn_retrieve', KNN, dict(k=10), 'entries of `bank`, 9, got 10'),
-    ('knn_retrieve', KNN, dict(bank_labels=ints(8)), r'\(9,\), got \(8,\)'),
-    ('knn_retrieve', KNN, dict(bank_labels=ints(9, value=-1)),
-     r'\[0, 4\], got -1'),
+    ('knn_retrieve', KNN, dict(bank_labels=ints(9, value=-1)), r'4\], got -1'),
     ('knn_retrieve', KNN, dict(queries=floats(2, 6) + torch.nan), 'NaN'),
-    ('knn_retrieve', KNN, dict(bank=floats(9, 6) + torch.inf), 'infinity'),
-    ('compact_labels', dict(labels=ints(4)), {}, 'a batch axis'),
-    ('tokens_to_map', MAP, dict(stride=0), '`stride` must be at least 1'),
     ('tokens_to_map', MAP, dict(tokens=floats(1, 4, 3)), '`tokens` .* shape'),
     # It would be a row of the next image.
     ('tokens_to_map', MAP, dict(labels=ints(3, 4, 4, value=3)), 'got 3'),
     ('segment_class_counts', COUNTS, dict(target=ints(2, 7, 9, value=3)),
      r'from 0 to 2 or 255, which is ignored, got \[3\]'),
-    ('segment_class_counts', COUNTS, dict(target=ints(2, 7, 8)), '`target`'),
     ('segment_cross_entropy', dict(logits=floats(1, 2, 3)),
      dict(counts=ints(1, 2, 4)), r'\(1, 2, 4\), got \(1, 2, 3\)'),
-    ('segment_mean', MEAN, dict(features=floats(3, 1, 2, 2)),
-     r'B = 2 or 1, got \(3, 1, 2, 2\)'),
+    ('segment_mean', MEAN, dict(features=floats(3, 1, 2, 2)), 'B = 2 or 1'),
     ('segment_mean', MEAN, dict(labels=ints(2, 4)), r'\(B, H, W\)'),
-    ('segment_mean', MEAN, dict(num_segments=0), 'at least 1, got 0'),
     ('segment_mean', MEAN, dict(mode='nearest'), "'bilinear' or 'bicubic'"),
     ('select_pixels', dict(embeddings=floats(2, 5, 3, 4)),
-     dict(labels=ints(2, 4, 3)), r'\(2, 5, 3, 4\) and \(2, 4, 3\)'),
-    ('segment_prototypes', PARENTS, dict(sizes=ints(2, 8)),
-     r'`sizes` must have shape \(2, 9\), got \(2, 8\)'),
+     dict(labels=ints(2, 4, 3)), r'\(2, 3, 4\), got \(2, 4, 3\)'),
     ('sincos_position_encoding', dict(grid_size=(2, 2)), dict(embed_dims=6),
      'multiple of 4, got 6'),
     ('resize_position_encoding', dict(table=floats(1, 6, 4)),
@@ -105,12 +74,10 @@ def test_values_and_shapes(name, options, change, match):
 @pytest.mark.parametrize('name, options, change', [
     ('pixel_segment_contrast', CONTRAST, dict(labels=floats(11))),
     ('farthest_point_sampling', POINTS, dict(empty=floats(1, 3))),
-    ('knn_adjacency', EDGES, dict(padding=floats(4, 11))),
     ('cluster_views', VIEWS, dict(ignored=floats(2, 4, 5))),
     ('knn_retrieve', KNN, dict(bank_labels=floats(9))),
     ('compact_labels', {}, dict(labels=floats(1, 2, 2))),
     ('segment_class_counts', COUNTS, dict(target=floats(2, 7, 9))),
-    ('segment_mean', MEAN, dict(labels=floats(2, 4, 4))),
 ])
 def test_types(name, options, change):
     with pytest.raises(

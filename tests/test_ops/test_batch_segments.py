@@ -10,15 +10,8 @@ VIEWS = torch.tensor([0, 0, 0, 1, 2, 2, 3, 3, 3, 3])
 IMAGES = torch.tensor([70, -3, 70, 12])
 
 
-def maps(seed=0):
-    """Clusters and regions; some pixels have none of the two."""
-    _, regions = views_with_regions(seed=seed)
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(-1, 3, regions.shape, generator=generator), regions
-
-
 def test_a_segment_is_one_cluster_in_one_region_of_one_view():
-    clusters, regions = maps()
+    _, clusters, regions = views_with_regions()
     parts = cut_clusters(clusters, regions)
     named = {}
     for place in torch.cartesian_prod(*map(torch.arange, clusters.shape)):
@@ -34,26 +27,13 @@ def test_a_segment_is_one_cluster_in_one_region_of_one_view():
     # Compact, in the order view, region, cluster.
     assert [named[key] for key in sorted(named)] == list(range(len(named)))
     assert len(parts.views) == len(named)
-
-
-def test_cut_is_independent_of_the_batch_and_of_names():
-    clusters, regions = maps()
-    parts = cut_clusters(clusters, regions)
-    alone = cut_clusters(clusters[1:2], regions[1:2]).labels
-    first = int((parts.views < 1).sum())
-    assert torch.equal(
-        parts.labels[1:2], torch.where(alone < 0, alone, alone + first))
+    # Names have no effect; without regions nothing is cut.
     moved = torch.where(regions < 0, -5, regions + 2**62)
     assert torch.equal(cut_clusters(clusters, moved).labels, parts.labels)
-
-
-def test_without_regions_nothing_is_cut():
-    clusters, _ = maps()
-    parts = cut_clusters(clusters)
-    assert torch.equal(parts.labels < 0, clusters < 0)
-    assert torch.equal(parts.clusters[parts.labels[clusters >= 0]],
-                       clusters[clusters >= 0])
-    assert len(parts.views) == 3 * len(clusters)
+    for one, other in zip(
+            cut_clusters(clusters),
+            cut_clusters(clusters, torch.zeros_like(clusters))):
+        assert torch.equal(one, other)
 
 
 def test_nothing_at_all():
@@ -63,6 +43,10 @@ def test_nothing_at_all():
     assert (parts.labels == -1).all()
     assert len(parts.views) == len(parts.regions) == len(segments) == 0
     assert pixels.shape == prototypes.shape == (0, 5)
+    sequences = segment_sequences(parts.views, torch.tensor([5, 9]))
+    assert sequences.padding.tolist() == [[True], [True]]
+    assert sequences.longest == 1
+    assert sequences.pad(prototypes).shape == (2, 1, 5)
 
 
 @pytest.mark.parametrize('recipe', RECIPES)
@@ -94,6 +78,10 @@ def test_order_of_sequences():
     ]
     assert torch.equal(sequences.padding, sequences.views < 0)
     assert sequences.images.tolist() == [2, 2, 2, 0, 2, 2, 1, 1, 1, 1]
+    # A longer sequence than the padding is kept whole.
+    for pad_length, length in ((None, 5), (4, 5), (8, 8)):
+        padded = segment_sequences(VIEWS, IMAGES, pad_length)
+        assert padded.padding.shape == (3, length) and padded.longest == 5
 
 
 def test_pad_and_unpad():
@@ -104,20 +92,3 @@ def test_pad_and_unpad():
     assert torch.equal(sequences.unpad(sequences.pad(rows)), rows)
     assert torch.equal(sequences.unpad(sequences.views), VIEWS[order])
     assert torch.autograd.gradcheck(sequences.pad, rows)
-
-
-@pytest.mark.parametrize('pad_length, length', [(None, 5), (4, 5), (8, 8)])
-def test_length_of_sequences(pad_length, length):
-    """A longer sequence than the padding is kept whole."""
-    sequences = segment_sequences(VIEWS, IMAGES, pad_length)
-    assert sequences.padding.shape == (3, length)
-    assert sequences.longest == 5
-
-
-def test_images_without_segments():
-    sequences = segment_sequences(torch.tensor([1, 1]), torch.tensor([5, 9]))
-    assert sequences.padding.tolist() == [[True, True], [False, False]]
-    nothing = segment_sequences(torch.tensor([]).long(), torch.tensor([5, 9]))
-    assert nothing.padding.tolist() == [[True], [True]]
-    assert nothing.longest == 1
-    assert nothing.pad(torch.zeros(0, 3)).shape == (2, 1, 3)

@@ -1,12 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from benchmarks.common.memory import peak_bytes
 from helpers.hsg_golden import RECIPES, hsg_golden
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.memory import peak_bytes
 from mmhierseg.ops import (
     batch_prototypes,
     centroid_contrast,
+    contrast,
     joint_labels,
     pixel_segment_contrast,
     select_pixels,
@@ -32,7 +34,7 @@ def rows(pixels=37, prototypes=11, channels=5, sets=2, seed=0):
         torch.randint(-2, high, (prototypes, ), generator=generator)
         for high in range(6, 6 - 4 * sets, -4)
     ])
-    return unit(pixels), own, unit(prototypes), labels
+    return unit(pixels), own, unit(prototypes), labels * 2**40
 
 
 def slow(pixels, own, prototypes, labels, kappa=KAPPA):
@@ -92,131 +94,109 @@ def test_golden_losses(recipe):
         values['hrchy_group_loss'], atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize('block_size', [1, 40, 10**6])
-def test_slow_reference(block_size):
+@pytest.mark.parametrize('block', [1, 40, 10**6])
+def test_slow_reference(block, monkeypatch):
+    """One set of labels, and two of different weights."""
+    monkeypatch.setattr(contrast, '_CPU_BLOCK', block)
     pixels, own, prototypes, labels = rows()
-    for names in labels:
+    single = [
+        loss_and_gradients(slow, pixels, own, prototypes, names)
+        for names in labels
+    ]
+    for names, wanted in zip(labels, single):
         assert_same(
             loss_and_gradients(
-                pixel_segment_contrast, pixels, own, prototypes, names,
-                concentration=KAPPA, block_size=block_size),
-            loss_and_gradients(slow, pixels, own, prototypes, names))
-
-
-def test_sets_of_labels_are_independent():
-    pixels, own, prototypes, labels = rows(sets=2)
+                pixel_segment_contrast, pixels, own, prototypes, names),
+            wanted)
     both = pixel_segment_contrast(pixels, own, prototypes, labels)
-    assert both.shape == (2, )
-    for got, names in zip(both, labels):
-        torch.testing.assert_close(
-            got, pixel_segment_contrast(pixels, own, prototypes, names))
-    # Different weights of the two.
-    (both @ torch.tensor([2., -.5]).double()).backward()
-    wanted = [
-        sum(weight * gradient for weight, gradient in zip(
-            (2., -.5), (loss_and_gradients(slow, pixels, own, prototypes,
-                                           names)[k] for names in labels)))
-        for k in (1, 2)
-    ]
-    assert_same((pixels.grad, prototypes.grad), wanted)
+    loss = both @ torch.tensor([2., -.5]).double()
+    wanted = [2 * first - .5 * second for first, second in zip(*single)]
+    # The graph may be used twice.
+    for _ in range(2):
+        gradients = torch.autograd.grad(
+            loss, (pixels, prototypes), retain_graph=True)
+        assert_same((loss, *gradients), wanted)
+    gradients = torch.autograd.grad(
+        loss, (pixels, prototypes), create_graph=True)
+    with pytest.raises(RuntimeError, match='once_differentiable'):
+        gradients[0].sum().backward()
+
+
+class Products(TorchDispatchMode):
+    """Count the products of the shape of all similarities."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func._schema.name == 'aten::mm' and result.shape == (37, 11):
+            self.number = getattr(self, 'number', 0) + 1
+        return result
+
+
+def test_sets_of_labels_share_the_similarities():
+    pixels, own, prototypes, labels = rows()
+    with Products() as products:
+        pixel_segment_contrast(
+            pixels, own, prototypes, labels[torch.arange(6) % 2])
+    assert products.number == 1
 
 
 def test_gradcheck():
     pixels, own, prototypes, labels = rows(pixels=9, prototypes=6, channels=3)
     assert torch.autograd.gradcheck(
         lambda x, p: pixel_segment_contrast(
-            x, own, p, labels, 3., block_size=20), (pixels, prototypes))
+            x, own, p, labels, 3.), (pixels, prototypes))
     # One of the two may be a constant.
     assert torch.autograd.gradcheck(
         lambda x: pixel_segment_contrast(x, own, prototypes.detach(), labels),
         pixels)
 
 
-def test_names_and_order_have_no_effect():
-    pixels, own, prototypes, labels = rows(sets=1)
-    names = labels[0]
-    loss, at_pixels, at_prototypes = loss_and_gradients(
-        pixel_segment_contrast, pixels, own, prototypes, names)
-    generator = torch.Generator().manual_seed(3)
-    order = torch.randperm(len(prototypes), generator=generator)
-    shuffled = torch.randperm(len(pixels), generator=generator)
-    renamed = torch.randperm(20, generator=generator)[names + 2] * 2**40
+@pytest.mark.parametrize('number, prototypes', [
+    (0, 0), (0, 4), (37, 1), (37, 11)])
+def test_no_pixels_or_one_label(number, prototypes):
+    """Zero, with gradients: other processes wait for them."""
+    pixels, own, others, _ = rows(37, prototypes or 1)
     got = loss_and_gradients(
-        pixel_segment_contrast, pixels[shuffled],
-        order.argsort()[own][shuffled], prototypes[order], renamed[order],
-        block_size=30)
-    assert_same(got, (loss, at_pixels[shuffled], at_prototypes[order]))
-
-
-@pytest.mark.parametrize('number', [11, 1])
-def test_one_label_is_no_loss(number):
-    pixels, own, prototypes, _ = rows(prototypes=number)
-    got = loss_and_gradients(pixel_segment_contrast, pixels, own, prototypes,
-                             torch.zeros(2, number).long())
+        pixel_segment_contrast, pixels[:number], own[:number],
+        others[:prototypes], torch.zeros(3, prototypes).long())
     assert_same(got, [torch.zeros_like(x) for x in got], atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize('prototypes', [0, 4])
-def test_nothing_valid(prototypes):
-    """Zero, with gradients: other processes wait for them."""
-    pixels = torch.zeros(0, 5, requires_grad=True)
-    others = torch.ones(prototypes, 5, requires_grad=True)
-    loss = pixel_segment_contrast(pixels,
-                                  torch.zeros(0).long(), others,
-                                  torch.zeros(3, prototypes).long())
-    loss.sum().backward()
-    assert loss.tolist() == [0., 0., 0.]
-    assert pixels.grad.shape == (0, 5)
-    assert torch.equal(others.grad, torch.zeros(prototypes, 5))
+@pytest.mark.parametrize('concentration, dtype, tolerance', [
+    (500., torch.float32, 1e-3), (1e-3, torch.float32, 1e-3),
+    (KAPPA, torch.float32, 1e-4), (KAPPA, torch.float16, 2e-3)])
+def test_precision(concentration, dtype, tolerance):
+    """Similarities are in float32, whose largest number they may exceed."""
+    pixels, own, prototypes, labels = rows()
+    narrow = pixels.to(dtype), own, prototypes.to(dtype), labels
+    wanted = loss_and_gradients(
+        pixel_segment_contrast, narrow[0].double(), own, narrow[2].double(),
+        labels, concentration=concentration)
+    with torch.autocast('cpu', torch.bfloat16):
+        got = loss_and_gradients(
+            pixel_segment_contrast, *narrow, concentration=concentration)
+    assert got[0].dtype == torch.float32
+    assert_same(got, [x.to(y.dtype) for x, y in zip(wanted, got)],
+                rtol=tolerance, atol=tolerance)
 
 
 def test_small_positives_in_single_precision():
     """Lost in the sum minus the own similarity."""
-    pixels = torch.tensor([[1., 0.]])
     prototypes = torch.tensor([[1., 0.], [-1., 0.], [.5, .75**.5]])
-    args = torch.tensor([0]), prototypes, torch.tensor([0, 0, 1])
-    got = loss_and_gradients(pixel_segment_contrast, pixels, *args)
-    wanted = loss_and_gradients(
-        slow, pixels.double(), args[0], prototypes.double(), args[2])
+    got, wanted = (
+        loss_and_gradients(function, prototypes[:1].to(dtype),
+                           torch.tensor([0]), prototypes.to(dtype),
+                           torch.tensor([0, 0, 1]))
+        for function, dtype in ((pixel_segment_contrast, torch.float32),
+                                (slow, torch.float64)))
     assert_same(got, [x.float() for x in wanted], atol=1e-5, rtol=1e-6)
 
 
-@pytest.mark.parametrize('concentration', [500., 1e-3])
-def test_extreme_concentrations(concentration):
-    """Similarities themselves would overflow in single precision."""
-    pixels, own, prototypes, labels = rows()
-    got = loss_and_gradients(
-        pixel_segment_contrast, pixels.float(), own, prototypes.float(),
-        labels, concentration=concentration)
-    wanted = loss_and_gradients(
-        pixel_segment_contrast, pixels, own, prototypes, labels,
-        concentration=concentration)
-    assert_same(got, [x.float() for x in wanted], rtol=1e-3, atol=1e-3)
-
-
-def test_half_precision_and_autocast():
-    pixels, own, prototypes, labels = rows()
-    wanted = pixel_segment_contrast(pixels.half().float(), own,
-                                    prototypes.half().float(), labels)
-    with torch.autocast('cpu', torch.bfloat16):
-        got = pixel_segment_contrast(pixels.half(), own, prototypes.half(),
-                                     labels)
-        single = pixel_segment_contrast(pixels.float(), own,
-                                        prototypes.float(), labels)
-        single.sum().backward()
-    assert got.dtype == torch.float32
-    assert_same((got, single), (wanted, wanted), rtol=2e-3, atol=2e-3)
-    assert torch.equal(got, wanted)
-    assert_same([pixels.grad],
-                loss_and_gradients(pixel_segment_contrast, pixels, own,
-                                   prototypes, labels)[1:2],
-                rtol=1e-4, atol=1e-5)
-
-
-def test_memory_does_not_grow_with_pixels_times_prototypes():
+def test_memory_does_not_grow_with_pixels_times_prototypes(monkeypatch):
+    monkeypatch.setattr(contrast, '_CPU_BLOCK', 4000)
     pixels, own, prototypes, labels = rows(pixels=600, prototypes=400)
     peak = peak_bytes(lambda: pixel_segment_contrast(
-        pixels, own, prototypes, labels, block_size=4000).sum().backward())
+        pixels, own, prototypes, labels).sum().backward())
     # All similarities would take 1.9 MB.
     assert peak < 600 * 400 * 8 / 2
 
@@ -240,15 +220,9 @@ def test_centroids_slow_reference(kappa):
     # Some of all.
     torch.testing.assert_close(
         centroid_contrast(values[2:5], values, 2, kappa), wanted[2:5])
-
-
-def test_centroids_gradcheck():
-    assert torch.autograd.gradcheck(centroid_contrast,
-                                    centroids().requires_grad_())
-
-
-def test_one_centroid_is_no_loss_and_zero_is_finite():
     assert centroid_contrast(centroids(1)).tolist() == [0]
     zero = torch.zeros(3, 4, requires_grad=True)
     centroid_contrast(zero).sum().backward()
     assert torch.isfinite(zero.grad).all()
+    assert torch.autograd.gradcheck(
+        centroid_contrast, values.requires_grad_())

@@ -8,7 +8,6 @@ from mmhierseg.ops import (
     pool_tokens,
     take_tokens,
 )
-from mmhierseg.ops.grouping import EMPTY_LOGIT
 
 
 def random_features(seed=0):
@@ -22,18 +21,12 @@ def test_logits_are_scaled_cosines():
     logits = assignment_logits(features, sampled)
     cosine = F.cosine_similarity(features[0, 4], features[0, 5], dim=0)
     torch.testing.assert_close(logits[0, 4, 1], 5 * cosine)
-    assert (logits[1, :, 2] == EMPTY_LOGIT).all()
+    # Empty clusters get no weight.
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        assert not logits.to(dtype).softmax(2)[1, :, 2].any()
     assert logits[0].abs().max() <= 5 + 1e-5
     # A centroid is nearest to itself.
     assert logits[0].argmax(1)[sampled[0]].tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize('dtype', [
-    torch.float16, torch.bfloat16, torch.float32, torch.float64
-])
-def test_empty_clusters_get_no_weight(dtype):
-    logits = torch.tensor([[1., EMPTY_LOGIT]], dtype=dtype)
-    assert logits.softmax(1)[0, 1] == 0
 
 
 def test_pooled_token_is_the_weighted_mean():
@@ -43,17 +36,8 @@ def test_pooled_token_is_the_weighted_mean():
     empty = torch.tensor([[False, False, True]])
     pooled = pool_tokens(values, assignment, empty)
     assert pooled.flatten().tolist() == [5., 0.]
-    # A constant pools to itself.
-    pooled = pool_tokens(
-        torch.full((2, 6, 3), 2.5), random_features().softmax(-1))
-    torch.testing.assert_close(pooled, torch.full((2, 4, 3), 2.5))
-
-
-def test_take_tokens_round_trip():
-    features = random_features()
-    order = torch.tensor([[3, 1, 0, 2, 5, 4]] * 2)
-    back = take_tokens(take_tokens(features, order), order.argsort(1))
-    assert torch.equal(back, features)
+    order = torch.tensor([[2, 0, -1]])
+    assert take_tokens(values, order).flatten().tolist() == [100., 2., 0.]
 
 
 def test_gradcheck():
@@ -67,16 +51,6 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(grouped, features)
 
 
-def test_mean_leaves_empty_tokens_out():
-    tokens = random_features()
-    empty = torch.tensor([[False] * 6,
-                          [True, False, True, False, False, True]])
-    means = masked_mean(tokens, empty)
-    torch.testing.assert_close(means[0], tokens[0].mean(0))
-    torch.testing.assert_close(means[1], tokens[1, [1, 3, 4]].mean(0))
-    torch.testing.assert_close(masked_mean(tokens), tokens.mean(1))
-
-
 def test_mean_of_nothing_and_of_nan_that_is_left_out():
     tokens = torch.tensor([[[2.], [torch.nan]], [[1.], [1.]]],
                           requires_grad=True)
@@ -84,6 +58,7 @@ def test_mean_of_nothing_and_of_nan_that_is_left_out():
     mean = masked_mean(tokens, empty)
     mean.sum().backward()
     assert mean.tolist() == [[2.], [0.]]
+    assert masked_mean(tokens)[1] == 1
     assert tokens.grad.flatten().tolist() == [1., 0., 0., 0.]
 
 

@@ -51,25 +51,11 @@ def test_slow_reference(k, small_blocks):
     queries, bank, labels = data()
     got = knn_retrieve(queries, bank, labels, k, 5)
     assert torch.equal(got, slow(queries, bank, labels, k, 5))
-
-
-def test_no_queries():
-    _, bank, labels = data()
-    assert knn_retrieve(torch.zeros(0, 6), bank, labels, 5, 5).shape == (0, )
-    cosines, rows = knn_search(torch.zeros(0, 6), bank, 2)
-    assert cosines.shape == rows.shape == (0, 2)
-    assert rows.dtype == torch.int64
-
-
-def test_length_order_and_layout_have_no_effect(small_blocks):
-    queries, bank, labels = data()
-    wanted = knn_retrieve(queries, bank, labels, 5, 5)
-    order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
-    lengths = torch.rand(40, 1) + 0.5
-    got = knn_retrieve((3 * queries).t().contiguous().t(),
-                       (bank * lengths)[order].t().contiguous().t(),
-                       labels[order], 5, 5)
-    assert torch.equal(got, wanted)
+    assert knn_retrieve(queries[:0], bank, labels, k, 5).shape == (0, )
+    assert knn_search(queries[:0], bank, k)[1].shape == (0, k)
+    bank[38, 1] = torch.nan
+    with pytest.raises(ValueError, match='NaN'):
+        knn_search(queries, bank, k)
 
 
 def test_equally_near_neighbours_of_smaller_classes_are_nearer(small_blocks):
@@ -83,14 +69,6 @@ def test_equally_near_neighbours_of_smaller_classes_are_nearer(small_blocks):
         assert got.tolist() == [0] * 9
 
 
-@pytest.mark.parametrize('dtype', [torch.float16, torch.float64])
-def test_precisions(dtype):
-    queries, bank, labels = data()
-    queries, bank = queries.to(dtype), bank.to(dtype)
-    got = knn_retrieve(queries, bank, labels, 5, 5)
-    assert torch.equal(got, slow(queries, bank, labels, 5, 5))
-
-
 def test_memory_is_that_of_blocks():
     """No matrix is larger than a block, however large the bank."""
     queries, bank, labels = data(600, 70000)
@@ -101,37 +79,15 @@ def test_memory_is_that_of_blocks():
     assert peaks[1] < 1.1 * peaks[0] < 8 * knn._QUERIES * knn._ENTRIES * 4
 
 
-@pytest.mark.parametrize('k', [1, 5, 40])
-def test_search_gives_cosines_and_rows(k, small_blocks):
-    queries, bank, _ = data()
-    cosines, rows = knn_search(queries, bank, k)
-    every = torch.cosine_similarity(queries[:, None], bank[None], dim=2)
-    expected = every.sort(dim=1, descending=True)
-    torch.testing.assert_close(cosines, expected.values[:, :k])
-    assert torch.equal(rows, expected.indices[:, :k])
-
-
-@pytest.mark.parametrize('k', [1, 4, 9])
-@pytest.mark.parametrize('order', ['falling', 'rising', 'mixed', 'equal'])
+@pytest.mark.parametrize('k', [1, 4, 9, 60])
+@pytest.mark.parametrize('order', [
+    torch.arange(60), torch.arange(59, -1, -1), torch.arange(60) * 23 % 60,
+    torch.arange(60) // 20], ids=['falling', 'rising', 'mixed', 'equal'])
 def test_nearer_ones_of_later_blocks(small_blocks, k, order):
     """Entries of a block are all nearer than those before, none, or some."""
-    cosines = torch.linspace(0.9, -0.9, 60)
-    if order == 'rising':
-        cosines = cosines.flip(0)
-    elif order == 'mixed':
-        generator = torch.Generator().manual_seed(4)
-        cosines = cosines[torch.randperm(60, generator=generator)]
-    elif order == 'equal':
-        cosines = cosines[torch.arange(60) // 20]
+    cosines = torch.linspace(0.9, -0.9, 60)[order]
     bank = torch.stack([cosines, (1 - cosines.square()).sqrt()], dim=1)
     got, rows = knn_search(torch.tensor([[2., 0.]]).expand(9, -1), bank, k)
     wanted, index = cosines.sort(descending=True, stable=True)
     torch.testing.assert_close(got, wanted[:k].expand(9, -1))
     assert torch.equal(rows, index[:k].expand(9, -1))
-
-
-def test_nan_in_a_later_block(small_blocks):
-    bank = torch.ones(60, 3)
-    bank[57, 1] = torch.nan
-    with pytest.raises(ValueError, match='NaN'):
-        knn_search(torch.ones(2, 3), bank, 2)

@@ -30,28 +30,13 @@ def slow_compact(labels):
 @pytest.mark.parametrize('bound', [None, 10_000])
 def test_compact_slow_reference(implementation, high, bound):
     """Small labels are ranked by a table, large ones by sorting."""
-    for labels in (random_labels(high=high),
-                   random_labels(high=high).transpose(1, 2)):
-        expected, counts = slow_compact(labels)
-        compact, number = compact_labels(labels, bound)
+    labels = random_labels(high=high)
+    negative = torch.where(labels < 0, -7, labels)
+    for names in (labels, negative, labels.transpose(1, 2)):
+        expected, counts = slow_compact(names)
+        compact, number = compact_labels(names, bound)
         assert torch.equal(compact, expected)
         assert torch.equal(number, counts)
-
-
-def test_compact_is_idempotent_and_independent_of_the_batch(implementation):
-    labels = random_labels()
-    compact, _ = compact_labels(labels)
-    assert torch.equal(compact_labels(compact)[0], compact)
-    alone = torch.cat([compact_labels(image[None])[0] for image in labels])
-    assert torch.equal(alone, compact)
-    # Every label in use.
-    full = torch.arange(6).view(1, 2, 3)
-    assert torch.equal(compact_labels(full)[0], full)
-
-
-def test_compact_negative_names(implementation):
-    compact, number = compact_labels(torch.full((2, 2, 3), -7))
-    assert (compact == -1).all() and (number == 0).all()
 
 
 @pytest.mark.parametrize('columns', [1, 2, 3])
@@ -78,15 +63,10 @@ def test_parents_of_nothing():
         assert torch.equal(look_up_parents(table, segments), segments)
 
 
-def tokens_and_labels(size=(10, 13), num=4):
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randn(3, num, 3, generator=generator)
-    return tokens, random_labels(high=num, size=size)
-
-
 @pytest.mark.parametrize('stride', [1, 2, 4, 8])
 def test_map_slow_reference(stride):
-    tokens, labels = tokens_and_labels()
+    tokens = torch.randn(3, 4, 3, dtype=torch.float64, requires_grad=True)
+    labels = random_labels(high=4, size=(10, 13))
     padded = F.pad(tokens, (0, 0, 0, 1))
     pixels = torch.stack([rows[names] for rows, names in zip(padded, labels)])
     got = tokens_to_map(tokens, labels, stride)
@@ -94,24 +74,5 @@ def test_map_slow_reference(stride):
         pixels.permute(0, 3, 1, 2), stride, ceil_mode=True,
         count_include_pad=False)
     torch.testing.assert_close(got, expected)
-
-
-def test_map_precision_batch_and_layout():
-    tokens, labels = tokens_and_labels()
-    got = tokens_to_map(tokens, labels, 4)
-    assert tokens_to_map(tokens.half(), labels, 4).dtype == torch.float16
-    torch.testing.assert_close(
-        tokens_to_map(tokens[1:], labels[1:], 4), got[1:])
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        torch.testing.assert_close(tokens_to_map(tokens, labels, 4), got)
-    turned = (x.transpose(1, 2).contiguous().transpose(1, 2)
-              for x in (tokens, labels))
-    torch.testing.assert_close(tokens_to_map(*turned, 4), got)
-
-
-@pytest.mark.parametrize('stride', [1, 4])
-def test_map_gradcheck(stride):
-    tokens, labels = tokens_and_labels(size=(5, 6), num=3)
-    tokens = tokens.double().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda x: tokens_to_map(x, labels, stride), tokens)
+        lambda x: tokens_to_map(x, labels[:, :5, :6], stride), tokens)

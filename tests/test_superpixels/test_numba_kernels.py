@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from skimage import data
 
-from mmhierseg.ops import compact_labels, has_numba
+from mmhierseg.ops import has_numba
 from mmhierseg.superpixels import TorchSLIC
 from mmhierseg.superpixels.color import rgb_to_lab
 from mmhierseg.superpixels.connectivity import enforce_connectivity
@@ -86,14 +86,3 @@ def test_random_labels(both, num_labels, size):
     labels = torch.randint(0, num_labels, (4, *size), generator=generator)
     both(enforce_connectivity, labels, num_labels)
     both(enforce_connectivity, labels.transpose(1, 2), 77)
-    labels[1] = labels[1].clamp(min=7) * 2
-    labels[2] = -1
-    both(compact_labels, labels)
-    both(compact_labels, labels.transpose(1, 2), 120)
-
-
-def test_threads_over_images(monkeypatch):
-    images = torch.cat([photographs(48, 40), others(48, 40)])
-    expected = torch.cat([TorchSLIC(segment_size=8)(x[None]) for x in images])
-    monkeypatch.setattr(torch, 'get_num_threads', lambda: 3)
-    assert TorchSLIC(segment_size=8)(images).equal(expected)

@@ -124,7 +124,6 @@ def test_data_samples():
 @pytest.mark.parametrize('draw, kwargs, error, message', [
     (vis.hierarchy_figure, dict(label_maps=[]), ValueError, 'not empty'),
     (vis.hierarchy_figure, dict(titles=['a']), ValueError, 'one length.* 3,'),
-    (vis.hierarchy_figure, dict(panel_size=4), ValueError, '`panel_size`'),
     (vis.hierarchy_figure, dict(panel_size=40.5), TypeError, 'an integer'),
     (vis.prediction_figure, dict(target=np.zeros((4, 4), int)), ValueError,
      r'\(H, W\) of `target`, \(4, 4\), got \(24, 40, 3\)'),

@@ -50,7 +50,6 @@ def test_only_lines_change(image, labels):
     np.testing.assert_array_equal(drawn[~mask], image[~mask])
     np.testing.assert_array_equal(image, before)
     # The outline darkens both sides.
-    labels = np.where(labels < 0, 4, labels)
     image = np.full((*labels.shape, 3), 200, dtype=np.uint8)
     drawn = vis.draw_boundaries(image, labels, (0, 0, 0), outline=0.5)
     assert (drawn[0, [9, 11]] == 100).all()
@@ -143,10 +142,8 @@ def test_marks_the_point(x, y):
     (dict(mask=np.ones((9, 8), bool)), {}, ValueError,
      r'of `mask`, \(9, 8\), got \(8, 9, 3\)'),
     (dict(mask=np.zeros((8, 9), int)), {}, TypeError, '`mask`.* int64'),
-    (dict(image=np.zeros((8, 9, 3))), {}, TypeError, '`image`.* float64'),
     ({}, dict(panel_size=4), ValueError, '`panel_size` must be at least 16'),
     ({}, dict(columns=1), ValueError, '`columns` must be at least 2'),
-    ({}, dict(columns=2.5), TypeError, '`columns` must be an integer'),
 ])
 def test_bad_segments(changed, options, error, message):
     query = view(8, 9)._replace(**changed)

@@ -10,11 +10,7 @@ from .switch import for_each_image, njit
 def sample_farthest_points(points: Tensor, num_samples: int,
                            empty: Tensor | None, pick_empty: bool,
                            tolerance: float) -> Tensor:
-    """Farthest point sampling from the distances themselves.
-
-    Squared distances within ``tolerance`` times the largest to the mean are
-    equal.
-    """
+    """Farthest point sampling from the distances themselves."""
     rows = points.detach().double().contiguous().numpy()
     if empty is None:
         empty = torch.zeros(points.shape[:2], dtype=torch.bool)
@@ -88,10 +84,8 @@ def mark_nearest(weight: Tensor, views: Tensor, k: int,
                  adjacency: Tensor) -> None:
     """Mark edges among the k heaviest of their node and view, ties included.
 
-    ``weight`` (B, L, L) float, at least 0 and contiguous; ``views`` (B, L)
-    int64, 0, 1, ..., -1 for padding; ``adjacency`` (B, L, L) of zeros becomes
-    1 where there is an edge. None leads from a node to itself unless it is
-    alone.
+    ``weight`` (B, L, L) is contiguous and at least 0; ``views`` (B, L) are 0,
+    1, ..., -1 for padding; ``adjacency`` (B, L, L) is zero at first.
     """
     heavy, names, edges = (
         values.numpy() for values in (weight, views, adjacency))

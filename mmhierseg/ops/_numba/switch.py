@@ -12,8 +12,6 @@ from typing import Callable, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ['for_each_image', 'has_numba', 'njit', 'use_compiled']
-
 # Kernels compile those that they call.
 _COMPILING = threading.RLock()
 
