@@ -136,9 +136,10 @@ def time_parts(one: Pass) -> dict[str, float]:
                      for x in view.transforms]
         for step in steps:
             # `RandomApply` is named by what it applies.
-            inner = getattr(step, 'transforms', [step])[0]
+            inner = getattr(step, 'transforms', None)
+            named = step if inner is None else inner.transforms[0]
             undo.append(
-                _watch(step, 'transform', type(inner).__name__, seconds))
+                _watch(step, 'transform', type(named).__name__, seconds))
     start = time.perf_counter()
     one()
     total = time.perf_counter() - start
