@@ -3,6 +3,7 @@ from pathlib import Path
 
 import mmhierseg
 
+
 def test_ops_import_nothing_but_torch():
     """Kernels import numba, too; nothing of ours outside of the operators."""
     root = Path(mmhierseg.__file__).parent / 'ops'
