@@ -48,23 +48,18 @@ def _add(x, y):
 
 
 @njit(error_model='numpy')
-def _divide(x, y):
-    return x / y
-
-
-@njit
-def _add_twice(x, y):
+def _add_twice(x, y, zero):
     _add(x, y)
     _add(x, y)
+    return y / zero
 
 
 @needs_numba
 def test_kernels():
     x = np.arange(3.)
-    _add_twice(x, 1.)
+    assert _add_twice(x, 1., 0.) == np.inf
     assert x.tolist() == [2, 3, 4]
     assert _add_twice.compiled().nopython_signatures
-    assert _divide(1., 0.) == np.inf
 
 
 @pytest.mark.parametrize('threads', [1, 2, 3])

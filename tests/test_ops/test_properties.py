@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures('implementation')
 
 def floats(*shape):
     generator = torch.Generator().manual_seed(sum(shape))
-    # Exact in half precision, in which sizes of some operators differ.
+    # Exact in half precision.
     return torch.randn(*shape, generator=generator).half().float()
 
 
@@ -22,6 +22,7 @@ def ints(*shape, low=-1, high=5):
 
 EMPTY = ints(3, 12, low=0) == 0
 UNIT = F.normalize(floats(3, 12, 4), dim=2).half().float()
+SHARES = floats(3, 12, 5).sigmoid().half().float()
 BANK, BANK_LABELS = floats(40, 6), ints(40, low=0)
 
 #: Operator, and arguments whose first axis is that of images.
@@ -29,7 +30,7 @@ CASES = {
     'assignment_logits': (ops.assignment_logits, floats(3, 12, 4), ints(3, 5)),
     'cluster_views': (lambda x: ops.cluster_views(x, (2, 2)),
                       floats(3, 4, 5, 7)),
-    'collapse_loss': (ops.collapse_loss, floats(3, 12, 2).sigmoid(), EMPTY),
+    'collapse_loss': (ops.collapse_loss, SHARES[..., :2], EMPTY),
     'compact_labels': (lambda x: ops.compact_labels(x)[0],
                        ints(3, 5, 7, high=40)),
     'farthest_points': (lambda x, empty: ops.farthest_point_sampling(
@@ -41,10 +42,10 @@ CASES = {
     'knn_search': (lambda x: ops.knn_search(x, BANK.to(x.dtype), 5)[0],
                    floats(15, 6)),
     'masked_mean': (ops.masked_mean, floats(3, 12, 4), EMPTY),
-    'modularity_loss': (ops.modularity_loss, floats(3, 12, 2).sigmoid(),
+    'modularity_loss': (ops.modularity_loss, SHARES[..., :2],
                         1. * (floats(3, 12, 12) > 0), EMPTY),
     'pool_tokens': (ops.pool_tokens, floats(3, 12, 4),
-                    floats(3, 12, 5).sigmoid(), EMPTY),
+                    SHARES, EMPTY),
     'segment_class_counts': (lambda *maps: ops.segment_class_counts(
         *maps, 5, 3), ints(3, 6, 9), ints(3, 6, 9, low=0, high=3)),
     'segment_cross_entropy': (ops.segment_cross_entropy, floats(3, 5, 4),

@@ -3,12 +3,11 @@ from pathlib import Path
 
 import mmhierseg
 
-OPS = Path(mmhierseg.__file__).parent / 'ops'
-
 
 def test_ops_import_nothing_but_torch():
     """Kernels import numba, too; nothing of ours outside of the operators."""
-    for path in OPS.rglob('*.py'):
+    root = Path(mmhierseg.__file__).parent / 'ops'
+    for path in root.rglob('*.py'):
         allowed = {'torch', 'typing', 'math', 'collections'}
         if path.parent.name == '_numba':
             allowed |= set('concurrent functools importlib numba numpy os '
@@ -17,7 +16,7 @@ def test_ops_import_nothing_but_torch():
             names = [alias.name for alias in getattr(node, 'names', ())]
             if isinstance(node, ast.ImportFrom):
                 names = [] if node.level else [node.module]
-                assert node.level <= len(path.relative_to(OPS).parts)
+                assert node.level <= len(path.relative_to(root).parts)
             elif not isinstance(node, ast.Import):
                 continue
             assert {name.split('.')[0] for name in names} <= allowed, path
