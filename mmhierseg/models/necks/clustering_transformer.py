@@ -162,7 +162,7 @@ class ClusteringTransformer(BaseModule):
             TypeError: If ``padding`` is not bool.
             ValueError: If shapes do not match.
         """
-        check_tokens('tokens', tokens, padding, 'padding')
+        check_tokens(padding, 'padding', tokens=tokens)
         if positions.shape != tokens.shape:
             raise ValueError(
                 f'`positions` must have the shape of `tokens`, '
