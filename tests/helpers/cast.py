@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints.cast import convert_cast_checkpoint
@@ -36,6 +37,24 @@ def tiny_cast(seed=0, **options):
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 1.5)
     return model.eval()
+
+
+class LargestTensor(TorchDispatchMode):
+    """Bytes of the results of operators; those of expanded tensors too."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.all, self.floating = [], []
+        return self
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            size = result.untyped_storage().nbytes()
+            self.all.append(size)
+            if result.is_floating_point():
+                self.floating.append(size)
+        return result
 
 
 def tensors(out):

@@ -7,61 +7,13 @@ from mmengine.registry import MODELS
 
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints.hsg import rename_hsg_key
-from mmhierseg.models import ClusteringTransformer, HSGHead
-from mmhierseg.models.utils import LearnedPositions
+from mmhierseg.models import HSGHead
 
 from .hsg_golden import DATA, hsg_golden
 
 NO_GROUPS = dict.fromkeys(
     ('fine_weight', 'coarse_weight', 'grouping_weight', 'centroid_weight'),
     0.)
-
-
-def hsg_weights(recipe, prefix=''):
-    """The authors' weights by our names, without the prefix of a part."""
-    source = load_plain_checkpoint(DATA / f'hsg_{recipe}.pth')
-    renamed = {
-        rename_hsg_key(key): value
-        for key, value in source['embedding_model'].items()
-    }
-    return {
-        key[len(prefix):]: value
-        for key, value in renamed.items() if key.startswith(prefix)
-    }
-
-
-def golden_transformer(recipe, level):
-    """One of the two transformers, in float64 and training mode."""
-    _, meta = hsg_golden(recipe)
-    options = meta['transformer']
-    transformer = ClusteringTransformer(
-        meta['embed_dims'],
-        meta[f'{level}_clusters'],
-        num_heads=options['num_heads'],
-        num_layers=options['encoder_layers'],
-        feedforward_channels=options['ffn'],
-        drop_rate=options['dropout'])
-    transformer.load_state_dict(
-        hsg_weights(recipe, f'head.{level}_transformer.'))
-    return transformer.double().train()
-
-
-def golden_positions(recipe):
-    """(3, N, D) float64: mean encodings of the padded segments."""
-    values, meta = hsg_golden(recipe)
-    module = LearnedPositions(meta['embed_dims'])
-    module.load_state_dict(hsg_weights(recipe, 'head.positions.'))
-    views, _, height, width = values['embedding'].shape
-    view, row, column = (~values['ignore']).nonzero(as_tuple=True)
-    encoding = module.double()(height, width)[row, column]
-    segment = values['pixel_cluster_index']
-    padding = values['nd_padding']
-    result = encoding.new_zeros(*padding.shape, meta['embed_dims'])
-    for image, index in enumerate(values['image_index'].unique()):
-        of_image = values['image_index'][view] == index
-        for number, name in enumerate(segment[of_image].unique()):
-            result[image, number] = encoding[segment == name].mean(0)
-    return result
 
 
 def with_resnet(checkpoint, depth, style):
@@ -140,7 +92,11 @@ def golden_head(recipe):
         **{name: meta[name] for name in names},
         **{f'{name}_weight': weights[name]
            for name in ('img_sim', 'fine', 'coarse', 'centroid')})
-    head.load_state_dict(hsg_weights(recipe, 'head.'))
+    source = load_plain_checkpoint(DATA / f'hsg_{recipe}.pth')
+    head.load_state_dict({
+        rename_hsg_key(key).removeprefix('head.'): value
+        for key, value in source['embedding_model'].items()
+    })
     return head.double().train()
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from helpers.evaluation import blobs
-from mmseg.evaluation import IoUMetric
 from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from mmhierseg.evaluation import functional as F
@@ -51,8 +50,7 @@ def segments(rng):
 @pytest.fixture
 def renamed(rng, segments):
     """The same segments with other ids."""
-    order = rng.permutation(segments.max() + 1) * 10**9
-    return np.where(segments < 0, -9, order[segments])
+    return np.where(segments < 0, -9, 10**12 - 10**9 * segments)
 
 
 def masks(labels, valid):
@@ -191,14 +189,12 @@ class TestBoundaryCounts:
         np.testing.assert_array_equal(np.array(permuted)[:, order], counts)
 
     def test_noise_and_an_ignored_class(self, rng):
-        """Every pixel is a boundary; matches anywhere in the window."""
+        """Every pixel is a boundary; an ignored class can be predicted."""
         pred, target = rng.integers(0, 30, (2, 23, 31))
-        for ignored in (255, 0):
-            counts = F.boundary_counts(pred, target, 30, 0.1, ignored)
-            np.testing.assert_array_equal(
-                counts, naive_counts(pred, target, 30, 0.1, ignored))
-            assert 0 < counts.matched_pred.sum() < counts.pred.sum()
-        # An ignored class can still be predicted.
+        counts = F.boundary_counts(pred, target, 30, 0.1, 0)
+        np.testing.assert_array_equal(
+            counts, naive_counts(pred, target, 30, 0.1, 0))
+        assert 0 < counts.matched_pred.sum() < counts.pred.sum()
         assert counts.pred[0] > 0
 
     @pytest.mark.parametrize('size', [100, 300, 500, 700])
@@ -216,8 +212,7 @@ class TestBoundaryCounts:
         np.testing.assert_array_equal(counts, np.zeros((4, 2)))
         assert np.isnan(F.boundary_f_score(counts)[0]).all()
 
-    def test_f_score(self):
-        """0 if a class has a boundary in one map only."""
+    def test_f_score_of_a_boundary_in_one_map_only(self):
         counts = F.BoundaryCounts(*np.array(
             [[0, 0, 1], [1, 0, 4], [0, 0, 3], [0, 1, 4]]))
         np.testing.assert_array_equal(
@@ -226,7 +221,7 @@ class TestBoundaryCounts:
 
 
 def test_region_miou(segments, renamed, target):
-    """The mIoU of a majority labelling, by MMSegmentation."""
+    """The mIoU of a majority labelling, as MMSegmentation defines it."""
     labels = np.full_like(target, 255)
     for segment in masks(segments, (segments >= 0) & (target != 255)):
         labels[segment] = np.bincount(target[segment]).argmax()
@@ -236,12 +231,11 @@ def test_region_miou(segments, renamed, target):
     confusion = F.region_miou(segments, target, 6)
     np.testing.assert_array_equal(confusion, expected)
     np.testing.assert_array_equal(F.region_miou(renamed, target, 6), expected)
-    areas = IoUMetric.intersect_and_union(
-        torch.tensor(labels), torch.tensor(np.where(counted, target, 255)), 6,
-        255)
-    reference = IoUMetric.total_area_to_metrics(*areas)
-    assert F.mean_iou(confusion) == pytest.approx(
-        np.nanmean(reference['IoU']), rel=1e-6)
+    overlaps = [(labels == c) & (target == c) for c in range(5)]
+    unions = [counted & ((labels == c) | (target == c)) for c in range(5)]
+    assert F.mean_iou(confusion) == pytest.approx(np.nanmean([
+        overlap.sum() / union.sum()
+        for overlap, union in zip(overlaps, unions)]))
     ignored = F.region_miou(segments, np.full_like(segments, 255), 4)
     assert not ignored.any() and math.isnan(F.mean_iou(ignored))
 
@@ -271,9 +265,8 @@ class TestExplainedVariation:
                      image.astype(np.uint8)):
             assert F.explained_variation(
                 torch.tensor(segments), same) == pytest.approx(expected)
-        gray = image[..., 0]
-        assert F.explained_variation(segments, gray) == F.explained_variation(
-            segments, gray[..., None])
+        assert F.explained_variation(segments, image[..., 0]) == (
+            F.explained_variation(segments, image[..., :1]))
         # The axes of a 3 x 3 x 3 image are ambiguous.
         small = rng.random((3, 3, 3))
         labels = rng.integers(0, 2, (3, 3))
@@ -304,13 +297,10 @@ def test_inputs(function, pred, target):
     moved = np.where(target == 255, -7, target)
     np.testing.assert_array_equal(
         call(pred, moved, ignore_index=-7), call(pred, target))
-    for wrong in (MAP.astype(np.float32), MAP.astype(bool), MAP.tolist(),
-                  torch.zeros(3, 4, dtype=torch.bfloat16)):
+    for wrong in (MAP.astype(np.float32), MAP.astype(bool)):
         for pair in ((wrong, MAP), (MAP, wrong)):
             with pytest.raises(TypeError, match='of integers, got '):
                 call(*pair)
-    with pytest.raises(ValueError, match=r'\(H, W\), got \(1, 3, 4\)'):
-        call(MAP[None], MAP)
     with pytest.raises(ValueError, match=r'got \(3, 4\) and \(4, 3\)'):
         call(MAP, MAP.T)
 

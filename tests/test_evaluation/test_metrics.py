@@ -53,26 +53,21 @@ def one(metric, image=0, **fields):
 
 def test_counts_are_summed_before_the_division(results, samples):
     def total(function, maps, *args):
-        return np.sum([
-            function(*maps(image, sample), *args) for image, sample in samples
-        ], axis=0)
+        return np.sum([function(*pair, *args) for pair in maps], axis=0)
 
-    values = F.boundary_f_score(F.BoundaryCounts(*total(
-        F.boundary_counts,
-        lambda _, s: (s.pred_sem_seg.data[0], s.gt_sem_seg.data[0]), 5)))
+    truths = [sample.gt_sem_seg.data[0] for _, sample in samples]
+    preds = [sample.pred_sem_seg.data[0] for _, sample in samples]
+    values = F.boundary_f_score(F.BoundaryCounts(
+        *total(F.boundary_counts, list(zip(preds, truths)), 5)))
     expected = {
         f'BoundaryFScore/{name}': value.mean()
         for name, value in zip(('mFscore', 'mPrecision', 'mRecall'), values)
     }
     for level in range(3):
-        def maps(_, sample, level=level):
-            return (sample.pred_hierarchy.data[level],
-                    sample.gt_sem_seg.data[0])
-
-        def colours(image, sample, level=level):
-            return sample.pred_hierarchy.data[level], image
-
-        coverings = [F.nf_covering(*maps(*pair)) for pair in samples]
+        levels = [sample.pred_hierarchy.data[level] for _, sample in samples]
+        maps = list(zip(levels, truths))
+        colours = list(zip(levels, (image for image, _ in samples)))
+        coverings = [F.nf_covering(*pair) for pair in maps]
         # An image without regions is left out of the mean over images.
         assert np.isnan(coverings).nonzero()[0].tolist() == [4]
         expected[f'NFCovering/level{level}'] = np.nanmean(coverings)
@@ -209,23 +204,7 @@ def test_superpixel_quality():
         SuperpixelQuality(measures=['ASA']).process(batch, [sample.to_dict()])
 
 
-@pytest.mark.parametrize('metric, options, error', [
-    *((NFCovering, dict(levels=levels), ValueError)
-      for levels in ([], [1, 1], [-1])),
-    *((SuperpixelQuality, dict(measures=measures), ValueError)
-      for measures in ('ASA', [], ['ASA', 'asa'])),
-    (BoundaryFScore, dict(tolerance=-0.1), ValueError),
-    (SuperpixelQuality, dict(boundary_tolerance=2.5), TypeError),
-    (SuperpixelQuality, dict(boundary_tolerance=-1), ValueError),
-])
-def test_bad_options(metric, options, error):
-    with pytest.raises(error):
-        metric(**options)
-
-
 @pytest.mark.parametrize('metric, fields, error, match', [
-    (BoundaryFScore(), dict(pred_sem_seg=torch.rand(1, 30, 41)), TypeError,
-     '`pred` .* got (torch.)?float32'),
     (BoundaryFScore(), dict(pred_sem_seg=torch.rand(5, 30, 41)), UserError,
      r'`pred_sem_seg` .*\(5, 30, 41\)'),
     (BoundaryFScore(), dict(pred_sem_seg=CELLS[:1]), UserError,
@@ -236,8 +215,6 @@ def test_bad_options(metric, options, error):
       for name in ('pred_sem_seg', 'gt_sem_seg')),
     (RegionMIoU(), dict(pred_hierarchy=None), UserError, 'add_hierarchy'),
     (RegionMIoU(), dict(pred_hierarchy=CELLS), UserError, 'same shape'),
-    (RegionMIoU(), dict(pred_hierarchy=torch.zeros(3, 30, 41)), TypeError,
-     '`segments` .* integers'),
     (RegionMIoU(levels=[1, 3]), {}, UserError,
      '0.png: there is no level 3: .* 3 levels, 0 to 2'),
 ])
@@ -246,6 +223,13 @@ def test_bad_samples(metric, fields, error, match):
         one(metric, **fields)
 
 
-def test_dataset_without_classes():
-    with pytest.raises(UserError, match='`classes`'):
-        RegionMIoU().process(None, [make_sample(0)[1].to_dict()])
+@pytest.mark.parametrize('metric, options', [
+    *((NFCovering, dict(levels=levels)) for levels in ([], [1, 1], [-1])),
+    *((SuperpixelQuality, dict(measures=measures))
+      for measures in ('ASA', [], ['ASA', 'asa'])),
+    (BoundaryFScore, dict(tolerance=-0.1)),
+    (SuperpixelQuality, dict(boundary_tolerance=-1)),
+])
+def test_bad_options(metric, options):
+    with pytest.raises(ValueError):
+        metric(**options)

@@ -4,7 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.cast import (
-    OUTPUTS,
     TINY,
     block_labels,
     each_output,
@@ -49,39 +48,19 @@ def test_architectures(arch, embed_dims, depths):
     assert model.stages[0][0].attn.num_heads == 12
 
 
-@pytest.mark.parametrize('out_type', ['cls_token', 'avg_segments'])
-def test_one_stage_without_pooling_is_a_plain_transformer(out_type):
+def test_one_stage_without_pooling_is_a_plain_transformer():
     model = tiny_cast(
-        arch=dict(embed_dims=48, depths=(3, ), num_heads=4),
-        num_clusters=(),
-        out_type=out_type)
-    assert not len(model.pools)
+        arch=dict(embed_dims=48, depths=(3, ), num_heads=4), num_clusters=())
     assert all(p.requires_grad for p in model.parameters())
     inputs = random_inputs()
     x = torch.cat([model.cls_token.expand(2, -1, -1),
                    tokenize(model, inputs).tokens], dim=1)
     for block in model.stages[0]:
         x = block(x)
-    if out_type == 'cls_token':
-        expected = model.norm(x[:, 0])
-    else:
-        expected = model.fusion([x[:, 0]], [x[:, 1:]])[:, 1:].mean(dim=1)
-    torch.testing.assert_close(model(inputs)[0], expected)
+    torch.testing.assert_close(model(inputs)[0], model.norm(x[:, 0]))
     output = model.forward_hierarchy(inputs)
     assert output.hierarchy.num_levels == 1 and not output.logits
     torch.testing.assert_close(output.tokens[0], x[:, 1:])
-
-
-def test_no_pooling_after_the_last_stage():
-    """The class token does not depend on the last pooling."""
-    model, short = tiny_cast(), tiny_cast(num_clusters=(8, 6, 4))
-    short.load_state_dict(model.state_dict(), strict=False)
-    inputs = random_inputs()
-    torch.testing.assert_close(short(inputs), model(inputs))
-    whole, part = (m.forward_hierarchy(inputs).hierarchy
-                   for m in (model, short))
-    assert whole.num_levels == part.num_levels + 1
-    assert torch.equal(whole.label_map(3), part.label_map(3))
 
 
 @pytest.mark.parametrize('stride', [8, 4, 1])
@@ -117,20 +96,6 @@ def test_outputs_of_fused_tokens_agree(mask_empty):
         torch.testing.assert_close(average(inputs)[0], out.tokens.mean(1))
         expected = out.tokens[0, out.labels[0, 40, 70]]
         torch.testing.assert_close(featmap(inputs)[0][0, :, 40, 70], expected)
-
-
-@pytest.mark.parametrize('options', [OUTPUTS[0], OUTPUTS[2]])
-def test_hierarchy_agrees_with_forward(options):
-    inputs = random_inputs(2, 64, 96)
-    model = tiny_cast(**options)
-    with torch.no_grad():
-        out = model.forward_hierarchy(inputs)
-        torch.testing.assert_close(out.cls_token, tensors(model(inputs))[0])
-    assert out.hierarchy.num_levels == 5
-    assert [p.size(1) for p in out.hierarchy.parents] == [24, 8, 6, 4]
-    assert [c.size(1) for c in out.centroids] == [8, 6, 4, 2]
-    for logits, parents in zip(out.logits, out.hierarchy.parents):
-        assert torch.equal(logits.argmax(-1), parents)
 
 
 @pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
@@ -242,15 +207,12 @@ def test_degenerate_inputs_are_finite(options, mask_empty):
 
 def test_fewer_tokens_than_clusters():
     inputs = degenerate_inputs()
-    with torch.no_grad():
-        out = tiny_cast().forward_hierarchy(inputs)
+    out = tiny_cast().forward_hierarchy(inputs)
     # 40 x 56 in blocks of 28: 4 segments; then 1, 0, and one on the grid.
     for empty in out.empty:
         assert (~empty).sum(1).tolist() == [4, 1, 0, 1]
     assert [(s >= 0).sum(1).tolist() for s in out.sampled
             ] == [[4, 1, 0, 1]] * 3 + [[2, 1, 0, 1]]
-    for sampled, centroids in zip(out.sampled, out.centroids):
-        assert (centroids[sampled < 0] == 0).all()
     # Pixels have a parent if and only if they have a label.
     for level in range(5):
         assert torch.equal(
@@ -299,9 +261,7 @@ def test_superpixels_of_the_unnormalised_image():
 @pytest.mark.parametrize('inputs, error, message', [
     (torch.zeros(1, 5, 64, 64), ValueError,
      r'`inputs` must have shape \(B, 3, H, W\).*got \(1, 5, 64, 64\)'),
-    (torch.zeros(1, 4, 0, 64), ValueError, 'at least one pixel'),
     (torch.zeros(1, 4, 64, 64).long(), TypeError, 'floating-point'),
-    ('image.jpg', TypeError, 'floating-point tensor.*got str'),
     (torch.full((1, 4, 64, 64), float('nan')), ValueError,
      'integer labels, got NaN'),
     (torch.full((1, 4, 64, 64), 0.5), ValueError, 'got fractions'),
@@ -325,23 +285,18 @@ def test_large_labels():
 
 @pytest.mark.parametrize('options, error, message', [
     (dict(arch='large'), ValueError, "`arch` must be one of .*'large'"),
-    (dict(arch=3), TypeError, '`arch` must be a name or a dict, got int'),
     (dict(arch=dict(embed_dims=48, depths=(1, 0), num_heads=4)), ValueError,
      'depths.* must be at least 1, got 0'),
     (dict(arch=dict(embed_dims=48, depths=(1, ) * 4, num_heads=5)),
      ValueError, '`num_heads` must divide'),
     (dict(arch=dict(embed_dims=36, depths=(1, ) * 4, num_heads=4)),
      ValueError, '`embed_dims` must be a multiple of 8'),
-    (dict(img_size=64.), TypeError, '`img_size` must be .* integer, got 64.0'),
     (dict(img_size=(64, 64, 3)), ValueError, '`img_size` must have 2 entries'),
-    (dict(num_clusters=8), TypeError, '`num_clusters` must be a sequence'),
     (dict(num_clusters=(8, 4)), ValueError, '`num_clusters` must have one'),
     (dict(out_type='feat'), ValueError, '`out_type` must be one of'),
-    (dict(featmap_stride=8.), ValueError, '`featmap_stride` must be one of'),
     (dict(out_type='featmap', out_indices=(4, )), ValueError,
      '`out_indices` must hold stages 0..3'),
     (dict(drop_path_rate=2.), ValueError, '`drop_path_rate` .* at most 1'),
-    (dict(mean=(1., 2.)), ValueError, '`mean` must have 3 values'),
     (dict(frozen_stages=5), ValueError, r'`frozen_stages` .* \[-1, 4\]'),
     (dict(num_tokens=0), ValueError, '`num_tokens` must be at least 1, got 0'),
     (dict(num_tokens=8, mask_empty=False), ValueError,

@@ -46,6 +46,8 @@ def test_every_level(name, checkpoint, out_type):
     model = golden_model(checkpoint, out_type=out_type)
     with torch.no_grad():
         out = model.forward_hierarchy(inputs)
+    if out_type == 'cls_token':
+        assert_agrees(out.cls_token, values['feature'])
     for level in range(4):
         key = f'level{level + 1}_'
         assert_agrees(out.tokens[level], values[key + 'tokens'])

@@ -46,11 +46,10 @@ def test_exactly_the_used_parameters_require_gradients(options, segment_at):
     assert len(calls) == (1 if options.get('out_indices') == (0, 1) else 3)
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 @pytest.mark.parametrize('options', [
-    pytest.param(OUTPUTS[1]),
-    pytest.param(OUTPUTS[0], marks=pytest.mark.slow),
-    pytest.param(OUTPUTS[4], marks=pytest.mark.slow),
+    OUTPUTS[0], OUTPUTS[1], OUTPUTS[4]
 ], ids=names)
 def test_two_processes_without_unused_parameter_search(options, tmp_path):
     inputs = random_inputs(4).double()
@@ -96,25 +95,6 @@ def test_bfloat16_model():
     out = model.bfloat16()(inputs.bfloat16())[0]
     assert out.dtype == torch.bfloat16
     assert (out.float() - expected).abs().max() < 0.1 * expected.abs().max()
-
-
-def test_gradient_of_the_image():
-    model = tiny_cast(out_type='segments').double()
-    inputs = random_inputs(1, 16, 24, side=8).double()
-    image = inputs[:, :3].clone().requires_grad_()
-    direction = torch.randn(image.shape, dtype=torch.float64)
-
-    def value(pixels):
-        return model(torch.cat([pixels, inputs[:, 3:]], 1))[0].tokens.square(
-        ).sum()
-
-    gradient, = torch.autograd.grad(value(image), image)
-    step = 1e-6
-    with torch.no_grad():
-        numeric = (value(image + step * direction) -
-                   value(image - step * direction)) / (2 * step)
-    torch.testing.assert_close(
-        (gradient * direction).sum(), numeric, rtol=1e-5, atol=1e-8)
 
 
 # ----------------------------------------- checkpointing, drop path, freezing
@@ -218,20 +198,18 @@ def test_initialisation_of_deit():
 # ----------------------------------------------- checkpoints of other sizes
 
 
-@pytest.mark.parametrize('source_size, size', [((64, 128), (128, 64)),
-                                               ((96, 160), (64, 64))])
-def test_positions_are_resized_when_loaded(source_size, size):
+@pytest.mark.parametrize('old, new', [((8, 16), (16, 8)), ((12, 20), (8, 8))])
+def test_positions_are_resized_when_loaded(old, new):
     """One of the pairs has the same number of cells in different grids."""
-    source = tiny_cast(img_size=source_size)
-    model = tiny_cast(img_size=size)
-    model.load_state_dict(source.state_dict())
-    grids = [tuple(n // 8 for n in pair) for pair in (source_size, size)]
+    source, model = (tiny_cast(img_size=(8 * h, 8 * w)) for h, w in (old, new))
+    state_dict = source.state_dict()
+    model.load_state_dict(state_dict)
     table = source.tokenizer.pos_embed[:, 1:].transpose(1, 2)
     expected = torch.nn.functional.interpolate(
-        table.unflatten(2, grids[0]), grids[1], mode='bicubic')
+        table.unflatten(2, old), new, mode='bicubic')
     torch.testing.assert_close(model.tokenizer.pos_embed[:, 1:],
                                expected.flatten(2).transpose(1, 2))
-    assert model.tokenizer.pos_grid.tolist() == list(grids[1])
+    assert model.tokenizer.pos_grid.tolist() == list(new)
 
 
 def test_positions_in_an_unknown_grid():
@@ -240,21 +218,6 @@ def test_positions_in_an_unknown_grid():
     with pytest.raises(ValueError, match=r'\(tokenizer.pos_embed\) of 240 '
                        'cells but not their grid'):
         tiny_cast().load_state_dict(state_dict)
-
-
-def test_pretrained_weights_are_not_reinitialised(tmp_path):
-    source, path = tiny_cast(), tmp_path / 'checkpoint.pth'
-    torch.save(
-        dict(state_dict={
-            'backbone.' + k: v
-            for k, v in source.state_dict().items()
-        }), path)
-    model = tiny_cast(seed=1, init_cfg=dict(
-        type='Pretrained', checkpoint=str(path), prefix='backbone.'))
-    model.init_weights()
-    assert torch.equal(
-        model(random_inputs())[0],
-        source(random_inputs())[0])
 
 
 @pytest.mark.parametrize('name', ['cast_moco.pth.tar', 'cast_deit.pth'])

@@ -15,7 +15,7 @@ LOSSES = dict(
 
 
 def close(a, b):
-    torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+    torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-8)
 
 
 def numbered(*columns):

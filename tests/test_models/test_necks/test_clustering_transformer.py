@@ -1,11 +1,13 @@
-"""Clustering transformer: authors' values, padding, initialisation."""
+"""Clustering transformer: padding, permutation, initialisation.
+
+Golden values are those of the head.
+"""
 
 import copy
 
 import pytest
 import torch
-from helpers.hsg import golden_positions, golden_transformer
-from helpers.hsg_golden import RECIPES, hsg_golden
+from helpers.hsg import shake_statistics
 
 from mmhierseg.models import ClusteringTransformer
 from mmhierseg.models.necks.clustering_transformer import token_statistics
@@ -14,13 +16,8 @@ from mmhierseg.models.necks.clustering_transformer import token_statistics
 def transformer(seed=0, **options):
     """In float64, with nontrivial batch statistics, without dropout."""
     torch.manual_seed(seed)
-    module = ClusteringTransformer(
-        16, 3, **{'drop_rate': 0., **options}).double()
-    for norm in module.modules():
-        if isinstance(norm, torch.nn.BatchNorm1d):
-            norm.running_mean.normal_(std=0.1)
-            norm.running_var.uniform_(0.5, 1.5)
-    return module.eval()
+    module = ClusteringTransformer(16, 3, **{'drop_rate': 0., **options})
+    return shake_statistics(module.double()).eval()
 
 
 def sequences(lengths=(5, 7), width=16, length=None, seed=0):
@@ -28,38 +25,15 @@ def sequences(lengths=(5, 7), width=16, length=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
     length = length or max(lengths)
     padding = torch.arange(length) >= torch.tensor(lengths)[:, None]
-    tokens, positions = (
-        torch.zeros(len(lengths), length, width, dtype=torch.float64)
-        for _ in range(2))
-    for index, number in enumerate(lengths):
-        for values in (tokens, positions):
-            values[index, :number] = torch.randn(
-                number, width, generator=generator, dtype=torch.float64)
+    # Of the longest that tests ask for, so that it does not change values.
+    values = torch.randn(2, len(lengths), 12, width, generator=generator,
+                         dtype=torch.float64)[:, :, :length]
+    tokens, positions = values.masked_fill(padding[..., None], 0)
     return tokens, positions, padding
 
 
 def close(a, b):
     torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-8)
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_agrees_with_the_authors(recipe):
-    values, _ = hsg_golden(recipe)
-    padding = values['nd_padding']
-    positions = golden_positions(recipe)
-    with torch.no_grad():
-        fine = golden_transformer(recipe, 'fine')(
-            values['nd_prototype'].transpose(1, 2), positions, padding)
-        probability = fine.logits.softmax(1)
-        members = torch.nn.functional.one_hot(probability.argmax(1), 4)
-        members = (members * ~padding[..., None]).double().transpose(1, 2)
-        centre = members @ positions / members.sum(
-            2, keepdim=True).clamp(min=1)
-        coarse = golden_transformer(recipe, 'coarse')(fine.features, centre)
-    close(probability, values['fine_prob'])
-    close(fine.centroids.transpose(1, 2), values['fine_centroid'])
-    close(coarse.logits.softmax(1) @ probability, values['coarse_prob'])
-    close(coarse.centroids.transpose(1, 2), values['coarse_centroid'])
 
 
 @pytest.mark.parametrize('training', [False, True])
@@ -199,11 +173,10 @@ def test_all_weights_are_trained_after_kmeans_init():
 
 
 def test_bad_options_and_inputs():
-    for options, message in [
-        (dict(num_clusters=0), '`num_clusters`, .* must be above 0, got 0'),
-        (dict(num_heads=3), r'`num_heads` must divide `embed_dims` \(16\)')]:
-        with pytest.raises(ValueError, match=message):
-            ClusteringTransformer(16, **{'num_clusters': 2, **options})
+    with pytest.raises(ValueError, match='`num_clusters`.* above 0, got 0'):
+        ClusteringTransformer(16, 0)
+    with pytest.raises(ValueError, match='must divide `embed_dims`'):
+        ClusteringTransformer(16, 2, num_heads=3)
     tokens, _, padding = sequences()
     for arguments, error, message in [
         ((tokens, tokens[:1]), ValueError, '`positions` must have the shape'),
