@@ -171,6 +171,8 @@ def test_options_of_commands(path, monkeypatch, capsys):
             continue
         if program not in HELP:
             monkeypatch.setattr(sys, 'argv', [script, *rest, '--help'])
+            # As Python does for a script.
+            monkeypatch.syspath_prepend((ROOT / script).parent)
             with pytest.raises(SystemExit, match='0'):
                 runpy.run_path(str(ROOT / script), run_name='__main__')
             HELP[program] = capsys.readouterr().out

@@ -133,7 +133,9 @@ def _train(cfg: Config, start: Latest | None) -> None:
         if len(loader) == 0:
             raise UserError(
                 f'train_dataloader has no batch: {len(loader.dataset)} images '
-                'are fewer than batch_size, and drop_last leaves them out')
+                f'are fewer than its batch_size of {loader.batch_size}, and '
+                'drop_last leaves them out. Add images, or --cfg-options '
+                'train_dataloader.batch_size=N')
         runner.train()
 
 
