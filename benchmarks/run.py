@@ -17,8 +17,10 @@ from pathlib import Path
 
 import torch
 
-# The benchmarks are not installed, and this file may be run from anywhere.
+# Benchmarks and tools are not installed; this file may be run from anywhere.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(1, f'{sys.path[0]}/tools/analysis_tools')
+sys.path.insert(2, f'{sys.path[0]}/tools/dataset_converters')
 
 from mmengine.logging import MMLogger
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -62,6 +64,16 @@ def test_tables_and_json(name, tmp_path, capsys):
         line.startswith('|---') for line in lines) >= rows
     report = json.loads(out.read_text())
     assert report['machine']['threads'] == 1 and report['results']
+
+
+@pytest.mark.slow
+def test_runs_as_a_program(tmp_path):
+    """From any folder, without the paths that pytest adds."""
+    result = subprocess.run(
+        [sys.executable, run.__file__, 'superpixels', *RUNS['superpixels'][0]
+         .split()], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert '| TorchSLIC |' in result.stdout
 
 
 @pytest.mark.parametrize('name', run.BENCHMARKS)
