@@ -23,6 +23,7 @@ autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'  # The docstrings name types, and shapes with them.
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # Fields of named tuples are documented once.
 
 # Only what is typed is copied: no prompts, no results.
 copybutton_prompt_text = r'>>> |\.\.\. |\$ '
