@@ -1,4 +1,4 @@
-"""What the conversions of the authors' checkpoints share."""
+"""Helpers shared by the conversions of the authors' checkpoints."""
 
 from typing import Any, NamedTuple
 
@@ -33,6 +33,6 @@ def to_float32(state_dict: StateDict) -> StateDict:
 
 
 def describe(checkpoint: Any) -> Any:
-    """What a checkpoint holds, for a message."""
+    """Contents of a checkpoint, for an error message."""
     return sorted(map(str, checkpoint))[:8] if isinstance(
         checkpoint, dict) else type(checkpoint).__name__

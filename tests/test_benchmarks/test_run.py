@@ -91,6 +91,7 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
     page.write_text(args.page.read_text(encoding='utf-8'))
     for section in sections:
         replace_section(page, section, 'new')
+    assert page.read_text().count('-->\n\nnew\n\n<!--') == len(sections)
 
 
 def test_bounds_are_those_of_the_goals():

@@ -124,7 +124,7 @@ def main(argv: list[str]) -> None:
         raise UserError(str(error)) from error
     jobs = find_jobs(args.images, args.out)
     settings = dict(
-        # Of the method.
+        # Version of the method.
         version=2,
         threshold=segmenter.threshold,
         num_regions=segmenter.num_regions,

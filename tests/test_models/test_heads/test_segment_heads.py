@@ -182,7 +182,7 @@ def test_statistics_are_over_segments_that_are_not_empty():
 
 
 def test_golden_logits_and_weights():
-    """Of the implementation of Segmenter's authors."""
+    """Values of the implementation by Segmenter's authors."""
     values = np.load(DATA / 'segmenter_mask_head.npz')
     weights = {
         key.removeprefix('weights/'): values[key]

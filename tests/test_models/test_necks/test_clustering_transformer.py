@@ -25,7 +25,7 @@ def sequences(lengths=(5, 7), width=16, length=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
     length = length or max(lengths)
     padding = torch.arange(length) >= torch.tensor(lengths)[:, None]
-    # Of the longest that tests ask for, so that it does not change values.
+    # Drawn for the longest sequence, so that padding does not change values.
     values = torch.randn(2, len(lengths), 12, width, generator=generator,
                          dtype=torch.float64)[:, :, :length]
     tokens, positions = values.masked_fill(padding[..., None], 0)
