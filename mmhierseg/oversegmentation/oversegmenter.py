@@ -90,8 +90,3 @@ class OverSegmenter:
         self._detector = None
         if self.edge_model is not None:
             self._detector = load_structured_edges(self.edge_model)
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(threshold={self.threshold}, '
-                f'num_regions={self.num_regions}, '
-                f'edge_model={self.edge_model!r})')

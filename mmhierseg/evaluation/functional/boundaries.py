@@ -34,12 +34,8 @@ class BoundaryCounts(NamedTuple):
     target: np.ndarray
 
 
-class _Points(NamedTuple):
-    """Pixels with a label, sorted by label, row and column."""
-
-    label: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
+#: Labels, rows and columns of pixels, sorted by label, row and column.
+_Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def boundary_counts(pred: LabelMap,
@@ -96,7 +92,7 @@ def boundary_counts(pred: LabelMap,
         found = _is_near(one, other, shape, widths)
         counts += [
             np.bincount(labels, minlength=num_classes)
-            for labels in (one.label[found], one.label)
+            for labels in (one[0][found], one[0])
         ]
     return BoundaryCounts(*counts)
 
@@ -201,7 +197,7 @@ def _points(labels: np.ndarray, mask: np.ndarray) -> _Points:
     row, column = mask.nonzero()
     label = labels[mask]
     order = label.argsort(kind='stable')
-    return _Points(label[order], row[order], column[order])
+    return label[order], row[order], column[order]
 
 
 def _disc(radius: float) -> Sequence[int]:
@@ -216,11 +212,12 @@ def _is_near(points: _Points, others: _Points, shape: tuple[int, int],
              widths: Sequence[int]) -> np.ndarray:
     """(n,) bool: which points have another of their label nearby."""
     height, width = shape
-    found = np.zeros(points.label.size, dtype=bool)
-    if not others.label.size:
+    found = np.zeros(len(points[0]), dtype=bool)
+    label, row, column = others
+    if not label.size:
         return found
-    keys = (others.label * height + others.row) * width + others.column
-    missing = np.flatnonzero(np.isin(points.label, np.unique(others.label)))
+    keys = (label * height + row) * width + column
+    missing = np.flatnonzero(np.isin(points[0], np.unique(label)))
     for dy in sorted(range(1 - len(widths), len(widths)), key=abs):
         label, row, column = (values[missing] for values in points)
         start = (label * height + row + dy) * width

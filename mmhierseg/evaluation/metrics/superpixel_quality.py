@@ -16,7 +16,7 @@ from mmhierseg.evaluation.functional import (
 from mmhierseg.evaluation.functional.boundaries import check_tolerance
 from mmhierseg.registry import METRICS
 
-from .per_level import PerLevelMetric
+from .base import PerLevelMetric
 
 _MEASURES = ('ASA', 'UE', 'BR', 'EV')
 

@@ -58,14 +58,13 @@ def njit(function: Function | None = None, **options) -> Function:
     done = []
 
     def compiled() -> Callable:
-        if not done:
-            # Threads that come together would all compile.
-            with _COMPILING:
-                if not done:
-                    import numba
-                    done.append(
-                        numba.njit(cache=True, nogil=True, **options)(
-                            _with_compiled_globals(function)))
+        # Threads that come together would all compile.
+        with _COMPILING:
+            if not done:
+                import numba
+                done.append(
+                    numba.njit(cache=True, nogil=True, **options)(
+                        _with_compiled_globals(function)))
         return done[0]
 
     @functools.wraps(function)
