@@ -10,14 +10,13 @@ def views_with_regions(views=4, size=(5, 7), channels=6, regions=4, seed=0):
 
     Some pixels have none of the two; the last view has fewer regions.
     """
-    generator = torch.Generator().manual_seed(seed)
-    embeddings = torch.randn(
-        views, channels, *size, generator=generator, dtype=torch.float64)
-    labels = torch.randint(0, regions, (views, *size), generator=generator)
+    torch.manual_seed(seed)
+    embeddings = torch.randn(views, channels, *size, dtype=torch.float64)
+    labels = torch.randint(0, regions, (views, *size))
     labels[-1] = labels[-1].clamp(max=1)
     labels = 1000 * labels + 7
-    labels[torch.rand(labels.shape, generator=generator) < .2] = -1
-    clusters = torch.randint(-1, 3, labels.shape, generator=generator)
+    labels[torch.rand(labels.shape) < .2] = -1
+    clusters = torch.randint(-1, 3, labels.shape)
     return embeddings, clusters, labels
 
 

@@ -7,9 +7,8 @@ from mmhierseg.ops import knn_retrieve
 
 
 def data():
-    generator = torch.Generator().manual_seed(0)
-    return (torch.randn(30, 4, generator=generator),
-            torch.randint(0, 5, (30, ), generator=generator))
+    torch.manual_seed(0)
+    return (torch.randn(30, 4), torch.randint(0, 5, (30, )))
 
 
 def test_retrieval_and_file(tmp_path):

@@ -25,9 +25,8 @@ class TestEveryMethod:
     @pytest.mark.parametrize('size', [(1, 40), (3, 5), (33, 20), (50, 97)])
     @pytest.mark.parametrize('half_resolution', [False, True])
     def test_any_size(self, method, size, half_resolution):
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randint(
-            0, 256, (2, 3, *size), generator=generator, dtype=torch.uint8)
+        torch.manual_seed(0)
+        images = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
         labels = method(
             segment_size=8, half_resolution=half_resolution)(images)
         assert labels.shape == (2, *size) and labels.dtype == torch.int64
@@ -83,8 +82,7 @@ class TestEveryMethod:
         monkeypatch.setattr(mmengine.logging, 'print_log', print_log)
         with DefaultScope.overwrite_default_scope(scope):
             for prefix in ('', 'mmhierseg.'):
-                config = dict(
-                    type=prefix + method.__name__, segment_size=12)
+                config = dict(type=prefix + method.__name__, segment_size=12)
                 assert type(SUPERPIXELS.build(config)) is method
         assert not recwarn.list
 

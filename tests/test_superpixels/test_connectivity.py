@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures('both_paths')
 
 @pytest.mark.parametrize('num_labels', [1, 2, 5])
 def test_largest_parts_are_kept(num_labels):
-    generator = torch.Generator().manual_seed(num_labels)
-    labels = torch.randint(0, num_labels, (4, 13, 22), generator=generator)
+    torch.manual_seed(num_labels)
+    labels = torch.randint(0, num_labels, (4, 13, 22))
     # A snake, which needs many joins.
     labels[0, ::2] = num_labels - 1
     labels[0, 1::4, -1] = labels[0, 3::4, 0] = num_labels - 1
@@ -40,8 +40,8 @@ def test_largest_parts_are_kept(num_labels):
 
 def mostly_empty(size, rows, columns):
     """Segments of the own or a neighbouring cell, those of odd number rare."""
-    generator = torch.Generator().manual_seed(0)
-    steps = torch.randint(-1, 2, (2, 20, 3, *size), generator=generator)
+    torch.manual_seed(0)
+    steps = torch.randint(-1, 2, (2, 20, 3, *size))
     row = cell_of_pixel(size[0], rows)[:, None] + steps[0]
     column = cell_of_pixel(size[1], columns) + steps[1]
     candidates = (row.clamp(0, rows - 1) * columns +

@@ -5,8 +5,7 @@ from skimage.color import rgb2lab
 from skimage.measure import label
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmhierseg.evaluation.functional import explained_variation
-from mmhierseg.superpixels import Grid, TorchSLIC
+from mmhierseg.superpixels import TorchSLIC
 from mmhierseg.superpixels.color import rgb_to_lab
 from mmhierseg.superpixels.dense_slic import dense_slic
 from mmhierseg.superpixels.grid import cell_of_pixel, cell_starts
@@ -74,13 +73,6 @@ def test_lab_agrees_with_scikit_image():
         lab.movedim(1, -1), rgb2lab(images.movedim(1, -1)), atol=2e-3)
 
 
-def test_segments_follow_edges(photos):
-    for image, labels, grid in zip(photos, TorchSLIC(segment_size=8)(photos),
-                                   Grid(segment_size=8)(photos)):
-        assert explained_variation(labels, image) > max(
-            0.85, explained_variation(grid, image) + 0.05)
-
-
 def test_connected(photos):
     """Also under autocast, which changes nothing."""
     counts = [
@@ -112,9 +104,8 @@ class Operations(TorchDispatchMode):
 
 def test_no_loop_synchronises_with_a_gpu(photos, monkeypatch):
     """The operations do not depend on the content of images."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randint(0, 256, photos.shape, dtype=torch.uint8,
-                          generator=generator)
+    torch.manual_seed(0)
+    noise = torch.randint(0, 256, photos.shape, dtype=torch.uint8)
     superpixels = TorchSLIC(segment_size=8, num_iterations=5)
     expected = [superpixels(x[:1]) for x in (photos, noise)]
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
