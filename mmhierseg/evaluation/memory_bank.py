@@ -108,8 +108,7 @@ class MemoryBank:
         except ValueError as error:
             raise UserError(str(error)) from error
         try:
-            return cls(content['features'], content['labels'],
-                       content['meta'])
+            return cls(content['features'], content['labels'], content['meta'])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f'{os.fspath(path)!r} is no memory bank: '
                             f'{error!r}') from error

@@ -54,8 +54,7 @@ def add_segment_map(results: dict, labels: np.ndarray, attach: bool) -> dict:
     else:
         results['segment_map'] = labels
         # Not in place: the list may belong to the dataset.
-        results['seg_fields'] = [*results.get('seg_fields', ()),
-                                 'segment_map']
+        results['seg_fields'] = [*results.get('seg_fields', ()), 'segment_map']
     return results
 
 

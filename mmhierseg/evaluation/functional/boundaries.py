@@ -166,10 +166,8 @@ def boundary_recall_counts(segments: LabelMap,
     # All boundary pixels match each other, whatever their labels.
     one_class = np.zeros_like(target)
     true = _points(one_class, _is_boundary(target, valid))
-    made = _points(one_class,
-                   _is_boundary(segments, valid & (segments >= 0)))
-    found = _is_near(true, made, target.shape,
-                     [tolerance] * (tolerance + 1))
+    made = _points(one_class, _is_boundary(segments, valid & (segments >= 0)))
+    found = _is_near(true, made, target.shape, [tolerance] * (tolerance + 1))
     return int(found.sum()), found.size
 
 

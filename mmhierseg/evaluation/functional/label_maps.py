@@ -30,8 +30,7 @@ def as_label_map(name: str, value: LabelMap) -> np.ndarray:
         raise TypeError(f'`{name}` must be a NumPy array or a tensor of '
                         f'integers, got {got}')
     if value.ndim != 2:
-        raise ValueError(
-            f'`{name}` must have shape (H, W), got {value.shape}')
+        raise ValueError(f'`{name}` must have shape (H, W), got {value.shape}')
     return value.astype(np.int64)
 
 

@@ -75,8 +75,7 @@ class RegionMIoU(PerLevelMetric):
         """(3, C) int64: correct, predicted and true pixels of each class."""
         # Not the confusion matrix, which is large for many classes.
         return class_areas(
-            region_miou(segments, target, self.num_classes,
-                        self.ignore_index))
+            region_miou(segments, target, self.num_classes, self.ignore_index))
 
     def summarize(self, level: int,
                   results: list[np.ndarray]) -> dict[str, float]:
