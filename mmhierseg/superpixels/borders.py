@@ -27,7 +27,7 @@ neighbours.
 """
 
 from collections.abc import Callable
-from functools import cache, lru_cache, wraps
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -246,7 +246,6 @@ def _cached_on_cpu(function: Callable) -> Callable:
     """Cache results if the last argument, the device, is the CPU."""
     cached = lru_cache(maxsize=16)(function)
 
-    @wraps(function)
     def call(*args):
         # Elsewhere memory is scarce, and results are cheap.
         return (cached if args[-1].type == 'cpu' else function)(*args)

@@ -157,8 +157,7 @@ def _horizon(rng: np.random.Generator, x: np.ndarray,
     """A slanted zigzag around a level, in heights of the picture."""
     slope = uniform(rng, -0.3, 0.3)
     height, count = uniform(rng, 0, 0.08), uniform(rng, 1, 4)
-    phase = count * x + uniform(rng, 0, 1)
-    zigzag = abs(2 * (phase - np.floor(phase)) - 1)
+    zigzag = abs(2 * _fraction(count * x + uniform(rng, 0, 1)) - 1)
     return level + slope * (x - 0.5) + height * zigzag
 
 

@@ -82,7 +82,12 @@ def boundary_counts(pred: LabelMap,
         has_class = valid & (pred != ignore_index)
     check_classes('pred', pred, has_class, num_classes)
     shape = target.shape
-    widths = _disc(max(1., tolerance * math.hypot(*shape)))
+    radius = max(1., tolerance * math.hypot(*shape))
+    squared = math.floor(radius**2 * (1 + _ROUNDING))
+    # Half widths of the rows of a disc, from its middle out.
+    widths = [
+        math.isqrt(squared - dy**2) for dy in range(math.isqrt(squared) + 1)
+    ]
     points = [
         _points(labels, _is_boundary(labels, valid) & mask)
         for labels, mask in ((pred, has_class), (target, valid))
@@ -196,14 +201,6 @@ def _points(labels: np.ndarray, mask: np.ndarray) -> _Points:
     label = labels[mask]
     order = label.argsort(kind='stable')
     return label[order], row[order], column[order]
-
-
-def _disc(radius: float) -> Sequence[int]:
-    """Half widths of the rows of a disc, from its middle out."""
-    squared = math.floor(radius**2 * (1 + _ROUNDING))
-    return [
-        math.isqrt(squared - dy**2) for dy in range(math.isqrt(squared) + 1)
-    ]
 
 
 def _is_near(points: _Points, others: _Points, shape: tuple[int, int],

@@ -12,7 +12,7 @@ import threading
 import time
 import types
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, TypeVar
+from typing import Callable
 
 import torch
 from torch import Tensor
@@ -23,8 +23,6 @@ _COMPILING = threading.RLock()
 #: Seconds of work below which threads lose more than they gain: starting them
 #: takes 0.3 ms, or 1.3 while those of torch are still spinning.
 _WORTHWHILE = 0.005
-
-Function = TypeVar('Function', bound=Callable)
 
 
 @functools.cache
@@ -46,7 +44,7 @@ def use_compiled(tensor: Tensor) -> bool:
             and os.environ.get('MMHIERSEG_COMPILED') != '0')
 
 
-def njit(function: Function | None = None, **options) -> Function:
+def njit(function: Callable | None = None, **options) -> Callable:
     """As ``numba.njit``, but numba is imported at the first call.
 
     Machine code is cached on disk, and the interpreter's lock released (see
@@ -76,7 +74,7 @@ def njit(function: Function | None = None, **options) -> Function:
     return call
 
 
-def _with_compiled_globals(function: Function) -> Function:
+def _with_compiled_globals(function: Callable) -> Callable:
     """The function, with the dispatchers of the kernels it calls by name."""
     names = function.__globals__
     callees = {
@@ -86,10 +84,8 @@ def _with_compiled_globals(function: Function) -> Function:
     }
     if not callees:
         return function
-    return types.FunctionType(function.__code__, {
-        **names,
-        **callees
-    }, function.__name__, function.__defaults__)
+    return types.FunctionType(function.__code__, {**names, **callees},
+                              function.__name__, function.__defaults__)
 
 
 def for_each_image(function: Callable[[int], None], number: int) -> None:
