@@ -26,9 +26,3 @@ def segment_rows(embeddings, clusters, regions):
     pixels, segments = select_pixels(embeddings, parts.labels)
     prototypes = batch_prototypes(pixels, segments, len(parts.views))
     return pixels, segments, prototypes, parts
-
-
-def same_partition(first, second):
-    """Whether two labelings of the same things differ in names only."""
-    pairs = torch.stack([first, second]).unique(dim=1)
-    return pairs.size(1) == len(first.unique()) == len(second.unique())

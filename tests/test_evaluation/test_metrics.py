@@ -123,9 +123,6 @@ def test_results_are_small_and_one_per_image(config, samples):
 
 
 def test_boundary_f_score():
-    name = 'BoundaryFScore/mFscore'
-    assert one(BoundaryFScore(tolerance=0.06))[name] > (
-        one(BoundaryFScore())[name])
     flat = torch.zeros(1, 30, 41, dtype=torch.long)
     for value in one(BoundaryFScore(), pred_sem_seg=flat,
                      gt_sem_seg=flat).values():

@@ -1,7 +1,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg_golden import RECIPES, hsg_golden
 
 from benchmarks.memory import peak_bytes
 from mmhierseg import ops
@@ -57,32 +56,6 @@ def loss_and_gradients(function, pixels, own, prototypes, labels, **options):
 def assert_same(first, second, **tolerance):
     for a, b in zip(first, second):
         torch.testing.assert_close(a, b, **tolerance)
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_golden_losses(recipe):
-    values, meta = hsg_golden(recipe)
-    index = values['pixel_cluster_index']
-    labels = torch.full(values['ignore'].shape, -1)
-    labels[~values['ignore']] = index
-    pixels, own = ops.select_pixels(values['embedding'], labels)
-    prototypes = ops.batch_prototypes(pixels, own, len(values['prototypes']))
-    regions = values['over_segmentation'].long()[~values['ignore']]
-    region_of_image, _ = ops.joint_labels(
-        regions, values['image_index'][values['pixel_batch_index']])
-    sets = torch.zeros(3, len(prototypes)).long()
-    sets[:, index] = torch.stack([
-        region_of_image, values['pixel_fine_index'],
-        values['pixel_coarse_index']
-    ])
-    weights = meta['weights']
-    image, fine, coarse = ops.pixel_segment_contrast(
-        pixels, own, prototypes, sets, meta['concentration'])
-    torch.testing.assert_close(
-        weights['img_sim'] * image, values['img_sim_loss'], atol=1e-9, rtol=0)
-    torch.testing.assert_close(
-        weights['fine'] * fine + weights['coarse'] * coarse,
-        values['hrchy_group_loss'], atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize('block', [1, 40, 10**6])

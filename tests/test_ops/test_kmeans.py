@@ -1,8 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg_golden import RECIPES, hsg_golden
-from helpers.hsg_segments import same_partition, views_with_regions
+from helpers.hsg_segments import views_with_regions
 
 from mmhierseg import ops
 
@@ -90,21 +89,6 @@ def slow_clusters(view, grid_size, iterations, ignored):
     labels[keep] = slow(features[keep], labels[keep], int(labels.max()) + 1,
                         iterations)
     return labels.masked_fill(~keep, -1).view(size)
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_golden_partition(recipe):
-    values, meta = hsg_golden(recipe)
-    clusters = ops.cluster_views(
-        values['embedding'], meta['kmeans_num_clusters'],
-        meta['kmeans_iterations'], values['ignore'])
-    regions = values['over_segmentation'].long()
-    valid = ~values['ignore']
-    parts = ops.cut_clusters(clusters, regions.where(valid, -1))
-    assert torch.equal(parts.labels >= 0, valid)
-    segments = parts.labels[valid]
-    assert same_partition(segments, values['pixel_cluster_index'])
-    assert torch.equal(parts.views[segments], values['pixel_batch_index'])
 
 
 @pytest.mark.parametrize('grid_size', [(2, 3), (1, 1), (4, 2)])

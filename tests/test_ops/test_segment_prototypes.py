@@ -1,20 +1,8 @@
-import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg_golden import RECIPES, hsg_golden
 from helpers.hsg_segments import segment_rows, views_with_regions
 
 from mmhierseg import ops
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_golden_prototypes(recipe):
-    values, _ = hsg_golden(recipe)
-    labels = torch.full(values['ignore'].shape, -1)
-    labels[~values['ignore']] = values['pixel_cluster_index']
-    pixels, segments = ops.select_pixels(values['embedding'], labels)
-    got = ops.batch_prototypes(pixels, segments, len(values['prototypes']))
-    torch.testing.assert_close(got, values['prototypes'], atol=1e-12, rtol=0)
 
 
 def test_batch_slow_reference():
