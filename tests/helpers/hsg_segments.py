@@ -5,14 +5,14 @@ import torch
 from mmhierseg.ops import batch_prototypes, cut_clusters, select_pixels
 
 
-def views_with_regions(views=4, size=(5, 7), channels=6, regions=4, seed=0):
-    """Embeddings (V, D, h, w) float64, clusters and regions (V, h, w).
+def views_with_regions():
+    """Embeddings (4, 6, 5, 7) float64, clusters and regions (4, 5, 7).
 
     Some pixels have none of the two; the last view has fewer regions.
     """
-    torch.manual_seed(seed)
-    embeddings = torch.randn(views, channels, *size, dtype=torch.float64)
-    labels = torch.randint(0, regions, (views, *size))
+    torch.manual_seed(0)
+    embeddings = torch.randn(4, 6, 5, 7, dtype=torch.float64)
+    labels = torch.randint(0, 4, (4, 5, 7))
     labels[-1] = labels[-1].clamp(max=1)
     labels = 1000 * labels + 7
     labels[torch.rand(labels.shape) < .2] = -1

@@ -105,8 +105,7 @@ def naive_recall(segments, target, tolerance=2):
     valid = target != 255
     true = naive_boundary(target, valid)
     made = naive_boundary(segments, valid & (segments >= 0))
-    near = maximum_filter(
-        made, 2 * tolerance + 1, mode='constant', cval=False)
+    near = maximum_filter(made, 2 * tolerance + 1, mode='constant', cval=False)
     return (near & true).sum() / true.sum()
 
 

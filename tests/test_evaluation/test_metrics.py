@@ -184,7 +184,7 @@ def test_superpixel_quality():
     assert one(SuperpixelQuality(measures=['UE', 'BR'])) == {
         name: everything[name] for name in names[1:3]
     }
-    loose = one(SuperpixelQuality(measures=['BR'], boundary_tolerance=3))
+    loose = one(SuperpixelQuality(boundary_tolerance=3))
     assert loose[names[2]] > everything[names[2]]
     # EV is of the image as it entered the model; a map may be with it.
     image, sample = make_sample(0)

@@ -14,10 +14,9 @@ def random_points(batch=3, num=20, channels=6):
 def slow_sampling(points, num_samples, empty=None):
     """Distances themselves, one image and one step at a time."""
     picks = []
-    for b, image in enumerate(points.double()):
-        keep = torch.ones(len(image), dtype=torch.bool)
-        if empty is not None:
-            keep = ~empty[b]
+    if empty is None:
+        empty = torch.zeros(points.shape[:2], dtype=torch.bool)
+    for image, keep in zip(points.double(), ~empty):
         chosen = [image[keep].mean(0)]
         row = []
         for _ in range(num_samples):

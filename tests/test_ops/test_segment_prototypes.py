@@ -53,18 +53,13 @@ def test_positions():
     assert mean.dtype == torch.float32 and mean.tolist() == [[1.], [0.]]
 
 
-def fine_segments():
-    """Embeddings of 9 fine segments of two images, their pixels, parents."""
+def test_coarse_slow_reference():
+    """Nine fine segments of two images."""
     torch.manual_seed(0)
     embeddings = F.normalize(torch.randn(2, 9, 5), dim=2)
     labels = torch.randint(-1, 9, (2, 6, 8))
     parents = torch.randint(-1, 3, (2, 9))
     sizes = torch.stack([(labels == i).sum((1, 2)) for i in range(9)], dim=1)
-    return embeddings, labels, sizes, parents
-
-
-def test_coarse_slow_reference():
-    embeddings, labels, sizes, parents = fine_segments()
     empty = torch.zeros(2, 9, dtype=torch.bool)
     empty[0, 2] = True
     got = ops.segment_prototypes(embeddings, sizes, parents, 4, empty)

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
-from skimage import data
 
 from mmhierseg.ops import has_numba
 from mmhierseg.superpixels import TorchSLIC
@@ -27,16 +25,6 @@ def both(monkeypatch):
     return call
 
 
-def photographs(height, width):
-    images = torch.cat([
-        F.interpolate(
-            torch.from_numpy(getattr(data, name)().copy()).permute(
-                2, 0, 1)[None].float(), (height, width), mode='area')
-        for name in ('astronaut', 'coffee', 'rocket')
-    ])
-    return images.round().to(torch.uint8)
-
-
 def others(height, width):
     """Noise, black and white noise, constant images, a half-plane."""
     torch.manual_seed(height * width)
@@ -47,10 +35,8 @@ def others(height, width):
     return torch.cat([noise, coarse, even])
 
 
-@pytest.mark.parametrize('images, size', [
-    (photographs, (64, 64)), (photographs, (61, 83)), (others, (48, 80)),
-    (others, (37, 29)), (others, (5, 40)), (others, (1, 33)),
-])
+@pytest.mark.parametrize('size', [
+    (64, 64), (61, 83), (48, 80), (37, 29), (5, 40), (1, 33)])
 @pytest.mark.parametrize('options', [
     dict(segment_size=16),
     dict(segment_size=7, num_iterations=2),
@@ -58,8 +44,9 @@ def others(height, width):
     dict(num_segments=9, compactness=100, connected=False),
     dict(segment_size=8, half_resolution=True),
 ])
-def test_segments(both, images, size, options):
-    both(TorchSLIC(**options), images(*size))
+def test_segments(both, photos, size, options):
+    crops = photos[:, :, :size[0], :size[1]]
+    both(TorchSLIC(**options), torch.cat([crops, others(*size)]))
 
 
 def test_colours(both):
