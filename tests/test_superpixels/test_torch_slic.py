@@ -170,15 +170,11 @@ def test_number_of_superpixels_is_exact(segment_size, compactness):
 class Operations(TorchDispatchMode):
     """List operations; `index` by a mask synchronises with a GPU."""
 
-    def __enter__(self):
-        self.names = []
-        return super().__enter__()
-
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func._schema.name.removeprefix('aten::')
         by_mask = name.startswith('index') and isinstance(args[1], list) and (
             torch.bool in [getattr(x, 'dtype', None) for x in args[1]])
-        self.names.append(name + ' by mask' * by_mask)
+        vars(self).setdefault('names', []).append(name + ' by mask' * by_mask)
         return func(*args, **(kwargs or {}))
 
 
