@@ -10,9 +10,8 @@ if find_spec('mmseg') is not None:
     from .kitti_step import KITTISTEPDataset
     from .part_imagenet import PartImageNetDataset
 else:
-    KITTISTEPDataset = register_placeholder('KITTISTEPDataset', 'mmseg',
-                                            DATASETS)
-    PartImageNetDataset = register_placeholder('PartImageNetDataset', 'mmseg',
-                                               DATASETS)
+    KITTISTEPDataset, PartImageNetDataset = (
+        register_placeholder(name, 'mmseg', DATASETS)
+        for name in ('KITTISTEPDataset', 'PartImageNetDataset'))
 
 __all__ = ['KITTISTEPDataset', 'PartImageNetDataset', 'PartWholeScenes']

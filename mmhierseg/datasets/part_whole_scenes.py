@@ -67,14 +67,14 @@ class PartWholeScenes(BaseDataset):
         if task not in ('classification', 'segmentation'):
             raise ValueError("`task` must be 'classification' or "
                              f"'segmentation', got {task!r}")
-        chosen = {} if categories is None else dict(
-            categories=tuple(categories))
+        if categories is None:
+            categories = SceneOptions.categories
         self.options = SceneOptions(
             size=tuple(size),
+            categories=tuple(categories),
             max_others=max_others,
             num_poles=num_poles,
-            typical_colors=typical_colors,
-            **chosen)
+            typical_colors=typical_colors)
         self.num_scenes = num_scenes
         self.first_index = scene_index(split, 0)
         self.seed = seed

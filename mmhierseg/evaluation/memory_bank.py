@@ -15,6 +15,7 @@ from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.ops import knn_retrieve
+from mmhierseg.ops.checks import check_dtype, check_shape
 
 
 class MemoryBank:
@@ -46,16 +47,13 @@ class MemoryBank:
         if not features.is_floating_point():
             raise TypeError('`features` must be floating-point, got '
                             f'{features.dtype}')
-        if labels.dtype != torch.int64:
-            raise TypeError(f'`labels` must be int64, got {labels.dtype}')
-        if features.dim() != 2 or labels.shape != features.shape[:1]:
-            raise ValueError(
-                '`features` and `labels` must have shapes (M, D) and (M,), '
-                f'got {tuple(features.shape)} and {tuple(labels.shape)}')
+        check_dtype(torch.int64, labels=labels)
+        check_shape((len(labels), features.shape[-1]), features=features)
+        check_shape(features.shape[:1], labels=labels)
         order = labels.argsort(stable=True)
         self.features = F.normalize(features[order], dim=1)
         self.labels = labels[order]
-        self.meta: dict[str, Any] = dict(meta or {})
+        self.meta = dict(meta or {})
 
     def __len__(self) -> int:
         return self.labels.numel()
@@ -110,8 +108,7 @@ class MemoryBank:
         except ValueError as error:
             raise UserError(str(error)) from error
         try:
-            return cls(content['features'], content['labels'],
-                       content['meta'])
+            return cls(content['features'], content['labels'], content['meta'])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f'{os.fspath(path)!r} is no memory bank: '
                             f'{error!r}') from error

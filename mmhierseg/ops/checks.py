@@ -8,8 +8,7 @@ from torch import Tensor
 
 def reads_are_free(tensor: Tensor) -> bool:
     """Whether the host may read values: on the CPU, not in a traced graph."""
-    return (tensor.device.type == 'cpu'
-            and not torch.compiler.is_compiling())
+    return (tensor.device.type == 'cpu' and not torch.compiler.is_compiling())
 
 
 def wide(tensor: Tensor, *others: Tensor) -> Tensor:

@@ -78,8 +78,7 @@ def _pick(points: Tensor, num_samples: int, empty: Tensor | None,
         index = index.amin(dim=1, keepdim=True)
         picks.append(index)
         farthests.append(farthest)
-        row = between.gather(
-            1, index[..., None].expand(-1, 1, points.size(1)))
+        row = between.gather(1, index[..., None].expand(-1, 1, points.size(1)))
         distance = torch.minimum(distance, row.squeeze(1))
     picks = torch.cat(picks, dim=1)
     if pick_empty:
@@ -98,8 +97,7 @@ def _as_one_operator(points: Tensor, num_samples: int, empty: Tensor | None,
 @_as_one_operator.register_fake
 def _(points: Tensor, num_samples: int, empty: Tensor | None,
       pick_empty: bool) -> Tensor:
-    return points.new_empty(
-        points.size(0), num_samples, dtype=torch.int64)
+    return points.new_empty(points.size(0), num_samples, dtype=torch.int64)
 
 
 def _squared_distances(points: Tensor,

@@ -105,8 +105,7 @@ def modularity_loss(assignment: Tensor,
         return 1 - (within - expected / divisor) / divisor
 
 
-def collapse_loss(assignment: Tensor,
-                  padding: Tensor | None = None) -> Tensor:
+def collapse_loss(assignment: Tensor, padding: Tensor | None = None) -> Tensor:
     """Norm of the sizes of the groups, image by image.
 
     ||sum_i S_i||_2 sqrt(K) / n: 1 where all groups are of the same size, and

@@ -97,8 +97,7 @@ def cluster_views(embeddings: Tensor,
     views, _, height, width = embeddings.shape
     check_dtype(torch.bool, ignored=ignored)
     check_shape((views, height, width), ignored=ignored)
-    check_at_least_1(
-        num_iterations=num_iterations, grid_size=min(grid_size))
+    check_at_least_1(num_iterations=num_iterations, grid_size=min(grid_size))
     device = embeddings.device
     rows, columns = (
         torch.linspace(0, number - 1, side, device=device).round().long()

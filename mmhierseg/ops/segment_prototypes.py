@@ -17,8 +17,7 @@ from .checks import check_shape, check_tokens, wide
 from .label_sums import sum_by_label
 
 
-def select_pixels(embeddings: Tensor,
-                  labels: Tensor) -> tuple[Tensor, Tensor]:
+def select_pixels(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Embeddings of unit length of the pixels that have a segment.
 
     The others are left out before anything is computed: not even NaN there

@@ -97,8 +97,7 @@ def structured_edges(image: np.ndarray,
     return ContourMap(strength, ridge_directions(strength))
 
 
-def load_structured_edges(
-        path: str) -> 'cv2.ximgproc.StructuredEdgeDetection':
+def load_structured_edges(path: str) -> 'cv2.ximgproc.StructuredEdgeDetection':
     """Load a model of Structured Edges.
 
     Args:

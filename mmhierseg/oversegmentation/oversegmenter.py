@@ -1,6 +1,6 @@
 """From an image to the map of its regions: all steps together."""
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .contours import (
     structured_edges,
 )
 from .ultrametric import UltrametricContourMap
+
+#: OpenCV's detector cannot be pickled for the workers of a data loader.
+_load = lru_cache(load_structured_edges)
 
 
 class OverSegmenter:
@@ -58,14 +61,15 @@ class OverSegmenter:
         self.threshold = threshold
         self.num_regions = num_regions
         self.edge_model = edge_model
-        self.__setstate__({})
+        if edge_model is not None:
+            _load(edge_model)
 
     def ultrametric_contour_map(self,
                                 image: np.ndarray) -> UltrametricContourMap:
         """Regions of an image, (H, W, 3) uint8 RGB, at every level."""
         contours = (
-            gradient_contours(image) if self._detector is None else
-            structured_edges(image, self._detector))
+            gradient_contours(image) if self.edge_model is None else
+            structured_edges(image, _load(self.edge_model)))
         return UltrametricContourMap(oriented_watershed(contours))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -80,18 +84,3 @@ class OverSegmenter:
         """
         return self.ultrametric_contour_map(image).labels(
             self.threshold, self.num_regions)
-
-    # OpenCV's detector cannot be pickled for the workers of a data loader.
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), '_detector': None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._detector = None
-        if self.edge_model is not None:
-            self._detector = load_structured_edges(self.edge_model)
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(threshold={self.threshold}, '
-                f'num_regions={self.num_regions}, '
-                f'edge_model={self.edge_model!r})')

@@ -21,11 +21,15 @@ the order of the blocks nor the device affects the result.
 
 Legend: B images of H x W pixels, or h x w blocks of F pixels; N segments per
 image; K bins. S = B * N + 1 segments in all, of which the last is the outside.
-Maps (:mod:`.block_maps`) hold for each block the offset of its segment's
-histogram.
+A map of blocks, (B, h + 2, w + 2), holds for each the offset of its segment's
+histogram; it has a frame that stands for the outside, so every block has eight
+neighbours.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
+from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +37,7 @@ from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, use_compiled
 
-from . import block_maps, borders_numba
+from . import borders_numba
 from .base import must_synchronize
 
 #: Bits per channel of a bin.
@@ -47,6 +51,18 @@ _SHARES, _LEAST, _SMOOTHNESS = 2**11, 2, 8
 _MAX_SIDE = 8
 #: Borders of smaller cells are not refined: a histogram takes 2 KiB, twice.
 _LEAST_PIXELS = 16
+#: Rows and columns from a block to its neighbours: the corners, the candidates
+#: that it may move to (left, below, right, above), and the block itself.
+_AROUND = ((-1, 1), (1, 1), (1, -1), (-1, -1), (0, -1), (1, 0), (0, 1),
+           (-1, 0), (0, 0))
+
+
+class _Places(NamedTuple):
+    """Places in a flattened map, in four fields of blocks by parity."""
+    inside: Tensor  # (B * h * w,) int64, places of blocks, field by field
+    ends: tuple[int, ...]  # end of each of the four fields
+    block: Tensor  # (B * h * w,) int64, their numbers without the frame
+    steps: Tensor  # (9, 1) int64, _AROUND
 
 
 def largest_block(size: tuple[int, int], grid: tuple[int, int],
@@ -81,7 +97,7 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
         result = labels.new_empty(images[:, 0].shape)
         start, pixels, found = labels.numpy(), images.numpy(), result.numpy()
         options = (_BITS, _SHARES, _LEAST, _SMOOTHNESS)
-        movable = block_maps.movable_blocks().numpy()
+        movable = _movable_blocks().numpy()
         for_each_image(
             lambda i: borders_numba.refine_borders(
                 start[i], pixels[i], num_labels, side, num_passes, options,
@@ -100,22 +116,23 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
         before, whole = whole, not any(length % side for length in size)
         if not (before and whole):
             counts = None
-        blocks = block_maps.cut_blocks(bins, side)
+        blocks = _cut_blocks(bins, side)
         counts = _move_blocks(segments, blocks, outside, counts, num_passes,
                               side > 1)
         if side == 1:
             labels = segments[:, 1:-1, 1:-1] >> (3 * _BITS)
             return labels.sub_(image * num_labels)
         side //= 2
-        segments = _take(segments.view(-1), block_maps.find_parents(
-            len(labels), *size, side, labels.device))
+        segments = _take(
+            segments.view(-1),
+            _find_parents(len(labels), *size, side, labels.device))
 
 
 def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
                  counts: Tensor | None, num_passes: int,
                  count_last: bool) -> Tensor | None:
     """Move blocks in the map, in place; returns the histograms (S * K,)."""
-    places = block_maps.find_places(*segments.shape, segments.device)
+    places = _find_places(*segments.shape, segments.device)
     flat = segments.view(-1)
     for number in range(num_passes):
         if counts is None:
@@ -157,9 +174,9 @@ def _share(counts: Tensor) -> Tensor:
 
 
 def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
-               places: block_maps.Places) -> None:
+               places: _Places) -> None:
     """Move blocks once, field by field; ``segments`` changes in place."""
-    borders = block_maps.at_borders(segments).index_select(0, places.inside)
+    borders = _at_borders(segments).index_select(0, places.inside)
     segments, inside, ends = segments.view(-1), places.inside, places.ends
     block, skip = places.block, not must_synchronize(segments)
     if skip:
@@ -221,5 +238,95 @@ def _make_tables(device: torch.device) -> tuple[Tensor, ...]:
     weights[1:] *= 8
     offsets *= 8
     return tuple(x.to(device) for x in (
-        weights, offsets, block_maps.movable_blocks(),
+        weights, offsets, _movable_blocks(),
         torch.arange(5.)[:, None]))
+
+
+def _cached_on_cpu(function: Callable) -> Callable:
+    """Cache results if the last argument, the device, is the CPU."""
+    cached = lru_cache(maxsize=16)(function)
+
+    def call(*args):
+        # Elsewhere memory is scarce, and results are cheap.
+        return (cached if args[-1].type == 'cpu' else function)(*args)
+
+    return call
+
+
+@_cached_on_cpu
+def _find_places(number: int, height: int, width: int,
+                 device: torch.device) -> _Places:
+    """Places of blocks in maps of this size, frame included."""
+    place = torch.arange(number * height * width, device=device)
+    place = place.view(number, height, width)[:, 1:-1, 1:-1]
+    block = torch.arange(place.numel(), device=device).view(place.shape)
+    fields = [(slice(None), slice(row, None, 2), slice(column, None, 2))
+              for row in (0, 1) for column in (0, 1)]
+    inside, block = (torch.cat([x[field].flatten() for field in fields])
+                     for x in (place, block))
+    ends = tuple(accumulate(place[field].numel() for field in fields))
+    return _Places(inside, ends, block, _steps(width, device))
+
+
+@lru_cache(maxsize=64)
+def _steps(width: int, device: torch.device) -> Tensor:
+    steps = torch.tensor([row * width + column for row, column in _AROUND])
+    return steps[:, None].to(device)
+
+
+@_cached_on_cpu
+def _find_parents(number: int, height: int, width: int, side: int,
+                  device: torch.device) -> Tensor:
+    """Places of the blocks of ``2 * side`` around each, (B, h + 2, w + 2)."""
+    sides = []
+    for length in (height, width):
+        small, large = (-(-length // x) for x in (side, 2 * side))
+        # Places with the frame: 0 -> 0; 1, 2 -> 1; 3, 4 -> 2; ...; end -> end.
+        parents = torch.arange(1, small + 3, device=device) // 2
+        parents[-1] = large + 1
+        sides.append((parents, large + 2))
+    (row, rows), (column, columns) = sides
+    image = torch.arange(number, device=device)[:, None, None] * rows * columns
+    return image + row[:, None] * columns + column
+
+
+def _cut_blocks(pixels: Tensor, side: int) -> Tensor:
+    """Collect the pixels of each block, (B, H, W) -> (F, B * h * w)."""
+    number, *size = pixels.shape
+    rows, columns = (-(-length // side) for length in size)
+    if size != [rows * side, columns * side]:
+        row, column = (
+            torch.arange(blocks * side, device=pixels.device).clamp(
+                max=length - 1)
+            for blocks, length in zip((rows, columns), size))
+        pixels = pixels[:, row][:, :, column]
+    blocks = pixels.view(number, rows, side, columns, side)
+    return blocks.permute(2, 4, 0, 1, 3).reshape(side**2, -1)
+
+
+def _at_borders(segments: Tensor) -> Tensor:
+    """Blocks beside another segment, (B * (h + 2) * (w + 2),) bool."""
+    width, flat = segments.size(2), segments.view(-1)
+    # From the end of a row to the start of the next is within the frame.
+    below, right = flat[:-width] != flat[width:], flat[:-1] != flat[1:]
+    borders = torch.zeros_like(flat, dtype=torch.bool)
+    inner = borders[width:-width]
+    torch.bitwise_or(below[:-width], below[width:], out=inner)
+    inner.bitwise_or_(right[width:1 - width])
+    inner.bitwise_or_(right[width - 1:-width])
+    return borders
+
+
+@cache
+def _movable_blocks() -> Tensor:
+    """Whether a segment stays connected without a block, (256,) bool.
+
+    Bit i of an index says whether ``_AROUND[i]`` is in the segment.
+    """
+    around = (torch.arange(256)[:, None] >> torch.arange(8) & 1).bool()
+    of = dict(zip(_AROUND, around.unbind(1)))
+    joined = sum((of[row, column] & of[row, 0] & of[0, column]).long()
+                 for row, column in _AROUND[:4])
+    beside = around[:, 4:].sum(1)
+    # Four sides that form a ring have four joints, one more than needed.
+    return (beside > 0) & (beside - joined <= 1)

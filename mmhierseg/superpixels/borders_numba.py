@@ -7,7 +7,7 @@ Legend: H x W pixels, h x w blocks of F pixels, N segments, K bins.
 
 import numpy as np
 
-from mmhierseg.ops._numba.switch import njit
+from mmhierseg.ops._numba import njit
 
 
 @njit  # pragma: no cover

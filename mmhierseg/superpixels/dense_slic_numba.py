@@ -10,7 +10,7 @@ Legend: N = R x C cells in order of rows, of up to P pixels each; 5 features
 
 import numpy as np
 
-from mmhierseg.ops._numba.switch import njit
+from mmhierseg.ops._numba import njit
 
 #: Flags that do not change exact results; reciprocals of divisors would.
 _REORDERED = {'reassoc', 'contract', 'nsz'}

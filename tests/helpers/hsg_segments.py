@@ -5,19 +5,18 @@ import torch
 from mmhierseg.ops import batch_prototypes, cut_clusters, select_pixels
 
 
-def views_with_regions(views=4, size=(5, 7), channels=6, regions=4, seed=0):
-    """Embeddings (V, D, h, w) float64, clusters and regions (V, h, w).
+def views_with_regions():
+    """Embeddings (4, 6, 5, 7) float64, clusters and regions (4, 5, 7).
 
     Some pixels have none of the two; the last view has fewer regions.
     """
-    generator = torch.Generator().manual_seed(seed)
-    embeddings = torch.randn(
-        views, channels, *size, generator=generator, dtype=torch.float64)
-    labels = torch.randint(0, regions, (views, *size), generator=generator)
+    torch.manual_seed(0)
+    embeddings = torch.randn(4, 6, 5, 7, dtype=torch.float64)
+    labels = torch.randint(0, 4, (4, 5, 7))
     labels[-1] = labels[-1].clamp(max=1)
     labels = 1000 * labels + 7
-    labels[torch.rand(labels.shape, generator=generator) < .2] = -1
-    clusters = torch.randint(-1, 3, labels.shape, generator=generator)
+    labels[torch.rand(labels.shape) < .2] = -1
+    clusters = torch.randint(-1, 3, labels.shape)
     return embeddings, clusters, labels
 
 
@@ -27,9 +26,3 @@ def segment_rows(embeddings, clusters, regions):
     pixels, segments = select_pixels(embeddings, parts.labels)
     prototypes = batch_prototypes(pixels, segments, len(parts.views))
     return pixels, segments, prototypes, parts
-
-
-def same_partition(first, second):
-    """Whether two labelings of the same things differ in names only."""
-    pairs = torch.stack([first, second]).unique(dim=1)
-    return pairs.size(1) == len(first.unique()) == len(second.unique())

@@ -65,8 +65,7 @@ def test_reads_panoptic_maps(tmp_path):
 def test_subset_of_classes_and_frames(tmp_path):
     maps = make_kitti_step(tmp_path)
     # A new id is the old id of another class.
-    data = build(
-        tmp_path, split='val', metainfo=dict(classes=('car', 'road')))
+    data = build(tmp_path, split='val', metainfo=dict(classes=('car', 'road')))
     original = maps['val/0002/000000'][..., 0]
     expected = np.full_like(original, 255)
     expected[original == 13], expected[original == 0] = 0, 1

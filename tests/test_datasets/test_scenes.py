@@ -1,12 +1,15 @@
-"""Part-whole scenes."""
+"""Part-whole scenes, and the dataset of them."""
 
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from mmseg.datasets import PascalVOCDataset
 from scipy.ndimage import distance_transform_edt
 
+from mmhierseg.datasets import PartWholeScenes
 from mmhierseg.datasets.scenes import (
     CATEGORIES,
     CATEGORY_OF_PART,
@@ -14,20 +17,11 @@ from mmhierseg.datasets.scenes import (
     GENERATOR_VERSION,
     PARTS,
     SceneOptions,
-    class_names,
     make_scene,
+    shapes,
 )
-from mmhierseg.datasets.scenes.categories import POLE, voc_palette
+from mmhierseg.datasets.scenes.categories import POLE
 from mmhierseg.datasets.scenes.rendering import MATERIALS, PATTERNS
-from mmhierseg.datasets.scenes.shapes import (
-    bar,
-    box,
-    distance,
-    ellipse,
-    extent,
-    polygon,
-    ring,
-)
 
 FIELDS = ('image', 'semantic', 'objects', 'parts')
 POLE_ID = len(CATEGORIES) + 1
@@ -100,69 +94,61 @@ def test_scenes_depend_on_seed_and_index_only():
     # The last two pairs would collide if the numbers were concatenated.
     pairs = [(0, 0), (0, 12), (1, 0), (0, FIRST_VAL_INDEX), (5, 12),
              (5 + (12 << 32), 0)]
-    before = np.random.get_state()[1].copy()
     found = [digest(make_scene(*pair, options)) for pair in pairs]
     assert len(set(found)) == len(pairs)
     assert found[::-1] == [
         digest(make_scene(*pair, options)) for pair in pairs[::-1]
     ]
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
 def test_options():
-    """Subsets count labels; poles are thin; typical colours are colours."""
+    """Subsets count labels; poles are thin."""
     for i, scene in enumerate(scenes((40, 40), 9,
                                      categories=('dog', 'boat', 'car'))):
         assert scene.label == i % 3
         assert scene.semantic[scene.objects == 1][0] == (12, 4, 7)[i % 3]
         assert set(np.unique(scene.semantic)) <= {0, 4, 7, 12}
-    assert class_names()[:2] == ('background', 'aeroplane')
-    assert len(class_names()) == POLE_ID
-    assert class_names(num_poles=2)[POLE_ID] == 'pole'
     posts = [(scene.parts == 1 + PARTS.index('pole post')).sum(1)
              for scene in scenes((224, 200), 6, num_poles=1, max_others=0)]
     # The main object hides some of them partly.
     assert sum(np.count_nonzero(widths) > 100 for widths in posts) >= 3
     assert max(widths.max() for widths in posts) <= 6
-    plain, = scenes((64, 64), 1)
-    typical, = scenes((64, 64), 1, typical_colors=1.)
-    np.testing.assert_array_equal(plain.parts, typical.parts)
-    assert (plain.image != typical.image).any()
 
 
-def test_bad_options():
-    for options, message in (
-        (dict(size=(7, 32)), r'`size` must be .* at least 8, got \(7, 32\)'),
-        (dict(categories=('unicorn', )), 'some of aeroplane, .*unicorn'),
-        (dict(categories=('car', 'car')), 'each one once'),
-        (dict(max_others=51), '`max_others` must lie in 0..50, got 51'),
-        (dict(typical_colors=1.5), '`typical_colors` must lie in 0..1'),
-    ):
-        with pytest.raises(ValueError, match=message):
-            SceneOptions(**options)
-    for seed, index in ((-1, 0), (0, 2**32)):
-        with pytest.raises(ValueError, match=r'must lie in \[0, 2\^'):
-            make_scene(seed, index)
+@pytest.mark.parametrize('function, options, message', [
+    (SceneOptions, dict(size=(7, 32)), r'each at least 8, got \(7, 32\)'),
+    (SceneOptions, dict(categories=('unicorn', )), 'of aeroplane, .*unicorn'),
+    (SceneOptions, dict(categories=('car', 'car')), 'each one once'),
+    (SceneOptions, dict(max_others=51), '`max_others` .*in 0..50, got 51'),
+    (SceneOptions, dict(typical_colors=1.5), '`typical_colors` .*in 0..1'),
+    (make_scene, dict(seed=-1, index=0), r'`seed` must lie in .0, 2\^64'),
+    (make_scene, dict(seed=0, index=2**32), r'`index` must lie in .0, 2\^32'),
+    (PartWholeScenes, dict(num_scenes=0), '`num_scenes` must be at least 1'),
+    (PartWholeScenes, dict(num_scenes=1, task='detection'), "got 'detection'"),
+])
+def test_bad_options(function, options, message):
+    with pytest.raises(ValueError, match=message):
+        function(**options)
 
 
 @pytest.mark.parametrize('shape', [
-    box(0.1, 0.2, 0.5, 0.3),
-    box(0.1, 0.2, 0.5, 0.3, 0.2),
-    ring(-0.1, 0.1, 0.5, 0.1),
-    bar((-0.5, -0.3), (0.4, 0.2), 0.1),
+    shapes.box(0.1, 0.2, 0.5, 0.3),
+    shapes.box(0.1, 0.2, 0.5, 0.3, 0.2),
+    shapes.ring(-0.1, 0.1, 0.5, 0.1),
+    shapes.bar((-0.5, -0.3), (0.4, 0.2), 0.1),
     # A bar of no length is a disc.
-    bar((0.2, 0.1), (0.2, 0.1), 0.3),
-    ellipse(0.1, 0.2, 0.6, 0.3),
-    polygon((-0.5, -0.5), (0.6, -0.2), (0.1, 0.6)),
+    shapes.bar((0.2, 0.1), (0.2, 0.1), 0.3),
+    shapes.ellipse(0.1, 0.2, 0.6, 0.3),
+    shapes.polygon((-0.5, -0.5), (0.6, -0.2), (0.1, 0.6)),
     # The same in the opposite order.
-    polygon((0.1, 0.6), (0.6, -0.2), (-0.5, -0.5)),
+    shapes.polygon((0.1, 0.6), (0.6, -0.2), (-0.5, -0.5)),
 ], ids=lambda shape: shape.kind)
 def test_distances(shape):
     """Compared with the nearest point of the other side, in a rectangle."""
     step = 0.01
     x = np.arange(-1.2, 1.2, step, dtype=np.float32)
     y = np.arange(-1, 1, step, dtype=np.float32)
-    values = distance(shape, x[None], y[:, None])
+    values = shapes.distance(shape, x[None], y[:, None])
     assert values.dtype == np.float32
     inside = values < 0
     reference = step * np.where(inside, 0.5 - distance_transform_edt(inside),
@@ -177,17 +163,11 @@ def test_distances(shape):
         assert abs(values - reference)[near].max() < 2 * step
     rows, columns = np.nonzero(inside)
     found = [x[columns.min()], y[rows.min()], x[columns.max()], y[rows.max()]]
-    np.testing.assert_allclose(extent(shape), found, atol=2 * step)
+    np.testing.assert_allclose(shapes.extent(shape), found, atol=2 * step)
 
 
 def test_categories():
-    """Those of VOC; neither a part nor a texture identifies one."""
-    names = tuple(category.name for category in CATEGORIES)
-    meta = PascalVOCDataset.METAINFO
-    assert names == meta['classes'][1:13]
-    assert voc_palette()[:21].tolist() == meta['palette']
-    # MMPretrain numbers classes in the order of their folders' names.
-    assert names == tuple(sorted(names))
+    """Neither a part nor a texture identifies one."""
     assert len(CATEGORY_OF_PART) == len(PARTS) + 1 == len(set(PARTS)) + 1
     shared = [part.name for c in CATEGORIES for part in c.parts]
     for name in ('body', 'leg', 'tail', 'head', 'wheel'):
@@ -196,9 +176,9 @@ def test_categories():
         assert sum(pattern in chosen for chosen in MATERIALS.values()) >= 2
     for category in (*CATEGORIES, POLE):
         for part in category.parts:
-            assert part.material in MATERIALS
             # In the frame, but for a little.
-            assert max(abs(x) for s in part.shapes for x in extent(s)) < 1.05
+            assert all(abs(x) < 1.05 for shape in part.shapes
+                       for x in shapes.extent(shape))
 
 
 def accuracy(describe, many):
@@ -232,14 +212,68 @@ def test_shape_identifies_the_category_and_colour_does_not():
     assert accuracy(lambda scene: scene.image[::4, ::4].ravel() / 255,
                     many) < 0.2
     assert accuracy(outline, many) > 0.8
+    # Typical colours carry information; the main object's: 0.06, 0.93.
+    for probability, low, high in ((0., 0., 0.2), (1., 0.7, 1.)):
+        many = scenes((48, 48), 240, typical_colors=probability)
+        assert low <= accuracy(
+            lambda scene: colour_histogram(scene, scene.objects == 1),
+            many) <= high
 
 
-@pytest.mark.slow
-def test_typical_colours_carry_information():
-    random, typical = (
-        accuracy(lambda scene: colour_histogram(scene, scene.objects == 1),
-                 scenes((48, 48), 240, typical_colors=probability))
-        for probability in (0., 1.))
-    # 0.06, 0.93.
-    assert random < 0.2
-    assert typical > 0.7
+def test_items_are_scenes():
+    data = PartWholeScenes(30, size=(32, 48), seed=4)
+    assert len(data) == 30
+    scene = make_scene(4, 13, SceneOptions(size=(32, 48)))
+    item = data[13]
+    np.testing.assert_array_equal(item['img'], scene.image[..., ::-1])
+    assert item['img'].flags.c_contiguous
+    assert item['img_shape'] == item['ori_shape'] == (32, 48)
+    assert item['gt_label'] == scene.label == 1
+    # MMSegmentation's transforms move these with the image.
+    fields = ['gt_seg_map', 'gt_object_map', 'gt_part_map']
+    assert item['seg_fields'] == fields
+    for key, field in zip(fields, FIELDS[1:]):
+        np.testing.assert_array_equal(item[key], getattr(scene, field))
+    val = PartWholeScenes(2, split='val', size=(32, 48))
+    expected = make_scene(0, FIRST_VAL_INDEX + 1, data.options)
+    np.testing.assert_array_equal(val[1]['gt_part_map'], expected.parts)
+
+
+def test_metainfo_and_categories():
+    voc = PascalVOCDataset.METAINFO
+    # In alphabetical order, as MMPretrain numbers folders.
+    assert PartWholeScenes(1).metainfo['classes'] == voc['classes'][1:13]
+    meta = PartWholeScenes(1, task='segmentation').metainfo
+    assert meta['classes'] == voc['classes'][:13]
+    assert meta['palette'] == voc['palette'][:13]
+    assert PartWholeScenes(1, num_poles=2, task='segmentation').metainfo[
+        'classes'][POLE_ID] == 'pole'
+    data = PartWholeScenes(5, categories=('dog', 'boat'), size=(32, 32),
+                           metainfo=dict(note='x'))
+    assert data.metainfo['classes'] == ('dog', 'boat')
+    assert data.metainfo['note'] == 'x'
+    for i in range(5):
+        assert data.get_cat_ids(i) == [data[i]['gt_label']] == [i % 2]
+
+
+CODE = """
+import sys
+import mmhierseg
+sys.modules['mmseg'] = None
+from mmhierseg.registry import DATASETS, TRANSFORMS
+assert len(DATASETS.build(dict(type='PartWholeScenes', num_scenes=3))) == 3
+TRANSFORMS.build(dict(type='LoadPanopticMap'))
+TRANSFORMS.build(dict(type='LoadPartMap'))
+for name in ('KITTISTEPDataset', 'PartImageNetDataset'):
+    try:
+        DATASETS.build(dict(type=name, split='train'))
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_without_mmsegmentation():
+    """Users of MMPretrain do not need it."""
+    output = subprocess.check_output([sys.executable, '-c', CODE], text=True)
+    for name in ('KITTISTEPDataset', 'PartImageNetDataset'):
+        assert f'{name} needs the package `mmseg`: pip install' in output

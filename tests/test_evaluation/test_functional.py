@@ -105,25 +105,26 @@ def naive_recall(segments, target, tolerance=2):
     valid = target != 255
     true = naive_boundary(target, valid)
     made = naive_boundary(segments, valid & (segments >= 0))
-    near = maximum_filter(
-        made, 2 * tolerance + 1, mode='constant', cval=False)
+    near = maximum_filter(made, 2 * tolerance + 1, mode='constant', cval=False)
     return (near & true).sum() / true.sum()
 
 
-def naive_accuracy(segments, target):
+def naive_overlaps(segments, target):
+    """Pixels that a segment and a region share, over those of the truth."""
     valid = target != 255
-    return sum(
-        max((region & segment).sum() for region in masks(target, valid))
-        for segment in masks(segments, valid & (segments >= 0))) / valid.sum()
+    return np.array([[(region & segment).sum()
+                      for region in masks(target, valid)]
+                     for segment in masks(segments, valid & (segments >= 0))
+                     ]) / valid.sum()
+
+
+def naive_accuracy(segments, target):
+    return naive_overlaps(segments, target).max(1).sum()
 
 
 def naive_error(segments, target):
-    valid = target != 255
-    return sum(
-        min((region & segment).sum(), (segment & ~region).sum())
-        for region in masks(target, valid)
-        for segment in masks(segments, valid &
-                             (segments >= 0))) / valid.sum()
+    shares = naive_overlaps(segments, target)
+    return np.minimum(shares, shares.sum(1, keepdims=True) - shares).sum()
 
 
 def naive_variation(segments, image):

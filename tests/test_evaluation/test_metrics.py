@@ -123,9 +123,6 @@ def test_results_are_small_and_one_per_image(config, samples):
 
 
 def test_boundary_f_score():
-    name = 'BoundaryFScore/mFscore'
-    assert one(BoundaryFScore(tolerance=0.06))[name] > (
-        one(BoundaryFScore())[name])
     flat = torch.zeros(1, 30, 41, dtype=torch.long)
     for value in one(BoundaryFScore(), pred_sem_seg=flat,
                      gt_sem_seg=flat).values():
@@ -187,7 +184,7 @@ def test_superpixel_quality():
     assert one(SuperpixelQuality(measures=['UE', 'BR'])) == {
         name: everything[name] for name in names[1:3]
     }
-    loose = one(SuperpixelQuality(measures=['BR'], boundary_tolerance=3))
+    loose = one(SuperpixelQuality(boundary_tolerance=3))
     assert loose[names[2]] > everything[names[2]]
     # EV is of the image as it entered the model; a map may be with it.
     image, sample = make_sample(0)

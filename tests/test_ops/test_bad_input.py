@@ -65,21 +65,16 @@ MAP = dict(tokens=floats(3, 3, 2), labels=ints(3, 4, 4), stride=2)
      'multiple of 4, got 6'),
     ('resize_position_encoding', dict(table=floats(1, 6, 4)),
      dict(source_size=(2, 2), target_size=(3, 3)), r'\(1, 5, C\)'),
+    # Types.
+    ('pixel_segment_contrast', CONTRAST, dict(labels=floats(11)), None),
+    ('farthest_point_sampling', POINTS, dict(empty=floats(1, 3)), None),
+    ('cluster_views', VIEWS, dict(ignored=floats(2, 4, 5)), None),
+    ('knn_retrieve', KNN, dict(bank_labels=floats(9)), None),
+    ('compact_labels', {}, dict(labels=floats(1, 2, 2)), None),
+    ('segment_class_counts', COUNTS, dict(target=floats(2, 7, 9)), None),
 ])
-def test_values_and_shapes(name, options, change, match):
-    with pytest.raises(ValueError, match=match):
-        getattr(ops, name)(**{**options, **change})
-
-
-@pytest.mark.parametrize('name, options, change', [
-    ('pixel_segment_contrast', CONTRAST, dict(labels=floats(11))),
-    ('farthest_point_sampling', POINTS, dict(empty=floats(1, 3))),
-    ('cluster_views', VIEWS, dict(ignored=floats(2, 4, 5))),
-    ('knn_retrieve', KNN, dict(bank_labels=floats(9))),
-    ('compact_labels', {}, dict(labels=floats(1, 2, 2))),
-    ('segment_class_counts', COUNTS, dict(target=floats(2, 7, 9))),
-])
-def test_types(name, options, change):
-    with pytest.raises(
-            TypeError, match=f'`{list(change)[0]}` must be (bool|int64), got'):
+def test_bad_input(name, options, change, match):
+    kind = ValueError if match else TypeError
+    match = match or f'`{list(change)[0]}` must be (bool|int64), got'
+    with pytest.raises(kind, match=match):
         getattr(ops, name)(**{**options, **change})

@@ -1,6 +1,4 @@
-import pytest
 import torch
-from helpers.hsg_golden import RECIPES, hsg_golden
 from helpers.hsg_segments import segment_rows, views_with_regions
 
 from mmhierseg.ops import cut_clusters, segment_sequences
@@ -47,20 +45,6 @@ def test_nothing_at_all():
     assert sequences.padding.tolist() == [[True], [True]]
     assert sequences.longest == 1
     assert sequences.pad(prototypes).shape == (2, 1, 5)
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_golden_sequences(recipe):
-    values, _ = hsg_golden(recipe)
-    index = values['pixel_cluster_index']
-    views = torch.empty(len(values['prototypes'])).long()
-    views[index] = values['pixel_batch_index']
-    length = 256 if recipe == 'coco' else None
-    sequences = segment_sequences(views, values['image_index'], length)
-    assert torch.equal(sequences.padding, values['nd_padding'])
-    assert torch.equal(
-        sequences.pad(values['prototypes']).transpose(1, 2),
-        values['nd_prototype'])
 
 
 def test_order_of_sequences():

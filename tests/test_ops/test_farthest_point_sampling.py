@@ -6,18 +6,17 @@ from mmhierseg.ops import farthest_point_sampling
 pytestmark = pytest.mark.usefixtures('implementation')
 
 
-def random_points(batch=3, num=20, channels=6, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(batch, num, channels, generator=generator)
+def random_points(batch=3, num=20, channels=6):
+    torch.manual_seed(0)
+    return torch.randn(batch, num, channels)
 
 
 def slow_sampling(points, num_samples, empty=None):
     """Distances themselves, one image and one step at a time."""
     picks = []
-    for b, image in enumerate(points.double()):
-        keep = torch.ones(len(image), dtype=torch.bool)
-        if empty is not None:
-            keep = ~empty[b]
+    if empty is None:
+        empty = torch.zeros(points.shape[:2], dtype=torch.bool)
+    for image, keep in zip(points.double(), ~empty):
         chosen = [image[keep].mean(0)]
         row = []
         for _ in range(num_samples):
@@ -77,9 +76,9 @@ def test_ties_and_duplicates():
 @pytest.mark.parametrize('pick_empty', [False, True])
 def test_both_implementations_break_ties_alike(monkeypatch, pick_empty):
     """Integers, whose distances are exact, and duplicates among them."""
-    generator = torch.Generator().manual_seed(0)
-    points = torch.randint(-1, 2, (40, 16, 2), generator=generator).float()
-    empty = torch.rand(40, 16, generator=generator) < .3
+    torch.manual_seed(0)
+    points = torch.randint(-1, 2, (40, 16, 2)).float()
+    empty = torch.rand(40, 16) < .3
     picks = farthest_point_sampling(points, 20, empty, pick_empty)
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
     assert torch.equal(

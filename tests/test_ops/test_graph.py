@@ -1,31 +1,22 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg_golden import RECIPES, hsg_golden
 
-from mmhierseg.ops import (
-    centroid_contrast,
-    collapse_loss,
-    graph,
-    knn_adjacency,
-    modularity_loss,
-    segment_sequences,
-)
+from mmhierseg import ops
 
 
-def sequences(dtype=torch.float64, ties=False, seed=0):
+def sequences(dtype=torch.float64, ties=False):
     """(4, 11, 4) features, padding, and views that are mixed up.
 
     Of the last two images one has a single segment, one none.
     """
-    generator = torch.Generator().manual_seed(seed)
-    features = F.normalize(
-        torch.randn(4, 11, 4, generator=generator, dtype=dtype), dim=2)
+    torch.manual_seed(0)
+    features = F.normalize(torch.randn(4, 11, 4, dtype=dtype), dim=2)
     if ties:
         features = F.one_hot(features.argmax(2)).to(dtype)
     padding = torch.zeros(4, 11, dtype=torch.bool)
     padding[1, [0, 5, 10]] = padding[2, 1:] = padding[3] = True
-    views = torch.randint(0, 4, (4, 11), generator=generator) * 2**40
+    views = torch.randint(0, 4, (4, 11)) * 2**40
     return features, padding, views
 
 
@@ -56,7 +47,7 @@ def slow(features, k, padding, views):
 def test_edges_slow_reference(implementation, k, within, dtype, ties):
     features, padding, views = sequences(dtype, ties)
     wanted = slow(features, k, padding, views if within else 0 * views)
-    got = knn_adjacency(features, k, padding, views if within else None)
+    got = ops.knn_adjacency(features, k, padding, views if within else None)
     assert torch.equal(got, wanted)
     assert got[2].nonzero().tolist() == [[0, 0]] and got[3].sum() == 0
     # Edges are not made symmetric.
@@ -65,27 +56,26 @@ def test_edges_slow_reference(implementation, k, within, dtype, ties):
 
 def test_edges_ignore_padding_and_names(implementation, monkeypatch):
     features, padding, views = sequences()
-    wanted = knn_adjacency(features, 2, padding, views)
+    wanted = ops.knn_adjacency(features, 2, padding, views)
     features = features.masked_fill(padding[..., None], torch.nan)
-    longer = knn_adjacency(
+    longer = ops.knn_adjacency(
         F.pad(features, (0, 0, 0, 5), value=torch.nan), 2,
         F.pad(padding, (0, 5), value=True), F.pad(views, (0, 5), value=-1))
     assert torch.equal(longer[:, :11, :11], wanted)
     assert longer[:, 11:].sum() == longer[:, :, 11:].sum() == 0
     # Few images at a time.
-    monkeypatch.setattr(graph, '_EDGES', 1)
+    monkeypatch.setattr(ops.graph, '_EDGES', 1)
     monkeypatch.setattr(torch, 'get_num_threads', lambda: 1)
     renamed = 3 - views // 2**40
-    got = knn_adjacency(features.requires_grad_(), 2, padding, renamed)
+    got = ops.knn_adjacency(features.requires_grad_(), 2, padding, renamed)
     assert torch.equal(got, wanted) and not got.requires_grad
 
 
-def graphs(seed=0):
+def graphs():
     """Assignments (2, 6, 3), edges, and padding of the second image."""
-    generator = torch.Generator().manual_seed(seed)
-    assignment = torch.randn(
-        2, 6, 3, generator=generator, dtype=torch.float64).softmax(2)
-    adjacency = (torch.rand(2, 6, 6, generator=generator) < .4).double()
+    torch.manual_seed(0)
+    assignment = torch.randn(2, 6, 3, dtype=torch.float64).softmax(2)
+    adjacency = (torch.rand(2, 6, 6) < .4).double()
     padding = torch.zeros(2, 6, dtype=torch.bool)
     padding[1, 4:] = True
     adjacency = adjacency.masked_fill(padding[:, None] | padding[..., None], 0)
@@ -99,65 +89,32 @@ def slow_modularity(s, a):
     return 1 - torch.trace(s.t() @ a @ s - s.t() @ d @ d.t() @ s / m2) / m2
 
 
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_golden_clustering_loss(recipe):
-    """Given the authors' groups."""
-    values, meta = hsg_golden(recipe)
-    views = torch.empty(len(values['prototypes'])).long()
-    views[values['pixel_cluster_index']] = values['pixel_batch_index']
-    parts = segment_sequences(views, values['image_index'],
-                              256 if recipe == 'coco' else None)
-    adjacency = knn_adjacency(
-        values['nd_prototype'].transpose(1, 2), meta['dmon_knn'],
-        values['nd_padding'], parts.views if recipe == 'coco' else None)
-    total = 0.
-    for level in ('fine', 'coarse'):
-        groups = values[f'{level}_prob'].transpose(1, 2)
-        total += meta['weights']['dmon'] * (
-            modularity_loss(groups, adjacency, parts.padding)
-            + collapse_loss(groups, parts.padding)).mean()
-        centroids = values[f'{level}_centroid'].transpose(1, 2).flatten(0, 1)
-        total += meta['weights']['centroid'] * centroid_contrast(
-            centroids, concentration=meta['concentration']).mean()
-    torch.testing.assert_close(
-        total, values['clustering_loss'], atol=1e-12, rtol=0)
-
-
 def test_losses_slow_reference():
     assignment, adjacency, padding = graphs()
     # Padding and the names of groups have no effect.
     assignment = assignment.masked_fill(padding[..., None], torch.nan)
-    got = modularity_loss(assignment[..., [2, 0, 1]], adjacency, padding)
+    got = ops.modularity_loss(assignment[..., [2, 0, 1]], adjacency, padding)
     torch.testing.assert_close(
         got[0], slow_modularity(assignment[0], adjacency[0]))
     torch.testing.assert_close(
         got[1], slow_modularity(assignment[1, :4], adjacency[1, :4, :4]))
     # S'AS is K (n/2)^2 = 500 000, beyond half precision.
     half = torch.full((1, 1000, 2), .5).half()
-    torch.testing.assert_close(
-        modularity_loss(half, torch.ones(1, 1000, 1000)), torch.tensor([.875]))
-    torch.testing.assert_close(collapse_loss(half), torch.ones(1))
+    modularity = ops.modularity_loss(half, torch.ones(1, 1000, 1000))
+    torch.testing.assert_close(modularity, torch.tensor([.875]))
+    torch.testing.assert_close(ops.collapse_loss(half), torch.ones(1))
     # Padding has no assignment, but counts: n is 6.
     for loss, image in zip(
-            collapse_loss(assignment, padding),
+            ops.collapse_loss(assignment, padding),
             (assignment[0], assignment[1, :4])):
         torch.testing.assert_close(loss, image.sum(0).norm() * 3**0.5 / 6)
-
-
-@pytest.mark.parametrize('padded', [True, False])
-def test_losses_gradcheck(padded):
-    assignment, adjacency, padding = graphs()
-    padding = padding if padded else None
-    assert torch.autograd.gradcheck(
-        lambda s: (modularity_loss(s, adjacency, padding),
-                   collapse_loss(s, padding)), assignment)
 
 
 def test_losses_without_segments_or_edges():
     assignment, adjacency, padding = graphs()
     padding[1] = True
-    modularity = modularity_loss(assignment, 0 * adjacency, padding)
-    collapse = collapse_loss(assignment, padding)
+    modularity = ops.modularity_loss(assignment, 0 * adjacency, padding)
+    collapse = ops.collapse_loss(assignment, padding)
     assert modularity.tolist() == [1, 1] and collapse[1] == 0
     (modularity + collapse).sum().backward()
     assert torch.isfinite(assignment.grad).all()

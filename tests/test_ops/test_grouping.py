@@ -2,23 +2,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmhierseg.ops import (
-    assignment_logits,
-    masked_mean,
-    pool_tokens,
-    take_tokens,
-)
-
-
-def random_features(seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(2, 6, 4, generator=generator)
+from mmhierseg import ops
 
 
 def test_logits_are_scaled_cosines():
-    features = random_features()
+    torch.manual_seed(0)
+    features = torch.randn(2, 6, 4)
     sampled = torch.tensor([[0, 5, 2], [1, 3, -1]])
-    logits = assignment_logits(features, sampled)
+    logits = ops.assignment_logits(features, sampled)
     cosine = F.cosine_similarity(features[0, 4], features[0, 5], dim=0)
     torch.testing.assert_close(logits[0, 4, 1], 5 * cosine)
     # Empty clusters get no weight.
@@ -34,42 +25,29 @@ def test_pooled_token_is_the_weighted_mean():
     values = torch.tensor([[[2.], [6.], [100.]]])
     assignment = torch.tensor([[[1., 0.], [3., 0.], [9., 9.]]])
     empty = torch.tensor([[False, False, True]])
-    pooled = pool_tokens(values, assignment, empty)
+    pooled = ops.pool_tokens(values, assignment, empty)
     assert pooled.flatten().tolist() == [5., 0.]
     order = torch.tensor([[2, 0, -1]])
-    assert take_tokens(values, order).flatten().tolist() == [100., 2., 0.]
-
-
-def test_gradcheck():
-    features = random_features().double().requires_grad_()
-    sampled = torch.tensor([[0, 5], [1, -1]])
-
-    def grouped(x):
-        logits = assignment_logits(x, sampled)
-        return pool_tokens(x, logits.softmax(-1))
-
-    assert torch.autograd.gradcheck(grouped, features)
+    assert ops.take_tokens(values, order).flatten().tolist() == [100., 2., 0.]
 
 
 def test_mean_of_nothing_and_of_nan_that_is_left_out():
     tokens = torch.tensor([[[2.], [torch.nan]], [[1.], [1.]]],
                           requires_grad=True)
     empty = torch.tensor([[False, True], [True, True]])
-    mean = masked_mean(tokens, empty)
+    mean = ops.masked_mean(tokens, empty)
     mean.sum().backward()
     assert mean.tolist() == [[2.], [0.]]
-    assert masked_mean(tokens)[1] == 1
+    assert ops.masked_mean(tokens)[1] == 1
     assert tokens.grad.flatten().tolist() == [1., 0., 0., 0.]
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_half_precision_is_summed_in_float32(dtype):
     """1023 tokens near 100: the sum is above 65504, the count above 256."""
-    generator = torch.Generator().manual_seed(0)
-    tokens = 100 + torch.randn(2, 1024, 3, generator=generator)
-    tokens = tokens.to(dtype)
+    tokens = (100 + torch.randn(2, 1024, 3)).to(dtype)
     empty = torch.zeros(2, 1024, dtype=torch.bool)
     empty[:, 5] = True
-    mean = masked_mean(tokens, empty)
+    mean = ops.masked_mean(tokens, empty)
     expected = tokens[:, ~empty[0]].float().mean(dim=1)
     assert torch.equal(mean, expected.to(dtype))

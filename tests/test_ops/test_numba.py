@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmhierseg.ops._numba import (
-    for_each_image,
-    has_numba,
-    njit,
-    switch,
-    use_compiled,
-)
+from mmhierseg.ops import _numba, for_each_image, has_numba, njit, use_compiled
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason='needs numba')
 
@@ -30,7 +24,7 @@ def test_switch(monkeypatch):
     with monkeypatch.context() as context:
         context.setenv('MMHIERSEG_COMPILED', '0')
         assert not use_compiled(torch.zeros(2))
-    monkeypatch.setattr(switch, 'has_numba', lambda: False)
+    monkeypatch.setattr(_numba, 'has_numba', lambda: False)
     assert not use_compiled(torch.zeros(2))
 
 
@@ -65,7 +59,7 @@ def test_kernels():
 @pytest.mark.parametrize('threads', [1, 2, 3])
 def test_each_image_once(threads, monkeypatch):
     monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
-    monkeypatch.setattr(switch, '_WORTHWHILE', 0.)
+    monkeypatch.setattr(_numba, '_WORTHWHILE', 0.)
     done, names = [], set()
     together = threading.Barrier(threads)
 
@@ -89,7 +83,7 @@ def test_each_image_once(threads, monkeypatch):
         with pytest.raises(ValueError, match=f'image {bad}'):
             for_each_image(fail, 5)
     # Little work takes one thread.
-    monkeypatch.setattr(switch, '_WORTHWHILE', 60.)
+    monkeypatch.setattr(_numba, '_WORTHWHILE', 60.)
     names.clear()
     for_each_image(lambda _: names.add(threading.current_thread()), 50)
     assert names == {threading.current_thread()}

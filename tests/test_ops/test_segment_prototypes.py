@@ -1,32 +1,14 @@
-import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg_golden import RECIPES, hsg_golden
 from helpers.hsg_segments import segment_rows, views_with_regions
 
-from mmhierseg.ops import (
-    batch_prototypes,
-    cut_clusters,
-    segment_positions,
-    segment_prototypes,
-    select_pixels,
-)
-
-
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_golden_prototypes(recipe):
-    values, _ = hsg_golden(recipe)
-    labels = torch.full(values['ignore'].shape, -1)
-    labels[~values['ignore']] = values['pixel_cluster_index']
-    pixels, segments = select_pixels(values['embedding'], labels)
-    got = batch_prototypes(pixels, segments, len(values['prototypes']))
-    torch.testing.assert_close(got, values['prototypes'], atol=1e-12, rtol=0)
+from mmhierseg import ops
 
 
 def test_batch_slow_reference():
     """NaN outside of segments affects neither values nor gradients."""
     embeddings, clusters, regions = views_with_regions()
-    parts = cut_clusters(clusters, regions)
+    parts = ops.cut_clusters(clusters, regions)
     unit = F.normalize(embeddings, dim=1)
     embeddings = embeddings.masked_fill((parts.labels < 0)[:, None],
                                         torch.nan).requires_grad_()
@@ -54,9 +36,9 @@ def test_batch_gradcheck():
 
 def test_positions():
     _, clusters, regions = views_with_regions()
-    parts = cut_clusters(clusters, regions)
+    parts = ops.cut_clusters(clusters, regions)
     encoding = torch.randn(5, 7, 4, dtype=torch.float64, requires_grad=True)
-    got = segment_positions(encoding, parts.labels, len(parts.views) + 1)
+    got = ops.segment_positions(encoding, parts.labels, len(parts.views) + 1)
     for segment, position in enumerate(got[:-1]):
         _, rows, columns = (parts.labels == segment).nonzero(as_tuple=True)
         torch.testing.assert_close(position, encoding[rows, columns].mean(0))
@@ -67,25 +49,20 @@ def test_positions():
                                torch.tensor(4. * len(parts.views)).double())
     # Half precision does not count to 4000.
     ones = torch.ones(40, 100, 1).half()
-    mean = segment_positions(ones, torch.zeros(1, 40, 100).long(), 2)
+    mean = ops.segment_positions(ones, torch.zeros(1, 40, 100).long(), 2)
     assert mean.dtype == torch.float32 and mean.tolist() == [[1.], [0.]]
 
 
-def fine_segments(seed=0):
-    """Embeddings of 9 fine segments of two images, their pixels, parents."""
-    generator = torch.Generator().manual_seed(seed)
-    embeddings = F.normalize(torch.randn(2, 9, 5, generator=generator), dim=2)
-    labels = torch.randint(-1, 9, (2, 6, 8), generator=generator)
-    parents = torch.randint(-1, 3, (2, 9), generator=generator)
-    sizes = torch.stack([(labels == i).sum((1, 2)) for i in range(9)], dim=1)
-    return embeddings, labels, sizes, parents
-
-
 def test_coarse_slow_reference():
-    embeddings, labels, sizes, parents = fine_segments()
+    """Nine fine segments of two images."""
+    torch.manual_seed(0)
+    embeddings = F.normalize(torch.randn(2, 9, 5), dim=2)
+    labels = torch.randint(-1, 9, (2, 6, 8))
+    parents = torch.randint(-1, 3, (2, 9))
+    sizes = torch.stack([(labels == i).sum((1, 2)) for i in range(9)], dim=1)
     empty = torch.zeros(2, 9, dtype=torch.bool)
     empty[0, 2] = True
-    got = segment_prototypes(embeddings, sizes, parents, 4, empty)
+    got = ops.segment_prototypes(embeddings, sizes, parents, 4, empty)
     embeddings[0, 2] = 0
     for i in range(2):
         for k in range(4):

@@ -79,13 +79,10 @@ def test_strength_counts_along_the_contour_only():
 
 
 def test_corners_split_lines():
-    """Three lines of a zigzag, a digital line, single points."""
+    """A zigzag of three lines, a digital line, two points."""
     t = np.arange(20.)
-    points = np.concatenate([
-        np.stack((t, t), 1), np.stack((20 + t, 19 - t), 1),
-        np.stack((40 + 0 * t, t), 1), np.stack((t, np.round(0.3 * t)), 1),
-        np.zeros((2, 2))
-    ])
+    lines = [(t, t), (20 + t, 19 - t), (40 + 0 * t, t), (t, np.round(0.3 * t))]
+    points = np.hstack([*lines, np.zeros((2, 2))]).T
     found = fit_lines(points, np.repeat([7, 3, 1], [60, 20, 2]))
     expected = np.repeat([math.pi / 4, -math.pi / 4, math.pi / 2], 20)
     # Some pieces lie across a corner, within the tolerance.

@@ -22,14 +22,19 @@ METHODS = [SEEDS, SLIC, Grid, TorchSLIC]
 @pytest.mark.parametrize('method', METHODS)
 class TestEveryMethod:
 
-    @pytest.mark.parametrize('size', [(1, 40), (3, 5), (33, 20), (50, 97)])
+    @pytest.mark.parametrize('size, options', [
+        ((3, 5), dict(segment_size=8)), ((33, 20), dict(segment_size=8)),
+        ((50, 97), dict(segment_size=8)),
+        # OpenCV alone crashes or hangs on each of these.
+        ((2, 2), dict(num_segments=4)), ((7, 90), dict(segment_size=16)),
+        ((1, 40), dict(num_segments=2)), ((3, 40), dict(num_segments=3)),
+        ((30, 7), dict(num_segments=3)), ((64, 64), dict(num_segments=4096)),
+    ])
     @pytest.mark.parametrize('half_resolution', [False, True])
-    def test_any_size(self, method, size, half_resolution):
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randint(
-            0, 256, (2, 3, *size), generator=generator, dtype=torch.uint8)
-        labels = method(
-            segment_size=8, half_resolution=half_resolution)(images)
+    def test_any_size(self, method, size, options, half_resolution):
+        torch.manual_seed(0)
+        images = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
+        labels = method(half_resolution=half_resolution, **options)(images)
         assert labels.shape == (2, *size) and labels.dtype == torch.int64
         for image in labels:
             assert image.unique().equal(torch.arange(image.max() + 1))
@@ -83,8 +88,7 @@ class TestEveryMethod:
         monkeypatch.setattr(mmengine.logging, 'print_log', print_log)
         with DefaultScope.overwrite_default_scope(scope):
             for prefix in ('', 'mmhierseg.'):
-                config = dict(
-                    type=prefix + method.__name__, segment_size=12)
+                config = dict(type=prefix + method.__name__, segment_size=12)
                 assert type(SUPERPIXELS.build(config)) is method
         assert not recwarn.list
 
@@ -174,21 +178,6 @@ def test_seeds_with_the_recipes_of_cast(size, num_superpixels, bins,
         seeds.getLabels(), return_inverse=True)[1].reshape(size)
     images = torch.from_numpy(rgb).permute(2, 0, 1)[None]
     np.testing.assert_array_equal(SEEDS(**options)(images)[0], expected)
-
-
-# OpenCV alone crashes or hangs on each of these.
-@pytest.mark.parametrize('size, options', [
-    ((2, 2), dict(num_segments=4)),
-    ((7, 90), dict(segment_size=16)),
-    ((1, 40), dict(num_segments=2)),
-    ((3, 40), dict(num_segments=3)),
-    ((30, 7), dict(num_segments=3)),
-    ((64, 64), dict(num_segments=4096)),
-])
-def test_sizes_that_opencv_cannot_take(photos, size, options):
-    labels = SEEDS(**options)(photos[:1, :, :size[0], :size[1]])
-    assert labels.shape == (1, *size)
-    assert labels.unique().equal(torch.arange(labels.max() + 1))
 
 
 def test_opencv_without_contributed_modules(monkeypatch):

@@ -66,8 +66,7 @@ def test_agrees_with_naive_reference(photos, size, num_passes):
     found = refine_borders(labels, images, number, 1, num_passes)
     assert not found.equal(labels) and labels.equal(before)
     for image, start, result in zip(images, labels, found):
-        assert result.equal(
-            naive_reference(start, image, number, num_passes))
+        assert result.equal(naive_reference(start, image, number, num_passes))
 
 
 @pytest.mark.parametrize('size', [(64, 80), (33, 17)])

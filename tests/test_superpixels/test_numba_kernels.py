@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
-from skimage import data
 
 from mmhierseg.ops import has_numba
 from mmhierseg.superpixels import TorchSLIC
 from mmhierseg.superpixels.color import rgb_to_lab
-from mmhierseg.superpixels.connectivity import enforce_connectivity
 from mmhierseg.superpixels.dense_slic import dense_slic
 
 pytestmark = pytest.mark.skipif(not has_numba(), reason='needs numba')
@@ -28,31 +25,18 @@ def both(monkeypatch):
     return call
 
 
-def photographs(height, width):
-    images = torch.cat([
-        F.interpolate(
-            torch.from_numpy(getattr(data, name)().copy()).permute(
-                2, 0, 1)[None].float(), (height, width), mode='area')
-        for name in ('astronaut', 'coffee', 'rocket')
-    ])
-    return images.round().to(torch.uint8)
-
-
 def others(height, width):
     """Noise, black and white noise, constant images, a half-plane."""
-    generator = torch.Generator().manual_seed(height * width)
-    noise = torch.randint(0, 256, (2, 3, height, width), generator=generator,
-                          dtype=torch.uint8)
+    torch.manual_seed(height * width)
+    noise = torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8)
     coarse = (noise[:, :1] > 127).expand(-1, 3, -1, -1).to(torch.uint8) * 255
     even = torch.full((2, 3, height, width), 200, dtype=torch.uint8)
     even[1, :, :, width // 2 + 1:] = 0
     return torch.cat([noise, coarse, even])
 
 
-@pytest.mark.parametrize('images, size', [
-    (photographs, (64, 64)), (photographs, (61, 83)), (others, (48, 80)),
-    (others, (37, 29)), (others, (5, 40)), (others, (1, 33)),
-])
+@pytest.mark.parametrize('size', [
+    (64, 64), (61, 83), (48, 80), (37, 29), (5, 40), (1, 33)])
 @pytest.mark.parametrize('options', [
     dict(segment_size=16),
     dict(segment_size=7, num_iterations=2),
@@ -60,8 +44,9 @@ def others(height, width):
     dict(num_segments=9, compactness=100, connected=False),
     dict(segment_size=8, half_resolution=True),
 ])
-def test_segments(both, images, size, options):
-    both(TorchSLIC(**options), images(*size))
+def test_segments(both, photos, size, options):
+    crops = photos[:, :, :size[0], :size[1]]
+    both(TorchSLIC(**options), torch.cat([crops, others(*size)]))
 
 
 def test_colours(both):
@@ -77,12 +62,3 @@ def test_sums_beyond_float32(both):
     lab[:, 1, :, 150:] = -80.
     lab[:, 2] = torch.randn(280, 300) * 50
     both(dense_slic, lab, (1, 2), 10., 3)
-
-
-@pytest.mark.parametrize('num_labels', [2, 40])
-@pytest.mark.parametrize('size', [(1, 30), (13, 22)])
-def test_random_labels(both, num_labels, size):
-    generator = torch.Generator().manual_seed(num_labels)
-    labels = torch.randint(0, num_labels, (4, *size), generator=generator)
-    both(enforce_connectivity, labels, num_labels)
-    both(enforce_connectivity, labels.transpose(1, 2), 77)

@@ -29,8 +29,7 @@ class Category(NamedTuple):
 
     name: str
     parts: tuple[Part, ...]
-    turn: float = 0.2
-    """Tangent of half the largest angle that an object is rotated by."""
+    turn: float = 0.2  # tangent of half the largest angle of rotation
 
 
 def _part(name: str, material: str, *shapes: Shape) -> Part:

@@ -42,11 +42,9 @@ Window = tuple[slice, slice]
 class Pose(NamedTuple):
     """An affine map from an object's frame to pixels."""
 
+    # Row-major: x = m0 a + m1 b + centre, y = m2 a + m3 b + centre.
     matrix: tuple[float, float, float, float]
-    """Row-major: x = m0 a + m1 b + centre, y = m2 a + m3 b + centre."""
-
-    center: tuple[float, float]
-    """The frame's origin, (x, y) in pixels."""
+    center: tuple[float, float]  # the frame's origin, (x, y) in pixels
 
     @property
     def scale(self) -> float:
@@ -60,31 +58,24 @@ class Silhouette(NamedTuple):
 
     part_id: int
     material: str
-    window: Window
-    """Rows and columns of the picture that it may cover."""
-    distance: np.ndarray
-    """(h, w) float32, signed distance to its outline in pixels."""
+    window: Window  # rows and columns of the picture that it may cover
+    distance: np.ndarray  # (h, w) float32, signed, to its outline in pixels
 
 
 class Placed(NamedTuple):
     """An object in the picture."""
 
     category_id: int
+    # Its parts, those in front last; none for parts outside the picture.
     silhouettes: list[Silhouette]
-    """Its parts, those in front last; none for parts outside the picture."""
 
 
 class Composition(NamedTuple):
     """Objects and the maps that they make."""
 
-    placed: list[Placed]
-    """Objects, those in front last."""
-
-    owner: np.ndarray
-    """(H, W) int64, 1 + index into ``placed``; 0 = background."""
-
-    parts: np.ndarray
-    """(H, W) uint8, part id; 0 = background."""
+    placed: list[Placed]  # those in front last
+    owner: np.ndarray  # (H, W) int64, 1 + index into placed; 0 = background
+    parts: np.ndarray  # (H, W) uint8, part id; 0 = background
 
 
 def compose(rng: np.random.Generator, category_id: int, size: Size,

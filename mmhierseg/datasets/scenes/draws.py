@@ -13,11 +13,9 @@ Two things would break that and are avoided in this whole package:
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-
-T = TypeVar('T')
 
 
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -30,13 +28,13 @@ def integer(rng: np.random.Generator, low: int, high: int) -> int:
     return low + int((high - low + 1) * float(rng.random()))
 
 
-def choose(rng: np.random.Generator, items: Sequence[T]) -> T:
+def choose(rng: np.random.Generator, items: Sequence[Any]) -> Any:
     """One of the items."""
     return items[integer(rng, 0, len(items) - 1)]
 
 
-def sample(rng: np.random.Generator, items: Sequence[T],
-           count: int) -> list[T]:
+def sample(rng: np.random.Generator, items: Sequence[Any],
+           count: int) -> list:
     """Different items, in random order."""
     left = list(items)
     return [left.pop(integer(rng, 0, len(left) - 1)) for _ in range(count)]

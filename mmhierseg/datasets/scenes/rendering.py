@@ -7,7 +7,6 @@ in periods of the pattern, (h, w) float32; a pattern is (h, w) float32 in
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -49,28 +48,6 @@ _LATTICE = 32
 _LIGHT = 0.35
 # Range of the noise's amplitude; its standard deviation is 0.41 times that.
 _NOISE = (8., 30.)
-
-
-class Texture(NamedTuple):
-    """A pattern with all parameters of its painting."""
-
-    pattern: str
-    """Key of ``PATTERNS``."""
-
-    colors: tuple[Color, Color]
-    """The two colours, RGB in 0..255."""
-
-    period: float
-    """In units of the image's shorter side."""
-
-    turn: tuple[float, float]
-    """Cosine and sine of the pattern's angle."""
-
-    offset: tuple[float, float]
-    """Moves the pattern, in periods."""
-
-    lattice: np.ndarray
-    """(32, 32) float32 in [0, 1), values that noise interpolates."""
 
 
 def render(rng: np.random.Generator,
@@ -123,8 +100,13 @@ def typical_palette(part_id: int) -> Palette:
 
 
 def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
-                 palette: Palette, used: set) -> Texture:
-    """Draw a texture that no other region has; it is added to ``used``."""
+                 palette: Palette, used: set, x: Array, y: Array,
+                 unit: int) -> Array:
+    """Paint a new texture at pixels (1, w), (h, 1): (3, h, w) float32, 0..255.
+
+    It differs from those ``used``, to which it is added; ``unit`` is the
+    shorter side of the picture in pixels.
+    """
     # Twenty pairs of colours and three patterns or more: after a few draws a
     # free combination is found; should a crowded scene have none, one repeats.
     for _ in range(20):
@@ -135,27 +117,17 @@ def draw_texture(rng: np.random.Generator, patterns: Sequence[str],
             break
     used.add(key)
     contrast = uniform(rng, *_CONTRASTS)
-    colors = (palette[first],
-              tuple(p + contrast * (q - p)
-                    for p, q in zip(palette[first], palette[second])))
-    return Texture(
-        pattern=pattern,
-        colors=colors,
-        period=uniform(rng, *_PERIODS),
-        turn=rotation(rng, 1.),
-        offset=(uniform(rng, 0, _LATTICE), uniform(rng, 0, _LATTICE)),
-        lattice=rng.random((_LATTICE, _LATTICE), dtype=np.float32))
-
-
-def paint(texture: Texture, x: np.ndarray, y: np.ndarray,
-          unit: float) -> np.ndarray:
-    """Paint a texture at pixels (1, w), (h, 1): (3, h, w) float32, 0..255."""
-    period = max(texture.period * unit, _LEAST_PERIOD_PIXELS)
-    cos, sin = (c / period for c in texture.turn)
-    u = x * cos + y * sin + texture.offset[0]
-    v = y * cos - x * sin + texture.offset[1]
-    mix = PATTERNS[texture.pattern](u, v, texture.lattice)
-    low, high = (np.float32(c)[:, None, None] for c in texture.colors)
+    color = palette[first]
+    other = [p + contrast * (q - p) for p, q in zip(color, palette[second])]
+    period = max(uniform(rng, *_PERIODS) * unit, _LEAST_PERIOD_PIXELS)
+    cos, sin = (c / period for c in rotation(rng, 1.))
+    u_offset, v_offset = (uniform(rng, 0, _LATTICE) for _ in range(2))
+    u = x * cos + y * sin + u_offset
+    v = y * cos - x * sin + v_offset
+    # Values that noise interpolates.
+    lattice = rng.random((_LATTICE, _LATTICE), dtype=np.float32)
+    mix = PATTERNS[pattern](u, v, lattice)
+    low, high = (np.float32(c)[:, None, None] for c in (color, other))
     return low + mix * (high - low)
 
 
@@ -163,8 +135,7 @@ def _background(rng: np.random.Generator, size: Size, palette: Palette,
                 used: set) -> np.ndarray:
     """Two or three textured bands, one above the other, (3, H, W) float32."""
     height, width = size
-    window = (slice(0, height), slice(0, width))
-    x, y = grid(window)
+    x, y = grid(np.s_[0:height, 0:width])
     image = np.empty((3, *size), dtype=np.float32)
     horizon = np.full((1, width), -1, dtype=np.float32)
     bands = integer(rng, 2, 3)
@@ -174,8 +145,8 @@ def _background(rng: np.random.Generator, size: Size, palette: Palette,
             horizon = _horizon(rng, x / width, level) * height
         # At its highest, a horizon is above 0.9 of the height: it has rows.
         first = max(0, int(horizon.min()))
-        texture = draw_texture(rng, tuple(PATTERNS), palette, used)
-        painted = paint(texture, x, y[first:], min(size))
+        painted = draw_texture(rng, tuple(PATTERNS), palette, used, x,
+                               y[first:], min(size))
         below = y[first:] > horizon
         np.copyto(image[:, first:], painted, where=below)
     return image
@@ -186,17 +157,15 @@ def _horizon(rng: np.random.Generator, x: np.ndarray,
     """A slanted zigzag around a level, in heights of the picture."""
     slope = uniform(rng, -0.3, 0.3)
     height, count = uniform(rng, 0, 0.08), uniform(rng, 1, 4)
-    phase = count * x + uniform(rng, 0, 1)
-    zigzag = abs(2 * (phase - np.floor(phase)) - 1)
+    zigzag = abs(2 * _fraction(count * x + uniform(rng, 0, 1)) - 1)
     return level + slope * (x - 0.5) + height * zigzag
 
 
 def _draw(rng: np.random.Generator, image: np.ndarray, silhouette: Silhouette,
           patterns: tuple, palette: Palette, used: set) -> None:
     """Paint a part into the picture, in place."""
-    texture = draw_texture(rng, patterns, palette, used)
-    x, y = grid(silhouette.window)
-    painted = paint(texture, x, y, min(image.shape[1:]))
+    painted = draw_texture(rng, patterns, palette, used,
+                           *grid(silhouette.window), min(image.shape[1:]))
     at = image[(slice(None), *silhouette.window)]
     cover = np.clip(0.5 - silhouette.distance, 0, 1)
     at += cover * (painted - at)
@@ -205,7 +174,7 @@ def _draw(rng: np.random.Generator, image: np.ndarray, silhouette: Silhouette,
 def _light(rng: np.random.Generator, size: Size) -> np.ndarray:
     """A gradient of brightness, (H, W) float32."""
     height, width = size
-    x, y = grid((slice(0, height), slice(0, width)))
+    x, y = grid(np.s_[0:height, 0:width])
     across, down = (2 * uniform(rng, -_LIGHT, _LIGHT) for _ in range(2))
     return (1 + across * (x / width - 0.5)) + down * (y / height - 0.5)
 
@@ -220,14 +189,6 @@ def _wave(u: Array) -> Array:
     return np.clip(2 * triangle - 0.5, 0, 1)
 
 
-def _stripes(u: Array, v: Array, lattice: Array) -> Array:
-    return _wave(u)
-
-
-def _checks(u: Array, v: Array, lattice: Array) -> Array:
-    return abs((np.floor(u) + np.floor(v)) % 2)
-
-
 def _dots(u: Array, v: Array, lattice: Array) -> Array:
     du, dv = _fraction(u) - 0.5, _fraction(v) - 0.5
     return np.clip(1.8 - 16 * (du * du + dv * dv), 0, 1)
@@ -239,22 +200,10 @@ def _bricks(u: Array, v: Array, lattice: Array) -> Array:
     return joint.astype(np.float32)
 
 
-def _waves(u: Array, v: Array, lattice: Array) -> Array:
-    return _wave(u + 0.7 * abs(2 * _fraction(0.4 * v) - 1))
-
-
 def _rings(u: Array, v: Array, lattice: Array) -> Array:
     # Around the corners of a lattice four periods wide.
     du, dv = _fraction(u / 4) - 0.5, _fraction(v / 4) - 0.5
     return _wave(4 * np.sqrt(du * du + dv * dv))
-
-
-def _blotches(u: Array, v: Array, lattice: Array) -> Array:
-    return np.clip(4 * _noise(0.8 * u, 0.8 * v, lattice) - 1.5, 0, 1)
-
-
-def _grain(u: Array, v: Array, lattice: Array) -> Array:
-    return np.clip(2 * _noise(3 * u, 3 * v, lattice) - 0.5, 0, 1)
 
 
 def _noise(u: Array, v: Array, lattice: Array) -> Array:
@@ -274,11 +223,14 @@ def _noise(u: Array, v: Array, lattice: Array) -> Array:
 
 
 PATTERNS: dict[str, Callable[[Array, Array, Array], Array]] = dict(
-    stripes=_stripes,
-    checks=_checks,
+    stripes=lambda u, v, lattice: _wave(u),
+    checks=lambda u, v, lattice: abs((np.floor(u) + np.floor(v)) % 2),
     dots=_dots,
     bricks=_bricks,
-    waves=_waves,
+    waves=lambda u, v, lattice: _wave(
+        u + 0.7 * abs(2 * _fraction(0.4 * v) - 1)),
     rings=_rings,
-    blotches=_blotches,
-    grain=_grain)
+    blotches=lambda u, v, lattice: np.clip(
+        4 * _noise(0.8 * u, 0.8 * v, lattice) - 1.5, 0, 1),
+    grain=lambda u, v, lattice: np.clip(
+        2 * _noise(3 * u, 3 * v, lattice) - 0.5, 0, 1))

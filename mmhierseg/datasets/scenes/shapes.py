@@ -20,17 +20,10 @@ Point = tuple[float, float]
 class Shape(NamedTuple):
     """A shape with its position and size."""
 
-    kind: str
-    """'ellipse', 'box', 'ring', 'bar' or 'polygon'."""
-
-    points: tuple[Point, ...]
-    """Its centre, its two ends (bar) or its corners (polygon)."""
-
-    sizes: tuple[float, ...] = ()
-    """Lengths, see the function that makes the shape."""
-
-    loose: float = 0.04
-    """How far its points may be moved when a scene is made."""
+    kind: str  # key of _DISTANCES
+    points: tuple[Point, ...]  # centre, two ends (bar) or corners (polygon)
+    sizes: tuple[float, ...] = ()  # see the function that makes the shape
+    loose: float = 0.04  # how far its points may be moved in a scene
 
 
 def ellipse(x: float, y: float, rx: float, ry: float) -> Shape:

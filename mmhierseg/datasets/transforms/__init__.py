@@ -1,8 +1,7 @@
 """Transforms for data pipelines: images, label maps, superpixels."""
 
 from .attach import AttachSegmentMap
-from .generate_oversegmentation import GenerateOverSegmentation
-from .generate_superpixels import GenerateSuperpixels
+from .generate import GenerateOverSegmentation, GenerateSuperpixels
 from .load_image import LoadImage
 from .load_panoptic_map import LoadPanopticMap
 from .load_part_map import LoadPartMap

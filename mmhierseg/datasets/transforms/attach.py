@@ -54,8 +54,7 @@ def add_segment_map(results: dict, labels: np.ndarray, attach: bool) -> dict:
     else:
         results['segment_map'] = labels
         # Not in place: the list may belong to the dataset.
-        results['seg_fields'] = [*results.get('seg_fields', ()),
-                                 'segment_map']
+        results['seg_fields'] = [*results.get('seg_fields', ()), 'segment_map']
     return results
 
 
@@ -68,13 +67,11 @@ def check_image(image: np.ndarray) -> None:
     if image.dtype not in (np.uint8, np.float32):
         raise TypeError("`results['img']` must be uint8 or float32 with "
                         f'values from 0 to 255, got {image.dtype}')
-    if image.ndim == 3 and image.shape[2] == 4:
-        raise UserError("`results['img']` has four channels: it carries a "
-                        'segment map already, or transparency. Attach one '
-                        "map only, and load images with color_type='color'")
     if image.ndim != 3 or image.shape[2] != 3:
         raise UserError("`results['img']` must have shape (H, W, 3), got "
-                        f'{image.shape}')
+                        f'{image.shape}; one of four channels carries a '
+                        'segment map already, or transparency: attach one map '
+                        "only, and load images with color_type='color'")
 
 
 @TRANSFORMS.register_module()

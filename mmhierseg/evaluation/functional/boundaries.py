@@ -34,12 +34,8 @@ class BoundaryCounts(NamedTuple):
     target: np.ndarray
 
 
-class _Points(NamedTuple):
-    """Pixels with a label, sorted by label, row and column."""
-
-    label: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
+#: Labels, rows and columns of pixels, sorted by label, row and column.
+_Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def boundary_counts(pred: LabelMap,
@@ -86,7 +82,12 @@ def boundary_counts(pred: LabelMap,
         has_class = valid & (pred != ignore_index)
     check_classes('pred', pred, has_class, num_classes)
     shape = target.shape
-    widths = _disc(max(1., tolerance * math.hypot(*shape)))
+    radius = max(1., tolerance * math.hypot(*shape))
+    squared = math.floor(radius**2 * (1 + _ROUNDING))
+    # Half widths of the rows of a disc, from its middle out.
+    widths = [
+        math.isqrt(squared - dy**2) for dy in range(math.isqrt(squared) + 1)
+    ]
     points = [
         _points(labels, _is_boundary(labels, valid) & mask)
         for labels, mask in ((pred, has_class), (target, valid))
@@ -96,7 +97,7 @@ def boundary_counts(pred: LabelMap,
         found = _is_near(one, other, shape, widths)
         counts += [
             np.bincount(labels, minlength=num_classes)
-            for labels in (one.label[found], one.label)
+            for labels in (one[0][found], one[0])
         ]
     return BoundaryCounts(*counts)
 
@@ -170,10 +171,8 @@ def boundary_recall_counts(segments: LabelMap,
     # All boundary pixels match each other, whatever their labels.
     one_class = np.zeros_like(target)
     true = _points(one_class, _is_boundary(target, valid))
-    made = _points(one_class,
-                   _is_boundary(segments, valid & (segments >= 0)))
-    found = _is_near(true, made, target.shape,
-                     [tolerance] * (tolerance + 1))
+    made = _points(one_class, _is_boundary(segments, valid & (segments >= 0)))
+    found = _is_near(true, made, target.shape, [tolerance] * (tolerance + 1))
     return int(found.sum()), found.size
 
 
@@ -201,26 +200,19 @@ def _points(labels: np.ndarray, mask: np.ndarray) -> _Points:
     row, column = mask.nonzero()
     label = labels[mask]
     order = label.argsort(kind='stable')
-    return _Points(label[order], row[order], column[order])
-
-
-def _disc(radius: float) -> Sequence[int]:
-    """Half widths of the rows of a disc, from its middle out."""
-    squared = math.floor(radius**2 * (1 + _ROUNDING))
-    return [
-        math.isqrt(squared - dy**2) for dy in range(math.isqrt(squared) + 1)
-    ]
+    return label[order], row[order], column[order]
 
 
 def _is_near(points: _Points, others: _Points, shape: tuple[int, int],
              widths: Sequence[int]) -> np.ndarray:
     """(n,) bool: which points have another of their label nearby."""
     height, width = shape
-    found = np.zeros(points.label.size, dtype=bool)
-    if not others.label.size:
+    found = np.zeros(len(points[0]), dtype=bool)
+    label, row, column = others
+    if not label.size:
         return found
-    keys = (others.label * height + others.row) * width + others.column
-    missing = np.flatnonzero(np.isin(points.label, np.unique(others.label)))
+    keys = (label * height + row) * width + column
+    missing = np.flatnonzero(np.isin(points[0], np.unique(label)))
     for dy in sorted(range(1 - len(widths), len(widths)), key=abs):
         label, row, column = (values[missing] for values in points)
         start = (label * height + row + dy) * width

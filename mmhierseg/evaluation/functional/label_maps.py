@@ -15,12 +15,9 @@ LabelMap = np.ndarray | Tensor
 class Overlaps(NamedTuple):
     """Pairs of a segment, numbered from 0, and a region that share pixels."""
 
-    segment: np.ndarray
-    """(K,) int64 in [0, S - 1], ascending."""
-    region: np.ndarray
-    """(K,) int64: id of the region, ascending within a segment."""
-    count: np.ndarray
-    """(K,) int64: number of common pixels, at least 1."""
+    segment: np.ndarray  # (K,) int64 in [0, S - 1], ascending
+    region: np.ndarray  # (K,) int64, id, ascending within a segment
+    count: np.ndarray  # (K,) int64, number of common pixels, at least 1
 
 
 def as_label_map(name: str, value: LabelMap) -> np.ndarray:
@@ -33,8 +30,7 @@ def as_label_map(name: str, value: LabelMap) -> np.ndarray:
         raise TypeError(f'`{name}` must be a NumPy array or a tensor of '
                         f'integers, got {got}')
     if value.ndim != 2:
-        raise ValueError(
-            f'`{name}` must have shape (H, W), got {value.shape}')
+        raise ValueError(f'`{name}` must have shape (H, W), got {value.shape}')
     return value.astype(np.int64)
 
 

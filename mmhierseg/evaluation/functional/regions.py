@@ -55,8 +55,7 @@ def covering_sums(segments: LabelMap,
     segments, regions = as_label_maps(segments=segments, regions=regions)
     valid = regions != ignore_index
     # Includes the pixels of a region that no segment has.
-    ids, sizes = np.unique(
-        regions[valid & (regions > 0)], return_counts=True)
+    ids, sizes = np.unique(regions[valid & (regions > 0)], return_counts=True)
     overlaps = find_overlaps(segments, regions, valid & (segments >= 0))
     segment_sizes = sizes_of(overlaps)
     foreground = overlaps.region > 0

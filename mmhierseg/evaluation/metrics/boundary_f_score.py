@@ -10,7 +10,7 @@ from mmhierseg.evaluation.functional import (
 from mmhierseg.evaluation.functional.boundaries import check_tolerance
 from mmhierseg.registry import METRICS
 
-from .per_image import PerImageMetric
+from .base import PerImageMetric
 
 
 @METRICS.register_module()

@@ -1,22 +1,21 @@
 """Quality of superpixels over a dataset."""
 
 import math
-import operator
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from mmhierseg._base.checks import check_number
 from mmhierseg.evaluation.functional import (
     achievable_segmentation_counts,
     boundary_recall_counts,
     explained_variation_sums,
     undersegmentation_counts,
 )
-from mmhierseg.evaluation.functional.boundaries import check_tolerance
 from mmhierseg.registry import METRICS
 
-from .per_level import PerLevelMetric
+from .base import PerLevelMetric
 
 _MEASURES = ('ASA', 'UE', 'BR', 'EV')
 
@@ -50,8 +49,8 @@ class SuperpixelQuality(PerLevelMetric):
             raise ValueError('`measures` must be a list of some of '
                              f'{_MEASURES}, got {measures!r}')
         self.measures = tuple(measures)
-        self.boundary_tolerance = operator.index(boundary_tolerance)
-        check_tolerance(boundary_tolerance)
+        check_number('boundary_tolerance', boundary_tolerance, 0, whole=True)
+        self.boundary_tolerance = boundary_tolerance
 
     def measure_level(self, segments: Tensor, target: Tensor,
                       data_batch: dict | None,

@@ -5,6 +5,114 @@ decides which of the two is called. Install numba by ``pip install
 mmhierseg[speed]``; ``MMHIERSEG_COMPILED=0`` switches it off.
 """
 
-from .switch import for_each_image, has_numba, njit, use_compiled
+import functools
+import importlib.util
+import os
+import threading
+import time
+import types
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
 
-__all__ = ['for_each_image', 'has_numba', 'njit', 'use_compiled']
+import torch
+from torch import Tensor
+
+# Kernels compile those that they call.
+_COMPILING = threading.RLock()
+
+#: Seconds of work below which threads lose more than they gain: starting them
+#: takes 0.3 ms, or 1.3 while those of torch are still spinning.
+_WORTHWHILE = 0.005
+
+
+@functools.cache
+def has_numba() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec('numba') is not None
+
+
+def use_compiled(tensor: Tensor) -> bool:
+    """Whether a tensor is processed by numba kernels.
+
+    That is on the CPU, with numba installed and not switched off
+    (``MMHIERSEG_COMPILED=0``), and outside of ``torch.compile``, which
+    compiles the reference implementation in torch.
+    """
+    # Tracing first: what follows cannot be traced.
+    return (not torch.compiler.is_compiling()
+            and tensor.device.type == 'cpu' and has_numba()
+            and os.environ.get('MMHIERSEG_COMPILED') != '0')
+
+
+def njit(function: Callable | None = None, **options) -> Callable:
+    """As ``numba.njit``, but numba is imported at the first call.
+
+    Machine code is cached on disk, and the interpreter's lock released (see
+    :func:`for_each_image`). Options are those of ``numba.njit``.
+    """
+    if function is None:
+        return functools.partial(njit, **options)
+
+    done = []
+
+    def compiled() -> Callable:
+        # Threads that come together would all compile.
+        with _COMPILING:
+            if not done:
+                import numba
+                done.append(
+                    numba.njit(cache=True, nogil=True, **options)(
+                        _with_compiled_globals(function)))
+        return done[0]
+
+    @functools.wraps(function)
+    def call(*args):
+        return compiled()(*args)
+
+    #: For kernels that call this one.
+    call.compiled = compiled
+    return call
+
+
+def _with_compiled_globals(function: Callable) -> Callable:
+    """The function, with the dispatchers of the kernels it calls by name."""
+    names = function.__globals__
+    callees = {
+        name: names[name].compiled()
+        for name in function.__code__.co_names
+        if callable(getattr(names.get(name), 'compiled', None))
+    }
+    if not callees:
+        return function
+    return types.FunctionType(function.__code__, {**names, **callees},
+                              function.__name__, function.__defaults__)
+
+
+def for_each_image(function: Callable[[int], None], number: int) -> None:
+    """Call a function with each image's index, in as many threads as torch.
+
+    Not in numba's threads: a process that has used them cannot be forked, and
+    loaders fork. The time of the first image decides whether threads are
+    worthwhile. Numba kernels run in parallel in ``function``.
+    """
+    # Shared: whichever thread is free takes the next one.
+    indices = iter(range(number))
+
+    def work() -> None:
+        for index in indices:
+            function(index)
+
+    begin = time.perf_counter()
+    for index in indices:
+        function(index)
+        break
+    left = (time.perf_counter() - begin) * (number - 1)
+    others = min(torch.get_num_threads(), number - 1) - 1
+    if others < 1 or left < _WORTHWHILE:
+        work()
+        return
+    with ThreadPoolExecutor(others) as pool:
+        helping = [pool.submit(work) for _ in range(others)]
+        work()
+        for other in helping:
+            other.result()

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .switch import for_each_image, njit
+from . import for_each_image, njit
 
 
 def sample_farthest_points(points: Tensor, num_samples: int,
@@ -16,12 +16,9 @@ def sample_farthest_points(points: Tensor, num_samples: int,
         empty = torch.zeros(points.shape[:2], dtype=torch.bool)
     mask = empty.contiguous().numpy()
     picks = np.empty((len(rows), num_samples), dtype=np.int64)
-
-    def sample(index: int) -> None:
-        _sample_image(rows[index], mask[index], pick_empty, tolerance,
-                      picks[index])
-
-    for_each_image(sample, len(rows))
+    for_each_image(
+        lambda i: _sample_image(
+            rows[i], mask[i], pick_empty, tolerance, picks[i]), len(rows))
     return torch.from_numpy(picks)
 
 
@@ -92,11 +89,8 @@ def mark_nearest(weight: Tensor, views: Tensor, k: int,
     # Numbers that are not negative are in the order of their bits, and loops
     # over integers are vectorised as those over floats are not.
     heavy = heavy.view(f'i{heavy.itemsize}')
-
-    def mark(index: int) -> None:
-        _mark_image(heavy[index], names[index], k, edges[index])
-
-    for_each_image(mark, len(heavy))
+    for_each_image(
+        lambda i: _mark_image(heavy[i], names[i], k, edges[i]), len(heavy))
 
 
 @njit  # pragma: no cover

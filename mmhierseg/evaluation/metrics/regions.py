@@ -1,14 +1,20 @@
-"""Normalised foreground covering of the levels of a hierarchy."""
+"""How well the regions of a hierarchy fit those of the ground truth."""
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mmhierseg.evaluation.functional import covering_sums
+from mmhierseg.evaluation.functional import (
+    class_areas,
+    covering_sums,
+    mean_iou_of_areas,
+    region_miou,
+)
 from mmhierseg.registry import METRICS
 
-from .per_level import PerLevelMetric
+from .base import PerLevelMetric
 
 
 @METRICS.register_module()
@@ -52,3 +58,26 @@ class NFCovering(PerLevelMetric):
         mean = (
             math.fsum(coverings) / len(coverings) if coverings else math.nan)
         return {f'level{level}': 100 * mean}
+
+
+@METRICS.register_module()
+class RegionMIoU(PerLevelMetric):
+    """The mIoU of labelling each segment with its most frequent true class.
+
+    Pixels are counted (:func:`~.functional.region_miou`) and summed over the
+    dataset; then come the IoU of each class and the mean over the classes
+    that occur. Results, in percent: ``RegionMIoU/level0`` and so on, from
+    fine to coarse. Options are those of :class:`PerLevelMetric`.
+    """
+
+    def measure_level(self, segments: Tensor, target: Tensor,
+                      data_batch: dict | None, index: int) -> np.ndarray:
+        """(3, C) int64: correct, predicted and true pixels of each class."""
+        # Not the confusion matrix, which is large for many classes.
+        return class_areas(
+            region_miou(segments, target, self.num_classes, self.ignore_index))
+
+    def summarize(self, level: int,
+                  results: list[np.ndarray]) -> dict[str, float]:
+        """Mean over classes of the quotients of the sums, in percent."""
+        return {f'level{level}': 100 * mean_iou_of_areas(sum(results))}
