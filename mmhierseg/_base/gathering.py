@@ -7,10 +7,6 @@ from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = [
-    'all_reduce_max', 'gather_rows', 'gather_rows_with_grad', 'mean_count'
-]
-
 
 def gather_rows(rows: Tensor) -> Tensor:
     """Concatenate the rows of all processes, in the order of their ranks.

@@ -16,11 +16,6 @@ from torch import nn
 
 from mmhierseg._base.errors import UserError
 
-__all__ = [
-    'CPUAutocastOptimWrapper', 'CPUDistributedDataParallel',
-    'cpu_process_group', 'has_accelerator'
-]
-
 # Where PyTorch reads the numbers of processes, and where launchers write it.
 _NUMBERS = dict(
     slurm=dict(

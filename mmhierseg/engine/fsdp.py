@@ -1,7 +1,7 @@
 """Training with parameters, gradients and optimizer sharded by FSDP."""
 
-from collections.abc import Iterator, Sequence
-from types import MethodType
+from collections.abc import Sequence
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -13,11 +13,6 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 
 from mmhierseg.engine.device import has_accelerator
 from mmhierseg.registry import STRATEGIES
-
-__all__ = ['ShardedStrategy', 'wrap_by_class_name']
-
-# What FSDP inserts into the names of parameters.
-_WRAPPED = '_fsdp_wrapped_module.'
 
 
 # In MMEngine's own registry: its wrapper looks up policies there only.
@@ -126,7 +121,7 @@ class ShardedStrategy(FSDPStrategy):
             return dict(state=state_dict['state'], param_groups=groups)
         names = {
             id(parameter): name
-            for name, parameter in _Shards(self.model).named_parameters()
+            for name, parameter in _shards(self.model).items()
         }
         own = [
             names[id(parameter)]
@@ -142,15 +137,12 @@ class ShardedStrategy(FSDPStrategy):
             ])
 
 
-class _Shards:
+def _shards(model: nn.Module) -> dict[str, Tensor]:
     """The shards of a sharded model under the names of the whole."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model, self.buffers = model, model.buffers
-
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self.model.named_parameters():
-            yield name.replace(_WRAPPED, ''), parameter
+    return {
+        name.replace('_fsdp_wrapped_module.', ''): parameter
+        for name, parameter in model.named_parameters()
+    }
 
 
 def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
@@ -159,8 +151,7 @@ def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
     In the forward pass, all parameters are shards: the model's units have run,
     and the averaged model's have not.
     """
-    shards = _Shards(model)
-    sources = dict(shards.named_parameters())
+    sources = _shards(model)
     wrong = [
         name for name, shard in averaged.avg_parameters.items()
         if name not in sources or sources[name].shape != shard.shape
@@ -171,4 +162,7 @@ def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
             'whole where those of its momentum encoder are shards: '
             'model_wrapper.auto_wrap_policy must name the class of a module '
             'around them, and sharding_strategy be FULL_SHARD')
-    type(averaged).update_parameters(averaged, shards)
+    type(averaged).update_parameters(
+        averaged,
+        SimpleNamespace(
+            named_parameters=sources.items, buffers=model.buffers))

@@ -20,8 +20,6 @@ from mmhierseg.structures import add_hierarchy
 from mmhierseg.visualization import map_shape, sample_figure
 from mmhierseg.visualization.figure import resize
 
-__all__ = ['HierarchyVisualizationHook']
-
 
 @HOOKS.register_module()
 class HierarchyVisualizationHook(Hook):

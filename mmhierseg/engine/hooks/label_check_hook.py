@@ -11,8 +11,6 @@ from mmhierseg._base.errors import UserError
 from mmhierseg.engine.hooks.unwrap import unwrap_model
 from mmhierseg.registry import HOOKS
 
-__all__ = ['LabelCheckHook']
-
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):

@@ -16,8 +16,6 @@ from mmhierseg.engine.hooks.unwrap import unwrap_model
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import HOOKS
 
-__all__ = ['MemoryBankHook']
-
 
 @HOOKS.register_module()
 class MemoryBankHook(Hook):
@@ -34,7 +32,6 @@ class MemoryBankHook(Hook):
         save_to (str, optional): File to write the bank to.
         load_from (str, optional): File to read the bank from, instead of
             filling it. It must be of the same weights.
-        interval (int): Batches between two lines of progress in the log.
 
     Raises:
         ValueError: If options exclude each other, or none is given.
@@ -46,8 +43,7 @@ class MemoryBankHook(Hook):
     def __init__(self,
                  dataloader: dict | None = None,
                  save_to: str | None = None,
-                 load_from: str | None = None,
-                 interval: int = 50) -> None:
+                 load_from: str | None = None) -> None:
         if dataloader is None and load_from is None:
             raise ValueError('`dataloader` of the training set or `load_from`,'
                              ' a file of a memory bank, must be given')
@@ -58,7 +54,6 @@ class MemoryBankHook(Hook):
             raise ValueError(f'`dataloader` must not have {sorted(own)}')
         self.dataloader = dataloader
         self.save_to, self.load_from = save_to, load_from
-        self.interval = max(1, interval)
 
     def before_val(self, runner: Runner) -> None:
         """Fill the bank of the model as it is now."""
@@ -116,7 +111,7 @@ class MemoryBankHook(Hook):
             number = rank + world_size * (done + image)
             parts.append((features.float(), labels, number))
             done += len(data['data_samples'])
-            if i % self.interval == 0 or i == len(loader):
+            if i % 50 == 0 or i == len(loader):
                 left = (time.monotonic() - start) * (len(loader) - i) / i
                 runner.logger.info(f'Memory bank [{i}/{len(loader)}]  '
                                    f'eta: {left:.0f} s')

@@ -7,8 +7,6 @@ from torch import nn
 
 from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-__all__ = ['LayerDecayOptimWrapperConstructor']
-
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class LayerDecayOptimWrapperConstructor(
