@@ -81,7 +81,8 @@ def prediction_figure(image: np.ndarray,
         classes (Sequence[str], optional): Names of the classes. None: numbers.
         palette (Sequence[Sequence[int]], optional): RGB of each class. None:
             distinct colours.
-        header, panel_size (str, int): See :func:`hierarchy_figure`.
+        header (str): Written at the top.
+        panel_size (int): See :func:`hierarchy_figure`.
     """
     shown = {
         name: segments.check_image_and_map(image, labels, name)[1]

@@ -128,8 +128,8 @@ def test_nothing_to_fill_with(models):
 
 @pytest.mark.parametrize('arguments, error, message', [
     (((0.5, 0), 1), TypeError, '`x` must be an integer'),
-    (((60, 0), 1), ValueError, '0 <= x < 60 and 0 <= y < 40, got x = 60'),
-    (((0, -1), 1), ValueError, '0 <= x < 60 and 0 <= y < 40, got x = 0, y'),
+    (((60, 0), 1), ValueError, '`x` must be at most 59, got 60'),
+    (((0, -1), 1), ValueError, '`y` must be at least 0, got -1'),
     (((0, 0), 0), ValueError, '`num_neighbors` must be at least 1'),
     (((0, 0), 99), ValueError, '`num_neighbors` is 99, .* fill it from more'),
 ])
