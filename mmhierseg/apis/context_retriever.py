@@ -210,21 +210,16 @@ class ContextRetriever:
         cosines, places = knn_search(
             found.prototypes[0][segment][None].float(), bank.features[rows],
             num_neighbors)
-        level = self.model.level % found.hierarchy.num_levels
-        return Retrieval(
-            pixels, labels == segment, tuple(point), level,
-            self._matches(rows[places[0]].tolist(), cosines[0].tolist()))
-
-    def _matches(self, rows: list[int], cosines: list[float]) -> list[Match]:
-        """Images and masks of rows of the bank; each image is read once."""
-        segment = functools.cache(self._segment)
         matches = []
-        for row, cosine in zip(rows, cosines):
-            path = self.bank.meta['images'][int(self.bank.labels[row])]
-            image, labels, _ = segment(path)
-            mask = labels == self.bank.meta['segments'][row]
-            matches.append(Match(path, image, mask, cosine))
-        return matches
+        read = functools.cache(self._segment)  # each image once
+        for row, cosine in zip(rows[places[0]].tolist(), cosines[0].tolist()):
+            path = bank.meta['images'][int(bank.labels[row])]
+            picture, others, _ = read(path)
+            mask = others == bank.meta['segments'][row]
+            matches.append(Match(path, picture, mask, cosine))
+        level = self.model.level % found.hierarchy.num_levels
+        return Retrieval(pixels, labels == segment, tuple(point), level,
+                         matches)
 
     def _meta(self) -> dict[str, Any]:
         """Settings that a bank must have been filled with."""

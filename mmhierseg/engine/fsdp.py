@@ -22,19 +22,11 @@ def wrap_by_class_name(module: nn.Module, recurse: bool,
                        class_names: Sequence[str]) -> bool:
     """Make an FSDP unit of every module of the named classes.
 
-    An ``auto_wrap_policy`` for configs; PyTorch's own policies need the
-    classes themselves. Only ``forward`` of a unit gathers its parameters, so
-    a class may be named only if nothing calls its other methods (a pooling of
-    CAST and MMPretrain's heads may not).
-
-    Args:
-        module (nn.Module): A part of the model.
-        recurse (bool): Whether FSDP asks to look into it, not to wrap it.
-        nonwrapped_numel (int): Not used.
-        class_names (Sequence[str]): Names of classes, without packages.
-
-    Returns:
-        bool: The answer.
+    An ``auto_wrap_policy`` for configs, with ``class_names`` (without
+    packages); PyTorch's own policies need the classes themselves. Only
+    ``forward`` of a unit gathers its parameters, so a class may be named only
+    if nothing calls its other methods (a pooling of CAST and MMPretrain's
+    heads may not).
     """
     return recurse or type(module).__name__ in class_names
 
@@ -119,15 +111,10 @@ class ShardedStrategy(FSDPStrategy):
         saved = [key for group in groups for key in group['params']]
         if any(isinstance(key, str) for key in saved):
             return dict(state=state_dict['state'], param_groups=groups)
-        names = {
-            id(parameter): name
-            for name, parameter in _shards(self.model).items()
-        }
-        own = [
-            names[id(parameter)]
-            for group in self.optim_wrapper.optimizer.param_groups
-            for parameter in group['params']
-        ]
+        names = {id(value): key for key, value in _shards(self.model).items()}
+        own = [names[id(value)]
+               for group in self.optim_wrapper.optimizer.param_groups
+               for value in group['params']]
         name_of = dict(zip(saved, own, strict=True))
         return dict(
             state={name_of[k]: v for k, v in state_dict['state'].items()},

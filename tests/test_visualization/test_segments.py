@@ -123,8 +123,7 @@ def test_images_of_any_shape():
         len(figure) - 20)
 
 
-@pytest.mark.parametrize('x, y', [(0, 0), (59, 29)])
-def test_marks_the_point(x, y):
+def test_marks_the_point(x=59, y=29):
     figure = vis.retrieval_figure(
         view(30, 60, point=(x, y)), [], panel_size=60)
     rows, columns = np.nonzero((figure == (230, 57, 70)).all(axis=2))

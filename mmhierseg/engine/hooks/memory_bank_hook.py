@@ -49,9 +49,6 @@ class MemoryBankHook(Hook):
                              ' a file of a memory bank, must be given')
         if load_from is not None and save_to is not None:
             raise ValueError('`save_to` and `load_from` exclude each other')
-        own = {'sampler', 'batch_sampler'} & set(dataloader or ())
-        if own:
-            raise ValueError(f'`dataloader` must not have {sorted(own)}')
         self.dataloader = dataloader
         self.save_to, self.load_from = save_to, load_from
 
@@ -72,7 +69,13 @@ class MemoryBankHook(Hook):
         try:
             if self.load_from is not None:
                 bank = MemoryBank.load(self.load_from)
-                _check_meta(bank.meta, model.bank_meta(), self.load_from)
+                for name, value in model.bank_meta().items():
+                    if bank.meta.get(name) != value:
+                        raise ValueError(
+                            f'the memory bank in {self.load_from!r} is of '
+                            f'another model: its `{name}` is '
+                            f'{bank.meta.get(name)!r}, here it is {value!r}. '
+                            'Leave `load_from` out to fill it again')
             else:
                 # A sampler that rounds up would repeat images.
                 sampler = dict(
@@ -125,21 +128,11 @@ class MemoryBankHook(Hook):
         return features[order], labels[order]
 
 
-def _check_meta(saved: dict, wanted: dict, path: str) -> None:
-    for name, value in wanted.items():
-        if saved.get(name) != value:
-            raise ValueError(
-                f'the memory bank in {path!r} is of another model: its '
-                f'`{name}` is {saved.get(name)!r}, here it is {value!r}. '
-                'Leave `load_from` out to fill it anew')
-
-
-def _check_classes(bank: Any, tested: Any) -> None:
-    names = [
+def _check_classes(*datasets: Any) -> None:
+    bank, tested = (
         tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
-        for dataset in (bank, tested)
-    ]
-    if names[0] and names[1] and names[0] != names[1]:
+        for dataset in datasets)
+    if bank and tested and bank != tested:
         raise ValueError(
             'the datasets of the memory bank and of the test must have the '
-            f'same classes, got {names[0]} and {names[1]}')
+            f'same classes, got {bank} and {tested}')
