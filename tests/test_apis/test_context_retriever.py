@@ -131,19 +131,3 @@ def test_exceptions_of_a_call(filled, arguments, error, message):
     filled.bank = None
     with pytest.raises(RuntimeError, match='call `fill` or `load` before'):
         filled(picture(8, 8), (0, 0))
-
-
-def test_any_backbone_by_kmeans(photos):
-    backbone = dict(type='mmseg.ResNet', depth=18, base_channels=4,
-                    stem_channels=4)
-    model = dict(
-        type='mmhierseg.RetrievalSegmentor', num_classes=2,
-        embedder=dict(type='mmhierseg.FeatureMapEmbedder', backbone=backbone),
-        kmeans=dict(num_clusters=(2, 2), location=True))
-    with pytest.warns(UserWarning, match='random'):
-        retriever = ContextRetriever(
-            dict(model=model), device='cpu', img_size=96)
-    bank = retriever.fill(photos, show_progress=False)
-    assert len(bank) <= 12
-    found = retriever(photos / 'a.png', (1, 1), 2)
-    assert len(found.matches) == 2 and found.level == 1
