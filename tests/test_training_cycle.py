@@ -68,13 +68,9 @@ def test_linear_probing_of_what_was_pretrained(folder):
 
 def test_deit_is_tested_with_its_moving_average(folder):
     config = 'cast-s_deit_in1k.py'
-    run_tool('train.py', config, cwd=folder)
-    output = run_tool('train.py', config, '--resume', '--cfg-options',
-                      'train_cfg.max_epochs=2', cwd=folder)
-    assert 'resumed epoch: 1, iter: 2' in output
-    path = folder / 'work_dirs/cast-s_deit_in1k/epoch_2.pth'
+    output = run_tool('train.py', config, cwd=folder)
+    path = folder / 'work_dirs/cast-s_deit_in1k/epoch_1.pth'
     checkpoint = load(path)
-    assert int(checkpoint['ema_state_dict']['steps']) == 4
     # MMEngine saves the average as the model, the model as the average.
     averaged, trained = checkpoint['state_dict'], checkpoint['ema_state_dict']
     moved = [name for name, value in averaged.items()

@@ -56,14 +56,14 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
     pen.text((gap, gap), header, _TITLE_COLOR, _font(font_size + 5))
     for caption, row in zip(captions, rows):
         for x, panel in enumerate(row):
-            left, note_left, note_top = gap + x * column, gap + x * column, top
+            left = gap + x * column
             pen.text((left, top), panel.title, _TITLE_COLOR, _font(font_size))
+            note = [left, top]
             if panel.count_lines(font_size) > 1:
-                note_top += font_size + font_size // 3
+                note[1] += font_size + font_size // 3
             elif panel.title:
-                note_left += _length(f'{panel.title}  ', font_size)
-            pen.text((note_left, note_top), panel.note, _NOTE_COLOR,
-                     _font(font_size))
+                note[0] += _length(f'{panel.title}  ', font_size)
+            pen.text(note, panel.note, _NOTE_COLOR, _font(font_size))
             canvas.paste(Image.fromarray(panel.picture), (left, top + caption))
         top += caption + height + gap
     return np.array(canvas)

@@ -20,8 +20,7 @@ _FINE_COLOR = np.float32([255, 255, 255])
 _COARSE_COLOR = np.float32([255, 214, 10])
 # Opacity of the class colours over the image.
 _OPACITY = 0.65
-# Of the ground truth.
-_IGNORE_INDEX = 255
+_IGNORE_INDEX = 255  # of the ground truth
 
 
 def hierarchy_figure(image: np.ndarray,

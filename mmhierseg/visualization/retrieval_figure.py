@@ -17,8 +17,7 @@ _LINE_COLOR = (255, 214, 10)
 _POINT_COLOR = (230, 57, 70)
 # Brightness of the image outside the segment, where it is grey.
 _OUTSIDE = 0.5
-# Pictures side by side.
-_COLUMNS = 6
+_COLUMNS = 6  # pictures side by side
 
 
 class SegmentView(NamedTuple):

@@ -11,8 +11,7 @@ from .segments import distinct_colors
 def draw_scene_figure(seed: int, options: SceneOptions) -> np.ndarray:
     """Figure of the first scenes of a dataset, one per category, RGB uint8.
 
-    For each, from top to bottom: image, semantic map, objects, parts; six side
-    by side.
+    For each, from top to bottom: image, semantic map, objects, parts.
     """
     count = len(options.categories)
     scenes = [make_scene(seed, i, options) for i in range(count)]

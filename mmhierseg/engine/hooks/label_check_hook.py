@@ -26,14 +26,9 @@ class LabelCheckHook(Hook):
 
     Args:
         interval (int): Every how many batches to check; 0 is never.
-
-    Raises:
-        ValueError: If ``interval`` is negative.
     """
 
     def __init__(self, interval: int = 1) -> None:
-        if interval < 0:
-            raise ValueError(f'`interval` must be at least 0, got {interval}')
         self.interval = interval
 
     def _before_iter(self,
@@ -79,8 +74,4 @@ def _ignore_index(model: nn.Module) -> int:
     """The model's own, or that of its last head."""
     heads = getattr(model, 'decode_head', None)
     head = heads[-1] if isinstance(heads, nn.ModuleList) else heads
-    for owner in (model, head):
-        value = getattr(owner, 'ignore_index', None)
-        if isinstance(value, int):
-            return value
-    return 255
+    return getattr(model, 'ignore_index', getattr(head, 'ignore_index', 255))

@@ -34,7 +34,7 @@ class MemoryBankHook(Hook):
             filling it. It must be of the same weights.
 
     Raises:
-        ValueError: If options exclude each other, or none is given.
+        ValueError: If neither ``dataloader`` nor ``load_from`` is given.
     """
 
     # After the RandomStateHook: building loaders draws random numbers.
@@ -47,8 +47,6 @@ class MemoryBankHook(Hook):
         if dataloader is None and load_from is None:
             raise ValueError('`dataloader` of the training set or `load_from`,'
                              ' a file of a memory bank, must be given')
-        if load_from is not None and save_to is not None:
-            raise ValueError('`save_to` and `load_from` exclude each other')
         self.dataloader = dataloader
         self.save_to, self.load_from = save_to, load_from
 
