@@ -46,8 +46,12 @@ class LabelCheckHook(Hook):
             dataset = getattr(runner, f'{mode}_loop').dataloader.dataset
             metainfo = getattr(dataset, 'metainfo', None) or {}
             number = len(metainfo.get('classes') or ()) or number
+        heads = getattr(model, 'decode_head', None)
+        head = heads[-1] if isinstance(heads, nn.ModuleList) else heads
+        ignored = getattr(head, 'ignore_index', 255)
         _check_labels(
-            data_batch.get('data_samples'), number, _ignore_index(model))
+            data_batch.get('data_samples'), number,
+            getattr(model, 'ignore_index', ignored))
 
 
 def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
@@ -68,10 +72,3 @@ def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
             f'{num_classes} classes: labels must be 0 to {num_classes - 1}, '
             f'or {ignore_index}, which is ignored. Change `num_classes` of '
             'the heads, or `metainfo` or `reduce_zero_label` of the dataset')
-
-
-def _ignore_index(model: nn.Module) -> int:
-    """The model's own, or that of its last head."""
-    heads = getattr(model, 'decode_head', None)
-    head = heads[-1] if isinstance(heads, nn.ModuleList) else heads
-    return getattr(model, 'ignore_index', getattr(head, 'ignore_index', 255))
