@@ -3,8 +3,7 @@ import re
 
 import pytest
 import torch
-from helpers.cast import DATA, random_inputs
-from mmengine.logging import MessageHub
+from helpers.cast import DATA
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
@@ -113,12 +112,6 @@ def test_fits_mmpretrains_models(name, config):
         ('head.predictor.bn1.running_mean',
          'module.predictor.4.running_mean')]:
         assert torch.equal(model.state_dict()[ours], weights[theirs].float())
-    # Training continues from them.
-    MessageHub.get_current_instance().update_info('max_iters', 10)
-    loss = model.loss([random_inputs(4, seed=i) for i in range(2)],
-                      None)['loss']
-    loss.backward()
-    assert loss.isfinite()
 
 
 @pytest.mark.parametrize('checkpoint, options, message', [

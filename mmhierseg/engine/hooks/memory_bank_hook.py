@@ -76,10 +76,8 @@ class MemoryBankHook(Hook):
                             'Leave `load_from` out to fill it again')
             else:
                 # A sampler that rounds up would repeat images.
-                sampler = dict(
-                    type='mmengine.DefaultSampler',
-                    shuffle=False,
-                    round_up=False)
+                sampler = dict(type='mmengine.DefaultSampler', shuffle=False,
+                               round_up=False)
                 loader = runner.build_dataloader(
                     dict(self.dataloader, sampler=sampler), seed=runner.seed)
                 _check_classes(loader.dataset, loop.dataloader.dataset)
