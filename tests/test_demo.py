@@ -17,14 +17,8 @@ from mmhierseg._base.errors import UserError
 DEMO = TOOLS.parent / 'demo'
 
 
-@pytest.fixture(scope='module')
-def hierarchy():
-    return load_script(DEMO / 'hierarchy_demo.py')
-
-
-@pytest.fixture(scope='module')
-def retrieve():
-    return load_script(DEMO / 'retrieve_demo.py')
+def run(name, words):
+    load_script(DEMO / f'{name}_demo.py').main(words)
 
 
 @pytest.fixture(scope='module')
@@ -67,14 +61,12 @@ def query(files, models, *more, kind='hsg', bank='images', point=(30, 20)):
     ]
 
 
-# ---------------------------------------------------------------- hierarchies
-
-
-def test_writes_a_figure_per_image(hierarchy, files, models, capsys):
-    hierarchy.main(
-        [str(files / 'images'), *options(
+def test_writes_a_figure_per_image(files, models, capsys):
+    run('hierarchy', [
+        str(files / 'images'), *options(
             files, models, 'moco', '--img-size', '64x128', '--segment-size',
-            8, '--save-labels', 'npz', '--batch-size', 2)])
+            8, '--save-labels', 'npz', '--batch-size', 2)
+    ])
     printed = capsys.readouterr().out
     for name in ('cat', 'dog'):
         path = files / 'out' / f'{name}_hierarchy.png'
@@ -86,16 +78,12 @@ def test_writes_a_figure_per_image(hierarchy, files, models, capsys):
     assert levels['level_4'].shape == (40, 70)
 
 
-# ------------------------------------------------------------------ retrieval
-
-
 @pytest.mark.parametrize('kind', ['hsg', 'cast'])
-def test_writes_a_figure_of_what_was_found(retrieve, files, models, capsys,
-                                           kind, level=0):
-    retrieve.main(query(files, models, '--level', level, '--panel-size', 64,
-                        kind=kind))
+def test_writes_a_figure_of_what_was_found(files, models, capsys, kind):
+    run('retrieve', query(files, models, '--level', 0, '--panel-size', 64,
+                          kind=kind))
     figure, = (files / 'out').iterdir()
-    assert figure.name == f'query_30_20_level{level}.png'
+    assert figure.name == 'query_30_20_level0.png'
     assert Image.open(figure).width > 4 * 64
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1] == f'  {figure}'
@@ -106,12 +94,12 @@ def test_writes_a_figure_of_what_was_found(retrieve, files, models, capsys,
     assert any('segments of 2 images' in line for line in printed)
 
 
-def test_bank_is_kept_and_read(retrieve, files, models, capsys):
+def test_bank_is_kept_and_read(files, models, capsys):
     bank = files / 'bank.pth'
-    retrieve.main(query(files, models, '--save-bank', bank))
+    run('retrieve', query(files, models, '--save-bank', bank))
     first = capsys.readouterr().out
     assert str(bank) in first
-    retrieve.main(query(files, models, bank='bank.pth'))
+    run('retrieve', query(files, models, bank='bank.pth'))
     second = capsys.readouterr().out
     assert first.splitlines()[-4:] == second.splitlines()[-4:]
 
@@ -136,19 +124,16 @@ def test_as_programs_from_anywhere(files, words, figure):
 
 @pytest.mark.parametrize('demo, changes, more, message', [
     ('hierarchy', {}, ['--config', 'cast-xxl'], "nor a model 'cast-xxl'"),
-    ('hierarchy', {}, ['--checkpoint', 'no.pth'], "'no.pth' does not exist"),
     ('hierarchy', {}, ['--out', __file__], '`out_dir` must be a folder'),
     ('retrieve', dict(point=(70, 0)), [], 'inside .*query.jpg., which has '
      '70 x 40 pixels, numbered from 0: got 70 0'),
     ('retrieve', dict(bank='nowhere'), [], "nowhere' does not exist"),
-    ('retrieve', dict(bank='query.jpg.pth'), [], "jpg.pth' does not exist"),
     ('retrieve', {}, ['--level', 7], '`level` is 7, but the hierarchy has 3'),
 ])
-def test_mistakes_are_explained(request, files, models, demo, changes, more,
-                                message):
+def test_mistakes_are_explained(files, models, demo, changes, more, message):
     words = query(files, models, *more, **changes)
     if demo == 'hierarchy':
         words = [str(files / 'images'), *options(files, models, 'moco', *more)]
     with pytest.raises(UserError, match=message):
-        request.getfixturevalue(demo).main(words)
+        run(demo, words)
     assert not (files / 'out').exists()

@@ -1,13 +1,9 @@
 """From pre-training to a test result, with the tools, on tiny data."""
 
-import pickle
-
 import pytest
 import torch
 from helpers.configs import ROOT, load_config, make_data, shrink
 from helpers.scripts import run_in_process
-from mmengine.dataset import default_collate
-from mmpretrain.registry import DATASETS, MODELS
 
 pytestmark = pytest.mark.slow
 
@@ -24,31 +20,22 @@ def folder(tmp_path_factory):
     return root
 
 
-def run_tool(name, *words, **options):
+def run_tool(*words, **options):
     """Output of a tool."""
-    return run_in_process(name, *words, **options)[1]
-
-
-@pytest.fixture(scope='module')
-def pretrained(folder):
-    """Checkpoint of one epoch of MoCo v3."""
-    run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
-    return 'work_dirs/cast-s_in1k/epoch_1.pth'
+    return run_in_process(*words, **options)[1]
 
 
 def load(path):
     return torch.load(path, map_location='cpu', weights_only=False)
 
 
-def step_of(checkpoint):
-    return int(next(iter(checkpoint['optimizer']['state'].values()))['step'])
-
-
 def accuracy(output):
     return float(output.split('accuracy/top1: ')[-1].split()[0])
 
 
-def test_linear_probing_of_what_was_pretrained(folder, pretrained):
+def test_linear_probing_of_what_was_pretrained(folder):
+    run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
+    pretrained = 'work_dirs/cast-s_in1k/epoch_1.pth'
     config = 'cast-s_linear_in1k.py'
     weights = f'model.backbone.init_cfg.checkpoint={pretrained}'
     torch.save(dict(state_dict={'layer.weight': torch.ones(1)}),
@@ -77,30 +64,17 @@ def test_linear_probing_of_what_was_pretrained(folder, pretrained):
 
 def test_deit_is_tested_with_its_moving_average(folder):
     config = 'cast-s_deit_in1k.py'
-    run_tool('train.py', config, cwd=folder)
-    output = run_tool('train.py', config, '--resume', '--cfg-options',
-                      'train_cfg.max_epochs=2', cwd=folder)
-    assert 'resumed epoch: 1, iter: 2' in output
-    path = folder / 'work_dirs/cast-s_deit_in1k/epoch_2.pth'
+    output = run_tool('train.py', config, cwd=folder)
+    path = folder / 'work_dirs/cast-s_deit_in1k/epoch_1.pth'
     checkpoint = load(path)
-    assert step_of(checkpoint) == 4
-    assert int(checkpoint['ema_state_dict']['steps']) == 4
     # MMEngine saves the average as the model, the model as the average.
-    averaged = checkpoint['state_dict']
-    trained = {
-        name.removeprefix('module.'): value
-        for name, value in checkpoint['ema_state_dict'].items()
-    }
+    averaged, trained = checkpoint['state_dict'], checkpoint['ema_state_dict']
     moved = [name for name, value in averaged.items()
-             if not torch.equal(value, trained[name])]
+             if not torch.equal(value, trained[f'module.{name}'])]
     assert 'head.fc.weight' in moved
     assert any(name.endswith('running_mean') for name in moved)
-    out = folder / 'deit.pkl'
-    tested = run_tool('test.py', config, path, '--out', out, cwd=folder)
+    tested = run_tool('test.py', config, path, cwd=folder)
     assert accuracy(tested) == pytest.approx(accuracy(output), abs=1e-3)
-    scores = torch.stack([
-        sample['pred_score'] for sample in pickle.loads(out.read_bytes())])
-    torch.testing.assert_close(scores, predict(folder, config, averaged))
 
 
 def test_checkpoints_for_retrieval_stay(folder):
@@ -113,17 +87,3 @@ def test_checkpoints_for_retrieval_stay(folder):
         'kept_epoch_2.pth', 'kept_epoch_4.pth', 'epoch_4.pth', 'epoch_5.pth'
     }
     assert (work / 'last_checkpoint').read_text().endswith('epoch_5.pth')
-
-
-@torch.no_grad()
-def predict(folder, config, weights):
-    """Scores of the validation images, without a runner."""
-    cfg = load_config(folder / config)
-    dataset = cfg.val_dataloader.dataset
-    dataset.data_root = str(folder / dataset.data_root)
-    dataset = DATASETS.build(dataset)
-    model = MODELS.build(cfg.model).eval()
-    model.load_state_dict(weights)
-    batch = default_collate([dataset[i] for i in range(len(dataset))])
-    samples = model.val_step(batch)
-    return torch.stack([sample.pred_score for sample in samples])

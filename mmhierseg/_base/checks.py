@@ -2,8 +2,6 @@
 
 from numbers import Integral, Real
 
-__all__ = ['check_number']
-
 
 def check_number(name: str, value: float, minimum: float,
                  maximum: float = float('inf'), whole: bool = False) -> None:

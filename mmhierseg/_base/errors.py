@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ['UserError', 'run_command']
-
 
 class UserError(ValueError):
     """A file, a dataset or a setting is wrong; the message says what to do.

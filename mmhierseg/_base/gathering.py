@@ -7,26 +7,13 @@ from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = [
-    'all_reduce_max', 'gather_rows', 'gather_rows_with_grad', 'mean_count'
-]
-
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Concatenate the rows of all processes, in the order of their ranks.
+    """Concatenate rows (n, ...) of all processes, in the order of their ranks.
 
-    MMEngine's ``all_gather`` takes tensors of one shape, so rows are padded
-    to the longest and cut again. Works with NCCL, with Gloo and without.
-
-    Args:
-        rows (Tensor): (n, ...) of any dtype. n may differ between processes;
-            where it is 0, the other axes need not fit.
-
-    Returns:
-        Tensor: (sum of n, ...) on the device of ``rows``.
-
-    Raises:
-        ValueError: If rows of different processes differ in shape.
+    n may differ between processes; where it is 0, the other axes need not fit.
+    MMEngine's ``all_gather`` takes tensors of one shape, so rows are padded to
+    the longest and cut again.
     """
     shape = torch.tensor(rows.shape, dtype=torch.int64)
     shapes = torch.stack(all_gather(shape))
@@ -46,23 +33,13 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 def gather_rows_with_grad(rows: Tensor) -> tuple[Tensor, int]:
-    """:func:`gather_rows` with gradients to all processes.
+    """:func:`gather_rows` with gradients; also where this process's begin.
 
     The gradient of a row is the sum over the losses of all processes;
     averaged by DistributedDataParallel, it is that of their mean loss. Both
     directions communicate: every process must call this and backpropagate
-    through the result, also one without rows, and ``requires_grad`` must be
-    the same everywhere.
-
-    Args:
-        rows (Tensor): (n, ...) float; the other axes must fit even if n is 0.
-
-    Returns:
-        tuple[Tensor, int]: (sum of n, ...), and where the rows of this
-        process begin.
-
-    Raises:
-        ValueError: If rows of different processes differ in shape.
+    through the result, also one without rows (whose other axes must fit), and
+    ``requires_grad`` must be the same everywhere.
     """
     if get_world_size() == 1:
         return rows, 0

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from rich.progress import track
-from torch import Tensor
 
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_search
@@ -187,13 +186,17 @@ class ContextRetriever:
                 or the bank has too few.
         """
         check_number('num_neighbors', num_neighbors, minimum=1, whole=True)
-        for name, value in zip('xy', point):
-            check_number(name, value, -math.inf, whole=True)
         if self.bank is None:
             raise RuntimeError('there is no memory bank to search: call '
                                '`fill` or `load` before')
         pixels, labels, found = self._segment(image)
-        segment = _segment_at(labels, found.known[0], point)
+        for name, value, size in zip('xy', point, labels.shape[::-1]):
+            check_number(name, value, 0, size - 1, whole=True)
+        x, y = point
+        segment = int(labels[y, x])
+        if segment < 0 or not found.known[0][segment]:
+            raise ValueError(f'there is no segment at x = {x}, y = {y}: name '
+                             'another pixel')
         bank = self.bank.to(self.device)
         own = None if isinstance(image, np.ndarray) else os.path.abspath(image)
         others = torch.tensor([path != own for path in bank.meta['images']],
@@ -207,21 +210,16 @@ class ContextRetriever:
         cosines, places = knn_search(
             found.prototypes[0][segment][None].float(), bank.features[rows],
             num_neighbors)
-        level = self.model.level % found.hierarchy.num_levels
-        return Retrieval(
-            pixels, labels == segment, tuple(point), level,
-            self._matches(rows[places[0]].tolist(), cosines[0].tolist()))
-
-    def _matches(self, rows: list[int], cosines: list[float]) -> list[Match]:
-        """Images and masks of rows of the bank; each image is read once."""
-        segment = functools.cache(self._segment)
         matches = []
-        for row, cosine in zip(rows, cosines):
-            path = self.bank.meta['images'][int(self.bank.labels[row])]
-            image, labels, _ = segment(path)
-            mask = labels == self.bank.meta['segments'][row]
-            matches.append(Match(path, image, mask, cosine))
-        return matches
+        read = functools.cache(self._segment)  # each image once
+        for row, cosine in zip(rows[places[0]].tolist(), cosines[0].tolist()):
+            path = bank.meta['images'][int(bank.labels[row])]
+            picture, others, _ = read(path)
+            mask = others == bank.meta['segments'][row]
+            matches.append(Match(path, picture, mask, cosine))
+        level = self.model.level % found.hierarchy.num_levels
+        return Retrieval(pixels, labels == segment, tuple(point), level,
+                         matches)
 
     def _meta(self) -> dict[str, Any]:
         """Settings that a bank must have been filled with."""
@@ -238,19 +236,3 @@ class ContextRetriever:
         found = self.model.segments(self.loaded.inputs([scaled]))
         labels = resize_labels(found.maps, image.shape[:2])
         return image, labels[0].cpu().numpy(), found
-
-
-def _segment_at(labels: np.ndarray, known: Tensor,
-                point: tuple[int, int]) -> int:
-    """Segment that a pixel lies in."""
-    x, y = point
-    height, width = labels.shape
-    if not (0 <= x < width and 0 <= y < height):
-        raise ValueError(
-            f'`point` must lie inside the image, 0 <= x < {width} and '
-            f'0 <= y < {height}, got x = {x}, y = {y}')
-    segment = int(labels[y, x])
-    if segment < 0 or not known[segment]:
-        raise ValueError(f'there is no segment at x = {x}, y = {y}: name '
-                         'another pixel')
-    return segment

@@ -115,9 +115,8 @@ def _choose(checkpoint: dict, encoder: str,
 def _has(checkpoint: dict, entry: str, prefix: str) -> bool:
     """Whether an entry holds named tensors, some of them with the prefix."""
     weights = checkpoint.get(entry) if isinstance(checkpoint, dict) else None
-    names = weights if isinstance(weights, dict) else ()
-    return (all(isinstance(name, str) for name in names)
-            and any(name.startswith(prefix) for name in names))
+    return isinstance(weights, dict) and any(
+        str(name).startswith(prefix) for name in weights)
 
 
 def _under(prefix: str, weights: StateDict) -> StateDict:

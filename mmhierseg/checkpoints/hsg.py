@@ -8,7 +8,9 @@ above the segments are learned, the clustering transformers.
 import itertools
 import re
 
+import torch
 from torch import Tensor
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from .converted import ConvertedCheckpoint, StateDict, describe, to_float32
 
@@ -151,9 +153,9 @@ def _embedding_model(checkpoint: dict) -> StateDict:
 
 def _expected(found: set[str]) -> set[str]:
     """Names of all tensors of the parts of which there is anything."""
-    patterns = []
+    patterns, resnet = [], set()
     if any(name.startswith('backbone.') for name in found):
-        patterns += _resnet(found)
+        resnet = _resnet(' '.join(found))
     if any(name.startswith('neck.') for name in found):
         patterns += [f'neck.{name}' for name in _NECK]
     if any(name.startswith('head.') for name in found):
@@ -164,27 +166,18 @@ def _expected(found: set[str]) -> set[str]:
             names += [name % layer for name in _LAYER]
         patterns.append('head.positions.{row_embed,col_embed}.weight')
         patterns += [f'head.{{fine,coarse}}_transformer.{n}' for n in names]
-    return {name for pattern in patterns for name in _expand(pattern)}
+    return resnet | {name for pattern in patterns for name in _expand(pattern)}
 
 
-def _resnet(found: set[str]) -> list[str]:
-    """A ResNet with the blocks that there are, each of them whole."""
-    layers = '{1,2}'
-    if 'backbone.layer1.0.conv3.weight' in found:
-        layers = '{1,2,3}'
-    patterns = ['conv1.weight', f'bn1.{_NORM}']
-    for stage in range(1, 5):
-        stem = f'layer{stage}'
-        numbers = re.findall(rf'backbone\.{stem}\.(\d+)\.', ' '.join(found))
-        last = max(map(int, numbers), default=0)
-        blocks = f'{stem}.{{{",".join(map(str, range(last + 1)))}}}'
-        patterns += [f'{blocks}.conv{layers}.weight',
-                     f'{blocks}.bn{layers}.{_NORM}']
-        # The first of basic blocks of the first stage needs no projection.
-        if stage > 1 or '3' in layers:
-            patterns += [f'{stem}.0.downsample.0.weight',
-                         f'{stem}.0.downsample.1.{_NORM}']
-    return [f'backbone.{pattern}' for pattern in patterns]
+def _resnet(found: str) -> set[str]:
+    """Names of a ResNet with the blocks that there are, each of them whole."""
+    numbers = (re.findall(rf'backbone\.layer{stage}\.(\d+)\.', found)
+               for stage in range(1, 5))
+    counts = [1 + max(map(int, stage), default=0) for stage in numbers]
+    block = Bottleneck if '.layer1.0.conv3.weight' in found else BasicBlock
+    with torch.device('meta'):
+        names = ResNet(block, counts).state_dict()
+    return {f'backbone.{name}' for name in names if not name.startswith('fc.')}
 
 
 def _expand(pattern: str) -> list[str]:

@@ -10,8 +10,6 @@ from mmengine.logging import MMLogger
 from mmhierseg._base import UserError
 from mmhierseg.engine.device import has_accelerator
 
-__all__ = ['LOADERS', 'adapt_config', 'class_name', 'is_segmentation']
-
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Settings of Runner that FlexibleRunner ignores.
 _NOT_READ = ('compile', 'find_unused_parameters', 'model_wrapper_cfg',

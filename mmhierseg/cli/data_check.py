@@ -9,8 +9,6 @@ from mmengine.config import Config
 from mmhierseg._base import UserError
 from mmhierseg.checkpoints import read_checkpoint
 
-__all__ = ['check_data', 'check_pretrained']
-
 # Fields of datasets and transforms that name files or folders.
 _DATA = dict(
     data_root='data root',

@@ -47,8 +47,6 @@ from mmhierseg.cli.resume import (
 from mmhierseg.engine.device import cpu_process_group
 from mmhierseg.engine.hooks.unwrap import unwrap_model
 
-__all__ = ['test', 'train']
-
 # No space; the user's quota; the limit to the size of a file (`ulimit -f`).
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

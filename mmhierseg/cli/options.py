@@ -15,11 +15,6 @@ from mmhierseg._base import UserError
 from mmhierseg.cli.adapt import LOADERS, class_name, is_segmentation
 from mmhierseg.registry import MODELS
 
-__all__ = [
-    'DUMP_SUFFIXES', 'parse_test_args', 'parse_train_args', 'read_config',
-    'with_test_options', 'with_train_options'
-]
-
 # --out names a file if it ends like this, else a folder.
 DUMP_SUFFIXES = ('.pkl', '.pickle', '.json', '.yaml', '.yml')
 # MMSegmentation's metrics that take `output_dir`.

@@ -11,8 +11,6 @@ from mmengine.dist import all_gather_object
 from mmhierseg._base import UserError
 from mmhierseg.checkpoints import check_resumable, read_checkpoint
 
-__all__ = ['Latest', 'check_agreement', 'find_latest', 'read_resumable']
-
 # MMEngine's names, with a custom prefix. `best_*` are weights only.
 _NUMBERED = re.compile(r'(?!best_).*?(epoch|iter)_(\d+)\.pth')
 

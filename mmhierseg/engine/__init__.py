@@ -1,13 +1,11 @@
 """Hooks, optimizer constructors, and strategies for sharded training."""
 
 from .fsdp import ShardedStrategy, wrap_by_class_name
-from .hooks import (
-    AtomicCheckpointHook,
-    HierarchyVisualizationHook,
-    LabelCheckHook,
-    MemoryBankHook,
-    RandomStateHook,
-)
+from .hooks.atomic_checkpoint_hook import AtomicCheckpointHook
+from .hooks.hierarchy_visualization_hook import HierarchyVisualizationHook
+from .hooks.label_check_hook import LabelCheckHook
+from .hooks.memory_bank_hook import MemoryBankHook
+from .hooks.random_state_hook import RandomStateHook
 from .optimizers import LayerDecayOptimWrapperConstructor
 
 __all__ = [

@@ -16,21 +16,12 @@ from torch import nn
 
 from mmhierseg._base.errors import UserError
 
-__all__ = [
-    'CPUAutocastOptimWrapper', 'CPUDistributedDataParallel',
-    'cpu_process_group', 'has_accelerator'
-]
-
 # Where PyTorch reads the numbers of processes, and where launchers write it.
+_NAMES = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')
 _NUMBERS = dict(
-    slurm=dict(
-        RANK='SLURM_PROCID',
-        LOCAL_RANK='SLURM_LOCALID',
-        WORLD_SIZE='SLURM_NTASKS'),
-    mpi=dict(
-        RANK='OMPI_COMM_WORLD_RANK',
-        LOCAL_RANK='OMPI_COMM_WORLD_LOCAL_RANK',
-        WORLD_SIZE='OMPI_COMM_WORLD_SIZE'))
+    slurm=('SLURM_PROCID', 'SLURM_LOCALID', 'SLURM_NTASKS'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK',
+         'OMPI_COMM_WORLD_SIZE'))
 
 
 def has_accelerator() -> bool:
@@ -101,5 +92,5 @@ def _read_environment(launcher: str) -> None:
                         'With --launcher mpi it names the host of process 0, '
                         'e.g. mpirun -x MASTER_ADDR=127.0.0.1 ...')
     os.environ.setdefault('MASTER_PORT', '29500')
-    for name, source in _NUMBERS[launcher].items():
+    for name, source in zip(_NAMES, _NUMBERS[launcher]):
         os.environ[name] = os.environ[source]

@@ -1,7 +1,7 @@
 """Training with parameters, gradients and optimizer sharded by FSDP."""
 
-from collections.abc import Iterator, Sequence
-from types import MethodType
+from collections.abc import Sequence
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -14,11 +14,6 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from mmhierseg.engine.device import has_accelerator
 from mmhierseg.registry import STRATEGIES
 
-__all__ = ['ShardedStrategy', 'wrap_by_class_name']
-
-# What FSDP inserts into the names of parameters.
-_WRAPPED = '_fsdp_wrapped_module.'
-
 
 # In MMEngine's own registry: its wrapper looks up policies there only.
 @FUNCTIONS.register_module()
@@ -27,19 +22,11 @@ def wrap_by_class_name(module: nn.Module, recurse: bool,
                        class_names: Sequence[str]) -> bool:
     """Make an FSDP unit of every module of the named classes.
 
-    An ``auto_wrap_policy`` for configs; PyTorch's own policies need the
-    classes themselves. Only ``forward`` of a unit gathers its parameters, so
-    a class may be named only if nothing calls its other methods (a pooling of
-    CAST and MMPretrain's heads may not).
-
-    Args:
-        module (nn.Module): A part of the model.
-        recurse (bool): Whether FSDP asks to look into it, not to wrap it.
-        nonwrapped_numel (int): Not used.
-        class_names (Sequence[str]): Names of classes, without packages.
-
-    Returns:
-        bool: The answer.
+    An ``auto_wrap_policy`` for configs, with ``class_names`` (without
+    packages); PyTorch's own policies need the classes themselves. Only
+    ``forward`` of a unit gathers its parameters, so a class may be named only
+    if nothing calls its other methods (a pooling of CAST and MMPretrain's
+    heads may not).
     """
     return recurse or type(module).__name__ in class_names
 
@@ -124,15 +111,10 @@ class ShardedStrategy(FSDPStrategy):
         saved = [key for group in groups for key in group['params']]
         if any(isinstance(key, str) for key in saved):
             return dict(state=state_dict['state'], param_groups=groups)
-        names = {
-            id(parameter): name
-            for name, parameter in _Shards(self.model).named_parameters()
-        }
-        own = [
-            names[id(parameter)]
-            for group in self.optim_wrapper.optimizer.param_groups
-            for parameter in group['params']
-        ]
+        names = {id(value): key for key, value in _shards(self.model).items()}
+        own = [names[id(value)]
+               for group in self.optim_wrapper.optimizer.param_groups
+               for value in group['params']]
         name_of = dict(zip(saved, own, strict=True))
         return dict(
             state={name_of[k]: v for k, v in state_dict['state'].items()},
@@ -142,15 +124,12 @@ class ShardedStrategy(FSDPStrategy):
             ])
 
 
-class _Shards:
+def _shards(model: nn.Module) -> dict[str, Tensor]:
     """The shards of a sharded model under the names of the whole."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model, self.buffers = model, model.buffers
-
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self.model.named_parameters():
-            yield name.replace(_WRAPPED, ''), parameter
+    return {
+        name.replace('_fsdp_wrapped_module.', ''): parameter
+        for name, parameter in model.named_parameters()
+    }
 
 
 def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
@@ -159,8 +138,7 @@ def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
     In the forward pass, all parameters are shards: the model's units have run,
     and the averaged model's have not.
     """
-    shards = _Shards(model)
-    sources = dict(shards.named_parameters())
+    sources = _shards(model)
     wrong = [
         name for name, shard in averaged.avg_parameters.items()
         if name not in sources or sources[name].shape != shard.shape
@@ -171,4 +149,7 @@ def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
             'whole where those of its momentum encoder are shards: '
             'model_wrapper.auto_wrap_policy must name the class of a module '
             'around them, and sharding_strategy be FULL_SHARD')
-    type(averaged).update_parameters(averaged, shards)
+    type(averaged).update_parameters(
+        averaged,
+        SimpleNamespace(
+            named_parameters=sources.items, buffers=model.buffers))

@@ -53,17 +53,17 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
                           _length(header, font_size + 5)),
                 top + sum(captions) + (height + gap) * len(rows)), _BACKGROUND)
     pen = ImageDraw.Draw(canvas)
-    _write(pen, (gap, gap), header, font_size + 5, _TITLE_COLOR)
+    pen.text((gap, gap), header, _TITLE_COLOR, _font(font_size + 5))
     for caption, row in zip(captions, rows):
         for x, panel in enumerate(row):
-            left, note_left, note_top = gap + x * column, gap + x * column, top
-            _write(pen, (left, top), panel.title, font_size, _TITLE_COLOR)
+            left = gap + x * column
+            pen.text((left, top), panel.title, _TITLE_COLOR, _font(font_size))
+            note = [left, top]
             if panel.count_lines(font_size) > 1:
-                note_top += font_size + font_size // 3
+                note[1] += font_size + font_size // 3
             elif panel.title:
-                note_left += _length(f'{panel.title}  ', font_size)
-            _write(pen, (note_left, note_top), panel.note, font_size,
-                   _NOTE_COLOR)
+                note[0] += _length(f'{panel.title}  ', font_size)
+            pen.text(note, panel.note, _NOTE_COLOR, _font(font_size))
             canvas.paste(Image.fromarray(panel.picture), (left, top + caption))
         top += caption + height + gap
     return np.array(canvas)
@@ -93,13 +93,8 @@ def draw_legend(entries: Sequence[tuple[str, tuple[int, ...]]],
                           _NOTE_COLOR)
         while _length(text, font_size) > width - left and text != '…':
             text = text.removesuffix('…')[:-1] + '…'
-        _write(pen, (left, top), text, font_size, text_color)
+        pen.text((left, top), text, text_color, _font(font_size))
     return np.array(canvas)
-
-
-def _write(pen: ImageDraw.ImageDraw, corner: tuple[int, int], text: str,
-           size: int, color: tuple[int, int, int]) -> None:
-    pen.text(corner, text, fill=color, font=_font(size))
 
 
 def _length(text: str, size: int) -> int:

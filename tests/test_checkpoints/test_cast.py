@@ -3,8 +3,7 @@ import re
 
 import pytest
 import torch
-from helpers.cast import DATA, random_inputs
-from mmengine.logging import MessageHub
+from helpers.cast import DATA
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
@@ -39,6 +38,7 @@ def source(name):
 ])
 def test_every_kind_is_converted_or_listed(name, kind, out_type):
     checkpoint = source(name)
+    weights = checkpoint.get('model') or checkpoint['state_dict']
     converted = convert_cast_checkpoint(checkpoint)
     assert converted.kind == kind
     assert converted.options['out_type'] == out_type
@@ -48,7 +48,6 @@ def test_every_kind_is_converted_or_listed(name, kind, out_type):
         value.dtype != torch.float64
         for value in converted.state_dict.values())
     # Every tensor of the source is converted, an alias, or listed.
-    weights = checkpoint.get('model') or checkpoint['state_dict']
     aliases = [
         key for key in weights
         if '.blocks.' in f'.{key}' and 'momentum' not in key
@@ -58,15 +57,10 @@ def test_every_kind_is_converted_or_listed(name, kind, out_type):
     # grid is added; every other entry of the file is listed.
     assert num + ('moco' in name) - 1 == len(weights) + len(checkpoint) - 1
     assert {'epoch', 'optimizer'} <= set(converted.unconverted)
-
-
-def test_unknown_keys_are_listed():
-    checkpoint = source('cast_deit.pth')
-    checkpoint['model']['blocks.0.extra'] = torch.zeros(1)
-    checkpoint['model']['aux_head.weight'] = torch.zeros(1)
-    unconverted = convert_cast_checkpoint(checkpoint).unconverted
-    assert {'aux_head.weight', 'blocks.0.extra'} <= set(unconverted)
-    assert 'model_ema' in unconverted and 'model' not in unconverted
+    prefix = 'module.base_encoder.' * ('moco' in name)
+    unknown = {f'{prefix}aux_head.weight', f'{prefix}blocks.0.extra'}
+    weights.update(dict.fromkeys(unknown, torch.zeros(1)))
+    assert unknown <= set(convert_cast_checkpoint(checkpoint).unconverted)
 
 
 def test_encoders_and_averages():
@@ -118,19 +112,12 @@ def test_fits_mmpretrains_models(name, config):
         ('head.predictor.bn1.running_mean',
          'module.predictor.4.running_mean')]:
         assert torch.equal(model.state_dict()[ours], weights[theirs].float())
-    # Training continues from them.
-    MessageHub.get_current_instance().update_info('max_iters', 10)
-    loss = model.loss([random_inputs(4, seed=i) for i in range(2)],
-                      None)['loss']
-    loss.backward()
-    assert loss.isfinite()
 
 
 @pytest.mark.parametrize('checkpoint, options, message', [
     (dict(embedding_model={}, prediction_model={}), {},
      "not a checkpoint of the authors of CAST.*'embedding_model'"),
     ([1, 2], {}, 'not a checkpoint of the authors of CAST.*got list'),
-    (dict(model={3: torch.zeros(1)}), {}, 'not a checkpoint of the authors'),
     (dict(model={'patch_embed.x': torch.zeros(1)}), {}, 'has no pos_embed'),
     (dict(model={'patch_embed.x': torch.zeros(1)}), dict(ema=True),
      'has no `model_ema`'),

@@ -46,7 +46,6 @@ def run_test(cfg, *words):
 
 
 @pytest.mark.parametrize('parse, words, message', [
-    (parse_train_args, ['--cfg-options', 'a'], 'takes KEY=VALUE'),
     (parse_train_args, ['--cfg-options', "a=[dict(type='A',b=0)]"],
      'takes KEY=VALUE'),
     (parse_test_args, ['c', '--out-item', 'pred'], 'needs --out'),
@@ -98,13 +97,6 @@ def test_train_options():
     assert cfg.auto_scale_lr == dict(base_batch_size=256, enable=True)
 
 
-def test_tests_use_the_plain_runner():
-    cfg = run_test(
-        config(runner_type='FlexibleRunner', strategy=dict(type='A')))
-    assert 'runner_type' not in cfg and 'strategy' not in cfg
-    assert cfg.load_from == 'c.pth'
-
-
 def test_drawing():
     hooks = dict(visualization=dict(type='VisualizationHook'))
     words = ['--show-dir', 'd', '--interval', '3']
@@ -118,12 +110,17 @@ def test_drawing():
     assert cfg.visualizer.save_dir == 'd'
 
 
-def test_label_maps():
+def test_label_maps_and_runner():
+    """On the plain runner, also of a sharded training."""
     evaluators = [dict(type='mine'), dict(type='mmseg.IoUMetric')]
-    cfg = run_test(config(default_scope='mmseg', test_evaluator=evaluators),
-                   '--out', 'maps')
+    cfg = run_test(
+        config(default_scope='mmseg', test_evaluator=evaluators,
+               runner_type='FlexibleRunner', strategy=dict(type='A')),
+        '--out', 'maps')
     assert cfg.test_evaluator[0] == dict(type='mine')
     assert cfg.test_evaluator[1].output_dir == 'maps'
+    assert 'runner_type' not in cfg and 'strategy' not in cfg
+    assert cfg.load_from == 'c.pth'
 
 
 @pytest.mark.parametrize('apply, fields, words, message', [
@@ -147,24 +144,22 @@ def test_options_that_do_not_fit_a_config(apply, fields, words, message):
         apply(config(**fields), *words.split())
 
 
-@pytest.mark.parametrize('names, first, last', [
-    (('Load', 'Crop', 'Pack'), ['Load', 'Crop'], [['Pack']]),
-    # Every image gets its own superpixels.
-    (('Load', 'mmhierseg.GenerateSuperpixels', 'Pack'), ['Load'],
-     [['mmhierseg.GenerateSuperpixels'], ['Pack']]),
-])
-def test_mirror_image_of_a_classifier(names, first, last):
+@pytest.mark.parametrize('middle, split', [
+    ('Crop', 2), ('mmhierseg.GenerateSuperpixels', 1)])
+def test_mirror_image_of_a_classifier(middle, split):
+    """Every image gets its own superpixels."""
+    names = ['Load', middle, 'Pack']
     loader = loader_of(*names)
     loader['dataset'] = dict(type='Repeat', dataset=loader['dataset'])
     cfg = run_test(config(test_dataloader=loader), '--tta', '--cfg-options',
                    'model.head.topk=5')
     dataset = cfg.test_dataloader.dataset
     *plain, augment = dataset.dataset.pipeline
-    assert [step.type for step in plain] == first
+    assert [step.type for step in plain] == names[:split]
     flips, *rest = augment.transforms
     assert [(flip.type, flip.prob) for flip in flips] == [
         ('RandomFlip', 0.), ('RandomFlip', 1.)]
-    assert [[step.type for step in steps] for steps in rest] == last
+    assert [step.type for step, in rest] == names[split:]
     assert cfg.model.type == 'mmpretrain.AverageClsScoreTTA'
     assert cfg.model.module.head == dict(topk=5)
 

@@ -59,23 +59,22 @@ def test_bfloat16_with_weights_in_float32():
         wrapper).keys()
 
 
-SLURM = dict(SLURM_PROCID='0', SLURM_LOCALID='0', SLURM_NTASKS='1')
+SLURM = dict(SLURM_PROCID='0', SLURM_LOCALID='0', SLURM_NTASKS='1',
+             SLURM_NODELIST='node[7-8]')
 MPI = dict(OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_LOCAL_RANK='0',
-           OMPI_COMM_WORLD_SIZE='1')
+           OMPI_COMM_WORLD_SIZE='1', MASTER_ADDR='127.0.0.1')
 
 
 @pytest.mark.parametrize('launcher, numbers', [('slurm', SLURM),
                                                ('mpi', MPI)])
 def test_process_group(launcher, numbers, monkeypatch, tmp_path):
-    if launcher == 'slurm':  # which names the first host
-        scontrol = tmp_path / 'scontrol'
-        scontrol.write_text('#!/bin/sh\nprintf "127.0.0.1\\nnode8\\n"\n')
-        scontrol.chmod(0o755)
-        numbers = dict(numbers, PATH=tmp_path, SLURM_NODELIST='node[7-8]')
-    else:
-        numbers = dict(numbers, MASTER_ADDR='127.0.0.1')
-    for name, value in dict(numbers, MASTER_PORT=0).items():
-        monkeypatch.setenv(name, str(value))
+    # Slurm names the first host.
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\nprintf "127.0.0.1\\nnode8\\n"\n')
+    scontrol.chmod(0o755)
+    for name, value in dict(numbers, MASTER_PORT='0').items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv('PATH', str(tmp_path))
     with cpu_process_group(launcher):
         assert torch.distributed.get_backend() == 'gloo'
         assert torch.distributed.get_world_size() == 1

@@ -94,19 +94,6 @@ def test_resumed_is_uninterrupted(folder):
 
 @pytest.mark.distributed
 @pytest.mark.slow
-def test_one_process_continues_from_it(folder):
-    """On the same runner, unsharded, whatever the processes were."""
-    output = run_tool(
-        'train.py', 'config.py', '--work-dir', 'single', '--resume',
-        'whole/epoch_1.pth', cwd=folder)
-    assert 'this is a single one: training with SingleDevice' in output
-    assert 'resumed epoch: 1, iter: 2' in output
-    assert 'Random states' not in output
-    assert (folder / 'single/epoch_2.pth').is_file()
-
-
-@pytest.mark.distributed
-@pytest.mark.slow
 def test_classifier_is_tested_from_its_checkpoint(folder):
     """Trained, validated sharded; tested by one process."""
     cfg = shrink(load_config(ROOT / 'configs/cast/cast-b_deit_in1k.py'))
@@ -131,12 +118,3 @@ def accuracies(output):
         line.split('accuracy/top1: ')[1].split()[0]
         for line in output.splitlines() if 'accuracy/top1: ' in line
     ]
-
-
-def test_config_is_that_of_the_unsharded_recipe():
-    cfg = load_config(CONFIG)
-    plain = load_config(CONFIG.with_name('cast-b_in1k.py'))
-    for key in set(cfg) | set(plain):
-        if key not in ('runner_type', 'strategy', 'sync_bn'):
-            assert cfg.get(key) == plain.get(key), key
-    assert cfg.strategy.sync_bn == plain.sync_bn

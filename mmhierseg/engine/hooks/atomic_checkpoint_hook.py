@@ -10,8 +10,6 @@ from mmengine.runner import Runner
 from mmhierseg._base.atomic import AtomicBackend
 from mmhierseg.registry import HOOKS
 
-__all__ = ['AtomicCheckpointHook']
-
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):

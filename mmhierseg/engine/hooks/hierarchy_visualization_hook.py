@@ -20,8 +20,6 @@ from mmhierseg.structures import add_hierarchy
 from mmhierseg.visualization import map_shape, sample_figure
 from mmhierseg.visualization.figure import resize
 
-__all__ = ['HierarchyVisualizationHook']
-
 
 @HOOKS.register_module()
 class HierarchyVisualizationHook(Hook):
@@ -39,7 +37,6 @@ class HierarchyVisualizationHook(Hook):
         show, wait_time (bool, float): Whether to show figures in a window
             instead, and for how many seconds; 0 is until a key is pressed.
         panel_size (int): Longer side of each panel in pixels.
-        backend_args (dict, optional): File backend that images are read by.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -50,14 +47,12 @@ class HierarchyVisualizationHook(Hook):
                  interval: int = 50,
                  show: bool = False,
                  wait_time: float = 0.,
-                 panel_size: int = 320,
-                 backend_args: dict | None = None) -> None:
+                 panel_size: int = 320) -> None:
         if interval < 1:
             raise ValueError(f'`interval` must be at least 1, got {interval}')
         self.draw, self.interval = draw, interval
         self.show, self.wait_time = show, wait_time
         self.panel_size = panel_size
-        self.backend_args = backend_args
         self._seen = 0
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
@@ -105,9 +100,8 @@ class HierarchyVisualizationHook(Hook):
         if loaded is not None and shape in (None, loaded.shape[:2]):
             return loaded
         path = sample.get('img_path')
-        if path and exists(path, backend_args=self.backend_args):
-            content = get(path, backend_args=self.backend_args)
-            loaded = mmcv.imfrombytes(content, channel_order='rgb')
+        if path and exists(path):
+            loaded = mmcv.imfrombytes(get(path), channel_order='rgb')
         if loaded is None:
             raise UserError(
                 'HierarchyVisualizationHook finds no image to draw: there is '

@@ -11,8 +11,6 @@ from mmhierseg._base.errors import UserError
 from mmhierseg.engine.hooks.unwrap import unwrap_model
 from mmhierseg.registry import HOOKS
 
-__all__ = ['LabelCheckHook']
-
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
@@ -28,14 +26,9 @@ class LabelCheckHook(Hook):
 
     Args:
         interval (int): Every how many batches to check; 0 is never.
-
-    Raises:
-        ValueError: If ``interval`` is negative.
     """
 
     def __init__(self, interval: int = 1) -> None:
-        if interval < 0:
-            raise ValueError(f'`interval` must be at least 0, got {interval}')
         self.interval = interval
 
     def _before_iter(self,
@@ -53,8 +46,12 @@ class LabelCheckHook(Hook):
             dataset = getattr(runner, f'{mode}_loop').dataloader.dataset
             metainfo = getattr(dataset, 'metainfo', None) or {}
             number = len(metainfo.get('classes') or ()) or number
+        heads = getattr(model, 'decode_head', None)
+        head = heads[-1] if isinstance(heads, nn.ModuleList) else heads
+        ignored = getattr(head, 'ignore_index', 255)
         _check_labels(
-            data_batch.get('data_samples'), number, _ignore_index(model))
+            data_batch.get('data_samples'), number,
+            getattr(model, 'ignore_index', ignored))
 
 
 def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
@@ -75,14 +72,3 @@ def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
             f'{num_classes} classes: labels must be 0 to {num_classes - 1}, '
             f'or {ignore_index}, which is ignored. Change `num_classes` of '
             'the heads, or `metainfo` or `reduce_zero_label` of the dataset')
-
-
-def _ignore_index(model: nn.Module) -> int:
-    """The model's own, or that of its last head."""
-    heads = getattr(model, 'decode_head', None)
-    head = heads[-1] if isinstance(heads, nn.ModuleList) else heads
-    for owner in (model, head):
-        value = getattr(owner, 'ignore_index', None)
-        if isinstance(value, int):
-            return value
-    return 255

@@ -16,8 +16,6 @@ from mmhierseg.engine.hooks.unwrap import unwrap_model
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import HOOKS
 
-__all__ = ['MemoryBankHook']
-
 
 @HOOKS.register_module()
 class MemoryBankHook(Hook):
@@ -34,10 +32,9 @@ class MemoryBankHook(Hook):
         save_to (str, optional): File to write the bank to.
         load_from (str, optional): File to read the bank from, instead of
             filling it. It must be of the same weights.
-        interval (int): Batches between two lines of progress in the log.
 
     Raises:
-        ValueError: If options exclude each other, or none is given.
+        ValueError: If neither ``dataloader`` nor ``load_from`` is given.
     """
 
     # After the RandomStateHook: building loaders draws random numbers.
@@ -46,19 +43,12 @@ class MemoryBankHook(Hook):
     def __init__(self,
                  dataloader: dict | None = None,
                  save_to: str | None = None,
-                 load_from: str | None = None,
-                 interval: int = 50) -> None:
+                 load_from: str | None = None) -> None:
         if dataloader is None and load_from is None:
             raise ValueError('`dataloader` of the training set or `load_from`,'
                              ' a file of a memory bank, must be given')
-        if load_from is not None and save_to is not None:
-            raise ValueError('`save_to` and `load_from` exclude each other')
-        own = {'sampler', 'batch_sampler'} & set(dataloader or ())
-        if own:
-            raise ValueError(f'`dataloader` must not have {sorted(own)}')
         self.dataloader = dataloader
         self.save_to, self.load_from = save_to, load_from
-        self.interval = max(1, interval)
 
     def before_val(self, runner: Runner) -> None:
         """Fill the bank of the model as it is now."""
@@ -77,13 +67,17 @@ class MemoryBankHook(Hook):
         try:
             if self.load_from is not None:
                 bank = MemoryBank.load(self.load_from)
-                _check_meta(bank.meta, model.bank_meta(), self.load_from)
+                for name, value in model.bank_meta().items():
+                    if bank.meta.get(name) != value:
+                        raise ValueError(
+                            f'the memory bank in {self.load_from!r} is of '
+                            f'another model: its `{name}` is '
+                            f'{bank.meta.get(name)!r}, here it is {value!r}. '
+                            'Leave `load_from` out to fill it again')
             else:
                 # A sampler that rounds up would repeat images.
-                sampler = dict(
-                    type='mmengine.DefaultSampler',
-                    shuffle=False,
-                    round_up=False)
+                sampler = dict(type='mmengine.DefaultSampler', shuffle=False,
+                               round_up=False)
                 loader = runner.build_dataloader(
                     dict(self.dataloader, sampler=sampler), seed=runner.seed)
                 _check_classes(loader.dataset, loop.dataloader.dataset)
@@ -116,7 +110,7 @@ class MemoryBankHook(Hook):
             number = rank + world_size * (done + image)
             parts.append((features.float(), labels, number))
             done += len(data['data_samples'])
-            if i % self.interval == 0 or i == len(loader):
+            if i % 50 == 0 or i == len(loader):
                 left = (time.monotonic() - start) * (len(loader) - i) / i
                 runner.logger.info(f'Memory bank [{i}/{len(loader)}]  '
                                    f'eta: {left:.0f} s')
@@ -130,21 +124,11 @@ class MemoryBankHook(Hook):
         return features[order], labels[order]
 
 
-def _check_meta(saved: dict, wanted: dict, path: str) -> None:
-    for name, value in wanted.items():
-        if saved.get(name) != value:
-            raise ValueError(
-                f'the memory bank in {path!r} is of another model: its '
-                f'`{name}` is {saved.get(name)!r}, here it is {value!r}. '
-                'Leave `load_from` out to fill it anew')
-
-
-def _check_classes(bank: Any, tested: Any) -> None:
-    names = [
+def _check_classes(*datasets: Any) -> None:
+    bank, tested = (
         tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
-        for dataset in (bank, tested)
-    ]
-    if names[0] and names[1] and names[0] != names[1]:
+        for dataset in datasets)
+    if bank and tested and bank != tested:
         raise ValueError(
             'the datasets of the memory bank and of the test must have the '
-            f'same classes, got {names[0]} and {names[1]}')
+            f'same classes, got {bank} and {tested}')

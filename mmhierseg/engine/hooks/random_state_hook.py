@@ -22,8 +22,6 @@ from torch.utils.data import BatchSampler, DataLoader, get_worker_info
 
 from mmhierseg.registry import HOOKS
 
-__all__ = ['BatchSeeds', 'RandomStateHook', 'ResumableBatches']
-
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):

@@ -7,8 +7,6 @@ from torch import nn
 
 from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-__all__ = ['LayerDecayOptimWrapperConstructor']
-
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class LayerDecayOptimWrapperConstructor(
@@ -21,22 +19,17 @@ class LayerDecayOptimWrapperConstructor(
     it unchanged.
 
     Raises:
-        TypeError: If neither the model nor its ``backbone`` has a method
-            ``get_layer_depth``.
+        NotImplementedError: If neither the model nor its ``backbone`` has a
+            method ``get_layer_depth``.
     """
 
     def add_params(self, params: list[dict], module: nn.Module,
                    **kwargs) -> None:
         """Add the parameters of a model to groups."""
-        if 'get_layer_depth' not in kwargs and not hasattr(
-                module, 'get_layer_depth'):
-            backbone = getattr(module, 'backbone', None)
-            if not hasattr(backbone, 'get_layer_depth'):
-                raise TypeError(
-                    'layer-wise learning rates need a backbone that knows the '
-                    'depth of its parameters by `get_layer_depth`, as '
-                    "mmhierseg.CAST and MMPretrain's transformers do, got "
-                    f'{type(backbone).__name__}')
-            kwargs['get_layer_depth'] = lambda name: backbone.get_layer_depth(
-                name, 'backbone.')
+        backbone = getattr(module, 'backbone', None)
+        if not hasattr(module, 'get_layer_depth') and hasattr(
+                backbone, 'get_layer_depth'):
+            kwargs.setdefault(
+                'get_layer_depth',
+                lambda name: backbone.get_layer_depth(name, 'backbone.'))
         super().add_params(params, module, **kwargs)

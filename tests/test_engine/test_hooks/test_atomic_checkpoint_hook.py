@@ -119,21 +119,15 @@ def test_interrupted_at_any_change(error, n, tmp_path, monkeypatch):
     assert 'epoch_2.pth' in checkpoints(tmp_path)
 
 
-def test_backend_of_others_is_used(tmp_path):
-    """Local files are MMEngine's again afterwards."""
+class Own(LocalBackend):
+    """A backend of others."""
 
-    class Own(LocalBackend):
-        paths = []
 
-        def put(self, obj, filepath):
-            self.paths.append(filepath)
-            super().put(obj, filepath)
-
-    train(tmp_path / '0', epochs=1)
-    assert type(get_file_backend('.')) is LocalBackend
-    register_backend('local', Own, force=True, prefixes='')
+@pytest.mark.parametrize('backend', [LocalBackend, Own])
+def test_backend_is_the_same_afterwards(backend, tmp_path):
+    register_backend('local', backend, force=True, prefixes='')
     try:
-        train(tmp_path / '1', epochs=1)
-        assert type(get_file_backend('.')) is Own and len(Own.paths) == 1
+        train(tmp_path, epochs=1)
+        assert type(get_file_backend('.')) is backend
     finally:
         register_backend('local', LocalBackend, force=True, prefixes='')

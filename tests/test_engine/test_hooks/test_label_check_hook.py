@@ -62,5 +62,3 @@ def test_interval():
     check([sample(9)], interval=0)
     with pytest.raises(UserError, match='9'):
         check([sample(9)], batch_idx=2, interval=2)
-    with pytest.raises(ValueError, match='`interval` must be at least 0'):
-        LabelCheckHook(interval=-1)

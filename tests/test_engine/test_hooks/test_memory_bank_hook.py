@@ -122,11 +122,6 @@ def test_unfit_files_datasets_and_models(hook, model, match, tmp_path):
         run(tmp_path, MemoryBankHook(**hook), model=model)
 
 
-@pytest.mark.parametrize('options, match', [
-    (dict(), '`dataloader` .* or `load_from`'),
-    (dict(load_from='a', save_to='b'), 'exclude each other'),
-    (dict(dataloader=dict(sampler=dict())), "'sampler'"),
-])
-def test_options(options, match):
-    with pytest.raises(ValueError, match=match):
-        MemoryBankHook(**options)
+def test_options():
+    with pytest.raises(ValueError, match='`dataloader` .* or `load_from`'):
+        MemoryBankHook()
