@@ -32,6 +32,7 @@ class MemoryBankHook(Hook):
         save_to (str, optional): File to write the bank to.
         load_from (str, optional): File to read the bank from, instead of
             filling it. It must be of the same weights.
+        interval (int): Batches between two lines of progress in the log.
 
     Raises:
         ValueError: If neither ``dataloader`` nor ``load_from`` is given.
@@ -43,12 +44,14 @@ class MemoryBankHook(Hook):
     def __init__(self,
                  dataloader: dict | None = None,
                  save_to: str | None = None,
-                 load_from: str | None = None) -> None:
+                 load_from: str | None = None,
+                 interval: int = 50) -> None:
         if dataloader is None and load_from is None:
             raise ValueError('`dataloader` of the training set or `load_from`,'
                              ' a file of a memory bank, must be given')
         self.dataloader = dataloader
         self.save_to, self.load_from = save_to, load_from
+        self.interval = interval
 
     def before_val(self, runner: Runner) -> None:
         """Fill the bank of the model as it is now."""
@@ -110,7 +113,7 @@ class MemoryBankHook(Hook):
             number = rank + world_size * (done + image)
             parts.append((features.float(), labels, number))
             done += len(data['data_samples'])
-            if i % 50 == 0 or i == len(loader):
+            if i % self.interval == 0 or i == len(loader):
                 left = (time.monotonic() - start) * (len(loader) - i) / i
                 runner.logger.info(f'Memory bank [{i}/{len(loader)}]  '
                                    f'eta: {left:.0f} s')
