@@ -101,7 +101,9 @@ def cluster_views(embeddings: Tensor,
         num_iterations=num_iterations, grid_size=min(grid_size))
     device = embeddings.device
     rows, columns = (
-        torch.linspace(0, number - 1, side, device=device).round().long()
+        torch.linspace(
+            0, number - 1, side, dtype=torch.float32,
+            device=device).round().long()
         for number, side in zip(grid_size, (height, width)))
     start = (rows[:, None] * grid_size[1] + columns).flatten()
     labels = _cluster_images(
