@@ -124,22 +124,25 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None, k: int,
     Unless ``ranked``, only which ones they are is certain.
     """
     dtype = wide(queries, bank).dtype
-    cosines = torch.empty(
-        len(queries), k, dtype=dtype, device=queries.device)
+    cosines = queries.new_empty(len(queries), k, dtype=dtype)
     places = torch.empty_like(cosines, dtype=torch.int64)
     left = torch.arange(len(queries), device=queries.device)
     number = min(k + _SPARE, len(bank))
-    precisions = [dtype, torch.float64]
-    if torch.get_float32_matmul_precision() != 'highest' or dtype == (
-            torch.float64):
-        precisions = precisions[1:]
+    precisions = [torch.float64]
+    if dtype != torch.float64 and (
+            torch.get_float32_matmul_precision() == 'highest'):
+        precisions = [dtype, torch.float64]
     with torch.autocast(queries.device.type, enabled=False):
         for precision in precisions:
+            if not len(left):
+                break
             near, found = _candidates(queries[left].to(precision), bank,
                                       order, number)
-            # Of products and lengths, and of cosines rounded to `dtype`.
-            error = 2 * torch.finfo(dtype).eps + (
-                queries.size(1) + 16) * torch.finfo(precision).eps
+            # Of products and lengths, of parts of numbers, and of cosines
+            # rounded to `dtype`.
+            error = (queries.size(1) + 16) * (
+                torch.finfo(precision).eps + 4 / _STEPS**2)
+            error += 2 * torch.finfo(dtype).eps
             cosines[left], places[left] = near[:, :k].to(dtype), found[:, :k]
             if number > k and not ranked:
                 unsure = near[:, k - 1] - near[:, k] <= 2 * error
@@ -148,11 +151,10 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None, k: int,
             for rows, some in zip(left.split(step), found.split(step)):
                 cosines[rows], places[rows] = _rank(
                     queries[rows], bank, order, some, k, dtype)
-            if number == len(bank):
-                left = left[:0]
-            left = left[near[:len(left), -1] >= cosines[left, -1] - error]
-        # More ties than candidates.
-        for rows in left.split(_QUERIES):
+            cut = near[:, -1] >= cosines[left, -1] - error
+            left = left[cut & (number < len(bank))]
+        # Whose nearest ones tie with more entries than the candidates.
+        for rows in left.split(_QUERIES) if len(left) else ():
             cosines[rows], places[rows] = _search_exactly(
                 queries[rows], bank, order, k, dtype)
     return cosines.clamp_(-1, 1), places
