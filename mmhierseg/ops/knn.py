@@ -103,15 +103,16 @@ def knn_search(queries: Tensor, bank: Tensor,
     return cosines, rows
 
 
-def first_of_largest(values: Tensor) -> Tensor:
+def first_of_largest(values: Tensor, tolerance: Tensor | float = 0) -> Tensor:
     """(...) int64 index of the largest of (..., K), the first on ties.
 
-    ``argmax`` does not promise which of equal ones it returns.
+    ``argmax`` does not promise which of equal ones it returns. Values that are
+    smaller by up to the tolerance, (..., 1), tie.
     """
     # int32 is twice as fast: this is bound by memory.
     order = torch.arange(
         values.size(-1), device=values.device, dtype=torch.int32)
-    is_largest = values == values.amax(dim=-1, keepdim=True)
+    is_largest = values >= values.amax(dim=-1, keepdim=True) - tolerance
     # The last one where all are NaN: always a valid index.
     first = torch.where(is_largest, order, order[-1]).amin(dim=-1)
     return first.long()
@@ -157,7 +158,7 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None, k: int,
         for rows in left.split(_QUERIES) if len(left) else ():
             cosines[rows], places[rows] = _search_exactly(
                 queries[rows], bank, order, k, dtype)
-    return cosines.clamp_(-1, 1), places
+    return cosines, places
 
 
 def _candidates(queries: Tensor, bank: Tensor, order: Tensor | None,
@@ -264,7 +265,8 @@ def _exact_cosines(queries: Tensor, entries: Tensor) -> Tensor:
     product = high @ others[0] + (
         high @ others[1] + low @ others[0] + low @ others[1])
     square = squares[0][..., None] * squares[1][..., None, :]
-    return product / square.clamp(min=torch.finfo(square.dtype).tiny).sqrt()
+    length = square.clamp(min=torch.finfo(square.dtype).tiny).sqrt()
+    return (product / length).clamp(-1, 1)
 
 
 def _first_largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
