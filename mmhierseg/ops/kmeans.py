@@ -100,7 +100,9 @@ def cluster_views(embeddings: Tensor,
     check_at_least_1(num_iterations=num_iterations, grid_size=min(grid_size))
     device = embeddings.device
     rows, columns = (
-        torch.linspace(0, number - 1, side, device=device).round().long()
+        torch.linspace(
+            0, number - 1, side, dtype=torch.float32,
+            device=device).round().long()
         for number, side in zip(grid_size, (height, width)))
     start = (rows[:, None] * grid_size[1] + columns).flatten()
     labels = _cluster_images(
@@ -142,19 +144,32 @@ def nearest_prototype(features: Tensor,
             vectors they would win over those that point away.
 
     Returns:
-        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, -1 where an
-        image has no prototype.
+        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, which are
+        products that agree up to rounding, sqrt(C) eps times the lengths; -1
+        where an image has no prototype.
     """
+    scale = features.norm(dim=2, keepdim=True) * prototypes.norm(
+        dim=2).amax(dim=1)[:, None, None]
+    return _nearest(features, prototypes, empty, scale)
+
+
+def _nearest(features: Tensor, prototypes: Tensor, empty: Tensor | None,
+             scale: Tensor) -> Tensor:
+    """The same, for lengths whose product is at most ``scale`` (B, N, 1)."""
     if empty is not None and reads_are_free(empty) and not empty.any():
         empty = None
+    # Rounding of equal products that are summed in another order.
+    tolerance = scale * (
+        features.size(2)**0.5 * torch.finfo(features.dtype).eps)
     labels = []
     # In blocks: the points may be all pixels of an image.
-    for points in features.split(POINTS, dim=1):
+    for points, within in zip(
+            features.split(POINTS, dim=1), tolerance.split(POINTS, dim=1)):
         # Points last: reductions are 5 times as fast.
         similarity = prototypes @ points.transpose(1, 2)
         if empty is not None:
             similarity.masked_fill_(empty[..., None], -torch.inf)
-        labels.append(first_of_largest(similarity.transpose(1, 2)))
+        labels.append(first_of_largest(similarity.transpose(1, 2), within))
     labels = torch.cat(labels, dim=1)
     if empty is not None:
         labels = labels.masked_fill(empty.all(dim=1, keepdim=True), -1)
@@ -205,11 +220,12 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
     points = points.contiguous()
     # Sums are fastest of rows, inner products of columns.
     columns = points.transpose(1, 2).contiguous().transpose(1, 2)
+    unit = points.new_ones(1).expand(*points.shape[:2], 1)
     for _ in range(num_iterations):
         with torch.autocast(points.device.type, enabled=False):
             sums, sizes = sum_by_label(points, labels, num_clusters)
-            found = nearest_prototype(columns, F.normalize(sums, dim=2),
-                                      sizes == 0)
+            found = _nearest(columns, F.normalize(sums, dim=2), sizes == 0,
+                             unit)
         if empty is not None:
             found = found.masked_fill(empty, -1)
         # A GPU would have to be waited for.

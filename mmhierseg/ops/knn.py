@@ -3,10 +3,19 @@
 A segment is given the class that most of its k nearest neighbours have among
 the segments of a training set (HSG, Ke et al., CVPR 2022, Sec. 4; CAST, Ke et
 al., ICLR 2024). The Q x M similarities are computed in blocks, of which only
-the k best of every query are kept: memory does not grow with Q or M.
+the best of every query are kept: memory does not grow with Q or M.
+
+Rounding of these products depends on an entry's place, the batch and the
+device, so they only select candidates. Where more entries than k lie within
+the bound of their error, cosines decide that are a function of the two vectors
+alone: these are split into two numbers of 23 bits, whose products and sums are
+exact in float64 in any order.
 
 Legend: Q queries, M entries of the bank, C channels, K classes.
 """
+
+import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +30,12 @@ _QUERIES, _ENTRIES = 512, 8192
 _TOGETHER = 32
 #: Columns of a block that are first looked at together.
 _GROUP = 32
+#: Candidates beyond k.
+_SPARE = 8
+#: Numbers in the entries whose exact cosines are computed together.
+_EXACT = 2**20
+#: Steps of the two parts of a number; sums of 2**16 products are exact.
+_STEPS = 2.**23
 
 
 @torch.no_grad()
@@ -29,8 +44,9 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
     """Majority class of the k nearest neighbours, by cosine.
 
     Among equally similar neighbours, those of smaller classes are nearer;
-    among equally frequent classes, the smallest wins. So the order of the bank
-    does not affect the result.
+    among equally frequent classes, the smallest wins. Similarities are equal
+    if cosines agree in the precision of the arguments (at least float32). So
+    neither the order of the bank nor other queries affect the result.
 
     Args:
         queries (Tensor): (Q, C) float, of any length, compared in at least
@@ -56,7 +72,7 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
     step = _QUERIES * _TOGETHER
     for start in range(0, queries.size(0), step):
         rows = slice(start, start + step)
-        _, neighbours = _neighbours(queries[rows], bank, order, k)
+        _, neighbours = _neighbours(queries[rows], bank, order, k, False)
         labels = bank_labels[neighbours]
         votes = labels.new_zeros(len(labels), num_classes)
         votes.scatter_add_(1, labels, torch.ones_like(labels))
@@ -76,50 +92,107 @@ def knn_search(queries: Tensor, bank: Tensor,
 
     Returns:
         tuple[Tensor, Tensor]: Cosines (Q, k) in [-1, 1], descending, and their
-        rows of ``bank``, (Q, k) int64; ties go to the first.
+        rows of ``bank``, (Q, k) int64; equal cosines go to the first.
     """
     _check(queries, bank, k)
     found = [
-        _neighbours(block, bank, None, k)
+        _neighbours(block, bank, None, k, True)
         for block in queries.split(_QUERIES * _TOGETHER)
     ]
     cosines, rows = (torch.cat(parts) for parts in zip(*found))
     return cosines, rows
 
 
-def first_of_largest(values: Tensor) -> Tensor:
+def first_of_largest(values: Tensor, tolerance: Tensor | float = 0) -> Tensor:
     """(...) int64 index of the largest of (..., K), the first on ties.
 
-    ``argmax`` does not promise which of equal ones it returns.
+    ``argmax`` does not promise which of equal ones it returns. Values that are
+    smaller by up to the tolerance, (..., 1), tie.
     """
     # int32 is twice as fast: this is bound by memory.
     order = torch.arange(
         values.size(-1), device=values.device, dtype=torch.int32)
-    is_largest = values == values.amax(dim=-1, keepdim=True)
+    is_largest = values >= values.amax(dim=-1, keepdim=True) - tolerance
     # The last one where all are NaN: always a valid index.
     first = torch.where(is_largest, order, order[-1]).amin(dim=-1)
     return first.long()
 
 
-def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None,
-                k: int) -> tuple[Tensor, Tensor]:
-    """Cosines (q, k) of the most similar and their places in ``order``."""
+def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None, k: int,
+                ranked: bool) -> tuple[Tensor, Tensor]:
+    """Cosines (q, k) of the most similar and their places in ``order``.
+
+    Unless ``ranked``, only which ones they are is certain.
+    """
+    dtype = wide(queries, bank).dtype
+    cosines = queries.new_empty(len(queries), k, dtype=dtype)
+    places = torch.empty_like(cosines, dtype=torch.int64)
+    left = torch.arange(len(queries), device=queries.device)
+    number = min(k + _SPARE, len(bank))
+    precisions = [torch.float64]
+    if dtype != torch.float64 and (
+            torch.get_float32_matmul_precision() == 'highest'):
+        precisions = [dtype, torch.float64]
     with torch.autocast(queries.device.type, enabled=False):
-        unit = F.normalize(wide(queries, bank), dim=1)
-        best = unit.new_full((len(queries), k), -torch.inf)
-        index = torch.zeros_like(best, dtype=torch.int64)
-        for start in range(0, bank.size(0), _ENTRIES):
-            rows = slice(start, start + _ENTRIES)
-            block = bank[rows if order is None else order[rows]]
-            block = F.normalize(wide(block, unit), dim=1).t()
-            for part, *found in zip(*(
-                    x.split(_QUERIES) for x in (unit, best, index))):
-                _update(*found, part @ block, start)
+        for precision in precisions:
+            if not len(left):
+                break
+            near, found = _candidates(queries[left].to(precision), bank,
+                                      order, number)
+            # Of products and lengths, of parts of numbers, and of cosines
+            # rounded to `dtype`.
+            error = (queries.size(1) + 16) * (
+                torch.finfo(precision).eps + 4 / _STEPS**2)
+            error += 2 * torch.finfo(dtype).eps
+            cosines[left], places[left] = near[:, :k].to(dtype), found[:, :k]
+            if number > k and not ranked:
+                unsure = near[:, k - 1] - near[:, k] <= 2 * error
+                left, near, found = left[unsure], near[unsure], found[unsure]
+            step = max(_EXACT // (number * queries.size(1)), 1)
+            for rows, some in zip(left.split(step), found.split(step)):
+                cosines[rows], places[rows] = _rank(
+                    queries[rows], bank, order, some, k, dtype)
+            cut = near[:, -1] >= cosines[left, -1] - error
+            left = left[cut & (number < len(bank))]
+        # Whose nearest ones tie with more entries than the candidates.
+        for rows in left.split(_QUERIES) if len(left) else ():
+            cosines[rows], places[rows] = _search_exactly(
+                queries[rows], bank, order, k, dtype)
+    return cosines, places
+
+
+def _candidates(queries: Tensor, bank: Tensor, order: Tensor | None,
+                number: int) -> tuple[Tensor, Tensor]:
+    """Rounded cosines (q, number), descending, and places, in any order."""
+    unit = _unit(queries)
+    best = unit.new_full((len(queries), number), -torch.inf)
+    index = torch.zeros_like(best, dtype=torch.int64)
+    for start, block in _blocks(bank, order):
+        block = _unit(block.to(unit.dtype)).t()
+        for part, *found in zip(*(
+                x.split(_QUERIES) for x in (unit, best, index))):
+            _update(*found, part @ block, start)
     # A NaN is the largest of all, so none is lost on the way.
     if bool(best.isnan().any()):
         raise ValueError('`queries` and `bank` must be finite, got NaN or '
                          'infinity')
     return best, index
+
+
+def _blocks(bank: Tensor,
+            order: Tensor | None) -> Iterator[tuple[int, Tensor]]:
+    for start in range(0, len(bank), _ENTRIES):
+        rows = slice(start, start + _ENTRIES)
+        yield start, bank[rows if order is None else order[rows]]
+
+
+def _unit(rows: Tensor) -> Tensor:
+    return F.normalize(rows / _largest(rows), dim=1)
+
+
+def _largest(rows: Tensor) -> Tensor:
+    tiny = torch.finfo(rows.dtype).tiny
+    return rows.abs().amax(dim=-1, keepdim=True).clamp(min=tiny)
 
 
 def _update(best: Tensor, index: Tensor, cosines: Tensor, start: int) -> None:
@@ -138,23 +211,62 @@ def _update(best: Tensor, index: Tensor, cosines: Tensor, start: int) -> None:
     if not len(rows):
         return
     number = min(k, int(counts.max()), maxima.size(1))
-    maxima = maxima[rows]
-    groups = maxima.topk(number, dim=1).indices.sort(dim=1).values
+    groups = maxima[rows].topk(number, dim=1).indices
     columns = groups[..., None] * _GROUP + torch.arange(
         _GROUP, device=cosines.device)
     columns = columns.flatten(1)
-    values, places = _first_largest(cosines[rows[:, None], columns], k)
-    columns = columns.gather(1, places)
-    if number < maxima.size(1) and number == k:
-        # With equal maxima, a group with as large a value may be missing.
-        cut = (maxima >= values[:, -1:]).sum(dim=1) > k
-        if bool(cut.any()):
-            values[cut], columns[cut] = _first_largest(cosines[rows[cut]], k)
-    # Of equal ones those from earlier blocks stay in front.
+    values, places = cosines[rows[:, None], columns].topk(
+        min(k, columns.size(1)), dim=1)
     values = torch.cat([best[rows], values], dim=1)
-    columns = torch.cat([index[rows], columns + start], dim=1)
-    best[rows], places = _first_largest(values, k)
+    columns = torch.cat([index[rows], columns.gather(1, places) + start],
+                        dim=1)
+    best[rows], places = values.topk(k, dim=1)
     index[rows] = columns.gather(1, places)
+
+
+def _rank(queries: Tensor, bank: Tensor, order: Tensor | None, places: Tensor,
+          k: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The k nearest of the candidates at ``places`` (r, n)."""
+    places = places.sort(dim=1).values
+    entries = bank[places if order is None else order[places]]
+    cosines = _exact_cosines(queries[:, None], entries)[:, 0].to(dtype)
+    cosines, found = cosines.sort(dim=1, descending=True, stable=True)
+    return cosines[:, :k], places.gather(1, found[:, :k])
+
+
+def _search_exactly(queries: Tensor, bank: Tensor, order: Tensor | None,
+                    k: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    best, index = (queries.new_empty(len(queries), 0, dtype=kind)
+                   for kind in (dtype, torch.int64))
+    for start, block in _blocks(bank, order):
+        cosines, columns = _first_largest(
+            _exact_cosines(queries, block).to(dtype), k)
+        # Of equal ones those from earlier blocks stay in front.
+        index = torch.cat([index, columns + start], dim=1)
+        best, places = _first_largest(torch.cat([best, cosines], dim=1), k)
+        index = index.gather(1, places)
+    return best, index
+
+
+def _exact_cosines(queries: Tensor, entries: Tensor) -> Tensor:
+    """(..., q, n) float64 cosines of (..., q, C) and (..., n, C)."""
+    halves, squares = [], []
+    for rows in (queries, entries):
+        # Lengths of at most 1 leave room for sums.
+        rows = rows.double() / _largest(rows.double())
+        rows = rows / 2**math.ceil(math.log2(rows.size(-1)) / 2)
+        high = (rows * _STEPS).round() / _STEPS
+        low = ((rows - high) * _STEPS**2).round() / _STEPS**2
+        halves.append((high, low))
+        squares.append(
+            high.square().sum(dim=-1) +
+            (2 * (high * low).sum(dim=-1) + low.square().sum(dim=-1)))
+    (high, low), others = halves[0], [x.mT for x in halves[1]]
+    product = high @ others[0] + (
+        high @ others[1] + low @ others[0] + low @ others[1])
+    square = squares[0][..., None] * squares[1][..., None, :]
+    length = square.clamp(min=torch.finfo(square.dtype).tiny).sqrt()
+    return (product / length).clamp(-1, 1)
 
 
 def _first_largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -134,8 +134,9 @@ def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
             0, pair, (i[:, None] * j).flatten().repeat(batch))
         for i in row_weight.unbind(1) for j in column_weight.unbind(1)
     ], dim=1)
-    share = F.pad(count.flatten(), (0, 1)).clamp(min=1).reciprocal()
-    weight = weight * share.to(weight.dtype)[bag, None]
+    # Of integers, `reciprocal` would be float32.
+    share = F.pad(count.flatten().to(weight.dtype), (0, 1)).clamp(min=1)
+    weight = weight * share.reciprocal()[bag, None]
     cell = (rows[block // len(columns), :, None] * width +
             columns[block % len(columns), None]).flatten(1)
     if features.size(0) > 1:

@@ -99,16 +99,25 @@ def test_inputs_of_all_kinds(inferencer, photos):
 
 
 @pytest.mark.parametrize('kind', ['cast', 'hsg'])
-def test_results_do_not_depend_on_the_batch(inferencer, hsg, kind):
+def test_results_do_not_depend_on_the_batch(inferencer, hsg, kind,
+                                            monkeypatch):
+    """Exactly, since the model sees one image at a time."""
     if kind == 'hsg':
         inferencer = HierarchyInferencer(*hsg[:2], device='cpu')
     sizes = [(48, 80), (48, 80), (80, 48), (48, 80), (24, 40)]
     images = [picture(*size, seed=i) for i, size in enumerate(sizes)]
     one = inferencer(images, batch_size=1)
+    name = 'segments' if kind == 'hsg' else 'forward_hierarchy'
+    run, seen = getattr(inferencer.model, name), []
+    monkeypatch.setattr(inferencer.model, name,
+                        lambda x: (seen.append(len(x)), run(x))[1])
     # The last two have one size after scaling, not before.
     many = inferencer(images, batch_size=3)
     _assert_same(_maps(one), _maps(many))
     assert [m[0].shape for m in _maps(many)] == sizes
+    inferencer.exact = False
+    assert len(_maps(inferencer(images, batch_size=3))) == 5
+    assert seen == [1] * 5 + [2, 1, 2]
 
 
 @pytest.mark.parametrize('img_size, expected', [

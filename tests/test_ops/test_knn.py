@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -58,15 +59,70 @@ def test_slow_reference(k, small_blocks):
         knn_search(queries, bank, k)
 
 
-def test_equally_near_neighbours_of_smaller_classes_are_nearer(small_blocks):
-    """Thirty times the same: two neighbours are of the smallest class."""
-    bank = torch.ones(30, 2)
-    labels = torch.arange(30) % 3 + 1
-    labels[17] = labels[29] = 0
-    for order in (torch.arange(30), torch.arange(29, -1, -1)):
-        got = knn_retrieve(
-            torch.ones(9, 2), bank[order], labels[order], 2, 4)
-        assert got.tolist() == [0] * 9
+def exact(queries, bank, labels, k):
+    """Majority classes of integer vectors, by rational numbers."""
+    result = []
+    for query in queries.tolist():
+        def key(row, query=query):
+            product = sum(x * y for x, y in zip(query, bank[row].tolist()))
+            square = int(bank[row].square().sum())
+            return (-Fraction(product * abs(product), max(square, 1)),
+                    int(labels[row]))
+        votes = [key(row)[1] for row in sorted(range(len(bank)), key=key)[:k]]
+        result.append(max(sorted(set(votes)), key=votes.count))
+    return torch.tensor(result)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32,
+                                   torch.float64])
+@pytest.mark.parametrize('k', [1, 9, 40])
+def test_smaller_classes_win_ties(k, dtype, small_blocks):
+    """Equal entries, multiples of others and zero, in any order."""
+    generator = torch.Generator().manual_seed(k)
+    queries, bank = (
+        torch.randint(-2, 3, (number, 3), generator=generator)
+        for number in (30, 150))
+    bank *= torch.randint(1, 8, (150, 1), generator=generator)
+    labels = torch.randint(0, 5, (150, ), generator=generator)
+    expected = exact(queries, bank, labels, k)
+    for _ in range(3):
+        order = torch.randperm(150, generator=generator)
+        got = knn_retrieve(queries.to(dtype), bank[order].to(dtype),
+                           labels[order], k, 5)
+        assert torch.equal(got, expected)
+
+
+@pytest.mark.parametrize('precision', ['highest', 'medium'])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_order_and_batch_have_no_effect(dtype, precision, monkeypatch):
+    """Also with products in bfloat16, and more copies than candidates."""
+    monkeypatch.setattr(torch, 'get_float32_matmul_precision',
+                        lambda: precision)
+    generator = torch.Generator().manual_seed(0)
+    kinds = torch.randn(40, 67, generator=generator, dtype=dtype)
+    bank = kinds[torch.randint(0, 40, (1003, ), generator=generator)]
+    # Neighbours of half of the queries are clear.
+    bank[500:] = torch.randn(503, 67, generator=generator, dtype=dtype)
+    labels = torch.randint(0, 6, (1003, ), generator=generator)
+    queries = torch.cat([kinds, bank[500:540]]) * 3 + 0.1
+    expected = knn_retrieve(queries, bank, labels, 20, 6)
+    cosines, rows = knn_search(queries, bank, 20)
+    order = torch.randperm(1003, generator=generator)
+    assert torch.equal(
+        knn_retrieve(queries, bank[order], labels[order], 20, 6), expected)
+    assert torch.equal(knn_search(queries, bank[order], 20)[0], cosines)
+    assert (cosines[:, :-1] >= cosines[:, 1:]).all()
+    for part in (slice(1), slice(11, 14)):
+        got = knn_search(queries[part], bank, 20)
+        assert torch.equal(got[0], cosines[part])
+        assert torch.equal(got[1], rows[part])
+        assert torch.equal(
+            knn_retrieve(queries[part], bank, labels, 20, 6), expected[part])
+    wanted = torch.cosine_similarity(
+        queries.double()[:, None], bank.double()[rows], dim=2)
+    torch.testing.assert_close(cosines, wanted.to(dtype), rtol=0,
+                               atol=max(torch.finfo(dtype).eps, 1e-12))
+    assert (knn_search(bank, bank, 1)[0] == 1).all()
 
 
 def test_memory_is_that_of_blocks():

@@ -54,6 +54,10 @@ def test_slow_reference(size, grid, mode, way):
     assert empty[2].all() and not empty[:2].all(dim=1).any()
     torch.testing.assert_close(
         means, slow_segment_mean(features, labels, num, mode))
+    features = features.double()
+    torch.testing.assert_close(
+        segment_mean(features, labels, num, mode)[0],
+        slow_segment_mean(features, labels, num, mode), rtol=0, atol=1e-12)
     # One map for all images.
     torch.testing.assert_close(
         segment_mean(features[:1], labels, num, mode)[0],

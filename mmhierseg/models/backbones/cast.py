@@ -117,6 +117,11 @@ class CAST(BaseModule):
         mask_empty (bool): Whether tokens without a segment in an image are
             masked, so that its output does not depend on its batch. Quirk:
             the authors' weights need False to be exact. Defaults to True.
+        per_image (bool): Whether, in evaluation, the images of a batch are
+            computed one after the other: outputs then equal those of an image
+            alone bit by bit. Otherwise they agree up to rounding, which about
+            one hierarchy in 250 is sensitive to. Needs ``mask_empty=True``.
+            Defaults to False.
         num_tokens (int, optional): Fixed number of segment tokens, at least
             that of any image's segments. Then no step synchronises with a
             GPU. Defaults to None: the largest number in the batch.
@@ -174,6 +179,7 @@ table_sizes=[16, 8, 6, 4])
                  segment_at: str | None = None,
                  featmap_stride: int = 8,
                  mask_empty: bool = True,
+                 per_image: bool = False,
                  num_tokens: int | None = None,
                  compile_cfg: dict | None = None,
                  superpixels: dict | BaseSuperpixels | None = None,
@@ -200,6 +206,7 @@ table_sizes=[16, 8, 6, 4])
             'pixel' if out_type in ('segments', 'featmap') else 'stem')
         self.featmap_stride = featmap_stride
         self.mask_empty = mask_empty
+        self.per_image = per_image
         self.num_tokens = num_tokens
         self.compile_cfg = compile_cfg
         self.norm_eval = norm_eval
@@ -246,6 +253,9 @@ table_sizes=[16, 8, 6, 4])
                 f'the last, got {self.num_clusters}')
         check_number('frozen_stages', self.frozen_stages, -1, self.num_stages)
         check_number('drop_path_rate', drop_path_rate, 0, 1)
+        if self.per_image and not self.mask_empty:
+            raise ValueError('`per_image` needs `mask_empty=True`: the number '
+                             'of tokens depends on the batch')
         if self.num_tokens is not None:
             check_number('num_tokens', self.num_tokens, minimum=1, whole=True)
             if not self.mask_empty:
@@ -305,6 +315,8 @@ table_sizes=[16, 8, 6, 4])
             TypeError: If ``inputs`` is not a floating-point tensor.
             ValueError: If its shape or its labels are wrong.
         """
+        if self._is_split(inputs):
+            return _join([self.forward(image) for image in _images(inputs)])
         segments = self._split_inputs(inputs)
         if self.compile_cfg is None:
             return self._compute_outputs(*segments)
@@ -338,6 +350,9 @@ table_sizes=[16, 8, 6, 4])
             it returns none ('avg_segments', 'featmap'), it is the class token
             after the last pooling, or after the last stage if there is none.
         """
+        if self._is_split(inputs):
+            return _join([self.forward_hierarchy(image)
+                          for image in _images(inputs)])
         stages = self._encode(
             self._tokenize(inputs), self.num_stages - 1, self.pools_last)
         segments, cls_token = None, stages.cls_token
@@ -361,6 +376,12 @@ table_sizes=[16, 8, 6, 4])
             hierarchy=SegmentHierarchy(
                 stages.labels, [pooled.parents for pooled in stages.pooled]),
             segments=segments)
+
+    def _is_split(self, inputs: Tensor) -> bool:
+        if not self.per_image or self.training:
+            return False
+        check_rgbs(inputs)
+        return len(inputs) > 1
 
     def _tokenize(self, inputs: Tensor) -> TokenizedSegments:
         return self.tokenizer(*self._split_inputs(inputs))
@@ -532,6 +553,34 @@ def _as_mask(empty: Tensor | None, tokens: Tensor) -> Tensor:
     if empty is None:
         return torch.zeros_like(tokens[..., 0], dtype=torch.bool)
     return empty
+
+
+def _images(inputs: Tensor) -> list[Tensor]:
+    """Each image, aligned in memory as if it were alone."""
+    return [image[None].clone() for image in inputs]
+
+
+def _join(parts: Sequence) -> object:
+    """Outputs of single images as that of a batch, padded where needed."""
+    first = parts[0]
+    if first is None:
+        return None
+    if isinstance(first, SegmentHierarchy):
+        return SegmentHierarchy(*(
+            _join([getattr(part, name) for part in parts])
+            for name in ('labels', 'parents')))
+    if not isinstance(first, Tensor):
+        joined = map(_join, zip(*parts))
+        is_named = hasattr(first, '_fields')
+        return type(first)(*joined) if is_named else type(first)(joined)
+    fill = 0 if first.is_floating_point() else -1
+    most = max(part.size(1) for part in parts)
+    return torch.cat([
+        part if part.size(1) == most else torch.cat([
+            part,
+            part.new_full((1, most - part.size(1), *part.shape[2:]), fill)
+        ], dim=1) for part in parts
+    ])
 
 
 def _compiled(model_type: type, options: dict) -> Callable:

@@ -81,7 +81,8 @@ def masked_batch_norm(norm: _BatchNorm, x: Tensor, valid: Tensor) -> Tensor:
             norm.num_batches_tracked.add_(several)
             momentum = norm.momentum
             if momentum is None:
-                momentum = norm.num_batches_tracked.clamp(min=1).reciprocal()
+                momentum = norm.num_batches_tracked.to(mean).clamp(min=1)
+                momentum = momentum.reciprocal()
             for running, value in ((norm.running_mean, mean),
                                    (norm.running_var, unbiased)):
                 running.add_(momentum * several * (value - running))

@@ -125,6 +125,34 @@ def test_independent_of_other_images(options, segment_at):
 
 
 @each_output
+def test_per_image_is_exact(options):
+    """Images with many, few and no segments, bit by bit as if alone."""
+    model = tiny_cast(per_image=True, **options)
+    inputs = torch.cat([random_inputs(2, 61, 90, seed=i) for i in range(4)])
+    inputs[1, 3] = block_labels(61, 90, 7)
+    inputs[2, 3] = 0
+    inputs[3, 3] = -1
+    with torch.no_grad():
+        together, output = model(inputs), model.forward_hierarchy(inputs)
+        for index in range(len(inputs)):
+            image = inputs[index:index + 1].clone()
+            for a, b in zip(per_image(together, index),
+                            per_image(model(image), 0)):
+                assert torch.equal(a, b)
+            alone = model.forward_hierarchy(image)
+            for level in range(5):
+                assert torch.equal(output.hierarchy.label_map(level)[index],
+                                   alone.hierarchy.label_map(level)[0])
+            for a, b in zip([*output.sampled, *output.centroids],
+                            [*alone.sampled, *alone.centroids]):
+                assert torch.equal(a[index], b[0])
+    # In training, statistics are those of the batch.
+    assert tensors(model.train()(inputs))[0].requires_grad
+    with pytest.raises(ValueError, match='`per_image` needs'):
+        tiny_cast(per_image=True, mask_empty=False)
+
+
+@each_output
 def test_independent_of_label_numbers(options):
     """Gaps, as in a window of a larger map, and permutations."""
     model = tiny_cast(**options)
