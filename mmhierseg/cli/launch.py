@@ -21,12 +21,12 @@ from mmengine.runner._flexible_runner import FlexibleRunner
 
 from mmhierseg._base import UserError
 from mmhierseg._base.atomic import free_space
+from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.checkpoints import (
     check_initial_weights,
     check_matches,
     check_shares,
     read_checkpoint,
-    read_safely,
 )
 from mmhierseg.cli.adapt import adapt_config
 from mmhierseg.cli.data_check import check_data, check_pretrained
@@ -53,10 +53,10 @@ __all__ = ['test', 'train']
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@safe_reading()
 def train(argv: list[str] | None = None) -> None:
     """Train with the arguments ``argv``, by default the command line's."""
     args = parse_train_args(argv)
-    read_safely()
     # Warnings must not be a part of a printed config.
     with redirect_stdout(sys.stderr if args.print_config else sys.stdout):
         cfg = adapt_config(with_train_options(read_config(args.config), args))
@@ -70,6 +70,7 @@ def train(argv: list[str] | None = None) -> None:
         _train(cfg, start)
 
 
+@safe_reading()
 def test(argv: list[str] | None = None,
          record: Callable | None = None) -> None:
     """Test with the arguments ``argv``, by default the command line's.
@@ -79,7 +80,6 @@ def test(argv: list[str] | None = None,
     runner, metrics and seconds after it.
     """
     args = parse_test_args(argv)
-    read_safely()
     cfg = with_test_options(read_config(args.config), args)
     cfg = adapt_config(cfg, training=False)
     # The runner writes it where it must not replace the config of training.

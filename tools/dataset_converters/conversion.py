@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
+from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError
 
 Job = TypeVar('Job')
@@ -125,19 +126,11 @@ def write_manifest(path: Path,
 def write_file(path: Path, content: bytes) -> None:
     """Write a file completely or not at all; folders are made.
 
-    Unlike ``write_atomically`` it does not wait for the disk, which would
-    dominate the time of writing many small files.
+    It does not wait for the disk, which would dominate the time of writing
+    many small files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'{path.name}.part')
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except BaseException:
-        # An interrupt, too, must not leave it behind.
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
+    write_atomically(path, content, sync=False)
 
 
 def encode_image(image: Image.Image, **options) -> bytes:
