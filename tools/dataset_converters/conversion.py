@@ -230,15 +230,16 @@ def _process_pool(workers: int, method: str) -> ProcessPoolExecutor:
         workers,
         mp_context=context,
         initializer=_start_worker,
-        initargs=(method != 'fork', ))
+        initargs=(method == 'fork', ))
 
 
-def _start_worker(one_thread: bool) -> None:
+def _start_worker(forked: bool) -> None:
     """Leave interrupts to the main process; let OpenCV use one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if one_thread:
+    if not forked:
         cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
+    threading.Thread(
+        target=_end_with_main_process, args=(forked, ), daemon=True).start()
 
 
 def _work(convert: Callable[[Job], bool], job: Job) -> bool:
@@ -246,11 +247,16 @@ def _work(convert: Callable[[Job], bool], job: Job) -> bool:
         return convert(job)
 
 
-def _end_with_main_process() -> None:
+def _end_with_main_process(forked: bool) -> None:
     """End once a main process that was killed is gone and the job is done.
 
     The pool would wait for ever for the next one.
     """
-    multiprocessing.parent_process().join()
-    with _busy:
-        os._exit(1)
+    main = multiprocessing.parent_process()
+    parent = main.pid if forked else os.getppid()
+    # The pipe to the main process may also be held by other workers, which
+    # inherit it; a process whose parent has died gets another one.
+    while main.is_alive() and os.getppid() == parent:
+        main.join(1)
+    _busy.acquire(timeout=60)
+    os._exit(1)
