@@ -153,7 +153,8 @@ INIT = 'model.{0}.init_cfg.type=Pretrained model.{0}.init_cfg.checkpoint={{}}'
     ('train', f'--cfg-options {INIT.format("backbone")}'.replace('{}', URL)),
     ('train', f'--cfg-options load_from={URL}'),
     ('train', f'--cfg-options runner_type=FlexibleRunner '
-     f'strategy.type=SingleDeviceStrategy load_from={URL}'),
+     'strategy.type=SingleDeviceStrategy env_cfg.cudnn_benchmark=False '
+     f'load_from={URL}'),
     ('train', f'--cfg-options model.init_cfg.type=Pretrained '
      f'model.init_cfg.checkpoint={URL}'),
     ('test', '{}'),
@@ -187,6 +188,9 @@ def test_nothing_changes_for_other_code(bad, tmp_path):
     own = pickle.dumps(Executes)
     before = torch.load, dict(CheckpointLoader._schemes)
     safe = torch.serialization.get_safe_globals()
+    assert not hasattr(torch.load, '__wrapped__')
+    assert {loader.__module__ for loader in before[1].values()} == {
+        CheckpointLoader.__module__}
     path = tmp_path / 'own.pth'
     torch.save(dict(state_dict={}, kind=Executes), path)
     yaml = tmp_path / 'own.yaml'

@@ -108,6 +108,9 @@ def _temporary_folder() -> str:
 
 @functools.cache
 def _warn_about_cache(folder: str) -> None:
+    worker = torch.utils.data.get_worker_info()
+    if worker is not None and worker.id > 0:
+        return  # the first one warns
     place = f'kept in {folder!r}' if folder else 'compiled by every process'
     warnings.warn(
         'numba can cache its machine code neither beside the package nor in '
