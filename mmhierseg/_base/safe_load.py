@@ -53,7 +53,7 @@ PLAIN_OBJECTS = {
     },
     **{
         f'{kind.__module__}.{kind.__qualname__}': kind
-        for kind in (Namespace, HistoryBuffer, np.ndarray, np.dtype,
+        for kind in (Namespace, HistoryBuffer, slice, np.ndarray, np.dtype,
                      *(type(np.dtype(code)) for code in '?bBhHiIlLqQefd'))
     }
 }
