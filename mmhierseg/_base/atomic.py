@@ -20,7 +20,9 @@ try:
 except ImportError:  # Windows, where leftovers stay
     fcntl = None
 
-__all__ = ['FULL', 'AtomicBackend', 'free_space', 'write_atomically']
+__all__ = [
+    'FULL', 'AtomicBackend', 'find_leftovers', 'free_space', 'write_atomically'
+]
 
 #: No space; the user's quota; the limit to the size of a file (`ulimit -f`).
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -52,8 +54,8 @@ def write_atomically(path: str | os.PathLike,
     path = os.fspath(path)
     folder, name = os.path.split(path)
     if sync:
-        _leftovers.cache_clear()
-    for part in _leftovers(folder or '.').get(name, ()):
+        find_leftovers.cache_clear()
+    for part in find_leftovers(folder or '.').get(name, ()):
         _remove_leftover(os.path.join(folder, part))
     try:
         for attempt in range(_TRIES):
@@ -93,7 +95,7 @@ def _write(part: str, content: bytes, sync: bool) -> None:
 
 
 @functools.lru_cache(maxsize=1000)
-def _leftovers(folder: str) -> dict[str, list[str]]:
+def find_leftovers(folder: str) -> dict[str, list[str]]:
     """Unfinished files in a folder, by the name that they are for."""
     found = {}
     with suppress(OSError):

@@ -22,7 +22,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from mmhierseg._base.atomic import write_atomically
+from mmhierseg._base.atomic import find_leftovers, write_atomically
 from mmhierseg._base.errors import UserError
 
 Job = TypeVar('Job')
@@ -175,6 +175,7 @@ def convert_all(convert: Callable[[Job], bool],
         2
     """
     new = 0
+    find_leftovers.cache_clear()
     with resumable(again):
         if processes and workers > 1:
             # Checked now: with an unpicklable job the pool would hang.
