@@ -15,6 +15,8 @@ from mmengine.hub import get_config
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 
+from mmhierseg._base.safe_load import safe_reading
+
 __all__ = [
     'CONTENDERS', 'SUPERPIXELS', 'Contender', 'build_model', 'model_config',
     'read_config'
@@ -78,6 +80,7 @@ CONTENDERS = {
 }
 
 
+@safe_reading()
 def read_config(name: str) -> Config:
     """Read a config below configs/, or of another package (`mmseg::...`)."""
     if '::' in name:
@@ -115,6 +118,7 @@ def model_config(contender: Contender, learner: bool, img_size: int,
     return settings
 
 
+@safe_reading()
 def build_model(settings: ConfigDict) -> BaseModel:
     """Build a model with random weights, in one process, on the CPU."""
     init_default_scope('mmpretrain')

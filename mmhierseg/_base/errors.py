@@ -1,9 +1,14 @@
 """Errors that a user can mend, and how the command-line tools print them."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+#: Of a file that cannot be written: no permission, no space.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC,
+                 errno.EDQUOT)
 
 
 class UserError(ValueError):
@@ -16,14 +21,17 @@ class UserError(ValueError):
 def run_command(main: Callable[[], None]) -> int:
     """Run a command; print a :class:`UserError` without its traceback.
 
-    The error may come from a worker process of a data loader. Other errors
-    are defects and keep their traceback; with ``MMHIERSEG_TRACEBACK=1`` in
-    the environment, all do. Returns the exit status, 0 or 1.
+    The error may come from a worker process of a data loader. So are files
+    that cannot be written. Other errors are defects and keep their traceback;
+    with ``MMHIERSEG_TRACEBACK=1`` in the environment, all do. Returns the
+    exit status, 0 or 1.
     """
     try:
         main()
-    except UserError as error:
-        if os.environ.get('MMHIERSEG_TRACEBACK'):
+    except (UserError, OSError) as error:
+        user = isinstance(error, UserError) or (
+            error.filename is not None and error.errno in _NOT_WRITABLE)
+        if not user or os.environ.get('MMHIERSEG_TRACEBACK'):
             raise
         # From a loader's worker, PyTorch raises the text of the traceback.
         message = str(error).rpartition(f'{UserError.__name__}: ')[2].rstrip()

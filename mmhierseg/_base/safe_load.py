@@ -1,23 +1,38 @@
-"""Read checkpoints without executing what is in them.
+"""Read checkpoints and YAML without executing what is in them.
 
 A checkpoint is a pickle, and unpickling can run any program. PyTorch's
 ``weights_only`` reader builds tensors and plain containers only. Log
 histories, NumPy arrays and an ``argparse.Namespace``, which MMEngine and
 training scripts write, are allowed by name.
+
+PyTorch keeps the names that are allowed in a variable of the process, which
+MMEngine changes while it reads. The reader here has its own, so threads do
+not disturb each other, and nothing changes for other code.
 """
 
 import os
 import pickle
 import re
+import threading
 import zipfile
 from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+import yaml
+from mmengine.fileio.handlers import YamlHandler
 from mmengine.logging.history_buffer import HistoryBuffer
+from torch import _weights_only_unpickler as unpickler
 
-__all__ = ['allow_plain_objects', 'load_plain_checkpoint']
+from mmhierseg._base.errors import UserError
+
+__all__ = ['PLAIN_OBJECTS', 'load_plain_checkpoint', 'safe_reading']
 
 
 def _history_buffer_method(owner: type, name: str) -> Any:
@@ -27,16 +42,63 @@ def _history_buffer_method(owner: type, name: str) -> Any:
     return getattr(owner, name)
 
 
-def allow_plain_objects() -> None:
-    """Let PyTorch's safe reader build what MMEngine's checkpoints hold."""
-    core = np._core if hasattr(np, '_core') else np.core
-    torch.serialization.add_safe_globals([
-        Namespace, HistoryBuffer, (_history_buffer_method, 'builtins.getattr'),
-        np.ndarray, np.dtype, core.multiarray._reconstruct,
-        core.multiarray.scalar,
-        *{type(np.dtype(kind))
-          for kind in '?bBhHiIlLqQefd'}
-    ])
+_core = np._core if hasattr(np, '_core') else np.core
+#: Name in a pickle -> what it stands for.
+PLAIN_OBJECTS = {
+    'builtins.getattr': _history_buffer_method,
+    **{
+        # Of NumPy 1 and 2.
+        f'numpy.{core}.multiarray.{name}': getattr(_core.multiarray, name)
+        for core in ('core', '_core') for name in ('_reconstruct', 'scalar')
+    },
+    **{
+        f'{kind.__module__}.{kind.__qualname__}': kind
+        for kind in (Namespace, HistoryBuffer, slice, np.ndarray, np.dtype,
+                     *(type(np.dtype(code)) for code in '?bBhHiIlLqQefd'))
+    }
+}
+
+
+def _with_globals(function: FunctionType, **names: Any) -> FunctionType:
+    """Copy a function; the copy finds some of its globals elsewhere."""
+    copy = FunctionType(function.__code__, {
+        **function.__globals__,
+        **names
+    }, function.__name__, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+class _Unpickler(unpickler.Unpickler):
+    load = _with_globals(
+        unpickler.Unpickler.load,
+        _get_user_allowed_globals=lambda: PLAIN_OBJECTS)
+
+
+_own = dict(
+    _weights_only_unpickler=SimpleNamespace(
+        Unpickler=_Unpickler,
+        load=_with_globals(unpickler.load, Unpickler=_Unpickler),
+        __name__='plain'))
+_torch_load = _with_globals(
+    torch.serialization.load,
+    _legacy_load=_with_globals(torch.serialization._legacy_load, **_own),
+    **_own)
+
+
+def _load(f: Any, map_location: Any = None, *_, mmap: bool | None = None,
+          **kwargs) -> Any:
+    """``torch.load``, but safe whatever the arguments and environment say."""
+    kwargs = {k: v for k, v in kwargs.items() if k == 'encoding'}
+    try:
+        return _torch_load(
+            f, map_location, weights_only=True, mmap=mmap, **kwargs)
+    except Exception as error:
+        if isinstance(error, pickle.UnpicklingError) or 'TorchScript' in str(
+                error):
+            path = os.fspath(f) if isinstance(f, os.PathLike) else f
+            raise UserError(_message(path, error)) from error
+        raise
 
 
 def load_plain_checkpoint(path: str | os.PathLike) -> Any:
@@ -51,23 +113,97 @@ def load_plain_checkpoint(path: str | os.PathLike) -> Any:
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'checkpoint {path!r} does not exist (in {os.getcwd()})')
-    allow_plain_objects()
     try:
         # Mapped from the file, not copied; files from before PyTorch 1.6 are
         # no archives and cannot be.
-        return torch.load(
-            path,
-            map_location='cpu',
-            weights_only=True,
-            mmap=zipfile.is_zipfile(path))
+        return _load(path, 'cpu', mmap=zipfile.is_zipfile(path))
+    except UserError:
+        raise
     except Exception as error:
         # Bytes that are no pickle make the reader fail in many ways.
-        forbidden = re.search(r'GLOBAL (\S+)', str(error)) if isinstance(
-            error, pickle.UnpicklingError) else None
-        if forbidden is None:
-            raise ValueError(f'{path!r} is no checkpoint of torch.save, or is '
-                             'damaged') from error
-        raise ValueError(
-            f'{path!r} was not read, because it wants to make a '
+        raise UserError(_message(path)) from error
+
+
+def _message(path: Any, error: Exception | None = None) -> str:
+    forbidden = re.search(r'GLOBAL (\S+)', str(error))
+    if forbidden is None:
+        return f'{path!r} is no checkpoint of torch.save, or is damaged'
+    return (f'{path!r} was not read, because it wants to make a '
             f'{forbidden[1]}, which is no plain object and could execute a '
-            'program') from error
+            'program')
+
+
+class _YamlLoader(getattr(yaml, 'CSafeLoader', yaml.SafeLoader)):
+    """As MMEngine's, with tuples, but without other Python objects."""
+
+    def refuse(self, tag: str, node: yaml.Node) -> None:
+        """Refuse to make the object of a Python tag."""
+        raise UserError(
+            f'!!python/{tag} in line {node.start_mark.line + 1}: Python '
+            'objects in YAML are not read, since they could execute a program')
+
+
+_YamlLoader.add_constructor(
+    'tag:yaml.org,2002:python/tuple',
+    lambda loader, node: tuple(loader.construct_sequence(node, deep=True)))
+_YamlLoader.add_multi_constructor('tag:yaml.org,2002:python/',
+                                  _YamlLoader.refuse)
+
+
+def _load_yaml(handler: YamlHandler, file: Any, **kwargs) -> Any:
+    return yaml.load(file, Loader=_YamlLoader)
+
+
+_inside = ContextVar('inside', default=False)
+_lock = threading.Lock()
+#: How many threads are inside; what was replaced for them.
+_state = SimpleNamespace(inside=0, originals=[])
+
+
+@contextmanager
+def safe_reading() -> Iterator[None]:
+    """Let all code read safely that is called within the block.
+
+    However a checkpoint is loaded there, by any scheme of MMEngine
+    (``https://``, ``open-mmlab://`` ...), ``init_cfg`` or ``torch.load``
+    itself, nothing in it is executed, and a UserError names what would have
+    been. Python tags in YAML files are refused, too. Other threads are not
+    affected.
+    """
+    token = _inside.set(True)
+    with _lock:
+        _state.inside += 1
+        if _state.inside == 1:
+            _state.originals = [
+                _replace(owner, name, safe)
+                for owner, name, safe in ((torch, 'load', _load),
+                                          (torch.serialization, 'load', _load),
+                                          (YamlHandler, 'load_from_fileobj',
+                                           _load_yaml))
+            ]
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+        with _lock:
+            _state.inside -= 1
+            if not _state.inside:
+                for restore in _state.originals:
+                    restore()
+
+
+def _replace(owner: Any, name: str, safe: Callable) -> Callable[[], None]:
+    """Replace a function where `safe_reading` is active; how to undo it."""
+    original = getattr(owner, name)
+
+    @wraps(original)
+    def choose(*args, **kwargs):
+        return (safe if _inside.get() else original)(*args, **kwargs)
+
+    def restore():
+        # Unless somebody else has replaced it since.
+        if getattr(owner, name) is choose:
+            setattr(owner, name, original)
+
+    setattr(owner, name, choose)
+    return restore

@@ -17,6 +17,7 @@ from mmengine.registry import DefaultScope
 from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 
+from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.checkpoints import load_weights
 from mmhierseg.models.data_preprocessors import SuperpixelMixin
 from mmhierseg.registry import MODELS
@@ -155,12 +156,13 @@ def load_model(settings: ModelSettings,
                weights: str | None,
                device: torch.device) -> LoadedModel:
     """Build a model, and load a checkpoint, else what its config names."""
-    with DefaultScope.overwrite_default_scope(settings.scope):
+    with safe_reading(), DefaultScope.overwrite_default_scope(settings.scope):
         model = MODELS.build(settings.model)
         preprocessor = MODELS.build(settings.preprocessor)
     if weights is None:
         if model.init_cfg is not None:
-            model.init_weights()
+            with safe_reading():
+                model.init_weights()
         else:
             warnings.warn(
                 'no `weights` were given: the model is random, and so is the '
@@ -189,7 +191,8 @@ def find_device(device: str | torch.device | None) -> torch.device:
 
 def _read(name: str, reader: Callable[[str], Config]) -> Config:
     try:
-        return reader(name)
+        with safe_reading():
+            return reader(name)
     except Exception as error:
         # A config is a program, which can fail in any way.
         raise ValueError(

@@ -15,10 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg._base.safe_load import (
-    allow_plain_objects,
-    load_plain_checkpoint,
-)
+from mmhierseg._base.safe_load import PLAIN_OBJECTS, load_plain_checkpoint
 
 from . import cast, hsg
 
@@ -36,16 +33,17 @@ _FOLLOWERS = re.compile(r'(?:encoder_k|momentum|teacher|target|ema)')
 def read_safely() -> None:
     """Make every later ``torch.load`` of this process read safely.
 
-    MMEngine's own loading would else fall back to the unsafe reader (OneDL's
-    build) or fail to resume (the original). Raises a UserError if the
-    environment demands the opposite.
+    For programs; the tools and classes of this package read safely without
+    it. Raises a UserError if the environment demands the opposite.
     """
     if os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
         raise UserError(
             'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, by which checkpoints '
             'could execute programs: unset it')
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    allow_plain_objects()
+    torch.serialization.add_safe_globals([
+        (value, name) for name, value in PLAIN_OBJECTS.items()
+    ])
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:

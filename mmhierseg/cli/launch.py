@@ -1,9 +1,10 @@
 """Train and test: the programs ``tools/train.py`` and ``tools/test.py``."""
 
-import errno
 import os
 import os.path as osp
+import platform
 import sys
+import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -20,13 +21,13 @@ from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 
 from mmhierseg._base import UserError
-from mmhierseg._base.atomic import free_space
+from mmhierseg._base.atomic import FULL, fcntl, free_space
+from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.checkpoints import (
     check_initial_weights,
     check_matches,
     check_shares,
     read_checkpoint,
-    read_safely,
 )
 from mmhierseg.cli.adapt import adapt_config
 from mmhierseg.cli.data_check import check_data, check_pretrained
@@ -47,14 +48,15 @@ from mmhierseg.cli.resume import (
 from mmhierseg.engine.device import cpu_process_group
 from mmhierseg.engine.hooks.unwrap import unwrap_model
 
-# No space; the user's quota; the limit to the size of a file (`ulimit -f`).
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Where the launchers write the number of a process.
+_RANKS = dict(
+    pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
+@safe_reading()
 def train(argv: list[str] | None = None) -> None:
     """Train with the arguments ``argv``, by default the command line's."""
     args = parse_train_args(argv)
-    read_safely()
     # Warnings must not be a part of a printed config.
     with redirect_stdout(sys.stderr if args.print_config else sys.stdout):
         cfg = adapt_config(with_train_options(read_config(args.config), args))
@@ -64,10 +66,13 @@ def train(argv: list[str] | None = None) -> None:
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_pretrained(cfg)
     start = _find_start(cfg)
-    with cpu_process_group(cfg.launcher), _report_disk_full(cfg.work_dir):
+    _make_work_dir(cfg.work_dir)
+    with _only_training(cfg), cpu_process_group(
+            cfg.launcher), _report_disk_full(cfg.work_dir):
         _train(cfg, start)
 
 
+@safe_reading()
 def test(argv: list[str] | None = None,
          record: Callable | None = None) -> None:
     """Test with the arguments ``argv``, by default the command line's.
@@ -77,7 +82,6 @@ def test(argv: list[str] | None = None,
     runner, metrics and seconds after it.
     """
     args = parse_test_args(argv)
-    read_safely()
     cfg = with_test_options(read_config(args.config), args)
     cfg = adapt_config(cfg, training=False)
     # The runner writes it where it must not replace the config of training.
@@ -88,6 +92,7 @@ def test(argv: list[str] | None = None,
     if '://' not in args.checkpoint:
         checkpoint = read_checkpoint(args.checkpoint)
     check_data(cfg, ['test_dataloader'])
+    _make_work_dir(cfg.work_dir)
     with cpu_process_group(cfg.launcher):
         _test(cfg, checkpoint, args, record)
 
@@ -178,12 +183,49 @@ class _ConfigErrors(Hook):
             raise UserError(f'config: {error}') from error
 
 
+def _make_work_dir(work_dir: str) -> None:
+    """Make the work directory, and check that it can be written to."""
+    try:
+        os.makedirs(work_dir, exist_ok=True)
+        tempfile.TemporaryFile(dir=work_dir).close()
+    except OSError as error:
+        raise UserError(
+            f'cannot write to the work directory {work_dir!r}: '
+            f'{error.strerror}. Name another with --work-dir') from error
+
+
+@contextmanager
+def _only_training(cfg: Config) -> Iterator[None]:
+    """Keep other trainings out of the work directory."""
+    rank = os.environ.get(_RANKS.get(cfg.launcher, ''), '0')
+    if fcntl is None or rank != '0':
+        yield
+        return
+    # Of the process, not of the workers that it forks: free when it dies.
+    path = osp.join(cfg.work_dir, '.training')
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666),
+              'r+') as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise UserError(
+                f'another training runs in the work directory '
+                f'{cfg.work_dir!r} ({file.read().strip()}). Wait until it '
+                'ends, or name another with --work-dir') from None
+        except OSError:
+            pass  # a network disk without locks
+        file.truncate(0)
+        file.write(f'process {os.getpid()} on {platform.node()}\n')
+        file.flush()
+        yield
+
+
 @contextmanager
 def _report_disk_full(work_dir: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         # Only some errors know their file.
         message = (f'cannot write {error.filename!r}: {error.strerror}'

@@ -10,8 +10,10 @@ from copy import deepcopy
 
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import ConfigParsingError
+from yaml import YAMLError
 
 from mmhierseg._base import UserError
+from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.cli.adapt import LOADERS, class_name, is_segmentation
 from mmhierseg.registry import MODELS
 
@@ -111,8 +113,10 @@ def read_config(path: str) -> Config:
         raise UserError(
             f'there is no config file {path!r} (in {osp.abspath(".")})')
     try:
-        cfg = Config.fromfile(path)
-    except (OSError, ImportError, SyntaxError, ConfigParsingError) as error:
+        with safe_reading():
+            cfg = Config.fromfile(path)
+    except (OSError, ImportError, SyntaxError, ConfigParsingError, UserError,
+            YAMLError) as error:
         raise UserError(f'{path}: {error}') from error
     if cfg.get('model') is None:
         raise UserError(f'{path} has no `model`: it is not a config of a run, '

@@ -103,10 +103,7 @@ class MemoryBank:
             FileNotFoundError: If there is no such file.
             UserError: If it contains no memory bank, or is damaged.
         """
-        try:
-            content = load_plain_checkpoint(path)
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        content = load_plain_checkpoint(path)
         try:
             return cls(content['features'], content['labels'], content['meta'])
         except (AttributeError, KeyError, TypeError, ValueError) as error:

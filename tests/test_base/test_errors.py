@@ -1,3 +1,7 @@
+import errno
+import os
+from functools import partial
+
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
@@ -44,3 +48,14 @@ def test_traceback_of_defects_and_on_demand(monkeypatch):
     monkeypatch.setenv('MMHIERSEG_TRACEBACK', '1')
     with pytest.raises(UserError, match='replace it'):
         run_command(load(UserError(MESSAGE), 0))
+
+
+def test_files_that_cannot_be_written(capsys):
+
+    def write(code):
+        raise OSError(code, os.strerror(code), 'a.pth')
+
+    assert run_command(partial(write, errno.EROFS)) == 1
+    assert "Read-only file system: 'a.pth'" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError):
+        run_command(partial(write, errno.ENOENT))

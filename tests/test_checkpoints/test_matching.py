@@ -3,7 +3,6 @@
 import argparse
 import os
 import pickle
-import threading
 
 import numpy as np
 import pytest
@@ -84,25 +83,6 @@ def test_lookups_are_limited_to_log_histories(tmp_path, owner, name):
     path = saved(tmp_path / 'a.pth', dict(a=Executes(getattr, owner, name)))
     with pytest.raises(UserError):
         read_checkpoint(path)
-
-
-def test_threads_can_read_at_the_same_time(tmp_path):
-    good = saved(tmp_path / 'good.pth', dict(args=argparse.Namespace(lr=3)))
-    bad = saved(tmp_path / 'bad.pth', dict(a=Executes(os.getcwd)))
-    results = []
-
-    def read():
-        for _ in range(20):
-            results.append(read_checkpoint(good)['args'].lr)
-            with pytest.raises(UserError, match='was not read'):
-                read_checkpoint(bad)
-
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [3] * 80
 
 
 def test_environment_that_demands_the_opposite(monkeypatch):

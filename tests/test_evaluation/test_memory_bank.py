@@ -26,12 +26,6 @@ def test_retrieval_and_file(tmp_path):
     assert torch.equal(features, data()[0])
 
 
-class Evil:
-
-    def __reduce__(self):
-        return (exec, ('raise SystemExit', ))
-
-
 @pytest.mark.parametrize('content, match', [
     (dict(state_dict={}), 'is no memory bank'),
     ([1, 2], 'is no memory bank'),
@@ -41,7 +35,6 @@ class Evil:
           labels=torch.ones(3).long()), 'TypeError.*`features`'),
     (dict(features=torch.ones(3, 2), meta={}, labels=torch.ones(3)),
      'TypeError.*`labels`'),
-    (dict(features=Evil()), 'was not read'),
     (None, 'damaged')
 ])
 def test_bad_file(tmp_path, content, match):

@@ -1,4 +1,5 @@
 import importlib
+import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -106,3 +107,32 @@ def test_threads_compile_once():
         first, *others = pool.map(call, range(4))
     assert all(other is first for other in others)
     assert len(first.signatures) == 1
+
+
+@needs_numba
+@pytest.mark.parametrize('planted', [False, True])
+def test_without_a_folder_for_machine_code(planted, tmp_path, monkeypatch):
+    """As of a read-only installation without a home; one warning."""
+    from numba.core import caching
+    impl = caching.CompileResultCacheImpl
+    monkeypatch.setattr(impl, '_locator_classes', [
+        cls for cls in impl._locator_classes
+        if 'UserProvided' in cls.__name__
+    ])
+    monkeypatch.setattr(switch.tempfile, 'gettempdir', lambda: str(tmp_path))
+    folder = tmp_path / f'mmhierseg-numba-{os.getuid()}'
+    if planted:  # by another user, who could put code there
+        (tmp_path / 'theirs').mkdir()
+        folder.symlink_to('theirs')
+    switch._warn_about_cache.cache_clear()
+
+    def double(x):
+        return x + x
+
+    def triple(x):
+        return x + x + x
+
+    with pytest.warns(UserWarning, match='numba can cache') as found:
+        assert njit(double)(2) == 4 and njit(triple)(2) == 6
+    assert len(found) == 1
+    assert any(tmp_path.rglob('*.nbi')) != planted

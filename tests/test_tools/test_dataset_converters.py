@@ -89,7 +89,7 @@ def test_resume(tool, make, words, full, count, tmp_path, monkeypatch):
     assert done[0].stat().st_mtime_ns == before
     whole = contents(out)
     assert sum(name.endswith('.png') for name in whole) == count
-    done[0].rename(done[0].with_name(f'{done[0].name}.part'))
+    done[0].rename(done[0].with_name(f'{done[0].name}.0123abcd.part'))
     run(tool, 'in', *words)
     assert contents(out) == whole
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pickle
 import re
 
@@ -70,21 +69,6 @@ def test_segmentor_writes_label_maps(tool, segmentor_config,
     label_map = np.array(Image.open(tmp_path / 'maps' / '4.png'))
     assert label_map.shape == (36, 48)
     assert list((tmp_path / 'drawn').rglob('test_4.jpg_1.png'))
-
-
-@pytest.mark.parametrize('words, zipped', [
-    pytest.param(['test.py', 'bad.pth'], True, marks=pytest.mark.slow),
-    (['test.py', 'bad.pth'], False),
-    (['train.py', '--cfg-options', 'load_from=bad.pth'], True),
-])
-def test_checkpoint_is_not_executed(words, zipped, tool, classifier_config,
-                                    tmp_path):
-    torch.save({'state_dict': {}, 'meta': os.system}, tmp_path / 'bad.pth',
-               _use_new_zipfile_serialization=zipped)
-    output = tool(words[0], classifier_config, *words[1:], status=1,
-                  cwd=tmp_path, process=zipped and words[0] == 'test.py')
-    assert 'it wants to make a posix.system' in output
-    assert 'Traceback' not in output
 
 
 def test_checkpoint_of_another_model(tool, classifier_config, tmp_path):

@@ -81,6 +81,46 @@ def test_full_disk_takes_nothing(tool, classifier_config, work_dir):
     assert {path.name for path in work_dir.glob('*.pth*')} == {'epoch_2.pth'}
 
 
+LOCK = """
+import fcntl, sys
+file = open(sys.argv[1], 'w')
+fcntl.lockf(file, fcntl.LOCK_EX)
+print('process 7 on elsewhere', file=file, flush=True)
+print('locked', flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_trainings_in_one_folder(tool, classifier_config, tmp_path):
+    words = ['train.py', classifier_config, '--work-dir', tmp_path]
+    with subprocess.Popen([sys.executable, '-c', LOCK, tmp_path / '.training'],
+                          stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b'locked\n'
+        result = tool(*words, check=False)
+        other.stdin.close()
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == (
+        'train.py: error: another training runs in the work directory '
+        f"'{tmp_path}' (process 7 on elsewhere). Wait until it ends, or name "
+        'another with --work-dir')
+    assert list(contents(tmp_path)) == ['.training']
+    # The other one is gone; not even its name is left.
+    tool(*words, '--no-validate')
+    assert f'{os.getpid()} on' in (tmp_path / '.training').read_text()
+
+
+@pytest.mark.parametrize('program', ['train.py', 'test.py'])
+def test_work_directory_that_cannot_be_written(program, tool, work_dir,
+                                               classifier_config):
+    words = [work_dir / 'epoch_1.pth'] * (program == 'test.py')
+    result = tool(program, classifier_config, *words, '--work-dir',
+                  '/proc/none', check=False)
+    assert result.returncode == 1 and 'Traceback' not in result.stdout
+    assert re.search(f"{program}: error: cannot write to the work directory "
+                     "'/proc/none': .*with --work-dir", result.stdout)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     'number', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -90,7 +130,7 @@ def test_stopped_by_a_signal(number, classifier_config, tmp_path):
             sys.executable, ROOT / 'tools/train.py', classifier_config,
             '--work-dir', tmp_path, '--no-validate', '--cfg-options',
             'default_hooks.checkpoint.max_keep_ckpts=1',
-            'train_cfg.max_epochs=1000'
+            'train_cfg.max_epochs=1000', 'train_dataloader.num_workers=2'
         ],
         env={
             **os.environ, 'PYTHONPATH': str(ROOT),

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.cli.options import read_config
 from mmhierseg.superpixels import Grid
 
@@ -137,6 +138,7 @@ def report(flops: FlopAnalyzer, parameters: dict[str, int],
         print(f'  {name:32s} {number / 1e9:6.2f} G')
 
 
+@safe_reading()
 def main() -> None:
     """Count, or report what is wrong in one message."""
     args = parse_args()

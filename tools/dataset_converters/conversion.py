@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
+from mmhierseg._base.atomic import find_leftovers, write_atomically
 from mmhierseg._base.errors import UserError
 
 Job = TypeVar('Job')
@@ -125,19 +126,11 @@ def write_manifest(path: Path,
 def write_file(path: Path, content: bytes) -> None:
     """Write a file completely or not at all; folders are made.
 
-    Unlike ``write_atomically`` it does not wait for the disk, which would
-    dominate the time of writing many small files.
+    It does not wait for the disk, which would dominate the time of writing
+    many small files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'{path.name}.part')
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except BaseException:
-        # An interrupt, too, must not leave it behind.
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
+    write_atomically(path, content, sync=False)
 
 
 def encode_image(image: Image.Image, **options) -> bytes:
@@ -182,6 +175,7 @@ def convert_all(convert: Callable[[Job], bool],
         2
     """
     new = 0
+    find_leftovers.cache_clear()
     with resumable(again):
         if processes and workers > 1:
             # Checked now: with an unpicklable job the pool would hang.
@@ -237,15 +231,16 @@ def _process_pool(workers: int, method: str) -> ProcessPoolExecutor:
         workers,
         mp_context=context,
         initializer=_start_worker,
-        initargs=(method != 'fork', ))
+        initargs=(method == 'fork', ))
 
 
-def _start_worker(one_thread: bool) -> None:
+def _start_worker(forked: bool) -> None:
     """Leave interrupts to the main process; let OpenCV use one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if one_thread:
+    if not forked:
         cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
+    threading.Thread(
+        target=_end_with_main_process, args=(forked, ), daemon=True).start()
 
 
 def _work(convert: Callable[[Job], bool], job: Job) -> bool:
@@ -253,11 +248,16 @@ def _work(convert: Callable[[Job], bool], job: Job) -> bool:
         return convert(job)
 
 
-def _end_with_main_process() -> None:
+def _end_with_main_process(forked: bool) -> None:
     """End once a main process that was killed is gone and the job is done.
 
     The pool would wait for ever for the next one.
     """
-    multiprocessing.parent_process().join()
-    with _busy:
-        os._exit(1)
+    main = multiprocessing.parent_process()
+    parent = main.pid if forked else os.getppid()
+    # The pipe to the main process may also be held by other workers, which
+    # inherit it; a process whose parent has died gets another one.
+    while main.is_alive() and os.getppid() == parent:
+        main.join(1)
+    _busy.acquire(timeout=60)
+    os._exit(1)

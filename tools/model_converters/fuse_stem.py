@@ -16,7 +16,7 @@ from converters import save_converted
 
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
 from mmhierseg._base.errors import UserError, run_command
-from mmhierseg.checkpoints import fuse_stems, read_checkpoint, read_safely
+from mmhierseg.checkpoints import fuse_stems, read_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,7 +38,6 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Fold a file."""
     args = parse_args()
-    read_safely()
     checkpoint = read_checkpoint(args.src)
     weights, layers = fuse_stems(
         checkpoint.get('state_dict', checkpoint), args.eps)

@@ -8,9 +8,12 @@ mmhierseg[speed]``; ``MMHIERSEG_COMPILED=0`` switches it off.
 import functools
 import importlib.util
 import os
+import stat
+import tempfile
 import threading
 import time
 import types
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
@@ -59,10 +62,8 @@ def njit(function: Callable | None = None, **options) -> Callable:
         # Threads that come together would all compile.
         with _COMPILING:
             if not done:
-                import numba
                 done.append(
-                    numba.njit(cache=True, nogil=True, **options)(
-                        _with_compiled_globals(function)))
+                    _compile(_with_compiled_globals(function), options))
         return done[0]
 
     @functools.wraps(function)
@@ -72,6 +73,52 @@ def njit(function: Callable | None = None, **options) -> Callable:
     #: For kernels that call this one.
     call.compiled = compiled
     return call
+
+
+def _compile(function: Callable, options: dict) -> Callable:
+    """Compile a kernel; its cache lies in the package or the user's home."""
+    import numba
+    compile_ = functools.partial(numba.njit, nogil=True, **options)
+    try:
+        return compile_(cache=True)(function)
+    except RuntimeError as error:
+        # Neither can be written to.
+        if 'no locator' not in str(error):
+            raise
+    folder, before = _temporary_folder(), numba.config.CACHE_DIR
+    try:
+        numba.config.CACHE_DIR = folder
+        kernel = compile_(cache=folder != '')(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    _warn_about_cache(folder)
+    return kernel
+
+
+def _temporary_folder() -> str:
+    """A folder for machine code that only this user can write to, or ''."""
+    user = os.getuid() if hasattr(os, 'getuid') else ''
+    folder = os.path.join(tempfile.gettempdir(), f'mmhierseg-numba-{user}')
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        status = os.lstat(folder)
+    except OSError:
+        return ''
+    own = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o022
+    return folder if own and user in ('', status.st_uid) else ''
+
+
+@functools.cache
+def _warn_about_cache(folder: str) -> None:
+    worker = torch.utils.data.get_worker_info()
+    if worker is not None and worker.id > 0:
+        return  # the first one warns
+    place = f'kept in {folder!r}' if folder else 'compiled by every process'
+    warnings.warn(
+        'numba can cache its machine code neither beside the package nor in '
+        f"the user's home, so it is {place}. The environment variable "
+        'NUMBA_CACHE_DIR names another folder',
+        stacklevel=2)
 
 
 def _with_compiled_globals(function: Callable) -> Callable:
