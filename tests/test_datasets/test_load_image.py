@@ -48,6 +48,7 @@ def test_same_as_mmcv(write, backend):
         np.testing.assert_array_equal(loaded['img'], expected['img'])
         assert loaded['img'].dtype == np.float32
         assert loaded['img_shape'] == loaded['ori_shape'] == (40, 56)
+        assert loaded.pop('exif_orientation') == 1
         assert loaded.keys() == expected.keys()
 
 
