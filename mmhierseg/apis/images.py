@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from mmhierseg._base.image_files import load_upright
 
 ImageInput = str | os.PathLike | np.ndarray
 # 'original', the shorter side, or height and width.
@@ -56,11 +58,8 @@ def read_image(image: ImageInput) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'image {str(path)!r} does not exist')
     try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            upright.format = opened.format
-    except (OSError, SyntaxError, ValueError,
-            Image.DecompressionBombError) as error:
+        upright = load_upright(path.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'image {str(path)!r} cannot be read: {error}; '
                          'replace or remove it') from error
     return np.array(_to_rgb(upright, path))
