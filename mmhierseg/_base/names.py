@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ['dataset_names', 'output_names', 'printable']
+__all__ = ['dataset_names', 'output_names', 'printable', 'safe_name',
+           'table_cell']
 
 # Not allowed on some systems, or with a meaning in Markdown or HTML.
 _UNSAFE = frozenset('\\/:*?"<>|`')
@@ -42,18 +43,20 @@ def output_names(paths: Iterable[str | os.PathLike],
     if root is None or not all(path.startswith(root) for path in full):
         root = os.path.commonpath(map(os.path.dirname, full)) if full else '.'
     below = [os.path.relpath(path, root).replace(os.sep, '/') for path in full]
-    whole = ['/'.join(map(_safe, path.split('/'))) for path in below]
-    stems = ['/'.join(map(_safe, os.path.splitext(path)[0].split('/')))
-             for path in below]
-    counts = Counter(stems)
+    counts = Counter(os.path.splitext(path)[0] for path in below)
+    wanted = []
+    for path, relative in zip(paths, below):
+        stem = os.path.splitext(relative)[0]
+        raw = relative if keep_suffix or counts[stem] > 1 else stem
+        wanted.append((path, raw, '/'.join(map(safe_name, raw.split('/')))))
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for path, stem, name in zip(paths, stems, whole):
-        first = name if keep_suffix or counts[stem] > 1 else stem
-        unique, number = first, 1
+    # Names that need not be replaced are kept.
+    for path, raw, name in sorted(wanted, key=lambda item: item[1] != item[2]):
+        unique, number = name, 1
         while unique in taken:
             number += 1
-            unique = f'{first}_{number}'
+            unique = f'{name}_{number}'
         taken.add(unique)
         names[path] = unique
     return names
@@ -83,8 +86,13 @@ def printable(text: object) -> str:
         for char in str(text))
 
 
-def _safe(part: str) -> str:
-    """One part of a path, safe as a name of a file or folder."""
+def table_cell(text: object) -> str:
+    """Make a text a cell of a Markdown table."""
+    return printable(text).replace('|', '\\|')
+
+
+def safe_name(part: str) -> str:
+    """Make a text one part of a path, and plain text in Markdown and HTML."""
     part = ''.join('_' if char in _UNSAFE or not char.isprintable() else char
                    for char in part)
     bare = part.lstrip('.')

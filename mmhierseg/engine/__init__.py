@@ -7,11 +7,14 @@ from .hooks import (
     LabelCheckHook,
     MemoryBankHook,
     RandomStateHook,
+    SaveLabelMapsHook,
+    UniqueNamesHook,
 )
 from .optimizers import LayerDecayOptimWrapperConstructor
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
     'LayerDecayOptimWrapperConstructor', 'MemoryBankHook', 'RandomStateHook',
-    'ShardedStrategy', 'wrap_by_class_name'
+    'SaveLabelMapsHook', 'ShardedStrategy', 'UniqueNamesHook',
+    'wrap_by_class_name'
 ]

@@ -123,7 +123,13 @@ def test_label_maps():
     cfg = run_test(config(default_scope='mmseg', test_evaluator=evaluators),
                    '--out', 'maps')
     assert cfg.test_evaluator[0] == dict(type='mine')
+    assert cfg.custom_hooks == [
+        dict(type='mmhierseg.SaveLabelMapsHook', out_dir='maps')]
+    evaluators[1]['type'] = 'CityscapesMetric'
+    cfg = run_test(config(default_scope='mmseg', test_evaluator=evaluators),
+                   '--out', 'maps')
     assert cfg.test_evaluator[1].output_dir == 'maps'
+    assert cfg.custom_hooks[0].type == 'mmhierseg.UniqueNamesHook'
 
 
 @pytest.mark.parametrize('apply, fields, words, message', [

@@ -5,8 +5,10 @@ from .hierarchy_visualization_hook import HierarchyVisualizationHook
 from .label_check_hook import LabelCheckHook
 from .memory_bank_hook import MemoryBankHook
 from .random_state_hook import RandomStateHook
+from .save_label_maps_hook import SaveLabelMapsHook, UniqueNamesHook
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
-    'MemoryBankHook', 'RandomStateHook'
+    'MemoryBankHook', 'RandomStateHook', 'SaveLabelMapsHook',
+    'UniqueNamesHook'
 ]
