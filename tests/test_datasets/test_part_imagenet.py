@@ -5,9 +5,11 @@ import pytest
 from helpers.part_imagenet import NAMES, edit, make_part_imagenet
 from helpers.scripts import load_script
 from mmengine.logging import MMLogger
+from PIL import Image
 from pycocotools import mask as coco
 
 from mmhierseg._base.errors import UserError
+from mmhierseg._base.image_files import turn_upright
 from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.part_imagenet_classes import (
     OBJECT_OF_PART,
@@ -77,6 +79,51 @@ def test_reads_annotations_and_label_pngs(tmp_path, labels, count, capsys):
     for path in list(folder.rglob('*.JPEG')):
         path.rename(folder / path.name)
     assert len(build(tmp_path)) == 3
+
+
+def turn(path, orientation):
+    """Note in an image's EXIF that it is turned."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(path) as image:
+        image.save(path, format='PNG', exif=exif)
+
+
+@pytest.mark.parametrize('orientation, annotated', [
+    (6, 'stored'), (6, 'upright'), (3, 'stored'), (3, 'upright')])
+def test_turned_images(tmp_path, orientation, annotated):
+    """Dataset and converter put masks at the same place."""
+    maps = make_part_imagenet(tmp_path)
+    expected = maps[f'train/{NAMES[0][:9]}/{NAMES[0]}']
+    image = tmp_path / f'images/train/{NAMES[0][:9]}/{NAMES[0]}.JPEG'
+    if annotated == 'upright' and orientation == 6:
+        with Image.open(image) as stored:
+            stored.transpose(Image.Transpose.ROTATE_90).save(image)
+    if annotated == 'stored':
+        expected = turn_upright(expected, orientation)
+    turn(image, orientation)
+    words = [str(tmp_path), '--splits', 'train']
+    main = load_script('dataset_converters/part_imagenet.py').main
+    if orientation == 3:
+        with pytest.raises(UserError, match="Choose by annotated='stored'"):
+            build(tmp_path)[0]
+        with pytest.raises(UserError, match="Choose by annotated='stored'"):
+            main(words)
+        words += ['--annotated', annotated]
+        load = dict(type='mmhierseg.LoadPartMap', annotated=annotated)
+    else:
+        load = PIPELINE[1]
+    data = build(tmp_path, pipeline=[PIPELINE[0], load, PIPELINE[2]])
+    main(words)
+    folders = dict(img_path='images/train', seg_map_path='labels/part/train')
+    load = dict(type='mmhierseg.LoadLabelMap')
+    pngs = build(tmp_path, ann_file='', data_prefix=folders,
+                 img_suffix=f'{NAMES[0]}.JPEG', seg_map_suffix=(
+                     f'{NAMES[0]}.png'),
+                 pipeline=[PIPELINE[0], load, PIPELINE[2]])
+    for sample in (data[0], pngs[0]):
+        assert sample['inputs'].shape[1:] == expected.shape
+        np.testing.assert_array_equal(truth(sample), expected)
 
 
 def test_subset_of_classes(tmp_path):
