@@ -52,7 +52,7 @@ def output_names(paths: Iterable[str | os.PathLike],
     names: dict[str, str] = {}
     taken: set[str] = set()
     # Names that need not be replaced are kept.
-    for path, raw, name in sorted(wanted, key=lambda item: item[1] != item[2]):
+    for path, _, name in sorted(wanted, key=lambda item: item[1] != item[2]):
         unique, number = name, 1
         while unique in taken:
             number += 1

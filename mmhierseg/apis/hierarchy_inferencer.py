@@ -104,8 +104,8 @@ class HierarchyInferencer(BaseInferencer):
 
         Args:
             inputs (str | Path | np.ndarray | list): An image, a folder (those
-                in it included), or a list of these. Arrays are (H, W, 3) uint8 in BGR order, or
-                (H, W).
+                in it included), or a list of these. Arrays are (H, W, 3) uint8
+                in BGR order, or (H, W).
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts.

@@ -99,8 +99,8 @@ def _add_part(entry: dict, images: dict, ids: dict[int, int]) -> int:
     for name, key, known in (('image', 'image_id', images),
                              ('category', 'category_id', ids)):
         if entry[key] not in known:
-            raise ValueError(
-                f'{key} {shorten(entry[key])} is no {name} that the file lists')
+            raise ValueError(f'{key} {shorten(entry[key])} is no {name} that '
+                             'the file lists')
     image, mask = images[entry['image_id']], entry['segmentation']
     degenerate = check_mask(mask, image.size)
     if isinstance(mask, dict) or len(mask) > degenerate:

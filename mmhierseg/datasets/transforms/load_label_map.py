@@ -45,8 +45,8 @@ class LoadLabelMap(LoadAnnotations):
         labels = np.array(image)
         if labels.ndim != 2 or labels.max(initial=0) > 255:
             raise UserError(
-                f"label map '{path}' has pixels of mode {image.mode!r}, values "
-                f'up to {labels.max()}; expected one class of 0 to 255 each')
+                f"label map '{path}' has pixels of mode {image.mode!r} up to "
+                f'{labels.max()}; expected one class of 0 to 255 each')
         labels = labels.astype(np.uint8)
         if self.reduce_zero_label is None:
             self.reduce_zero_label = results['reduce_zero_label']

@@ -31,8 +31,9 @@ class HierarchyVisualizationHook(Hook):
 
     It is for ``default_hooks.visualization``. Figures go to the backends of
     the runner's visualizer, under the images' paths below the dataset's
-    folder; each validation draws the same images. The hierarchy is the field ``pred_hierarchy`` of a data sample, or what
-    ``forward_hierarchy`` of the backbone computes, if there is one.
+    folder; each validation draws the same images. The hierarchy is the field
+    ``pred_hierarchy`` of a data sample, or what ``forward_hierarchy`` of the
+    backbone computes, if there is one.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
