@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmhierseg._base.atomic import write_atomically
+from mmhierseg._base.names import table_cell
 
 __all__ = ['Report', 'markdown_table', 'replace_section', 'write_json']
 
@@ -44,7 +45,8 @@ def markdown_table(header: Sequence[str],
         if len(row) != len(header):
             raise ValueError(f'a row must have {len(header)} cells, as the '
                              f'header has, got {len(row)}: {list(row)}')
-    lines = [f'| {" | ".join(cells)} |' for cells in [header, *rows]]
+    lines = [f'| {" | ".join(map(table_cell, cells))} |'
+             for cells in [header, *rows]]
     lines.insert(1, f'|{"|".join(["---"] + ["---:"] * (len(header) - 1))}|')
     return '\n'.join(lines)
 

@@ -6,7 +6,7 @@
 
 Writes one PNG per image: superpixels (for HSG segments by k-means) and every
 level, as boundaries over the image and as regions in their mean colours. IMAGE
-may also be a folder.
+may also be a folder, those in it included; figures get its paths below OUT.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg._base.names import printable
 from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.apis.images import list_images, parse_image_size
 
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write the figures and print their paths."""
     args = parse_args(argv)
     try:
-        images = list_images(args.images)
+        list_images(args.images, exclude=args.out)  # for its errors
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter('always', UserWarning)
             inferencer = HierarchyInferencer(
@@ -95,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.checkpoint is None:
             print(f'Note: {notes[-1].message}. Give --checkpoint.')
         results = inferencer(
-            images,
+            args.images,
             batch_size=args.batch_size,
             return_vis=False,
             show=args.show,
@@ -109,7 +110,7 @@ def main(argv: list[str] | None = None) -> None:
         counts = ', '.join(map(str, prediction['num_segments']))
         print(f'{prediction["name"]}: {counts} segments')
         for path in prediction['files']:
-            print(f'  {path}')
+            print(f'  {printable(path)}')
 
 
 if __name__ == '__main__':

@@ -19,9 +19,10 @@ from PIL import Image
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg._base.names import printable
 from mmhierseg.apis import ContextRetriever, Retrieval
 from mmhierseg.apis.images import (
-    image_name,
+    image_names,
     parse_image_size,
     read_image,
 )
@@ -147,7 +148,7 @@ def make_retriever(args: argparse.Namespace) -> ContextRetriever:
 def draw(found: Retrieval, name: str, panel_size: int) -> np.ndarray:
     """Draw the figure."""
     matches = [
-        SegmentView(match.image, match.mask, Path(match.path).stem,
+        SegmentView(match.image, match.mask, image_names([match.path])[0],
                     f'{match.similarity:.2f}') for match in found.matches
     ]
     query = SegmentView(found.image, found.mask, name, point=found.point)
@@ -162,7 +163,7 @@ def main(argv: list[str] | None = None) -> None:
         check_point(args)
         found = make_retriever(args)(args.image, tuple(args.point),
                                      args.num_neighbors)
-        name = image_name(args.image, 0)
+        name, = image_names([args.image])
         figure = draw(found, name, args.panel_size)
         x, y = found.point
         path = save_figure(args.out, f'{name}_{x}_{y}_level{found.level}.png',
@@ -172,8 +173,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.show:
         Image.fromarray(figure).show()
     for match in found.matches:
-        print(f'{match.similarity:.3f}  {match.path}')
-    print(f'  {path}')
+        print(f'{match.similarity:.3f}  {printable(match.path)}')
+    print(f'  {printable(path)}')
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ from mmhierseg.visualization import count_segments, hierarchy_figure
 from .images import (
     ImageInput,
     ImageSize,
-    image_name,
+    image_names,
     list_images,
     read_image,
     resize_labels,
@@ -110,9 +110,9 @@ class HierarchyInferencer(BaseInferencer):
         """Segment images.
 
         Args:
-            inputs (str | Path | np.ndarray | list): An image, a folder, or a
-                list of these. Arrays are (H, W, 3) uint8 in BGR order, or
-                (H, W).
+            inputs (str | Path | np.ndarray | list): An image, a folder (those
+                in it included), or a list of these. Arrays are (H, W, 3) uint8
+                in BGR order, or (H, W).
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts.
@@ -123,7 +123,8 @@ class HierarchyInferencer(BaseInferencer):
             show (bool): Whether to open the figures.
             panel_size (int): Longer side of the figures' panels in pixels.
             out_dir (str, optional): Folder to write each image's figure to,
-                ``<name>_hierarchy.png``.
+                ``<name>_hierarchy.png``. The name is the path below the folder
+                of the images, without suffix.
             save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
                 or 'npz' to write label maps there too.
             return_labels (bool): Whether to return the label maps. Without
@@ -149,8 +150,9 @@ class HierarchyInferencer(BaseInferencer):
             raise ValueError('`save_labels` needs a folder: give `out_dir`')
         folder = None if out_dir is None else OutputFolder(
             out_dir, save_labels)
-        images = list_images(inputs)
-        batches = self.preprocess(images, batch_size)
+        images = list_images(inputs, exclude=out_dir)
+        batches = self.preprocess(images, batch_size,
+                                  image_names(images, inputs))
         if self.show_progress and len(images) > batch_size:
             total = math.ceil(len(images) / batch_size)
             batches = track(batches, 'Inference', total=total)
@@ -169,9 +171,11 @@ class HierarchyInferencer(BaseInferencer):
 
     def preprocess(self,
                    inputs: list[ImageInput],
-                   batch_size: int = 1) -> Iterator[list[_Prepared]]:
+                   batch_size: int = 1,
+                   names: list[str] | None = None
+                   ) -> Iterator[list[_Prepared]]:
         """Read images, and batch successive ones of one size after scaling."""
-        items = map(self.pipeline, inputs, itertools.count())
+        items = map(self.pipeline, inputs, names or image_names(inputs))
         for _, group in itertools.groupby(items, lambda i: i.scaled.shape):
             while batch := list(itertools.islice(group, batch_size)):
                 yield batch
@@ -248,11 +252,10 @@ class HierarchyInferencer(BaseInferencer):
 
     def _init_pipeline(self, cfg: Config) -> Callable:
 
-        def prepare(source: ImageInput, index: int = 0) -> _Prepared:
+        def prepare(source: ImageInput, name: str = '') -> _Prepared:
             image = read_image(source)
-            return _Prepared(
-                image_name(source, index), source, image,
-                scale_image(image, self.settings.img_size))
+            return _Prepared(name or image_names([source])[0], source, image,
+                             scale_image(image, self.settings.img_size))
 
         return prepare
 

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from mmhierseg._base.image_files import (
+    IMAGE_SUFFIXES,
+    list_files,
+    load_upright,
+)
+from mmhierseg._base.names import output_names
 
 ImageInput = str | os.PathLike | np.ndarray
 # 'original', the shorter side, or height and width.
 ImageSize = str | int | tuple[int, int]
-
-# What is taken out of a folder; a file that is named may have any suffix.
-IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
-                  '.tiff', '.webp')
 
 # Limits to memory: of the longer side with 'original', and of its ratio to the
 # shorter one if that is given.
@@ -28,20 +31,44 @@ MIN_SIDE = 8
 
 
 def list_images(
-        inputs: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
-    """Paths and arrays of the images; those of a folder sorted by name."""
+        inputs: ImageInput | Sequence[ImageInput],
+        exclude: str | os.PathLike | None = None) -> list[ImageInput]:
+    """Paths and arrays of the images, those below a folder sorted by path.
+
+    A file that is named may have any suffix. ``exclude`` is a folder whose
+    files are not taken out of another.
+    """
     images: list[ImageInput] = []
     for item in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
         if isinstance(item, np.ndarray):
             images.append(item)
         elif isinstance(item, (str, os.PathLike)):
-            images.extend(_list_path(Path(item)))
+            images.extend(_list_path(Path(item), exclude))
         else:
             raise TypeError('`inputs` must be a path, an array or a list of '
                             f'them, got {type(item).__name__}')
     if not images:
         raise ValueError('`inputs` must hold at least one image, got none')
     return images
+
+
+def image_names(images: Sequence[ImageInput],
+                root: ImageInput | Sequence[ImageInput] = ()) -> list[str]:
+    """Names for the results of images; arrays are numbered.
+
+    They are paths below ``root`` if that is a folder, or else below the
+    folder that all images share.
+    """
+    if isinstance(root, (list, tuple)) and len(root) == 1:
+        root = root[0]
+    is_folder = isinstance(root, (str, os.PathLike)) and os.path.isdir(root)
+    names = output_names(
+        [image for image in images if not isinstance(image, np.ndarray)],
+        root if is_folder else None)
+    return [
+        f'image_{index:05d}' if isinstance(image, np.ndarray) else
+        names[os.fspath(image)] for index, image in enumerate(images)
+    ]
 
 
 def read_image(image: ImageInput) -> np.ndarray:
@@ -56,32 +83,20 @@ def read_image(image: ImageInput) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'image {str(path)!r} does not exist')
     try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            upright.format = opened.format
-    except (OSError, SyntaxError, ValueError,
-            Image.DecompressionBombError) as error:
+        upright = load_upright(path.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'image {str(path)!r} cannot be read: {error}; '
                          'replace or remove it') from error
     return np.array(_to_rgb(upright, path))
 
 
-def image_name(image: ImageInput, index: int) -> str:
-    """Name for the results of an image; arrays are numbered."""
-    if isinstance(image, np.ndarray):
-        return f'image_{index:05d}'
-    return Path(image).stem
-
-
-def _list_path(path: Path) -> list[str]:
+def _list_path(path: Path, exclude: str | os.PathLike | None) -> list[str]:
     if path.is_dir():
-        found = sorted(
-            str(child) for child in path.iterdir()
-            if child.suffix.lower() in IMAGE_SUFFIXES and child.is_file())
+        found = list_files(path, IMAGE_SUFFIXES, exclude)
         if not found:
             raise ValueError(f'folder {str(path)!r} holds no images (files '
                              f'ending in {", ".join(IMAGE_SUFFIXES)})')
-        return found
+        return [str(path / name) for name in found]
     if not path.is_file():
         raise FileNotFoundError(f'image {str(path)!r} does not exist')
     return [str(path)]

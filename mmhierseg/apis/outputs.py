@@ -41,7 +41,7 @@ class OutputFolder:
             files.append(
                 save_figure(self.path, f'{unique}_hierarchy.png', figure))
         if self.label_format is not None:
-            with _naming(self.path):
+            with _naming(self.path, unique):
                 files += save_label_maps(self.path / unique, label_maps,
                                          self.label_format)
         return files
@@ -50,16 +50,16 @@ class OutputFolder:
 def save_figure(folder: str | Path, name: str, figure: np.ndarray) -> str:
     """Write one figure into a folder, which is created; returns its path."""
     path = Path(folder)
-    with _naming(path):
+    with _naming(path, name):
         Image.fromarray(figure).save(path / name)
     return str(path / name)
 
 
 @contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    """Create a folder, and name it if it cannot be written to."""
+def _naming(folder: Path, name: str) -> Iterator[None]:
+    """Create the folder of a file, and name it if it cannot be written to."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise OSError(

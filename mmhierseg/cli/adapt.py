@@ -27,6 +27,8 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
       ``SingleDeviceStrategy``.
     * Loaders get MMPretrain's defaults, and no workers persist where there
       are none.
+    * ``LoadImageFromFile`` and ``LoadAnnotations`` become ``LoadImage`` and
+      ``LoadLabelMap``, which refuse damaged and too large files.
     * ``CheckpointHook`` becomes ``AtomicCheckpointHook``; ``RandomStateHook``
       and ``LabelCheckHook`` are added (``default_hooks=dict(
       random_state=None, label_check=None)`` keeps them out).
@@ -56,6 +58,8 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
     for name in LOADERS:
         if cfg.get(name) is not None:
             cfg[name] = _adapt_loader(cfg[name], is_segmentation(cfg))
+    for name in (*LOADERS, 'custom_hooks'):
+        _check_files(cfg.get(name), is_segmentation(cfg))
     _adapt_hooks(cfg, training)
     return cfg
 
@@ -154,6 +158,22 @@ def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
     if not has_workers:  # PyTorch would raise an error
         loader.persistent_workers = False
     return loader
+
+
+def _check_files(node: dict | list | None, segmentation: bool) -> None:
+    """Load images and label maps by this package's transforms."""
+    if isinstance(node, (list, tuple)):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return
+    name, options = class_name(node), set(node) - {'type'}
+    if name == 'LoadImageFromFile' and 'file_client_args' not in options:
+        node['type'] = 'mmhierseg.LoadImage'
+    elif (name == 'LoadAnnotations' and segmentation
+          and options <= {'reduce_zero_label', 'backend_args'}):
+        node['type'] = 'mmhierseg.LoadLabelMap'
+    for value in node.values():
+        _check_files(value, segmentation)
 
 
 def _adapt_hooks(cfg: Config, training: bool) -> None:

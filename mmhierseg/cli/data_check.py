@@ -4,7 +4,9 @@ import os.path as osp
 from collections.abc import Iterator
 from glob import escape, glob
 
+from mmengine import fileio
 from mmengine.config import Config
+from mmengine.fileio import parse
 
 from mmhierseg._base import UserError
 from mmhierseg.checkpoints import read_checkpoint
@@ -20,7 +22,11 @@ _WEIGHTS = dict(checkpoint='checkpoint', pretrained='checkpoint')
 
 
 def check_data(cfg: Config, fields: list[str]) -> None:
-    """Check local files and folders of datasets, by fields of loaders."""
+    """Check local files and folders of datasets, by fields of loaders.
+
+    From then on, all datasets read lists as this package's do.
+    """
+    _share_read_list()
     for field in [*fields, 'custom_hooks']:
         for key, what, path in _paths(cfg.get(field), field, _DATA):
             _check(what, path, key)
@@ -37,6 +43,18 @@ def check_pretrained(cfg: Config) -> None:
         _check(what, path, key)
         if '://' not in path:
             read_checkpoint(path)  # for its errors
+
+
+def _share_read_list() -> None:
+    """Let MMEngine's ``list_from_file`` ignore marks and empty lines."""
+    from mmhierseg.datasets.files import read_list
+
+    def get_text(path, encoding: str = 'utf-8', backend_args=None) -> str:
+        if encoding != 'utf-8':
+            return fileio.get_text(path, encoding, backend_args)
+        return '\n'.join(read_list(str(path), 'list', backend_args))
+
+    parse.get_text = get_text
 
 
 def _paths(node, key: str,

@@ -19,7 +19,7 @@ from mmhierseg.registry import MODELS
 
 # --out names a file if it ends like this, else a folder.
 DUMP_SUFFIXES = ('.pkl', '.pickle', '.json', '.yaml', '.yml')
-# MMSegmentation's metrics that take `output_dir`.
+# MMSegmentation's metrics of label maps.
 _LABEL_MAP_WRITERS = ('CityscapesMetric', 'IoUMetric')
 
 _FLAG = dict(action='store_true')
@@ -208,6 +208,8 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
     else:
         hook.enable = True
         hook.out_dir = args.show_dir
+        if args.show_dir is not None:
+            _add_hook(cfg, 'UniqueNamesHook', writer=class_name(hook))
 
 
 def _enable_label_maps(cfg: Config, folder: str) -> None:
@@ -221,7 +223,17 @@ def _enable_label_maps(cfg: Config, folder: str) -> None:
             f'{", ".join(_LABEL_MAP_WRITERS)} in test_evaluator. The name of '
             f'a file ends with one of {", ".join(DUMP_SUFFIXES)}')
     for evaluator in writers:
-        evaluator.update(output_dir=folder, keep_results=True)
+        # It evaluates the files that it writes, in Cityscapes' own ids.
+        if class_name(evaluator) == 'CityscapesMetric':
+            evaluator.update(output_dir=folder, keep_results=True)
+            _add_hook(cfg, 'UniqueNamesHook', writer='CityscapesMetric')
+            return
+    _add_hook(cfg, 'SaveLabelMapsHook', out_dir=folder)
+
+
+def _add_hook(cfg: Config, name: str, **options) -> None:
+    hook = ConfigDict(type=f'mmhierseg.{name}', **options)
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
 
 
 def _enable_tta(cfg: Config) -> None:

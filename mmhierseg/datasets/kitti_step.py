@@ -12,7 +12,7 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
-from .files import check_pairs, list_files
+from .files import check_pairs, list_files, list_samples
 from .kitti_step_split import check_sequences
 
 
@@ -71,7 +71,7 @@ class KITTISTEPDataset(BaseSegDataset):
             check_sequences(
                 sorted({osp.dirname(name) for name in images}), self.split,
                 image_folder)
-        infos = super().load_data_list()
+        infos = list_samples(self)
         chosen = images
         if self.ann_file:
             start, end = len(image_folder), len(self.img_suffix)

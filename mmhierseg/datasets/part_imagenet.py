@@ -9,7 +9,7 @@ from mmseg.datasets import BaseSegDataset
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
-from .files import list_files, read_file
+from .files import list_files, list_samples, read_file
 from .part_imagenet_classes import class_names
 from .part_imagenet_file import image_paths, parse_annotations
 from .scenes.categories import voc_palette
@@ -32,8 +32,9 @@ class PartImageNetDataset(BaseSegDataset):
     MMSegmentation's ``LoadAnnotations``, with ``ann_file=''`` and, in
     ``data_prefix``, ``seg_map_path='labels/part/train'``.
 
-    Images that the annotations list without any part are left out; the log
-    says how many.
+    Images that the annotations list without any part are left out, and so are
+    polygons of fewer than three points; the log says how many. Impossible
+    masks are one error that lists them.
 
     Args:
         labels (str): 'part' or 'object'. Defaults to 'part'.
@@ -87,7 +88,7 @@ class PartImageNetDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """List the images, each with its annotations or its label PNG."""
         if not self.ann_file.endswith('.json'):
-            return super().load_data_list()
+            return list_samples(self)
         images = parse_annotations(
             read_file(self.ann_file, 'annotation file', self.backend_args),
             self.ann_file)

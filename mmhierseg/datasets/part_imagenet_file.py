@@ -1,11 +1,18 @@
 """Reads the COCO-style annotation files of PartImageNet."""
 
 import json
-from collections import defaultdict
+import logging
+from collections import Counter
+from contextlib import suppress
+from reprlib import repr as shorten
 from typing import NamedTuple
 
-from mmhierseg._base.errors import UserError
+from mmengine.logging import print_log
 
+from mmhierseg._base.errors import UserError
+from mmhierseg._base.image_files import check_pixels
+
+from .coco_masks import check_mask
 from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 
@@ -21,25 +28,20 @@ class AnnotatedImage(NamedTuple):
 
 
 def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
-    """Parse an annotation file, images without any part included."""
+    """Parse an annotation file, images without any part included.
+
+    All annotations are checked: parts of fewer than three points are left out
+    with one warning, impossible ones are one error that lists them.
+    """
     try:
         data = json.loads(content)
-        images = {entry['id']: entry for entry in data['images']}
+        images = [(entry['id'], _image(entry)) for entry in data['images']]
         ids = {
             entry['id']: part_id(entry['name'], entry['supercategory'])
             for entry in data['categories']
         }
-        parts: dict[int, list[dict]] = defaultdict(list)
-        for entry in data['annotations']:
-            parts[entry['image_id']].append(
-                dict(
-                    part_id=ids.get(entry['category_id']),
-                    segmentation=entry['segmentation']))
-        result = [
-            AnnotatedImage(entry['file_name'],
-                           (int(entry['height']), int(entry['width'])),
-                           parts.pop(i, [])) for i, entry in images.items()
-        ]
+        annotations = list(data['annotations'])
+        by_id = dict(images)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"annotation file '{path}' is no COCO-style JSON of PartImageNet:"
@@ -47,22 +49,76 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
             "(id, name, supercategory) and 'annotations' (image_id, "
             f'category_id, segmentation); got {type(error).__name__}: '
             f'{error}') from error
-    except ValueError as error:  # from JSON, a part's name, or a size
+    except (ValueError, RecursionError) as error:
+        # From JSON, a part's name, or an image.
         raise UserError(
             f"annotation file '{path}' cannot be read: {error}") from error
-    if parts:
+    names = Counter(image.file_name for _, image in images)
+    twice = [name for name, number in names.items() if number > 1]
+    if twice or len(by_id) < len(images):
+        raise UserError(f"annotation file '{path}' lists an image or its id "
+                        f'more than once: {some(twice or ["an id"])}')
+    wrong, degenerate = [], 0
+    for number, entry in enumerate(annotations):
+        try:
+            degenerate += _add_part(entry, by_id, ids)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            wrong.append(_describe(entry, number, by_id, error))
+    if wrong:
         raise UserError(
-            f"annotation file '{path}' has annotations of images that it does "
-            f'not list: image_id {some([str(i) for i in parts])}')
-    unknown = [
-        image.file_name for image in result
-        if any(part['part_id'] is None for part in image.parts)
-    ]
-    if unknown:
-        raise UserError(
-            f"annotation file '{path}' has annotations of categories that it "
-            f'does not list, in {some(unknown)}')
-    return result
+            f"{len(wrong)} of {len(annotations)} annotations in '{path}' "
+            f'cannot be: {some(wrong)}. Correct or remove them')
+    if degenerate:
+        print_log(
+            f'{degenerate} polygons of fewer than three points in {path} are '
+            'left out',
+            logger='current',
+            level=logging.WARNING)
+    return list(by_id.values())
+
+
+def _image(entry: dict) -> AnnotatedImage:
+    """An image without parts; its size must be possible."""
+    name, size = entry['file_name'], (entry['height'], entry['width'])
+    if not isinstance(name, str):
+        raise ValueError(f'file_name {shorten(name)} is no text')
+    if not all(type(n) in (int, float) and n > 0 and n == n // 1
+               for n in size):
+        raise ValueError(f'the size of {name}, {shorten(size)}, must be '
+                         'positive integers')
+    size = (int(size[0]), int(size[1]))
+    try:
+        check_pixels(size)
+    except ValueError as error:
+        raise ValueError(f'{name}: {error}') from error
+    return AnnotatedImage(name, size, [])
+
+
+def _add_part(entry: dict, images: dict, ids: dict[int, int]) -> int:
+    """Add a part to its image; returns the number of degenerate polygons."""
+    for name, key, known in (('image', 'image_id', images),
+                             ('category', 'category_id', ids)):
+        if entry[key] not in known:
+            raise ValueError(f'{key} {shorten(entry[key])} is no {name} that '
+                             'the file lists')
+    image, mask = images[entry['image_id']], entry['segmentation']
+    degenerate = check_mask(mask, image.size)
+    if isinstance(mask, dict) or len(mask) > degenerate:
+        image.parts.append(
+            dict(part_id=ids[entry['category_id']], segmentation=mask))
+    return degenerate
+
+
+def _describe(entry: object, number: int, images: dict,
+              error: Exception) -> str:
+    """Name an annotation, its image, and what is wrong with it."""
+    name, image = f'number {number}', None
+    with suppress(TypeError, KeyError, AttributeError):
+        name = f'id {shorten(entry["id"])}'
+    with suppress(TypeError, KeyError, AttributeError):
+        image = images[entry['image_id']].file_name
+    reason = f'no {error}' if isinstance(error, KeyError) else error
+    return f'{name}{f" of {image}" if image else ""} ({reason})'
 
 
 def image_paths(names: list[str], found: list[str], folder: str,

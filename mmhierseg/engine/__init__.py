@@ -6,10 +6,12 @@ from .hooks.hierarchy_visualization_hook import HierarchyVisualizationHook
 from .hooks.label_check_hook import LabelCheckHook
 from .hooks.memory_bank_hook import MemoryBankHook
 from .hooks.random_state_hook import RandomStateHook
+from .hooks.save_label_maps_hook import SaveLabelMapsHook, UniqueNamesHook
 from .optimizers import LayerDecayOptimWrapperConstructor
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
     'LayerDecayOptimWrapperConstructor', 'MemoryBankHook', 'RandomStateHook',
-    'ShardedStrategy', 'wrap_by_class_name'
+    'SaveLabelMapsHook', 'ShardedStrategy', 'UniqueNamesHook',
+    'wrap_by_class_name'
 ]

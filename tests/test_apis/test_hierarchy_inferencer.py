@@ -179,6 +179,27 @@ def test_figures_are_returned_and_written(inferencer, photos, tmp_path):
         np.testing.assert_array_equal(np.array(Image.open(path)), figure)
 
 
+def test_every_image_has_files_of_its_own(inferencer, tmp_path):
+    """In folders of their own, or with names that could lead elsewhere."""
+    images, out = tmp_path / 'images', tmp_path / 'images' / 'out'
+    odd = ['..png', 'a\nb.png', 'a|b.png', '0.png', '0.jpg']
+    for name in ('0000/0.png', '0001/0.png', *odd):
+        (images / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(48, 80)).save(images / name, format='PNG')
+    # Written by the first time, the files are not read by the second.
+    for _ in range(2):
+        found = inferencer(
+            [images, images / '..png'], out_dir=out, panel_size=32,
+            save_labels='npz', return_vis=False)['predictions']
+        files = [path for prediction in found for path in prediction['files']]
+        assert len(found) == 7 and len(set(files)) == len(files) == 14
+        assert {*files} == {str(p) for p in out.rglob('*') if p.is_file()}
+    assert {prediction['name'] for prediction in found} == {
+        '0000/0', '0001/0', '__png', 'a_b', 'a_b_2', '0.png', '0.jpg'}
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        'images', 'moco.pth'}
+
+
 def test_weights_of_the_config(config, checkpoint, recwarn):
     """`init_cfg` loads them, as in training, without a warning."""
     config['model']['backbone']['init_cfg'] = dict(

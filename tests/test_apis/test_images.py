@@ -19,10 +19,13 @@ from mmhierseg.apis.outputs import OutputFolder, save_label_maps
 
 
 def test_folder_lists_its_images_in_order(photos):
-    (photos / 'sub').mkdir()
-    Image.new('RGB', (4, 4)).save(photos / 'sub' / 'd.png')
-    assert [path.rsplit('/', 1)[1] for path in list_images(photos)
-            ] == ['a.png', 'b.png', 'c.bmp']
+    """With those of folders in it, but not those that were written there."""
+    for folder in ('sub', 'out'):
+        (photos / folder).mkdir()
+        Image.new('RGB', (4, 4)).save(photos / folder / 'd.png')
+    assert list_images(photos, exclude=photos / 'out') == [
+        str(photos / name) for name in ('a.png', 'b.png', 'c.bmp', 'sub/d.png')
+    ]
 
 
 def test_reads_as_rgb(tmp_path):

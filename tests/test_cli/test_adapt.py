@@ -32,6 +32,25 @@ def adapted(training=True, **fields):
     return result
 
 
+def test_damaged_files_are_refused_everywhere():
+    """Images and label maps are loaded by this package's transforms."""
+    load = dict(type='LoadImageFromFile', to_float32=True)
+    labels = dict(type='mmseg.LoadAnnotations', reduce_zero_label=True)
+    others = [dict(type='LoadAnnotations', with_bbox=True),
+              dict(type='LoadImageFromFile', file_client_args={})]
+    pipeline = [load, [labels], *others]
+    dataset = dict(datasets=[dict(pipeline=pipeline)])
+    for scope, name in (('mmseg', 'mmhierseg.LoadLabelMap'),
+                        ('mmpretrain', 'mmseg.LoadAnnotations')):
+        cfg = adapted(
+            default_scope=scope, val_dataloader=dict(dataset=dataset),
+            custom_hooks=[dict(dataloader=dict(dataset=dataset))])
+        for loader in (cfg.val_dataloader, cfg.custom_hooks[0].dataloader):
+            assert loader.dataset.datasets[0].pipeline == [
+                dict(load, type='mmhierseg.LoadImage'),
+                [dict(labels, type=name)], *others]
+
+
 def amp(kind='AmpOptimWrapper', **options):
     return dict(type=kind, loss_scale='dynamic', **options)
 

@@ -4,6 +4,8 @@ import re
 
 import pytest
 from mmengine.config import Config
+from mmengine.fileio import parse
+from mmseg.datasets import BaseSegDataset
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.cli.data_check import check_data, check_pretrained
@@ -33,6 +35,20 @@ def test_data_that_is_there(root):
     check(dict(type='A', data_root=root, data_prefix='ima'))
     check(dict(type='A', data_root='s3://bucket/data', ann_file='a.txt'))
     check(dict(type='A', data_root='gone', backend_args=dict(backend='x')))
+
+
+def test_all_datasets_read_lists_alike(root, monkeypatch):
+    """A byte order mark, Windows' line ends and empty lines do not matter."""
+    monkeypatch.setattr(parse, 'get_text', parse.get_text)
+    check(dict(type='A', data_root=root))
+    path = f'{root}/list.txt'
+    with open(path, 'wb') as file:
+        file.write(b'\xef\xbb\xbf0001\r\n\r\n0002 \r\n\r\n')
+    data = BaseSegDataset(
+        ann_file=path, data_prefix=dict(img_path='images'), img_suffix='.png',
+        metainfo=dict(classes=('a', )))
+    assert [info['img_path'] for info in data] == [
+        'images/0001.png', 'images/0002.png']
 
 
 @pytest.mark.parametrize('dataset, what, key', [

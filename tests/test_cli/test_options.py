@@ -118,7 +118,13 @@ def test_label_maps_and_runner():
                runner_type='FlexibleRunner', strategy=dict(type='A')),
         '--out', 'maps')
     assert cfg.test_evaluator[0] == dict(type='mine')
+    assert cfg.custom_hooks == [
+        dict(type='mmhierseg.SaveLabelMapsHook', out_dir='maps')]
+    evaluators[1]['type'] = 'CityscapesMetric'
+    cfg = run_test(config(default_scope='mmseg', test_evaluator=evaluators),
+                   '--out', 'maps')
     assert cfg.test_evaluator[1].output_dir == 'maps'
+    assert cfg.custom_hooks[0].type == 'mmhierseg.UniqueNamesHook'
     assert 'runner_type' not in cfg and 'strategy' not in cfg
     assert cfg.load_from == 'c.pth'
 

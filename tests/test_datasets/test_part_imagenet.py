@@ -1,11 +1,16 @@
+import re
+
 import numpy as np
 import pytest
 from helpers.part_imagenet import NAMES, edit, make_part_imagenet
 from helpers.scripts import load_script
 from mmengine.logging import MMLogger
+from PIL import Image
 from pycocotools import mask as coco
 
 from mmhierseg._base.errors import UserError
+from mmhierseg._base.image_files import turn_upright
+from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.part_imagenet_classes import (
     OBJECT_OF_PART,
     OBJECTS,
@@ -76,6 +81,51 @@ def test_reads_annotations_and_label_pngs(tmp_path, labels, count, capsys):
     assert len(build(tmp_path)) == 3
 
 
+def turn(path, orientation):
+    """Note in an image's EXIF that it is turned."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(path) as image:
+        image.save(path, format='PNG', exif=exif)
+
+
+@pytest.mark.parametrize('orientation, annotated', [
+    (6, 'stored'), (6, 'upright'), (3, 'stored'), (3, 'upright')])
+def test_turned_images(tmp_path, orientation, annotated):
+    """Dataset and converter put masks at the same place."""
+    maps = make_part_imagenet(tmp_path)
+    expected = maps[f'train/{NAMES[0][:9]}/{NAMES[0]}']
+    image = tmp_path / f'images/train/{NAMES[0][:9]}/{NAMES[0]}.JPEG'
+    if annotated == 'upright' and orientation == 6:
+        with Image.open(image) as stored:
+            stored.transpose(Image.Transpose.ROTATE_90).save(image)
+    if annotated == 'stored':
+        expected = turn_upright(expected, orientation)
+    turn(image, orientation)
+    words = [str(tmp_path), '--splits', 'train']
+    main = load_script('dataset_converters/part_imagenet.py').main
+    if orientation == 3:
+        with pytest.raises(UserError, match="Choose by annotated='stored'"):
+            build(tmp_path)[0]
+        with pytest.raises(UserError, match="Choose by annotated='stored'"):
+            main(words)
+        words += ['--annotated', annotated]
+        load = dict(type='mmhierseg.LoadPartMap', annotated=annotated)
+    else:
+        load = PIPELINE[1]
+    data = build(tmp_path, pipeline=[PIPELINE[0], load, PIPELINE[2]])
+    main(words)
+    folders = dict(img_path='images/train', seg_map_path='labels/part/train')
+    load = dict(type='mmhierseg.LoadLabelMap')
+    pngs = build(tmp_path, ann_file='', data_prefix=folders,
+                 img_suffix=f'{NAMES[0]}.JPEG', seg_map_suffix=(
+                     f'{NAMES[0]}.png'),
+                 pipeline=[PIPELINE[0], load, PIPELINE[2]])
+    for sample in (data[0], pngs[0]):
+        assert sample['inputs'].shape[1:] == expected.shape
+        np.testing.assert_array_equal(truth(sample), expected)
+
+
 def test_subset_of_classes(tmp_path):
     make_part_imagenet(tmp_path)
     whole = build(tmp_path, labels='object')
@@ -103,9 +153,15 @@ def test_bad_files(tmp_path):
         (lambda data: data['categories'][0].update(name='Leaf'),
          "no part 'Leaf' of 'Quadruped'"),
         (lambda data: data['annotations'][0].update(image_id=99),
-         'images that it does not list: image_id 99'),
+         '1 of 6 annotations .*: id 0 .image_id 99 is no image'),
         (lambda data: data['annotations'][0].update(category_id=40),
-         'categories that it does not list, in n02690373_7'),
+         'id 0 of n02690373_7.JPEG .category_id 40 is no category'),
+        (lambda data: data['images'].append(data['images'][0]),
+         'lists an image or its id more than once: n02690373_7.JPEG'),
+        (lambda data: data['images'][1].update(id=10), 'than once: an id'),
+        (lambda data: data['images'][0].update(height=-24), 'positive int'),
+        (lambda data: data['images'][0].update(height=10**6, width=10**6),
+         'n02690373_7.JPEG: it has 1000000 x 1000000 pixels, more than'),
         (lambda data: data.update(annotations=[]), 'annotates no part'),
     ):
         edit(path, change)
@@ -179,17 +235,103 @@ def test_masks():
         LoadPartMap()(dict(img_path='a.JPEG'))
 
 
-@pytest.mark.parametrize('segmentation, message', [
-    ([], 'expected polygons or a run-length code'),
+def packed(*runs):
+    """Compressed code of runs that need not be possible."""
+    deltas = [run - runs[i - 2] * (i > 2) for i, run in enumerate(runs)]
+    text = ''
+    for number in deltas:
+        while True:
+            bits, number = number & 31, number >> 5
+            more = number != -(bits >> 4)
+            text += chr(48 + bits + 32 * more)
+            if not more:
+                break
+    return text
+
+
+IMPOSSIBLE = [
     ([[1, 2, 3, 4, 5, 6, 7]], 'x and y of at least 3 points'),
+    ([1, 2, 3, 4, 5, 6], 'x and y of at least 3 points'),
     ([[1, 2, 3, 4, 5, float('nan')]], 'NaN or infinity'),
+    ([[1, 2, 3, 4, 5, 10**400]], 'NaN or infinity'),
+    ([[1, 2, 3, 4, 5, '6']], 'must be numbers'),
+    ([[1, 2, 3, 4, 5, True]], 'must be numbers'),
+    ([[1, 2, 3, 4, 1e7, 4]], 'outside of the image by more than its size'),
+    ([[1, 2, 3, 4, 1, -4.5]], 'outside of the image by more than its size'),
+    ([[0, 0, 14, 8] * 150000], 'outline of a polygon is .* pixels long'),
+    (None, 'expected polygons or a run-length code'),
+    ('[[1, 2]]', 'expected polygons or a run-length code'),
+    ([[[[[1, 2, 3, 4, 5, 6]]]]], 'must be numbers|x and y'),
     (dict(counts=[28], size=[7, 4]), r'is of size \[7, 4\], the image'),
+    (dict(counts=[28], size=[-4, -7]), r'is of size \[-4, -7\], the image'),
     (dict(counts='', size=[4, 7]), "needs 'counts'"),
     (dict(counts=[3, 4], size=[4, 7]), 'its runs have 7 pixels.* 28'),
     (dict(counts=[-3, 31], size=[4, 7]), 'its runs have 28 pixels'),
-    (dict(counts='garbage', size=[4, 7]), 'Invalid RLE'),
-])
+    (dict(counts=[3, 25.], size=[4, 7]), 'must be integers'),
+    (dict(counts='garbage', size=[4, 7]), 'has characters that are none'),
+    (dict(counts=packed(3, 25)[:-1], size=[4, 7]), 'runs have 3|cut short'),
+    (dict(counts=packed(3, 1000)[:-1], size=[4, 7]), 'cut short'),
+    (dict(counts=packed(30, -2), size=[4, 7]), 'one is negative'),
+    (dict(counts=packed(2**45, 3), size=[4, 7]), 'over 32 bits'),
+    (dict(counts='1 2', size=[4, 7]), 'has characters that are none'),
+    (dict(counts='1\udcff\u0437', size=[4, 7]), 'characters that are none'),
+]
+
+
+@pytest.mark.parametrize('segmentation, message', IMPOSSIBLE)
 def test_bad_masks(segmentation, message):
+    """Found before they reach pycocotools, which may crash."""
     with pytest.raises(
             UserError, match=f'the mask of part 1 cannot be .*{message}'):
         draw(segmentation)
+
+
+def test_masks_are_decided_on_for_the_whole_file(tmp_path, capsys):
+    """Impossible ones are one error; degenerate ones are counted."""
+    maps = make_part_imagenet(tmp_path)
+    path = tmp_path / 'annotations/train.json'
+    whole = path.read_bytes()
+    MMLogger.get_instance('test_whole_file')
+
+    def put_degenerate(data):
+        first, second, third = data['annotations'][:3]
+        first['segmentation'] += [[], [3, 4], [1, 2, 3, 4]]
+        second['segmentation'] = []
+        third['segmentation'] = [[]]
+
+    edit(path, put_degenerate)
+    data = build(tmp_path)
+    assert '5 polygons of fewer than three' in capsys.readouterr().out
+    name = f'train/{NAMES[0][:9]}/{NAMES[0]}'
+    found, both = truth(data[0]), maps[name]
+    np.testing.assert_array_equal(found[:, :20], both[:, :20])
+    assert not found[:, 20:].any()
+    assert len(data) == 3
+
+    def put_impossible(data):
+        for i, (mask, _) in enumerate(IMPOSSIBLE):
+            data['annotations'].append(
+                dict(data['annotations'][0], id=100 + i, segmentation=mask))
+        data['annotations'] += [3, dict(id=7, image_id=11), dict(image_id=[])]
+
+    path.write_bytes(whole)
+    edit(path, put_impossible)
+    with pytest.raises(UserError) as caught:
+        build(tmp_path)
+    message = str(caught.value)
+    # Images are larger than those that some of the masks are of.
+    assert re.search(r'(\d+) of 34 annotations', message)[1] in ('27', '28')
+    assert 'id 100 of n02690373_7.JPEG (a polygon needs' in message
+    assert message.count(' of n0') == 5 and 'and 2' in message
+    path.write_text('[' * 100000)
+    with pytest.raises(UserError, match='cannot be read'):
+        build(tmp_path)
+
+
+def test_runs_are_those_of_pycocotools():
+    rng = np.random.default_rng(0)
+    for size in ((1, 1), (3, 300), (70, 50)):
+        for density in (0., .01, .5, 1.):
+            mask = rng.random(size) < density
+            code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+            np.testing.assert_array_equal(decode_mask(code, size), mask)

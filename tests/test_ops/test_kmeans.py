@@ -62,7 +62,7 @@ def test_empty_clusters_and_ties():
     # Products with equal prototypes are rounded differently by their place.
     points = random_points()[0].view(1, 60, 5).double()
     for x in (points, points.float()):
-        assert not nearest_prototype(x, x[:, :1].expand(-1, 7, -1)).any()
+        assert not ops.nearest_prototype(x, x[:, :1].expand(-1, 7, -1)).any()
     # A grid finer than the map leaves clusters empty.
     for size in ((1, 6), (6, 1), (1, 1)):
         got = ops.cluster_views(torch.ones(2, 3, *size), (3, 3))

@@ -119,12 +119,12 @@ def test_without_a_folder_for_machine_code(planted, tmp_path, monkeypatch):
         cls for cls in impl._locator_classes
         if 'UserProvided' in cls.__name__
     ])
-    monkeypatch.setattr(switch.tempfile, 'gettempdir', lambda: str(tmp_path))
+    monkeypatch.setattr(_numba.tempfile, 'gettempdir', lambda: str(tmp_path))
     folder = tmp_path / f'mmhierseg-numba-{os.getuid()}'
     if planted:  # by another user, who could put code there
         (tmp_path / 'theirs').mkdir()
         folder.symlink_to('theirs')
-    switch._warn_about_cache.cache_clear()
+    _numba._warn_about_cache.cache_clear()
 
     def double(x):
         return x + x

@@ -174,11 +174,16 @@ def test_over_segmentation(options, expected, tmp_path):
     """LoadSegmentMap finds the maps; images are loaded as in pipelines."""
     images, out = tmp_path / 'in', tmp_path / 'out'
     make_images(images)
+    (images / 'b/loop').symlink_to(images)
+    (tmp_path / 'other').mkdir()
+    shutil.copy(images / 'b/c.png', tmp_path / 'other/f.png')
+    (images / 'link').symlink_to(tmp_path / 'other')
     words = ('generate_oversegmentation', images, out, '--workers', '1')
     run(*words, *options)
+    assert len(list(out.rglob('*.png'))) == 4
     load = LoadSegmentMap(map_prefix=str(out), img_prefix=str(images))
     segmenter = OverSegmenter(**expected)
-    for name in ('a.jpg', 'b/c.png', 'b/d/e.png'):
+    for name in ('a.jpg', 'link/f.png', 'b/c.png', 'b/d/e.png'):
         results = load(LoadImage()(dict(img_path=str(images / name))))
         rgb = np.ascontiguousarray(results['img'][..., ::-1])
         assert rgb.shape[:2] == (90, 60) or name != 'a.jpg'
@@ -213,7 +218,7 @@ def test_bad_input(tmp_path):
     ):
         path.write_text(names)
         refuses(message, *subset)
-    path.write_text(CLASSES[0])
+    path.write_text(f'\ufeff{CLASSES[0]}\r\n\r\n')
     refuses('no folder .*test.*--splits', *subset, '--splits', 'test')
     refuses('outside of SRC', *subset[:2], source / 'subset', *subset[3:])
     for words, message in (

@@ -15,6 +15,7 @@ from read_records import Record
 from records import in_words
 
 from mmhierseg._base.errors import UserError
+from mmhierseg._base.names import table_cell
 
 ROOT = Path(__file__).resolve().parents[2]
 _MISSING = '–'
@@ -237,4 +238,5 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]],
     """A table whose first columns are text and whose others are numbers."""
     marks = ['---'] * texts + ['---:'] * (len(header) - texts)
     lines = [header, marks, *rows]
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+    return '\n'.join(
+        f'| {" | ".join(map(table_cell, cells))} |' for cells in lines)

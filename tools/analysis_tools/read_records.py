@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from records import FORMAT, in_words
 
 from mmhierseg._base.errors import UserError
+from mmhierseg._base.names import safe_name
 
 _PARTS = dict.fromkeys(
     ('config', 'checkpoint', 'metrics', 'data', 'options', 'machine'), dict)
@@ -94,8 +95,8 @@ def _read(path: Path) -> Record:
     config = content['config']
     return Record(
         path=str(path),
-        config=str(config.get('name')),
-        tested=str(config.get('name')),
+        config=safe_name(str(config.get('name'))),
+        tested=safe_name(str(config.get('name'))),
         settings=str(config.get('content')),
         date=str(content['machine'].get('date')),
         **{name: content[name] for name in _PARTS if name != 'config'})

@@ -79,6 +79,11 @@ def parse_root(argv: list[str], title: str, contents: str,
         choices=splits if closed else None,
         default=splits,
         help=f'splits to convert (default: {" ".join(splits)})')
+    parser.add_argument(
+        '--annotated',
+        choices=['stored', 'upright'],
+        help='picture that masks are of, where EXIF turns an image and sizes '
+        'do not tell (default: an error)')
     add_workers(parser, 'threads')
     args = parser.parse_args(argv)
     if args.out is None:

@@ -35,12 +35,11 @@ from conversion import (
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
+from mmhierseg._base.image_files import IMAGE_SUFFIXES, list_files
 from mmhierseg.datasets.transforms import LoadImage
 from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
-#: Image files of MMPretrain.
-EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 AGAIN = 'the same command with --resume'
 # Image and map.
 Job = tuple[Path, Path]
@@ -84,11 +83,9 @@ def find_jobs(images: Path, out: Path) -> list[Job]:
         raise UserError(
             f'{str(out)!r} is in the folder of the images: maps would be '
             'taken for images; name another folder')
-    paths = sorted(
-        path for path in images.rglob('*')
-        if path.suffix.lower() in EXTENSIONS and path.is_file())
+    paths = [images / name for name in list_files(images, IMAGE_SUFFIXES, out)]
     if not paths:
-        raise UserError(f'there is no image ({", ".join(EXTENSIONS)}) in '
+        raise UserError(f'there is no image ({", ".join(IMAGE_SUFFIXES)}) in '
                         f'{str(images)!r}')
     targets: dict[Path, Path] = {}
     for path in paths:

@@ -18,17 +18,14 @@ checked. The same command resumes an interrupted run.
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from conversion import convert_all, write_file
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
-from mmhierseg.datasets.files import some
-
-# Image files of MMPretrain's ImageNet.
-IMAGES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
+from mmhierseg._base.image_files import IMAGE_SUFFIXES, list_files
+from mmhierseg.datasets.files import read_list, some
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -57,15 +54,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def read_classes(path: Path) -> list[str]:
     """Read the list of classes."""
-    try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f'cannot read the list of classes {str(path)!r}: {error}'
-        ) from error
     names = [
-        line.split()[0] for line in lines
-        if line.strip() and not line.lstrip().startswith('#')
+        line.split()[0] for line in read_list(str(path), 'list of classes')
+        if not line.startswith('#')
     ]
     if not names:
         raise UserError(f'{path} names no class: it must have the name of '
@@ -99,7 +90,7 @@ def check_source(src: Path, splits: list[str], classes: list[str]) -> None:
             raise UserError(f'{folder} has no class {some(unknown)}; its '
                             f'folders are named like {known[0]}')
         empty = [name for name in classes
-                 if next(images_in(folder / name), None) is None]
+                 if not list_files(folder / name, IMAGE_SUFFIXES)]
         if empty:
             raise UserError(
                 f'{folder} has no image in {some(empty)}: the dataset is '
@@ -131,12 +122,6 @@ def check_target(args: argparse.Namespace, classes: list[str]) -> None:
                 'another OUT')
 
 
-def images_in(folder: Path) -> Iterator[Path]:
-    """Images of a class, the first as soon as it is found."""
-    return (path for path in folder.rglob('*')
-            if path.suffix.lower() in IMAGES and path.is_file())
-
-
 def link_class(source: Path, target: Path) -> bool:
     """Link to the folder of a class; return whether something was done."""
     source = source.resolve()
@@ -153,8 +138,8 @@ def link_class(source: Path, target: Path) -> bool:
 def copy_class(source: Path, target: Path) -> bool:
     """Copy the images of a class; return whether something was done."""
     copied = False
-    for image in sorted(images_in(source)):
-        copy = target / image.relative_to(source)
+    for name in list_files(source, IMAGE_SUFFIXES):
+        image, copy = source / name, target / name
         if copy.is_file() and copy.stat().st_size == image.stat().st_size:
             continue
         write_file(copy, image.read_bytes())

@@ -21,12 +21,17 @@ from pathlib import Path
 
 import numpy as np
 from conversion import convert_all, parse_root, write_file
-from PIL import Image
 from scene_files import encode_label_map
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import run_command
-from mmhierseg.datasets.files import check_pairs, check_size, list_files, some
+from mmhierseg.datasets.files import (
+    check_pairs,
+    list_files,
+    match_image,
+    read_header,
+    some,
+)
 from mmhierseg.datasets.kitti_step_split import SEQUENCES, check_sequences
 from mmhierseg.datasets.transforms.load_panoptic_map import (
     decode_panoptic_map,
@@ -63,8 +68,8 @@ def check_split(root: Path, split: str) -> list[Job]:
     return [(split, name) for name in maps]
 
 
-def convert_frame(job: Job, root: Path, out: Path,
-                  palette: np.ndarray) -> bool:
+def convert_frame(job: Job, root: Path, out: Path, palette: np.ndarray,
+                  annotated: str | None) -> bool:
     """Convert a map, unless its label PNG exists."""
     split, name = job
     target = out / split / f'{name}.png'
@@ -72,10 +77,8 @@ def convert_frame(job: Job, root: Path, out: Path,
         return False
     source = root / 'panoptic_maps' / split / f'{name}.png'
     labels = decode_panoptic_map(source.read_bytes(), str(source))
-    image_path = root / 'images' / split / f'{name}.png'
-    with Image.open(image_path) as image:
-        size = image.size[::-1]
-    check_size(f"panoptic map '{source}'", labels.shape, str(image_path), size)
+    image = read_header(str(root / 'images' / split / f'{name}.png'))
+    labels = match_image(labels, image, f"panoptic map '{source}'", annotated)
     write_file(target, encode_label_map(labels, palette))
     return True
 
@@ -96,7 +99,8 @@ def main(argv: list[str]) -> None:
     colors = CityscapesDataset.METAINFO['palette']
     palette[:len(colors)] = colors
     convert = partial(
-        convert_frame, root=args.root, out=args.out, palette=palette)
+        convert_frame, root=args.root, out=args.out, palette=palette,
+        annotated=args.annotated)
     new = convert_all(convert, jobs, args.workers, 'Frames')
     print(f'{args.out}: {len(jobs)} label maps ({new} new)')
 

@@ -15,16 +15,22 @@ an interrupted run: complete files are left alone.
 """
 
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from conversion import convert_all, parse_root, write_file, write_manifest
-from PIL import Image
 from scene_files import encode_label_map
 
 import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
-from mmhierseg.datasets.files import check_size, list_files, read_file
+from mmhierseg.datasets.files import (
+    list_files,
+    match_image,
+    read_file,
+    read_header,
+    some,
+)
 from mmhierseg.datasets.part_imagenet_classes import (
     LABELS,
     OBJECT_OF_PART,
@@ -57,22 +63,25 @@ def read_split(root: Path, split: str) -> list[Job]:
     ]
     names = image_paths([image.file_name for image in images],
                         list_files(str(folder), hint), str(folder), str(path))
-    return [
-        (folder / name, PurePosixPath(split, name).with_suffix('.png'), image)
-        for name, image in zip(names, images)
-    ]
+    targets = [PurePosixPath(split, n).with_suffix('.png') for n in names]
+    twice = [str(t) for t, n in Counter(targets).items() if n > 1]
+    if twice:
+        raise UserError(f'images of {str(path)!r} differ in their extension '
+                        f'only and would have the same map: {some(twice)}')
+    return [(folder / name, target, image)
+            for name, target, image in zip(names, targets, images)]
 
 
-def convert_image(job: Job, out: Path) -> bool:
-    """Write the label maps of an image, unless they exist."""
-    path, target_name, annotated = job
+def convert_image(job: Job, out: Path, annotated: str | None) -> bool:
+    """Write the label maps of an upright image, unless they exist."""
+    path, target_name, image = job
     targets = {kind: out / kind / target_name for kind in LABELS}
     if all(target.is_file() for target in targets.values()):
         return False
     name = f"part map of '{path}'"
-    with Image.open(path) as image:
-        check_size(name, annotated.size, str(path), image.size[::-1])
-    parts = draw_part_map(annotated.parts, annotated.size, name)
+    parts = match_image(
+        draw_part_map(image.parts, image.size, name),
+        read_header(str(path)), name, annotated)
     maps = dict(part=parts, object=OBJECT_OF_PART[parts])
     for kind, target in targets.items():
         write_file(target, encode_label_map(maps[kind], voc_palette()))
@@ -89,7 +98,8 @@ def main(argv: list[str]) -> None:
     jobs = [
         job for split in args.splits for job in read_split(args.root, split)
     ]
-    convert = partial(convert_image, out=args.out)
+    convert = partial(
+        convert_image, out=args.out, annotated=args.annotated)
     new = convert_all(convert, jobs, args.workers, 'Images')
     write_manifest(args.out / 'part_imagenet.json',
                    {kind: class_names(kind) for kind in LABELS})

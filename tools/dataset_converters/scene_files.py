@@ -12,6 +12,7 @@ from conversion import encode_image, write_file
 from PIL import Image
 from scene_layouts import scene_paths, semantic_ids
 
+from mmhierseg.datasets.files import upright_mark
 from mmhierseg.datasets.scenes import (
     Scene,
     SceneOptions,
@@ -55,7 +56,7 @@ def encode_label_map(labels: np.ndarray, palette: np.ndarray) -> bytes:
     image = Image.fromarray(labels)
     if image.mode == 'L':
         image.putpalette(palette.tobytes())
-    return encode_image(image, format='PNG')
+    return encode_image(image, format='PNG', pnginfo=upright_mark())
 
 
 def _encode(scene: Scene, field: str, layout: str, target: str) -> bytes:

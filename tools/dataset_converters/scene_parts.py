@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mmhierseg.datasets import part_imagenet_classes as part_imagenet
+from mmhierseg.datasets.files import decode_labels
 from mmhierseg.datasets.scenes import CATEGORY_OF_PART, PARTS, class_names
 
 #: Object of PartImageNet, and a class of ImageNet that is such a thing.
@@ -64,9 +64,11 @@ def annotations(root: Path, names: Sequence[str]) -> bytes:
     images: list[dict] = []
     parts: list[dict] = []
     for name in names:
+        paths = [root / 'maps' / kind / f'{name}.png'
+                 for kind in ('object', 'part')]
         maps = [
-            np.asarray(Image.open(root / 'maps' / kind / f'{name}.png'))
-            for kind in ('object', 'part')
+            np.asarray(decode_labels(path.read_bytes(), str(path), 'map'))
+            for path in paths
         ]
         images.append(
             dict(

@@ -1,5 +1,9 @@
 """Transforms for data pipelines: images, label maps, superpixels."""
 
+from importlib.util import find_spec
+
+from mmhierseg.registry import TRANSFORMS, register_placeholder
+
 from .attach import AttachSegmentMap
 from .generate import GenerateOverSegmentation, GenerateSuperpixels
 from .load_image import LoadImage
@@ -7,7 +11,13 @@ from .load_panoptic_map import LoadPanopticMap
 from .load_part_map import LoadPartMap
 from .load_segment_map import LoadSegmentMap
 
+if find_spec('mmseg') is not None:
+    from .load_label_map import LoadLabelMap
+else:
+    LoadLabelMap = register_placeholder('LoadLabelMap', 'mmseg', TRANSFORMS)
+
 __all__ = [
     'AttachSegmentMap', 'GenerateOverSegmentation', 'GenerateSuperpixels',
-    'LoadImage', 'LoadPanopticMap', 'LoadPartMap', 'LoadSegmentMap'
+    'LoadImage', 'LoadLabelMap', 'LoadPanopticMap', 'LoadPartMap',
+    'LoadSegmentMap'
 ]

@@ -6,7 +6,13 @@ from mmcv.transforms import BaseTransform
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from ..files import add_seg_map, decode_image, read_file
+from ..files import (
+    add_seg_map,
+    check_annotated,
+    decode_labels,
+    image_of,
+    read_file,
+)
 
 #: Number of classes of Cityscapes, and the label of ignored pixels.
 NUM_CLASSES, IGNORED = 19, 255
@@ -34,30 +40,45 @@ class LoadPanopticMap(BaseTransform):
     - seg_fields
 
     Args:
+        annotated (str, optional): 'stored' or 'upright', the picture that maps
+            are of, where an image is turned by its EXIF and their sizes do not
+            tell. Defaults to None, then an error.
         backend_args (dict, optional): Arguments of MMEngine's file backend.
             Defaults to None.
     """
 
-    def __init__(self, backend_args: dict | None = None) -> None:
+    def __init__(self,
+                 annotated: str | None = None,
+                 backend_args: dict | None = None) -> None:
+        self.annotated = check_annotated(annotated)
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
         """Load ``results['seg_map_path']``."""
         path = results['seg_map_path']
         labels = decode_panoptic_map(
-            read_file(path, 'panoptic map', self.backend_args), path)
-        return add_seg_map(results, labels, f"panoptic map '{path}'")
+            read_file(path, 'panoptic map', self.backend_args), path,
+            image_of(results))
+        return add_seg_map(results, labels, f"panoptic map '{path}'",
+                           self.annotated, self.backend_args)
 
 
-def decode_panoptic_map(content: bytes, path: str) -> np.ndarray:
-    """Semantic labels of a panoptic map, (H, W) uint8: a class or 255."""
-    pixels, mode, kind = decode_image(content, path, 'panoptic map')
+def decode_panoptic_map(
+        content: bytes,
+        path: str,
+        image: tuple[str | None, tuple[int, ...]] | None = None) -> np.ndarray:
+    """Semantic labels of a panoptic map, (H, W) uint8: a class or 255.
+
+    ``image`` is the path and (H, W) of its image, if known.
+    """
+    png = decode_labels(content, path, 'panoptic map', image)
+    mode, kind = png.mode, png.format
     if kind != 'PNG' or mode != 'RGB':
         raise UserError(
             f"panoptic map '{path}' must be a PNG of mode RGB (R = class, "
             f'256 G + B = instance), got {kind} of mode {mode}; label PNGs, '
             'which hold classes only, are read by LoadAnnotations')
-    labels = np.ascontiguousarray(pixels[..., 0])
+    labels = np.array(png.getchannel('R'))
     wrong = np.unique(labels[(labels >= NUM_CLASSES) & (labels != IGNORED)])
     if wrong.size:
         raise UserError(

@@ -12,9 +12,12 @@ from mmhierseg.registry import TRANSFORMS
 
 from ..files import (
     MissingFileError,
-    check_size,
-    decode_image,
+    check_annotated,
+    decode_labels,
+    is_marked_upright,
+    match_image,
     read_file,
+    upright_mark,
 )
 from .attach import LABEL_LIMIT, add_segment_map
 
@@ -64,6 +67,9 @@ class LoadSegmentMap(BaseTransform):
             segment". Defaults to None.
         attach (bool): Whether to make the map a part of the image at once,
             for pipelines without such transforms. Defaults to False.
+        annotated (str, optional): 'stored' or 'upright', the picture that maps
+            are of, where an image is turned by its EXIF and neither sizes nor
+            the map tell. Defaults to None, then an error.
         backend_args (dict, optional): Arguments of MMEngine's file backend.
             Defaults to None.
 
@@ -77,6 +83,7 @@ class LoadSegmentMap(BaseTransform):
                  suffix: str = '.png',
                  ignore_label: int | None = None,
                  attach: bool = False,
+                 annotated: str | None = None,
                  backend_args: dict | None = None) -> None:
         if img_prefix is not None and map_prefix is None:
             raise UserError('`img_prefix` needs `map_prefix`, the folder '
@@ -86,6 +93,7 @@ class LoadSegmentMap(BaseTransform):
         self.suffix = suffix
         self.ignore_label = ignore_label
         self.attach = attach
+        self.annotated = check_annotated(annotated)
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
@@ -100,7 +108,17 @@ class LoadSegmentMap(BaseTransform):
                 'tools/dataset_converters/generate_oversegmentation.py makes '
                 'the maps of a folder of images, and with --resume the '
                 'missing ones') from error
-        labels = decode_segment_map(content, path)
+        if 'img' in results:
+            size = results['img'].shape[:2]
+            image = (results.get('img_path'), size)
+            about = dict(results, ori_shape=size)
+        else:
+            image, about = None, results
+        png = decode_labels(content, path, 'segment map', image)
+        labels = match_image(
+            _integers(png, path), about, f"segment map '{path}'",
+            'upright' if is_marked_upright(png) else self.annotated,
+            self.backend_args)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
             if (labels < 0).all():
@@ -108,9 +126,6 @@ class LoadSegmentMap(BaseTransform):
                     f"segment map '{path}' has no segment: all of its pixels "
                     f'are `ignore_label` {self.ignore_label}. Make the map '
                     'again, or remove it and its image from the dataset')
-        if 'img' in results:
-            check_size(f"segment map '{path}'", labels.shape,
-                       results.get('img_path'), results['img'].shape[:2])
         return add_segment_map(results, labels, self.attach)
 
     def _find(self, results: dict) -> str:
@@ -149,16 +164,22 @@ def encode_segment_map(labels: np.ndarray) -> bytes:
         pixels = np.stack([labels >> shift & 255 for shift in (0, 8, 16)],
                           axis=2).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format='PNG')
+    Image.fromarray(pixels).save(
+        buffer, format='PNG', pnginfo=upright_mark())
     return buffer.getvalue()
 
 
 def decode_segment_map(content: bytes, path: str) -> np.ndarray:
     """Decode a PNG of segment labels, (H, W) int32, 0 to 2^24 - 1."""
-    pixels, mode, kind = decode_image(content, path, 'segment map')
+    return _integers(decode_labels(content, path, 'segment map'), path)
+
+
+def _integers(png: Image.Image, path: str) -> np.ndarray:
+    mode, kind = png.mode, png.format
     if kind != 'PNG':
         raise UserError(f"segment map '{path}' must be a PNG, which keeps "
                         f'labels as they are, got {kind}')
+    pixels = np.asarray(png)
     if mode in _PLAIN_MODES:
         return pixels.astype(np.int32)
     if mode == 'RGB':

@@ -1,9 +1,9 @@
 """Figures of predictions and hierarchies in validation and testing."""
 
+import os
 import os.path as osp
 from collections.abc import Sequence
 
-import mmcv
 import numpy as np
 import torch
 from mmengine.dist import is_main_process
@@ -12,9 +12,11 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
+from mmengine.visualization import LocalVisBackend, Visualizer
 from torch import Tensor
 
 from mmhierseg._base.errors import UserError
+from mmhierseg._base.names import dataset_names, output_names
 from mmhierseg.registry import HOOKS
 from mmhierseg.structures import add_hierarchy
 from mmhierseg.visualization import map_shape, sample_figure
@@ -26,9 +28,10 @@ class HierarchyVisualizationHook(Hook):
     """Draws image, ground truth, prediction and hierarchy in one figure.
 
     It is for ``default_hooks.visualization``. Figures go to the backends of
-    the runner's visualizer; each validation draws the same images. The
-    hierarchy is the field ``pred_hierarchy`` of a data sample, or what
-    ``forward_hierarchy`` of the backbone computes, if there is one.
+    the runner's visualizer, under the images' paths below the dataset's
+    folder; each validation draws the same images. The hierarchy is the field
+    ``pred_hierarchy`` of a data sample, or what ``forward_hierarchy`` of the
+    backbone computes, if there is one.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
@@ -54,9 +57,13 @@ class HierarchyVisualizationHook(Hook):
         self.show, self.wait_time = show, wait_time
         self.panel_size = panel_size
         self._seen = 0
+        self._names: dict[str, str] = {}
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         self._seen = 0
+        loader = getattr(runner, f'{mode}_dataloader', None)
+        if self.draw and mode != 'train' and is_main_process() and loader:
+            self._names = dataset_names(loader.dataset, keep_suffix=True)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
@@ -82,7 +89,9 @@ class HierarchyVisualizationHook(Hook):
         for i in turns:
             sample = outputs[i]
             path = sample.get('img_path')
-            name = osp.basename(path) if path else str(first + i)
+            name = self._names.get(path) if path else str(first + i)
+            if name is None:
+                name, = output_names([path], keep_suffix=True).values()
             image = self._image(sample, _input_image(data_batch, i))
             figure = sample_figure(image, sample,
                                    runner.visualizer.dataset_meta, name,
@@ -91,7 +100,10 @@ class HierarchyVisualizationHook(Hook):
                 runner.visualizer.show(
                     figure, win_name=name, wait_time=self.wait_time)
             else:
-                runner.visualizer.add_image(f'{mode}_{name}', figure, step)
+                folder, _, last = name.rpartition('/')
+                _make_folder(runner.visualizer, folder)
+                runner.visualizer.add_image(
+                    osp.join(folder, f'{mode}_{last}'), figure, step)
 
     def _image(self, sample: BaseDataElement,
                loaded: np.ndarray | None) -> np.ndarray:
@@ -101,12 +113,23 @@ class HierarchyVisualizationHook(Hook):
             return loaded
         path = sample.get('img_path')
         if path and exists(path):
-            loaded = mmcv.imfrombytes(get(path), channel_order='rgb')
+            from mmhierseg.datasets.transforms.load_image import decode_image
+            loaded = decode_image(get(path), path)[0][..., ::-1]
         if loaded is None:
             raise UserError(
                 'HierarchyVisualizationHook finds no image to draw: there is '
                 f'no file {path!r}, and the batch holds none')
         return loaded if shape is None else resize(loaded, shape)
+
+
+def _make_folder(visualizer: Visualizer, folder: str) -> None:
+    """Make a folder of images, which MMEngine's local backend does not."""
+    backends = getattr(visualizer, '_vis_backends', {}) if folder else {}
+    for backend in backends.values():
+        if isinstance(backend, LocalVisBackend):
+            # The property makes the backend's own folders.
+            root = backend.experiment._img_save_dir
+            os.makedirs(osp.join(root, folder), exist_ok=True)
 
 
 def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,

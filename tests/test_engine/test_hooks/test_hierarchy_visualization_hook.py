@@ -13,7 +13,8 @@ from PIL import Image
 from mmhierseg._base import UserError
 from mmhierseg.cli import adapt_config
 from mmhierseg.cli.options import parse_test_args, with_test_options
-from mmhierseg.engine import HierarchyVisualizationHook
+from mmhierseg.engine import HierarchyVisualizationHook, UniqueNamesHook
+from mmhierseg.registry import DATASETS
 
 CAST = dict(
     type='mmhierseg.CAST',
@@ -116,6 +117,38 @@ def test_classifier(tmp_path):
     images = run(classifier(), tmp_path / '1', draw=True, interval=1)
     assert len(images) == 5
     check_size(images, 5, 3)
+
+
+def test_names_that_repeat_in_folders(tmp_path):
+    """Figures and label maps have the paths of their images."""
+    names = ('0000/0', '0001/0', '0001/1', '0001/a|b\n')
+    for i, name in enumerate(names):
+        for kind, shape in (('images', (32, 64, 3)), ('labels', (32, 64))):
+            path = tmp_path / kind / f'{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full(shape, i, np.uint8)).save(path)
+    cfg = segmentor('EncoderDecoder')
+    cfg['test_dataloader']['dataset'] = dict(
+        type='BaseSegDataset', img_suffix='.png', data_root=str(tmp_path),
+        metainfo=dict(classes=tuple('abcdefghijklm')),
+        data_prefix=dict(img_path='images', seg_map_path='labels'),
+        pipeline=[dict(type='LoadImageFromFile'),
+                  dict(type='LoadAnnotations'), dict(type='PackSegInputs')])
+    run(cfg, tmp_path / 'work', '--out', tmp_path / 'maps', '--show-dir',
+        tmp_path / 'drawn')
+    expected = ['0000/0', '0001/0', '0001/1', '0001/a_b_']
+    maps = tmp_path / 'maps'
+    assert sorted(str(path.relative_to(maps)) for path in maps.rglob('*.*')
+                  ) == [f'{name}.png' for name in expected]
+    assert np.array(Image.open(maps / '0000/0.png')).shape == (32, 64)
+    figures = [path for path in (tmp_path / 'drawn').rglob('test_*')]
+    assert sorted('/'.join(path.parts[-2:]) for path in figures) == [
+        f'{name[:5]}test_{name[5:]}.png_0.png' for name in expected]
+    hook = UniqueNamesHook('CityscapesMetric')
+    data = DATASETS.build(cfg['test_dataloader']['dataset'])
+    with pytest.raises(UserError, match="1 names are those of .*such as '0'"):
+        hook.before_test(SimpleNamespace(
+            test_dataloader=SimpleNamespace(dataset=data)))
 
 
 def fake_runner(images):
