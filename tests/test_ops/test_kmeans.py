@@ -60,9 +60,12 @@ def test_empty_clusters_and_ties():
     got = ops.spherical_kmeans(features, torch.tensor([[1, 2, 0, 2]]), 3, 1)
     assert got.tolist() == [[1, 1, 0, 1]]
     # Products with equal prototypes are rounded differently by their place.
-    points = random_points()[0].view(1, 60, 5).double()
-    for x in (points, points.float()):
-        assert not ops.nearest_prototype(x, x[:, :1].expand(-1, 7, -1)).any()
+    for channels in (3, 34, 67, 130):
+        generator = torch.Generator().manual_seed(channels)
+        points = torch.randn(1, 784, channels, generator=generator)
+        for x in (points, points.double()):
+            assert not ops.nearest_prototype(
+                x, x[:, :1].repeat(1, 7, 1)).any()
     # A grid finer than the map leaves clusters empty.
     for size in ((1, 6), (6, 1), (1, 1)):
         got = ops.cluster_views(torch.ones(2, 3, *size), (3, 3))
