@@ -45,8 +45,9 @@ def knn_retrieve(queries: Tensor, bank: Tensor, bank_labels: Tensor, k: int,
 
     Among equally similar neighbours, those of smaller classes are nearer;
     among equally frequent classes, the smallest wins. Similarities are equal
-    if cosines agree in the precision of the arguments (at least float32). So
-    neither the order of the bank nor other queries affect the result.
+    if cosines, of vectors rounded to 46 bits, agree in the precision of the
+    arguments (at least float32). So neither the order of the bank nor other
+    queries affect the result.
 
     Args:
         queries (Tensor): (Q, C) float, of any length, compared in at least

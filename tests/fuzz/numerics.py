@@ -91,14 +91,13 @@ def neighbours_by_hand(queries, bank, classes, k):
         x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
         for x in (queries.numpy().astype('longdouble'),
                   bank.numpy().astype('longdouble')))
+    directions, index = np.unique(bank, axis=0, return_inverse=True)
     result = []
-    for similarity in queries @ bank.T:
-        # Of equal directions, by rounding of the 64 bits only.
-        steps = np.diff(np.sort(similarity))
-        if ((steps > 3e-18) & (steps < 1e-5)).any():
+    for similarity in queries @ directions.T:
+        if np.diff(np.sort(similarity)).min(initial=1) < 1e-5:
             result.append(None)
             continue
-        order = np.lexsort((classes, -similarity.round(9)))
+        order = np.lexsort((classes, -similarity[index]))
         counts = np.bincount(classes[order[:k]], minlength=4)
         result.append(counts.argmax())
     return result

@@ -11,8 +11,8 @@ def test_ops_import_nothing_but_torch():
         allowed = {'torch', 'typing', 'math', 'collections'}
         if path.parent.name == '_numba':
             allowed |= set('concurrent functools importlib numba numpy os '
-                           'stat tempfile threading time types warnings'
-                           .split())
+                           'stat tempfile threading time types '
+                           'warnings'.split())
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in getattr(node, 'names', ())]
             if isinstance(node, ast.ImportFrom):
