@@ -38,7 +38,7 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     if not must_synchronize(labels):
         # A cheap check; most images have no empty segment.
         used = torch.zeros(len(labels) * number, dtype=torch.bool)
-        if used.index_fill_(0, segment, True).all():
+        if used.index_fill_(0, segment, 1).all():
             return labels
     sizes = segment.new_zeros(len(labels) * number).scatter_add_(
         0, segment, torch.ones_like(segment))

@@ -15,6 +15,8 @@ from .base import BaseSuperpixels
 
 def grid_shape(height: int, width: int, num_cells: int) -> tuple[int, int]:
     """Rows (at most H) and columns (at most W) of roughly square cells."""
+    # While a model is traced, sizes are tensors.
+    height, width, num_cells = int(height), int(width), int(num_cells)
     side = (height * width / num_cells)**0.5
     # A strip thinner than `side` has room for `num_cells` rows only.
     rows = min(max(round(height / side), 1), height, num_cells)

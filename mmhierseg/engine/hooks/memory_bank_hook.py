@@ -81,8 +81,11 @@ class MemoryBankHook(Hook):
                 # A sampler that rounds up would repeat images.
                 sampler = dict(type='mmengine.DefaultSampler', shuffle=False,
                                round_up=False)
-                loader = runner.build_dataloader(
-                    dict(self.dataloader, sampler=sampler), seed=runner.seed)
+                options = dict(self.dataloader, sampler=sampler)
+                if not options.get('num_workers'):
+                    # PyTorch would raise an error.
+                    options['persistent_workers'] = False
+                loader = runner.build_dataloader(options, seed=runner.seed)
                 _check_classes(loader.dataset, loop.dataloader.dataset)
                 bank = MemoryBank(*self._fill(runner, model, loader, loop))
             # Before the first image is tested: the bank may be too small.

@@ -38,11 +38,11 @@ def use_compiled(tensor: Tensor) -> bool:
     """Whether a tensor is processed by numba kernels.
 
     That is on the CPU, with numba installed and not switched off
-    (``MMHIERSEG_COMPILED=0``), and outside of ``torch.compile``, which
-    compiles the reference implementation in torch.
+    (``MMHIERSEG_COMPILED=0``), and outside of ``torch.compile`` and
+    ``torch.jit.trace``, which take the reference implementation in torch.
     """
     # Tracing first: what follows cannot be traced.
-    return (not torch.compiler.is_compiling()
+    return (not torch.compiler.is_compiling() and not torch.jit.is_tracing()
             and tensor.device.type == 'cpu' and has_numba()
             and os.environ.get('MMHIERSEG_COMPILED') != '0')
 

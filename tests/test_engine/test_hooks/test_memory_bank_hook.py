@@ -93,7 +93,9 @@ def test_two_processes(reference, tmp_path):
 def test_file(reference, tmp_path):
     """Written, read, and rejected by a model that would fill it otherwise."""
     path = str(tmp_path / 'banks' / 'a.pth')
-    run(tmp_path / '0', MemoryBankHook(loader(range(9)), save_to=path))
+    # An option of workers, without workers.
+    images = dict(loader(range(9)), persistent_workers=True)
+    run(tmp_path / '0', MemoryBankHook(images, save_to=path))
     metrics, bank = run(tmp_path / '1', MemoryBankHook(load_from=path))
     assert metrics == reference[0]
     assert_same(bank, reference[1])

@@ -292,3 +292,13 @@ def test_large_labels():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         CAST(**{**TINY, **options})
+
+
+@pytest.mark.parametrize('channels', [3, 4])
+def test_is_traced(channels):
+    """By the reference implementation; also with superpixels of its own."""
+    model = tiny_cast(out_type='featmap')
+    inputs = random_inputs()[:, :channels]
+    traced = torch.jit.trace(model, inputs, check_trace=False)
+    for actual, expected in zip(traced(inputs), model(inputs)):
+        torch.testing.assert_close(actual, expected)
