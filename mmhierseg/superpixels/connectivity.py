@@ -68,7 +68,7 @@ def _join(number: int, upper: Tensor, lower: Tensor, most: int) -> Tensor:
     Two rounds at least halve the parts of a component of ``most`` runs.
     """
     parts = torch.arange(number, device=upper.device)
-    doublings = max(most - 1, 0).bit_length()
+    doublings = max(int(most) - 1, 0).bit_length()
     for _ in range(2 * doublings):
         parts.scatter_reduce_(
             0, upper.maximum(lower), upper.minimum(lower), reduce='amin')
@@ -145,7 +145,7 @@ def _absorb_along_paths(labels: Tensor, left: Tensor) -> Tensor:
                          (around[:, :-2, 1:-1], -width)):
         target = torch.where(beside < ring, pixel + step, target)
     target = target.flatten()
-    for _ in range(farthest.bit_length()):
+    for _ in range(int(farthest).bit_length()):
         target = target[target]
     return labels.flatten()[target].view_as(labels)
 

@@ -104,7 +104,7 @@ class TorchSLIC(BaseSuperpixels):
             block = largest_block(
                 tuple(images.shape[2:]), grid, self.border_passes)
         small = images
-        for _ in range(max(block, 1).bit_length() - 1):
+        for _ in range(max(int(block), 1).bit_length() - 1):
             small = halve(small)
         labels = dense_slic(
             rgb_to_lab(small), grid, self.compactness, self.num_iterations)
