@@ -5,7 +5,6 @@ import textwrap
 from types import SimpleNamespace
 
 import pytest
-from mmengine.config import Config
 
 from mmhierseg import _compat
 
@@ -90,13 +89,6 @@ def test_repairs_are_applied_once_in_any_order():
             mmhierseg._compat.apply()
             print(MODULE2PACKAGE['mmhierseg'], sys.meta_path == before)
             """) == ['mmhierseg', 'True']
-
-
-def test_config_inherits_from_mmsegmentation():
-    config = Config.fromstring(
-        "_base_ = 'mmseg::upernet/upernet_r50_4xb4-80k_ade20k-512x512.py'",
-        '.py')
-    assert config.model.decode_head.type == 'UPerHead'
 
 
 def test_one_process_writes_the_metrics_of_a_test(tmp_path, monkeypatch):

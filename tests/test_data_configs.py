@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 from helpers.config_runs import cases
-from helpers.configs import ROOT
+from helpers.configs import load_base
 from helpers.segmentation_data import COUNTS, make_segmentation_data
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 
 from mmhierseg.registry import SUPERPIXELS
@@ -24,13 +23,6 @@ BASES = dict(
     kitti_step_seeds=((368, 1232), 19),
     part_imagenet=((224, 224), 41),
     part_imagenet_seeds=((224, 224), 41))
-
-
-def load_base(name):
-    """A base as the config of a segmentor has it: with its default scope."""
-    cfg = Config.fromfile(str(ROOT / f'configs/_base_/datasets/{name}.py'))
-    init_default_scope('mmseg')
-    return cfg
 
 
 @pytest.fixture(scope='module')
@@ -124,17 +116,6 @@ def test_test_time_augmentation(name, folder, monkeypatch):
     # Each view has superpixels of its own.
     for inputs in packed['inputs']:
         assert len(inputs[3].unique()) == inputs[3].max() + 1
-
-
-def test_objects_of_part_imagenet(folder, monkeypatch):
-    """The dataset's option ``labels``."""
-    monkeypatch.chdir(folder)
-    cfg = load_base('part_imagenet_seeds')
-    cfg.val_dataloader.dataset.labels = 'object'
-    dataset = DATASETS.build(cfg.val_dataloader.dataset)
-    assert len(dataset.metainfo['classes']) == 12
-    labels = dataset[-1]['data_samples'].gt_sem_seg.data.unique().tolist()
-    assert set(labels) <= {*range(12), 255} and len(labels) > 1
 
 
 def test_crop_of_kitti_step():

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers.configs import ROOT
+from helpers.configs import load_base
 from mmcv.transforms import Compose
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 #: Crop, long and short side at a ratio of 1, images in a batch of a GPU.
 BASES = dict(
@@ -16,12 +14,6 @@ BASES = dict(
     part_whole_scenes_hsg=(96, (128, 128), 16))
 #: Mean of ImageNet's images, BGR, rounded to integers.
 PADDING = [104, 116, 124]
-
-
-def load_base(name):
-    cfg = Config.fromfile(str(ROOT / f'configs/_base_/datasets/{name}.py'))
-    init_default_scope('mmseg')
-    return cfg
 
 
 def views_of(cfg):

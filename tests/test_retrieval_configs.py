@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-import torch
 from helpers.config_runs import (
     cases,
     log_of,
@@ -20,7 +19,6 @@ from helpers.retrieval import (
     shrink_retrieval,
 )
 from helpers.segmentation_data import COUNTS, make_segmentation_data
-from mmengine.runner import Runner
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation import MemoryBank
@@ -76,27 +74,6 @@ def test_other_levels(level, run, tmp_path):
     assert MemoryBank.load(bank).meta['level'] == level
 
 
-@pytest.mark.slow
-def test_saved_bank(run, tmp_path):
-    """It is used as it is, and rejected with other weights."""
-    bank = str(tmp_path / 'bank.pth')
-    config, checkpoint = run(save_to=bank)
-    wanted = measure(config, checkpoint, tmp_path / '0')
-    options = ['custom_hooks.0.save_to=None',
-               f'custom_hooks.0.load_from={bank}']
-    assert measure(config, checkpoint, tmp_path / '1', *options) == wanted
-    content = torch.load(checkpoint)
-    content['state_dict']['neck.fc0.weight'] += 1
-    torch.save(content, tmp_path / 'other.pth')
-    with pytest.raises(ValueError, match='`weights` is '):
-        measure(config, tmp_path / 'other.pth', tmp_path / '2', *options)
-
-
-def test_level_that_does_not_exist(run, tmp_path):
-    with pytest.raises(ValueError, match='`level` is 9, .* has 5 levels'):
-        measure(*run(), tmp_path / 'work', 'model.level=9')
-
-
 def test_trains_nothing(run, tmp_path):
     with pytest.raises(UserError, match=r'nothing to train.*tools/test'):
         train(run()[0], tmp_path / 'work')
@@ -126,15 +103,3 @@ def test_two_processes_are_one(run, tmp_path):
                   log_of(tmp_path / work))[1] for work in ('one', 'two')
     }
     assert len(sizes) == 1
-
-
-@pytest.mark.slow
-def test_another_backbone_in_validation(run, tmp_path):
-    """As in the documentation, with a small ResNet; the bank is filled."""
-    run()
-    cfg = shrink_retrieval(
-        RETRIEVAL_PATHS['baselines/vit-s_retrieval_voc12-512'], 1)
-    cfg.model.embedder.backbone = dict(type='mmpretrain.ResNet', depth=18)
-    cfg.work_dir = str(tmp_path / 'work')
-    metrics = Runner.from_cfg(cfg).val()
-    assert set(metrics) >= METRICS and metrics['aAcc'] > 0

@@ -42,13 +42,9 @@ def add_hierarchy(data_samples: Sequence[BaseDataElement],
         <BLANKLINE>
                 [[0, 0, 0, 0]]])
     """
-    if len(data_samples) != len(hierarchy.labels):
-        raise ValueError(
-            '`data_samples` must have one sample for each of the '
-            f'{len(hierarchy.labels)} images, got {len(data_samples)}')
     maps = torch.stack([hierarchy.label_map(level)
                         for level in range(hierarchy.num_levels)], dim=1)
-    for sample, image_maps in zip(data_samples, maps):
+    for sample, image_maps in zip(data_samples, maps, strict=True):
         # A copy: a view would keep the maps of the whole batch alive.
         image_maps = restore_maps(image_maps, sample.metainfo).clone()
         sample.set_field(

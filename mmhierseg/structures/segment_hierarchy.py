@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmhierseg.ops import look_up_parents, tokens_to_map
+from mmhierseg.ops.checks import check_dtype, check_range
 
 
 class SegmentHierarchy:
@@ -44,22 +45,23 @@ class SegmentHierarchy:
     """
 
     def __init__(self, labels: Tensor, parents: Sequence[Tensor]) -> None:
-        _check_int64('labels', labels)
+        check_dtype(torch.int64, labels=labels)
         if labels.dim() != 3:
             raise ValueError('`labels` must have shape (B, H, W), got '
                              f'{tuple(labels.shape)}')
         for level, parent in enumerate(parents):
-            _check_int64(f'parents[{level}]', parent)
+            check_dtype(torch.int64, **{f'parents[{level}]': parent})
             if parent.dim() != 2 or parent.size(0) != labels.size(0):
                 raise ValueError(
                     f'`parents[{level}]` must have shape (B, N_{level}) with '
                     f'B = {labels.size(0)}, got {tuple(parent.shape)}')
         self.labels = labels
         self.parents: list[Tensor] = list(parents)
-        sizes = [*(parent.size(1) for parent in parents), None]
+        # The coarsest segments have no table that limits their number.
+        sizes = [*(parent.size(1) for parent in parents), 2**63 - 1]
         for level, index in enumerate([labels, *parents]):
             name = f'parents[{level - 1}]' if level else 'labels'
-            _check_range(name, index, sizes[level], f'parents[{level}]')
+            check_range(sizes[level], least=-1, **{name: index})
 
     @property
     def num_levels(self) -> int:
@@ -112,17 +114,7 @@ class SegmentHierarchy:
         Raises:
             ValueError: If the number of images or rows does not fit.
         """
-        if tokens.dim() != 3 or tokens.size(0) != self.labels.size(0):
-            raise ValueError(
-                f'`tokens` must have shape (B, N, C) with B = '
-                f'{self.labels.size(0)}, got {tuple(tokens.shape)}')
-        labels = self.label_map(level)
-        if labels.numel() and int(labels.max()) >= tokens.size(1):
-            raise ValueError(
-                f'`tokens` must have a row for each of the '
-                f'{int(labels.max()) + 1} segments of level {level}, got '
-                f'{tokens.size(1)}')
-        return tokens_to_map(tokens, labels, stride=1)
+        return tokens_to_map(tokens, self.label_map(level), stride=1)
 
     def to(self, device: str | torch.device) -> 'SegmentHierarchy':
         """Copy of the hierarchy on a device."""
@@ -146,21 +138,3 @@ class SegmentHierarchy:
             raise IndexError(f'`level` must lie in [0, {self.num_levels - 1}]'
                              f', got {level}')
         return level % self.num_levels
-
-
-def _check_range(name: str, index: Tensor, size: int | None,
-                 table: str) -> None:
-    """Check that an index names an entry of the next table, if any, or -1."""
-    lowest, highest = map(int, index.aminmax()) if index.numel() else (0, -1)
-    if lowest < -1:
-        raise ValueError(
-            f'`{name}` must be at least -1, which means none, got {lowest}')
-    if size is not None and highest >= size:
-        raise ValueError(f'`{name}` must be below {size}, the number of '
-                         f'entries of `{table}`, got {highest}')
-
-
-def _check_int64(name: str, value: Tensor) -> None:
-    if not isinstance(value, Tensor) or value.dtype != torch.int64:
-        got = getattr(value, 'dtype', type(value).__name__)
-        raise TypeError(f'`{name}` must be an int64 tensor, got {got}')

@@ -67,6 +67,12 @@ def load_config(path):
     return cfg
 
 
+def load_base(name):
+    """A dataset's base as the config of a segmentor has it: with its scope."""
+    init_default_scope('mmseg')
+    return Config.fromfile(ROOT / f'configs/_base_/datasets/{name}.py')
+
+
 def is_pretraining(cfg):
     return cfg.model.type == 'MoCoV3'
 
@@ -75,25 +81,26 @@ def has_cast(cfg):
     return cfg.model.backbone.type == 'mmhierseg.CAST'
 
 
-def run_tool(tool, *words, cwd, status=0):
+def run_tool(tool, *words, cwd='.', status=0, **env):
     """Run a tool without a GPU, and return what it prints.
 
     ``status`` is the exit status that it must have.
     """
     program = 'bash' if tool.endswith('.sh') else sys.executable
     result = subprocess.run(
-        [program, ROOT / 'tools' / tool, *words],
+        [program, ROOT / 'tools' / tool, *map(str, words)],
         cwd=cwd,
         env={
             **os.environ, 'PYTHON': sys.executable,
             'PYTHONPATH': str(ROOT),
             'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': ''
+            'CUDA_VISIBLE_DEVICES': '',
+            **env
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300)
+        timeout=600)
     assert result.returncode == status, result.stdout[-3000:]
     return result.stdout
 
@@ -243,17 +250,24 @@ def shrink_steps(node, sizes):
             shrink_steps(child, sizes)
 
 
-def without_weights(node):
-    """Plain dicts of a config of a model that starts from random weights."""
+def pruned(node, drop):
+    """Plain dicts of a config without the parts of which `drop` is true.
+
+    It takes a key, None in a list, and the value.
+    """
     if isinstance(node, (dict, Config)):
-        return {
-            key: without_weights(value)
-            for key, value in node.items() if key != 'init_cfg'
-            or value and 'Pretrained' not in str(value)
-        }
+        return {key: pruned(value, drop) for key, value in node.items()
+                if not drop(key, value)}
     if isinstance(node, (list, tuple)):
-        return type(node)(map(without_weights, node))
+        return type(node)(pruned(value, drop) for value in node
+                          if not drop(None, value))
     return node
+
+
+def without_weights(node):
+    """Config of a model that starts from random weights."""
+    return pruned(node, lambda key, value: key == 'init_cfg' and (
+        not value or 'Pretrained' in str(value)))
 
 
 def build_full(cfg):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -40,10 +40,11 @@ def contents(root):
     }
 
 
-def run_and_interrupt(words, out, pattern):
-    """Run a program, and interrupt its processes once it has written.
+def run_and_stop(words, out, pattern, number=signal.SIGINT):
+    """Run a program, and interrupt or kill it once it has written.
 
-    Returns standard error and exit status.
+    An interrupt goes to all of its processes, as from a terminal. Returns
+    standard error and exit status, once all processes have ended.
     """
     path = os.pathsep.join(sys.path)
     process = subprocess.Popen([sys.executable, *map(str, words)],
@@ -57,10 +58,10 @@ def run_and_interrupt(words, out, pattern):
         while not any(out.rglob(pattern)):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        # To all processes of the group, as a terminal does.
-        os.killpg(process.pid, signal.SIGINT)
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(process.pid, number)
         _, errors = process.communicate(timeout=120)
     finally:
-        if process.poll() is None:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     return errors, process.returncode

@@ -1,14 +1,9 @@
 """Pre-training of a tiny CAST by tools/train.py, with all that a run has."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
+from .configs import ROOT, run_tool
 
 # Everything random or with a memory: augmentation in the loader, drop path,
 # momentum encoder, average of weights, warm-up and cosine.
@@ -69,19 +64,8 @@ def write_config(folder, workers=0):
 
 def train(config, work_dir, *options):
     """Train as a user does; the output."""
-    result = subprocess.run(
-        [
-            sys.executable, ROOT / 'tools/train.py', config, '--work-dir',
-            work_dir, *options
-        ],
-        cwd=work_dir.parent,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600)
-    assert result.returncode == 0, result.stdout[-3000:]
-    return result.stdout
+    return run_tool('train.py', config, '--work-dir', work_dir, *options,
+                    cwd=work_dir.parent)
 
 
 def losses(output):

@@ -29,13 +29,13 @@ def shrink_loaders(cfg):
             dataset.pipeline[1].scale = (96, 96)
 
 
-def shrink_retrieval(path, num_neighbors=5):
+def shrink_retrieval(path):
     """Read a config and shrink it to the sizes of `helpers.configs`."""
     cfg = load_config(path)
     hook, = cfg.custom_hooks
     hook.interval = 3
     shrink_loaders(cfg)
-    cfg.model.num_neighbors = num_neighbors
+    cfg.model.num_neighbors = 5
     if 'kmeans' in cfg.model:
         cfg.model.kmeans.num_clusters = 6
     embedder = cfg.model.embedder

@@ -28,6 +28,12 @@ def load_script(name):
     return module
 
 
+def run_main(name, *words):
+    """Run a tool in this process, by its path below tools/."""
+    with patch('sys.argv', [name, *map(str, words)]):
+        load_script(name).main()
+
+
 def run_in_process(name, *words, cwd='.', status=0):
     """Exit status and output of train.py or test.py, run in this process.
 

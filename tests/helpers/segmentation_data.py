@@ -1,9 +1,6 @@
 """Tiny part-whole scenes where the configs of segmentation look for data."""
 
-import sys
-from unittest import mock
-
-from .scripts import load_script
+from .scripts import run_main
 
 #: Folder of each layout, relative to where a tool is run.
 DATA_ROOTS = dict(
@@ -22,10 +19,8 @@ def make_segmentation_data(root, layouts=tuple(DATA_ROOTS)):
 
     Of VOC's training scenes, four are in each of its two lists.
     """
-    script = load_script('dataset_converters/make_part_whole_scenes.py')
     for layout in layouts:
-        words = (root / DATA_ROOTS[layout], '--layout', layout, '--train',
+        run_main('dataset_converters/make_part_whole_scenes.py',
+                 root / DATA_ROOTS[layout], '--layout', layout, '--train',
                  COUNTS[0], '--val', COUNTS[1], '--size', 60, 88, '--workers',
                  1, '--categories', 'car', 'cat', 'boat', 'bottle')
-        with mock.patch.object(sys, 'argv', ['', *map(str, words)]):
-            script.main()

@@ -41,10 +41,3 @@ def test_package_agrees_with_the_naive_reference(batch, name):
     assert len(used) == (2 if name == 'contrast' else 3)
     for own, other in zip(*gradients):
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
-
-
-def test_moved_batch_has_leaves(batch):
-    moved = batch.to('cpu')
-    assert all(leaf.is_leaf and leaf.requires_grad
-               for leaf in moved.leaves())
-    torch.testing.assert_close(moved.labels, batch.labels)

@@ -2,11 +2,7 @@ import json
 
 import pytest
 
-from benchmarks.report import (
-    markdown_table,
-    replace_section,
-    write_json,
-)
+from benchmarks.report import markdown_table, replace_section, write_json
 
 PAGE = 'Before\n\n<!-- begin a -->\nold\n<!-- end a -->\n\nAfter\n'
 
@@ -43,7 +39,6 @@ def test_missing_markers(tmp_path, content):
 def test_json_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'folder' / 'out.json'
     write_json(path, dict(a=[1, None]))
-    assert json.loads(path.read_text()) == dict(a=[1, None])
     with pytest.raises(TypeError):
         write_json(path, dict(a=object()))
     assert json.loads(path.read_text()) == dict(a=[1, None])

@@ -1,16 +1,12 @@
 """Tiny datasets in the real layouts, tiny configs, and running tools."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.configs import run_tool
 from helpers.scripts import run_in_process
 from PIL import Image
-
-ROOT = Path(__file__).resolve().parents[2]
 
 CLASSIFIER = """
 default_scope = 'mmpretrain'
@@ -170,50 +166,25 @@ def segmentor_config(tmp_path_factory, voc) -> Path:
     return path
 
 
-def run(*words, cwd=None, check=True, **env) -> subprocess.CompletedProcess:
-    """Run a program; stderr is in `stdout`, too."""
-    result = subprocess.run(
-        [str(word) for word in words],
-        cwd=cwd,
-        env={
-            **os.environ, 'PYTHON': sys.executable,
-            'PYTHONPATH': str(ROOT),
-            'OMP_NUM_THREADS': '1',
-            'CUDA_VISIBLE_DEVICES': '',
-            **env
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300)
-    if check:
-        assert result.returncode == 0, result.stdout[-5000:]
-    return result
-
-
 @pytest.fixture(scope='session')
 def tool():
-    """Run a tool without a GPU; train.py and test.py in this process.
+    """Run a tool; train.py and test.py in this process unless asked not to.
 
-    With ``process=True``, or settings of the environment, in their own.
+    Returns what it prints.
     """
 
-    def run_tool(name, *words, process=False, cwd=None, check=True, **env):
-        if name in ('train.py', 'test.py') and not (process or env):
-            status, output = run_in_process(
-                name, *words, cwd=cwd or '.', status=0 if check else None)
-            return subprocess.CompletedProcess(words, status, output)
-        path = ROOT / 'tools' / name
-        program = ['bash'] if path.suffix == '.sh' else [sys.executable]
-        return run(*program, path, *words, cwd=cwd, check=check, **env)
+    def run(name, *words, process=False, **options):
+        if name in ('train.py', 'test.py') and not process:
+            return run_in_process(name, *words, **options)[1]
+        return run_tool(name, *words, **options)
 
-    return run_tool
+    return run
 
 
 def train(tool, config, tmp_path_factory):
     """Output and work directory."""
     folder = tmp_path_factory.mktemp(config.stem)
-    return tool('train.py', config, '--work-dir', folder).stdout, folder
+    return tool('train.py', config, '--work-dir', folder), folder
 
 
 @pytest.fixture(scope='session')

@@ -1,14 +1,11 @@
 import os
 import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
 from conversion import convert_all, write_file
+from helpers.disk import run_and_stop
 from helpers.jobs import interrupt_waits, its_process
 
 from mmhierseg._base.errors import UserError
@@ -102,23 +99,6 @@ def test_processes_end_with_a_killed_main_process(tmp_path, method):
     """They finish their jobs before."""
     script = tmp_path / 'script.py'
     script.write_text(SCRIPT)
-    process = subprocess.Popen(
-        [sys.executable, script, tmp_path, method],
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        env={
-            **os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)
-        })
-    try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / '3').exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.02)
-        process.kill()
-        # Ends when all processes that could write to it have ended.
-        process.communicate(timeout=60)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    run_and_stop([script, tmp_path, method], tmp_path, '3', signal.SIGKILL)
     files = [path.read_text() for path in tmp_path.iterdir() if path != script]
     assert 3 <= len(files) < 999 and set(files) == {'begun, done'}

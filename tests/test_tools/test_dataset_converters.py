@@ -205,30 +205,24 @@ def test_bad_input(tmp_path):
     (tmp_path / 'empty').mkdir()
     (images / 'b/c.jpg').write_bytes(b'no image')
     subset = ('imagenet_subset', source, out, '--classes', path)
-    for names, options, message in (
-        ('n01440764', ('--splits', 'test'), 'no folder .*test.*--splits'),
-        ('\n'.join(f'robin{i}' for i in range(9)), (), 'train has no class .*'
+    for names, message in (
+        ('\n'.join(f'robin{i}' for i in range(9)), 'train has no class .*'
          'robin4 and 4 more; its folders are named like n01440764'),
-        ('n01440764\nn01440764\n', (), 'names n01440764 more than once'),
-        ('# nothing\n', (), 'names no class'),
-        ('../train/n01440764\n', (), 'name of a folder, not a path'),
+        ('n01440764\nn01440764\n', 'names n01440764 more than once'),
+        ('../train/n01440764\n', 'name of a folder, not a path'),
     ):
         path.write_text(names)
-        refuses(message, *subset, *options)
+        refuses(message, *subset)
     path.write_text(CLASSES[0])
+    refuses('no folder .*test.*--splits', *subset, '--splits', 'test')
     refuses('outside of SRC', *subset[:2], source / 'subset', *subset[3:])
     for words, message in (
-        ((images, out, '--threshold', '3'), 'at most 1, got 3'),
         ((images, out, '--edge-model', 'gone'), "no model .*'gone'"),
-        ((tmp_path / 'gone', out), "no folder '.*gone' of images"),
         ((tmp_path / 'empty', out), 'no image .*.jpg.*empty'),
         ((images, images / 'maps'), 'is in the folder of the images'),
         ((images, out), "c.jpg' and .*c.png' differ in"),
     ):
         refuses(message, 'generate_oversegmentation', *words)
-    for image in (source / 'val' / CLASSES[0]).iterdir():
-        image.unlink()
-    refuses('no image in n01440764: the dataset', *subset)
     for name in CLASSES:
         shutil.rmtree(source / 'val' / name)
     refuses('has no class folders: sort its', *subset)
@@ -242,8 +236,7 @@ def test_photographs(tmp_path, monkeypatch):
     """MMPretrain reads them; the seed decides; runs are resumed."""
     photos = load_script('dataset_converters/skimage_photos.py')
     assert len(photos.find_photographs()) == len(photos.PHOTOGRAPHS) >= 10
-    monkeypatch.setattr(photos, 'PHOTOGRAPHS',
-                        ('camera.png', 'chelsea.png', 'clock_motion.png'))
+    monkeypatch.setattr(photos, 'PHOTOGRAPHS', ('camera.png', 'chelsea.png'))
 
     def make(name, *options):
         photos.main([
@@ -253,8 +246,8 @@ def test_photographs(tmp_path, monkeypatch):
 
     first, other = make('a'), make('c', '--seed', '1')
     dataset = CustomDataset(str(tmp_path / 'a'), data_prefix='train')
-    assert len(dataset) == 6
-    assert list(dataset.CLASSES) == ['camera', 'chelsea', 'clock_motion']
+    assert len(dataset) == 4
+    assert list(dataset.CLASSES) == ['camera', 'chelsea']
     crop = Image.open(dataset[0]['img_path'])
     assert crop.size == (32, 32) and crop.mode == 'RGB'
     for source in photos.find_photographs():
@@ -280,6 +273,3 @@ def test_crops_are_random_in_place_and_scale():
     # Sides run from 64 to 200 of the ramp's 300 columns.
     assert 45 < min(spreads) < 70 and 140 < max(spreads) < 180
     assert crops.mean((1, 2, 3)).std() > 15
-    # A photograph may be smaller than the crop.
-    small = photos.random_crop(Image.new('RGB', (9, 7)), 32, rng)
-    assert small.size == (32, 32)

@@ -30,14 +30,13 @@ def folder(tmp_path_factory):
 
 def fine_tuning():
     """Segments, SEEDS in the loader, whole images."""
-    return shrink_dense(DENSE_PATHS['cast/cast-s_voc12aug-512x512']), []
+    return shrink_dense(DENSE_PATHS['cast/cast-s_voc12aug-512x512'])
 
 
 def segmenter():
     """Mask transformer on segments, sliding windows."""
-    cfg = shrink_dense(
+    return shrink_dense(
         DENSE_PATHS['cast/cast-s_segmenter_cityscapes-768x768'])
-    return cfg, []
 
 
 def swap():
@@ -47,7 +46,7 @@ def swap():
         dict(type='Resize', scale_factor=factor, keep_ratio=True)
         for factor in (0.5, 1.)
     ]
-    return cfg, ['--tta']
+    return cfg
 
 
 def let_classes_compete(cfg):
@@ -93,7 +92,7 @@ def let_classes_compete(cfg):
 def test_two_processes_are_one(kind, folder, tool, tmp_path, monkeypatch):
     """Three images: one of the processes has one more."""
     monkeypatch.chdir(folder)
-    cfg, options = kind()
+    cfg, options = kind(), ['--tta'] * (kind is swap)
     cfg.test_evaluator = [
         dict(type='IoUMetric', iou_metrics=['mIoU']),
         dict(type='mmhierseg.BoundaryFScore', tolerance=0.05)

@@ -1,11 +1,10 @@
 import re
-import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers.configs import ROOT
-from helpers.scripts import load_script
+from helpers.scripts import load_script, run_main
 from torch import nn
 
 from mmhierseg._base.errors import UserError
@@ -14,18 +13,12 @@ TOOL = 'analysis_tools/get_flops.py'
 CAST = ROOT / 'configs/cast/cast-s_in1k.py'
 
 
-@pytest.fixture(scope='module')
-def script():
-    return load_script(TOOL)
-
-
 @pytest.fixture
-def run(script, monkeypatch, capsys):
+def run(capsys):
     """Function that counts in this process, and returns what is printed."""
 
     def count(*words):
-        monkeypatch.setattr(sys, 'argv', ['', *map(str, words)])
-        script.main()
+        run_main(TOOL, *words)
         return capsys.readouterr().out
 
     return count
@@ -44,20 +37,13 @@ def numbers(output):
     ('cast/cast-s_in1k', 3.04, 27.65),
     ('baselines/vit-conv-s_in1k', 4.61, 20.62),
     ('baselines/swin-t_in1k', 4.51, 27.52),
+    # With its head of 1000 classes.
+    ('cast/cast-s_deit_in1k', 3.04, 28.34),
 ])
 def test_papers_models(run, config, operations, parameters):
     output = run(ROOT / f'configs/{config}.py')
     assert numbers(output) == (operations, parameters)
     assert 'image:      224 x 224' in output
-
-
-@pytest.mark.slow
-def test_classifier_is_counted_with_its_head(run):
-    output = run(ROOT / 'configs/cast/cast-s_deit_in1k.py')
-    backbone = float(re.search(r'backbone +[\d.]+ G +([\d.]+) M', output)[1])
-    # 1000 classes, weights and biases.
-    assert numbers(output)[1] == pytest.approx(
-        backbone + 385e3 / 1e6, abs=0.01)
 
 
 def test_size_of_images_and_segments(run):
@@ -74,12 +60,12 @@ def test_size_of_images_and_segments(run):
 
 @pytest.mark.slow
 def test_segmentor(tool, segmentor_config):
-    output = tool(TOOL, segmentor_config, '--shape', 64).stdout
+    output = tool(TOOL, segmentor_config, '--shape', 64)
     assert 'backbone' in output and 'decode_head' in output
     assert numbers(output)[1] > 0
 
 
-def test_attention_is_counted_as_its_products(script):
+def test_attention_is_counted_as_its_products():
     """MMEngine does not see it inside the fused function."""
 
     class Fused(nn.Module):
@@ -89,13 +75,13 @@ def test_attention_is_counted_as_its_products(script):
 
     inputs = torch.randn(2, 3, 7, 4)
     # 2 images x 3 heads x 7 queries x 5 keys x (4 + 4) channels.
-    assert script.count(Fused(), inputs)[0].total() == 2 * 3 * 7 * 5 * 8
+    flops, *_ = load_script(TOOL).count(Fused(), inputs)
+    assert flops.total() == 2 * 3 * 7 * 5 * 8
 
 
 @pytest.mark.parametrize('words, message', [
     (['missing.py'], 'there is no config file'),
     ([ROOT / 'configs/_base_/default_runtime.py'], 'has no `model`'),
-    ([CAST, '--shape', '0'], '--shape must be at least 1'),
     ([CAST, '--shape', '1', '2', '3'],
      '--shape takes one or two numbers, got 3'),
 ])

@@ -1,12 +1,11 @@
 import json
-import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.disk import contents, run_and_interrupt
-from helpers.scripts import TOOLS, load_script
+from helpers.disk import contents, run_and_stop
+from helpers.scripts import TOOLS, run_main
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import ImageNet
 from PIL import Image
@@ -23,18 +22,14 @@ from mmhierseg.datasets.scenes import (
     scene_index,
 )
 
-SCRIPT = TOOLS / 'dataset_converters/make_part_whole_scenes.py'
+TOOL = 'dataset_converters/make_part_whole_scenes.py'
 NAMES = class_names()[1:]
 WORDS = ('--size', '32', '40', '--train', '24', '--val', '12', '--workers',
          '1')
 
 
 def run(*words):
-    """Run the program in this process."""
-    script = load_script('dataset_converters/make_part_whole_scenes.py')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, 'argv', [str(SCRIPT), *WORDS, *map(str, words)])
-        script.main()
+    run_main(TOOL, *WORDS, *words)
 
 
 def options_of(layout):
@@ -173,7 +168,6 @@ def test_refuses_to_mix_settings(made, tmp_path):
         (('--seed', '3'), 'seed 0, requested 3'),
         (('--layout', 'voc'), "layout 'imagenet', requested 'voc'"),
         (('--train', '4'), '24 train scenes, requested 4'),
-        (('--typical-colors', '0.5'), 'typical_colors None, requested 0.5'),
     ):
         with pytest.raises(UserError, match=message):
             run(root, '--num-poles', '1', *options)
@@ -186,9 +180,9 @@ def test_refuses_to_mix_settings(made, tmp_path):
 
 @pytest.mark.slow
 def test_interrupt_leaves_complete_files(tmp_path):
-    errors, status = run_and_interrupt(
-        [SCRIPT, tmp_path, '--train', 100000, '--workers', 2, '--size', 64,
-         64], tmp_path, '*.JPEG')
+    errors, status = run_and_stop(
+        [TOOLS / TOOL, tmp_path, '--train', 100000, '--workers', 2, '--size',
+         64, 64], tmp_path, '*.JPEG')
     assert status == 130
     assert 'the same command resumes' in errors
     assert 'Traceback' not in errors
@@ -204,17 +198,14 @@ def test_interrupt_leaves_complete_files(tmp_path):
 
 def test_figure_and_bad_options(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    part_imagenet = ('out', '--layout', 'part_imagenet')
-    for options, message in (
-        (('out', '--figure', 'x.png'), 'name the root of the dataset, or'),
-        (('out', '--val', '-1'), '--val: must be at least 0, got -1'),
-        (('out', '--categories', 'unicorn'), 'unicorn'),
-        ((*part_imagenet, '--categories', 'cat', 'chair'),
-         'PartImageNet has no chair: its lay'),
-        ((*part_imagenet, '--num-poles', '1'), 'PartImageNet has no poles'),
+    for words, message in (
+        ('--figure x.png', 'name the root of the dataset, or'),
+        ('--categories unicorn', 'unicorn'),
+        ('--layout part_imagenet --categories chair', 'has no chair: its lay'),
+        ('--layout part_imagenet --num-poles 1', 'PartImageNet has no poles'),
     ):
         with pytest.raises((SystemExit, UserError)) as caught:
-            run(*options)
+            run('out', *words.split())
         assert message in capsys.readouterr().err + str(caught.value)
     assert not list(tmp_path.iterdir())
     run('--figure', 'figure.png', '--categories', 'dog', 'car')

@@ -36,11 +36,6 @@ def convert(tool, *arguments, status=0):
     return printed.getvalue()
 
 
-def refuse(tool, *arguments):
-    """Run a tool that fails; returns its message."""
-    return convert(tool, *arguments, status=1)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('tool, src, status, message', [
     (CAST_TOOL, 'cast_deit_seg.pth', 0, 'kind: deit_seg; '),
@@ -64,22 +59,23 @@ def test_as_a_program(tool, src, status, message, tmp_path):
     (CAST_TOOL, 'cast_moco.npz', [], 'cast_moco.npz'),
     (CAST_TOOL, 'cast_moco.pth.tar', ['--ema'], 'use `--encoder momentum`'),
     (HSG_TOOL, 'cast_deit.pth', [], 'not a checkpoint of the authors of HSG'),
-    (FUSE_TOOL, 'nothing.pth', [], "nothing.pth' does not exist"),
 ])
 def test_bad_input(tool, src, options, message, tmp_path):
-    assert message in refuse(tool, DATA / src, tmp_path / 'a.pth', *options)
-    # A folder is no destination.
-    assert 'cannot write' in refuse(HSG_TOOL, DATA / 'hsg_coco.pth', tmp_path)
+    assert message in convert(
+        tool, DATA / src, tmp_path / 'a.pth', *options, status=1)
     assert not list(tmp_path.iterdir())
-    assert not list(tmp_path.parent.glob('*.part'))
 
 
 @pytest.mark.parametrize('tool', [CAST_TOOL, FUSE_TOOL])
 def test_nothing_is_executed(tool, tmp_path):
     torch.save(dict(embedding_model=subprocess.Popen), tmp_path / 'src.pth')
-    message = refuse(tool, tmp_path / 'src.pth', tmp_path / 'dst.pth')
-    assert 'was not read' in message
+    assert 'was not read' in convert(
+        tool, tmp_path / 'src.pth', tmp_path / 'dst.pth', status=1)
     assert not (tmp_path / 'dst.pth').exists()
+    # A folder is no destination.
+    assert 'cannot write' in convert(
+        HSG_TOOL, DATA / 'hsg_coco.pth', tmp_path, status=1)
+    assert not list(tmp_path.parent.glob('*.part'))
 
 
 # ------------------------------------------------------------------------ CAST
@@ -111,21 +107,16 @@ def test_gives_the_authors_features(converted):
         rtol=1e-4)
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda m: m.pop('blocks2.2.attn.qkv.bias'),
-     r'it has nothing for 1 .*\(stages.1.0.attn.qkv.bias\)'),
-    (lambda m: m.update({'norm.weight': torch.zeros(3)}),
-     'size mismatch for norm.weight'),
-    (lambda m: m.update({'blocks1.0.attn.extra.bias': torch.zeros(3)}),
-     r'are unexpected \(stages.0.0.attn.extra.bias\)'),
-])
-def test_incomplete_weights(change, message, tmp_path):
+def test_incomplete_weights(tmp_path):
     checkpoint = load_plain_checkpoint(DATA / 'cast_deit.pth')
-    change(checkpoint['model'])
+    del checkpoint['model']['blocks2.2.attn.qkv.bias']
+    checkpoint['model']['blocks1.0.attn.extra.bias'] = torch.zeros(3)
     torch.save(checkpoint, tmp_path / 'src.pth')
     assert re.search(
-        f'(?s)do not make a whole CAST.*{message}',
-        refuse(CAST_TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth'))
+        r'(?s)do not make a whole CAST.*nothing for 1 .*\(stages.1.0.attn.qkv.'
+        r'bias\).*are unexpected \(stages.0.0.attn.extra.bias\)',
+        convert(CAST_TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth',
+                status=1))
     assert not (tmp_path / 'dst.pth').exists()
 
 
@@ -137,11 +128,9 @@ def test_whole_model_of_hsg(tmp_path):
         load_plain_checkpoint(DATA / 'hsg_coco.pth'), 50, 'detectron2')
     checkpoint['prediction_model'] = {'classifier.weight': torch.zeros(2)}
     torch.save(checkpoint, tmp_path / 'src.pth')
-    dst = tmp_path / 'new' / 'dst.pth'
+    dst = tmp_path / 'dst.pth'
     printed = convert(HSG_TOOL, tmp_path / 'src.pth', dst)
     written = torch.load(dst, weights_only=True)
-    assert written['meta']['source_kind'] == 'hsg'
-    assert written['meta']['head']['fine_clusters'] == 4
     head = HSGHead(**written['meta']['head'])
     head.load_state_dict({
         key[len('head.'):]: value
@@ -150,8 +139,6 @@ def test_whole_model_of_hsg(tmp_path):
     })
     number = len(checkpoint['embedding_model'])
     assert len(written['state_dict']) == number
-    assert {key.split('.')[0] for key in written['state_dict']
-            } == {'backbone', 'neck', 'head'}
     assert f'kind: hsg; {number} tensors written' in printed
     assert 'not converted (1):\n  prediction_model' in printed
 
@@ -194,21 +181,18 @@ def test_fused_stems_give_the_same_outputs(fused):
 
 
 def test_fused_stems_cannot_be_trained(fused):
-    for frozen_stages in (-1, 0):
-        model = tiny_cast(frozen_stages=frozen_stages)
-        load_checkpoint(
-            model, str(fused[1]), strict=True,
-            revise_keys=[(r'^backbone\.', '')])
-        model.train()
-        if frozen_stages < 0:
-            with pytest.raises(RuntimeError, match='for inference only'):
-                model(random_inputs())
-        else:
-            assert model(random_inputs())[0].requires_grad
+    model, frozen = (tiny_cast(frozen_stages=n).train() for n in (-1, 0))
+    for one in (model, frozen):
+        load_checkpoint(one, str(fused[1]), strict=True,
+                        revise_keys=[(r'^backbone\.', '')])
+    with pytest.raises(RuntimeError, match='for inference only'):
+        model(random_inputs())
+    assert frozen(random_inputs())[0].requires_grad
 
 
 def test_stems_that_cannot_be_fused(fused, tmp_path):
-    assert 'folded already' in refuse(FUSE_TOOL, fused[1], tmp_path / 'a.pth')
+    assert 'folded already' in convert(
+        FUSE_TOOL, fused[1], tmp_path / 'a.pth', status=1)
     with pytest.raises(ValueError, match='got GroupNorm'):
         ConvStem(16, dict(type='GN', num_groups=1)).fold()
 

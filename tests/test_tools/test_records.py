@@ -7,7 +7,6 @@ import subprocess
 from argparse import Namespace
 from types import SimpleNamespace
 
-import mmengine
 import numpy as np
 import pytest
 import torch
@@ -66,11 +65,8 @@ def test_values_that_json_cannot_hold(tmp_path):
 
 def test_machine_in_words():
     machine = describe('cpu')
-    versions = machine['versions']
-    assert versions['mmengine'].split()[0] == mmengine.__version__
     words = in_words(machine)
     assert machine['cpu'] in words and f'torch {torch.__version__}' in words
-    assert 'GPU' not in words and 'None' not in words
     machine.update(
         device='cuda', gpu='GPU X', cuda='12.8', cudnn=9,
         tf32=dict(matmul=False, convolution=True))
@@ -93,7 +89,6 @@ def test_commit(tmp_path):
     file.write_text('a')
     git('add', 'file')
     git('commit', '-m', 'first')
-    git('tag', 'v1')
     commit = git('rev-parse', 'HEAD')[:10]
     assert git_commit(tmp_path) == commit
     # An installation within another repository.

@@ -29,17 +29,14 @@ def test_classifier_writes_metrics(tool, classifier_config,
     record = json.loads(record.read_text())
     assert record['metrics'] == metrics
     weights = (folder / 'epoch_1.pth').read_bytes()
-    checkpoint = record['checkpoint']
-    assert checkpoint['sha256'] == hashlib.sha256(weights).hexdigest()
-    assert checkpoint['bytes'] == len(weights)
-    assert checkpoint['epoch'] == 1 and checkpoint['iter'] == 4
-    data = record['data']
-    assert data['images'] == 4 and data['dataset'] == 'ImageNet'
+    assert record['checkpoint'] == dict(
+        path=str(folder / 'epoch_1.pth'), epoch=1, iter=4,
+        sha256=hashlib.sha256(weights).hexdigest(), bytes=len(weights))
+    assert record['data'].items() >= dict(dataset='ImageNet', images=4).items()
     assert record['processes'] == 1 and record['seconds'] > 0
     assert record['config']['name'] == 'classifier'
     assert "type='ImageClassifier'" in record['config']['content']
-    versions = record['machine']['versions']
-    assert versions['torch'] == torch.__version__
+    assert record['machine']['versions']['torch'] == torch.__version__
 
 
 def test_classifier_tta_is_the_mean_of_both_directions(
@@ -65,23 +62,14 @@ def test_classifier_tta_is_the_mean_of_both_directions(
 @pytest.mark.parametrize('options', [(), ('--tta', '--amp')])
 def test_segmentor_writes_label_maps(tool, segmentor_config,
                                      trained_segmentor, tmp_path, options):
-    result = tool('test.py', segmentor_config,
+    output = tool('test.py', segmentor_config,
                   trained_segmentor[1] / 'iter_2.pth', '--work-dir', tmp_path,
                   '--out', tmp_path / 'maps', '--show-dir', tmp_path / 'drawn',
                   *options)
-    assert 0 <= value_of('mIoU', result.stdout) <= 100
+    assert 0 <= value_of('mIoU', output) <= 100
     label_map = np.array(Image.open(tmp_path / 'maps' / '4.png'))
     assert label_map.shape == (36, 48)
     assert list((tmp_path / 'drawn').rglob('test_4.jpg_1.png'))
-
-
-class RunsAProgram:
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f'touch {self.path}', )
 
 
 @pytest.mark.parametrize('words, zipped', [
@@ -91,22 +79,17 @@ class RunsAProgram:
 ])
 def test_checkpoint_is_not_executed(words, zipped, tool, classifier_config,
                                     tmp_path):
-    mark = tmp_path / 'executed'
-    torch.save({'state_dict': {}, 'meta': RunsAProgram(mark)},
-               tmp_path / 'bad.pth', _use_new_zipfile_serialization=zipped)
-    result = tool(words[0], classifier_config, *words[1:], check=False,
+    torch.save({'state_dict': {}, 'meta': os.system}, tmp_path / 'bad.pth',
+               _use_new_zipfile_serialization=zipped)
+    output = tool(words[0], classifier_config, *words[1:], status=1,
                   cwd=tmp_path, process=zipped and words[0] == 'test.py')
-    assert result.returncode == 1
-    assert 'it wants to make a posix.system' in result.stdout
-    assert 'Traceback' not in result.stdout
-    assert not mark.exists()
+    assert 'it wants to make a posix.system' in output
+    assert 'Traceback' not in output
 
 
 def test_checkpoint_of_another_model(tool, classifier_config, tmp_path):
     path = tmp_path / 'other.pth'
     torch.save({'state_dict': {'decoder.weight': torch.zeros(2)}}, path)
-    result = tool('test.py', classifier_config, path, '--work-dir', tmp_path,
-                  check=False)
-    assert result.returncode == 1
-    assert 'is of another model: it has nothing for' in result.stdout
-    assert 'decoder.weight' in result.stdout
+    output = tool('test.py', classifier_config, path, '--work-dir', tmp_path,
+                  status=1)
+    assert 'is of another model: it has nothing for' in output

@@ -29,7 +29,7 @@ def test_segmentor_trains_and_resumes(tool, segmentor_config,
                   '--resume', folder / 'iter_2.pth', '--amp',
                   '--auto-scale-lr', '--cfg-options',
                   'train_cfg.max_iters=4', 'train_cfg.val_interval=4',
-                  'auto_scale_lr.base_batch_size=1').stdout
+                  'auto_scale_lr.base_batch_size=1')
     assert 'resumed epoch: 0, iter: 2' in output
     assert 'AmpOptimWrapper needs a GPU' in output
     assert 'Scaling the original LR by 2.0' in output
@@ -38,11 +38,11 @@ def test_segmentor_trains_and_resumes(tool, segmentor_config,
 
 def test_print_config(tool, classifier_config, tmp_path):
     """The config that would be trained, complete, and nothing else."""
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
+    output = tool('train.py', classifier_config, '--work-dir', tmp_path,
                   '--print-config', '--cfg-options', 'seed=7', process=True)
     # The error stream is in front: warnings of imports and about precision.
-    text = result.stdout[result.stdout.index('data_preprocessor = dict('):]
-    cfg = Config.fromstring(text, '.py')
+    cfg = Config.fromstring(
+        output[output.index('data_preprocessor = dict('):], '.py')
     assert cfg.seed == 7 and cfg.work_dir == str(tmp_path)
     assert cfg.optim_wrapper.type == 'OptimWrapper'
     assert cfg.default_hooks.random_state.type == 'mmhierseg.RandomStateHook'
@@ -60,8 +60,8 @@ def test_print_config(tool, classifier_config, tmp_path):
      'train_dataloader has no batch: 8 images'),
 ])
 def test_wrong_settings(option, message, tool, classifier_config, tmp_path):
-    result = tool('train.py', classifier_config, '--work-dir', tmp_path,
-                  '--cfg-options', *option.split(), check=False)
-    assert result.returncode == 1 and 'Traceback' not in result.stdout
-    line = result.stdout.split('train.py: error: ')[1]
+    output = tool('train.py', classifier_config, '--work-dir', tmp_path,
+                  '--cfg-options', *option.split(), status=1)
+    assert 'Traceback' not in output
+    line = output.split('train.py: error: ')[1]
     assert re.match(message, line.replace('\n', ' ')), line

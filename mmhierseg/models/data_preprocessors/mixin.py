@@ -9,7 +9,6 @@ a tensor (B, C, H, W), or a list of tensors (C, h, w) of any sizes.
 """
 
 from collections.abc import Sequence
-from numbers import Number
 
 import torch
 import torch.nn.functional as F
@@ -36,22 +35,18 @@ class SuperpixelMixin:
     device, for all images of a size at once.
 
     Args:
-        mean (Sequence[Number], optional): Mean of each channel.
-        std (Sequence[Number], optional): Standard deviation of each channel.
         superpixels (dict | BaseSuperpixels, optional): Superpixel method.
             Defaults to None: the pipeline makes maps.
-        kwargs: Other arguments of the base class. Superpixels are computed
-            from RGB: with ``rgb_to_bgr``, normalised images are converted
+        **kwargs: Arguments of the base class. Superpixels are computed from
+            RGB: with ``rgb_to_bgr``, normalised images are converted
             back; without any conversion, images are taken to be RGB.
     """
 
     def __init__(self,
-                 mean: Sequence[Number] | None = None,
-                 std: Sequence[Number] | None = None,
-                 *,
+                 *args,
                  superpixels: dict | BaseSuperpixels | None = None,
                  **kwargs) -> None:
-        super().__init__(mean=mean, std=std, **kwargs)
+        super().__init__(*args, **kwargs)
         if isinstance(superpixels, dict):
             superpixels = SUPERPIXELS.build(superpixels)
         if not isinstance(superpixels, (BaseSuperpixels, type(None))):
@@ -98,22 +93,13 @@ class SuperpixelMixin:
     @staticmethod
     def _count_channels(inputs: Images) -> int:
         """Number of channels of a batch, checked to be 3 or 4."""
-        num_axes = 4 if isinstance(inputs, Tensor) else 3
-        images = [inputs] if num_axes == 4 else inputs
-        if (not isinstance(images, Sequence) or not images
-                or not all(isinstance(image, Tensor) for image in images)):
-            raise TypeError('`inputs` must be a tensor (B, C, H, W) or a '
-                            'list of tensors (C, H, W), got '
-                            f'{type(inputs).__name__}')
-        shapes = [tuple(image.shape) for image in images]
-        if any(
-                len(shape) != num_axes or shape[-3] not in (3, 4)
-                or shape[-3] != shapes[0][-3] for shape in shapes):
+        shapes = [tuple(image.shape) for image in inputs]
+        if {shape[:-2] for shape in shapes} not in ({(3, )}, {(4, )}):
             raise ValueError(
                 '`inputs` must be a tensor (B, C, H, W) or a list of tensors '
                 '(C, H, W), with C = 3, or 4 with a segment map, the same '
                 f'for all images; got {shapes}')
-        return shapes[0][-3]
+        return shapes[0][0]
 
     def _add_segments(self, images: Tensor, maps: Images | None,
                       unpadded: Images) -> Tensor:
@@ -136,9 +122,8 @@ class SuperpixelMixin:
         One call for all images of a size (h, w); padding is on the right and
         at the bottom.
         """
-        segments = images.new_full(
-            (images.size(0), *images.shape[-2:]), NO_SEGMENT,
-            dtype=torch.float32)
+        segments = torch.full_like(
+            images[:, 0], NO_SEGMENT, dtype=torch.float32)
         pixels = images.float()
         if self._enable_normalize:
             pixels = pixels * self.std.float() + self.mean.float()
@@ -146,8 +131,7 @@ class SuperpixelMixin:
             pixels = pixels.flip(1)
         for height, width in dict.fromkeys(sizes):
             indices = [
-                index for index, size in enumerate(sizes)
-                if size == (height, width)
+                i for i, size in enumerate(sizes) if size == (height, width)
             ]
             labels = self.superpixels(pixels[indices, :, :height, :width])
             segments[indices, :height, :width] = labels.float()

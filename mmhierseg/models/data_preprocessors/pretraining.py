@@ -18,11 +18,9 @@ class SuperpixelClsDataPreprocessor(SuperpixelMixin, ClsDataPreprocessor):
     published DeiT training.)
 
     Args:
-        mean (Sequence[Number], optional): Mean of each channel.
-        std (Sequence[Number], optional): Standard deviation of each channel.
         superpixels (dict, optional): Config of the superpixel method for
             images without a map. Defaults to None: the pipeline makes maps.
-        kwargs: Other arguments of ``ClsDataPreprocessor``.
+        **kwargs: Arguments of ``ClsDataPreprocessor``.
     """
 
 
@@ -36,11 +34,9 @@ class SuperpixelSelfSupDataPreprocessor(SuperpixelMixin,
     ``collate_fn=dict(type='default_collate')`` in the data loader.
 
     Args:
-        mean (Sequence[Number], optional): Mean of each channel.
-        std (Sequence[Number], optional): Standard deviation of each channel.
         superpixels (dict, optional): Config of the superpixel method for
             images without a map. Defaults to None: the pipeline makes maps.
-        kwargs: Other arguments of ``SelfSupDataPreprocessor``.
+        **kwargs: Arguments of ``SelfSupDataPreprocessor``.
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:

@@ -11,9 +11,6 @@ from mmhierseg.registry import MODELS
 
 from .mixin import Images, SuperpixelMixin
 
-#: A batch of each view: a tensor (B, C, H, W), or B tensors (C, H, W).
-Views = Sequence[Tensor | Sequence[Tensor]]
-
 
 @MODELS.register_module()
 class SuperpixelSegDataPreProcessor(SuperpixelMixin, SegDataPreProcessor):
@@ -23,11 +20,9 @@ class SuperpixelSegDataPreProcessor(SuperpixelMixin, SegDataPreProcessor):
     a config of MMSegmentation, change ``type`` and add ``superpixels``.
 
     Args:
-        mean (Sequence[Number], optional): Mean of each channel.
-        std (Sequence[Number], optional): Standard deviation of each channel.
         superpixels (dict, optional): Config of the superpixel method for
             images without a map. Defaults to None: the pipeline makes maps.
-        kwargs: Other arguments of ``SegDataPreProcessor``.
+        **kwargs: Arguments of ``SegDataPreProcessor``.
     """
 
     def _take_segments(
@@ -72,12 +67,12 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
                 Defaults to False.
 
         Raises:
-            TypeError: If ``inputs`` are not tensors.
             ValueError: If views do not fit each other, have no segment map,
                 or come in testing.
         """
         inputs = data['inputs']
-        if _is_views(inputs):
+        if not isinstance(inputs, Tensor) and not (
+                isinstance(inputs[0], Tensor) and inputs[0].dim() == 3):
             if not training:
                 raise ValueError(
                     '`inputs` holds several views of each image, which is '
@@ -94,53 +89,30 @@ class MultiViewSegDataPreProcessor(SuperpixelSegDataPreProcessor):
                 len(batch), device=batch.device)
         return result
 
-    def _join_views(self, views: Views, data_samples: Any) -> dict[str, Any]:
-        views = _stack_views(self.cast_data(views))
+    def _join_views(self, views: Sequence[Images],
+                    data_samples: Any) -> dict[str, Any]:
+        counts = {len(view) for view in views}
+        images = [image for view in self.cast_data(views) for image in view]
+        shapes = {tuple(image.shape) for image in images}
+        if len(shapes) != 1 or len(counts) != 1:
+            raise ValueError(
+                'all views of all images must have the same shape, and each '
+                'view the same number of images, got shapes '
+                f'{sorted(shapes)} and {sorted(counts)} images: end the '
+                'transforms of MultiView with a crop and padding to one size')
         images, maps = SuperpixelMixin._take_segments(
-            self, torch.cat(views))
+            self, torch.stack(images))
         # As in the base class, which requires ground truth in training.
         if self._channel_conversion:
             images = images.flip(1)
         images = images.float()
         if self._enable_normalize:
             images = (images - self.mean) / self.std
-        count = len(views[0])
+        count, = counts
         if data_samples is not None:
-            if len(data_samples) != count:
-                raise ValueError(
-                    '`data_samples` must have one entry for each of the '
-                    f'{count} images, got {len(data_samples)}')
             data_samples = list(data_samples) * len(views)
         return dict(
             inputs=self._add_segments(images, maps, images),
             data_samples=data_samples,
             image_index=torch.arange(
                 count, device=images.device).repeat(len(views)))
-
-
-def _is_views(inputs: Any) -> bool:
-    """Whether there is an axis of views before the axis of images."""
-    if isinstance(inputs, Tensor) or not isinstance(inputs, Sequence):
-        return False
-    return bool(inputs) and all(
-        view.dim() == 4 if isinstance(view, Tensor) else isinstance(
-            view, Sequence) for view in inputs)
-
-
-def _stack_views(views: Views) -> list[Tensor]:
-    """Views as tensors (B, C, H, W) of one shape."""
-    shapes = {
-        tuple(image.shape)
-        for view in views for image in view if isinstance(image, Tensor)
-    }
-    counts = {len(view) for view in views}
-    if len(shapes) != 1 or len(counts) != 1:
-        raise ValueError(
-            'all views of all images must have the same shape, and each view '
-            f'the same number of images, got shapes {sorted(shapes)} and '
-            f'{sorted(counts)} images: end the transforms of MultiView with '
-            'a crop and padding to one size')
-    return [
-        view if isinstance(view, Tensor) else torch.stack(list(view))
-        for view in views
-    ]

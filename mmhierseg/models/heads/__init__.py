@@ -4,11 +4,7 @@ from importlib.util import find_spec
 
 from mmhierseg.registry import register_placeholder
 
-from .embedders import (
-    FeatureMapEmbedder,
-    SegmentEmbedder,
-    SegmentEmbeddings,
-)
+from .embedders import FeatureMapEmbedder, SegmentEmbedder, SegmentEmbeddings
 from .hsg_head import HSGHead
 from .segment_groups import SegmentGroups
 from .segmenter_weights import load_segmenter_weights

@@ -64,9 +64,7 @@ class SegmentEmbedder(BaseModule):
         self.backbone, self.neck = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck))
-        out_type = getattr(
-            getattr(self.backbone, 'options', self.backbone), 'out_type',
-            'segments')
+        out_type = getattr(self.backbone, 'out_type', 'segments')
         if out_type != 'segments':
             raise ValueError("`backbone` must have out_type='segments', got "
                              f'{out_type!r}')
@@ -122,7 +120,17 @@ class FeatureMapEmbedder(BaseModule):
         They are the only level of the hierarchy. TypeError if the backbone
         returns no feature map.
         """
-        features = self._feature_map(inputs)
+        features = self.backbone(inputs)
+        if self.neck is not None:
+            features = self.neck(features)
+        if not isinstance(features, Tensor):
+            features = features[-1]
+        if not isinstance(features, Tensor) or features.dim() != 4:
+            got = getattr(features, 'shape', type(features).__name__)
+            raise TypeError(
+                f'{type(self.backbone).__name__} must return feature maps, '
+                "(B, C, h, w): give vision transformers out_type='featmap', "
+                f'others no pooling; got {got}')
         size = tuple(inputs.shape[2:])
         features = features.to(
             torch.promote_types(features.dtype, torch.float32))
@@ -139,17 +147,3 @@ class FeatureMapEmbedder(BaseModule):
             embeddings,
             SegmentHierarchy(
                 labels.expand(inputs.size(0), -1, -1).contiguous(), []))
-
-    def _feature_map(self, inputs: Tensor) -> Tensor:
-        features = self.backbone(inputs)
-        if self.neck is not None:
-            features = self.neck(features)
-        if not isinstance(features, Tensor):
-            features = features[-1]
-        if not isinstance(features, Tensor) or features.dim() != 4:
-            got = getattr(features, 'shape', type(features).__name__)
-            raise TypeError(
-                f'{type(self.backbone).__name__} must return feature maps, '
-                "(B, C, h, w): give vision transformers out_type='featmap', "
-                f'others no pooling; got {got}')
-        return features

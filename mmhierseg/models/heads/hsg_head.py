@@ -19,6 +19,7 @@ from mmhierseg.ops import (
     segment_positions,
     segment_sequences,
 )
+from mmhierseg.ops.checks import check_at_least_1
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 
@@ -28,8 +29,8 @@ from .hsg_losses import HSGLosses
 from .segment_groups import (
     SegmentGroups,
     ViewSegments,
-    check_kmeans,
     check_views,
+    kmeans_options,
     labels_in_images,
     segment_views,
 )
@@ -114,16 +115,13 @@ class HSGHead(BaseModule):
                  init_cfg: dict | None = None,
                  **transformer_options) -> None:
         super().__init__(init_cfg)
-        check_kmeans(kmeans_clusters, kmeans_iterations)
-        if pad_length is not None and pad_length < 1:
-            raise ValueError('`pad_length` must be at least 1, or None, got '
-                             f'{pad_length}')
+        if pad_length is not None:
+            check_at_least_1(pad_length=pad_length)
         transformer = dict(**transformer or {}, **transformer_options)
         if unknown := set(transformer) - _TRANSFORMER_OPTIONS:
             raise TypeError(f'HSGHead has no option `{min(unknown)}`')
         self.embed_dims = embed_dims
-        self.kmeans_clusters = tuple(kmeans_clusters)
-        self.kmeans_iterations = kmeans_iterations
+        self.kmeans = kmeans_options(kmeans_clusters, kmeans_iterations)
         self.pad_length = pad_length
         self.cosegment = cosegment
         self.embedding = nn.Identity() if in_channels == embed_dims else (
@@ -203,8 +201,7 @@ class HSGHead(BaseModule):
             embeddings: Tensor,
             segments: Tensor | None = None,
             image_index: Tensor | None = None,
-            kmeans_clusters: tuple[int, int] | None = None,
-            kmeans_iterations: int | None = None) -> SegmentHierarchy:
+            **kmeans) -> SegmentHierarchy:
         """Nested segmentations: segments, fine groups, coarse groups.
 
         The coarse group of a segment is that of its fine group, argmax C.
@@ -217,9 +214,8 @@ class HSGHead(BaseModule):
                 or ignored.
             image_index (Tensor, optional): (V,) integers, image of each view.
                 Defaults to None: each view is an image of its own.
-            kmeans_clusters (tuple[int, int], optional): In place of the
-                head's, for larger images. Defaults to None.
-            kmeans_iterations (int, optional): Likewise.
+            **kmeans: ``kmeans_clusters`` and ``kmeans_iterations`` in place
+                of the head's, for larger images.
 
         Returns:
             SegmentHierarchy: An entry for each view; segments are the only
@@ -228,21 +224,18 @@ class HSGHead(BaseModule):
         Raises:
             TypeError, ValueError: If dtypes or shapes are wrong.
         """
-        inputs = (embeddings, segments, image_index, kmeans_clusters,
-                  kmeans_iterations)
+        inputs = (embeddings, segments, image_index)
         if self.with_groups:
-            return self.group_probabilities(*inputs).hierarchy()
-        views, image_index = self._segment(*inputs)
+            return self.group_probabilities(*inputs, **kmeans).hierarchy()
+        views, image_index = self._segment(*inputs, **kmeans)
         sequences = segment_sequences(views.views, image_index)
         return SegmentHierarchy(labels_in_images(views.labels, sequences), [])
 
-    def group_probabilities(
-            self,
-            embeddings: Tensor,
-            segments: Tensor | None = None,
-            image_index: Tensor | None = None,
-            kmeans_clusters: tuple[int, int] | None = None,
-            kmeans_iterations: int | None = None) -> SegmentGroups:
+    def group_probabilities(self,
+                            embeddings: Tensor,
+                            segments: Tensor | None = None,
+                            image_index: Tensor | None = None,
+                            **kmeans) -> SegmentGroups:
         """Soft groups of the segments of each image: P_1, C and P_2.
 
         The arguments are those of :meth:`hierarchy_from_embeddings`; the
@@ -253,7 +246,7 @@ class HSGHead(BaseModule):
                 'the head has no groups: its weights of all losses above the '
                 'segments are 0')
         views, image_index = self._segment(embeddings, segments, image_index,
-                                           kmeans_clusters, kmeans_iterations)
+                                           **kmeans)
         sequences = segment_sequences(views.views, image_index,
                                       self.pad_length)
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -261,16 +254,14 @@ class HSGHead(BaseModule):
         return groups._replace(images=joint_labels(image_index)[0])
 
     def _segment(self, embeddings: Tensor, segments: Tensor | None,
-                 image_index: Tensor | None, clusters: tuple | None = None,
-                 iterations: int | None = None
+                 image_index: Tensor | None, **kmeans
                  ) -> tuple[ViewSegments, Tensor]:
         """Segments, and the image of each view."""
         segments, image_index = check_views(embeddings, segments, image_index,
                                             self.embed_dims)
         with torch.autocast(embeddings.device.type, enabled=False):
-            return segment_views(
-                embeddings, segments, clusters or self.kmeans_clusters,
-                iterations or self.kmeans_iterations), image_index
+            return segment_views(embeddings, segments,
+                                 **{**self.kmeans, **kmeans}), image_index
 
     def _group(self, views: ViewSegments,
                sequences: SegmentSequences) -> SegmentGroups:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmhierseg.ops import SegmentSequences, joint_labels, knn_adjacency
+from mmhierseg.ops.checks import check_at_least_1
 
 from ..losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
 from .segment_groups import SegmentGroups, ViewSegments
@@ -36,9 +37,7 @@ class HSGLosses(nn.Module):
                                            centroid_weight)):
             if not weight >= 0:
                 raise ValueError(f'`{name}` must be at least 0, got {weight}')
-        if graph_knn < 1:
-            raise ValueError(
-                f'`graph_knn` must be at least 1, got {graph_knn}')
+        check_at_least_1(graph_knn=graph_knn)
         self.contrast_weights = tuple(contrast_weights)
         self.contrast = PixelSegmentContrastLoss(concentration)
         self.dmon = DMoNLoss(grouping_weight)

@@ -31,7 +31,8 @@ class SegmentDecodeMixin:
     """Turns a classifier of segments into a decode head.
 
     It precedes MMSegmentation's ``BaseDecodeHead`` or a subclass among the
-    bases of a class that defines ``segment_logits``.
+    bases of a class that defines ``segment_logits``: logits (B, N, K) of
+    segments, any finite value for empty ones.
 
     Pixels without a segment (padding, gaps of a map) have zero logits for all
     classes; the loss ignores them, as it does those whose ground truth is
@@ -60,10 +61,6 @@ class SegmentDecodeMixin:
                 type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
         super().__init__(loss_decode=loss_decode, **kwargs)
         self.loss_on_segments = loss_on_segments
-
-    def segment_logits(self, segments: SegmentTokens) -> Tensor:
-        """Logits (B, N, K); any finite value for empty segments."""
-        raise NotImplementedError
 
     def forward(self, inputs: Sequence[SegmentTokens]) -> Tensor:
         """Logits of pixels, (B, K, H, W), at the resolution of segments."""

@@ -5,6 +5,7 @@ batch, L segments of an image (padded), K_1 fine and K_2 coarse groups, D
 channels, h x w pixels of the embedding. Labels are int64, -1 = none.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from mmhierseg.ops import (
     look_up_parents,
     select_pixels,
 )
+from mmhierseg.ops.checks import check_shape
 from mmhierseg.structures import SegmentHierarchy
 
 
@@ -44,7 +46,7 @@ class ViewSegments(NamedTuple):
 
 
 def segment_views(embeddings: Tensor, segments: Tensor | None,
-                  kmeans_clusters: tuple[int, int],
+                  kmeans_clusters: Sequence[int],
                   kmeans_iterations: int) -> ViewSegments:
     """Cluster the pixels of (V, D, h, w) views and cut by (V, h, w) regions.
 
@@ -55,21 +57,17 @@ def segment_views(embeddings: Tensor, segments: Tensor | None,
                              ignored)
     cut = cut_clusters(clusters, segments)
     pixels, own = select_pixels(embeddings, cut.labels)
-    return ViewSegments(
-        labels=cut.labels,
-        views=cut.views,
-        regions=cut.regions,
-        pixels=pixels,
-        own=own,
-        prototypes=batch_prototypes(pixels, own, len(cut.views)))
+    return ViewSegments(cut.labels, cut.views, cut.regions, pixels, own,
+                        batch_prototypes(pixels, own, len(cut.views)))
 
 
-def check_kmeans(clusters: tuple[int, int], iterations: int) -> None:
-    """Check `kmeans_clusters` and `kmeans_iterations`."""
+def kmeans_options(clusters: Sequence[int], iterations: int) -> dict:
+    """Check the settings of k-means; they become options by name."""
     if len(clusters) != 2 or min(*clusters, iterations) < 1:
         raise ValueError(
             '`kmeans_clusters` must be two numbers, (K_h, K_w), and they and '
             f'`kmeans_iterations` at least 1, got {clusters} and {iterations}')
+    return dict(kmeans_clusters=[*clusters], kmeans_iterations=iterations)
 
 
 def check_views(embeddings: Tensor, segments: Tensor | None,
@@ -90,9 +88,7 @@ def check_views(embeddings: Tensor, segments: Tensor | None,
 def _integers(name: str, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise TypeError(f'`{name}` must hold integers, got {labels.dtype}')
-    if labels.shape != shape:
-        raise ValueError(f'`{name}` must have shape {tuple(shape)} to fit the '
-                         f'embeddings, got {tuple(labels.shape)}')
+    check_shape(shape, **{name: labels})
     return labels.long()
 
 

@@ -14,7 +14,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmhierseg.ops import masked_mean
-from mmhierseg.ops.checks import check_tokens
+from mmhierseg.ops.checks import check_at_least_1, check_shape, check_tokens
 from mmhierseg.registry import MODELS
 
 from ..utils import (
@@ -65,8 +65,7 @@ class ClusteringTransformer(BaseModule):
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: If ``num_heads`` does not divide ``embed_dims``, or a
-            number is out of range.
+        ValueError: If a number is out of range.
     """
 
     def __init__(self,
@@ -81,14 +80,13 @@ class ClusteringTransformer(BaseModule):
                  kmeans_init: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        if min(num_clusters, num_heads, num_layers) < 1 or centroid_scale <= 0:
+        check_at_least_1(
+            num_clusters=num_clusters,
+            num_heads=num_heads,
+            num_layers=num_layers)
+        if centroid_scale <= 0:
             raise ValueError(
-                '`num_clusters`, `num_heads`, `num_layers` and '
-                f'`centroid_scale` must be above 0, got {num_clusters}, '
-                f'{num_heads}, {num_layers} and {centroid_scale}')
-        if embed_dims % num_heads:
-            raise ValueError(f'`num_heads` must divide `embed_dims` '
-                             f'({embed_dims}), got {num_heads}')
+                f'`centroid_scale` must be above 0, got {centroid_scale}')
         hidden = feedforward_channels or 2 * embed_dims
         self.embed_dims = embed_dims
         self.num_clusters = num_clusters
@@ -163,24 +161,23 @@ class ClusteringTransformer(BaseModule):
             ValueError: If shapes do not match.
         """
         check_tokens(padding, 'padding', tokens=tokens)
-        if positions.shape != tokens.shape:
-            raise ValueError(
-                f'`positions` must have the shape of `tokens`, '
-                f'{tuple(tokens.shape)}, got {tuple(positions.shape)}')
-        masked = None if padding is None else keep_one_key(padding)
+        check_shape(tokens.shape, positions=positions)
+        masked = masked_keys = None
+        if padding is not None:
+            masked = keep_one_key(padding)
+            masked_keys = masked[:, :longest]
         excluded = masked if self.mask_padding else None
         memory = tokens
         for layer in self.encoder:
-            memory = layer(memory, positions, masked, excluded, longest)
+            memory = layer(memory, positions, masked_keys, excluded)
         if padding is not None and num_padding is None:
             num_padding = padding.sum(dim=1) * (not self.mask_padding)
         target = self.target(token_statistics(memory, padding, num_padding))
         outputs = target[:, None].expand(-1, self.num_clusters, -1)
-        keys = slice(longest)
         for layer in self.decoder:
-            outputs = layer(outputs, self.query_embed.weight, memory[:, keys],
-                            positions[:, keys],
-                            None if masked is None else masked[:, keys])
+            outputs = layer(outputs, self.query_embed.weight,
+                            memory[:, :longest], positions[:, :longest],
+                            masked_keys)
         outputs = self.decoder_norm(outputs)
         centroids = self.centroid(outputs)
         logits = largest = (

@@ -14,6 +14,7 @@ from mmhierseg.ops import (
     pool_tokens,
     take_tokens,
 )
+from mmhierseg.ops.checks import check_at_least_1, check_shape
 from mmhierseg.registry import MODELS
 
 from ..utils import MaskedSelfAttention, keep_one_key
@@ -86,9 +87,7 @@ class GraphPooling(BaseModule):
                  mask_empty: bool = True,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        if num_clusters < 1:
-            raise ValueError(
-                f'`num_clusters` must be at least 1, got {num_clusters}')
+        check_at_least_1(num_clusters=num_clusters)
         self.num_clusters = num_clusters
         self.mask_empty = mask_empty
         hidden = int(embed_dims * mlp_ratio)
@@ -119,15 +118,9 @@ class GraphPooling(BaseModule):
             TypeError: If ``empty`` is not bool.
             ValueError: If the shapes do not match.
         """
-        if cls_token.shape != (len(tokens), tokens.size(2)):
-            raise ValueError(
-                '`cls_token` must have shape (B, C) for `tokens` (B, N, C), '
-                f'got {tuple(cls_token.shape)} and {tuple(tokens.shape)}')
+        check_shape((len(tokens), tokens.size(2)), cls_token=cls_token)
         sampled = farthest_point_sampling(
-            tokens,
-            self.num_clusters,
-            empty,
-            pick_empty=not self.mask_empty)
+            tokens, self.num_clusters, empty, pick_empty=not self.mask_empty)
         if not self.mask_empty:
             empty = None
         logits = assignment_logits(self.grouping(tokens, empty), sampled)

@@ -12,8 +12,6 @@ from torch import Tensor
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import add_hierarchy
 
-__all__ = ['HierarchyEncoderDecoder', 'LeanEncoderDecoder']
-
 
 @MODELS.register_module()
 class LeanEncoderDecoder(EncoderDecoder):

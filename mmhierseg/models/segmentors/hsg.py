@@ -20,7 +20,7 @@ from mmhierseg.checkpoints import fingerprint
 from mmhierseg.ops import sum_by_label
 from mmhierseg.registry import MODELS
 
-from ..heads.segment_groups import check_kmeans
+from ..heads.segment_groups import kmeans_options
 from ..utils import check_rgbs, split_rgbs
 from .segment_retriever import (
     LevelSegments,
@@ -28,8 +28,6 @@ from .segment_retriever import (
     check_level,
     without_padding,
 )
-
-__all__ = ['HSG']
 
 
 @MODELS.register_module()
@@ -67,12 +65,10 @@ class HSG(SegmentRetriever):
                  kmeans_iterations: int = 15,
                  **kwargs) -> None:
         super().__init__(level=level, **kwargs)
-        check_kmeans(kmeans_clusters, kmeans_iterations)
+        self.kmeans = kmeans_options(kmeans_clusters, kmeans_iterations)
         self.backbone, self.neck, self.head = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck, head))
-        self.kmeans_clusters = tuple(kmeans_clusters)
-        self.kmeans_iterations = kmeans_iterations
 
     def forward(self,
                 inputs: Tensor,
@@ -130,35 +126,13 @@ class HSG(SegmentRetriever):
     def bank_meta(self) -> dict[str, Any]:
         """Settings, and a digest of the weights."""
         return dict(
-            super().bank_meta(),
-            kmeans_clusters=list(self.kmeans_clusters),
-            kmeans_iterations=self.kmeans_iterations,
-            weights=fingerprint(self))
+            super().bank_meta(), **self.kmeans, weights=fingerprint(self))
 
     @torch.no_grad()
     def segments(self,
                  inputs: Tensor,
                  data_samples: Sequence[SegDataSample] = ()) -> LevelSegments:
         """K-means segments of all pixels, or groups of them."""
-        embeddings = self.upsampled(inputs)
-        inside = without_padding(
-            torch.zeros_like(embeddings[:, 0], dtype=torch.int64),
-            data_samples)
-        hierarchy = self.head.hierarchy_from_embeddings(
-            embeddings,
-            inside,
-            kmeans_clusters=self.kmeans_clusters,
-            kmeans_iterations=self.kmeans_iterations)
-        check_level(self.level, hierarchy.num_levels)
-        maps = hierarchy.label_map(self.level)
-        number = max(int(maps.max()) + 1, 1)
-        pixels = embeddings.flatten(2).transpose(1, 2)
-        sums, sizes = sum_by_label(pixels, maps.flatten(1), number)
-        return LevelSegments(maps, F.normalize(sums, dim=2), sizes > 0,
-                             hierarchy)
-
-    def upsampled(self, inputs: Tensor) -> Tensor:
-        """Embeddings of all pixels, (B, D, H, W), of unit length."""
         embeddings = self.extract_feat(inputs)
         if not bool(embeddings.isfinite().all()):
             raise UserError(
@@ -172,4 +146,16 @@ class HSG(SegmentRetriever):
             inputs.shape[2:],
             mode='bilinear',
             align_corners=False)
-        return F.normalize(embeddings, dim=1)
+        embeddings = F.normalize(embeddings, dim=1)
+        inside = without_padding(
+            torch.zeros_like(embeddings[:, 0], dtype=torch.int64),
+            data_samples)
+        hierarchy = self.head.hierarchy_from_embeddings(
+            embeddings, inside, **self.kmeans)
+        check_level(self.level, hierarchy.num_levels)
+        maps = hierarchy.label_map(self.level)
+        number = max(int(maps.max()) + 1, 1)
+        pixels = embeddings.flatten(2).transpose(1, 2)
+        sums, sizes = sum_by_label(pixels, maps.flatten(1), number)
+        return LevelSegments(maps, F.normalize(sums, dim=2), sizes > 0,
+                             hierarchy)

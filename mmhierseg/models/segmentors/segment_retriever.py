@@ -20,11 +20,8 @@ from torch import Tensor
 from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation.memory_bank import MemoryBank
 from mmhierseg.ops import look_up_parents, majority_class, segment_class_counts
-from mmhierseg.structures import (
-    SegmentHierarchy,
-    add_hierarchy,
-    restore_maps,
-)
+from mmhierseg.ops.checks import check_at_least_1
+from mmhierseg.structures import SegmentHierarchy, add_hierarchy, restore_maps
 
 
 class LevelSegments(NamedTuple):
@@ -70,10 +67,8 @@ class SegmentRetriever(BaseSegmentor):
                  ignore_index: int = 255,
                  **kwargs) -> None:
         super().__init__(**kwargs)
-        for name, value in (('num_classes', num_classes),
-                            ('num_neighbors', num_neighbors)):
-            if value < 1:
-                raise ValueError(f'`{name}` must be at least 1, got {value}')
+        check_at_least_1(
+            num_classes=num_classes, num_neighbors=num_neighbors)
         self.num_classes = num_classes
         self.num_neighbors = num_neighbors
         self.level = level

@@ -127,19 +127,17 @@ class BatchNormEncoderLayer(_FeedForwardLayer):
                 tokens: Tensor,
                 positions: Tensor,
                 masked: Tensor | None = None,
-                excluded: Tensor | None = None,
-                num_keys: int | None = None) -> Tensor:
+                excluded: Tensor | None = None) -> Tensor:
         """(B, N, C) tokens and their positions to (B, N, C).
 
-        Of the first ``num_keys`` tokens, those not ``masked`` are keys, at
-        least one in each sequence; those not ``excluded`` count in the batch
-        statistics. Masks are (B, N) bool.
+        Of the first L tokens, those not ``masked``, (B, L) bool, are keys, at
+        least one in each sequence. Tokens not ``excluded``, (B, N) bool,
+        count in the batch statistics.
         """
         query = tokens + positions
-        keys = slice(num_keys)
+        keys = slice(None if masked is None else masked.size(1))
         update = self._attend(self.self_attn, query, query[:, keys],
-                              tokens[:, keys],
-                              None if masked is None else masked[:, keys])
+                              tokens[:, keys], masked)
         tokens = self.norm1(tokens + update, excluded)
         return self.norm2(tokens + self._feed_forward(tokens), excluded)
 

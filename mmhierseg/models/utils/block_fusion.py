@@ -10,11 +10,7 @@ from torch import Tensor, nn
 
 from mmhierseg.ops.checks import reads_are_free
 
-from .batch_norm import (
-    has_local_statistics,
-    masked_batch_norm,
-    normalise_rows,
-)
+from .batch_norm import has_local_statistics, masked_batch_norm, normalise_rows
 
 
 class BlockFusion(BaseModule):

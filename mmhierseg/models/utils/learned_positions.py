@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmhierseg._base.checks import check_number
+
 
 class LearnedPositions(nn.Module):
     """An embedding for each row and each column of a map.
@@ -24,10 +26,7 @@ class LearnedPositions(nn.Module):
                              f'half for columns, got {embed_dims}')
         if position_size is None:
             position_size = max_positions
-        if not 1 <= position_size <= max_positions:
-            raise ValueError(
-                '`position_size` must be at least 1 and at most '
-                f'`max_positions` ({max_positions}), got {position_size}')
+        check_number('position_size', position_size, 1, max_positions)
         self.position_size = position_size
         self.row_embed = nn.Embedding(max_positions, embed_dims // 2)
         self.col_embed = nn.Embedding(max_positions, embed_dims // 2)

@@ -12,7 +12,7 @@ _CHANNEL = 'channel 3 of `inputs` (the segment map) must hold'
 
 
 def check_rgbs(inputs: Tensor) -> None:
-    """Check that a backbone's input is float (B, 3 or 4, H, W), not empty."""
+    """Check that a backbone's input is float (B, 3 or 4, H, W)."""
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         got = getattr(inputs, 'dtype', type(inputs).__name__)
         raise TypeError('`inputs` must be a floating-point tensor, '
@@ -22,9 +22,6 @@ def check_rgbs(inputs: Tensor) -> None:
             '`inputs` must have shape (B, 3, H, W), normalised RGB, or '
             '(B, 4, H, W), RGB and a segment map as the data preprocessors '
             f'of mmhierseg make it, got {tuple(inputs.shape)}')
-    if inputs.numel() == 0:
-        raise ValueError('`inputs` must hold at least one pixel, got '
-                         f'{tuple(inputs.shape)}')
 
 
 def split_rgbs(inputs: Tensor,

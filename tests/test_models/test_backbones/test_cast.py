@@ -15,7 +15,6 @@ from helpers.cast import (
 from mmhierseg.models import CAST
 from mmhierseg.ops import segment_mean
 from mmhierseg.structures import SegmentTokens
-from mmhierseg.superpixels import Grid
 
 
 def per_image(out, index):
@@ -32,20 +31,6 @@ def tokenize(model, inputs):
 
 
 # ------------------------------------------------------------------- outputs
-
-
-@pytest.mark.parametrize('arch, embed_dims, depths', [
-    ('small', 384, (3, 3, 3, 2)),
-    ('small-deep', 384, (6, 3, 3, 3)),
-    ('base', 768, (3, 3, 3, 2)),
-    ('base-deep', 768, (6, 3, 3, 3)),
-])
-def test_architectures(arch, embed_dims, depths):
-    with torch.device('meta'):
-        model = CAST(arch)
-    assert model.cls_token.shape == (1, 1, embed_dims)
-    assert tuple(map(len, model.stages)) == depths
-    assert model.stages[0][0].attn.num_heads == 12
 
 
 def test_one_stage_without_pooling_is_a_plain_transformer():
@@ -93,6 +78,7 @@ def test_outputs_of_fused_tokens_agree(mask_empty):
         out = segments(inputs)[0]
         # Quirk: without masks, unused numbers count, too.
         assert out.tokens.size(1) == (24 if mask_empty else 47)
+        assert (out.empty is None) != mask_empty
         torch.testing.assert_close(average(inputs)[0], out.tokens.mean(1))
         expected = out.tokens[0, out.labels[0, 40, 70]]
         torch.testing.assert_close(featmap(inputs)[0][0, :, 40, 70], expected)
@@ -157,20 +143,6 @@ def test_independent_of_label_numbers(options):
     for a, b, c in zip(expected, gaps, shuffled):
         torch.testing.assert_close(a, b)
         torch.testing.assert_close(a, c, atol=1e-5, rtol=1e-4)
-
-
-def test_quirk_unused_labels_take_part():
-    model = tiny_cast(mask_empty=False)
-    inputs = random_inputs(1, 64, 96)
-    gaps = inputs.clone()
-    gaps[:, 3] *= 2
-    with torch.no_grad():
-        # Without gaps, masks do not matter.
-        torch.testing.assert_close(model(inputs), tiny_cast()(inputs))
-        assert not torch.allclose(model(inputs)[0], model(gaps)[0], atol=1e-4)
-        assert model.forward_hierarchy(gaps).empty[0].sum() == 23
-    assert tiny_cast(
-        out_type='segments', mask_empty=False)(gaps)[0].empty is None
 
 
 # --------------------------------------------------------- degenerate inputs
@@ -238,21 +210,13 @@ def test_segment_without_a_cell_does_not_change_the_others():
 
 def test_superpixels_of_the_unnormalised_image():
     """For images without a map."""
-    seen = []
-
-    class Recorder(Grid):
-
-        def __call__(self, images):
-            seen.append(images)
-            return super().__call__(images)
-
     model = tiny_cast(mean=(10., 20., 30.), std=(2., 3., 4.),
-                      superpixels=Recorder(segment_size=16))
+                      superpixels=dict(type='TorchSLIC', segment_size=16))
     inputs = random_inputs(2, 64, 96)
     pixels = torch.randint(0, 256, (2, 3, 64, 96)).float()
     inputs[:, :3] = (pixels - model.mean) / model.std
+    inputs[:, 3] = model.superpixels(pixels)
     torch.testing.assert_close(model(inputs[:, :3]), model(inputs))
-    torch.testing.assert_close(seen, [pixels], atol=1e-3, rtol=0)
 
 
 # ----------------------------------------------------------------- bad input
@@ -283,26 +247,20 @@ def test_large_labels():
         tiny_cast(mask_empty=False)(inputs)
 
 
-@pytest.mark.parametrize('options, error, message', [
-    (dict(arch='large'), ValueError, "`arch` must be one of .*'large'"),
-    (dict(arch=dict(embed_dims=48, depths=(1, 0), num_heads=4)), ValueError,
-     'depths.* must be at least 1, got 0'),
-    (dict(arch=dict(embed_dims=48, depths=(1, ) * 4, num_heads=5)),
-     ValueError, '`num_heads` must divide'),
-    (dict(arch=dict(embed_dims=36, depths=(1, ) * 4, num_heads=4)),
-     ValueError, '`embed_dims` must be a multiple of 8'),
-    (dict(img_size=(64, 64, 3)), ValueError, '`img_size` must have 2 entries'),
-    (dict(num_clusters=(8, 4)), ValueError, '`num_clusters` must have one'),
-    (dict(out_type='feat'), ValueError, '`out_type` must be one of'),
-    (dict(out_type='featmap', out_indices=(4, )), ValueError,
-     '`out_indices` must hold stages 0..3'),
-    (dict(drop_path_rate=2.), ValueError, '`drop_path_rate` .* at most 1'),
-    (dict(frozen_stages=5), ValueError, r'`frozen_stages` .* \[-1, 4\]'),
-    (dict(num_tokens=0), ValueError, '`num_tokens` must be at least 1, got 0'),
-    (dict(num_tokens=8, mask_empty=False), ValueError,
-     '`num_tokens` needs `mask_empty=True`'),
-    (dict(compile_cfg=dict()), ValueError, '`compile_cfg` needs `num_tokens`'),
+@pytest.mark.parametrize('options, message', [
+    (dict(arch='large'), "`arch` must be one of .*'large'"),
+    (dict(arch=dict(embed_dims=48, depths=(1, ), num_heads=5),
+          num_clusters=()), '`num_heads` must divide'),
+    (dict(arch=dict(embed_dims=36, depths=(1, ), num_heads=4),
+          num_clusters=()), '`embed_dims` must be a multiple of 8'),
+    (dict(num_clusters=(8, 4)), '`num_clusters` must have one'),
+    (dict(out_type='feat'), '`out_type` must be one of'),
+    (dict(out_type='featmap', out_indices=(4, )), 'must hold stages 0..3'),
+    (dict(drop_path_rate=2.), '`drop_path_rate` .* at most 1'),
+    (dict(frozen_stages=5), '`frozen_stages` .* at most 4, got 5'),
+    (dict(num_tokens=8, mask_empty=False), 'needs `mask_empty=True`'),
+    (dict(compile_cfg=dict()), '`compile_cfg` needs `num_tokens`'),
 ])
-def test_bad_options(options, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
         CAST(**{**TINY, **options})

@@ -47,31 +47,31 @@ def test_embeddings_are_normalised_projections_of_tokens():
         rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('momentum', [False, True])
-def test_loads_a_checkpoint_of_pretraining(tmp_path, momentum):
-    """The trained encoder, or the momentum encoder part by part."""
+@pytest.mark.parametrize('prefixes', [
+    ('backbone.', 'neck.'),
+    ('momentum_encoder.module.0.', 'momentum_encoder.module.1.')
+])
+def test_loads_a_checkpoint_of_pretraining(tmp_path, prefixes):
+    """The trained encoder, or the momentum encoder."""
     moco = tiny_moco(out_type='avg_segments')
     with torch.no_grad():
         for parameter in moco.momentum_encoder.parameters():
             parameter.add_(1)
-    path = tmp_path / 'epoch_1.pth'
-    torch.save(dict(state_dict=moco.state_dict(), meta={}), path)
+    weights = moco.state_dict()
+    path = str(tmp_path / 'epoch_1.pth')
+    torch.save(dict(state_dict=weights, meta={}), path)
     embedder = make_embedder(seed=1)
-    pretrained = dict(type='Pretrained', checkpoint=str(path))
-    parts, sources = (embedder.backbone, embedder.neck), (moco.backbone,
-                                                          moco.neck)
-    if momentum:
-        sources = moco.momentum_encoder.module
-        for i, part in enumerate(parts):
-            part.init_cfg = dict(
-                pretrained, prefix=f'momentum_encoder.module.{i}.')
-    else:
+    pretrained = dict(type='Pretrained', checkpoint=path)
+    parts = embedder.backbone, embedder.neck
+    if prefixes[0] == 'backbone.':
         embedder.init_cfg = pretrained
+    else:
+        for part, prefix in zip(parts, prefixes):
+            part.init_cfg = dict(pretrained, prefix=prefix)
     embedder.init_weights()
-    for part, own in zip(parts, sources):
-        expected = own.state_dict()
+    for part, prefix in zip(parts, prefixes):
         for name, value in part.state_dict().items():
-            assert torch.equal(value, expected[name]), name
+            assert torch.equal(value, weights[prefix + name]), name
 
 
 @pytest.mark.parametrize('config, stride', [(VIT, 16), (RESNET, 8)])

@@ -41,11 +41,3 @@ def test_dmon_loss():
         for graph in (part, whole):
             torch.testing.assert_close(
                 DMoNLoss(.2)(assignment, graph, mask), expected)
-
-
-@pytest.mark.parametrize('kind', [
-    PixelSegmentContrastLoss, CentroidContrastLoss
-])
-def test_bad_concentration(kind):
-    with pytest.raises(ValueError, match='must be above 0, got 0'):
-        kind(concentration=0)

@@ -75,13 +75,9 @@ def test_more_clusters_than_segments():
 
 
 def test_bad_options(monkeypatch):
-    for options, error in ((dict(num_clusters=(3, 0)), ValueError),
-                           (dict(num_clusters=3, num_iterations=0),
-                            ValueError),
-                           (dict(num_clusters='36'), TypeError),
-                           (dict(num_clusters=(2, 2, 2)), ValueError)):
-        with pytest.raises(error, match='`num_(clusters|iterations)` must'):
-            SegmentKMeans(**options)
+    for options in ((3, 0), ), (3, 0), ((2, 2, 2), ):
+        with pytest.raises(ValueError, match=r'`num_(clust|iterat)\w+` must'):
+            SegmentKMeans(*options)
     monkeypatch.setattr(segment_kmeans, '_MOST', 10)
     labels, features = cells(3, 4, 1), torch.ones(1, 12, 2)
     with pytest.raises(ValueError, match=r'12 segments .*\(K_h, K_w\)'):
