@@ -21,7 +21,8 @@ class ConvertedCheckpoint(NamedTuple):
     """Keys of the source that have no counterpart, or were not asked for."""
 
     options: dict
-    """Options of the backbone, with its type, or of ``HSGHead`` that follow from the weights."""
+    """Options of the backbone, with its type, or of ``HSGHead``, that follow
+    from the weights."""
 
 
 def to_float32(state_dict: StateDict) -> StateDict:

@@ -83,7 +83,8 @@ def built(config, path, folder):
         default_hooks=dict(checkpoint=None),
         custom_hooks=[],
         train_dataloader=dict(
-            _delete_=True, batch_size=4, num_workers=0, dataset=dict(type='mmhierseg.FixedViews', path=path),
+            _delete_=True, batch_size=4, num_workers=0,
+            dataset=dict(type='mmhierseg.FixedViews', path=path),
             collate_fn=dict(type='default_collate'),
             sampler=dict(type='DefaultSampler', shuffle=False))))
     # The rate does not change; the momentum runs over the iterations.

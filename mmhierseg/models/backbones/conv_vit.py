@@ -44,7 +44,8 @@ class MoCoV3ConvViT(MoCoV3ViT):
     Example:
         >>> arch = dict(embed_dims=48, num_layers=1, num_heads=4,
         ...             feedforward_channels=192)
-        >>> MoCoV3ConvViT(arch, img_size=64)(torch.zeros(2, 3, 64, 64))[0].shape
+        >>> model = MoCoV3ConvViT(arch, img_size=64)
+        >>> model(torch.zeros(2, 3, 64, 64))[0].shape
         torch.Size([2, 48])
     """
 
