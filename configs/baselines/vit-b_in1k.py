@@ -1,8 +1,7 @@
 """ViT-B, pre-trained with MoCo v3 on ImageNet-1K.
 
-Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
-          `linear`, row ViT-B, column IN-1K.
+Paper:    an extra row beside those of CAST, ICLR 2024 (arXiv 2210.00314),
+          whose ViT is that of `vit-conv-b_in1k.py`.
 Command:  bash tools/dist_train.sh configs/baselines/vit-b_in1k.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/imagenet/train/<class>/<image>.JPEG

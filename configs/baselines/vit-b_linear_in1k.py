@@ -1,8 +1,7 @@
 """Linear probing of ViT-B on ImageNet-1K.
 
-Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
-          ViT-B, column IN-1K.
+Paper:    an extra row beside those of CAST, ICLR 2024 (arXiv 2210.00314),
+          whose ViT is that of `vit-conv-b_linear_in1k.py`.
 Command:  bash tools/dist_train.sh configs/baselines/vit-b_linear_in1k.py 8
 Hardware: 8 GPUs, 128 images each.
 Data:     data/imagenet/{train,val}/<class>/<image>.JPEG

@@ -1,8 +1,7 @@
 """ViT-S, pre-trained with MoCo v3 on COCO's images: patches, no pooling.
 
-Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): pre-training for table
-          `voc`, row ViT-S, before and after tuning.
+Paper:    an extra row beside those of CAST, ICLR 2024 (arXiv 2210.00314),
+          whose ViT is that of `vit-conv-s_coco.py`.
 Command:  bash tools/dist_train.sh configs/baselines/vit-s_coco.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/coco/train2017/<image>.jpg; no annotation is read.

@@ -1,8 +1,7 @@
 """Linear probing of ViT-S on ImageNet-100.
 
-Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): table `linear`, row
-          ViT-S, column IN-100.
+Paper:    an extra row beside those of CAST, ICLR 2024 (arXiv 2210.00314),
+          whose ViT is that of `vit-conv-s_linear_in100.py`.
 Command:  bash tools/dist_train.sh configs/baselines/vit-s_linear_in100.py 8
 Hardware: 8 GPUs, 32 images each.
 Data:     data/imagenet100/{train,val}/<class>/<image>.JPEG

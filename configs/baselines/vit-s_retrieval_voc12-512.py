@@ -1,8 +1,7 @@
 """Retrieval on Pascal VOC 2012 by ViT-S as pre-trained on COCO: no tuning.
 
-Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): table `voc`, row ViT-S,
-          column before tuning.
+Paper:    an extra row beside those of CAST, ICLR 2024 (arXiv 2210.00314),
+          whose ViT is that of `vit-conv-s_retrieval_voc12-512.py`.
 Command:  bash tools/dist_test.sh \
               configs/baselines/vit-s_retrieval_voc12-512.py \
               work_dirs/vit-s_coco/kept_epoch_150.pth 8

@@ -1,8 +1,7 @@
 r"""ViT-S, pre-trained on COCO without labels, fine-tuned on Pascal VOC 2012.
 
-Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
-          Recognition", ICLR 2024 (arXiv 2210.00314): table `voc`, row ViT-S,
-          column after tuning.
+Paper:    an extra row beside those of CAST, ICLR 2024 (arXiv 2210.00314),
+          whose ViT is that of `vit-conv-s_voc12aug-512x512.py`.
 Command:  bash tools/dist_train.sh \
               configs/baselines/vit-s_voc12aug-512x512.py 4
           (with another total batch than 4 x 4, add --auto-scale-lr)

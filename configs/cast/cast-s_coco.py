@@ -19,7 +19,8 @@ mean, and of the statistics of the fusion's BN; the authors count them in.
 
 _base_ = ['cast-s_in1k.py']
 
-model = dict(backbone=dict(out_type='avg_segments'))
+model = dict(
+    backbone=dict(out_type='avg_segments', decay_unused_pooling=True))
 train_dataloader = dict(
     dataset=dict(data_root='data/coco', data_prefix='train2017'))
 param_scheduler = [

@@ -3,7 +3,8 @@
 Their kinds are recognised by their keys: MoCo v3 pre-training (a
 ``state_dict`` of ``module.base_encoder.*``, ``module.momentum_encoder.*``,
 ``module.predictor.*``) and DeiT (``model``, ``model_ema``), each as a
-classification or as a segmentation model (``block_fusion.*``).
+classification or as a segmentation model (``block_fusion.*``). MoCo v3 also
+of the vision transformer that CAST is compared with.
 """
 
 import re
@@ -33,6 +34,17 @@ _RULES = [
     (r'block_fusion\.proj_blocks\.0\.norm\.', r'fusion.norm.'),
     (r'block_fusion\.proj_blocks\.2\.', r'fusion.proj.'),
 ]
+# Of the vision transformer, inside ``mmhierseg.MoCoV3ConvViT``.
+_VIT_RULES = [
+    (r'blocks\.(\d+)\.norm(\d)\.', r'layers.\1.ln\2.'),
+    (r'blocks\.(\d+)\.attn\.', r'layers.\1.attn.'),
+    (r'blocks\.(\d+)\.mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
+    (r'blocks\.(\d+)\.mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
+    (r'norm\.', r'ln1.'),
+    (r'(cls_token|pos_embed)$', r'\1'),
+    *((pattern, name.replace('tokenizer.stem', 'patch_embed'))
+      for pattern, name in _RULES if 'tokenizer.stem' in name),
+]
 # Of a classification model it is the class token.
 _OUT_TYPES = dict(moco_seg='avg_segments', deit_seg='segments')
 _STEM_NORM = re.compile(
@@ -56,7 +68,8 @@ def convert_cast_checkpoint(checkpoint: dict,
 
     Returns:
         ConvertedCheckpoint: Weights of MMPretrain's ``MoCoV3`` or
-        ``ImageClassifier`` on a ``CAST``, perhaps incomplete.
+        ``ImageClassifier`` on a ``CAST`` or ``MoCoV3ConvViT``, perhaps
+        incomplete.
 
     Raises:
         ValueError: If it is no checkpoint of CAST, or lacks the choice.
@@ -67,6 +80,8 @@ def convert_cast_checkpoint(checkpoint: dict,
         raise ValueError(f'the checkpoint has no {prefix}pos_embed')
     kind = family + '_seg' * any(
         key.startswith('block_fusion.') for key in inner)
+    if family == 'moco' and not is_authors_state_dict(inner):
+        kind = 'moco_vit'
     state_dict, unused = _convert_encoder(inner, kind)
     own = {'moco': 'module.predictor.', 'deit': 'head.'}[family]
     if family == 'deit':
@@ -129,6 +144,13 @@ def _under(prefix: str, weights: StateDict) -> StateDict:
 def _convert_encoder(inner: StateDict,
                      kind: str) -> tuple[StateDict, list[str]]:
     """Backbone weights, and the keys that have no counterpart."""
+    if kind == 'moco_vit':
+        names = rename_vit_keys(inner)
+        return ({f'backbone.{name}': inner[key]
+                 for key, name in names.items() if name is not None}, [
+                     key for key, name in names.items()
+                     if name is None and not key.startswith('head.')
+                 ])
     # The class token's own encoding is a row of ours in both families.
     inner = dict(inner)
     if 'pe_token' in inner:
@@ -165,12 +187,21 @@ def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
             f'stages.{int(m[1]) - 1}.{int(m[2]) - first[m[1]]}', key)
         key = re.sub(r'^pool(\d+)\.pool_block',
                      lambda m: f'pools.{int(m[1]) - 1}', key)
-        for pattern, name in _RULES:
-            if re.match(pattern, key):
-                return re.sub('^' + pattern, name, key)
-        return None
+        return _rename(key, _RULES)
 
     return {key: rename(key) for key in keys}
+
+
+def rename_vit_keys(keys: Iterable[str]) -> dict[str, str | None]:
+    """Names inside ``MoCoV3ConvViT`` of keys of an authors' ViT."""
+    return {key: _rename(key, _VIT_RULES) for key in keys}
+
+
+def _rename(key: str, rules: list[tuple[str, str]]) -> str | None:
+    for pattern, name in rules:
+        if re.match(pattern, key):
+            return re.sub('^' + pattern, name, key)
+    return None
 
 
 def _is_alias(key: str, inner: StateDict) -> bool:
@@ -192,10 +223,23 @@ def _convert_mlp(prefix: str, weights: StateDict) -> StateDict:
 
 def _backbone_options(state_dict: StateDict, kind: str) -> dict:
     """Options that follow from the weights; heads and clusters do not."""
+    if kind == 'moco_vit':
+        positions = state_dict['backbone.pos_embed']
+        channels = positions.size(2)
+        return dict(
+            type='mmhierseg.MoCoV3ConvViT',
+            arch=dict(
+                embed_dims=channels,
+                num_layers=sum(name.endswith('.ln2.bias')
+                               for name in state_dict),
+                num_heads=12,
+                feedforward_channels=4 * channels),
+            img_size=16 * round((positions.size(1) - 1)**0.5))
     blocks = set(re.findall(r'stages\.(\d+)\.(\d+)\.', '\n'.join(state_dict)))
     depths = Counter(stage for stage, _ in sorted(blocks))
     positions = state_dict['backbone.tokenizer.pos_embed']
     return dict(
+        type='mmhierseg.CAST',
         arch=dict(
             embed_dims=positions.size(2),
             depths=tuple(depths.values()),

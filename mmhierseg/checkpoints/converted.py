@@ -14,14 +14,15 @@ class ConvertedCheckpoint(NamedTuple):
     """Weights in float32, by the names of this project."""
 
     kind: str
-    """'moco', 'moco_seg', 'deit' or 'deit_seg'; 'hsg' with clustering
-    transformers, 'hsg_embedding' without."""
+    """'moco', 'moco_seg', 'moco_vit', 'deit' or 'deit_seg'; 'hsg' with
+    clustering transformers, 'hsg_embedding' without."""
 
     unconverted: list[str]
     """Keys of the source that have no counterpart, or were not asked for."""
 
     options: dict
-    """Options of ``CAST`` or ``HSGHead`` that follow from the weights."""
+    """Options of the backbone, with its type, or of ``HSGHead``, that follow
+    from the weights."""
 
 
 def to_float32(state_dict: StateDict) -> StateDict:

@@ -1,6 +1,6 @@
 """Models: backbones, necks, heads, losses, segmentors, data preprocessors."""
 
-from .backbones import CAST
+from .backbones import CAST, MoCoV3ConvViT
 from .data_preprocessors import (
     MultiViewSegDataPreProcessor,
     SuperpixelClsDataPreprocessor,
@@ -26,7 +26,7 @@ from .segmentors import (
 __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
     'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
-    'HierarchyEncoderDecoder', 'LeanEncoderDecoder',
+    'HierarchyEncoderDecoder', 'LeanEncoderDecoder', 'MoCoV3ConvViT',
     'MultiViewSegDataPreProcessor', 'PixelSegmentContrastLoss',
     'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',

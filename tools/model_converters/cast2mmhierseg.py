@@ -22,7 +22,7 @@ from mmhierseg.checkpoints import (
     match,
 )
 from mmhierseg.checkpoints.matching import weights_of
-from mmhierseg.models import CAST
+from mmhierseg.registry import MODELS
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,15 +45,17 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_complete(converted: ConvertedCheckpoint) -> None:
-    """Check that the weights are exactly those of a CAST."""
+    """Check that the weights are exactly those of a backbone."""
     weights = weights_of(dict(state_dict=converted.state_dict), 'backbone.')
-    depths = converted.options['arch']['depths']
-    model = CAST(
-        num_clusters=tuple(range(len(depths), 0, -1)), **converted.options)
+    depths = converted.options['arch'].get('depths', ())
+    clusters = dict(num_clusters=tuple(range(len(depths), 0, -1)))
+    model = MODELS.build(
+        {**converted.options, **(clusters if depths else {})})
     differences = match(weights, model)
     if differences:
         raise ValueError('\n  '.join(
-            ['the weights do not make a whole CAST', *differences]))
+            [f'the weights do not make a whole {type(model).__name__}',
+             *differences]))
 
 
 def report(converted: ConvertedCheckpoint, dst: str) -> None:
@@ -63,8 +65,8 @@ def report(converted: ConvertedCheckpoint, dst: str) -> None:
     report_left(converted.unconverted)
     options = ', '.join(f'{key}={value!r}'
                         for key, value in converted.options.items())
-    print("backbone of the authors' model, with `num_clusters` as in their "
-          f"configuration: dict(type='mmhierseg.CAST', {options})")
+    print("backbone of the authors' model, with CAST's `num_clusters` as in "
+          f'their configuration: dict({options})')
 
 
 def main() -> None:

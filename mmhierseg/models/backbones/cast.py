@@ -140,6 +140,10 @@ class CAST(BaseModule):
             linearly from 0. Defaults to 0.
         pool_drop_rate (float): Dropout in the poolings. Defaults to 0.1.
         fusion_drop_rate (float): Dropout in the fusion. Defaults to 0.2.
+        decay_unused_pooling (bool): Whether the grouping weights of the last
+            pooling, which fused outputs do not depend on, get a gradient of
+            zero, so that AdamW's weight decay shrinks them as in the authors'
+            code; retrieval uses that level. Defaults to False: frozen.
         norm_cfg (dict, optional): Norm layer of stem and fusion. Defaults to
             None: dict(type='BN').
         norm_eval (bool): Whether BatchNorm stays in eval mode in training.
@@ -190,6 +194,7 @@ table_sizes=[16, 8, 6, 4])
                  drop_path_rate: float = 0.,
                  pool_drop_rate: float = 0.1,
                  fusion_drop_rate: float = 0.2,
+                 decay_unused_pooling: bool = False,
                  norm_cfg: dict | None = None,
                  norm_eval: bool = False,
                  frozen_stages: int = -1,
@@ -209,6 +214,7 @@ table_sizes=[16, 8, 6, 4])
         self.per_image = per_image
         self.num_tokens = num_tokens
         self.compile_cfg = compile_cfg
+        self.decay_unused_pooling = decay_unused_pooling
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
         self._check_options(drop_path_rate)
@@ -459,6 +465,9 @@ table_sizes=[16, 8, 6, 4])
         if self.pools_last:
             # The last pooling contributes its class token only.
             cls_token = self.pools[-1].pool_cls_token(cls_token)
+            if self.decay_unused_pooling and self.training:
+                weights = self.pools[-1].grouping.parameters()
+                cls_token = cls_token + 0 * sum(map(torch.sum, weights))
         tokens, ancestors = [stages.tokens[0]], None
         for level_tokens, output in zip(stages.tokens[1:], pooled):
             ancestors = (
@@ -484,14 +493,15 @@ table_sizes=[16, 8, 6, 4])
         """Reinitialise the parameters.
 
         With 'sincos', linear layers as in MoCo v3; with 'learned', as in
-        timm's ViT. Norm layers and grouping biases are not changed.
+        timm's ViT, but poolings and fusion as PyTorch does. Norm layers and
+        grouping biases are not changed.
         """
         self.tokenizer.stem.reset_parameters()
         if self.pos_embed == 'sincos':
             init_mocov3_(self)
             nn.init.normal_(self.cls_token, std=1e-6)
         else:
-            init_timm_vit_(self)
+            init_timm_vit_(self.stages)
             trunc_normal_(self.cls_token, std=.02)
             trunc_normal_(self.tokenizer.pos_embed, std=.02)
 
@@ -507,7 +517,9 @@ table_sizes=[16, 8, 6, 4])
 
     def _freeze_unused(self) -> None:
         """Require no gradients of what the chosen output never uses."""
-        if self.fuses:
+        if self.fuses and self.decay_unused_pooling:
+            unused = []
+        elif self.fuses:
             # The last pooling is used for the class token.
             unused = [pool.grouping for pool in self.pools[self.last_stage:]]
         else:

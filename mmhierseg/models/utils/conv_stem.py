@@ -1,4 +1,4 @@
-"""CAST's convolutional stem: pixels to features on a grid of stride 8."""
+"""Convolutional stems: pixels to features on a grid."""
 
 import torch
 from mmcv.cnn import ConvModule, build_conv_layer
@@ -11,9 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 class ConvStem(BaseModule):
     """Four 3x3 convolutions with BN and ReLU, then a 1x1 convolution.
 
-    Widths C/8, C/4, C/2, C and strides 2, 2, 2, 1, as the stem of Xiao et
-    al., "Early convolutions help transformers see better" (NeurIPS 2021), at
-    half its stride. C must be a multiple of 8.
+    Widths C/8, C/4, C/2, C; C must be a multiple of 8. With ``strides`` of 2,
+    it is the stem of Xiao et al., "Early convolutions help transformers see
+    better" (NeurIPS 2021); CAST's has half its stride.
 
     For inference, normalisation can be folded into the convolutions, by
     :meth:`fold` or by loading folded weights
@@ -24,7 +24,8 @@ class ConvStem(BaseModule):
 
     def __init__(self,
                  embed_dims: int,
-                 norm_cfg: dict | None = None) -> None:
+                 norm_cfg: dict | None = None,
+                 strides: tuple[int, ...] = (2, 2, 2, 1)) -> None:
         super().__init__()
         if embed_dims % 8:
             raise ValueError(
@@ -39,7 +40,7 @@ class ConvStem(BaseModule):
                 padding=1,
                 bias=False,
                 norm_cfg=norm_cfg or dict(type='BN'))
-            for i, stride in enumerate((2, 2, 2, 1))
+            for i, stride in enumerate(strides)
         ]
         self.layers = nn.Sequential(
             *layers, build_conv_layer(None, embed_dims, embed_dims, 1))
@@ -53,7 +54,7 @@ class ConvStem(BaseModule):
                 module.reset_parameters()
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, C, ceil(H / 8), ceil(W / 8))."""
+        """(B, 3, H, W) to (B, C, ceil(H / stride), ceil(W / stride))."""
         return self.project(self.convolve(image))
 
     def convolve(self, image: Tensor) -> Tensor:
