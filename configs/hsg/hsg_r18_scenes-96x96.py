@@ -31,6 +31,8 @@ model = dict(
         stem_channels=16,
         strides=(1, 2, 1, 1),
         multi_grid=(1, 2)),
+    # As in training.
+    test_backbone=None,
     neck=dict(in_channels=128, out_channels=32),
     head=dict(
         in_channels=32,

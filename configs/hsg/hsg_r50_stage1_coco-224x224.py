@@ -40,7 +40,9 @@ model = dict(
         grouping_weight=0.,
         centroid_weight=0.),
     num_classes=21,
-    kmeans_clusters=(6, 6))
+    kmeans_clusters=(6, 6),
+    # In evaluation, too.
+    kmeans_iterations=1)
 default_hooks = dict(checkpoint=dict(interval=10000))
 
 max_iters = 350000

@@ -107,7 +107,8 @@ class ClusteringTransformer(BaseModule):
         nn.init.constant_(self.centroid[-1].norm.weight, centroid_scale)
         self.centroid_feature = _projection(embed_dims)
         for name, parameter in self.named_parameters():
-            if parameter.dim() > 1 and 'query_embed' not in name:
+            if parameter.dim() > 1 and not name.startswith(
+                    ('query_embed', 'centroid')):
                 nn.init.xavier_uniform_(parameter)
         if kmeans_init:
             self.init_as_kmeans()

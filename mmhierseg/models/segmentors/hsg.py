@@ -47,6 +47,9 @@ class HSG(SegmentRetriever):
 
     Args:
         backbone (dict | nn.Module): Returns feature maps.
+        test_backbone (dict, optional): Options of ``backbone``, a dict, that
+            are others in evaluation mode: strides and dilations of its
+            convolutions; nothing with weights. Defaults to None.
         neck (dict | nn.Module): Computes embeddings of them,
             :class:`~mmhierseg.models.EmbeddingNeck`.
         head (dict | nn.Module): :class:`~mmhierseg.models.HSGHead`.
@@ -62,6 +65,7 @@ class HSG(SegmentRetriever):
                  backbone: dict | nn.Module,
                  neck: dict | nn.Module,
                  head: dict | nn.Module,
+                 test_backbone: dict | None = None,
                  level: int = 0,
                  kmeans_clusters: tuple[int, int] = (6, 6),
                  kmeans_iterations: int = 15,
@@ -73,6 +77,19 @@ class HSG(SegmentRetriever):
             for part in (backbone, neck, head))
         self.kmeans_clusters = tuple(kmeans_clusters)
         self.kmeans_iterations = kmeans_iterations
+        self.test_backbone = test_backbone
+        self._geometry = {True: _geometry(self.backbone)}
+        if test_backbone:
+            with torch.device('meta'):
+                self._geometry[False] = _geometry(
+                    MODELS.build({**backbone, **test_backbone}))
+
+    def train(self, mode: bool = True) -> 'HSG':
+        """Set the mode, and strides and dilations of the backbone."""
+        geometry = self._geometry.get(mode, self._geometry[True])
+        for name, options in geometry.items():
+            vars(self.backbone.get_submodule(name)).update(options)
+        return super().train(mode)
 
     def forward(self,
                 inputs: Tensor,
@@ -133,6 +150,7 @@ class HSG(SegmentRetriever):
             super().bank_meta(),
             kmeans_clusters=list(self.kmeans_clusters),
             kmeans_iterations=self.kmeans_iterations,
+            test_backbone=repr(self.test_backbone),
             weights=fingerprint(self))
 
     @torch.no_grad()
@@ -173,3 +191,13 @@ class HSG(SegmentRetriever):
             mode='bilinear',
             align_corners=False)
         return F.normalize(embeddings, dim=1)
+
+
+def _geometry(backbone: nn.Module) -> dict[str, dict]:
+    """What strides and dilations change, for each convolution by name."""
+    keys = ('stride', 'padding', 'dilation')
+    return {
+        name: {key: getattr(module, key) for key in keys}
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
