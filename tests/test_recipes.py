@@ -1,5 +1,6 @@
 """The recipes are those of the papers, number by number."""
 
+import json
 import re
 
 import numpy as np
@@ -18,6 +19,7 @@ from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from mmhierseg.checkpoints.hsg import rename_hsg_key
 from mmhierseg.registry import MODELS
 
 PATHS = {
@@ -40,6 +42,10 @@ RETRIEVAL_R50 = r'baselines/\w+_r50_retrieval_.*'
 
 def _sgd(rate, decay=1e-4):
     return dict(type='SGD', lr=rate, momentum=0.9, weight_decay=decay)
+
+
+def _hsg_sgd(rate):
+    return dict(_sgd(rate), type='mmhierseg.SGD', rate_in_momentum=True)
 
 
 def _weights(path):
@@ -84,8 +90,9 @@ def _hsg(crop, kmeans, classes, clusters, size):
         'crop_size': (crop, crop), '.head.kmeans_clusters': kmeans[:2],
         '.head.kmeans_iterations': kmeans[2], '.num_classes': classes,
         '.kmeans_clusters': clusters,
-        'test_dataloader.dataset.pipeline.1.scale': size,
-        'test_dataloader.dataset.pipeline.1.keep_ratio': True,
+        'test_dataloader.dataset.pipeline.1': dict(
+            type='mmhierseg.ResizeOwnSize', longer_side=size)
+        if classes == 21 else size,
         '.data_preprocessor.test_cfg':
         dict(size=(512, 512)) if classes == 21 else None,
     }
@@ -232,20 +239,27 @@ RECIPES = {
     r'\w+/vit\S*_retrieval_.*': {'.kmeans.num_clusters': 40},
     # HSG and SegSort: crop; k-means of training; classes, k-means, scale.
     HSG: {
-        'optim_wrapper.optimizer.weight_decay': 1e-4,
         '.head.concentration': 16, '.head.img_sim_weight': 1,
-        '.kmeans_iterations': 15,
-        'sync_bn': 'torch'},
-    r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), (512, 512)),
+        '.head.local_means': True, '.backbone.zero_init_residual': False,
+        '.backbone.strides': (1, 2, 2, 1),
+        '.backbone.dilations': (1, 1, 1, 2), '.backbone.multi_grid': (1, 4, 8),
+        '.test_backbone': dict(
+            strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4),
+            contract_dilation=True, multi_grid=(2, 8, 16)),
+        'sync_bn': 'torch', 'optim_wrapper.type': 'OptimWrapper',
+        'optim_wrapper.clip_grad': None},
+    rf'(?!.*stage1){HSG}': {'.kmeans_iterations': 15},
+    r'hsg/.*_stage1_.*': {
+        **_hsg(224, (1, 1, 1), 21, (6, 6), 512), '.kmeans_iterations': 1},
     r'.*/segsort_r50_coco.*': {
-        **_hsg(224, (4, 4, 15), 21, (6, 6), (512, 512)),
+        **_hsg(224, (4, 4, 15), 21, (6, 6), 512),
         '.head.cosegment': False},
     r'.*/\w+_r50_(stage1_)?coco-224x224': {
-        **_iterations(350000, 128), 'optim_wrapper.optimizer': _sgd(0.1)},
+        **_iterations(350000, 128), 'optim_wrapper.optimizer': _hsg_sgd(0.1)},
     r'hsg/.*_stage2_.*': {
-        **_hsg(448, (4, 4, 15), 21, (6, 6), (512, 512)),
+        **_hsg(448, (4, 4, 15), 21, (6, 6), 512),
         **_iterations(20000, 48),
-        'optim_wrapper.optimizer': _sgd(8e-3),
+        'optim_wrapper.optimizer': _hsg_sgd(8e-3),
         **{f'.{part}.init_cfg': dict(
             _weights('hsg_r50_stage1_coco-224x224/iter_350000'),
             prefix=f'{part}.') for part in ('backbone', 'neck')},
@@ -253,11 +267,15 @@ RECIPES = {
         '.head.pad_length': 256, '.head.grouping_weight': 1,
         '.head.centroid_weight': 1},
     r'.*_r50_cityscapes-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), (2048, 1024)),
+        448, (4, 4, 15), 19, (12, 24), dict(
+            type='Resize', scale=(2048, 1024), keep_ratio=True,
+            _scope_='mmseg')),
     r'.*_r50_kitti-step-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), (1242, 376)),
+        448, (4, 4, 15), 19, (12, 24), dict(
+            type='Resize', scale=(1242, 376), keep_ratio=True)),
     r'.*_r50_(cityscapes|kitti-step)-448x448': {
-        **_iterations(38000, 32), 'optim_wrapper.optimizer': _sgd(0.1)},
+        **_iterations(38000, 32),
+        'optim_wrapper.optimizer': _hsg_sgd(0.1)},
     r'hsg/hsg_r50_(cityscapes|kitti-step)-.*': {
         '.head.graph_knn': 4, '.head.graph_within_view': False,
         '.head.pad_length': None, '.head.grouping_weight': 0.2,
@@ -283,6 +301,10 @@ RECIPES = {
     r'baselines/\w+_r50_kitti-step': {
         **_epochs(240, 256), '.queue_len': 4096,
         **_images('data/kitti_step', 'images/train')},
+    RETRIEVAL_R50: {
+        '.embedder.backbone.strides': (1, 2, 1, 1),
+        '.embedder.backbone.dilations': (1, 1, 2, 4),
+        '.embedder.backbone.contract_dilation': True},
     r'.*_r50_retrieval_voc12-512': {
         '.num_classes': 21,
         '.kmeans': dict(num_clusters=(6, 6), num_iterations=15,
@@ -523,7 +545,7 @@ def test_learning_rate_of_hsg(name, configs):
     iterations, rate = cfg.train_cfg.max_iters, cfg.optim_wrapper.optimizer.lr
     drops = [int(share * iterations / 100) for share in (32, 56, 75)]
     assert cfg.param_scheduler[1].milestones == drops
-    steps, expected = [0, 50, 99, 100], [0.1, 0.1 + 0.9 * 50 / 99, 1, 1]
+    steps, expected = [0, 50, 99, 100], [0.1, 0.55, 0.991, 1]
     if iterations < 3e4:
         steps += [drops[0] - 1, drops[0], drops[1], drops[2]]
         expected += [1, 0.1, 0.01, 0.001]
@@ -578,17 +600,54 @@ def test_only_the_linear_layer_is_trained(name, configs):
 
 
 def test_network_of_hsg(configs):
-    """ResNet-50 of stride 16, whose last stage is dilated, and D = 128."""
+    """ResNet-50 and D = 128; retrieval has stride 8 instead of 16."""
     model = MODELS.build(configs['hsg/hsg_r50_cityscapes-448x448'].model)
     stages = [getattr(model.backbone, f'layer{i}') for i in range(1, 5)]
-    assert [stage[0].conv2.stride[0] for stage in stages] == [1, 2, 2, 1]
-    assert [[b.conv2.dilation[0] for b in stage] for stage in stages] == [
-        [1] * 3, [1] * 4, [1] * 6, [1, 4, 8]]
-    with torch.no_grad():
-        assert model.eval()(torch.zeros(1, 3, 64, 96)).shape == (1, 128, 4, 6)
+    for training, strides, third, last, size in (
+            (True, [1, 2, 2, 1], [1] * 6, [1, 4, 8], (4, 6)),
+            (False, [1, 2, 1, 1], [1] + [2] * 5, [2, 8, 16], (8, 12))):
+        model.train(training)
+        assert [stage[0].conv2.stride[0] for stage in stages] == strides
+        assert [[b.conv2.dilation[0] for b in s] for s in stages] == [
+            [1] * 3, [1] * 4, third, last]
+        with torch.no_grad():
+            assert model(torch.zeros(2, 3, 64, 96)).shape == (2, 128, *size)
     for transformer in (model.head.fine_transformer,
                         model.head.coarse_transformer):
         for layers in (transformer.encoder, transformer.decoder):
             assert len(layers) == 2 and layers[0].dropout.p == 0.1
             assert layers[0].self_attn.num_heads == 4
+            assert layers[0].self_attn.dropout == 0.1
             assert layers[0].linear1.out_features == 256
+    norms = [m for m in nn.SyncBatchNorm.convert_sync_batchnorm(
+        model).modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    # 53 of the ResNet, one of the neck, 14 of each transformer.
+    assert len(norms) == 54 + 2 * 14
+    assert {(type(m), m.eps, m.momentum) for m in norms} == {
+        (nn.SyncBatchNorm, 1e-5, 0.1)}
+
+
+def test_initial_weights_of_hsg(configs):
+    """The authors' distributions; a large tensor's within 5 %."""
+    model = MODELS.build(without_weights(
+        configs['hsg/hsg_r50_stage2_coco-448x448'].model))
+    torch.manual_seed(0)
+    model.init_weights()
+    found = dict(model.named_parameters())
+    expected = json.loads((ROOT / 'tests/data/init_statistics.json'
+                           ).read_text())['hsg_r50_coco']
+    assert len(expected) == len(found)
+    for key, values in expected.items():
+        tensor = found[rename_hsg_key(key)].detach()
+        assert list(tensor.shape) == values['shape'], key
+        if values['std'] == 0:
+            assert (tensor == values['mean']).all(), key
+            continue
+        size = tensor.numel()
+        normal = values['max'] > 2 * values['std']
+        assert tensor.std() == pytest.approx(
+            values['std'], rel=0.05 if size >= 1000 else 0.2), key
+        assert tensor.mean() == pytest.approx(
+            values['mean'], abs=5 * values['std'] / size**0.5), key
+        assert tensor.abs().max() == pytest.approx(
+            values['max'], rel=0.2 if normal else 0.05), key

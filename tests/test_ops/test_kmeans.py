@@ -27,12 +27,13 @@ def slow(features, labels, num_clusters, num_iterations):
     """One image, one cluster and one point at a time."""
     features = F.normalize(features, dim=1)
     for _ in range(num_iterations):
-        prototypes = {
-            k: F.normalize(features[labels == k].sum(0), dim=0)
-            for k in range(num_clusters) if (labels == k).any()
-        }
+        prototypes = [
+            F.normalize(features[labels == k].sum(0), dim=0)
+            for k in range(num_clusters)
+        ]
         labels = torch.tensor([
-            max(prototypes, key=lambda k, f=f: float(f @ prototypes[k]))
+            max(range(num_clusters),
+                key=lambda k, f=f: float(f @ prototypes[k]))
             for f in features
         ])
     return labels
@@ -57,10 +58,13 @@ def test_slow_reference(iterations, monkeypatch):
 
 
 def test_empty_clusters_and_ties():
-    """All cosines with cluster 0 are negative; an empty one is no nearer."""
+    """An empty cluster has the cosine 0 with all points, as in HSG."""
     features = torch.tensor([[[1., 0.], [-1., .1], [-1., -.1]]])
     got = spherical_kmeans(features, torch.tensor([[0, 2, 2]]), 3)
     assert got.tolist() == [[0, 2, 2]]
+    # It wins the point that all others point away from.
+    got = spherical_kmeans(features, torch.tensor([[0, -1, -1]]), 2, 1)
+    assert got.tolist() == [[0, 1, 1]]
     far = nearest_prototype(
         torch.tensor([[[-1., 0.]]]), torch.tensor([[[0., 0.], [1., 0.]]]),
         torch.tensor([[True, False]]))
