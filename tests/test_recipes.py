@@ -634,6 +634,8 @@ def test_initial_weights_of_hsg(configs):
     torch.manual_seed(0)
     model.init_weights()
     found = dict(model.named_parameters())
+    layers = model.head.fine_transformer.encoder
+    assert torch.equal(layers[0].linear1.bias, layers[1].linear1.bias)
     expected = json.loads((ROOT / 'tests/data/init_statistics.json'
                            ).read_text())['hsg_r50_coco']
     assert len(expected) == len(found)

@@ -7,6 +7,7 @@ inner products with them.
 Legend: B images, N segments (padded), K clusters, C channels.
 """
 
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -95,10 +96,11 @@ class ClusteringTransformer(BaseModule):
         self.mask_padding = mask_padding
         sizes = (embed_dims, num_heads, hidden, drop_rate)
         self.query_embed = nn.Embedding(num_clusters, embed_dims)
-        self.encoder = nn.ModuleList(
-            BatchNormEncoderLayer(*sizes) for _ in range(num_layers))
-        self.decoder = nn.ModuleList(
-            BatchNormDecoderLayer(*sizes) for _ in range(num_layers))
+        # As in DETR, layers start as copies, of which biases stay the same.
+        self.encoder, self.decoder = (
+            nn.ModuleList(deepcopy(layer) for _ in range(num_layers))
+            for layer in (BatchNormEncoderLayer(*sizes),
+                          BatchNormDecoderLayer(*sizes)))
         self.decoder_norm = TokenBatchNorm(embed_dims)
         self.target = nn.Sequential(
             nn.Linear(2 * embed_dims, hidden, bias=False),
