@@ -17,7 +17,8 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
 A segment is a cluster of cells of the last feature map (stride 8) by HSG's
 k-means: by feature and location, from a grid of 6 x 6. The paper does not say
 how its baselines get segments. (To cluster pixels instead of cells:
---cfg-options model.embedder.at=pixel, 2 GB an image.)
+--cfg-options model.embedder.at=pixel, 2 GB an image.) mIoU leaves out classes
+that neither occur nor are predicted: none on the whole of VOC.
 """
 
 _base_ = [

@@ -19,7 +19,6 @@ from mmhierseg._base.checks import check_number
 
 from .boundaries import RegionGraph
 
-
 #: By which a threshold rises while there are too many regions.
 _STEP = 0.01
 
