@@ -90,9 +90,8 @@ def _hsg(crop, kmeans, classes, clusters, size):
         'crop_size': (crop, crop), '.head.kmeans_clusters': kmeans[:2],
         '.head.kmeans_iterations': kmeans[2], '.num_classes': classes,
         '.kmeans_clusters': clusters,
-        'test_dataloader.dataset.pipeline.1': dict(
-            type='mmhierseg.ResizeOwnSize', longer_side=size)
-        if classes == 21 else size,
+        'test_dataloader.dataset.pipeline.1.scale': size,
+        'test_dataloader.dataset.pipeline.1.keep_ratio': True,
         '.data_preprocessor.test_cfg':
         dict(size=(512, 512)) if classes == 21 else None,
     }
@@ -239,27 +238,20 @@ RECIPES = {
     r'\w+/vit\S*_retrieval_.*': {'.kmeans.num_clusters': 40},
     # HSG and SegSort: crop; k-means of training; classes, k-means, scale.
     HSG: {
+        'optim_wrapper.optimizer.weight_decay': 1e-4,
         '.head.concentration': 16, '.head.img_sim_weight': 1,
-        '.head.local_means': True, '.backbone.zero_init_residual': False,
-        '.backbone.strides': (1, 2, 2, 1),
-        '.backbone.dilations': (1, 1, 1, 2), '.backbone.multi_grid': (1, 4, 8),
-        '.test_backbone': dict(
-            strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4),
-            contract_dilation=True, multi_grid=(2, 8, 16)),
-        'sync_bn': 'torch', 'optim_wrapper.type': 'OptimWrapper',
-        'optim_wrapper.clip_grad': None},
-    rf'(?!.*stage1){HSG}': {'.kmeans_iterations': 15},
-    r'hsg/.*_stage1_.*': {
-        **_hsg(224, (1, 1, 1), 21, (6, 6), 512), '.kmeans_iterations': 1},
+        '.kmeans_iterations': 15,
+        'sync_bn': 'torch'},
+    r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), (512, 512)),
     r'.*/segsort_r50_coco.*': {
-        **_hsg(224, (4, 4, 15), 21, (6, 6), 512),
+        **_hsg(224, (4, 4, 15), 21, (6, 6), (512, 512)),
         '.head.cosegment': False},
     r'.*/\w+_r50_(stage1_)?coco-224x224': {
-        **_iterations(350000, 128), 'optim_wrapper.optimizer': _hsg_sgd(0.1)},
+        **_iterations(350000, 128), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/.*_stage2_.*': {
-        **_hsg(448, (4, 4, 15), 21, (6, 6), 512),
+        **_hsg(448, (4, 4, 15), 21, (6, 6), (512, 512)),
         **_iterations(20000, 48),
-        'optim_wrapper.optimizer': _hsg_sgd(8e-3),
+        'optim_wrapper.optimizer': _sgd(8e-3),
         **{f'.{part}.init_cfg': dict(
             _weights('hsg_r50_stage1_coco-224x224/iter_350000'),
             prefix=f'{part}.') for part in ('backbone', 'neck')},
@@ -267,15 +259,11 @@ RECIPES = {
         '.head.pad_length': 256, '.head.grouping_weight': 1,
         '.head.centroid_weight': 1},
     r'.*_r50_cityscapes-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), dict(
-            type='Resize', scale=(2048, 1024), keep_ratio=True,
-            _scope_='mmseg')),
+        448, (4, 4, 15), 19, (12, 24), (2048, 1024)),
     r'.*_r50_kitti-step-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), dict(
-            type='Resize', scale=(1242, 376), keep_ratio=True)),
+        448, (4, 4, 15), 19, (12, 24), (1242, 376)),
     r'.*_r50_(cityscapes|kitti-step)-448x448': {
-        **_iterations(38000, 32),
-        'optim_wrapper.optimizer': _hsg_sgd(0.1)},
+        **_iterations(38000, 32), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/hsg_r50_(cityscapes|kitti-step)-.*': {
         '.head.graph_knn': 4, '.head.graph_within_view': False,
         '.head.pad_length': None, '.head.grouping_weight': 0.2,
@@ -301,10 +289,6 @@ RECIPES = {
     r'baselines/\w+_r50_kitti-step': {
         **_epochs(240, 256), '.queue_len': 4096,
         **_images('data/kitti_step', 'images/train')},
-    RETRIEVAL_R50: {
-        '.embedder.backbone.strides': (1, 2, 1, 1),
-        '.embedder.backbone.dilations': (1, 1, 2, 4),
-        '.embedder.backbone.contract_dilation': True},
     r'.*_r50_retrieval_voc12-512': {
         '.num_classes': 21,
         '.kmeans': dict(num_clusters=(6, 6), num_iterations=15,
@@ -313,6 +297,27 @@ RECIPES = {
         '.num_classes': 19,
         '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
+    # What HSG's authors have in place of the hosts' defaults.
+    rf'({HSG})': {
+        'optim_wrapper.optimizer': _hsg_sgd(0.1),
+        'optim_wrapper.type': 'OptimWrapper', 'optim_wrapper.clip_grad': None,
+        '.head.local_means': True, '.backbone.zero_init_residual': False,
+        '.backbone.strides': (1, 2, 2, 1),
+        '.backbone.dilations': (1, 1, 1, 2), '.backbone.multi_grid': (1, 4, 8),
+        '.test_backbone': dict(
+            strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4),
+            contract_dilation=True, multi_grid=(2, 8, 16))},
+    r'.*_r50_stage1_.*': {'.kmeans_iterations': 1},
+    r'.*_r50_stage2_.*': {'optim_wrapper.optimizer': _hsg_sgd(8e-3)},
+    r'.*_r50_(stage._)?coco-.*|.*_r50_retrieval_voc.*': {
+        'test_dataloader.dataset.pipeline.0.to_float32': True,
+        **{f'test_dataloader.dataset.pipeline.1.{key}': value
+           for key, value in (('longer_side', 512), ('scale', None),
+                              ('keep_ratio', None))}},
+    rf'({RETRIEVAL_R50})': {
+        '.embedder.backbone.strides': (1, 2, 1, 1),
+        '.embedder.backbone.dilations': (1, 1, 2, 4),
+        '.embedder.backbone.contract_dilation': True},
     # Superpixels made on the device, and what they are made of.
     r'.*_torchslic': {'.data_preprocessor.superpixels': _SLIC},
     r'.*/cast-s-grid_.*': {'.data_preprocessor.superpixels': _GRID},
@@ -601,7 +606,8 @@ def test_only_the_linear_layer_is_trained(name, configs):
 
 def test_network_of_hsg(configs):
     """ResNet-50 and D = 128; retrieval has stride 8 instead of 16."""
-    model = MODELS.build(configs['hsg/hsg_r50_cityscapes-448x448'].model)
+    cfg = configs['hsg/hsg_r50_cityscapes-448x448'].model
+    model = MODELS.build(cfg)
     stages = [getattr(model.backbone, f'layer{i}') for i in range(1, 5)]
     for training, strides, third, last, size in (
             (True, [1, 2, 2, 1], [1] * 6, [1, 4, 8], (4, 6)),
@@ -612,6 +618,13 @@ def test_network_of_hsg(configs):
             [1] * 3, [1] * 4, third, last]
         with torch.no_grad():
             assert model(torch.zeros(2, 3, 64, 96)).shape == (2, 128, *size)
+    with torch.no_grad():
+        plain = MODELS.build({**cfg.backbone, **cfg.test_backbone})
+        plain.load_state_dict(model.backbone.state_dict())
+        plain.eval()
+        image = torch.randn(1, 3, 64, 96)
+        assert torch.equal(model.neck(plain(image)), model(image))
+    assert 'multi_grid' in model.bank_meta()['test_backbone']
     for transformer in (model.head.fine_transformer,
                         model.head.coarse_transformer):
         for layers in (transformer.encoder, transformer.decoder):

@@ -16,11 +16,6 @@ HEADS = {
     'first stage': dict(
         NO_GROUPS, kmeans_clusters=(1, 1), kmeans_iterations=1),
 }
-#: At stride 8.
-BACKBONE = dict(
-    type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4,
-    strides=(1, 2, 1, 1), dilations=(1, 1, 1, 2), multi_grid=(1, 2),
-    out_indices=(3, ), norm_cfg=dict(type='BN'))
 
 
 def tiny_hsg(head=None, seed=0, **options):
@@ -33,7 +28,10 @@ def tiny_hsg(head=None, seed=0, **options):
     settings = dict(
         type='mmhierseg.HSG',
         data_preprocessor=dict(type='mmhierseg.MultiViewSegDataPreProcessor'),
-        backbone=BACKBONE,
+        backbone=dict(
+            type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4,
+            strides=(1, 2, 1, 1), dilations=(1, 1, 1, 2), multi_grid=(1, 2),
+            out_indices=(3, ), norm_cfg=dict(type='BN')),
         neck=dict(
             type='mmhierseg.EmbeddingNeck', in_channels=32, out_channels=8),
         head=dict(

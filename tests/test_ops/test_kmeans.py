@@ -27,13 +27,12 @@ def slow(features, labels, num_clusters, num_iterations):
     """One image, one cluster and one point at a time."""
     features = F.normalize(features, dim=1)
     for _ in range(num_iterations):
-        prototypes = [
-            F.normalize(features[labels == k].sum(0), dim=0)
+        prototypes = {
+            k: F.normalize(features[labels == k].sum(0), dim=0)
             for k in range(num_clusters)
-        ]
+        }
         labels = torch.tensor([
-            max(range(num_clusters),
-                key=lambda k, f=f: float(f @ prototypes[k]))
+            max(prototypes, key=lambda k, f=f: float(f @ prototypes[k]))
             for f in features
         ])
     return labels
@@ -58,17 +57,17 @@ def test_slow_reference(iterations, monkeypatch):
 
 
 def test_empty_clusters_and_ties():
-    """An empty cluster has the cosine 0 with all points, as in HSG."""
+    """All cosines with cluster 0 are negative; an empty one has 0."""
     features = torch.tensor([[[1., 0.], [-1., .1], [-1., -.1]]])
     got = spherical_kmeans(features, torch.tensor([[0, 2, 2]]), 3)
     assert got.tolist() == [[0, 2, 2]]
-    # It wins the point that all others point away from.
-    got = spherical_kmeans(features, torch.tensor([[0, -1, -1]]), 2, 1)
-    assert got.tolist() == [[0, 1, 1]]
     far = nearest_prototype(
         torch.tensor([[[-1., 0.]]]), torch.tensor([[[0., 0.], [1., 0.]]]),
         torch.tensor([[True, False]]))
     assert far.tolist() == [[1]]
+    # As in HSG, it wins the points that all others point away from.
+    got = spherical_kmeans(features, torch.tensor([[0, -1, -1]]), 2, 1)
+    assert got.tolist() == [[0, 1, 1]]
     # Ties go to the first.
     features = torch.tensor([[[1., 0.], [1., 0.], [0., 1.], [1., 0.]]])
     got = spherical_kmeans(features, torch.tensor([[1, 2, 0, 2]]), 3, 1)

@@ -32,6 +32,16 @@ from .segment_retriever import (
 __all__ = ['HSG']
 
 
+def _geometry(backbone: nn.Module) -> dict[str, dict]:
+    """What strides and dilations change, for each convolution by name."""
+    keys = ('stride', 'padding', 'dilation')
+    return {
+        name: {key: getattr(module, key) for key in keys}
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+
+
 @MODELS.register_module()
 class HSG(SegmentRetriever):
     """Pre-training and evaluation of HSG in one model.
@@ -84,13 +94,6 @@ class HSG(SegmentRetriever):
                 self._geometry[False] = _geometry(
                     MODELS.build({**backbone, **test_backbone}))
 
-    def train(self, mode: bool = True) -> 'HSG':
-        """Set the mode, and strides and dilations of the backbone."""
-        geometry = self._geometry.get(mode, self._geometry[True])
-        for name, options in geometry.items():
-            vars(self.backbone.get_submodule(name)).update(options)
-        return super().train(mode)
-
     def forward(self,
                 inputs: Tensor,
                 data_samples: list | None = None,
@@ -100,6 +103,13 @@ class HSG(SegmentRetriever):
         if mode == 'loss':
             return self.loss(inputs, data_samples, image_index)
         return super().forward(inputs, data_samples, mode)
+
+    def train(self, mode: bool = True) -> 'HSG':
+        """Set the mode, and strides and dilations of the backbone."""
+        geometry = self._geometry.get(mode, self._geometry[True])
+        for name, options in geometry.items():
+            vars(self.backbone.get_submodule(name)).update(options)
+        return super().train(mode)
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
         """Pixel embeddings (V, D, h, w), before normalisation.
@@ -191,13 +201,3 @@ class HSG(SegmentRetriever):
             mode='bilinear',
             align_corners=False)
         return F.normalize(embeddings, dim=1)
-
-
-def _geometry(backbone: nn.Module) -> dict[str, dict]:
-    """What strides and dilations change, for each convolution by name."""
-    keys = ('stride', 'padding', 'dilation')
-    return {
-        name: {key: getattr(module, key) for key in keys}
-        for name, module in backbone.named_modules()
-        if isinstance(module, nn.Conv2d)
-    }
