@@ -57,9 +57,6 @@ class HSG(SegmentRetriever):
 
     Args:
         backbone (dict | nn.Module): Returns feature maps.
-        test_backbone (dict, optional): Options of ``backbone``, a dict, that
-            are others in evaluation mode: strides and dilations of its
-            convolutions; nothing with weights. Defaults to None.
         neck (dict | nn.Module): Computes embeddings of them,
             :class:`~mmhierseg.models.EmbeddingNeck`.
         head (dict | nn.Module): :class:`~mmhierseg.models.HSGHead`.
@@ -68,6 +65,9 @@ class HSG(SegmentRetriever):
         kmeans_clusters (tuple[int, int]): (K_h, K_w), grid from which k-means
             of an evaluated image starts. Defaults to (6, 6).
         kmeans_iterations (int): Likewise. Defaults to 15.
+        test_backbone (dict, optional): Options of ``backbone``, a dict, that
+            are others in evaluation mode: strides and dilations of its
+            convolutions; nothing with weights. Defaults to None.
         **kwargs: See :class:`SegmentRetriever`; ``num_classes`` is required.
     """
 
@@ -75,10 +75,10 @@ class HSG(SegmentRetriever):
                  backbone: dict | nn.Module,
                  neck: dict | nn.Module,
                  head: dict | nn.Module,
-                 test_backbone: dict | None = None,
                  level: int = 0,
                  kmeans_clusters: tuple[int, int] = (6, 6),
                  kmeans_iterations: int = 15,
+                 test_backbone: dict | None = None,
                  **kwargs) -> None:
         super().__init__(level=level, **kwargs)
         check_kmeans(kmeans_clusters, kmeans_iterations)
