@@ -5,15 +5,24 @@ import pytest
 from helpers.configs import load_base
 from mmcv.transforms import Compose
 
-#: Crop, long and short side at a ratio of 1, images in a batch of a GPU.
+from mmhierseg.datasets.transforms import ResizeOwnSize, Truncate
+
+#: Crop, images in a batch of a GPU.
 BASES = dict(
-    coco_hsg_224=(224, (640, 640), 16),
-    coco_hsg_448=(448, (640, 640), 6),
-    cityscapes_hsg_448=(448, (2048, 1024), 4),
-    kitti_step_hsg_448=(448, (1242, 376), 4),
-    part_whole_scenes_hsg=(96, (128, 128), 16))
-#: Mean of ImageNet's images, BGR, rounded to integers.
-PADDING = [104, 116, 124]
+    coco_hsg_224=(224, 16),
+    coco_hsg_448=(448, 6),
+    cityscapes_hsg_448=(448, 4),
+    kitti_step_hsg_448=(448, 4),
+    part_whole_scenes_hsg=(96, 16))
+#: In the authors' order: of the region map, too, up to the truncation.
+ORDER = [
+    'mmseg.RandomFlip', 'mmhierseg.ResizeOwnSize', 'mmhierseg.PadSegmentMap',
+    'mmseg.RandomCrop', 'mmhierseg.Truncate', 'mmpretrain.NumpyToPIL',
+    'RandomApply', 'mmpretrain.torchvision/RandomGrayscale',
+    'mmpretrain.PILToNumpy', 'mmhierseg.AttachSegmentMap'
+]
+#: Mean of ImageNet's images, BGR, truncated to integers.
+PADDING = [103, 116, 123]
 
 
 def views_of(cfg):
@@ -27,36 +36,38 @@ def views_of(cfg):
 @pytest.mark.parametrize('name', BASES)
 def test_settings_are_the_papers(name):
     cfg = load_base(name)
-    crop, scale, batch_size = BASES[name]
+    crop, batch_size = BASES[name]
     assert cfg.train_dataloader.batch_size == batch_size
     assert [one.type for one in cfg.test_evaluator
             ] == ['IoUMetric', 'mmhierseg.NFCovering']
+    load = cfg.train_dataloader.dataset.pipeline[0]
+    assert load.get('to_float32') or 'scenes' in name
+    views = views_of(cfg)
+    assert [one.type for one in views] == ORDER
     jitter = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
-    view = {one.type.split('.')[-1]: one for one in views_of(cfg)}
-    for kind, options in dict(
-            RandomResize=dict(
-                scale=scale, ratio_range=(0.5, 1.5), keep_ratio=True),
-            RandomFlip=dict(prob=0.5),
-            RandomCrop=dict(crop_size=(crop, crop)),
-            Pad=dict(size=(crop, crop)),
-            RandomApply=dict(
-                prob=0.8,
-                transforms=[dict(type='mmpretrain.ColorJitter', **jitter)]),
-            RandomGrayscale=dict(prob=0.2)).items():
-        assert dict(view[kind], **options) == view[kind]
+    for place, options in {
+        0: dict(prob=0.5), 1: dict(ratio_range=(0.5, 1.5)),
+        2: dict(size=(crop, crop),
+                pad_val=dict(img=(103.53, 116.28, 123.675))),
+        3: dict(crop_size=(crop, crop)),
+        6: dict(prob=0.8, transforms=[
+            dict(type='mmpretrain.torchvision/ColorJitter', **jitter)]),
+        7: dict(p=0.2)
+    }.items():
+        assert views[place] == dict(type=ORDER[place], **options)
 
 
 @pytest.mark.parametrize('name', BASES)
 def test_regions_stay_aligned_with_the_image(name):
     """Where a view shows a place, it has the region of that place."""
     view = views_of(load_base(name))
-    colour_types = ('RandomApply', 'RandomGrayscale')
-    colours = Compose([one for one in view if one.type in colour_types])
-    geometry = Compose([one for one in view if one.type not in colour_types])
+    colours = Compose(view[5:9])
+    geometry = Compose([*view[:5], view[9]])
     rows, columns = np.mgrid[:60, :88]
     # Green and red tell the place, and so does the region.
-    image = np.stack((rows * 0, columns * 2, rows * 3), 2).astype(np.uint8)
-    regions = (rows // 10 * 10 + columns // 10).astype(np.int32)
+    image = np.stack((rows * 0, columns * 2, rows * 3), 2).astype(np.float32)
+    # 255 is a region, and there are more than 256.
+    regions = (rows // 10 * 10 + columns // 10 + 250).astype(np.int32)
 
     def run(pipeline):
         return pipeline(
@@ -66,27 +77,51 @@ def test_regions_stay_aligned_with_the_image(name):
                 segment_map=regions.copy(),
                 seg_fields=['segment_map']))
 
-    np.random.seed(1)
+    np.random.seed(0)
     flips = set()
     for _ in range(8):
         found = run(geometry)['img']
         assert found.shape == (BASES[name][0], BASES[name][0], 4)
         blue, green, red, segments = np.moveaxis(found, 2, 0)
         inside = segments >= 0
+        segments = segments - 250
         # Padding has the mean colour and no region.
         np.testing.assert_array_equal(inside, blue == 0)
         assert (found[~inside] == [*PADDING, -1]).all()
-        # Interpolation blurs, by less than a pixel of the image.
+        # Interpolation blurs, by less than a pixel of the image; truncation
+        # moves by half a pixel at most.
         for place, first in ((red / 3, segments // 10 * 10),
                              (green / 2, segments % 10 * 10)):
             offsets = (place - first)[inside]
-            assert offsets.min() > -1.5 and offsets.max() < 11.5
+            assert offsets.min() > -2 and offsets.max() < 11.5
         row = green[0][inside[0]]
         flips.add(bool(row[0] > row[-1]))
     assert flips == {False, True}
     changed = 0
+    image = image.astype(np.uint8)
     for _ in range(20):
         found = run(colours)
         np.testing.assert_array_equal(found['segment_map'], regions)
         changed += bool((found['img'] != image).any())
     assert changed > 8
+
+
+@pytest.mark.parametrize('size, ratio, expected', [
+    ((375, 500), None, (384, 512)), ((500, 333), None, (512, 340)),
+    ((7, 9), 1.49, (10, 13)), ((9, 7), 0.5, (4, 3))])
+def test_resized_sides_are_truncated(size, ratio, expected):
+    options = dict(longer_side=512) if ratio is None else dict(
+        ratio_range=(ratio, ratio))
+    results = ResizeOwnSize(**options)(dict(
+        img=np.zeros((*size, 3), np.float32), segment_map=np.zeros(size, int),
+        seg_fields=['segment_map']))
+    assert results['img'].shape == (*expected, 3)
+    assert results['segment_map'].shape == results['img_shape'] == expected
+    with pytest.raises(ValueError, match='must be given, got None and None'):
+        ResizeOwnSize()
+
+
+def test_truncation():
+    image = np.array([[[-1., .99, 103.53], [254.9, 255., 256.]]], np.float32)
+    assert Truncate()(dict(img=image))['img'].tolist() == [
+        [[0, 0, 103], [254, 255, 255]]]

@@ -1,5 +1,6 @@
 """The recipes are those of the papers, number by number."""
 
+import json
 import re
 
 import numpy as np
@@ -19,6 +20,7 @@ from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from mmhierseg.checkpoints.hsg import rename_hsg_key
 from mmhierseg.registry import MODELS
 
 PATHS = {
@@ -41,6 +43,10 @@ RETRIEVAL_R50 = r'baselines/\w+_r50_retrieval_.*'
 
 def _sgd(rate, decay=1e-4):
     return dict(type='SGD', lr=rate, momentum=0.9, weight_decay=decay)
+
+
+def _hsg_sgd(rate):
+    return dict(_sgd(rate), type='mmhierseg.SGD', rate_in_momentum=True)
 
 
 def _weights(path):
@@ -296,6 +302,27 @@ RECIPES = {
         '.num_classes': 19,
         '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
+    # What HSG's authors have in place of the hosts' defaults.
+    rf'({HSG})': {
+        'optim_wrapper.optimizer': _hsg_sgd(0.1),
+        'optim_wrapper.type': 'OptimWrapper', 'optim_wrapper.clip_grad': None,
+        '.head.local_means': True, '.backbone.zero_init_residual': False,
+        '.backbone.strides': (1, 2, 2, 1),
+        '.backbone.dilations': (1, 1, 1, 2), '.backbone.multi_grid': (1, 4, 8),
+        '.test_backbone': dict(
+            strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4),
+            contract_dilation=True, multi_grid=(2, 8, 16))},
+    r'.*_r50_stage1_.*': {'.kmeans_iterations': 1},
+    r'.*_r50_stage2_.*': {'optim_wrapper.optimizer': _hsg_sgd(8e-3)},
+    r'.*_r50_(stage._)?coco-.*|.*_r50_retrieval_voc.*': {
+        'test_dataloader.dataset.pipeline.0.to_float32': True,
+        **{f'test_dataloader.dataset.pipeline.1.{key}': value
+           for key, value in (('longer_side', 512), ('scale', None),
+                              ('keep_ratio', None))}},
+    rf'({RETRIEVAL_R50})': {
+        '.embedder.backbone.strides': (1, 2, 1, 1),
+        '.embedder.backbone.dilations': (1, 1, 2, 4),
+        '.embedder.backbone.contract_dilation': True},
     # Superpixels made on the device, and what they are made of.
     r'.*_torchslic': {'.data_preprocessor.superpixels': _SLIC},
     r'.*/cast-s-grid_.*': {'.data_preprocessor.superpixels': _GRID},
@@ -514,7 +541,7 @@ def test_learning_rate_of_hsg(name, configs):
     iterations, rate = cfg.train_cfg.max_iters, cfg.optim_wrapper.optimizer.lr
     drops = [int(share * iterations / 100) for share in (32, 56, 75)]
     assert cfg.param_scheduler[1].milestones == drops
-    steps, expected = [0, 50, 99, 100], [0.1, 0.1 + 0.9 * 50 / 99, 1, 1]
+    steps, expected = [0, 50, 99, 100], [0.1, 0.55, 0.991, 1]
     if iterations < 3e4:
         steps += [drops[0] - 1, drops[0], drops[1], drops[2]]
         expected += [1, 0.1, 0.01, 0.001]
@@ -569,17 +596,65 @@ def test_only_the_linear_layer_is_trained(name, configs):
 
 
 def test_network_of_hsg(configs):
-    """ResNet-50 of stride 16, whose last stage is dilated, and D = 128."""
-    model = MODELS.build(configs['hsg/hsg_r50_cityscapes-448x448'].model)
+    """ResNet-50 and D = 128; retrieval has stride 8 instead of 16."""
+    cfg = configs['hsg/hsg_r50_cityscapes-448x448'].model
+    model = MODELS.build(cfg)
     stages = [getattr(model.backbone, f'layer{i}') for i in range(1, 5)]
-    assert [stage[0].conv2.stride[0] for stage in stages] == [1, 2, 2, 1]
-    assert [[b.conv2.dilation[0] for b in stage] for stage in stages] == [
-        [1] * 3, [1] * 4, [1] * 6, [1, 4, 8]]
+    for training, strides, third, last, size in (
+            (True, [1, 2, 2, 1], [1] * 6, [1, 4, 8], (4, 6)),
+            (False, [1, 2, 1, 1], [1] + [2] * 5, [2, 8, 16], (8, 12))):
+        model.train(training)
+        assert [stage[0].conv2.stride[0] for stage in stages] == strides
+        assert [[b.conv2.dilation[0] for b in s] for s in stages] == [
+            [1] * 3, [1] * 4, third, last]
+        with torch.no_grad():
+            assert model(torch.zeros(2, 3, 64, 96)).shape == (2, 128, *size)
     with torch.no_grad():
-        assert model.eval()(torch.zeros(1, 3, 64, 96)).shape == (1, 128, 4, 6)
+        plain = MODELS.build({**cfg.backbone, **cfg.test_backbone})
+        plain.load_state_dict(model.backbone.state_dict())
+        plain.eval()
+        image = torch.randn(1, 3, 64, 96)
+        assert torch.equal(model.neck(plain(image)), model(image))
+    assert 'multi_grid' in model.bank_meta()['test_backbone']
     for transformer in (model.head.fine_transformer,
                         model.head.coarse_transformer):
         for layers in (transformer.encoder, transformer.decoder):
             assert len(layers) == 2 and layers[0].dropout.p == 0.1
             assert layers[0].self_attn.num_heads == 4
+            assert layers[0].self_attn.dropout == 0.1
             assert layers[0].linear1.out_features == 256
+    norms = [m for m in nn.SyncBatchNorm.convert_sync_batchnorm(
+        model).modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    # 53 of the ResNet, one of the neck, 14 of each transformer.
+    assert len(norms) == 54 + 2 * 14
+    assert {(type(m), m.eps, m.momentum) for m in norms} == {
+        (nn.SyncBatchNorm, 1e-5, 0.1)}
+
+
+def test_initial_weights_of_hsg(configs):
+    """The authors' distributions; a large tensor's within 5 %."""
+    torch.manual_seed(1)
+    model = MODELS.build(without_weights(
+        configs['hsg/hsg_r50_stage2_coco-448x448'].model))
+    model.init_weights()
+    found = dict(model.named_parameters())
+    layers = model.head.fine_transformer.encoder
+    assert torch.equal(layers[0].linear1.bias, layers[1].linear1.bias)
+    expected = json.loads((ROOT / 'tests/data/init_statistics.json'
+                           ).read_text())['hsg_r50_coco']
+    assert len(expected) == len(found)
+    for key, values in expected.items():
+        tensor = found[rename_hsg_key(key)].detach()
+        assert list(tensor.shape) == values['shape'], key
+        if values['std'] == 0:
+            assert (tensor == values['mean']).all(), key
+            continue
+        size = tensor.numel()
+        normal = values['max'] > 2 * values['std']
+        assert tensor.std() == pytest.approx(
+            values['std'], rel=0.05 if size >= 1000 else 0.2), key
+        assert tensor.mean() == pytest.approx(
+            values['mean'], abs=5 * values['std'] / size**0.5), key
+        if size >= 1000 or not normal:
+            assert tensor.abs().max() == pytest.approx(
+                values['max'], rel=0.2 if normal else 0.05), key

@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers.configs import ROOT, load_config, make_data, shrink
 from helpers.dense import DENSE_PATHS, save_dense_pretrained, shrink_dense
+from helpers.hsg_configs import HSG_PATHS, shrink_hsg
 from helpers.pretraining import losses, write_config
 from helpers.scripts import run_in_process
 from helpers.segmentation_data import make_segmentation_data
@@ -107,3 +108,17 @@ def test_fine_tuning_is_resumed(name, workers, tmp_path, monkeypatch):
     assert 'Random states are those of the checkpoint' in log
     assert 'Iter(train) [3/5]' in log and 'Iter(train) [2/5]' not in log
     assert 'Iter(val) [4/4]' in log
+
+
+def test_hsg_is_resumed(tmp_path):
+    """With the rate inside the momentum, which warms up, and dropout."""
+    cfg = shrink_hsg(HSG_PATHS['hsg_r18_scenes-96x96'])
+    cfg.param_scheduler[0].end = 101
+    cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = 4
+    cfg.train_dataloader.num_workers = 1
+    cfg.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=-1)
+    config = tmp_path / 'config.py'
+    cfg.dump(config)
+    whole, _, log, differs = train_twice(config, 'iter_2.pth', 4)
+    assert not differs and 'Iter(train) [4/4]' in log
+    assert 'velocity' in whole['optimizer']['state'][0]

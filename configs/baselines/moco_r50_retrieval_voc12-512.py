@@ -14,15 +14,16 @@ Weights:  epoch 200 of `moco_r50_coco.py`, or any that MMPretrain publishes,
 Status:   runs - fills the bank and tests on small generated data in VOC's
           layout; not yet run on VOC here.
 
-A segment is a cluster of cells of the last feature map (stride 16) by HSG's
+A segment is a cluster of cells of the last feature map (stride 8) by HSG's
 k-means: by feature and location, from a grid of 6 x 6. The paper does not say
 how its baselines get segments. (To cluster pixels instead of cells:
---cfg-options model.embedder.at=pixel, 2 GB an image.)
+--cfg-options model.embedder.at=pixel, 2 GB an image.) mIoU leaves out classes
+that neither occur nor are predicted: none on the whole of VOC.
 """
 
 _base_ = [
     '../_base_/models/retrieval_r50.py',
-    '../_base_/datasets/pascal_voc12_retrieval.py',
+    '../_base_/datasets/pascal_voc12_hsg_retrieval.py',
     '../_base_/default_runtime_seg.py',
 ]
 

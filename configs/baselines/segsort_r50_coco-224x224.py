@@ -23,4 +23,5 @@ separate images here; `head.cosegment=True` makes them share their regions.
 _base_ = ['../hsg/hsg_r50_stage1_coco-224x224.py']
 
 model = dict(
-    head=dict(kmeans_clusters=(4, 4), kmeans_iterations=15, cosegment=False))
+    head=dict(kmeans_clusters=(4, 4), kmeans_iterations=15, cosegment=False),
+    kmeans_iterations=15)

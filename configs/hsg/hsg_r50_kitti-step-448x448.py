@@ -16,7 +16,8 @@ Data:     data/kitti_step in the layout of the release, and the
 Status:   runs - trains, validates, saves, resumes and tests on small generated
           data in KITTI-STEP's layout; not yet trained on KITTI-STEP here.
 
-As `hsg_r50_cityscapes-448x448.py`, the k-means of the evaluation included.
+As `hsg_r50_cityscapes-448x448.py`, the k-means of the evaluation included: the
+authors publish nothing for KITTI-STEP.
 """
 
 _base_ = [

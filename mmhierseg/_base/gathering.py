@@ -48,12 +48,15 @@ def gather_rows_with_grad(rows: Tensor) -> tuple[Tensor, int]:
     return _GatherRows.apply(rows, first), first
 
 
-def mean_count(count: int) -> float:
+def mean_count(count: int, local: bool = False) -> float:
     """Mean of a count over processes, 1 if all counts are 0.
 
     A sum divided by it gives, averaged over processes, the mean over all
-    items, however many of them each process has.
+    items, however many of them each process has. With ``local``, the count of
+    this process, which gives the mean of the processes' means.
     """
+    if local:
+        return count or 1.
     total = torch.tensor([count])
     all_reduce(total)
     return int(total) / get_world_size() or 1.

@@ -46,7 +46,7 @@ def spherical_kmeans(features: Tensor,
 
     An iteration takes the normalised sum of the normalised features of each
     cluster and assigns every point to the most similar one, the first on ties.
-    A cluster that has lost all of its points stays empty.
+    As in HSG, an empty cluster has the similarity 0 to all points.
 
     Args:
         features (Tensor): (B, N, C) float, of any length; computed in at least
@@ -58,8 +58,7 @@ def spherical_kmeans(features: Tensor,
         empty (Tensor, optional): (B, N) bool, points to leave out.
 
     Returns:
-        Tensor: (B, N) int64 in [-1, K - 1]; -1 for points that were left out,
-        and throughout an image in which no point had a cluster.
+        Tensor: (B, N) int64 in [-1, K - 1]; -1 for points that were left out.
     """
     check_tokens(empty, features=features)
     check_dtype(torch.int64, labels=labels)
@@ -223,9 +222,8 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
     unit = points.new_ones(1).expand(*points.shape[:2], 1)
     for _ in range(num_iterations):
         with torch.autocast(points.device.type, enabled=False):
-            sums, sizes = sum_by_label(points, labels, num_clusters)
-            found = _nearest(columns, F.normalize(sums, dim=2), sizes == 0,
-                             unit)
+            sums, _ = sum_by_label(points, labels, num_clusters)
+            found = _nearest(columns, F.normalize(sums, dim=2), None, unit)
         if empty is not None:
             found = found.masked_fill(empty, -1)
         # A GPU would have to be waited for.

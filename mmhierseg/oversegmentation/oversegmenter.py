@@ -24,8 +24,9 @@ class OverSegmenter:
     The over-segmentation of HSG (Ke et al., CVPR 2022), whose authors compute
     it in MATLAB: contours, oriented watershed, ultrametric contour map
     (Arbelaez et al., TPAMI 2011). The result for an image depends only on that
-    image. Regions are merged until the options that are given hold; without
-    any, they are those of HSG on VOC and COCO, 0.25 and 48.
+    image. With both options the threshold rises by steps of 0.01 until there
+    are at most ``num_regions``; without any, they are those of HSG on VOC and
+    COCO, 0.25 and 48.
 
     Args:
         threshold (float, optional): Contours up to this strength, from 0 to 1,

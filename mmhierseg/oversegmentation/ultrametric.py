@@ -11,12 +11,16 @@ Legend: N regions, 0..N-1; merge k (0..N-2) makes region N + k of two others.
 """
 
 import heapq
+import math
 
 import numpy as np
 
 from mmhierseg._base.checks import check_number
 
 from .boundaries import RegionGraph
+
+#: By which a threshold rises while there are too many regions.
+_STEP = 0.01
 
 
 class UltrametricContourMap:
@@ -58,19 +62,25 @@ class UltrametricContourMap:
         Args:
             threshold (float, optional): Boundaries up to this strength are
                 removed. Defaults to None.
-            num_regions (int, optional): Maximum number of regions.
+            num_regions (int, optional): Maximum number of regions. With
+                ``threshold``, that rises by steps of 0.01 until there are no
+                more; alone, the weakest boundaries are removed one by one.
                 Defaults to None.
 
         Returns:
-            np.ndarray: (H, W) int32, 0.., every one in use, merged until the
-            given arguments hold.
+            np.ndarray: (H, W) int32, 0.., every one in use.
         """
         merges = 0
-        if threshold is not None:
-            merges = int(np.searchsorted(self.heights, threshold, 'right'))
         if num_regions is not None:
             check_number('num_regions', num_regions, 1, whole=True)
-            merges = max(merges, self.num_regions - num_regions)
+            merges = max(self.num_regions - num_regions, 0)
+        if threshold is not None:
+            if merges:
+                # The height of the last merge that is needed.
+                missing = self.heights[merges - 1] - threshold
+                threshold += max(math.ceil(missing / _STEP), 0) * _STEP
+            merges = max(merges, int(
+                np.searchsorted(self.heights, threshold, 'right')))
         # Regions that later merges make do not exist yet.
         exists = self.parents < self.num_regions + merges
         roots = _to_roots(

@@ -11,11 +11,11 @@ HSG_PATHS = {path.stem: path for path in HSG_CONFIGS}
 CROP = (96, 128)
 WIDTH = 16
 _TRANSFORMS = {
-    'RandomResize': dict(scale=(160, 128)),
     'mmseg.RandomCrop': dict(crop_size=CROP),
     # MMCV's takes (width, height).
-    'Pad': dict(size=CROP[::-1]),
+    'mmhierseg.PadSegmentMap': dict(size=CROP[::-1]),
     'Resize': dict(scale=(96, 96)),
+    'mmhierseg.ResizeOwnSize': dict(longer_side=96),
 }
 
 
@@ -36,6 +36,8 @@ def shrink_hsg(path):
         model.data_preprocessor.test_cfg.size = (96, 96)
     model.backbone.update(
         depth=18, base_channels=4, stem_channels=4, multi_grid=(1, 4))
+    if model.test_backbone:
+        model.test_backbone.multi_grid = (2, 8)
     model.neck.update(in_channels=32, out_channels=WIDTH)
     model.head.update(
         in_channels=WIDTH,

@@ -18,6 +18,8 @@ HEADS = {
     'longest': dict(pad_length=None, graph_within_view=False),
     'first stage': NO_GROUPS,
 }
+#: Of the grouping of each process alone.
+LOCAL = dict(pad_length=None, centroid_weight=0., local_means=True)
 
 
 class WithLoss(nn.Module):
@@ -70,9 +72,10 @@ def save_steps(rank, port, out):
         inputs, ranks = views_of(split)
         own = [value[ranks == rank] for value in inputs]
         own[2] = own[2] - own[2].min()
-        for name, options in HEADS.items():
+        for name, options in {**HEADS, 'local': LOCAL}.items():
             model = MMDistributedDataParallel(WithLoss(**options))
             results[split, name] = run_step(model, own)
             del model
+        results[split, 'views'] = own
     torch.save(results, out / f'{rank}.pth')
     dist.destroy_process_group()

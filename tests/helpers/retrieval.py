@@ -26,7 +26,9 @@ def shrink_loaders(cfg):
     for loader in (cfg.test_dataloader, cfg.val_dataloader, hook.dataloader):
         loader.update(num_workers=0, persistent_workers=False)
         for dataset in loader.dataset.get('datasets', [loader.dataset]):
-            dataset.pipeline[1].scale = (96, 96)
+            resize = dataset.pipeline[1]
+            key = 'longer_side' if 'longer_side' in resize else 'scale'
+            resize[key] = 96 if key == 'longer_side' else (96, 96)
 
 
 def shrink_retrieval(path):

@@ -19,7 +19,7 @@ def slow(features, labels, num_clusters, num_iterations):
     for _ in range(num_iterations):
         prototypes = {
             k: F.normalize(features[labels == k].sum(0), dim=0)
-            for k in range(num_clusters) if (labels == k).any()
+            for k in range(num_clusters)
         }
         labels = torch.tensor([
             max(prototypes, key=lambda k, f=f: float(f @ prototypes[k]))
@@ -47,7 +47,7 @@ def test_slow_reference(iterations, monkeypatch):
 
 
 def test_empty_clusters_and_ties():
-    """All cosines with cluster 0 are negative; an empty one is no nearer."""
+    """All cosines with cluster 0 are negative; an empty one has 0."""
     features = torch.tensor([[[1., 0.], [-1., .1], [-1., -.1]]])
     got = ops.spherical_kmeans(features, torch.tensor([[0, 2, 2]]), 3)
     assert got.tolist() == [[0, 2, 2]]
@@ -55,6 +55,9 @@ def test_empty_clusters_and_ties():
         torch.tensor([[[-1., 0.]]]), torch.tensor([[[0., 0.], [1., 0.]]]),
         torch.tensor([[True, False]]))
     assert far.tolist() == [[1]]
+    # As in HSG, it wins the points that all others point away from.
+    got = spherical_kmeans(features, torch.tensor([[0, -1, -1]]), 2, 1)
+    assert got.tolist() == [[0, 1, 1]]
     # Ties go to the first.
     features = torch.tensor([[[1., 0.], [1., 0.], [0., 1.], [1., 0.]]])
     got = ops.spherical_kmeans(features, torch.tensor([[1, 2, 0, 2]]), 3, 1)

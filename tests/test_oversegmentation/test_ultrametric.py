@@ -121,13 +121,20 @@ def test_number_of_regions(ucm):
         first = np.unique(labels, return_index=True)[1]
         assert (np.diff(first) > 0).all()
         fine = labels
-    # With a threshold, until both hold; so thresholds nest, too.
-    for merged in range(len(ucm.heights)):
-        left = len(ucm.heights) - merged
-        for count, expected in ((2, min(2, left)), (None, left)):
-            assert np.array_equal(
-                ucm.labels(ucm.heights[merged], count),
-                ucm.labels(num_regions=expected))
+    # A threshold removes what is not above it.
+    for merged, height in enumerate(ucm.heights, 1):
+        assert np.array_equal(
+            ucm.labels(height),
+            ucm.labels(num_regions=ucm.num_regions - merged))
+
+
+@pytest.mark.parametrize('threshold, most', [(0.05, 20), (0.1, 5), (0.9, 4)])
+def test_threshold_rises_until_there_are_few_regions(ucm, threshold, most):
+    """By steps of 0.01, so that there may be fewer."""
+    found = ucm.labels(threshold, most)
+    while ucm.labels(threshold).max() >= most:
+        threshold += 0.01
+    assert np.array_equal(found, ucm.labels(threshold))
 
 
 def naive_reference(graph):

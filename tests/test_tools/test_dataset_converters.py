@@ -191,7 +191,7 @@ def test_over_segmentation(options, expected, tmp_path):
     assert (results['segment_map'].max() > 255) == ('0' in options)
     path = out / 'oversegmentation.json'
     assert json.loads(path.read_text()) == dict(
-        version=2,
+        version=3,
         threshold=segmenter.threshold,
         num_regions=segmenter.num_regions,
         edge_model=None)

@@ -6,12 +6,12 @@ r"""Divide the images of a folder into the regions between their contours.
         data/coco/train2017 data/coco/oversegmentation/train2017
 
 writes a PNG for each image below the folder, ``a/b.png`` for ``a/b.jpg``: the
-region of each pixel, in 8 bits, or 16 where there are more than 256. HSG
-learns from such maps; ``LoadSegmentMap`` reads them, and those that HSG's
-authors publish.
+region of each pixel, in 16 bits. HSG learns from such maps; ``LoadSegmentMap``
+reads them, and those that HSG's authors publish.
 
-Regions are merged until contours are stronger than ``--threshold`` and there
-are at most ``--num-regions``; if one of them is given, it alone counts.
+Regions are merged until contours are stronger than ``--threshold``, which
+rises by steps of 0.01 until there are at most ``--num-regions``; if one of
+them is given, it alone counts.
 Contours are found by gradients of colour, or by Structured Edges with the
 file of OpenCV's model (``--edge-model``).
 
@@ -122,7 +122,7 @@ def main(argv: list[str]) -> None:
     jobs = find_jobs(args.images, args.out)
     settings = dict(
         # Version of the method.
-        version=2,
+        version=3,
         threshold=segmenter.threshold,
         num_regions=segmenter.num_regions,
         edge_model=segmenter.edge_model

@@ -3,10 +3,10 @@ _base_ = ['coco_hsg_448.py']
 
 crop_size = (224, 224)
 view_pipeline = [
-    _base_.view_pipeline[0],
-    dict(type='mmseg.RandomCrop', crop_size=crop_size),
-    *_base_.view_pipeline[2:-1],
-    dict(_base_.view_pipeline[-1], size=crop_size),
+    *_base_.view_pipeline[:2],
+    dict(_base_.view_pipeline[2], size=crop_size),
+    dict(_base_.view_pipeline[3], crop_size=crop_size),
+    *_base_.view_pipeline[4:],
 ]
 train_pipeline = [
     *_base_.train_pipeline[:2],

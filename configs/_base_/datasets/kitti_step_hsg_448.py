@@ -5,19 +5,16 @@
 _base_ = ['kitti_step_retrieval.py', 'hsg_views.py']
 
 crop_size = (448, 448)
-# Frames' own size times 0.5 to 1.5.
-view_pipeline = [
-    dict(_base_.view_pipeline[0], scale=(1242, 376)),
-    *_base_.view_pipeline[1:],
-]
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='mmhierseg.LoadImage', to_float32=True),
     dict(
         type='mmhierseg.LoadSegmentMap',
         map_prefix='data/kitti_step/oversegmentation/train',
         img_prefix='data/kitti_step/images/train'),
     dict(
-        type='mmpretrain.MultiView', num_views=2, transforms=[view_pipeline]),
+        type='mmpretrain.MultiView',
+        num_views=2,
+        transforms=[_base_.view_pipeline]),
     dict(type='mmpretrain.PackInputs'),
 ]
 train_dataloader = dict(

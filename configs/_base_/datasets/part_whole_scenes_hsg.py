@@ -7,10 +7,10 @@ crop_size = (96, 96)
 # Of scenes: as wide as they are high.
 scene_size = (128, 128)
 view_pipeline = [
-    dict(_base_.view_pipeline[0], scale=scene_size),
-    dict(type='mmseg.RandomCrop', crop_size=crop_size),
-    *_base_.view_pipeline[2:-1],
-    dict(_base_.view_pipeline[-1], size=crop_size),
+    *_base_.view_pipeline[:2],
+    dict(_base_.view_pipeline[2], size=crop_size),
+    dict(_base_.view_pipeline[3], crop_size=crop_size),
+    *_base_.view_pipeline[4:],
 ]
 train_pipeline = [
     dict(type='mmhierseg.GenerateOverSegmentation'),

@@ -1,5 +1,6 @@
-# HSG with ResNet-50 of output stride 16: the third stage is the last that
-# strides, the fourth is dilated. For crops of 448 x 448, with all losses.
+# HSG with ResNet-50 of output stride 16 in training: the third stage is the
+# last that strides, the fourth is dilated. For crops of 448 x 448, with all
+# losses.
 model = dict(
     type='mmhierseg.HSG',
     data_preprocessor=dict(
@@ -15,8 +16,17 @@ model = dict(
         multi_grid=(1, 4, 8),
         out_indices=(3, ),
         norm_cfg=dict(type='BN'),
+        # The last normalisation of a residual block starts at 1.
+        zero_init_residual=False,
         # Strides in 3 x 3 convolutions.
         style='pytorch'),
+    # Retrieval is at output stride 8, with the same weights.
+    test_backbone=dict(
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        # First block of the third stage: 1, then 2.
+        contract_dilation=True,
+        multi_grid=(2, 8, 16)),
     neck=dict(
         type='mmhierseg.EmbeddingNeck', in_channels=2048, out_channels=128),
     head=dict(
@@ -32,6 +42,8 @@ model = dict(
         coarse_weight=0.1,
         concentration=16.,
         dropout=0.1,
+        # Means and padding of each GPU, then the mean over GPUs.
+        local_means=True,
         # Larger maps than those of crops get positions between these.
         position_size=28),
     # Evaluation; its k-means is of whole images.

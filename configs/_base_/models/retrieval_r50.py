@@ -1,6 +1,6 @@
-# Retrieval by a ResNet-50 that others have pre-trained. At output stride 16,
-# as in HSG: the last stage is dilated instead of strided, which fits the same
-# weights. K-means groups the cells of its map as HSG's groups pixels, by
+# Retrieval by a ResNet-50 that others have pre-trained. At output stride 8, as
+# HSG's: the last two stages are dilated instead of strided, which fits the
+# same weights. K-means groups the cells of its map as HSG's groups pixels, by
 # feature and location, from a grid.
 model = dict(
     type='mmhierseg.RetrievalSegmentor',
@@ -14,9 +14,9 @@ model = dict(
         backbone=dict(
             type='mmseg.ResNet',
             depth=50,
-            strides=(1, 2, 2, 1),
-            dilations=(1, 1, 1, 2),
-            # The block that strode looks at neighbours, as before.
+            strides=(1, 2, 1, 1),
+            dilations=(1, 1, 2, 4),
+            # A block that strode looks at its neighbours, as before.
             contract_dilation=True,
             out_indices=(3, ),
             norm_cfg=dict(type='BN'),

@@ -1,14 +1,22 @@
-# HSG's SGD; biases have twice the learning rate and no weight decay.
+# HSG's SGD, with the rate inside the momentum as its authors have it; biases
+# have twice the learning rate and no weight decay.
 max_iters = 38000
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
-    # All of them. `bias_lr_mult` would leave out those of normalisation and
-    # of attention.
+    optimizer=dict(
+        type='mmhierseg.SGD',
+        lr=0.1,
+        momentum=0.9,
+        weight_decay=1e-4,
+        rate_in_momentum=True),
+    # All of them: MMEngine's `bias_lr_mult` leaves out those of normalisation
+    # and of attention.
+    constructor='mmhierseg.PatternOptimWrapperConstructor',
     paramwise_cfg=dict(
-        custom_keys=dict(bias=dict(lr_mult=2, decay_mult=0))))
+        patterns={'*bias': dict(lr_mult=2., decay_mult=0.)}))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100),
+    # Full after 100 iterations: MMEngine is there one before `end`.
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=101),
     dict(
         type='MultiStepLR',
         # 32, 56 and 75 %.

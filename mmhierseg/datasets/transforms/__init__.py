@@ -10,6 +10,7 @@ from .load_image import LoadImage
 from .load_panoptic_map import LoadPanopticMap
 from .load_part_map import LoadPartMap
 from .load_segment_map import LoadSegmentMap
+from .views import PadSegmentMap, ResizeOwnSize, Truncate
 
 if find_spec('mmseg') is not None:
     from .load_label_map import LoadLabelMap
@@ -19,5 +20,5 @@ else:
 __all__ = [
     'AttachSegmentMap', 'GenerateOverSegmentation', 'GenerateSuperpixels',
     'LoadImage', 'LoadLabelMap', 'LoadPanopticMap', 'LoadPartMap',
-    'LoadSegmentMap'
+    'LoadSegmentMap', 'PadSegmentMap', 'ResizeOwnSize', 'Truncate'
 ]

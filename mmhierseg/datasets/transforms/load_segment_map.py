@@ -32,7 +32,7 @@ class LoadSegmentMap(BaseTransform):
     ``tools/dataset_converters/generate_oversegmentation.py`` writes such
     PNGs; those that HSG's authors publish are read as they are. Accepted are
     grey values of 8 or 16 bits, palette indices, and colours that stand for
-    the number R + 256 G + 65536 B.
+    the number R + 256 G + 65536 B. Every number is a segment, 255 as well.
 
     The map is carried along by the transforms that treat ``seg_fields``:
     MMSegmentation's Resize, RandomResize, ResizeShortestEdge, RandomCrop and
@@ -149,9 +149,9 @@ class LoadSegmentMap(BaseTransform):
 
 
 def encode_segment_map(labels: np.ndarray) -> bytes:
-    """Encode segment labels, 0 to 2^24 - 1, as a PNG of as few bits as needed.
+    """Encode segment labels, 0 to 2^24 - 1, as a PNG.
 
-    Grey of 8 or 16 bits, or RGB with labels R + 256 G + 65536 B.
+    Grey of 16 bits, or RGB with labels R + 256 G + 65536 B if there are more.
     """
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= LABEL_LIMIT:
@@ -159,7 +159,7 @@ def encode_segment_map(labels: np.ndarray) -> bytes:
                          f'(2^24 - 1), got {low} to {high}: number the '
                          'segments of each image from 0')
     if high < 2**16:
-        pixels = labels.astype(np.uint8 if high < 2**8 else np.uint16)
+        pixels = labels.astype(np.uint16)
     else:
         pixels = np.stack([labels >> shift & 255 for shift in (0, 8, 16)],
                           axis=2).astype(np.uint8)

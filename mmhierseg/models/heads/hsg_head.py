@@ -77,6 +77,10 @@ class HSGHead(BaseModule):
         cosegment (bool): Whether the views of an image share regions and
             groups in the losses. With False, as in SegSort, each view is an
             image of its own. Defaults to True.
+        local_means (bool): Whether the losses of a process are means over,
+            and padded to the longest of, its own pixels and images, as the
+            authors have it. With False, several processes equal one. Defaults
+            to False.
         dropout (float): Dropout of the transformers. Defaults to 0.1.
         max_positions (int): Rows and columns with a learned position.
             Defaults to 50.
@@ -108,6 +112,7 @@ class HSGHead(BaseModule):
                  centroid_weight: float = 1.,
                  concentration: float = 16.,
                  cosegment: bool = True,
+                 local_means: bool = False,
                  dropout: float = 0.1,
                  max_positions: int = 50,
                  position_size: int | None = None,
@@ -124,11 +129,13 @@ class HSGHead(BaseModule):
         self.kmeans = kmeans_options(kmeans_clusters, kmeans_iterations)
         self.pad_length = pad_length
         self.cosegment = cosegment
+        self.local_means = local_means
         self.embedding = nn.Identity() if in_channels == embed_dims else (
             EmbeddingNeck(in_channels, embed_dims))
         self.losses = HSGLosses((img_sim_weight, fine_weight, coarse_weight),
                                 grouping_weight, centroid_weight,
-                                concentration, graph_knn, graph_within_view)
+                                concentration, graph_knn, graph_within_view,
+                                local_means)
         self.with_groups = self.losses.needs_groups
         if self.with_groups:
             # K-means compares the appearance of segments, not their place.
@@ -183,14 +190,15 @@ class HSGHead(BaseModule):
 
     def _common_sequences(self, views: Tensor,
                           image_index: Tensor) -> SegmentSequences:
-        """Sequences of the same length in all processes: padding counts."""
+        """Sequences as long as in all processes, since padding counts."""
         # An image without a segment is left out: its padding would count in
         # the statistics of batch normalisation.
         if len(views):
             seen, views = views.unique_consecutive(return_inverse=True)
             image_index = image_index[seen]
         sequences = segment_sequences(views, image_index, self.pad_length)
-        length = all_reduce_max(sequences.padding.size(1))
+        length = sequences.padding.size(1)
+        length = max(length, 1) if self.local_means else all_reduce_max(length)
         if length > sequences.padding.size(1):
             sequences = segment_sequences(views, image_index, length)
         return sequences

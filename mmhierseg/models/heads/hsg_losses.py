@@ -31,7 +31,8 @@ class HSGLosses(nn.Module):
     def __init__(self, contrast_weights: Sequence[float],
                  grouping_weight: float, centroid_weight: float,
                  concentration: float, graph_knn: int,
-                 graph_within_view: bool) -> None:
+                 graph_within_view: bool,
+                 local_means: bool = False) -> None:
         super().__init__()
         for name, weight in zip(_WEIGHTS, (*contrast_weights, grouping_weight,
                                            centroid_weight)):
@@ -39,9 +40,11 @@ class HSGLosses(nn.Module):
                 raise ValueError(f'`{name}` must be at least 0, got {weight}')
         check_at_least_1(graph_knn=graph_knn)
         self.contrast_weights = tuple(contrast_weights)
-        self.contrast = PixelSegmentContrastLoss(concentration)
-        self.dmon = DMoNLoss(grouping_weight)
-        self.centroids = CentroidContrastLoss(concentration, centroid_weight)
+        self.contrast = PixelSegmentContrastLoss(
+            concentration, local_means=local_means)
+        self.dmon = DMoNLoss(grouping_weight, local_means)
+        self.centroids = CentroidContrastLoss(concentration, centroid_weight,
+                                              local_means)
         self.graph_knn = graph_knn
         self.graph_within_view = graph_within_view
 

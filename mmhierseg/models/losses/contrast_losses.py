@@ -22,13 +22,15 @@ class _ContrastLoss(nn.Module):
 
     def __init__(self,
                  concentration: float = 16.,
-                 loss_weight: float = 1.) -> None:
+                 loss_weight: float = 1.,
+                 local_means: bool = False) -> None:
         super().__init__()
         if not concentration > 0:
             raise ValueError(
                 f'`concentration` must be above 0, got {concentration}')
         self.concentration = concentration
         self.loss_weight = loss_weight
+        self.local_means = local_means
 
 
 @MODELS.register_module()
@@ -45,6 +47,8 @@ class PixelSegmentContrastLoss(_ContrastLoss):
         concentration (float): kappa > 0, the scale of the cosines; else
             ValueError. Defaults to 16.
         loss_weight (float): Defaults to 1.
+        local_means (bool): Whether each process averages over its own, as
+            HSG's authors do, whatever their numbers. Defaults to False.
     """
 
     def forward(self, pixels: Tensor, segments: Tensor, prototypes: Tensor,
@@ -67,7 +71,7 @@ class PixelSegmentContrastLoss(_ContrastLoss):
         everything, first = gather_rows_with_grad(prototypes)
         return self.loss_weight * pixel_segment_contrast(
             pixels, segments + first, everything, _gather_labels(labels),
-            self.concentration, mean_count(len(pixels)))
+            self.concentration, mean_count(len(pixels), self.local_means))
 
 
 @MODELS.register_module()
@@ -80,6 +84,8 @@ class CentroidContrastLoss(_ContrastLoss):
         concentration (float): kappa > 0, the scale of the cosines; else
             ValueError. Defaults to 16.
         loss_weight (float): Defaults to 1.
+        local_means (bool): Whether each process averages over its own, as
+            HSG's authors do, whatever their numbers. Defaults to False.
     """
 
     def forward(self, centroids: Tensor) -> Tensor:
@@ -91,7 +97,8 @@ class CentroidContrastLoss(_ContrastLoss):
         everything, first = gather_rows_with_grad(centroids)
         loss = centroid_contrast(centroids, everything, first,
                                  self.concentration).sum()
-        return self.loss_weight * loss / mean_count(len(centroids))
+        return self.loss_weight * loss / mean_count(
+            len(centroids), self.local_means)
 
 
 def _gather_labels(labels: Tensor) -> Tensor:

@@ -17,11 +17,16 @@ class DMoNLoss(nn.Module):
 
     Args:
         loss_weight (float): Weight of both terms. Defaults to 1.
+        local_means (bool): Whether each process averages over its own images.
+            Defaults to False.
     """
 
-    def __init__(self, loss_weight: float = 1.) -> None:
+    def __init__(self,
+                 loss_weight: float = 1.,
+                 local_means: bool = False) -> None:
         super().__init__()
         self.loss_weight = loss_weight
+        self.local_means = local_means
 
     def forward(self,
                 assignment: Tensor,
@@ -46,4 +51,5 @@ class DMoNLoss(nn.Module):
         modularity = modularity_loss(assignment[:, :adjacency.size(-1)],
                                      adjacency)
         loss = (modularity + collapse_loss(assignment)).sum()
-        return self.loss_weight * loss / mean_count(len(assignment))
+        return self.loss_weight * loss / mean_count(
+            len(assignment), self.local_means)

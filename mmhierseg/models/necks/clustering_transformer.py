@@ -7,6 +7,7 @@ inner products with them.
 Legend: B images, N segments (padded), K clusters, C channels.
 """
 
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -93,10 +94,11 @@ class ClusteringTransformer(BaseModule):
         self.mask_padding = mask_padding
         sizes = (embed_dims, num_heads, hidden, drop_rate)
         self.query_embed = nn.Embedding(num_clusters, embed_dims)
-        self.encoder = nn.ModuleList(
-            BatchNormEncoderLayer(*sizes) for _ in range(num_layers))
-        self.decoder = nn.ModuleList(
-            BatchNormDecoderLayer(*sizes) for _ in range(num_layers))
+        # As in DETR, layers start as copies, of which biases stay the same.
+        self.encoder, self.decoder = (
+            nn.ModuleList(deepcopy(layer) for _ in range(num_layers))
+            for layer in (BatchNormEncoderLayer(*sizes),
+                          BatchNormDecoderLayer(*sizes)))
         self.decoder_norm = TokenBatchNorm(embed_dims)
         self.target = nn.Sequential(
             nn.Linear(2 * embed_dims, hidden, bias=False),
@@ -105,7 +107,8 @@ class ClusteringTransformer(BaseModule):
         nn.init.constant_(self.centroid[-1].norm.weight, centroid_scale)
         self.centroid_feature = _projection(embed_dims)
         for name, parameter in self.named_parameters():
-            if parameter.dim() > 1 and 'query_embed' not in name:
+            if parameter.dim() > 1 and not name.startswith(
+                    ('query_embed', 'centroid')):
                 nn.init.xavier_uniform_(parameter)
         if kmeans_init:
             self.init_as_kmeans()

@@ -1,8 +1,9 @@
 """Embedding of the pixels of a feature map, as in SegSort and HSG."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
-from mmcv.cnn import ConvModule
+from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -13,7 +14,8 @@ from mmhierseg.registry import MODELS
 class EmbeddingNeck(BaseModule):
     """Two 1x1 convolutions, the first with batch normalisation and ReLU.
 
-    Embeddings are not normalised; losses and retrieval do that.
+    Embeddings are not normalised; losses and retrieval do that. Weights start
+    from PyTorch's defaults.
 
     Args:
         in_channels (int): Channels of the feature map.
@@ -29,8 +31,13 @@ class EmbeddingNeck(BaseModule):
                  norm_cfg: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        self.hidden = ConvModule(
-            in_channels, in_channels, 1, norm_cfg=norm_cfg or dict(type='BN'))
+        # Not a ConvModule, which would start from Kaiming's weights.
+        _, norm = build_norm_layer(norm_cfg or dict(type='BN'), in_channels)
+        self.hidden = nn.Sequential(
+            OrderedDict(
+                conv=nn.Conv2d(in_channels, in_channels, 1, bias=False),
+                bn=norm,
+                activate=nn.ReLU(inplace=True)))
         self.out = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:

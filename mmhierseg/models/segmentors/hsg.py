@@ -30,6 +30,16 @@ from .segment_retriever import (
 )
 
 
+def _geometry(backbone: nn.Module) -> dict[str, dict]:
+    """What strides and dilations change, for each convolution by name."""
+    keys = ('stride', 'padding', 'dilation')
+    return {
+        name: {key: getattr(module, key) for key in keys}
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+
+
 @MODELS.register_module()
 class HSG(SegmentRetriever):
     """Pre-training and evaluation of HSG in one model.
@@ -53,6 +63,9 @@ class HSG(SegmentRetriever):
         kmeans_clusters (tuple[int, int]): (K_h, K_w), grid from which k-means
             of an evaluated image starts. Defaults to (6, 6).
         kmeans_iterations (int): Likewise. Defaults to 15.
+        test_backbone (dict, optional): Options of ``backbone``, a dict, that
+            are others in evaluation mode: strides and dilations of its
+            convolutions; nothing with weights. Defaults to None.
         **kwargs: See :class:`SegmentRetriever`; ``num_classes`` is required.
     """
 
@@ -63,12 +76,19 @@ class HSG(SegmentRetriever):
                  level: int = 0,
                  kmeans_clusters: tuple[int, int] = (6, 6),
                  kmeans_iterations: int = 15,
+                 test_backbone: dict | None = None,
                  **kwargs) -> None:
         super().__init__(level=level, **kwargs)
         self.kmeans = kmeans_options(kmeans_clusters, kmeans_iterations)
         self.backbone, self.neck, self.head = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck, head))
+        self.test_backbone = test_backbone
+        self._geometry = {True: _geometry(self.backbone)}
+        if test_backbone:
+            with torch.device('meta'):
+                self._geometry[False] = _geometry(
+                    MODELS.build({**backbone, **test_backbone}))
 
     def forward(self,
                 inputs: Tensor,
@@ -79,6 +99,13 @@ class HSG(SegmentRetriever):
         if mode == 'loss':
             return self.loss(inputs, data_samples, image_index)
         return super().forward(inputs, data_samples, mode)
+
+    def train(self, mode: bool = True) -> 'HSG':
+        """Set the mode, and strides and dilations of the backbone."""
+        geometry = self._geometry.get(mode, self._geometry[True])
+        for name, options in geometry.items():
+            vars(self.backbone.get_submodule(name)).update(options)
+        return super().train(mode)
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
         """Pixel embeddings (V, D, h, w), before normalisation.
@@ -126,7 +153,10 @@ class HSG(SegmentRetriever):
     def bank_meta(self) -> dict[str, Any]:
         """Settings, and a digest of the weights."""
         return dict(
-            super().bank_meta(), **self.kmeans, weights=fingerprint(self))
+            super().bank_meta(),
+            **self.kmeans,
+            test_backbone=repr(self.test_backbone),
+            weights=fingerprint(self))
 
     @torch.no_grad()
     def segments(self,

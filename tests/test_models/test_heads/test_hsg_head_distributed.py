@@ -3,6 +3,7 @@ import torch
 from helpers.distributed import run_on_two_processes
 from helpers.hsg_distributed import (
     HEADS,
+    LOCAL,
     SPLITS,
     WithLoss,
     run_step,
@@ -30,3 +31,12 @@ def test_two_processes_are_as_one(tmp_path):
                     (mean, result[1], apart), (losses, weights, embeddings),
                     atol=1e-9, rtol=1e-7)
             assert (embeddings != 0).any()
+        # Each process averages over its own pixels and images.
+        counts = [(result[split, 'views'][1] >= 0).sum() for result in on_two]
+        for result, count in zip(on_two, counts):
+            own = result[split, 'local'][0]
+            torch.testing.assert_close(
+                own[0] * count,
+                result[split, 'first stage'][0][0] * sum(counts) / 2)
+            alone = run_step(WithLoss(**LOCAL), result[split, 'views'])[0]
+            torch.testing.assert_close(own[2], alone[2])
