@@ -13,9 +13,9 @@ from mmengine import registry as roots
 from mmengine.registry import Registry
 
 __all__ = [
-    'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS',
-    'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS',
-    'register_placeholder'
+    'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIMIZERS',
+    'OPTIM_WRAPPER_CONSTRUCTORS', 'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS',
+    'VISUALIZERS', 'register_placeholder'
 ]
 
 
@@ -29,6 +29,7 @@ DATASETS = _child(roots.DATASETS, 'datasets')
 TRANSFORMS = _child(roots.TRANSFORMS, 'datasets.transforms')
 METRICS = _child(roots.METRICS, 'evaluation')
 HOOKS = _child(roots.HOOKS, 'engine')
+OPTIMIZERS = _child(roots.OPTIMIZERS, 'engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(roots.OPTIM_WRAPPER_CONSTRUCTORS, 'engine')
 STRATEGIES = _child(roots.STRATEGIES, 'engine')
 VISUALIZERS = _child(roots.VISUALIZERS, 'visualization')

@@ -1,4 +1,4 @@
-"""Hooks, optimizer constructors, and strategies for sharded training."""
+"""Hooks, optimizers, and strategies for sharded training."""
 
 from .fsdp import ShardedStrategy, wrap_by_class_name
 from .hooks import (
@@ -8,10 +8,15 @@ from .hooks import (
     MemoryBankHook,
     RandomStateHook,
 )
-from .optimizers import LayerDecayOptimWrapperConstructor
+from .optimizers import (
+    SGD,
+    LayerDecayOptimWrapperConstructor,
+    PatternOptimWrapperConstructor,
+)
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
-    'LayerDecayOptimWrapperConstructor', 'MemoryBankHook', 'RandomStateHook',
+    'LayerDecayOptimWrapperConstructor', 'MemoryBankHook',
+    'PatternOptimWrapperConstructor', 'RandomStateHook', 'SGD',
     'ShardedStrategy', 'wrap_by_class_name'
 ]

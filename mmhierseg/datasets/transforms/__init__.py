@@ -7,8 +7,10 @@ from .load_image import LoadImage
 from .load_panoptic_map import LoadPanopticMap
 from .load_part_map import LoadPartMap
 from .load_segment_map import LoadSegmentMap
+from .views import PadSegmentMap, ResizeOwnSize, Truncate
 
 __all__ = [
     'AttachSegmentMap', 'GenerateOverSegmentation', 'GenerateSuperpixels',
-    'LoadImage', 'LoadPanopticMap', 'LoadPartMap', 'LoadSegmentMap'
+    'LoadImage', 'LoadPanopticMap', 'LoadPartMap', 'LoadSegmentMap',
+    'PadSegmentMap', 'ResizeOwnSize', 'Truncate'
 ]

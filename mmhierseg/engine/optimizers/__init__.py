@@ -1,8 +1,11 @@
-"""Optimizer constructors."""
+"""Optimizers and their constructors."""
 
 from importlib.util import find_spec
 
 from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, register_placeholder
+
+from .patterns import PatternOptimWrapperConstructor
+from .sgd import SGD
 
 if find_spec('mmpretrain') is not None:
     from .layer_decay import LayerDecayOptimWrapperConstructor
@@ -11,4 +14,7 @@ else:
         'LayerDecayOptimWrapperConstructor', 'mmpretrain',
         OPTIM_WRAPPER_CONSTRUCTORS)
 
-__all__ = ['LayerDecayOptimWrapperConstructor']
+__all__ = [
+    'SGD', 'LayerDecayOptimWrapperConstructor',
+    'PatternOptimWrapperConstructor'
+]

@@ -19,7 +19,12 @@ from torch import Tensor
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation.memory_bank import MemoryBank
-from mmhierseg.ops import look_up_parents, majority_class, segment_class_counts
+from mmhierseg.ops import (
+    look_up_parents,
+    majority_class,
+    segment_class_counts,
+    segment_sizes,
+)
 from mmhierseg.ops.checks import check_at_least_1
 from mmhierseg.structures import SegmentHierarchy, add_hierarchy, restore_maps
 
@@ -90,8 +95,9 @@ class SegmentRetriever(BaseSegmentor):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Prototypes and classes of the segments of annotated images.
 
-        Segments without any pixel of a class are left out. ``gt_sem_seg`` has
-        the images' original size, as MMSegmentation loads it in testing.
+        The class is that of most pixels, where ignored ones vote, too:
+        segments that are mostly ignored are left out. ``gt_sem_seg`` has the
+        images' original size, as MMSegmentation loads it in testing.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Prototypes (n, D), classes (n,)
@@ -102,14 +108,14 @@ class SegmentRetriever(BaseSegmentor):
             self._majority(labels[None], segments.known.size(1), sample)
             for labels, sample in zip(segments.maps, data_samples)
         ]).to(inputs.device)
-        image, segment = (segments.known & (classes >= 0)).nonzero(
-            as_tuple=True)
+        has_class = (classes >= 0) & (classes < self.num_classes)
+        image, segment = (segments.known & has_class).nonzero(as_tuple=True)
         return (segments.prototypes[image, segment], classes[image, segment],
                 image)
 
     def _majority(self, labels: Tensor, num_segments: int,
                   sample: SegDataSample) -> Tensor:
-        """(M,) int64: class of each segment of an image, -1 = none."""
+        """(M,) int64: class of each segment of an image, K = ignored."""
         if 'gt_sem_seg' not in sample:
             raise UserError(
                 'the data samples have no `gt_sem_seg`: put LoadAnnotations '
@@ -122,23 +128,28 @@ class SegmentRetriever(BaseSegmentor):
                 f'{tuple(labels.shape[1:])}, got {tuple(target.shape[1:])}: '
                 'put LoadAnnotations behind Resize in the pipeline of the '
                 'memory bank, as in a test pipeline')
+        labels, target = labels.cpu(), target.cpu().long()
         try:
             counts = segment_class_counts(
-                labels.cpu(), target.cpu().long(), num_segments,
-                self.num_classes, self.ignore_index)
+                labels, target, num_segments, self.num_classes,
+                self.ignore_index)
         except ValueError as error:
             raise UserError(str(error)) from error
-        return majority_class(counts[0])
+        sizes = segment_sizes(labels, num_segments)
+        ignored = sizes - counts.sum(dim=2)
+        return majority_class(
+            torch.cat([counts, ignored[..., None]], dim=2)[0])
 
     def bank_meta(self) -> dict[str, Any]:
         """Settings and a digest of weights that banks must have in common."""
-        return dict(num_classes=self.num_classes, level=self.level)
+        return dict(num_classes=self.num_classes, level=self.level,
+                    ignored_pixels='vote')
 
     def set_bank(self, bank: MemoryBank) -> None:
         """Set the memory bank, collected by :meth:`bank_entries`."""
         if len(bank) == 0:
-            raise UserError('the memory bank is empty: no segment of its '
-                            'images has a pixel with a class')
+            raise UserError('the memory bank is empty: all segments of its '
+                            'images are mostly ignored')
         if len(bank) < self.num_neighbors:
             raise UserError(
                 f'`num_neighbors` is {self.num_neighbors}, but the memory '
