@@ -29,20 +29,30 @@ _base_ = [
     '../_base_/default_runtime_seg.py',
 ]
 
-# SEEDS superpixels at full resolution, as for testing after fine-tuning.
+# 1024 superpixels of the image as it is, resized together with it, as for
+# testing after fine-tuning.
+superpixels = dict(
+    type='mmhierseg.GenerateSuperpixels',
+    superpixels=dict(
+        type='SEEDS', num_segments=1024, histogram_bins=5, num_iterations=15),
+    attach=False)
+attach = dict(type='mmhierseg.AttachSegmentMap')
 test_pipeline = [
-    *_base_.test_pipeline[:-1],
-    dict(
-        type='mmhierseg.GenerateSuperpixels',
-        superpixels=dict(
-            type='SEEDS',
-            segment_size=16,
-            histogram_bins=5,
-            num_iterations=15)),
-    _base_.test_pipeline[-1],
+    _base_.test_pipeline[0],
+    superpixels,
+    _base_.test_pipeline[1],
+    attach,
+    *_base_.test_pipeline[2:],
+]
+bank_pipeline = [
+    *_base_.bank_pipeline[:2],
+    superpixels,
+    _base_.bank_pipeline[2],
+    attach,
+    _base_.bank_pipeline[3],
 ]
 bank_datasets = [
-    dict(dataset, pipeline=test_pipeline) for dataset in _base_.bank_datasets
+    dict(dataset, pipeline=bank_pipeline) for dataset in _base_.bank_datasets
 ]
 bank_dataloader = dict(dataset=dict(datasets=bank_datasets))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

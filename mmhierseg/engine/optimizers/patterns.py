@@ -24,7 +24,8 @@ class PatternOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     so that biases of the head have 20 times the rate. Unlike MMEngine's
     ``bias_lr_mult``, this includes biases of norm layers and of packed
-    attention (``in_proj_bias``). Parameters of the same factors are a group.
+    attention (``in_proj_bias``). Parameters of the same factors are a group;
+    those with an ``lr_mult`` of 0 are in none, and keep their values.
 
     Raises:
         ValueError: If a pattern matches no parameter, or there are other
@@ -42,7 +43,8 @@ class PatternOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         for name, parameter in module.named_parameters():
             found = tuple(p for p in patterns if fnmatchcase(name, p))
             unused.difference_update(found)
-            if parameter.requires_grad:
+            if parameter.requires_grad and all(
+                    patterns[p].get('lr_mult', 1.) for p in found):
                 groups.setdefault(found, []).append(parameter)
         if unused:
             raise ValueError('`patterns` must match parameters of the model, '

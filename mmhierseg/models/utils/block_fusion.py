@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmhierseg.ops.checks import reads_are_free
 
-from .batch_norm import has_local_statistics, masked_batch_norm, normalise_rows
+from .batch_norm import has_local_statistics, weighted_batch_norm, normalise_rows
 
 
 class BlockFusion(BaseModule):
@@ -52,7 +52,7 @@ class BlockFusion(BaseModule):
             return out
         if self.norm.training:
             with torch.autocast(x.device.type, enabled=False):
-                x = masked_batch_norm(self.norm, x.float(), valid)
+                x = weighted_batch_norm(self.norm, x.float(), valid)
         else:
             x = self.norm(x.flatten(0, 1)[..., None, None]).view_as(x)
         return self.proj(self.drop(x)).masked_fill(~valid[..., None], 0)

@@ -9,7 +9,7 @@ from torch import nn
 from mmhierseg.models.utils import (
     BlockFusion,
     LearnedPositions,
-    masked_batch_norm,
+    weighted_batch_norm,
 )
 
 
@@ -49,12 +49,12 @@ def test_batch_norm_of_some_rows(number, options):
     for _ in range(2):
         # A single row is normalised by the running statistics.
         expected = norm(x[valid]) if number > 1 else norm.eval()(x[valid])
-        got = masked_batch_norm(masked, x, valid)
+        got = weighted_batch_norm(masked, x, valid)
         torch.testing.assert_close(got[valid], expected)
     torch.testing.assert_close(
         dict(masked.named_buffers()), dict(norm.named_buffers()))
     assert torch.autograd.gradcheck(
-        lambda x: masked_batch_norm(masked, x, valid)[valid],
+        lambda x: weighted_batch_norm(masked, x, valid)[valid],
         x.requires_grad_())
 
 
