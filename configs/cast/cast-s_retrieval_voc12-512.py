@@ -18,7 +18,11 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
 Every segment of the coarsest level (at most 40 an image) is represented by
 the normalised mean, over its pixels, of the 256 values that MoCo's projector
 makes of its superpixels' fused tokens. It takes the class that most of its 20
-nearest neighbours (cosine) have in the bank, the smallest one on ties.
+nearest neighbours (cosine) have in the bank, the smallest one on ties. In the
+bank, ignored pixels vote, and segments that are mostly ignored are left out.
+
+Differences from the authors' recipe: those of `cast-s_voc12aug-512x512.py` in
+empty tokens, in the size of images and in predictions.
 
 To keep the bank: --cfg-options custom_hooks.0.save_to=work_dirs/bank.pth
 """

@@ -16,6 +16,7 @@ _TRANSFORMS = {
     # MMCV's takes (width, height).
     'Pad': dict(size=CROP[::-1]),
     'Resize': dict(scale=(96, 96)),
+    'mmhierseg.ResizeOwnSize': dict(longer_side=96),
 }
 
 
