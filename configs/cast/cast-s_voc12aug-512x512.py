@@ -16,8 +16,8 @@ Weights:  those of `cast-s_coco.py`. Others, the authors' converted by
 Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in VOC's layout; not yet trained on VOC here.
 
-30000 iterations of 16 images are 45.4 epochs. The class token and the positions
-are fixed, as in the authors' code.
+30000 iterations of 16 images are 45.4 epochs. The class token and the
+positions are fixed, as in the authors' code.
 
 Differences from the authors' recipe:
 
