@@ -36,7 +36,7 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
     of the ``FCNHead`` on the map at that stride instead: BN counts pixels, and
     logits are interpolated bilinearly to the ground truth. CAST's authors
     have 2, the resolution of their superpixels. Still, no features of pixels
-    are computed.
+    are computed, and pixels without a segment do not count.
 
     Args:
         in_channels (int): Channels C of the tokens.
