@@ -134,6 +134,10 @@ RECIPES = {
     r'cast/(?!.*deit).*_in\w+': {'.backbone.pos_embed': 'sincos'},
     r'\w+/cast.*_coco': {
         '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'avg_segments',
+        '.backbone.decay_unused_pooling': True},
+    r'baselines/2x2/.*_coco': {
+        **_epochs(400, 256), **_images('data/coco', 'train2017'),
         '.backbone.out_type': 'avg_segments'},
     r'.*/vit-s-superpixel_(coco|voc12aug.*)': {
         '.backbone.arch': _ONE_STAGE,
@@ -354,7 +358,7 @@ def test_all_patterns_are_used():
     assert all(map(names, RECIPES))
     assert list(map(len, map(names, (MOCO_V3, LINEAR, DEIT, SEGMENTER, VOC,
                                      RETRIEVAL, HSG, MOCO_V2, RETRIEVAL_R50)))
-                ) == [15, 9, 3, 6, 4, 4, 7, 6, 9]
+                ) == [19, 12, 3, 6, 5, 5, 7, 6, 9]
 
 
 # ---------------------------------------------------------------- superpixels
@@ -391,7 +395,7 @@ def test_superpixels(name, configs):
         kind = _MOCO
     elif re.fullmatch(f'{VOC}|{RETRIEVAL}', name):
         kind = dict(_SEEDS, num_segments=1024)
-    none = re.search('torchslic|grid|/vit-[sb]_|/swin', name)
+    none = re.search('torchslic|grid|/vit-(conv-)?[sb]_|/swin', name)
     for field in ('train', 'val', 'test'):
         if cfg.get(f'{field}_dataloader') is None:
             continue

@@ -58,13 +58,18 @@ def test_predicts_the_classes_of_similar_segments(options):
 
 
 def test_entries_of_the_bank():
-    """One per segment that has a class; the majority of its pixels."""
+    """One per segment that has a class; the majority of its pixels.
+
+    Ignored pixels vote, too; segments that they win are left out.
+    """
     inputs, samples, target = painted()
     truth = samples[0].gt_sem_seg.data = target[:1].clone()
-    truth[0, :2, :4] = truth[0, 3, :4] = 255
-    truth[0, 2, :3] = 3
+    # Of 8 pixels: 4 ignored, 3 of class 3 and another; 3, 4 of class 3.
+    truth[0, 0, :4] = 255
+    truth[0, 1, :3], truth[0, 1, 3] = 3, 0
+    truth[0, 2, :4] = 3
+    truth[0, 3, :3], truth[0, 3, 3] = 255, 0
     features, labels, image = segmentor(level=-1).bank_entries(inputs, samples)
-    # One of the four pairs of blocks of an image has no class.
     assert image.tolist() == [0] * 3 + [1] * 4
     expected = target[:, ::2, ::4].flatten(1)
     assert labels[:3].tolist() == [expected[0, 1], 3, expected[0, 3]]
