@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 from mmhierseg.ops.checks import reads_are_free
 
-from .batch_norm import has_local_statistics, weighted_batch_norm, normalise_rows
+from .batch_norm import (
+    has_local_statistics,
+    normalise_rows,
+    weighted_batch_norm,
+)
 
 
 class BlockFusion(BaseModule):
