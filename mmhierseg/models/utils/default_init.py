@@ -13,14 +13,10 @@ class PyTorchInit:
     convolutions otherwise start from Kaiming's weights and zero biases.
 
     Example:
-        >>> from mmengine.model import BaseModule
-        >>> import mmhierseg.models
-        >>> module = BaseModule(dict(type='mmhierseg.PyTorchInit'))
-        >>> module.layer = nn.Linear(2, 2)
-        >>> nn.init.zeros_(module.layer.weight)[0, 0].item()
-        0.0
-        >>> module.init_weights()
-        >>> bool(module.layer.weight.all())
+        >>> layer = nn.Linear(2, 2)
+        >>> _ = nn.init.zeros_(layer.weight)
+        >>> PyTorchInit()(layer)
+        >>> bool(layer.weight.all())
         True
     """
 
