@@ -8,11 +8,9 @@ from .hooks import (
     MemoryBankHook,
     RandomStateHook,
 )
-from .optimizers import (
-    SGD,
-    LayerDecayOptimWrapperConstructor,
-    PatternOptimWrapperConstructor,
-)
+from .optimizers import LayerDecayOptimWrapperConstructor
+from .optimizers.patterns import PatternOptimWrapperConstructor
+from .optimizers.sgd import SGD
 
 __all__ = [
     'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',

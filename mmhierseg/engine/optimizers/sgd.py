@@ -20,9 +20,10 @@ class SGD(torch.optim.SGD):
     that they were made with. The two differ only while the rate changes.
 
     Args:
-        params, **kwargs: See :class:`torch.optim.SGD`.
+        params: See :class:`torch.optim.SGD`.
         rate_in_momentum (bool): Defaults to False. With True, ``nesterov``,
             ``dampening`` and ``maximize`` are ValueErrors.
+        **kwargs: See :class:`torch.optim.SGD`.
     """
 
     def __init__(self, params, *, rate_in_momentum: bool = False,

@@ -19,12 +19,7 @@ from torch import Tensor
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.evaluation.memory_bank import MemoryBank
-from mmhierseg.ops import (
-    look_up_parents,
-    majority_class,
-    segment_class_counts,
-    segment_sizes,
-)
+from mmhierseg.ops import look_up_parents, majority_class, segment_class_counts
 from mmhierseg.ops.checks import check_at_least_1
 from mmhierseg.structures import SegmentHierarchy, add_hierarchy, restore_maps
 
@@ -138,10 +133,9 @@ class SegmentRetriever(BaseSegmentor):
                 self.ignore_index)
         except ValueError as error:
             raise UserError(str(error)) from error
-        sizes = segment_sizes(labels, num_segments)
-        ignored = sizes - counts.sum(dim=2)
-        return majority_class(
-            torch.cat([counts, ignored[..., None]], dim=2)[0])
+        sizes = labels[labels >= 0].bincount(minlength=num_segments)
+        ignored = sizes - counts[0].sum(dim=1)
+        return majority_class(torch.cat([counts[0], ignored[:, None]], dim=1))
 
     def bank_meta(self) -> dict[str, Any]:
         """Settings and a digest of weights that banks must have in common."""
