@@ -38,7 +38,8 @@ SEGMENTORS = {
     BASELINE: 'mmseg::segmenter/'
               'segmenter_vit-s_mask_8xb1-160k_ade20k-512x512.py',
     'Segmenter, CAST-S': 'cast/cast-s_segmenter_ade20k-512x512.py',
-    'classifier of segments, CAST-S': 'cast/cast-s_voc12aug-512x512.py',
+    'classifier of segments, CAST-S':
+    'cast/cast-s_voc12aug-mmseg-512x512.py',
     'Segmenter on a map of CAST-S':
     'cast/swap/cast-s_segmenter_ade20k-512x512.py',
 }

@@ -15,7 +15,7 @@ from mmengine.registry import Registry
 __all__ = [
     'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIMIZERS',
     'OPTIM_WRAPPER_CONSTRUCTORS', 'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS',
-    'VISUALIZERS', 'register_placeholder'
+    'VISUALIZERS', 'WEIGHT_INITIALIZERS', 'register_placeholder'
 ]
 
 
@@ -25,6 +25,7 @@ def _child(parent: Registry, package: str) -> Registry:
 
 
 MODELS = _child(roots.MODELS, 'models')
+WEIGHT_INITIALIZERS = _child(roots.WEIGHT_INITIALIZERS, 'models')
 DATASETS = _child(roots.DATASETS, 'datasets')
 TRANSFORMS = _child(roots.TRANSFORMS, 'datasets.transforms')
 METRICS = _child(roots.METRICS, 'evaluation')

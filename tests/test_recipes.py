@@ -91,8 +91,9 @@ def _hsg(crop, kmeans, classes, clusters, size):
         'crop_size': (crop, crop), '.head.kmeans_clusters': kmeans[:2],
         '.head.kmeans_iterations': kmeans[2], '.num_classes': classes,
         '.kmeans_clusters': clusters,
-        'test_dataloader.dataset.pipeline.1.scale': size,
-        'test_dataloader.dataset.pipeline.1.keep_ratio': True,
+        'test_dataloader.dataset.pipeline.1': dict(
+            type='mmhierseg.ResizeOwnSize', longer_side=size)
+        if classes == 21 else size,
         '.data_preprocessor.test_cfg':
         dict(size=(512, 512)) if classes == 21 else None,
     }
@@ -135,6 +136,10 @@ RECIPES = {
     r'cast/(?!.*deit).*_in\w+': {'.backbone.pos_embed': 'sincos'},
     r'\w+/cast.*_coco': {
         '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'avg_segments',
+        '.backbone.decay_unused_pooling': True},
+    r'baselines/2x2/.*_coco': {
+        **_epochs(400, 256), **_images('data/coco', 'train2017'),
         '.backbone.out_type': 'avg_segments'},
     r'.*/vit-s-superpixel_(coco|voc12aug.*)': {
         '.backbone.arch': _ONE_STAGE,
@@ -209,8 +214,14 @@ RECIPES = {
         '.backbone.init_cfg': _weights('cast-b_deit_in1k/epoch_300')},
     VOC: {
         **_iterations(30000, 16, gpus=4),
-        'train_cfg.val_interval': 3000, 'optim_wrapper.optimizer': _sgd(3e-3),
-        '.decode_head.num_classes': 21, '.test_cfg': dict(mode='whole'),
+        'train_cfg.val_interval': 3000,
+        'optim_wrapper.type': 'OptimWrapper', 'optim_wrapper.clip_grad': None,
+        'optim_wrapper.optimizer': _hsg_sgd(3e-3),
+        '.decode_head.num_classes': 21,
+        '.decode_head.loss_decode': dict(
+            type='CrossEntropyLoss', avg_non_ignore=True),
+        '.decode_head.init_cfg': dict(type='mmhierseg.PyTorchInit'),
+        '.test_cfg': dict(mode='whole', resize_pred='nearest'),
         '.backbone.img_size': 512, 'sync_bn': 'torch',
         'train_dataloader.dataset.datasets.0.ann_file':
         'ImageSets/Segmentation/train.txt',
@@ -220,6 +231,13 @@ RECIPES = {
         '.backbone.num_clusters': (320, 160, 80, 40),
         '.backbone.pos_embed': 'sincos',
         '.backbone.out_type': 'segments'},
+    r'\w+/(cast-s(-grid)?|vit-s-superpixel)_voc12aug-512x512': {
+        '.decode_head.train_stride': 2},
+    r'.*-mmseg-512x512': {
+        'optim_wrapper.optimizer': _hsg_sgd(3e-3),
+        '.decode_head.train_stride': None, '.test_cfg.resize_pred': None,
+        'train_pipeline.2.scale': (2048, 512),
+        'train_pipeline.2.ratio_range': (0.5, 2.0)},
     r'baselines/vit-s_voc12aug.*': {
         '.decode_head.type': 'FCNHead',
         '.decode_head.norm_cfg': dict(type='BN'), '.decode_head.num_convs': 1,
@@ -233,8 +251,7 @@ RECIPES = {
     RETRIEVAL: {
         '.num_classes': 21, 'train_dataloader': None,
         'test_dataloader.dataset.ann_file': 'ImageSets/Segmentation/val.txt',
-        'test_dataloader.dataset.pipeline.1': dict(
-            type='Resize', scale=(512, 512), keep_ratio=True),
+        '.embedder.backbone.img_size': 512,
         **{f'custom_hooks.0.dataloader.dataset.datasets.{i}.ann_file':
            f'ImageSets/Segmentation/{split}.txt'
            for i, split in enumerate(('train', 'aug'))}},
@@ -248,13 +265,12 @@ RECIPES = {
         '.head.concentration': 16, '.head.img_sim_weight': 1,
         '.kmeans_iterations': 15,
         'sync_bn': 'torch'},
-    r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), (512, 512)),
-    r'.*/segsort_r50_coco.*': _hsg(
-        224, (4, 4, 15), 21, (6, 6), (512, 512)),
+    r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), 512),
+    r'.*/segsort_r50_coco.*': _hsg(224, (4, 4, 15), 21, (6, 6), 512),
     r'.*/\w+_r50_(stage1_)?coco-224x224': {
         **_iterations(350000, 128), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/.*_stage2_.*': {
-        **_hsg(448, (4, 4, 15), 21, (6, 6), (512, 512)),
+        **_hsg(448, (4, 4, 15), 21, (6, 6), 512),
         **_iterations(20000, 48),
         'optim_wrapper.optimizer': _sgd(8e-3),
         **{f'.{part}.init_cfg': dict(
@@ -264,9 +280,12 @@ RECIPES = {
         '.head.pad_length': 256, '.head.grouping_weight': 1,
         '.head.centroid_weight': 1},
     r'.*_r50_cityscapes-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), (2048, 1024)),
+        448, (4, 4, 15), 19, (12, 24), dict(
+            type='Resize', scale=(2048, 1024), keep_ratio=True,
+            _scope_='mmseg')),
     r'.*_r50_kitti-step-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), (1242, 376)),
+        448, (4, 4, 15), 19, (12, 24), dict(
+            type='Resize', scale=(1242, 376), keep_ratio=True)),
     r'.*_r50_(cityscapes|kitti-step)-448x448': {
         **_iterations(38000, 32), 'optim_wrapper.optimizer': _sgd(0.1)},
     r'hsg/hsg_r50_(cityscapes|kitti-step)-.*': {
@@ -362,7 +381,7 @@ def test_all_patterns_are_used():
     assert all(map(names, RECIPES))
     assert list(map(len, map(names, (MOCO_V3, LINEAR, DEIT, SEGMENTER, VOC,
                                      RETRIEVAL, HSG, MOCO_V2, RETRIEVAL_R50)))
-                ) == [15, 9, 3, 6, 4, 4, 7, 6, 9]
+                ) == [19, 12, 3, 6, 5, 5, 7, 6, 9]
 
 
 # ---------------------------------------------------------------- superpixels
@@ -372,26 +391,34 @@ _MOCO = dict(_SEEDS, num_segments=196, histogram_bins=15, num_iterations=20)
 
 
 def superpixels_of(dataset):
-    """Superpixels that the pipelines of a dataset compute last, or None."""
+    """Superpixels of the pipelines of a dataset, or None.
+
+    They are computed last, unless they are transformed with the image.
+    """
     for one in dataset.get('datasets', [dataset]):
         views = [step.transforms for step in one.pipeline
                  if step.type == 'MultiView']
         for steps in views[0] if views else [one.pipeline[:-1]]:
-            yield (steps[-1].superpixels if steps[-1].type ==
-                   'mmhierseg.GenerateSuperpixels' else None)
+            found = [step for step in steps
+                     if step.type == 'mmhierseg.GenerateSuperpixels']
+            assert all(step is steps[-1] or not step.get('attach', True)
+                       for step in found)
+            yield found[0].superpixels if found else None
 
 
 @pytest.mark.parametrize('name', names(
     '|'.join((MOCO_V3, LINEAR, DEIT, SEGMENTER, VOC, RETRIEVAL))))
 def test_superpixels(name, configs):
-    """SEEDS as published, of each image as it is packed."""
+    """SEEDS as published, of each image as it is packed, or as it is."""
     cfg = configs[name]
     kind = dict(_SEEDS, segment_size=16)
     if re.fullmatch(DEIT, name):
         kind = dict(_SEEDS, num_segments=196)
     elif re.fullmatch(f'{MOCO_V3}|{LINEAR}', name):
         kind = _MOCO
-    none = re.search('torchslic|grid|/vit-[sb]_|/swin', name)
+    elif re.fullmatch(f'{VOC}|{RETRIEVAL}', name):
+        kind = dict(_SEEDS, num_segments=1024)
+    none = re.search('torchslic|grid|/vit-(conv-)?[sb]_|/swin', name)
     for field in ('train', 'val', 'test'):
         if cfg.get(f'{field}_dataloader') is None:
             continue
@@ -419,7 +446,8 @@ def test_clusters_are_in_proportion(name, configs):
 def without_superpixels(node):
     """A config without the steps that compute superpixels."""
     return pruned(node, lambda key, step: key is None and isinstance(
-        step, dict) and step.get('type') == 'mmhierseg.GenerateSuperpixels')
+        step, dict) and step.get('type') in (
+            'mmhierseg.GenerateSuperpixels', 'mmhierseg.AttachSegmentMap'))
 
 
 @pytest.mark.parametrize('name', names(MOCO_V3))
@@ -524,12 +552,15 @@ def test_learning_rate_of_fine_tuning(name, configs):
     steps, last = np.array([0, 50, 99, 5000]), cfg.train_cfg.max_iters - 1
     peak = cfg.optim_wrapper.optimizer.lr
     if 'voc' in name:
-        expected = peak * np.minimum(1, 0.01 + 0.99 * steps / 99) * (
-            1 - steps / last)**0.9
+        published = peak * np.where(
+            steps < 100, 0.1 + 0.9 * steps / 100, (1 - steps / 30000)**0.9)
+        expected = peak * np.minimum(1, 0.1 + 0.9 * steps / 100) * (
+            1 - steps / 30000)**0.9
+        np.testing.assert_allclose(expected, published, rtol=3e-3)
     else:
         expected = 1e-5 + (peak - 1e-5) * (1 - steps / last)**0.9
+        assert cfg.param_scheduler[-1].end == last + 1
     np.testing.assert_allclose(learning_rates(cfg, steps), expected, rtol=1e-5)
-    assert cfg.param_scheduler[-1].end == last + 1
     assert (last + 1) % cfg.train_cfg.val_interval == 0
     assert cfg.default_hooks.checkpoint.interval == cfg.train_cfg.val_interval
 
@@ -554,12 +585,19 @@ def test_learning_rate_of_hsg(name, configs):
 
 @pytest.mark.parametrize('name', names(rf'{HSG}|{VOC}|.*cast-s_deit_in1k'))
 def test_rate_and_decay_of_each_parameter(name, configs):
-    """Biases x 2, undecayed; heads x 10 in fine-tuning; DeiT: matrices."""
+    """Biases x 2, undecayed; heads x 10 in fine-tuning; DeiT: matrices.
+
+    In fine-tuning, the class token is in no group.
+    """
     cfg = configs[name]
     optimizer = cfg.optim_wrapper.optimizer
     model = build_full(cfg)
     shapes = {key: p.dim() for key, p in model.named_parameters()}
-    for key, rate, decay in parameter_groups(model, cfg):
+    groups = parameter_groups(model, cfg)
+    fixed = {'backbone.cls_token'} if 'voc' in name else set()
+    assert {key for key, *_ in groups} == fixed ^ {
+        key for key, p in model.named_parameters() if p.requires_grad}
+    for key, rate, decay in groups:
         bias, head = key.endswith('bias'), 'head' in key
         if 'deit' in name:
             factor = 1

@@ -12,7 +12,8 @@ Weights:  epoch 150 of `cast-s-grid_coco.py`, as it is.
 Status:   runs - fills the bank and tests on small generated data in VOC's
           layout; not yet run on VOC here.
 
-`../cast/cast-s_retrieval_voc12-512.py` with patches of 16 pixels a side.
+`../cast/cast-s_retrieval_voc12-512.py` with patches of 16 pixels a side, of
+the resized image. (The paper does not say.)
 """
 
 _base_ = [

@@ -13,12 +13,13 @@ Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in VOC's layout; not yet trained on VOC here.
 
 `../cast/cast-s_voc12aug-512x512.py` with patches of 16 pixels a side, 1024 in
-a crop; they are made on the device, at no cost.
+a crop; they are made on the device, at no cost. Those of a test image are of
+the resized image. (The paper does not say.)
 """
 
 _base_ = [
     '../_base_/models/fcn_cast-s.py',
-    '../_base_/datasets/pascal_voc12_aug.py',
+    '../_base_/datasets/pascal_voc12_cast.py',
     '../_base_/default_runtime_seg.py',
     '../_base_/schedules/finetune_sgd_30k_voc.py',
 ]

@@ -25,4 +25,5 @@ model = dict(
             _delete_=True,
             type='mmhierseg.MoCoV3ConvViT',
             arch='small',
+            img_size=512,
             out_type='featmap')))

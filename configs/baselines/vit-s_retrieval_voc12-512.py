@@ -36,8 +36,9 @@ model = dict(
         backbone=dict(
             type='mmpretrain.MoCoV3ViT',
             arch='mocov3-small',
-            # Of pre-training; positions are interpolated.
-            img_size=224,
+            # Positions of a checkpoint are brought to its grid, and from
+            # there to that of the image.
+            img_size=512,
             patch_size=16,
             out_type='featmap')),
     num_classes=21,

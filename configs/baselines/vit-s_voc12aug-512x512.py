@@ -13,19 +13,19 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 Schedule, augmentation and classifier (1 x 1 convolution, BN, ReLU, 1 x 1
 convolution) are those of `../cast/cast-s_voc12aug-512x512.py`; it classifies
-the 32 x 32 patches of a crop, and logits are brought to the size of the image
+the 32 x 32 patches of a crop, and logits are brought to the size of the input
 bilinearly. (The paper does not say how it classifies its baseline's pixels.)
 Positions of pre-training are resized when they are loaded.
 """
 
 _base_ = [
-    '../_base_/datasets/pascal_voc12_aug.py',
+    '../_base_/datasets/pascal_voc12_cast.py',
     '../_base_/default_runtime_seg.py',
     '../_base_/schedules/finetune_sgd_30k_voc.py',
 ]
 
 model = dict(
-    type='EncoderDecoder',
+    type='mmhierseg.LeanEncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],
@@ -54,9 +54,10 @@ model = dict(
         dropout_ratio=0.,
         num_classes=21,
         norm_cfg=dict(type='BN'),
+        init_cfg=dict(type='mmhierseg.PyTorchInit'),
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True)),
     train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
+    test_cfg=dict(mode='whole', resize_pred='nearest'))
 
 # All BN takes its statistics over all GPUs.
 sync_bn = 'torch'

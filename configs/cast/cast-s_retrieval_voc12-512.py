@@ -18,7 +18,11 @@ Status:   runs - fills the bank and tests on small generated data in VOC's
 Every segment of the coarsest level (at most 40 an image) is represented by
 the normalised mean, over its pixels, of the 256 values that MoCo's projector
 makes of its superpixels' fused tokens. It takes the class that most of its 20
-nearest neighbours (cosine) have in the bank, the smallest one on ties.
+nearest neighbours (cosine) have in the bank, the smallest one on ties. In the
+bank, ignored pixels vote, and segments that are mostly ignored are left out.
+
+Differences from the authors' recipe: those of `cast-s_voc12aug-512x512.py` in
+empty tokens, in the size of images and in predictions.
 
 To keep the bank: --cfg-options custom_hooks.0.save_to=work_dirs/bank.pth
 """
@@ -29,20 +33,30 @@ _base_ = [
     '../_base_/default_runtime_seg.py',
 ]
 
-# SEEDS superpixels at full resolution, as for testing after fine-tuning.
+# 1024 superpixels of the image as it is, resized together with it, as for
+# testing after fine-tuning.
+superpixels = dict(
+    type='mmhierseg.GenerateSuperpixels',
+    superpixels=dict(
+        type='SEEDS', num_segments=1024, histogram_bins=5, num_iterations=15),
+    attach=False)
+attach = dict(type='mmhierseg.AttachSegmentMap')
 test_pipeline = [
-    *_base_.test_pipeline[:-1],
-    dict(
-        type='mmhierseg.GenerateSuperpixels',
-        superpixels=dict(
-            type='SEEDS',
-            segment_size=16,
-            histogram_bins=5,
-            num_iterations=15)),
-    _base_.test_pipeline[-1],
+    _base_.test_pipeline[0],
+    superpixels,
+    _base_.test_pipeline[1],
+    attach,
+    *_base_.test_pipeline[2:],
+]
+bank_pipeline = [
+    *_base_.bank_pipeline[:2],
+    superpixels,
+    _base_.bank_pipeline[2],
+    attach,
+    _base_.bank_pipeline[3],
 ]
 bank_datasets = [
-    dict(dataset, pipeline=test_pipeline) for dataset in _base_.bank_datasets
+    dict(dataset, pipeline=bank_pipeline) for dataset in _base_.bank_datasets
 ]
 bank_dataloader = dict(dataset=dict(datasets=bank_datasets))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

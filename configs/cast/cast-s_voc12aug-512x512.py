@@ -16,30 +16,34 @@ Weights:  those of `cast-s_coco.py`. Others, the authors' converted by
 Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in VOC's layout; not yet trained on VOC here.
 
-30000 iterations of 16 images are 45.4 epochs.
+30000 iterations of 16 images are 45.4 epochs. The class token and the
+positions are fixed, as in the authors' code.
 
-Differences from the authors' recipe, and choices that the paper leaves open:
+Differences from the authors' recipe:
 
 * Empty tokens are masked out in the backbone, as in `cast-s_coco.py`. For
   weights of the authors, add --cfg-options model.backbone.mask_empty=False
-* The classifier (1 x 1 convolution, BN, ReLU, 1 x 1 convolution) works on
-  segments instead of on features scattered to pixels, which is the same but
-  for its BN: each segment counts once in the statistics, whatever its size.
-  The letter of it is MMSegmentation's `FCNHead` with kernel_size=1,
-  num_convs=1, concat_input=False, dropout_ratio=0 on the backbone's
-  out_type='featmap', out_indices=('fused', ), featmap_stride=2, the
-  resolution of the superpixels in training, at the cost of 100 MB an image
-  and layer (featmap_stride=1: 400 MB).
-* The classifier's width is the backbone's, its dropout none; the warm-up is
-  linear from a hundredth.
-* Augmentation is MMSegmentation's for VOC.
-* Positions of pre-training are resized to the grid of 512 x 512 when they are
-  loaded.
+* The classifier (1 x 1 convolution, BN, ReLU, 1 x 1 convolution) is computed
+  once per segment; BN counts the pixels of the map at half resolution, and
+  logits are interpolated to the crop, so values are the same up to rounding.
+* The warm-up is a factor to the polynomial instead of its upper bound: rates
+  of the first 100 iterations are up to 0.3 % lower.
+* In training, positions are averaged over the crop's pixels instead of those
+  of the map at half resolution: 0.0004 at most for a segment of 16 x 16
+  pixels, of encodings between -1 and 1. (For features it makes no difference.)
+* The last crop position is drawn, too; the authors' never is.
+* Predictions go back to the size of the image by the nearest pixel centres;
+  the authors' are shifted by up to one pixel to the right and downwards.
+* 512 is always reached; the authors' rounding makes 511 of it for 17 of the
+  lengths from 300 to 500 (499 among them, 500 not).
+
+MMSegmentation's pipelines, with BN over segments:
+`cast-s_voc12aug-mmseg-512x512.py`.
 """
 
 _base_ = [
     '../_base_/models/fcn_cast-s.py',
-    '../_base_/datasets/pascal_voc12_aug_seeds.py',
+    '../_base_/datasets/pascal_voc12_cast_seeds.py',
     '../_base_/default_runtime_seg.py',
     '../_base_/schedules/finetune_sgd_30k_voc.py',
 ]

@@ -96,7 +96,7 @@ class BaseSuperpixels(metaclass=ABCMeta):
             images = images.float().round().clamp(0, 255).to(torch.uint8)
         if not self.half_resolution:
             return self._segment_compactly(images, wanted)
-        halved = halve(images)
+        halved = halve(images, half_up=True)
         wanted = min(wanted, halved.size(2) * halved.size(3))
         labels = self._segment_compactly(halved, wanted)
         # Faster than `repeat_interleave` or interpolation.
@@ -140,8 +140,11 @@ def check_images(images: Tensor, check_finite: bool) -> None:
                          'values from 0 to 255')
 
 
-def halve(images: Tensor) -> Tensor:
-    """Mean of 2 x 2 blocks of uint8 images; odd sides are padded."""
+def halve(images: Tensor, half_up: bool = False) -> Tensor:
+    """Mean of 2 x 2 blocks of uint8 images; odd sides are padded.
+
+    Halves are rounded to even, or up as by OpenCV's bilinear resizing.
+    """
     images = images.float()
     odd = images.size(2) % 2, images.size(3) % 2
     if any(odd):
@@ -149,6 +152,8 @@ def halve(images: Tensor) -> Tensor:
     # Adding whole rows is faster than pooling, which goes pixel by pixel.
     images = images[:, :, ::2] + images[:, :, 1::2]
     images = images[..., ::2] + images[..., 1::2]
+    if half_up:
+        return images.add_(2).mul_(0.25).to(torch.uint8)  # truncates
     return images.mul_(0.25).round_().to(torch.uint8)
 
 

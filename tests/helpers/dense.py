@@ -23,6 +23,10 @@ _TRANSFORMS = dict(
     RandomChoiceResize=dict(scales=[48, 64], max_size=128),
     RandomCrop=dict(crop_size=CROP),
     Resize=dict(scale=(96, 64)))
+# MMCV's takes (width, height).
+_TRANSFORMS.update({
+    'Pad': dict(size=CROP[::-1]),
+    'mmhierseg.ResizeOwnSize': dict(longer_side=96)})
 
 
 def shrink_dense(path):

@@ -13,6 +13,7 @@ from .configs import (
     save_weights,
     shrink,
     shrink_cast,
+    shrink_steps,
 )
 
 RETRIEVAL_PATHS = {
@@ -26,9 +27,9 @@ def shrink_loaders(cfg):
     for loader in (cfg.test_dataloader, cfg.val_dataloader, hook.dataloader):
         loader.update(num_workers=0, persistent_workers=False)
         for dataset in loader.dataset.get('datasets', [loader.dataset]):
-            resize = dataset.pipeline[1]
-            key = 'longer_side' if 'longer_side' in resize else 'scale'
-            resize[key] = 96 if key == 'longer_side' else (96, 96)
+            shrink_steps(dataset.pipeline, {
+                'Resize': dict(scale=(96, 96)),
+                'mmhierseg.ResizeOwnSize': dict(longer_side=96)})
 
 
 def shrink_retrieval(path):

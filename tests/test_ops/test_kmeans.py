@@ -56,7 +56,7 @@ def test_empty_clusters_and_ties():
         torch.tensor([[True, False]]))
     assert far.tolist() == [[1]]
     # As in HSG, it wins the points that all others point away from.
-    got = spherical_kmeans(features, torch.tensor([[0, -1, -1]]), 2, 1)
+    got = ops.spherical_kmeans(features, torch.tensor([[0, -1, -1]]), 2, 1)
     assert got.tolist() == [[0, 1, 1]]
     # Ties go to the first.
     features = torch.tensor([[[1., 0.], [1., 0.], [0., 1.], [1., 0.]]])

@@ -1,17 +1,27 @@
 # Retrieval on VOC 2012: the memory bank from train_aug (10582 images), the
-# test on val. Images keep their shape; the longer side becomes 512.
+# test on val. Images keep their shape; the longer side becomes 512, the
+# shorter one is truncated. Values are not rounded to 8 bits.
 _base_ = ['mmseg::_base_/datasets/pascal_voc12_aug.py']
 
+load = dict(type='mmhierseg.LoadImage', to_float32=True)
+resize = dict(type='mmhierseg.ResizeOwnSize', longer_side=512)
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
-    dict(type='Resize', scale=(512, 512), keep_ratio=True),
-    # Behind Resize: what is measured is of the original size.
+    load,
+    resize,
+    # After resizing: what is measured has the original size.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
+# Classes of the bank's segments are those of the resized ground truth.
+bank_pipeline = [
+    load,
+    dict(type='LoadAnnotations'),
+    resize,
+    dict(type='PackSegInputs'),
+]
 bank_datasets = [
-    dict(_base_.dataset_train, pipeline=test_pipeline),
-    dict(_base_.dataset_aug, pipeline=test_pipeline),
+    dict(_base_.dataset_train, pipeline=bank_pipeline),
+    dict(_base_.dataset_aug, pipeline=bank_pipeline),
 ]
 bank_dataloader = dict(
     # Images of a batch must have the same size.

@@ -12,8 +12,9 @@ model = dict(
         backbone=dict(
             type='mmhierseg.CAST',
             arch='small',
-            # Of pre-training, whose positions are interpolated.
-            img_size=224,
+            # Positions of a checkpoint are brought to its grid, and from
+            # there to the pixels.
+            img_size=512,
             # For about 1024 superpixels.
             num_clusters=(320, 160, 80, 40),
             pos_embed='sincos',

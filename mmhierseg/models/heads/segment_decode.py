@@ -84,7 +84,8 @@ class SegmentDecodeMixin:
         if same_size:
             target = target.masked_fill(segments.labels < 0,
                                         self.ignore_index)
-        pixels = tokens_to_map(logits, segments.labels, stride=1)
+        pixels = tokens_to_map(
+            logits, self._labels_of_loss(segments.labels), stride=1)
         samples = [
             SegDataSample(gt_sem_seg=PixelData(data=classes[None]))
             for classes in target
@@ -120,6 +121,10 @@ class SegmentDecodeMixin:
                 f'{type(self).__name__} was built for tokens of '
                 f'`in_channels` = {self.in_channels}, got {channels}')
         return inputs
+
+    def _labels_of_loss(self, labels: Tensor) -> Tensor:
+        """Labels at the resolution of the logits that the loss is of."""
+        return labels
 
     def _losses(self) -> Sequence[nn.Module]:
         losses = self.loss_decode

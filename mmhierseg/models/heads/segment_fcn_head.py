@@ -10,11 +10,13 @@ Legend: B images, N segments, C channels, K classes.
 import torch
 from mmseg.models.decode_heads import FCNHead
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmhierseg.ops import segment_sizes
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
-from ..utils import keep_one_key
+from ..utils import keep_one_key, weighted_batch_norm
 from .segment_decode import SegmentDecodeMixin
 
 
@@ -30,7 +32,11 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
 
     In training, each segment counts once in BN's statistics, not once per
     pixel; superpixels are of about the same size, so the difference is small.
-    Empty segments are left out.
+    Empty segments are left out. With ``train_stride``, training equals that
+    of the ``FCNHead`` on the map at that stride instead: BN counts pixels, and
+    logits are interpolated bilinearly to the ground truth. CAST's authors
+    have 2, the resolution of their superpixels. Still, no features of pixels
+    are computed, and pixels without a segment do not count.
 
     Args:
         in_channels (int): Channels C of the tokens.
@@ -42,6 +48,7 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             Defaults to 0.
         norm_cfg (dict, optional): Norm layer. Defaults to None:
             dict(type='BN').
+        train_stride (int, optional): See above. Defaults to None.
         **kwargs: Options of :class:`SegmentDecodeMixin` and ``FCNHead``.
 
     Example:
@@ -61,6 +68,7 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
                  num_convs: int = 1,
                  dropout_ratio: float = 0.,
                  norm_cfg: dict | None = None,
+                 train_stride: int | None = None,
                  **kwargs) -> None:
         super().__init__(
             num_convs=num_convs,
@@ -72,6 +80,7 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             dropout_ratio=dropout_ratio,
             norm_cfg=norm_cfg or dict(type='BN'),
             **kwargs)
+        self.train_stride = train_stride
 
     def segment_logits(self, segments: SegmentTokens) -> Tensor:
         """Logits (B, N, K) of segments; zero for empty ones."""
@@ -80,8 +89,35 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             empty = torch.zeros_like(tokens[..., 0], dtype=torch.bool)
         # Convolutions need a row even if all segments are empty.
         kept = ~keep_one_key(empty.view(1, -1)).view_as(empty)
-        rows = self.cls_seg(self.convs(tokens[kept][..., None, None]))
-        rows = rows[..., 0, 0]
+        rows = tokens[kept][..., None, None]
+        if self.training and self.train_stride and self.num_convs:
+            sizes = segment_sizes(
+                self._labels_of_loss(segments.labels), tokens.size(1))
+            rows = self._convolve(rows, sizes[kept])
+        else:
+            rows = self.convs(rows)
+        rows = self.cls_seg(rows)[..., 0, 0]
         logits = rows.new_zeros(*tokens.shape[:2], rows.size(1))
         logits[kept] = rows
         return logits
+
+    def _convolve(self, rows: Tensor, sizes: Tensor) -> Tensor:
+        """Apply ``convs``; each row counts as that many pixels in BN."""
+        for layer in self.convs:
+            rows = layer.conv(rows)
+            if isinstance(layer.norm, _BatchNorm) and layer.norm.training:
+                with torch.autocast(rows.device.type, enabled=False):
+                    rows = weighted_batch_norm(
+                        layer.norm, rows[None, ..., 0, 0].float(),
+                        sizes[None])[0, ..., None, None]
+            else:
+                rows = layer.norm(rows)
+            rows = layer.activate(rows)
+        return rows
+
+    def _labels_of_loss(self, labels: Tensor) -> Tensor:
+        step = self.train_stride or 1
+        return labels[:, ::step, ::step].contiguous()
+
+    def _counts_suffice(self) -> bool:
+        return not self.train_stride and super()._counts_suffice()

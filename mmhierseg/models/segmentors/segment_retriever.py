@@ -92,7 +92,8 @@ class SegmentRetriever(BaseSegmentor):
 
         The class is that of most pixels, where ignored ones vote, too:
         segments that are mostly ignored are left out. ``gt_sem_seg`` has the
-        images' original size, as MMSegmentation loads it in testing.
+        images' original size, as MMSegmentation loads it in testing, or the
+        size of the input without padding.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Prototypes (n, D), classes (n,)
@@ -115,14 +116,16 @@ class SegmentRetriever(BaseSegmentor):
             raise UserError(
                 'the data samples have no `gt_sem_seg`: put LoadAnnotations '
                 'into the pipeline of the memory bank')
-        target = sample.gt_sem_seg.data
-        labels = restore_maps(labels, sample.metainfo)
+        target, metainfo = sample.gt_sem_seg.data, sample.metainfo
+        if target.shape[1:] == metainfo.get('img_shape', ())[:2]:
+            metainfo = dict(metainfo, ori_shape=metainfo['img_shape'])
+        labels = restore_maps(labels, metainfo)
         if labels.shape != target.shape:
             raise UserError(
                 '`gt_sem_seg` must have the size of the original image, '
-                f'{tuple(labels.shape[1:])}, got {tuple(target.shape[1:])}: '
-                'put LoadAnnotations behind Resize in the pipeline of the '
-                'memory bank, as in a test pipeline')
+                f'{tuple(labels.shape[1:])}, or of the resized one, got '
+                f'{tuple(target.shape[1:])}: put LoadAnnotations directly '
+                'before or after resizing in the pipeline of the memory bank')
         labels, target = labels.cpu(), target.cpu().long()
         try:
             counts = segment_class_counts(

@@ -4,10 +4,11 @@ from .batch_norm import (
     BatchNormDecoderLayer,
     BatchNormEncoderLayer,
     TokenBatchNorm,
-    masked_batch_norm,
+    weighted_batch_norm,
 )
 from .block_fusion import BlockFusion
 from .conv_stem import ConvStem
+from .default_init import PyTorchInit
 from .learned_positions import LearnedPositions
 from .rgbs import check_rgbs, split_rgbs
 from .segment_kmeans import SegmentKMeans
@@ -21,7 +22,8 @@ from .transformer import (
 
 __all__ = [
     'BatchNormDecoderLayer', 'BatchNormEncoderLayer', 'BlockFusion',
-    'ConvStem', 'LearnedPositions', 'MaskedSelfAttention', 'SegmentKMeans',
-    'TokenBatchNorm', 'TransformerBlock', 'check_rgbs', 'init_mocov3_',
-    'init_timm_vit_', 'keep_one_key', 'masked_batch_norm', 'split_rgbs'
+    'ConvStem', 'LearnedPositions', 'MaskedSelfAttention', 'PyTorchInit',
+    'SegmentKMeans', 'TokenBatchNorm', 'TransformerBlock', 'check_rgbs',
+    'init_mocov3_', 'init_timm_vit_', 'keep_one_key', 'split_rgbs',
+    'weighted_batch_norm'
 ]

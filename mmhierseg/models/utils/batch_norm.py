@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -60,18 +61,29 @@ def normalise_rows(norm: nn.Module, rows: Tensor) -> Tensor:
     return norm(rows)
 
 
-def masked_batch_norm(norm: _BatchNorm, x: Tensor, valid: Tensor) -> Tensor:
-    """Normalise the ``valid``, (B, T) bool, rows of (B, T, C) in training.
+def weighted_batch_norm(norm: _BatchNorm, x: Tensor,
+                        weights: Tensor) -> Tensor:
+    """Normalise (B, T, C) in training, each row counted ``weights`` times.
 
-    Computes ``norm(x[valid])``, running statistics included, without a tensor
-    whose size depends on values. Other rows of the result are finite and
-    meaningless; for a single row see :func:`normalise_rows`.
+    Computes ``norm`` of the rows repeated (B, T) times, running statistics
+    included; a ``SyncBatchNorm`` counts those of all processes. With bool
+    weights, ``norm(x[weights])`` without a tensor whose size depends on
+    values. Rows of weight 0 are finite and meaningless in the result; for a
+    single row see :func:`normalise_rows`.
     """
-    rows = x.masked_fill(~valid[..., None], 0)
-    number = valid.sum()
-    mean = rows.sum(dim=(0, 1)) / number
-    centred = (x - mean).masked_fill(~valid[..., None], 0)
-    var = centred.square().sum(dim=(0, 1)) / number
+    weights = weights[..., None]
+    rows = x.masked_fill(weights == 0, 0)
+    sums, number = (rows * weights).sum(dim=(0, 1)), weights.sum()
+    if not has_local_statistics(norm):
+        sums = all_reduce(torch.cat([sums, number[None].to(sums)]))
+        sums, number = sums[:-1], sums[-1]
+    number = number.clamp(min=1)
+    mean = sums / number
+    centred = (x - mean).masked_fill(weights == 0, 0)
+    sums = (centred.square() * weights).sum(dim=(0, 1))
+    if not has_local_statistics(norm):
+        sums = all_reduce(sums)
+    var = sums / number
     if norm.track_running_stats:
         several = number > 1
         unbiased = var * number / (number - 1).clamp(min=1)

@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 from mmhierseg.ops.checks import reads_are_free, wide
 
-from .batch_norm import has_local_statistics, masked_batch_norm, normalise_rows
+from .batch_norm import (
+    has_local_statistics,
+    normalise_rows,
+    weighted_batch_norm,
+)
 
 
 class BlockFusion(BaseModule):
@@ -52,7 +56,7 @@ class BlockFusion(BaseModule):
             return out
         if self.norm.training:
             with torch.autocast(x.device.type, enabled=False):
-                x = masked_batch_norm(self.norm, wide(x), valid)
+                x = weighted_batch_norm(self.norm, wide(x), valid)
         else:
             x = self.norm(x.flatten(0, 1)[..., None, None]).view_as(x)
         return self.proj(self.drop(x)).masked_fill(~valid[..., None], 0)

@@ -14,6 +14,7 @@ from torch import nn
 from mmhierseg._base.errors import UserError
 from mmhierseg.models import SegmentFCNHead, SegmentMaskTransformerHead
 from mmhierseg.models.heads import load_segmenter_weights
+from mmhierseg.ops import tokens_to_map
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
@@ -194,6 +195,35 @@ def test_statistics_are_over_segments_that_are_not_empty():
                                 head.convs[0].conv.weight[..., 0, 0])
     torch.testing.assert_close(norm.running_mean, rows.mean(0))
     torch.testing.assert_close(norm.running_var, rows.var(0))
+
+
+@pytest.mark.parametrize('empty', [False, True])
+def test_training_with_statistics_of_pixels(empty):
+    """As with features scattered to a map of half the resolution."""
+    segments, samples = case(empty)
+    labels = segments.labels[:, ::2, ::2].clamp(min=0).repeat_interleave(
+        2, 1).repeat_interleave(2, 2)
+    segments = segments._replace(labels=labels)
+    head = make_head(SegmentFCNHead, train_stride=2).train()
+    other = FCNHead(
+        kernel_size=1, num_convs=1, concat_input=False, in_channels=16,
+        channels=12, num_classes=CLASSES, dropout_ratio=0,
+        norm_cfg=dict(type='BN'), loss_decode=dict(
+            type='CrossEntropyLoss', avg_non_ignore=True)).double().train()
+    other.load_state_dict(head.state_dict())
+    results = []
+    for model in (head, other):
+        tokens = segments.tokens.clone().requires_grad_()
+        if model is head:
+            inputs = (segments._replace(tokens=tokens), )
+        else:
+            inputs = (tokens_to_map(tokens, labels, 2), )
+        losses = model.loss(inputs, samples, {})
+        losses['loss_ce'].backward()
+        results.append([losses, tokens.grad, model.convs[0].bn.running_var,
+                        model.convs[0].bn.running_mean,
+                        [p.grad for p in model.parameters()]])
+    torch.testing.assert_close(*results)
 
 
 def test_golden_logits_and_weights():

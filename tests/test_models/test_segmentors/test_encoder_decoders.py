@@ -70,6 +70,24 @@ def test_lean_model_predicts_as_its_base_without_copies(meta):
         logits[1].data_ptr())
 
 
+@pytest.mark.parametrize('meta', [
+    dict(), dict(ori_shape=(32, 40), **PADDED | FLIP)])
+@torch.no_grad()
+def test_classes_are_resized_by_nearest_neighbour(meta):
+    options = 'mmhierseg.LeanEncoderDecoder', samples(meta, meta)
+    model, inputs, results = predict(
+        *options, dict(WHOLE, resize_pred='nearest'))
+    expected = model.encode_decode(
+        inputs, [s.metainfo for s in results]).argmax(1)
+    if meta:
+        expected = expected[:, :, :80].flip(2)[:, 1::2, 1::2]
+    assert torch.equal(torch.cat(
+        [sample.pred_sem_seg.data for sample in results]), expected)
+    # Logits are those of before, for averages over views.
+    for one, other in zip(results, predict(*options)[2]):
+        assert torch.equal(one.seg_logits.data, other.seg_logits.data)
+
+
 @pytest.mark.parametrize('test_cfg', [WHOLE, SLIDE])
 @torch.no_grad()
 def test_hierarchy_is_that_of_the_backbone(test_cfg):

@@ -4,12 +4,14 @@ import copy
 
 import pytest
 import torch
+from helpers.batch_norm import normalise_on_process, rows_of_two_processes
+from helpers.distributed import run_on_two_processes
 from torch import nn
 
 from mmhierseg.models.utils import (
     BlockFusion,
     LearnedPositions,
-    masked_batch_norm,
+    weighted_batch_norm,
 )
 
 
@@ -49,13 +51,37 @@ def test_batch_norm_of_some_rows(number, options):
     for _ in range(2):
         # A single row is normalised by the running statistics.
         expected = norm(x[valid]) if number > 1 else norm.eval()(x[valid])
-        got = masked_batch_norm(masked, x, valid)
+        got = weighted_batch_norm(masked, x, valid)
         torch.testing.assert_close(got[valid], expected)
     torch.testing.assert_close(
         dict(masked.named_buffers()), dict(norm.named_buffers()))
     assert torch.autograd.gradcheck(
-        lambda x: masked_batch_norm(masked, x, valid)[valid],
+        lambda x: weighted_batch_norm(masked, x, valid)[valid],
         x.requires_grad_())
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_weighted_batch_norm_over_processes(tmp_path):
+    """It is the norm of the repeated rows of both."""
+    run_on_two_processes(normalise_on_process, tmp_path)
+    x, weights, grad = rows_of_two_processes()
+    norm = nn.BatchNorm1d(5).double()
+    x = x.requires_grad_()
+    norm(x.flatten(0, 2).repeat_interleave(weights.flatten(), 0))
+    mean, var = norm.running_mean, norm.running_var
+    # By the statistics of the repeated rows, every row once.
+    number = weights.sum()
+    mean_now = (x * weights[..., None]).sum((0, 1, 2)) / number
+    var_now = ((x - mean_now).square() * weights[..., None]).sum(
+        (0, 1, 2)) / number
+    y = (x - mean_now) / (var_now + norm.eps).sqrt()
+    y = y * (weights > 0)[..., None]
+    y.backward(grad)
+    for rank in range(2):
+        torch.testing.assert_close(
+            torch.load(tmp_path / f'{rank}.pth'),
+            [y[rank].detach(), x.grad[rank], mean, var])
 
 
 def test_columns_come_before_rows():
