@@ -14,7 +14,7 @@ from mmengine.registry import Registry
 
 __all__ = [
     'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS',
-    'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS',
+    'PARAM_SCHEDULERS', 'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS',
     'register_placeholder'
 ]
 
@@ -30,6 +30,7 @@ TRANSFORMS = _child(roots.TRANSFORMS, 'datasets.transforms')
 METRICS = _child(roots.METRICS, 'evaluation')
 HOOKS = _child(roots.HOOKS, 'engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(roots.OPTIM_WRAPPER_CONSTRUCTORS, 'engine')
+PARAM_SCHEDULERS = _child(roots.PARAM_SCHEDULERS, 'engine')
 STRATEGIES = _child(roots.STRATEGIES, 'engine')
 VISUALIZERS = _child(roots.VISUALIZERS, 'visualization')
 

@@ -6,12 +6,15 @@ from .hooks import (
     HierarchyVisualizationHook,
     LabelCheckHook,
     MemoryBankHook,
+    PassiveEMAHook,
     RandomStateHook,
 )
 from .optimizers import LayerDecayOptimWrapperConstructor
+from .param_schedulers import DeiTLR
 
 __all__ = [
-    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
-    'LayerDecayOptimWrapperConstructor', 'MemoryBankHook', 'RandomStateHook',
-    'ShardedStrategy', 'wrap_by_class_name'
+    'AtomicCheckpointHook', 'DeiTLR', 'HierarchyVisualizationHook',
+    'LabelCheckHook', 'LayerDecayOptimWrapperConstructor', 'MemoryBankHook',
+    'PassiveEMAHook', 'RandomStateHook', 'ShardedStrategy',
+    'wrap_by_class_name'
 ]

@@ -5,6 +5,7 @@ and ``pred_sem_seg`` are the same.
 """
 
 import torch
+import torch.nn.functional as F
 from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -20,7 +21,22 @@ class LeanEncoderDecoder(EncoderDecoder):
     MMSegmentation interpolates the logits of each image to its original size
     even if they already have it, which copies them: 150 classes at 512 x 512
     pixels are 150 MiB an image, more than all else that inference takes.
+
+    With ``enlarge=True`` in ``test_cfg``, images (B, 3, H, W) whose shorter
+    side is below that of the window are enlarged to it before sliding
+    inference, as in Segmenter; MMSegmentation takes smaller windows.
     """
+
+    def slide_inference(self, inputs: Tensor,
+                        batch_img_metas: list[dict]) -> Tensor:
+        """Logits (B, K, H, W), averaged over windows."""
+        size, side = inputs.shape[2:], min(self.test_cfg.crop_size)
+        small = min(size) < side and inputs.size(1) == 3
+        if small and self.test_cfg.get('enlarge'):
+            # Rounded down, as in Segmenter.
+            size = [int(n / min(size) * side) for n in size]
+            inputs = F.interpolate(inputs, size, mode='bilinear')
+        return super().slide_inference(inputs, batch_img_metas)
 
     def postprocess_result(
             self,
