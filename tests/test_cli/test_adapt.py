@@ -151,7 +151,7 @@ def test_one_process_is_not_sharded(name, use):
     (dict(compile=True), 'ignores compile=True: leave it out'),
     (dict(sync_bn='torch'), 'ignores sync_bn.*strategy.sync_bn'),
     (dict(model_wrapper_cfg=dict(type='A')), 'strategy.model_wrapper'),
-    (dict(custom_hooks=[dict(type='EMAHook')]), 'EMAHook'),
+    (dict(custom_hooks=[dict(type='mmhierseg.PassiveEMAHook')]), 'EMAHook'),
     (dict(optim_wrapper=dict(clip_grad=dict(max_norm=1))), 'one shard'),
     (dict(optim_wrapper=dict(paramwise_cfg=dict(flat_decay_mult=0.))),
      'custom_keys'),

@@ -22,7 +22,7 @@ train_pipeline = [
     *_base_.train_pipeline[3:-1],
     dict(
         type='Pad',
-        size=_base_.crop_size,
+        size=_base_.crop_size[::-1],
         pad_val=dict(img=(104, 116, 124), seg=255)),
     superpixels,
     _base_.train_pipeline[-1],
