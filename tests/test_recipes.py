@@ -93,7 +93,7 @@ def _segmenter(iterations, batch, rate, classes, crop, scale, root,
                            cat_max_ratio=0.75),
         f'{steps}.4': dict(type='RandomFlip', prob=0.5),
         f'{steps}.5': dict(type='PhotoMetricDistortion'),
-        f'{steps}.6': dict(type='Pad', size=crop, pad_val=dict(
+        f'{steps}.6': dict(type='Pad', size=crop[::-1], pad_val=dict(
             img=(104, 116, 124), seg=255)),
         f'{steps}.7.superpixels': seeds,
         # Tested without flips, at one scale; superpixels are of each window.
@@ -332,6 +332,9 @@ RECIPES = {
         '.num_classes': 19,
         '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
+    r'baselines/vit-conv-b_hierarchy_.*': {
+        '.num_clusters': (64, 32, 16, 8), '.num_iterations': 30,
+        '.backbone.arch': 'base', '.backbone.final_norm': False},
     # Superpixels made on the device, and what they are made of.
     r'.*_torchslic': {'.data_preprocessor.superpixels': _SLIC},
     r'.*/cast-s-grid_.*': {'.data_preprocessor.superpixels': _GRID},

@@ -32,7 +32,8 @@ ALL_CONFIGS = sorted(
 def _kind(path):
     if path.parent.name in ('hsg', 'swap'):
         return path.parent.name
-    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval')):
+    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval'),
+                       ('_hierarchy_', 'hierarchy')):
         if part in path.stem:
             return kind
     # Segmentors have their crop in the name.
