@@ -14,8 +14,8 @@ from mmengine.registry import Registry
 
 __all__ = [
     'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS',
-    'PARAM_SCHEDULERS', 'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS',
-    'register_placeholder'
+    'PARAM_SCHEDULERS', 'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS',
+    'VISUALIZERS', 'register_placeholder'
 ]
 
 

@@ -1,13 +1,9 @@
 """From pre-training to a test result, with the tools, on tiny data."""
 
-import pickle
-
 import pytest
 import torch
 from helpers.configs import ROOT, load_config, make_data, shrink
 from helpers.scripts import run_in_process
-from mmengine.dataset import default_collate
-from mmpretrain.registry import DATASETS, MODELS
 
 pytestmark = pytest.mark.slow
 
@@ -24,31 +20,22 @@ def folder(tmp_path_factory):
     return root
 
 
-def run_tool(name, *words, **options):
+def run_tool(*words, **options):
     """Output of a tool."""
-    return run_in_process(name, *words, **options)[1]
-
-
-@pytest.fixture(scope='module')
-def pretrained(folder):
-    """Checkpoint of one epoch of MoCo v3."""
-    run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
-    return 'work_dirs/cast-s_in1k/epoch_1.pth'
+    return run_in_process(*words, **options)[1]
 
 
 def load(path):
     return torch.load(path, map_location='cpu', weights_only=False)
 
 
-def step_of(checkpoint):
-    return int(next(iter(checkpoint['optimizer']['state'].values()))['step'])
-
-
 def accuracy(output):
     return float(output.split('accuracy/top1: ')[-1].split()[0])
 
 
-def test_linear_probing_of_what_was_pretrained(folder, pretrained):
+def test_linear_probing_of_what_was_pretrained(folder):
+    run_tool('train.py', 'cast-s_in1k.py', cwd=folder)
+    pretrained = 'work_dirs/cast-s_in1k/epoch_1.pth'
     config = 'cast-s_linear_in1k.py'
     weights = f'model.backbone.init_cfg.checkpoint={pretrained}'
     torch.save(dict(state_dict={'layer.weight': torch.ones(1)}),
@@ -103,17 +90,3 @@ def test_checkpoints_for_retrieval_stay(folder):
         'kept_epoch_2.pth', 'kept_epoch_4.pth', 'epoch_4.pth', 'epoch_5.pth'
     }
     assert (work / 'last_checkpoint').read_text().endswith('epoch_5.pth')
-
-
-@torch.no_grad()
-def predict(folder, config, weights):
-    """Scores of the validation images, without a runner."""
-    cfg = load_config(folder / config)
-    dataset = cfg.val_dataloader.dataset
-    dataset.data_root = str(folder / dataset.data_root)
-    dataset = DATASETS.build(dataset)
-    model = MODELS.build(cfg.model).eval()
-    model.load_state_dict(weights)
-    batch = default_collate([dataset[i] for i in range(len(dataset))])
-    samples = model.val_step(batch)
-    return torch.stack([sample.pred_score for sample in samples])

@@ -3,8 +3,8 @@ r"""Hierarchy of ViT-B on PartImageNet, by k-means of its patch tokens.
 Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314): the segments of table
           `parts`, row ViT-B, which CLIP names.
-Command:  python demo/hierarchy_demo.py IMAGE... \
-              --config configs/baselines/vit-conv-b_hierarchy_part-imagenet.py \
+Command:  python demo/hierarchy_demo.py IMAGE... --config \
+              configs/baselines/vit-conv-b_hierarchy_part-imagenet.py \
               --checkpoint work_dirs/vit-conv-b_in1k/epoch_100.pth
 Hardware: one CPU or GPU.
 Data:     any images, 224 x 224.

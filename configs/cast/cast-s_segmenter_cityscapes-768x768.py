@@ -16,8 +16,8 @@ Status:   runs - trains, validates, saves, resumes and tests on small
 
 As `cast-s_segmenter_ade20k-512x512.py` (see there for the differences from the
 authors' recipe), with superpixels of the image itself, not of its negative:
-nothing is published for this dataset. A crop has 2304 superpixels; the clusters are the papers' 320
-for 1024 in proportion.
+nothing is published for this dataset. A crop has 2304 superpixels; the
+clusters are the papers' 320 for 1024 in proportion.
 """
 
 _base_ = [

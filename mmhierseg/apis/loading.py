@@ -99,9 +99,10 @@ def read_settings(cfg: Config,
     """Read from a config what is built, and how images are prepared for it.
 
     ``HSG``, ``KMeansHierarchy`` and, with ``retrieval``,
-    ``RetrievalSegmentor`` are built whole; of other models, only the CAST. Superpixels are those of the data
-    preprocessor, else of the pipelines' ``GenerateSuperpixels``, else of the
-    backbone, else, for CAST, ``TorchSLIC`` with 16 pixels a side.
+    ``RetrievalSegmentor`` are built whole; of other models, only the CAST.
+    Superpixels are those of the data preprocessor, else of the pipelines'
+    ``GenerateSuperpixels``, else of the backbone, else, for CAST,
+    ``TorchSLIC`` with 16 pixels a side.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
     preprocessor = copy.deepcopy(

@@ -30,7 +30,7 @@ class DeiTLR(LRSchedulerMixin, _ParamScheduler):
 
     def __init__(self,
                  optimizer: object,
-                 T_max: int,  # noqa: N803
+                 T_max: int,
                  warmup: int = 5,
                  start: float = 1e-6,
                  eta_min: float = 1e-5,

@@ -28,8 +28,8 @@ __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
     'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
     'HierarchyEncoderDecoder', 'KMeansHierarchy', 'LeanEncoderDecoder',
-    'MoCoV3ConvViT', 'MultiViewSegDataPreProcessor', 'PixelSegmentContrastLoss',
-    'RetrievalSegmentor', 'SegmentEmbedder',
+    'MoCoV3ConvViT', 'MultiViewSegDataPreProcessor',
+    'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',
     'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
     'SuperpixelSelfSupDataPreprocessor'

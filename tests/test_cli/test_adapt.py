@@ -52,8 +52,11 @@ def test_precision_without_a_gpu(where, wrapper, expected, use):
     assert adapted(optim_wrapper=wrapper).optim_wrapper == expected
     several = dict(constructor='M', generator=wrapper)
     assert adapted(optim_wrapper=several).optim_wrapper.generator == expected
+    loops = dict(val_cfg=dict(fp16=True), test_cfg=dict(fp16=True))
+    assert not any(adapted(**loops)[key].fp16 for key in loops)
     use('cuda')
     assert adapted(optim_wrapper=wrapper).optim_wrapper == wrapper
+    assert all(adapted(**loops)[key].fp16 for key in loops)
 
 
 @pytest.mark.parametrize('given, expected', [
