@@ -28,8 +28,7 @@ PATHS = {
     and not path.stem.startswith(('cast-t_', 'hsg_r18'))
 }
 #: Patterns of names.
-MOCO_V3 = (r'\w+/(2x2/[a-z_]+|[a-z-]+)_(in1k|in100|coco)'
-           r'(_torchslic|_fsdp)?')
+MOCO_V3 = r'\w+/[a-z-]+_(in1k|in100|coco)(_torchslic|_fsdp)?'
 LINEAR = r'\w+/[a-z-]+_linear_\w+'
 DEIT = r'cast/cast-._deit_\w+'
 SEGMENTER = r'cast/cast-._segmenter_.*'
@@ -153,6 +152,9 @@ RECIPES = {
     r'cast/(?!.*deit).*_in\w+': {'.backbone.pos_embed': 'sincos'},
     r'\w+/cast.*_coco': {
         '.backbone.num_clusters': (64, 32, 16, 8),
+        '.backbone.out_type': 'avg_segments'},
+    r'baselines/2x2/.*_coco': {
+        **_epochs(400, 256), **_images('data/coco', 'train2017'),
         '.backbone.out_type': 'avg_segments'},
     r'.*/vit-s-superpixel_(coco|voc12aug.*)': {
         '.backbone.arch': _ONE_STAGE,
@@ -379,7 +381,7 @@ def test_all_patterns_are_used():
     assert all(map(names, RECIPES))
     assert list(map(len, map(names, (MOCO_V3, LINEAR, DEIT, SEGMENTER, VOC,
                                      RETRIEVAL, HSG, MOCO_V2, RETRIEVAL_R50)))
-                ) == [23, 12, 3, 6, 5, 5, 7, 6, 9]
+                ) == [19, 12, 3, 6, 5, 5, 7, 6, 9]
 
 
 # ---------------------------------------------------------------- superpixels
@@ -407,17 +409,16 @@ def test_superpixels(name, configs):
         kind = dict(_SEEDS, num_segments=196)
     elif re.fullmatch(f'{MOCO_V3}|{LINEAR}', name):
         kind = _MOCO
-    none = re.search('torchslic|grid|2x2|/vit-(conv-)?[sb]_|/swin', name)
+    none = re.search('torchslic|grid|/vit-(conv-)?[sb]_|/swin', name)
     for field in ('train', 'val', 'test'):
         if cfg.get(f'{field}_dataloader') is None:
             continue
-        if field != 'train' and re.search('er_(ade|city|pascal)', name):
+        half = field == 'train' and 'voc12aug' in name
+        expected = None if none else dict(
+            kind, **dict(half_resolution=True) if half else {})
+        if re.search('er_(ade|city|pascal)', name) and field != 'train':
             expected = None  # of each window, by the backbone
-        else:
-            expected = None if none else dict(kind)
-        if field == 'train' and 'voc12aug' in name and not none:
-            expected['half_resolution'] = True
-        if field == 'train' and re.search('ade20k|context', name):
+        elif re.search('ade20k|context', name):
             expected['inverted'] = True
         for found in superpixels_of(cfg[f'{field}_dataloader'].dataset):
             assert found == expected
@@ -550,16 +551,16 @@ def test_learning_rate_of_deit(name, configs):
 def test_learning_rate_of_fine_tuning(name, configs):
     """Polynomial; in VOC's case after 100 iterations of warm-up."""
     cfg = configs[name]
-    steps, last = np.array([0, 50, 99, 5000]), cfg.param_scheduler[-1].end - 1
+    steps, last = np.array([0, 50, 99, 5000]), cfg.train_cfg.max_iters - 1
     peak = cfg.optim_wrapper.optimizer.lr
     if 'voc' in name:
         expected = peak * np.minimum(1, 0.01 + 0.99 * steps / 99) * (
             1 - steps / last)**0.9
     else:
-        expected = 1e-5 + (peak - 1e-5) * (1 - steps / last)**0.9
+        expected = 1e-5 + (peak - 1e-5) * (1 - steps / (last + 1))**0.9
+        assert cfg.param_scheduler[-1].end == last + 2
     np.testing.assert_allclose(learning_rates(cfg, steps), expected, rtol=1e-5)
-    assert last == cfg.train_cfg.max_iters - ('voc' in name)
-    assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
+    assert (last + 1) % cfg.train_cfg.val_interval == 0
     assert cfg.default_hooks.checkpoint.interval == cfg.train_cfg.val_interval
 
 

@@ -293,7 +293,7 @@ def _shrink_backbone(model):
         width = 64
     else:
         shrink_cast(backbone, SIDE)
-    if backbone.type == 'MoCoV3ViT' and 'frozen_stages' in backbone:
+    if 'ViT' in backbone.type and 'frozen_stages' in backbone:
         backbone.frozen_stages = 2
     where = model.neck if model.type == 'MoCoV3' else model.head
     where.in_channels = width
