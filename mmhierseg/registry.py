@@ -14,8 +14,9 @@ from mmengine.registry import Registry
 
 __all__ = [
     'DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIMIZERS',
-    'OPTIM_WRAPPER_CONSTRUCTORS', 'STRATEGIES', 'SUPERPIXELS', 'TRANSFORMS',
-    'VISUALIZERS', 'WEIGHT_INITIALIZERS', 'register_placeholder'
+    'OPTIM_WRAPPER_CONSTRUCTORS', 'PARAM_SCHEDULERS', 'STRATEGIES',
+    'SUPERPIXELS', 'TRANSFORMS', 'VISUALIZERS', 'WEIGHT_INITIALIZERS',
+    'register_placeholder'
 ]
 
 
@@ -32,6 +33,7 @@ METRICS = _child(roots.METRICS, 'evaluation')
 HOOKS = _child(roots.HOOKS, 'engine')
 OPTIMIZERS = _child(roots.OPTIMIZERS, 'engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(roots.OPTIM_WRAPPER_CONSTRUCTORS, 'engine')
+PARAM_SCHEDULERS = _child(roots.PARAM_SCHEDULERS, 'engine')
 STRATEGIES = _child(roots.STRATEGIES, 'engine')
 VISUALIZERS = _child(roots.VISUALIZERS, 'visualization')
 

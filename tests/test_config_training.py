@@ -91,7 +91,8 @@ def validated(log):
 
 
 @pytest.mark.parametrize('name', cases(
-    [f'{path.parent.name}/{path.stem}' for path in CONFIGS],
+    [str(path.relative_to(ROOT / 'configs').with_suffix(''))
+     for path in CONFIGS],
     ['cast/cast-s_in1k', 'cast/cast-s_linear_in1k']))
 def test_pretraining_and_classification(name, folder, tmp_path):
     cfg = shrink(load_config(ROOT / f'configs/{name}.py'))

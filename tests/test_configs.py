@@ -34,7 +34,7 @@ from mmhierseg.registry import DATASETS, MODELS
 
 
 def _name(path):
-    return f'{path.parent.name}/{path.stem}'
+    return str(path.relative_to(ROOT / 'configs').with_suffix(''))
 
 
 # ---------------------------------------------------------------- descriptions
@@ -136,7 +136,7 @@ def _check_batch(cfg, dataset):
     else:
         views = [preprocessor(
             dict(inputs=views[None], data_samples=samples))['inputs']]
-    side = cfg.model.backbone.img_size
+    side = cfg.model.backbone.get('img_size', 224)
     for view in views:
         assert tuple(view.shape) == (1, 4 if has_cast(cfg) else 3, side, side)
         assert view[:, :3].abs().max() < 3

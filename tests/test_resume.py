@@ -65,7 +65,7 @@ def test_pretraining_is_resumed(workers, options, tmp_path):
 def test_deit_is_resumed(tmp_path, monkeypatch):
     """Repeated augmentation, RandAugment, erasing, Mixup and average, too.
 
-    With validation, by the average, after every epoch.
+    With validation after every epoch.
     """
     monkeypatch.chdir(tmp_path)
     make_data(tmp_path)

@@ -14,11 +14,10 @@ Data and budget are those of `../cast/cast-s_linear_in100.py`.
 
 _base_ = ['vit-s_linear_in1k.py']
 
+# The classifier keeps 1000 outputs, as the authors'.
 model = dict(
-    data_preprocessor=dict(num_classes=100),
     backbone=dict(
-        init_cfg=dict(checkpoint='work_dirs/vit-s_in100/epoch_200.pth')),
-    head=dict(num_classes=100))
+        init_cfg=dict(checkpoint='work_dirs/vit-s_in100/epoch_200.pth')))
 train_dataloader = dict(
     batch_size=32,
     dataset=dict(

@@ -36,3 +36,4 @@ model = dict(
             checkpoint='work_dirs/vit-s_in1k/epoch_100.pth',
             prefix='backbone.')),
     head=dict(type='VisionTransformerClsHead'))
+default_hooks = dict(checkpoint=dict(save_best='accuracy/top1'))

@@ -18,11 +18,10 @@ For the differences from the authors' recipe, see `cast-s_linear_in1k.py`.
 
 _base_ = ['cast-s_linear_in1k.py']
 
+# The classifier keeps 1000 outputs, as the authors'.
 model = dict(
-    data_preprocessor=dict(num_classes=100),
     backbone=dict(
-        init_cfg=dict(checkpoint='work_dirs/cast-s_in100/epoch_200.pth')),
-    head=dict(num_classes=100))
+        init_cfg=dict(checkpoint='work_dirs/cast-s_in100/epoch_200.pth')))
 train_dataloader = dict(
     batch_size=32,
     dataset=dict(

@@ -20,6 +20,8 @@ Differences from the authors' recipe:
 * Empty tokens are masked out in the backbone, as in `cast-s_in1k.py`. For
   weights of the authors, add --cfg-options model.backbone.mask_empty=False
 * The last pooling, which the class token does not depend on, is not computed.
+
+The score is that of the best epoch, `best_accuracy_top1_epoch_*.pth`.
 """
 
 _base_ = [
@@ -54,3 +56,4 @@ test_pipeline = [
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
+default_hooks = dict(checkpoint=dict(save_best='accuracy/top1'))

@@ -15,20 +15,28 @@ Weights:  those of `cast-s_deit_in1k.py`. Others, the authors' converted by
 Status:   runs - trains, validates, saves, resumes and tests on small
           generated data in ADE20K's layout; not yet trained on ADE20K here.
 
-64 epochs by 8 images: 20210 * 64 / 8 = 161680 iterations.
+64 epochs by 8 images: 20210 * 64 / 8 = 161680 iterations. A classifier's
+checkpoint has no weights for the fusion of the stages and for the last
+pooling's class token; they are initialised randomly.
 
-Differences from the authors' recipe, and choices that the paper leaves open:
+Quirk: superpixels are those of the negative, v -> (256 - v) mod 256, in
+training and in testing; the published number comes from it. Without: False for
+train_dataloader.dataset.pipeline.7.superpixels.inverted and
+model.backbone.superpixels.inverted
+
+Differences from the authors' recipe:
 
 * Empty tokens are masked out in the backbone, as in `cast-s_deit_in1k.py`.
   For weights of the authors, add
   --cfg-options model.backbone.mask_empty=False
-* A classifier's checkpoint has no weights for the fusion of the stages and
-  for the last pooling's class token; they are initialised randomly.
-* Superpixels are those of the whole image in testing, too; a window takes its
-  part of the map along.
-* Cross entropy is computed from the classes in each segment, which gives the
-  same number as that of all pixels.
-* Augmentation is MMSegmentation's for ADE20K.
+* The loss is the mean over the pixels of each GPU, then over GPUs; theirs,
+  over those of the batch. With one GPU, it is the same.
+* Crops are padded in 8 bits: 0 after normalisation becomes 0.009 at most.
+  Test images that are smaller than a window are enlarged after normalisation,
+  and their levels rounded for the superpixels, not cut.
+* Validation during training has the stride of the final evaluation, 480;
+  theirs 512. It has no influence on the last checkpoint.
+* Batches run across the ends of epochs.
 """
 
 _base_ = [
@@ -40,6 +48,7 @@ _base_ = [
 
 model = dict(
     backbone=dict(
+        superpixels=_base_.superpixels['superpixels'],
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/cast-s_deit_in1k/epoch_300.pth',

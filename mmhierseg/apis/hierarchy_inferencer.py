@@ -44,7 +44,8 @@ class HierarchyInferencer(BaseInferencer):
     Of a config with a CAST only the backbone is built, so models of
     MMPretrain and MMSegmentation work alike. HSG is built whole; its levels
     are the segments by k-means and, if learned, fine and coarse groups of
-    them. The config's data preprocessor makes the superpixels.
+    them. So is KMeansHierarchy, whose backbone can be any. The config's data
+    preprocessor makes the superpixels.
 
     Args:
         model (str | Path | Config | dict): Path of a config,

@@ -33,6 +33,7 @@ _IMAGENET = dict(
     bgr_to_rgb=True)
 #: Models that are built whole: they segment, and have no CAST as `backbone`.
 RETRIEVAL = ('HSG', 'RetrievalSegmentor')
+WHOLE = ('HSG', 'KMeansHierarchy')
 # Shorter side of an image of 4:3 and 512 pixels, as in retrieval on VOC.
 _RETRIEVAL_SIZE = 384
 # Layers behind the hierarchy: a classifier has a norm where a segmentor has a
@@ -98,17 +99,18 @@ def read_settings(cfg: Config,
                   retrieval: bool = False) -> ModelSettings:
     """Read from a config what is built, and how images are prepared for it.
 
-    ``HSG`` and, with ``retrieval``, ``RetrievalSegmentor`` are built whole; of
-    other models, only the CAST. Superpixels are those of the data
-    preprocessor, else of the pipelines' ``GenerateSuperpixels``, else of the
-    backbone, else, for CAST, ``TorchSLIC`` with 16 pixels a side.
+    ``HSG``, ``KMeansHierarchy`` and, with ``retrieval``,
+    ``RetrievalSegmentor`` are built whole; of other models, only the CAST.
+    Superpixels are those of the data preprocessor, else of the pipelines'
+    ``GenerateSuperpixels``, else of the backbone, else, for CAST,
+    ``TorchSLIC`` with 16 pixels a side.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
     preprocessor = copy.deepcopy(
         model.pop('data_preprocessor', None) or cfg.get('data_preprocessor')
         or ConfigDict(_IMAGENET))
     backbone = model.get('embedder', model).get('backbone', {})
-    whole = _kind(model) in (RETRIEVAL if retrieval else RETRIEVAL[:1])
+    whole = _kind(model) in (RETRIEVAL if retrieval else WHOLE)
     if retrieval and not whole:
         raise ValueError(
             "the config must be of 'mmhierseg.HSG' or "
@@ -116,8 +118,8 @@ def read_settings(cfg: Config,
     if not whole and ('embedder' in model or _kind(backbone) != 'CAST'):
         found = model.get('backbone', {}).get('type')
         raise ValueError(
-            "the config must be of 'mmhierseg.HSG', or have `model.backbone` "
-            f"of type 'mmhierseg.CAST', got {found!r}")
+            f"the config must be of {' or '.join(WHOLE)}, or have "
+            f"`model.backbone` of type 'mmhierseg.CAST', got {found!r}")
     scope = cfg.get('default_scope', 'mmhierseg')
     defaults = cfg.get('hierarchy_inferencer', {})
     size = to_2tuple(backbone.get('img_size', 224))

@@ -22,7 +22,8 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
     ``tools/train.py`` and ``tools/test.py`` apply it to every config:
 
     * Without a GPU, ``AmpOptimWrapper`` becomes bfloat16 autocast or full
-      precision, and several processes get a model wrapper for the CPU.
+      precision, evaluation is in full precision, and several processes get a
+      model wrapper for the CPU.
     * A sharded strategy in a single process becomes
       ``SingleDeviceStrategy``.
     * Loaders get MMPretrain's defaults, and no workers persist where there
@@ -51,6 +52,9 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
     if not has_accelerator():
         if training and cfg.get('optim_wrapper') is not None:
             _replace_amp(cfg.optim_wrapper)
+        for loop in ('val_cfg', 'test_cfg'):
+            if (cfg.get(loop) or {}).get('fp16'):
+                cfg[loop].fp16 = False
         if cfg.get('launcher', 'none') != 'none':
             # The wrapper turns SyncBN into BN; this would turn it back.
             cfg.sync_bn = None
@@ -97,7 +101,7 @@ def _adapt_strategy(cfg: Config) -> None:
     wrapper = cfg.get('optim_wrapper') or {}
     unfit = {
         'EMAHook, which cannot copy it':
-        any(class_name(hook) == 'EMAHook'
+        any(class_name(hook).endswith('EMAHook')
             for hook in cfg.get('custom_hooks') or ()),
         'optim_wrapper.clip_grad, which takes the norm of one shard':
         wrapper.get('clip_grad'),

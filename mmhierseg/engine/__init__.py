@@ -5,16 +5,18 @@ from .hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from .hooks.hierarchy_visualization_hook import HierarchyVisualizationHook
 from .hooks.label_check_hook import LabelCheckHook
 from .hooks.memory_bank_hook import MemoryBankHook
+from .hooks.passive_ema_hook import PassiveEMAHook
 from .hooks.random_state_hook import RandomStateHook
 from .hooks.save_label_maps_hook import SaveLabelMapsHook, UniqueNamesHook
 from .optimizers import LayerDecayOptimWrapperConstructor
 from .optimizers.patterns import PatternOptimWrapperConstructor
 from .optimizers.sgd import SGD
+from .param_schedulers import DeiTLR
 
 __all__ = [
-    'AtomicCheckpointHook', 'HierarchyVisualizationHook', 'LabelCheckHook',
-    'LayerDecayOptimWrapperConstructor', 'MemoryBankHook',
-    'PatternOptimWrapperConstructor', 'RandomStateHook', 'SGD',
-    'SaveLabelMapsHook', 'ShardedStrategy', 'UniqueNamesHook',
+    'AtomicCheckpointHook', 'DeiTLR', 'HierarchyVisualizationHook',
+    'LabelCheckHook', 'LayerDecayOptimWrapperConstructor', 'MemoryBankHook',
+    'PassiveEMAHook', 'PatternOptimWrapperConstructor', 'RandomStateHook',
+    'SGD', 'SaveLabelMapsHook', 'ShardedStrategy', 'UniqueNamesHook',
     'wrap_by_class_name'
 ]

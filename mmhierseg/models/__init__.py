@@ -10,6 +10,7 @@ from .data_preprocessors import (
 from .heads import (
     FeatureMapEmbedder,
     HSGHead,
+    KMeansHierarchy,
     SegmentEmbedder,
     SegmentFCNHead,
     SegmentMaskTransformerHead,
@@ -26,9 +27,9 @@ from .segmentors import (
 __all__ = [
     'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
     'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
-    'HierarchyEncoderDecoder', 'LeanEncoderDecoder', 'MoCoV3ConvViT',
-    'MultiViewSegDataPreProcessor', 'PixelSegmentContrastLoss',
-    'RetrievalSegmentor', 'SegmentEmbedder',
+    'HierarchyEncoderDecoder', 'KMeansHierarchy', 'LeanEncoderDecoder',
+    'MoCoV3ConvViT', 'MultiViewSegDataPreProcessor',
+    'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',
     'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
     'SuperpixelSelfSupDataPreprocessor'

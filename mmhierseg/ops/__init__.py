@@ -21,6 +21,7 @@ from .grouping import assignment_logits, masked_mean, pool_tokens, take_tokens
 from .kmeans import (
     cluster_views,
     grid_clusters,
+    kmeans_hierarchy,
     nearest_prototype,
     spherical_kmeans,
 )
@@ -55,9 +56,9 @@ __all__ = [
     'batch_prototypes', 'centroid_contrast', 'cluster_views', 'collapse_loss',
     'compact_labels', 'cut_clusters', 'farthest_point_sampling',
     'for_each_image', 'grid_clusters', 'has_numba', 'joint_labels',
-    'knn_adjacency', 'knn_retrieve', 'knn_search', 'look_up_parents',
-    'majority_class', 'masked_mean', 'modularity_loss', 'nearest_prototype',
-    'njit', 'pixel_segment_contrast', 'pool_tokens',
+    'kmeans_hierarchy', 'knn_adjacency', 'knn_retrieve', 'knn_search',
+    'look_up_parents', 'majority_class', 'masked_mean', 'modularity_loss',
+    'nearest_prototype', 'njit', 'pixel_segment_contrast', 'pool_tokens',
     'resize_position_encoding', 'segment_class_counts',
     'segment_cross_entropy', 'segment_matrix', 'segment_mean',
     'segment_positions', 'segment_prototypes', 'segment_sequences',

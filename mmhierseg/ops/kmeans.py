@@ -2,7 +2,8 @@
 
 HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by
 embedding and location, [v ; (y, x) - 0.5], starting from a grid
-(:func:`cluster_views`). :func:`spherical_kmeans` groups any features.
+(:func:`cluster_views`). :func:`spherical_kmeans` groups any features, and
+:func:`kmeans_hierarchy` the groups in turn.
 
 The result is a function of the initial clusters alone. A GPU groups all images
 at once without waiting for the host; a CPU stops when no point moves.
@@ -11,7 +12,7 @@ Legend: B images or V views, N points, K clusters (K_h x K_w of a grid), C or D
 channels, h x w pixels of an embedding. Labels are int64, -1 = none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from .checks import (
     wide,
 )
 from .knn import first_of_largest
+from .label_maps import compact_labels
 from .label_sums import POINTS, sum_by_label
 
 #: Numbers in the features of the images that a CPU groups at a time, 4 MiB in
@@ -68,6 +70,48 @@ def spherical_kmeans(features: Tensor,
     return _cluster_images(
         features, lambda some: F.normalize(wide(some), dim=2), labels,
         num_clusters, num_iterations, empty)
+
+
+@torch.no_grad()
+def kmeans_hierarchy(features: Tensor,
+                     num_clusters: Sequence[int],
+                     num_iterations: int = 30,
+                     seed: int = 0) -> tuple[Tensor, list[Tensor]]:
+    """Group points by k-means, and the groups in turn, from fine to coarse.
+
+    As CAST's authors do for a vision transformer: initial clusters are
+    uniformly random (the same for all images); a centre is the normalised sum
+    of its points' features *as they are*; a point goes to the centre of the
+    largest product. The points of the next level are the normalised sums of
+    each cluster; lost clusters are dropped.
+
+    Args:
+        features (Tensor): (B, N, C) float.
+        num_clusters (Sequence[int]): K_l of each level, at least 1.
+        num_iterations (int): At least 1.
+        seed (int): Of the initial clusters.
+
+    Returns:
+        tuple[Tensor, list[Tensor]]: Labels (B, N) int64 in [0, K_0 - 1],
+        numbered without gaps, and for each further level the parents
+        (B, K_{l - 1}), -1 for clusters that do not exist.
+    """
+    check_tokens(features=features)
+    check_at_least_1(
+        num_iterations=num_iterations, num_clusters=min(num_clusters))
+    generator = torch.Generator().manual_seed(seed)
+    levels, empty = [], None
+    for number in num_clusters:
+        start = torch.randint(
+            number, (features.size(1), ), generator=generator)
+        labels = _cluster_images(
+            features, wide, start.to(features.device).expand(
+                len(features), -1), number, num_iterations, empty)
+        labels, _ = compact_labels(labels, number)
+        levels.append(labels)
+        sums, sizes = sum_by_label(wide(features), labels, number)
+        features, empty = F.normalize(sums, dim=2), sizes == 0
+    return levels[0], levels[1:]
 
 
 @torch.no_grad()

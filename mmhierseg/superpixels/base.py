@@ -34,6 +34,9 @@ class BaseSuperpixels(metaclass=ABCMeta):
             twice as fast. Defaults to False.
         check_finite (bool): Whether to check float images for NaN and
             infinity, which synchronises with a GPU. Defaults to True.
+        inverted (bool): Quirk of CAST's fine-tuning with Segmenter: whether
+            to segment the negative, (256 - v) mod 256 of each level v, in
+            which 0 stays 0. Defaults to False.
 
     Raises:
         ValueError, TypeError: If both ``segment_size`` and ``num_segments``
@@ -44,7 +47,8 @@ class BaseSuperpixels(metaclass=ABCMeta):
                  segment_size: float | None = None,
                  num_segments: int | None = None,
                  half_resolution: bool = False,
-                 check_finite: bool = True) -> None:
+                 check_finite: bool = True,
+                 inverted: bool = False) -> None:
         if segment_size is not None and num_segments is not None:
             raise ValueError(
                 f'`segment_size` ({segment_size}) and `num_segments` '
@@ -61,6 +65,7 @@ class BaseSuperpixels(metaclass=ABCMeta):
         self.num_segments = num_segments
         self.half_resolution = half_resolution
         self.check_finite = check_finite
+        self.inverted = inverted
 
     def segments_for(self, height: int, width: int) -> int:
         """Number of segments requested for an image, 1 to one per pixel."""
@@ -94,6 +99,8 @@ class BaseSuperpixels(metaclass=ABCMeta):
                 (batch_size, height, width), dtype=torch.int64)
         if images.dtype != torch.uint8:
             images = images.float().round().clamp(0, 255).to(torch.uint8)
+        if self.inverted:
+            images = -images  # wraps: v * 255 as 8 bits
         if not self.half_resolution:
             return self._segment_compactly(images, wanted)
         halved = halve(images, half_up=True)

@@ -32,7 +32,8 @@ ALL_CONFIGS = sorted(
 def _kind(path):
     if path.parent.name in ('hsg', 'swap'):
         return path.parent.name
-    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval')):
+    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval'),
+                       ('_hierarchy_', 'hierarchy')):
         if part in path.stem:
             return kind
     # Segmentors have their crop in the name.
@@ -289,7 +290,7 @@ def _shrink_backbone(model):
         width = 64
     else:
         shrink_cast(backbone, SIDE)
-    if backbone.type == 'MoCoV3ViT' and 'frozen_stages' in backbone:
+    if 'ViT' in backbone.type and 'frozen_stages' in backbone:
         backbone.frozen_stages = 2
     where = model.neck if model.type == 'MoCoV3' else model.head
     where.in_channels = width

@@ -22,6 +22,7 @@ _TRANSFORMS = dict(
     RandomResize=dict(scale=(96, 64)),
     RandomChoiceResize=dict(scales=[48, 64], max_size=128),
     RandomCrop=dict(crop_size=CROP),
+    Pad=dict(size=CROP[::-1]),
     Resize=dict(scale=(96, 64)))
 # MMCV's takes (width, height).
 _TRANSFORMS.update({

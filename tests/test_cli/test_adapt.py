@@ -69,8 +69,11 @@ def test_precision_without_a_gpu(where, wrapper, expected, use):
     assert adapted(optim_wrapper=wrapper).optim_wrapper == expected
     several = dict(constructor='M', generator=wrapper)
     assert adapted(optim_wrapper=several).optim_wrapper.generator == expected
+    loops = dict(val_cfg=dict(fp16=True), test_cfg=dict(fp16=True))
+    assert not any(adapted(**loops)[key].fp16 for key in loops)
     use('cuda')
     assert adapted(optim_wrapper=wrapper).optim_wrapper == wrapper
+    assert all(adapted(**loops)[key].fp16 for key in loops)
 
 
 @pytest.mark.parametrize('given, expected', [
@@ -158,7 +161,7 @@ def test_one_process_is_not_sharded(name, use):
     (dict(compile=True), 'ignores compile=True: leave it out'),
     (dict(sync_bn='torch'), 'ignores sync_bn.*strategy.sync_bn'),
     (dict(model_wrapper_cfg=dict(type='A')), 'strategy.model_wrapper'),
-    (dict(custom_hooks=[dict(type='EMAHook')]), 'EMAHook'),
+    (dict(custom_hooks=[dict(type='mmhierseg.PassiveEMAHook')]), 'EMAHook'),
     (dict(optim_wrapper=dict(clip_grad=dict(max_norm=1))), 'one shard'),
     (dict(optim_wrapper=dict(paramwise_cfg=dict(flat_decay_mult=0.))),
      'custom_keys'),

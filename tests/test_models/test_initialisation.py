@@ -82,3 +82,37 @@ def test_backbones(name, config):
     learned = parameters.get('tokenizer.pos_embed')
     if learned is not None:
         assert float(learned.std()) == pytest.approx(.02, rel=0.05)
+
+
+def test_head_of_segmenter():
+    """Truncated normal 0.02; the last two matrices N(0, 1 / sqrt(C))."""
+    cfg = load_config(
+        ROOT / 'configs/cast/cast-s_segmenter_ade20k-512x512.py').model
+    torch.manual_seed(0)
+    head = MODELS.build(cfg.decode_head)
+    head.init_weights()
+    for name, parameter in head.named_parameters():
+        if 'norm' in name:
+            expected = 1 if 'weight' in name else 0
+            assert (parameter == expected).all(), name
+        elif 'bias' in name:
+            assert not parameter.any(), name
+        else:
+            last = 'patch_proj' in name or 'classes_proj' in name
+            assert float(parameter.std()) == pytest.approx(
+                384**-0.5 if last else 0.02, rel=0.05), name
+
+
+def test_projector_and_predictor():
+    """PyTorch's initialisation, linear layers without bias."""
+    cfg = load_config(ROOT / 'configs/cast/cast-s_in1k.py').model
+    torch.manual_seed(0)
+    for part in (cfg.neck, cfg.head.predictor):
+        part = MODELS.build(part)
+        part.init_weights()
+        layers = [m for m in part.modules() if isinstance(m, torch.nn.Linear)]
+        for layer in layers:
+            assert layer.bias is None
+            assert float(layer.weight.std()) == pytest.approx(
+                (3 * layer.in_features)**-0.5, rel=0.01)
+        assert len(layers) == (3 if layers[0].in_features == 384 else 2)

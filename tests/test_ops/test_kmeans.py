@@ -46,6 +46,38 @@ def test_slow_reference(iterations, monkeypatch):
         ops.spherical_kmeans(features, labels, 7, iterations, empty), got)
 
 
+def test_hierarchy():
+    """As level by level, image by image, of features as they are."""
+    generator = torch.Generator().manual_seed(1)
+    features = torch.rand(3, 200, 6, generator=generator)
+    features *= torch.rand(3, 200, 1, generator=generator) + 0.1
+    labels, parents = ops.kmeans_hierarchy(features, (12, 6, 3), 5, seed=4)
+    assert [p.shape for p in parents] == [(3, 12), (3, 6)]
+    for image in range(3):
+        draws, points = torch.Generator().manual_seed(4), features[image]
+        for number, size, got in zip((12, 6, 3), (200, 12, 6), (
+                labels[image], parents[0][image], parents[1][image])):
+            clusters = torch.randint(number, (size, ), generator=draws)
+            clusters = clusters[:len(points)]
+            for _ in range(5):
+                used = [k for k in range(number) if (clusters == k).any()]
+                centres = torch.stack([
+                    F.normalize(points[clusters == k].sum(0), dim=0)
+                    for k in used])
+                clusters = torch.tensor(used)[(points @ centres.T).argmax(1)]
+            used, clusters = clusters.unique(return_inverse=True)
+            assert torch.equal(got[:len(points)], clusters)
+            assert (got[len(points):] == -1).all()
+            points = torch.stack([
+                F.normalize(points[clusters == k].sum(0), dim=0)
+                for k in range(len(used))])
+        alone = ops.kmeans_hierarchy(
+            features[image:image + 1], (12, 6, 3), 5, 4)
+        assert torch.equal(alone[0][0], labels[image])
+    assert not torch.equal(
+        ops.kmeans_hierarchy(features, (12, 6, 3), 5)[0], labels)
+
+
 def test_empty_clusters_and_ties():
     """All cosines with cluster 0 are negative; an empty one has 0."""
     features = torch.tensor([[[1., 0.], [-1., .1], [-1., -.1]]])

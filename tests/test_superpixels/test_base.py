@@ -126,6 +126,15 @@ def test_bad_images(images, error, message):
         assert Grid(check_finite=False)(images).shape == (1, 4, 4)
 
 
+def test_inverted(photos):
+    """The published negative: (256 - v) mod 256, of bytes and of floats."""
+    negative = ((256 - photos.long()) % 256).byte()
+    superpixels = SEEDS(inverted=True)
+    assert superpixels(photos).equal(SEEDS()(negative))
+    assert superpixels(photos.float()).equal(SEEDS()(negative))
+    assert not superpixels(photos).equal(SEEDS()(photos))
+
+
 def test_grid():
     assert Grid().segments_for(224, 224) == 196
     assert Grid(segment_size=16).segments_for(10, 10) == 1

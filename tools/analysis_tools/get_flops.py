@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs='+',
         metavar='SIDE',
-        help='side, or height and width (default: img_size or 224)')
+        help='side, or height and width (default: crop_size, img_size or 224)')
     parser.add_argument(
         '--segment-size',
         type=int,
@@ -88,7 +88,8 @@ def build(cfg: Config) -> nn.Module:
 def make_inputs(cfg: Config, args: argparse.Namespace) -> Tensor:
     """A random image, with square segments for CAST."""
     backbone = cfg.model.backbone
-    shape = args.shape or backbone.get('img_size', 224)
+    shape = args.shape or cfg.get('crop_size') or backbone.get(
+        'img_size', 224)
     height, width = (shape, shape) if isinstance(shape, int) else (
         shape if len(shape) == 2 else 2 * list(shape))
     image = torch.randn(1, 3, height, width)

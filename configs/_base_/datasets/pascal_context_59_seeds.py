@@ -1,33 +1,38 @@
-# Pascal Context, 59 classes, crops of 480 x 480, with SEEDS superpixels made
-# in the loader: h * w / 256 of a crop of h x w. pascal_context_seeds.py has
+# Pascal Context, 59 classes; otherwise as pascal_context_seeds.py, which has
 # the background as a class, too.
 _base_ = ['mmseg::_base_/datasets/pascal_context_59.py']
 
 superpixels = dict(
     type='mmhierseg.GenerateSuperpixels',
     superpixels=dict(
-        type='SEEDS', segment_size=16, histogram_bins=5, num_iterations=15))
-# Before packing, the last step.
+        type='SEEDS',
+        segment_size=16,
+        histogram_bins=5,
+        num_iterations=15,
+        # As published; see the option.
+        inverted=True))
+# The shorter side is 520; MMSegmentation's longer side is.
+scale = (4160, 520)
+# Before packing, the last step. Padding has the mean colour, 0 after
+# normalisation.
 train_pipeline = [
     dict(type='mmhierseg.LoadImage'),
-    *_base_.train_pipeline[1:-1], superpixels,
-    _base_.train_pipeline[-1]
+    _base_.train_pipeline[1],
+    dict(_base_.train_pipeline[2], scale=scale),
+    *_base_.train_pipeline[3:-1],
+    dict(
+        type='Pad',
+        size=_base_.crop_size[::-1],
+        pad_val=dict(img=(104, 116, 124), seg=255)),
+    superpixels,
+    _base_.train_pipeline[-1],
 ]
 test_pipeline = [
     dict(type='mmhierseg.LoadImage'),
-    *_base_.test_pipeline[1:-1], superpixels,
-    _base_.test_pipeline[-1]
+    dict(_base_.test_pipeline[1], scale=scale),
+    *_base_.test_pipeline[2:],
 ]
-tta_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            *_base_.tta_pipeline[1]['transforms'][:-1],
-            [superpixels],
-            _base_.tta_pipeline[1]['transforms'][-1],
-        ]),
-]
+tta_pipeline = [dict(type='mmhierseg.LoadImage'), _base_.tta_pipeline[1]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

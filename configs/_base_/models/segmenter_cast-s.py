@@ -9,17 +9,18 @@ model = dict(
         bgr_to_rgb=True,
         size=(512, 512),
         pad_val=0,
-        seg_pad_val=255),
+        seg_pad_val=255,
+        # The backbone segments each window.
+        test_maps=False),
     backbone=dict(
         type='mmhierseg.CAST',
         arch='small',
-        # Positions of a checkpoint are brought to the grid of the crop.
-        img_size=512,
+        # Positions stay a grid of 28 x 28, interpolated to the pixels.
+        img_size=224,
         # For about 1024 superpixels.
         num_clusters=(320, 160, 80, 40),
         pos_embed='learned',
-        out_type='segments',
-        drop_path_rate=0.1),
+        out_type='segments'),
     decode_head=dict(
         type='mmhierseg.SegmentMaskTransformerHead',
         in_channels=384,
@@ -30,8 +31,16 @@ model = dict(
         dropout_ratio=0.1,
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True)),
     train_cfg=dict(),
-    test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(512, 512)))
+    # The stride is that of Segmenter's final evaluation, the crop less 32.
+    test_cfg=dict(
+        mode='slide',
+        crop_size=(512, 512),
+        stride=(480, 480),
+        enlarge=True))
 
-# BN of stem and fusion takes its statistics over all GPUs.
+hierarchy_inferencer = dict(img_size=512)
+
+# BN of stem and fusion takes its statistics over the whole batch: the authors
+# train in one process. MMEngine converts where there are several.
 sync_bn = 'torch'
 find_unused_parameters = False

@@ -1,5 +1,5 @@
 # DeiT's schedule: 300 epochs, 5 of linear warm-up from 1e-6, cosine to 1e-5,
-# both counted in iterations; moving average of everything trained.
+# changed once an epoch; a moving average that is kept but not used.
 base_lr = 5e-4 * 1024 / 512
 optim_wrapper = dict(
     type='AmpOptimWrapper',
@@ -19,27 +19,19 @@ optim_wrapper = dict(
         }))
 param_scheduler = [
     dict(
-        type='LinearLR',
-        start_factor=1e-6 / base_lr,
-        by_epoch=True,
-        begin=0,
-        end=5,
-        convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=295,
+        type='mmhierseg.DeiTLR',
+        T_max=300,
+        warmup=5,
+        start=1e-6,
         eta_min=1e-5,
-        by_epoch=True,
-        begin=5,
-        end=300,
-        convert_to_iter_based=True),
+        by_epoch=True)
 ]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=300, val_interval=1)
-val_cfg = dict()
-test_cfg = dict()
+val_cfg = dict(fp16=True)
+test_cfg = dict(fp16=True)
 custom_hooks = [
     dict(
-        type='EMAHook',
+        type='mmhierseg.PassiveEMAHook',
         ema_type='ExponentialMovingAverage',
         # MMEngine counts what is taken over: 1 - 0.99996.
         momentum=1 - 0.99996,

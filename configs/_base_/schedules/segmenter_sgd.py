@@ -1,9 +1,11 @@
-# Segmenter's schedule: SGD without weight decay, polynomial from 1e-3 to 1e-5.
+# Segmenter's schedule: Nesterov's SGD without weight decay, polynomial from
+# 1e-3 to 1e-5.
 # 64 epochs of ADE20K's 20210 images by 8: 20210 * 64 / 8 iterations.
 max_iters = 161680
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=0.))
+    optimizer=dict(
+        type='SGD', lr=1e-3, momentum=0.9, nesterov=True, weight_decay=0.))
 param_scheduler = [
     dict(
         type='PolyLR',
@@ -11,7 +13,8 @@ param_scheduler = [
         eta_min=1e-5,
         by_epoch=False,
         begin=0,
-        end=max_iters)
+        # MMEngine's polynomial ends an iteration before `end`.
+        end=max_iters + 1)
 ]
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=max_iters, val_interval=16168)

@@ -37,6 +37,10 @@ class SuperpixelMixin:
     Args:
         superpixels (dict | BaseSuperpixels, optional): Superpixel method.
             Defaults to None: the pipeline makes maps.
+        test_maps (bool): Whether test images without a map, if there is no
+            ``superpixels``, are an error. With False they stay (B, 3, H, W),
+            and the backbone segments what it sees, such as each window of
+            sliding inference. Defaults to True.
         **kwargs: Arguments of the base class. Superpixels are computed from
             RGB: with ``rgb_to_bgr``, normalised images are converted
             back; without any conversion, images are taken to be RGB.
@@ -45,6 +49,7 @@ class SuperpixelMixin:
     def __init__(self,
                  *args,
                  superpixels: dict | BaseSuperpixels | None = None,
+                 test_maps: bool = True,
                  **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if isinstance(superpixels, dict):
@@ -55,13 +60,20 @@ class SuperpixelMixin:
                 "as dict(type='TorchSLIC', segment_size=16), or None, got "
                 f'{type(superpixels).__name__}')
         self.superpixels = superpixels
+        self.test_maps = test_maps
         self._gives_bgr = kwargs.get('rgb_to_bgr', False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Preprocess images of 3 channels, or of 4 with a segment map.
 
-        Raises a ValueError if there are two sources of maps, or none.
+        Raises a ValueError if there are two sources of maps, or none (but
+        see ``test_maps``).
         """
+        unsegmented = not training and not self.test_maps
+        if (unsegmented and self.superpixels is None
+                and self._count_channels(data['inputs']) == 3):
+            return super().forward(
+                {**data, 'inputs': list(data['inputs'])}, training)
         images, maps = self._take_segments(data['inputs'])
         result = super().forward({**data, 'inputs': images}, training)
         result['inputs'] = self._add_segments(result['inputs'], maps, images)

@@ -6,6 +6,7 @@ from mmhierseg.registry import register_placeholder
 
 from .embedders import FeatureMapEmbedder, SegmentEmbedder, SegmentEmbeddings
 from .hsg_head import HSGHead
+from .kmeans_hierarchy import KMeansHierarchy
 from .segment_groups import SegmentGroups
 from .segmenter_weights import load_segmenter_weights
 
@@ -18,7 +19,7 @@ else:
         'SegmentMaskTransformerHead', 'mmseg')
 
 __all__ = [
-    'FeatureMapEmbedder', 'HSGHead', 'SegmentEmbedder', 'SegmentEmbeddings',
-    'SegmentFCNHead', 'SegmentGroups', 'SegmentMaskTransformerHead',
-    'load_segmenter_weights'
+    'FeatureMapEmbedder', 'HSGHead', 'KMeansHierarchy', 'SegmentEmbedder',
+    'SegmentEmbeddings', 'SegmentFCNHead', 'SegmentGroups',
+    'SegmentMaskTransformerHead', 'load_segmenter_weights'
 ]

@@ -5,6 +5,7 @@ and ``pred_sem_seg`` are the same.
 """
 
 import torch
+import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
@@ -25,7 +26,22 @@ class LeanEncoderDecoder(EncoderDecoder):
     With ``resize_pred='nearest'`` in ``test_cfg``, it is the predicted class
     of each input pixel that is resized, not the logits, as by CAST's authors
     on VOC.
+
+    With ``enlarge=True`` in ``test_cfg``, images (B, 3, H, W) whose shorter
+    side is below that of the window are enlarged to it before sliding
+    inference, as in Segmenter; MMSegmentation takes smaller windows.
     """
+
+    def slide_inference(self, inputs: Tensor,
+                        batch_img_metas: list[dict]) -> Tensor:
+        """Logits (B, K, H, W), averaged over windows."""
+        size, side = inputs.shape[2:], min(self.test_cfg.crop_size)
+        small = min(size) < side and inputs.size(1) == 3
+        if small and self.test_cfg.get('enlarge'):
+            # Rounded down, as in Segmenter.
+            size = [int(n / min(size) * side) for n in size]
+            inputs = F.interpolate(inputs, size, mode='bilinear')
+        return super().slide_inference(inputs, batch_img_metas)
 
     def postprocess_result(
             self,

@@ -86,15 +86,22 @@ def test_bad_options():
         tiny(arch='large')
 
 
-def test_config_differs_from_that_of_cast_in_the_backbone_only():
+@pytest.mark.parametrize('name', ['in100', 'linear_in100'])
+def test_config_differs_from_that_of_cast_in_the_backbone_only(name):
     cfg, cast = map(load_config, (
-        CONFIG, CONFIG.parents[3] / 'configs/cast/cast-s_in100.py'))
+        CONFIG.with_name(f'tome-s_{name}.py'),
+        CONFIG.parents[3] / f'configs/cast/cast-s_{name}.py'))
     backbone = cfg.model.pop('backbone')
     cast.model.pop('backbone')
     cfg.pop('custom_imports'), cast.pop('custom_imports')
     assert cfg.to_dict() == cast.to_dict()
+    weights = backbone.pop('init_cfg', None)
     model = MODELS.build(backbone)
     assert type(model) is SuperpixelToMe
+    if 'linear' in name:
+        assert weights.checkpoint == 'work_dirs/tome-s_in100/epoch_200.pth'
+        assert not any(p.requires_grad for p in model.parameters())
+        assert not any(m.training for m in model.train().stages.modules())
     assert model.num_merged == 16 and sum(model.depths) == 11
 
 

@@ -1,12 +1,16 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers.cast import random_inputs, tiny_cast
+from helpers.configs import ROOT, load_config
 from helpers.moco import tiny_moco
 from mmengine.registry import MODELS
 from torch import nn
 
+from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.models import FeatureMapEmbedder, SegmentEmbedder
+from mmhierseg.ops import kmeans_hierarchy
 
 NECK = dict(
     type='mmpretrain.NonLinearNeck', in_channels=48, hid_channels=32,
@@ -120,3 +124,44 @@ def test_bad_input():
     with pytest.raises(TypeError, match="out_type='featmap'"):
         FeatureMapEmbedder(dict(VIT, out_type='cls_token'))(
             torch.randn(1, 3, 64, 64))
+
+
+@torch.no_grad()
+def test_hierarchy_of_a_vit(tmp_path):
+    """Of patch tokens before the last norm, interpolated to the pixels."""
+    cfg = load_config(
+        ROOT / 'configs/baselines/vit-conv-b_hierarchy_part-imagenet.py')
+    settings = cfg.model
+    assert (settings.num_clusters, settings.num_iterations) == (
+        (64, 32, 16, 8), 30)
+    assert settings.backbone.arch == 'base'
+    settings.backbone.arch = dict(VIT['arch'])
+    settings.update(num_clusters=(12, 6, 3, 2), num_iterations=4)
+    built = {k: v for k, v in settings.items() if k != 'data_preprocessor'}
+    model = MODELS.build(dict(built, init_cfg=None)).eval()
+    model.backbone.init_weights()
+    path = tmp_path / 'model.pth'
+    # As in pre-training: with the last norm and a projector.
+    torch.save(dict(state_dict={
+        **model.state_dict(), 'backbone.ln1.weight': torch.ones(48),
+        'neck.fc0.weight': torch.ones(1)}, meta={}), path)
+    image = np.random.default_rng(0).integers(
+        0, 256, (224, 224, 3), dtype=np.uint8)
+    inferencer = HierarchyInferencer(cfg, str(path), 'cpu')
+    prediction, = inferencer(image, return_vis=False)['predictions']
+
+    rgb = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1).float()
+    mean, std = (torch.tensor(settings.data_preprocessor[k]).view(3, 1, 1)
+                 for k in ('mean', 'std'))
+    tokens, size = model.backbone.patch_embed(((rgb - mean) / std)[None])
+    x = torch.cat([model.backbone.cls_token, tokens], dim=1)
+    x = model.backbone.layers[0](x + model.backbone.pos_embed)[:, 1:]
+    assert size == (14, 14)
+    pixels = F.interpolate(x.transpose(1, 2).unflatten(2, size), (224, 224),
+                           mode='bilinear').flatten(2).transpose(1, 2)
+    labels, parents = kmeans_hierarchy(pixels, (12, 6, 3, 2), 4)
+    assert len(prediction['label_maps']) == 4
+    for found in prediction['label_maps']:
+        agrees = found.ravel() == labels[0].numpy()
+        assert agrees.mean() > 0.99  # k-means amplifies rounding errors
+        labels = parents.pop(0)[0][labels] if parents else labels

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers.cast import TINY, random_inputs
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.structures import SegDataSample
 
-from mmhierseg.registry import MODELS
+from mmhierseg.registry import MODELS, SUPERPIXELS
 
 CONFIG = dict(
     backbone=dict(
@@ -108,6 +109,55 @@ def test_hierarchy_is_that_of_the_backbone(test_cfg):
     for sample in model(inputs, mode='predict'):
         assert sample.pred_hierarchy.data.shape == (5, 64, 96)
         assert (sample.pred_hierarchy.data[:, :, -16:] == -1).all()
+
+
+@pytest.mark.parametrize('height, width', [(40, 72), (24, 50)])
+@torch.no_grad()
+def test_windows_have_superpixels_of_their_own(height, width):
+    """As of each window alone; images below a window are enlarged."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    seeds = dict(type='SEEDS', segment_size=8, num_iterations=2,
+                 inverted=True)
+    norm = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+    model = MODELS.build(ConfigDict(
+        type='mmhierseg.LeanEncoderDecoder',
+        data_preprocessor=dict(
+            type='mmhierseg.SuperpixelSegDataPreProcessor', bgr_to_rgb=True,
+            test_maps=False, **norm),
+        backbone=dict(type='mmhierseg.CAST', out_type='segments',
+                      superpixels=seeds, **TINY),
+        decode_head=dict(
+            type='mmhierseg.SegmentMaskTransformerHead', in_channels=48,
+            num_classes=5, num_layers=1),
+        test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(24, 24),
+                      enlarge=True))).eval()
+    image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
+    meta = dict(ori_shape=(35, 61), img_shape=(height, width))
+    sample = model.test_step(
+        dict(inputs=[image], data_samples=samples(meta)))[0]
+
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in norm.values())
+    rgb = (image.flip(0).float() - mean) / std
+    if height < 32:
+        rgb = F.interpolate(rgb[None], (32, int(width / height * 32)),
+                            mode='bilinear')[0]
+    rows = [0, 8] if height == 40 else [0]
+    columns = [0, 24, 40] if height == 40 else [0, 24, 34]
+    total, number = torch.zeros(5, *rgb.shape[1:]), torch.zeros(rgb.shape[1:])
+    for top in rows:
+        for left in columns:
+            at = ..., slice(top, top + 32), slice(left, left + 32)
+            window = rgb[at]
+            levels = (window * std + mean).round().clamp(0, 255).byte()
+            labels = SUPERPIXELS.build(seeds)(levels[None]).float()
+            rgbs = torch.cat([window, labels])[None]
+            total[at] += model.decode_head(model.backbone(rgbs))[0]
+            number[at] += 1
+    expected = F.interpolate((total / number)[None], (35, 61),
+                             mode='bilinear')[0]
+    torch.testing.assert_close(sample.seg_logits.data, expected, rtol=1e-4,
+                               atol=1e-5)
 
 
 def test_backbone_without_hierarchy():
