@@ -91,6 +91,20 @@ def test_readme_is_up_to_date(folder):
         assert path.stem in models
 
 
+def test_every_cell_has_its_config():
+    """configs/README.md leads from the papers' tables to configs."""
+    text = (ROOT / 'configs/README.md').read_text()
+    named = set(re.findall(r'`((?:cast|baselines|hsg)/[\w.-]+_[\w.-]+)`', text))
+    paths = {str(path.relative_to(ROOT / 'configs').with_suffix(''))
+             for path in ALL_CONFIGS}
+    assert named <= paths
+    cells = set(re.findall(r'[\w-]+_[\w-]+',
+                           (ROOT / 'configs/tables.yml').read_text()))
+    cells &= {path.split('/')[-1] for path in paths}
+    assert len(cells) > 30
+    assert cells <= {name.split('/')[-1] for name in named}
+
+
 def test_readme_names_the_checkpoint_of_the_quick_start():
     text = (ROOT / 'README.md').read_text()
     names = set(re.findall(r'work_dirs/cast-t_photos/(\w+\.pth)', text))
