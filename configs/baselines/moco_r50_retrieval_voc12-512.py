@@ -23,7 +23,7 @@ that neither occur nor are predicted: none on the whole of VOC.
 
 _base_ = [
     '../_base_/models/retrieval_r50.py',
-    '../_base_/datasets/pascal_voc12_hsg_retrieval.py',
+    '../_base_/datasets/pascal_voc12_retrieval.py',
     '../_base_/default_runtime_seg.py',
 ]
 

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints.cast import convert_cast_checkpoint
 from mmhierseg.models import CAST
+from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
 DATA = Path(__file__).parents[1] / 'data'
@@ -94,9 +95,8 @@ def golden_model(checkpoint, **options):
     """The fixture's weights in a CAST, loaded strictly."""
     converted = convert_cast_checkpoint(load_plain_checkpoint(DATA /
                                                               checkpoint))
-    model = CAST(
-        num_clusters=TINY['num_clusters'],
-        **{**converted.options, **options})
+    model = MODELS.build(
+        dict(converted.options, num_clusters=TINY['num_clusters'], **options))
     model.load_state_dict({
         key[len('backbone.'):]: value
         for key, value in converted.state_dict.items()

@@ -98,8 +98,7 @@ def test_block_numbers_may_or_may_not_count_through():
 def test_fits_mmpretrains_models(name, config):
     init_default_scope('mmpretrain')
     converted = convert_cast_checkpoint(source(name))
-    backbone = dict(
-        type='mmhierseg.CAST', num_clusters=(8, 6, 4, 2), **converted.options)
+    backbone = dict(converted.options, num_clusters=(8, 6, 4, 2))
     model = MODELS.build(dict(config, backbone=backbone))
     assert match(converted.state_dict, model, ('momentum_encoder.*', )) == []
     if config is CLASSIFIER:

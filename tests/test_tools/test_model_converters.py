@@ -16,8 +16,9 @@ from torch import nn
 
 from mmhierseg._base.errors import run_command
 from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.models import CAST, HSGHead
+from mmhierseg.models import HSGHead
 from mmhierseg.models.utils import ConvStem
+from mmhierseg.registry import MODELS
 
 CAST_TOOL, HSG_TOOL, FUSE_TOOL = (
     f'model_converters/{name}.py'
@@ -85,8 +86,8 @@ def test_gives_the_authors_features(converted):
     assert [path.name for path in dst.parent.iterdir()] == ['moco.pth']
     meta = torch.load(dst, weights_only=True)['meta']
     init_cfg = dict(type='Pretrained', checkpoint=str(dst), prefix='backbone.')
-    model = CAST(
-        num_clusters=(8, 6, 4, 2), init_cfg=init_cfg, **meta['backbone'])
+    model = MODELS.build(
+        dict(meta['backbone'], num_clusters=(8, 6, 4, 2), init_cfg=init_cfg))
     model.init_weights()
     values, inputs = golden('cast_moco')
     torch.testing.assert_close(

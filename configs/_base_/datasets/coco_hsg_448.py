@@ -2,7 +2,7 @@
 # no annotation is read. Evaluated by retrieval on VOC 2012.
 # PNGs: tools/dataset_converters/generate_oversegmentation.py \
 #           data/coco/train2017 data/coco/oversegmentation/train2017
-_base_ = ['pascal_voc12_hsg_retrieval.py', 'hsg_views.py']
+_base_ = ['pascal_voc12_retrieval.py', 'hsg_views.py']
 
 crop_size = (448, 448)
 train_pipeline = [
