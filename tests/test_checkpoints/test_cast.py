@@ -119,7 +119,7 @@ def test_fits_mmpretrains_models(name, config):
     ([1, 2], {}, 'not a checkpoint of the authors of CAST.*got list'),
     (dict(model={'patch_embed.x': torch.zeros(1)}), {}, 'has no pos_embed'),
     (dict(model={'patch_embed.x': torch.zeros(1)}), dict(ema=True),
-     'has no `model_ema`'),
+     'needs `model_ema`'),
     ('cast_moco.pth.tar', dict(ema=True), '`--ema` is for DeiT.*momentum'),
     ('cast_deit.pth', dict(encoder='momentum'), '`--encoder` is for MoCo'),
     ('cast_moco.pth.tar', dict(encoder='both'), 'has no module.both_enc'),

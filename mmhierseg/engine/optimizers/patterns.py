@@ -24,8 +24,8 @@ class PatternOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     so that biases of the head have 20 times the rate. Unlike MMEngine's
     ``bias_lr_mult``, this includes biases of norm layers and of packed
-    attention (``in_proj_bias``). Parameters of the same factors are a group;
-    those with an ``lr_mult`` of 0 are in none, and keep their values.
+    attention (``in_proj_bias``). Parameters that match the same patterns form
+    a group; those with an ``lr_mult`` of 0 are in none and keep their values.
 
     Raises:
         ValueError: If a pattern matches no parameter, or there are other

@@ -16,8 +16,8 @@ class SGD(torch.optim.SGD):
 
         v = momentum * v + lr * (g + weight_decay * p);  p = p - v,
 
-    where PyTorch has ``lr`` in the second equation: past steps keep the rate
-    that they were made with. The two differ only while the rate changes.
+    where PyTorch has ``lr`` in the second equation: past gradients keep their
+    rate. The two differ only if the rate changes.
 
     Args:
         params: See :class:`torch.optim.SGD`.
