@@ -46,7 +46,7 @@ from mmhierseg.cli.resume import (
     read_resumable,
 )
 from mmhierseg.engine.device import RANK_VARIABLES, cpu_process_group
-from mmhierseg.engine.hooks.unwrap import unwrap_model
+from mmhierseg.engine.hooks import unwrap_model
 
 
 @safe_reading()

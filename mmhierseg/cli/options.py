@@ -26,23 +26,17 @@ _FLAG = dict(action='store_true')
 _COMMON = {
     '--work-dir': dict(help='folder for logs and checkpoints'),
     '--cfg-options': dict(
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
+        nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
         help='override settings of the config; a list is key="[a,b]" or '
         'key=a,b, a nested one key="[(a,b),(c,d)]", without white space'),
     '--no-pin-memory': dict(_FLAG, help='do not pin memory in data loaders'),
     '--launcher': dict(
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
+        choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
         help='how the processes were started'),
 }
 _TRAIN = {
     '--resume': dict(
-        nargs='?',
-        const='auto',
-        metavar='CHECKPOINT',
+        nargs='?', const='auto', metavar='CHECKPOINT',
         help='continue from a checkpoint, by default from the latest one in '
         'the work directory, if there is any'),
     '--amp': dict(_FLAG, help='train in mixed precision, if there is a GPU'),

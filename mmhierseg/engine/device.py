@@ -83,9 +83,7 @@ def _set_environment(launcher: str) -> None:
     if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
         hosts = subprocess.run(
             ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']],
-            capture_output=True,
-            text=True,
-            check=True)
+            capture_output=True, text=True, check=True)
         os.environ['MASTER_ADDR'] = hosts.stdout.split()[0]
     if 'MASTER_ADDR' not in os.environ:
         raise UserError('the environment variable MASTER_ADDR is not set. '

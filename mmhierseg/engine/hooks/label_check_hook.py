@@ -8,7 +8,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.engine.hooks.unwrap import unwrap_model
+from mmhierseg.engine.hooks import unwrap_model
 from mmhierseg.registry import HOOKS
 
 

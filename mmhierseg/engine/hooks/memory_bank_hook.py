@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.gathering import gather_rows
-from mmhierseg.engine.hooks.unwrap import unwrap_model
+from mmhierseg.engine.hooks import unwrap_model
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import HOOKS
 
