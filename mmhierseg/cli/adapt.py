@@ -109,7 +109,7 @@ def _adapt_strategy(cfg: Config) -> None:
     if name not in ('FSDPStrategy', 'ShardedStrategy'):
         return
     wrapper = cfg.get('optim_wrapper') or {}
-    unfit = {
+    unsupported = {
         'EMAHook, which cannot copy it':
         any(class_name(hook).endswith('EMAHook')
             for hook in cfg.get('custom_hooks') or ()),
@@ -121,7 +121,7 @@ def _adapt_strategy(cfg: Config) -> None:
         or class_name(wrapper, 'constructor').startswith(
             ('LearningRateDecay', 'LayerDecay')),
     }
-    for setting, found in unfit.items():
+    for setting, found in unsupported.items():
         if found:
             raise UserError(f'a sharded model cannot be trained with {setting}'
                             ": leave it out, or use MMEngine's Runner")
