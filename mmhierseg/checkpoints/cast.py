@@ -80,7 +80,10 @@ def convert_cast_checkpoint(checkpoint: dict,
         raise ValueError(f'the checkpoint has no {prefix}pos_embed')
     kind = family + '_seg' * any(
         key.startswith('block_fusion.') for key in inner)
-    if family == 'moco' and not is_authors_state_dict(inner):
+    if not is_authors_state_dict(inner):
+        if family == 'deit':
+            raise ValueError('the checkpoint has no `*.pool_block.*`: it is '
+                             'of another model than CAST')
         kind = 'moco_vit'
     state_dict, unused = _convert_encoder(inner, kind)
     own = {'moco': 'module.predictor.', 'deit': 'head.'}[family]
@@ -144,17 +147,14 @@ def _convert_encoder(inner: StateDict,
                      kind: str) -> tuple[StateDict, list[str]]:
     """Backbone weights, and the keys that have no counterpart."""
     inner, converted, unused = dict(inner), {}, []
-    if kind == 'moco_vit':
-        names = rename_vit_keys(inner)
-    else:
+    if kind != 'moco_vit':
         # The class token's encoding is a row of ours in both families.
         if 'pe_token' in inner:
             inner['pos_embed'] = torch.cat(
                 [inner.pop('pe_token'), inner['pos_embed']], dim=1)
         side = round((inner['pos_embed'].size(1) - 1)**0.5)
         converted['backbone.tokenizer.pos_grid'] = torch.tensor([side, side])
-        names = rename_encoder_keys(inner)
-    for key, name in names.items():
+    for key, name in rename_encoder_keys(inner).items():
         # A segmentation model's last norm is unused.
         if name is None or kind.endswith('seg') and key.startswith('norm.'):
             if not key.startswith('head.') and not _is_alias(key, inner):
@@ -165,11 +165,13 @@ def _convert_encoder(inner: StateDict,
 
 
 def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
-    """Names in ``CAST`` of all keys of an authors' encoder, None = none.
+    """Names of all keys of an authors' encoder in ours, None = none.
 
-    Some files number the blocks through all stages, others within each.
+    Ours is ``CAST`` or, for keys without pooling, ``MoCoV3ConvViT``. Some
+    files number the blocks through all stages, others within each.
     """
     keys = list(keys)
+    rules = _RULES if is_authors_state_dict(keys) else _VIT_RULES
     first: dict[str, int] = {}
     for stage, block in re.findall(r'^blocks(\d+)\.(\d+)\.', '\n'.join(keys),
                                    re.MULTILINE):
@@ -182,21 +184,12 @@ def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
             f'stages.{int(m[1]) - 1}.{int(m[2]) - first[m[1]]}', key)
         key = re.sub(r'^pool(\d+)\.pool_block',
                      lambda m: f'pools.{int(m[1]) - 1}', key)
-        return _rename(key, _RULES)
+        for pattern, name in rules:
+            if re.match(pattern, key):
+                return re.sub('^' + pattern, name, key)
+        return None
 
     return {key: rename(key) for key in keys}
-
-
-def rename_vit_keys(keys: Iterable[str]) -> dict[str, str | None]:
-    """Names in ``MoCoV3ConvViT`` of all keys of an authors' ViT."""
-    return {key: _rename(key, _VIT_RULES) for key in keys}
-
-
-def _rename(key: str, rules: list[tuple[str, str]]) -> str | None:
-    for pattern, name in rules:
-        if re.match(pattern, key):
-            return re.sub('^' + pattern, name, key)
-    return None
 
 
 def _is_alias(key: str, inner: StateDict) -> bool:

@@ -118,6 +118,8 @@ def test_fits_mmpretrains_models(name, config):
      "not a checkpoint of the authors of CAST.*'embedding_model'"),
     ([1, 2], {}, 'not a checkpoint of the authors of CAST.*got list'),
     (dict(model={'patch_embed.x': torch.zeros(1)}), {}, 'has no pos_embed'),
+    (dict(model={'patch_embed.x': torch.zeros(1), 'pos_embed': 0}), {},
+     'has no .*pool_block'),
     (dict(model={'patch_embed.x': torch.zeros(1)}), dict(ema=True),
      'needs `model_ema`'),
     ('cast_moco.pth.tar', dict(ema=True), '`--ema` is for DeiT.*momentum'),
