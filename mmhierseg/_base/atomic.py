@@ -1,11 +1,10 @@
-"""Write files whole or not at all.
+"""Write files atomically.
 
-``open(path, 'wb')`` empties a file before the new content is there: if the
-disk is full or the process is killed, both are lost. Here the content goes to
-a file in the same folder, is flushed to the disk, and takes the name last.
+``open(path, 'wb')`` truncates a file before the new content is written: if
+the disk is full or the process is killed, both are lost. Here the content
+goes to a temporary file in the same folder, which is renamed at the end.
 """
 
-import errno
 import functools
 import os
 import re
@@ -15,41 +14,28 @@ from uuid import uuid4
 
 from mmengine.fileio import LocalBackend
 
+from mmhierseg._base.errors import DISK_FULL
+
 try:
     import fcntl
 except ImportError:  # Windows, where leftovers stay
     fcntl = None
 
-__all__ = [
-    'FULL', 'AtomicBackend', 'find_leftovers', 'free_space', 'write_atomically'
-]
-
-#: No space; the user's quota; the limit to the size of a file (`ulimit -f`).
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PART = re.compile(r'(.*)\.[0-9a-f]{8}\.part', re.DOTALL)
-#: Of names that somebody else, on another machine perhaps, takes away.
+#: Attempts, as another process may remove the temporary file.
 _TRIES = 5
 
 
 def write_atomically(path: str | os.PathLike,
                      content: bytes,
                      sync: bool = True) -> None:
-    """Replace a file such that it is always the old or the new one, whole.
+    """Replace a file in an existing folder; the last of several writers wins.
 
-    Of several processes that write it, the last one wins. What killed ones
-    left behind, ``NAME.<8 digits>.part``, is removed.
-
-    Args:
-        path (str | os.PathLike): Path of the file, in a folder that exists.
-        content (bytes): The new content.
-        sync (bool): Whether to wait for the disk, and look for leftovers each
-            time. False: for many small files; leftovers are looked for once
-            per folder.
-
-    Raises:
-        OSError: If it cannot be written; the old file is still there. Its
-            ``filename`` is the path. If the disk is full, the message says
-            how much space is needed and how much is free.
+    Temporary files that killed processes left, ``NAME.<8 digits>.part``, are
+    removed. ``sync=False`` is for many small files: it does not wait for the
+    disk, and looks for such leftovers once per folder. If the file cannot be
+    written, the old one remains, and the OSError has its path and, if the disk
+    is full, the space that is needed and free.
     """
     path = os.fspath(path)
     folder, name = os.path.split(path)
@@ -65,7 +51,7 @@ def write_atomically(path: str | os.PathLike,
                 os.replace(part, path)
                 return
             except FileNotFoundError:
-                # Another process took it for a leftover.
+                # Another process mistook it for a leftover.
                 if attempt == _TRIES - 1 or not os.path.isdir(folder or '.'):
                     raise
             except BaseException:
@@ -74,7 +60,7 @@ def write_atomically(path: str | os.PathLike,
                 raise
     except OSError as error:
         message = str(error.strerror)
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             message += (f' (it needs {len(content) / 2**20:.1f} MiB, '
                         f'{free_space(folder)})')
         raise OSError(error.errno, message, path) from error
@@ -84,7 +70,7 @@ def _write(part: str, content: bytes, sync: bool) -> None:
     # Fails if there is such a file or link already.
     with open(part, 'xb') as file:
         if fcntl is not None:
-            # Some network disks have no locks.
+            # Some network file systems have no locks.
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
         file.write(content)
@@ -96,7 +82,7 @@ def _write(part: str, content: bytes, sync: bool) -> None:
 
 @functools.lru_cache(maxsize=1000)
 def find_leftovers(folder: str) -> dict[str, list[str]]:
-    """Unfinished files in a folder, by the name that they are for."""
+    """Temporary files in a folder, by the name of the file they replace."""
     found = {}
     with suppress(OSError):
         for part in os.listdir(folder):
@@ -106,13 +92,13 @@ def find_leftovers(folder: str) -> dict[str, list[str]]:
 
 
 def _remove_leftover(part: str) -> None:
-    """Remove an unfinished file, unless a process is writing it."""
+    """Remove a temporary file, unless a process is writing it."""
     if fcntl is None:
         return
     with suppress(OSError):
         file = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            # Fails if its writer, which is alive, has it.
+            # Fails while the writer holds the lock.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.remove(part)
         finally:
@@ -123,13 +109,13 @@ class AtomicBackend(LocalBackend):
     """MMEngine's storage backend for local files, writing them atomically."""
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Write a file, whole or not at all; folders are made."""
+        """Write a file; create its folder."""
         os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
         write_atomically(filepath, obj)
 
 
 def free_space(folder: str) -> str:
-    """Say how much space is free on the disk of a folder ('': current)."""
+    """Describe the free space on the disk of a folder ('': current)."""
     try:
         free = shutil.disk_usage(folder or '.').free / 2**20
     except OSError as error:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-#: Of a file that cannot be written: no permission, no space.
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC,
-                 errno.EDQUOT)
+#: No space left, quota exceeded, file too large (``ulimit -f``).
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITABLE = (*DISK_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(ValueError):
@@ -19,12 +19,11 @@ class UserError(ValueError):
 
 
 def run_command(main: Callable[[], None]) -> int:
-    """Run a command; print a :class:`UserError` without its traceback.
+    """Run a command and return its exit status, 0 or 1.
 
-    The error may come from a worker process of a data loader. So are files
-    that cannot be written. Other errors are defects and keep their traceback;
-    with ``MMHIERSEG_TRACEBACK=1`` in the environment, all do. Returns the
-    exit status, 0 or 1.
+    A :class:`UserError`, also from a data loader's worker, and a file that
+    cannot be written are reported without a traceback, unless the environment
+    has ``MMHIERSEG_TRACEBACK=1``. Other errors are bugs and are raised.
     """
     try:
         main()
@@ -33,7 +32,7 @@ def run_command(main: Callable[[], None]) -> int:
             error.filename is not None and error.errno in _NOT_WRITABLE)
         if not user or os.environ.get('MMHIERSEG_TRACEBACK'):
             raise
-        # From a loader's worker, PyTorch raises the text of the traceback.
+        # The message of a loader's worker includes its traceback.
         message = str(error).rpartition(f'{UserError.__name__}: ')[2].rstrip()
         print(f'{Path(sys.argv[0]).name}: error: {message}', file=sys.stderr)
         return 1

@@ -16,17 +16,11 @@ from PIL import Image, UnidentifiedImageError
 
 from mmhierseg._base.errors import UserError
 
-__all__ = [
-    'IMAGE_SUFFIXES', 'MAX_LABEL_PIXELS', 'MAX_PIXELS', 'ImageHeader',
-    'check_pixels', 'check_png', 'image_header', 'jpeg_frame', 'list_files',
-    'load_upright', 'open_image', 'turn_upright'
-]
-
-#: Suffixes of the images that are taken out of a folder, in lower case.
+#: Suffixes of image files in a folder, in lower case.
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
                   '.tiff', '.webp')
-#: Limits to pictures and to label maps, unless ``MMHIERSEG_MAX_PIXELS`` in the
-#: environment sets another.
+#: Limits for pictures and for label maps; the environment variable
+#: ``MMHIERSEG_MAX_PIXELS`` overrides both.
 MAX_PIXELS, MAX_LABEL_PIXELS = 2**27, 2**30
 
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8'
@@ -40,7 +34,7 @@ _TRANSPOSE = {
 
 
 class ImageHeader(NamedTuple):
-    """Size of an image and how it is turned."""
+    """Size and orientation of an image."""
 
     size: tuple[int, int]
     """(H, W) of the upright image."""
@@ -49,10 +43,9 @@ class ImageHeader(NamedTuple):
 
 
 def image_header(content: bytes) -> ImageHeader:
-    """Size and orientation of an image file, which is not decoded.
+    """Size and orientation of an image file, without decoding it.
 
-    All that reads images or checks their sizes agrees with this. Too large
-    an image raises ValueError.
+    Raises ValueError if the image is too large.
     """
     size = None
     if content.startswith(_JPEG):
@@ -73,21 +66,20 @@ def image_header(content: bytes) -> ImageHeader:
 
 
 def check_pixels(size: tuple[int, int], limit: int = MAX_PIXELS) -> None:
-    """Refuse an image, (H, W), that would take too much memory."""
+    """Refuse an image (H, W) that would take too much memory."""
     name = 'MMHIERSEG_MAX_PIXELS'
     limit = int(os.environ.get(name) or limit)
     if size[0] * size[1] > limit:
         raise ValueError(
             f'it has {size[0]} x {size[1]} pixels, more than {limit}, and '
-            'could exhaust the memory; if it is to be trusted, set '
+            'could exhaust the memory; if you trust it, set '
             f'{name}={size[0] * size[1]} in the environment')
 
 
 def check_png(content: bytes) -> None:
-    """Check that a PNG is whole and that all of its checksums are right.
+    """Check that a PNG is complete and that all checksums are right.
 
-    Pillow does not compare the checksum of the pixels, so that a damaged file
-    is read with other labels.
+    Pillow ignores the checksum of the pixels and reads wrong labels.
     """
     view, position, kind = memoryview(content), len(_PNG), b''
     while kind != b'IEND':
@@ -138,10 +130,8 @@ def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Turn an array (H, W, ...) as an image of this orientation is turned."""
     if orientation > 4:
         array = array.swapaxes(0, 1)
-    rows, columns = {
-        2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1),
-        8: (-1, 1)
-    }.get(orientation, (1, 1))
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
     return array[::rows, ::columns]
 
 
@@ -166,19 +156,12 @@ def jpeg_frame(content: bytes) -> tuple[tuple[int, int] | None, int]:
 def list_files(folder: str | os.PathLike,
                suffixes: str | tuple[str, ...] = '',
                exclude: str | os.PathLike | None = None) -> list[str]:
-    """List the files below a folder: sorted, relative, with '/'.
+    """List the files below a folder, sorted, as relative paths with '/'.
 
-    Links are followed; one that leads back to a folder above it is left out,
-    since its files are listed there. Hidden files are left out, too.
-
-    Args:
-        folder (str | os.PathLike): An existing folder.
-        suffixes (str | tuple[str, ...]): In lower case; files with upper
-            case are found, too. Defaults to '', all files.
-        exclude (str | os.PathLike, optional): Folder to leave out.
-
-    Raises:
-        UserError: If a folder cannot be read, or a link leads nowhere.
+    ``suffixes`` are in lower case and match either case; the folder
+    ``exclude`` and hidden files are left out. Links are followed, except to a
+    folder above them. Raises UserError if a folder cannot be read or a link
+    is broken.
     """
     skipped = {_identity(exclude)} if exclude and os.path.isdir(
         exclude) else set()
@@ -200,7 +183,7 @@ def _walk(folder: str, prefix: str, suffixes: str | tuple[str, ...],
                         'its permissions, or remove it') from error
     for entry in entries:
         name, is_link = prefix + entry.name, entry.is_symlink()
-        # Links in a circle raise an error in the entry's own methods.
+        # The entry's own methods raise an error for links in a circle.
         if os.path.isdir(entry.path) if is_link else entry.is_dir():
             yield from _walk(entry.path, f'{name}/', suffixes, above | {here})
         elif entry.name.startswith('.'):
@@ -209,15 +192,15 @@ def _walk(folder: str, prefix: str, suffixes: str | tuple[str, ...],
             if name.lower().endswith(suffixes):
                 yield name
         elif is_link and _is_dangling(entry.path):
-            raise UserError(f'link {entry.path!r} leads nowhere: restore '
-                            'what it leads to, or remove it')
+            raise UserError(f'link {entry.path!r} is broken: restore its '
+                            'target, or remove it')
 
 
 def _is_dangling(path: str) -> bool:
     try:
         os.stat(path)
     except OSError as error:
-        # Links that lead to each other have no files.
+        # Links to each other have no files.
         return error.errno != errno.ELOOP
     return False
 

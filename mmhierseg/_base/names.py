@@ -1,37 +1,26 @@
-"""Names of what is written for each image."""
+"""Names of output files."""
 
 import os
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ['dataset_names', 'output_names', 'printable', 'safe_name',
-           'table_cell']
-
-# Not allowed on some systems, or with a meaning in Markdown or HTML.
+# Not allowed on some systems, or special in Markdown or HTML.
 _UNSAFE = frozenset('\\/:*?"<>|`')
-#: Bytes of one part of a path; with a suffix it must be below 256.
+#: Bytes of one part of a path, which must be below 256 with a suffix.
 _LENGTH = 200
 
 
 def output_names(paths: Iterable[str | os.PathLike],
                  root: str | os.PathLike | None = None,
                  keep_suffix: bool = False) -> dict[str, str]:
-    """Give each image a name for its outputs, unlike that of any other.
+    """Give each image a unique name for its outputs.
 
-    It is the image's path below a folder, without suffix unless that is all
-    that distinguishes two images; characters that do not print or that could
-    lead out of a folder are replaced.
-
-    Args:
-        paths (Iterable[str | os.PathLike]): Paths of the images.
-        root (str | os.PathLike, optional): Folder of the images. Defaults to
-            None, as if one of them lies elsewhere: the folder they share.
-        keep_suffix (bool): Whether to keep all suffixes. Defaults to False.
-
-    Returns:
-        dict[str, str]: Names, with '/', by path. They do not depend on the
-        order of the paths.
+    The name is the image's path, with '/', relative to ``root``, or to the
+    common folder if any image lies elsewhere. Suffixes are left out, unless
+    ``keep_suffix`` or two images differ in nothing else. Unprintable
+    characters and those that could leave a folder are replaced. The order of
+    the paths has no influence.
 
     Example:
         >>> output_names(['in/a/0.png', 'in/b/0.png', 'in/b/0.jpg'])
@@ -51,7 +40,7 @@ def output_names(paths: Iterable[str | os.PathLike],
         wanted.append((path, raw, '/'.join(map(safe_name, raw.split('/')))))
     names: dict[str, str] = {}
     taken: set[str] = set()
-    # Names that need not be replaced are kept.
+    # Names without replaced characters come first and are kept.
     for path, _, name in sorted(wanted, key=lambda item: item[1] != item[2]):
         unique, number = name, 1
         while unique in taken:
@@ -63,10 +52,9 @@ def output_names(paths: Iterable[str | os.PathLike],
 
 
 def dataset_names(dataset: Any, keep_suffix: bool = False) -> dict[str, str]:
-    """:func:`output_names` of all images of one of MMEngine's datasets.
+    """:func:`output_names` of an MMEngine dataset's images.
 
-    Their paths are below the dataset's folder of images. Empty for a dataset
-    that does not list paths.
+    Empty if the dataset does not list paths.
     """
     try:
         paths = [dataset.get_data_info(i)['img_path']
@@ -79,7 +67,7 @@ def dataset_names(dataset: Any, keep_suffix: bool = False) -> dict[str, str]:
 
 
 def printable(text: object) -> str:
-    """Escape what a terminal or a table cannot show, such as a new line."""
+    """Escape unprintable characters, such as new lines."""
     return ''.join(
         char if char.isprintable() else char.encode(
             'unicode_escape', 'surrogatepass').decode()
@@ -87,12 +75,12 @@ def printable(text: object) -> str:
 
 
 def table_cell(text: object) -> str:
-    """Make a text a cell of a Markdown table."""
+    """Escape a text for a cell of a Markdown table."""
     return printable(text).replace('|', '\\|')
 
 
 def safe_name(part: str) -> str:
-    """Make a text one part of a path, and plain text in Markdown and HTML."""
+    """Make a text safe as part of a path, in Markdown and in HTML."""
     part = ''.join('_' if char in _UNSAFE or not char.isprintable() else char
                    for char in part)
     bare = part.lstrip('.')

@@ -1,13 +1,13 @@
-"""Read checkpoints and YAML without executing what is in them.
+"""Read checkpoints and YAML without executing code in them.
 
 A checkpoint is a pickle, and unpickling can run any program. PyTorch's
-``weights_only`` reader builds tensors and plain containers only. Log
-histories, NumPy arrays and an ``argparse.Namespace``, which MMEngine and
-training scripts write, are allowed by name.
+``weights_only`` reader builds only tensors and plain containers. Allowed in
+addition are log histories, NumPy arrays and ``argparse.Namespace``, which
+MMEngine and training scripts write.
 
-PyTorch keeps the names that are allowed in a variable of the process, which
-MMEngine changes while it reads. The reader here has its own, so threads do
-not disturb each other, and nothing changes for other code.
+PyTorch's list of allowed names is global, and MMEngine changes it while it
+reads. The reader here has its own list, so threads do not interfere and other
+code is not affected.
 """
 
 import os
@@ -32,22 +32,20 @@ from torch import _weights_only_unpickler as unpickler
 
 from mmhierseg._base.errors import UserError
 
-__all__ = ['PLAIN_OBJECTS', 'load_plain_checkpoint', 'safe_reading']
-
 
 def _history_buffer_method(owner: type, name: str) -> Any:
-    """Stand in for ``getattr``, by which methods are pickled."""
+    """Replacement of ``getattr``, as which methods are pickled."""
     if owner is not HistoryBuffer or name.startswith('_'):
         raise pickle.UnpicklingError(f'{owner!r}.{name} may not be looked up')
     return getattr(owner, name)
 
 
 _core = np._core if hasattr(np, '_core') else np.core
-#: Name in a pickle -> what it stands for.
+#: Name in a pickle -> object.
 PLAIN_OBJECTS = {
     'builtins.getattr': _history_buffer_method,
     **{
-        # Of NumPy 1 and 2.
+        # NumPy 1 and 2.
         f'numpy.{core}.multiarray.{name}': getattr(_core.multiarray, name)
         for core in ('core', '_core') for name in ('_reconstruct', 'scalar')
     },
@@ -60,11 +58,10 @@ PLAIN_OBJECTS = {
 
 
 def _with_globals(function: FunctionType, **names: Any) -> FunctionType:
-    """Copy a function; the copy finds some of its globals elsewhere."""
-    copy = FunctionType(function.__code__, {
-        **function.__globals__,
-        **names
-    }, function.__name__, function.__defaults__, function.__closure__)
+    """Copy a function, with some of its globals replaced."""
+    copy = FunctionType(
+        function.__code__, function.__globals__ | names, function.__name__,
+        function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
     return copy
 
@@ -88,7 +85,7 @@ _torch_load = _with_globals(
 
 def _load(f: Any, map_location: Any = None, *_, mmap: bool | None = None,
           **kwargs) -> Any:
-    """``torch.load``, but safe whatever the arguments and environment say."""
+    """``torch.load``, but safe with any arguments and environment."""
     kwargs = {k: v for k, v in kwargs.items() if k == 'encoding'}
     try:
         return _torch_load(
@@ -102,25 +99,23 @@ def _load(f: Any, map_location: Any = None, *_, mmap: bool | None = None,
 
 
 def load_plain_checkpoint(path: str | os.PathLike) -> Any:
-    """Read a file that ``torch.save`` wrote; tensors are on the CPU.
+    """Read a file of ``torch.save``, with tensors on the CPU.
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, is damaged, or holds objects that
-            could only be made by executing code.
+    Raises FileNotFoundError, or UserError if it is no checkpoint, is damaged,
+    or has objects that only code can create.
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'checkpoint {path!r} does not exist (in {os.getcwd()})')
     try:
-        # Mapped from the file, not copied; files from before PyTorch 1.6 are
-        # no archives and cannot be.
+        # Memory-mapped, except for files from before PyTorch 1.6, which are
+        # no archives.
         return _load(path, 'cpu', mmap=zipfile.is_zipfile(path))
     except UserError:
         raise
     except Exception as error:
-        # Bytes that are no pickle make the reader fail in many ways.
+        # The reader fails in many ways on bytes that are no pickle.
         raise UserError(_message(path)) from error
 
 
@@ -129,15 +124,14 @@ def _message(path: Any, error: Exception | None = None) -> str:
     if forbidden is None:
         return f'{path!r} is no checkpoint of torch.save, or is damaged'
     return (f'{path!r} was not read, because it wants to make a '
-            f'{forbidden[1]}, which is no plain object and could execute a '
-            'program')
+            f'{forbidden[1]}, which could execute a program')
 
 
 class _YamlLoader(getattr(yaml, 'CSafeLoader', yaml.SafeLoader)):
-    """As MMEngine's, with tuples, but without other Python objects."""
+    """MMEngine's loader, without Python objects other than tuples."""
 
     def refuse(self, tag: str, node: yaml.Node) -> None:
-        """Refuse to make the object of a Python tag."""
+        """Raise an error for a Python tag."""
         raise UserError(
             f'!!python/{tag} in line {node.start_mark.line + 1}: Python '
             'objects in YAML are not read, since they could execute a program')
@@ -156,25 +150,24 @@ def _load_yaml(handler: YamlHandler, file: Any, **kwargs) -> Any:
 
 _inside = ContextVar('inside', default=False)
 _lock = threading.Lock()
-#: How many threads are inside; what was replaced for them.
-_state = SimpleNamespace(inside=0, originals=[])
+#: Number of active blocks, and functions that undo the replacements.
+_state = SimpleNamespace(inside=0, restore=[])
 
 
 @contextmanager
 def safe_reading() -> Iterator[None]:
-    """Let all code read safely that is called within the block.
+    """Make all code that is called within the block read files safely.
 
-    However a checkpoint is loaded there, by any scheme of MMEngine
-    (``https://``, ``open-mmlab://`` ...), ``init_cfg`` or ``torch.load``
-    itself, nothing in it is executed, and a UserError names what would have
-    been. Python tags in YAML files are refused, too. Other threads are not
-    affected.
+    Nothing in a checkpoint is executed, whether it is loaded by ``init_cfg``,
+    by a scheme of MMEngine (``https://``, ``open-mmlab://`` ...) or by
+    ``torch.load``; a UserError names what would have been. Python tags in YAML
+    files are refused, too. Other threads are not affected.
     """
     token = _inside.set(True)
     with _lock:
         _state.inside += 1
         if _state.inside == 1:
-            _state.originals = [
+            _state.restore = [
                 _replace(owner, name, safe)
                 for owner, name, safe in ((torch, 'load', _load),
                                           (torch.serialization, 'load', _load),
@@ -188,12 +181,12 @@ def safe_reading() -> Iterator[None]:
         with _lock:
             _state.inside -= 1
             if not _state.inside:
-                for restore in _state.originals:
+                for restore in _state.restore:
                     restore()
 
 
 def _replace(owner: Any, name: str, safe: Callable) -> Callable[[], None]:
-    """Replace a function where `safe_reading` is active; how to undo it."""
+    """Replace a function in `safe_reading`; return how to undo it."""
     original = getattr(owner, name)
 
     @wraps(original)
@@ -201,7 +194,7 @@ def _replace(owner: Any, name: str, safe: Callable) -> Callable[[], None]:
         return (safe if _inside.get() else original)(*args, **kwargs)
 
     def restore():
-        # Unless somebody else has replaced it since.
+        # Unless other code has replaced it since.
         if getattr(owner, name) is choose:
             setattr(owner, name, original)
 

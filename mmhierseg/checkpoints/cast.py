@@ -1,9 +1,9 @@
 """Convert the checkpoints that CAST's authors publish to MMEngine's.
 
-Their kinds are recognised by their keys: MoCo v3 pre-training (a
-``state_dict`` of ``module.base_encoder.*``, ``module.momentum_encoder.*``,
+Their keys tell the kind: MoCo v3 pre-training (a ``state_dict`` of
+``module.base_encoder.*``, ``module.momentum_encoder.*``,
 ``module.predictor.*``) and DeiT (``model``, ``model_ema``), each as a
-classification or as a segmentation model (``block_fusion.*``). MoCo v3 also
+classification or as a segmentation model (``block_fusion.*``); MoCo v3 also
 of the vision transformer that CAST is compared with.
 """
 
@@ -17,8 +17,8 @@ from .converted import ConvertedCheckpoint, StateDict, describe, to_float32
 
 CONVERTER = 'tools/model_converters/cast2mmhierseg.py'
 
-# Authors' name inside an encoder -> name inside ``mmhierseg.CAST``; the first
-# that fits. In the stem, convolution, norm and ReLU alternate.
+# Authors' name in an encoder -> name in ``mmhierseg.CAST``; the first match
+# counts. In the stem, convolution, norm and ReLU alternate.
 _RULES = [
     (r'(stages\.\d+\.\d+\.mlp)\.fc1\.', r'\1.layers.0.0.'),
     (r'(stages\.\d+\.\d+\.mlp)\.fc2\.', r'\1.layers.1.'),
@@ -34,7 +34,7 @@ _RULES = [
     (r'block_fusion\.proj_blocks\.0\.norm\.', r'fusion.norm.'),
     (r'block_fusion\.proj_blocks\.2\.', r'fusion.proj.'),
 ]
-# Of the vision transformer, inside ``mmhierseg.MoCoV3ConvViT``.
+# The same for the vision transformer, ``mmhierseg.MoCoV3ConvViT``.
 _VIT_RULES = [
     (r'blocks\.(\d+)\.norm(\d)\.', r'layers.\1.ln\2.'),
     (r'blocks\.(\d+)\.attn\.', r'layers.\1.attn.'),
@@ -45,7 +45,7 @@ _VIT_RULES = [
     *((pattern, name.replace('tokenizer.stem', 'patch_embed'))
       for pattern, name in _RULES if 'tokenizer.stem' in name),
 ]
-# Of a classification model it is the class token.
+# Classification models have the class token.
 _OUT_TYPES = dict(moco_seg='avg_segments', deit_seg='segments')
 _STEM_NORM = re.compile(
     r'^(.*tokenizer\.stem\.layers\.\d+\.)bn\.running_var$')
@@ -64,7 +64,7 @@ def convert_cast_checkpoint(checkpoint: dict,
     Args:
         checkpoint (dict): Content of the file.
         encoder (str): Encoder of a MoCo checkpoint, 'base' or 'momentum'.
-        ema (bool): Whether to take the moving average of a DeiT checkpoint.
+        ema (bool): Whether to convert a DeiT checkpoint's moving average.
 
     Returns:
         ConvertedCheckpoint: Weights of MMPretrain's ``MoCoV3`` or
@@ -80,7 +80,10 @@ def convert_cast_checkpoint(checkpoint: dict,
         raise ValueError(f'the checkpoint has no {prefix}pos_embed')
     kind = family + '_seg' * any(
         key.startswith('block_fusion.') for key in inner)
-    if family == 'moco' and not is_authors_state_dict(inner):
+    if not is_authors_state_dict(inner):
+        if family == 'deit':
+            raise ValueError('the checkpoint has no `*.pool_block.*`: it is '
+                             'of another model than CAST')
         kind = 'moco_vit'
     state_dict, unused = _convert_encoder(inner, kind)
     own = {'moco': 'module.predictor.', 'deit': 'head.'}[family]
@@ -96,7 +99,7 @@ def convert_cast_checkpoint(checkpoint: dict,
     unconverted += [
         key for key in source if not key.startswith((prefix, own))
     ]
-    # Optimizer, epoch, options and, unless asked for, the moving average.
+    # Optimizer, epoch, options and, unless requested, the moving average.
     unconverted += [
         key for key, value in checkpoint.items() if value is not source
     ]
@@ -107,7 +110,7 @@ def convert_cast_checkpoint(checkpoint: dict,
 
 def _choose(checkpoint: dict, encoder: str,
             ema: bool) -> tuple[StateDict, str, str]:
-    """Weights that were asked for, their prefix, and the family."""
+    """Requested weights, their prefix, and the family."""
     if _has(checkpoint, 'state_dict', 'module.base_encoder.'):
         if ema:
             raise ValueError('`--ema` is for DeiT checkpoints; this one is '
@@ -122,8 +125,7 @@ def _choose(checkpoint: dict, encoder: str,
         raise ValueError('`--encoder` is for MoCo v3 checkpoints; this '
                          'one is of DeiT: use `--ema`')
     if ema and not isinstance(checkpoint.get('model_ema'), dict):
-        raise ValueError('`--ema` was asked for, but the checkpoint has no '
-                         '`model_ema`')
+        raise ValueError('`--ema` needs `model_ema` in the checkpoint')
     return checkpoint['model_ema' if ema else 'model'], '', 'deit'
 
 
@@ -144,23 +146,16 @@ def _under(prefix: str, weights: StateDict) -> StateDict:
 def _convert_encoder(inner: StateDict,
                      kind: str) -> tuple[StateDict, list[str]]:
     """Backbone weights, and the keys that have no counterpart."""
-    if kind == 'moco_vit':
-        names = rename_vit_keys(inner)
-        return ({f'backbone.{name}': inner[key]
-                 for key, name in names.items() if name is not None}, [
-                     key for key, name in names.items()
-                     if name is None and not key.startswith('head.')
-                 ])
-    # The class token's own encoding is a row of ours in both families.
-    inner = dict(inner)
-    if 'pe_token' in inner:
-        inner['pos_embed'] = torch.cat(
-            [inner.pop('pe_token'), inner['pos_embed']], dim=1)
-    side = round((inner['pos_embed'].size(1) - 1)**0.5)
-    converted = {'backbone.tokenizer.pos_grid': torch.tensor([side, side])}
-    unused = []
+    inner, converted, unused = dict(inner), {}, []
+    if kind != 'moco_vit':
+        # The class token's encoding is a row of ours in both families.
+        if 'pe_token' in inner:
+            inner['pos_embed'] = torch.cat(
+                [inner.pop('pe_token'), inner['pos_embed']], dim=1)
+        side = round((inner['pos_embed'].size(1) - 1)**0.5)
+        converted['backbone.tokenizer.pos_grid'] = torch.tensor([side, side])
     for key, name in rename_encoder_keys(inner).items():
-        # A segmentation model's last norm takes no part in its output.
+        # A segmentation model's last norm is unused.
         if name is None or kind.endswith('seg') and key.startswith('norm.'):
             if not key.startswith('head.') and not _is_alias(key, inner):
                 unused.append(key)
@@ -170,11 +165,13 @@ def _convert_encoder(inner: StateDict,
 
 
 def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
-    """Names inside ``CAST`` of all keys of an authors' encoder, None = none.
+    """Names of all keys of an authors' encoder in ours, None = none.
 
-    Some files count the blocks through all stages, others within each.
+    Ours is ``CAST`` or, for keys without pooling, ``MoCoV3ConvViT``. Some
+    files number the blocks through all stages, others within each.
     """
     keys = list(keys)
+    rules = _RULES if is_authors_state_dict(keys) else _VIT_RULES
     first: dict[str, int] = {}
     for stage, block in re.findall(r'^blocks(\d+)\.(\d+)\.', '\n'.join(keys),
                                    re.MULTILINE):
@@ -187,21 +184,12 @@ def rename_encoder_keys(keys: Iterable[str]) -> dict[str, str | None]:
             f'stages.{int(m[1]) - 1}.{int(m[2]) - first[m[1]]}', key)
         key = re.sub(r'^pool(\d+)\.pool_block',
                      lambda m: f'pools.{int(m[1]) - 1}', key)
-        return _rename(key, _RULES)
+        for pattern, name in rules:
+            if re.match(pattern, key):
+                return re.sub('^' + pattern, name, key)
+        return None
 
     return {key: rename(key) for key in keys}
-
-
-def rename_vit_keys(keys: Iterable[str]) -> dict[str, str | None]:
-    """Names inside ``MoCoV3ConvViT`` of keys of an authors' ViT."""
-    return {key: _rename(key, _VIT_RULES) for key in keys}
-
-
-def _rename(key: str, rules: list[tuple[str, str]]) -> str | None:
-    for pattern, name in rules:
-        if re.match(pattern, key):
-            return re.sub('^' + pattern, name, key)
-    return None
 
 
 def _is_alias(key: str, inner: StateDict) -> bool:
@@ -222,7 +210,7 @@ def _convert_mlp(prefix: str, weights: StateDict) -> StateDict:
 
 
 def _backbone_options(state_dict: StateDict, kind: str) -> dict:
-    """Options that follow from the weights; heads and clusters do not."""
+    """Options that follow from the weights, without heads and clusters."""
     if kind == 'moco_vit':
         positions = state_dict['backbone.pos_embed']
         channels = positions.size(2)
@@ -254,12 +242,12 @@ def fuse_stems(state_dict: StateDict,
                eps: float = 1e-5) -> tuple[StateDict, list[str]]:
     """Fold batch normalisation into the convolutions of CAST's stem.
 
-    In inference it multiplies by and adds constants, which the weights and
-    biases of the convolution before it can absorb.
+    In inference it is an affine map, which the preceding convolution can
+    absorb.
 
     Args:
         state_dict (dict[str, Tensor]): Weights of a model with one or more
-            CASTs, such as MoCo's two encoders. Not changed.
+            CASTs. Not changed.
         eps (float): Epsilon of the normalisation.
 
     Returns:

@@ -18,7 +18,7 @@ class ConvertedCheckpoint(NamedTuple):
     clustering transformers, 'hsg_embedding' without."""
 
     unconverted: list[str]
-    """Keys of the source that have no counterpart, or were not asked for."""
+    """Keys of the source without a counterpart, or not requested."""
 
     options: dict
     """Options of the backbone, with its type, or of ``HSGHead``, that follow
@@ -26,7 +26,7 @@ class ConvertedCheckpoint(NamedTuple):
 
 
 def to_float32(state_dict: StateDict) -> StateDict:
-    """Convert floating-point weights; integers stay."""
+    """Convert floating-point weights only."""
     return {
         key: value.float() if value.is_floating_point() else value
         for key, value in state_dict.items()

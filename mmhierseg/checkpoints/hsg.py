@@ -1,8 +1,8 @@
 """Convert the checkpoints that HSG's authors publish to MMEngine's.
 
-They hold ``embedding_model`` and ``prediction_model``. The first has a
-ResNet, the layers that make embeddings of its features, and, where levels
-above the segments are learned, the clustering transformers.
+They hold ``embedding_model`` and ``prediction_model``. The former has a
+ResNet, the embedding layers and, if levels above the segments are learned,
+the clustering transformers.
 """
 
 import itertools
@@ -16,13 +16,13 @@ from .converted import ConvertedCheckpoint, StateDict, describe, to_float32
 
 CONVERTER = 'tools/model_converters/hsg2mmhierseg.py'
 
-#: Prefix of names in files saved of a data-parallel model.
+#: Prefix of names in files of a data-parallel model.
 _WRAPPER = 'module.'
-#: Parts that only the authors' models name so.
+#: Parts with names that only the authors' models have.
 _OWN_PARTS = ('resnet_backbone.', 'fine_hrchy_transformer.',
               'coarse_hrchy_transformer.')
 _OURS = ('backbone.', 'neck.', 'head.')
-# Authors' name -> ours; all that fit are applied, in this order.
+# Authors' name -> ours; all that match are applied, in this order.
 _RULES = [
     (r'^conv_out\.0\.', r'neck.hidden.conv.'),
     (r'^conv_out\.1\.', r'neck.hidden.bn.'),
@@ -50,7 +50,7 @@ _RULES = [
     (r'\.shortcut\.norm\.', r'.downsample.1.'),
     (r'\.shortcut\.', r'.downsample.0.'),
 ]
-# All tensors of the parts; braces list alternatives.
+# All tensors of the parts; braces list alternatives, N is the layer.
 _LINEAR = '{weight,bias}'
 _NORM = '{weight,bias,running_mean,running_var,num_batches_tracked}'
 _ATTENTION = '{in_proj_weight,in_proj_bias,out_proj.weight,out_proj.bias}'
@@ -60,14 +60,11 @@ _TRANSFORMER = (
     '{target.0,centroid.1,centroid_feature.1}.weight',
     f'target.3.{_LINEAR}',
     f'{{decoder_norm,target.1,centroid.2,centroid_feature.2}}.norm.{_NORM}',
-)
-# Of each layer of encoder and decoder.
-_LAYER = (
-    f'{{encoder,decoder}}.%d.self_attn.{_ATTENTION}',
-    f'decoder.%d.multihead_attn.{_ATTENTION}',
-    f'{{encoder,decoder}}.%d.{{linear1,linear2}}.{_LINEAR}',
-    f'{{encoder,decoder}}.%d.{{norm1,norm2}}.norm.{_NORM}',
-    f'decoder.%d.norm3.norm.{_NORM}',
+    f'{{encoder,decoder}}.N.self_attn.{_ATTENTION}',
+    f'decoder.N.multihead_attn.{_ATTENTION}',
+    f'{{encoder,decoder}}.N.{{linear1,linear2}}.{_LINEAR}',
+    f'{{encoder,decoder}}.N.{{norm1,norm2}}.norm.{_NORM}',
+    f'decoder.N.norm3.norm.{_NORM}',
 )
 # Tensor, its axis, and the options that are its length.
 _OPTIONS = [
@@ -82,7 +79,7 @@ _OPTIONS = [
 
 
 def is_authors_hsg(checkpoint: object) -> bool:
-    """Recognise a checkpoint of the authors by the names in it."""
+    """Recognise a checkpoint of the authors by its names."""
     weights = checkpoint.get('embedding_model') if isinstance(
         checkpoint, dict) else None
     return isinstance(weights, dict) and any(
@@ -103,7 +100,7 @@ def convert_hsg_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
     expected = _expected({name for name in names.values() if name})
     missing = sorted(
         name for name in expected.difference(names.values())
-        # It came with PyTorch 0.4.1, and nothing depends on it.
+        # New in PyTorch 0.4.1, and unused.
         if not name.endswith('.num_batches_tracked'))
     unconverted = [
         f'embedding_model.{key}' for key, name in names.items()
@@ -152,25 +149,24 @@ def _embedding_model(checkpoint: dict) -> StateDict:
 
 
 def _expected(found: set[str]) -> set[str]:
-    """Names of all tensors of the parts of which there is anything."""
-    patterns, resnet = [], set()
-    if any(name.startswith('backbone.') for name in found):
-        resnet = _resnet(' '.join(found))
-    if any(name.startswith('neck.') for name in found):
+    """Names of all tensors of the parts that occur in ``found``."""
+    text = ' '.join(found)
+    patterns = []
+    if ' neck.' in f' {text}':
         patterns += [f'neck.{name}' for name in _NECK]
-    if any(name.startswith('head.') for name in found):
-        layers = re.findall(r'head\.fine_transformer\.encoder\.(\d+)\.',
-                            ' '.join(found))
-        names = list(_TRANSFORMER)
-        for layer in range(max(len(set(layers)), 1)):
-            names += [name % layer for name in _LAYER]
+    if ' head.' in f' {text}':
+        layers = set(re.findall(r'fine_transformer\.encoder\.(\d+)\.', text))
         patterns.append('head.positions.{row_embed,col_embed}.weight')
-        patterns += [f'head.{{fine,coarse}}_transformer.{n}' for n in names]
-    return resnet | {name for pattern in patterns for name in _expand(pattern)}
+        patterns += [
+            f'head.{{fine,coarse}}_transformer.{name.replace("N", str(layer))}'
+            for name in _TRANSFORMER for layer in range(len(layers) or 1)
+        ]
+    names = {name for pattern in patterns for name in _expand(pattern)}
+    return names | _resnet(text) if ' backbone.' in f' {text}' else names
 
 
 def _resnet(found: str) -> set[str]:
-    """Names of a ResNet with the blocks that there are, each of them whole."""
+    """Names of all tensors of a ResNet with the blocks that occur."""
     numbers = (re.findall(rf'backbone\.layer{stage}\.(\d+)\.', found)
                for stage in range(1, 5))
     counts = [1 + max(map(int, stage), default=0) for stage in numbers]
@@ -182,9 +178,8 @@ def _resnet(found: str) -> set[str]:
 
 def _expand(pattern: str) -> list[str]:
     """Expand the braces of a pattern, as a shell does."""
-    parts = re.split(r'{([^{}]*)}', pattern)
-    choices = [part.split(',') for part in parts]
-    return [''.join(choice) for choice in itertools.product(*choices)]
+    parts = [part.split(',') for part in re.split(r'{([^{}]*)}', pattern)]
+    return [''.join(choice) for choice in itertools.product(*parts)]
 
 
 def _head_options(state_dict: StateDict) -> dict:

@@ -1,7 +1,7 @@
 """Read checkpoints safely, and check that they fit a model.
 
-MMEngine loads the tensors that fit and logs the rest, so a model could be
-tested with its random initialisation. The checks here raise errors instead.
+MMEngine loads the tensors that fit and only logs the rest, so that a model
+could be tested with random weights. The checks here raise errors instead.
 """
 
 import hashlib
@@ -19,27 +19,26 @@ from mmhierseg._base.safe_load import PLAIN_OBJECTS, load_plain_checkpoint
 
 from . import cast, hsg
 
-#: Of batch normalisation; nothing depends on them, and files from before
-#: PyTorch 0.4.1 have none.
+#: Unused counters of batch normalisation; new in PyTorch 0.4.1.
 COUNTERS = '*.num_batches_tracked'
-#: Parts of models that a checkpoint made for testing may leave out.
+#: Parts of models that a checkpoint for testing may lack.
 TRAINING_ONLY = ('auxiliary_head.*', 'momentum_encoder.*')
-#: Parts of a ResNet; a classifier or projector behind it is not taken.
+#: Parts of a ResNet, without a classifier or projector.
 _RESNET_PARTS = r'(?:conv1|bn1|layer\d)\.'
-#: Encoders that follow another one, which is the one that was trained.
+#: Momentum encoders, which follow the trained one.
 _FOLLOWERS = re.compile(r'(?:encoder_k|momentum|teacher|target|ema)')
 
 
 def read_safely() -> None:
     """Make every later ``torch.load`` of this process read safely.
 
-    For programs; the tools and classes of this package read safely without
-    it. Raises a UserError if the environment demands the opposite.
+    For programs; the tools and classes of this package do not need it. Raises
+    a UserError if the environment forbids it.
     """
     if os.environ.get('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
         raise UserError(
-            'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, by which checkpoints '
-            'could execute programs: unset it')
+            'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is set, which lets checkpoints '
+            'execute programs: unset it')
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
     torch.serialization.add_safe_globals([
         (value, name) for name, value in PLAIN_OBJECTS.items()
@@ -47,10 +46,10 @@ def read_safely() -> None:
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:
-    """Read a checkpoint file on the CPU, without executing what is in it.
+    """Read a checkpoint file on the CPU, without executing code in it.
 
     Raises a UserError if it is missing, is no checkpoint, is one of the
-    authors' files, or holds what would have to be executed.
+    authors' files, or needs code to be executed.
     """
     try:
         return _read(path)
@@ -73,7 +72,7 @@ def _read(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def weights_of(checkpoint: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    """State dict of a checkpoint, or its part under a prefix, cut off."""
+    """State dict of a checkpoint, or its part under a prefix, without it."""
     for key in ('state_dict', 'model'):
         if isinstance(checkpoint.get(key), dict):
             checkpoint = checkpoint[key]
@@ -93,15 +92,15 @@ def match(weights: dict[str, Tensor],
     """Load the weights that fit a model, and describe those that do not.
 
     Args:
-        weights (dict[str, Tensor]): State dict; not changed. What modules
-            rename or resize in loading fits.
+        weights (dict[str, Tensor]): State dict, not changed. Modules may
+            rename or resize tensors in loading.
         model (nn.Module): Changed in place; not wrapped.
         ignore (tuple[str, ...]): Patterns (:mod:`fnmatch`) of names that may
             be missing or unexpected.
         strict (bool): Whether unexpected names alone are a difference.
 
     Returns:
-        list[str]: What is missing, unexpected or of another shape.
+        list[str]: What is missing, unexpected or has another shape.
 
     Example:
         >>> match(dict(weight=torch.zeros(1, 2)), nn.Linear(2, 1))
@@ -189,7 +188,7 @@ def check_shares(checkpoint: dict[str, Any], model: nn.Module,
                  path: str) -> None:
     """Check that a model can start from a checkpoint, read from ``path``.
 
-    Raises a UserError if no tensor has the name of one of the model's.
+    Raises a UserError if they have no name in common.
     """
     weights, expected = weights_of(checkpoint), model.state_dict()
     if expected.keys().isdisjoint(weights):
@@ -199,10 +198,10 @@ def check_shares(checkpoint: dict[str, Any], model: nn.Module,
 
 
 def check_initial_weights(model: nn.Module) -> None:
-    """Check the local files that ``init_cfg`` of a model's modules name.
+    """Check the local files in ``init_cfg`` of a model's modules.
 
-    Raises a UserError if no tensor has the name of one of the module's, or if
-    the module is frozen, which loads it, and one is missing or does not fit.
+    Raises a UserError if a file has no name in common with its module or, if
+    the module is frozen, does not fit all of it, which loads the weights.
     """
     for name, module in model.named_modules():
         init_cfg = getattr(module, 'init_cfg', None)
@@ -230,7 +229,7 @@ def _check_part(module: nn.Module, path: str, prefix: str,
     elif expected.keys().isdisjoint(weights):
         raise UserError(
             f'{message}: it has no tensor under {prefix!r} with a name of '
-            f'that module ({some(expected)}); it has '
+            f'this module ({some(expected)}); it has '
             f'{some(weights_of(checkpoint))}')
 
 

@@ -10,9 +10,11 @@ from mmengine.logging import MMLogger
 from mmhierseg._base import UserError
 from mmhierseg.engine.device import has_accelerator
 
+#: Packages whose classes may be replaced by ours; not those of users.
+_HOSTS = ('mmcv', 'mmengine', 'mmpretrain', 'mmseg')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Settings of Runner that FlexibleRunner ignores.
-_NOT_READ = ('compile', 'find_unused_parameters', 'model_wrapper_cfg',
+_IGNORED = ('compile', 'find_unused_parameters', 'model_wrapper_cfg',
              'sync_bn')
 
 
@@ -26,18 +28,19 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
       model wrapper for the CPU.
     * A sharded strategy in a single process becomes
       ``SingleDeviceStrategy``.
-    * Loaders get MMPretrain's defaults, and no workers persist where there
-      are none.
-    * ``LoadImageFromFile`` and ``LoadAnnotations`` become ``LoadImage`` and
-      ``LoadLabelMap``, which refuse damaged and too large files.
+    * Loaders get MMPretrain's defaults, and ``persistent_workers`` is off
+      without workers.
+    * OpenMMLab's ``LoadImageFromFile`` and ``LoadAnnotations`` become
+      ``LoadImage`` and ``LoadLabelMap``, which refuse damaged and too large
+      files.
     * ``CheckpointHook`` becomes ``AtomicCheckpointHook``; ``RandomStateHook``
       and ``LabelCheckHook`` are added (``default_hooks=dict(
-      random_state=None, label_check=None)`` keeps them out).
+      random_state=None, label_check=None)`` disables them).
 
     Args:
         cfg (Config): Config of a runner, with ``launcher`` if it is for
-            several processes. It is not changed.
-        training (bool): Whether it will be trained, not just tested.
+            several processes. Not changed.
+        training (bool): Whether the model will be trained.
 
     Returns:
         Config: A changed copy.
@@ -56,7 +59,7 @@ def adapt_config(cfg: Config, training: bool = True) -> Config:
             if (cfg.get(loop) or {}).get('fp16'):
                 cfg[loop].fp16 = False
         if cfg.get('launcher', 'none') != 'none':
-            # The wrapper turns SyncBN into BN; this would turn it back.
+            # The wrapper turns SyncBN into BN; this would undo it.
             cfg.sync_bn = None
             cfg.model_wrapper_cfg = _cpu_wrapper(cfg)
     for name in LOADERS:
@@ -72,6 +75,13 @@ def class_name(cfg: dict, key: str = 'type') -> str:
     """Name of a class in a config, without its scope; '' if there is none."""
     kind = cfg.get(key) or ''
     return getattr(kind, '__name__', str(kind)).split('.')[-1]
+
+
+def _host_class(cfg: dict) -> str:
+    """Name of a class of OpenMMLab's packages; '' of other classes."""
+    kind, name = cfg.get('type') or '', class_name(cfg)
+    package = getattr(kind, '__module__', str(kind)).split('.')[0]
+    return name if package in (*_HOSTS, name) else ''
 
 
 def is_segmentation(cfg: Config) -> bool:
@@ -90,7 +100,7 @@ def is_segmentation(cfg: Config) -> bool:
 
 
 def _adapt_strategy(cfg: Config) -> None:
-    for key in _NOT_READ:
+    for key in _IGNORED:
         if cfg.get(key):
             raise UserError(f'FlexibleRunner ignores {key}={cfg[key]!r}: '
                             'leave it out, or set strategy.model_wrapper or '
@@ -99,7 +109,7 @@ def _adapt_strategy(cfg: Config) -> None:
     if name not in ('FSDPStrategy', 'ShardedStrategy'):
         return
     wrapper = cfg.get('optim_wrapper') or {}
-    unfit = {
+    unsupported = {
         'EMAHook, which cannot copy it':
         any(class_name(hook).endswith('EMAHook')
             for hook in cfg.get('custom_hooks') or ()),
@@ -111,15 +121,15 @@ def _adapt_strategy(cfg: Config) -> None:
         or class_name(wrapper, 'constructor').startswith(
             ('LearningRateDecay', 'LayerDecay')),
     }
-    for setting, found in unfit.items():
+    for setting, found in unsupported.items():
         if found:
             raise UserError(f'a sharded model cannot be trained with {setting}'
                             ": leave it out, or use MMEngine's Runner")
     if cfg.get('launcher', 'none') == 'none':
         MMLogger.get_current_instance().warning(
-            f'{name} shards a model among several processes and this is a '
-            'single one: training with SingleDeviceStrategy. '
-            'tools/dist_train.sh starts several.')
+            f'{name} shards a model among several processes and there is only '
+            'one: training with SingleDeviceStrategy. tools/dist_train.sh '
+            'starts several.')
         cfg.strategy = dict(type='SingleDeviceStrategy')
 
 
@@ -151,7 +161,7 @@ def _cpu_wrapper(cfg: Config) -> dict:
 
 
 def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
-    """Add what MMPretrain's configs leave to its tools."""
+    """Add the defaults that MMPretrain's tools set."""
     has_workers = loader.get('num_workers', 0) > 0
     if not segmentation:
         loader = ConfigDict(
@@ -165,12 +175,12 @@ def _adapt_loader(loader: ConfigDict, segmentation: bool) -> ConfigDict:
 
 
 def _check_files(node: dict | list | None, segmentation: bool) -> None:
-    """Load images and label maps by this package's transforms."""
+    """Load images and label maps with this package's transforms."""
     if isinstance(node, (list, tuple)):
         node = dict(enumerate(node))
     if not isinstance(node, dict):
         return
-    name, options = class_name(node), set(node) - {'type'}
+    name, options = _host_class(node), set(node) - {'type'}
     if name == 'LoadImageFromFile' and 'file_client_args' not in options:
         node['type'] = 'mmhierseg.LoadImage'
     elif (name == 'LoadAnnotations' and segmentation
@@ -189,7 +199,7 @@ def _adapt_hooks(cfg: Config, training: bool) -> None:
     for hook in [*hooks.values(), *(cfg.get('custom_hooks') or [])]:
         if isinstance(hook, dict):
             names.add(class_name(hook))
-            if class_name(hook) == 'CheckpointHook':
+            if _host_class(hook) == 'CheckpointHook':
                 hook['type'] = 'mmhierseg.AtomicCheckpointHook'
     added = dict(label_check='LabelCheckHook')
     if training:

@@ -1,4 +1,4 @@
-"""Look for the files that a config names before anything is built."""
+"""Check the files that a config names before anything is built."""
 
 import os.path as osp
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ _WEIGHTS = dict(checkpoint='checkpoint', pretrained='checkpoint')
 
 
 def check_data(cfg: Config, fields: list[str]) -> None:
-    """Check local files and folders of datasets, by fields of loaders.
+    """Check local files and folders of datasets in fields of loaders.
 
-    From then on, all datasets read lists as this package's do.
+    From then on, all datasets read lists like those of this package.
     """
     _share_read_list()
     for field in [*fields, 'custom_hooks']:
@@ -36,7 +36,7 @@ def check_data(cfg: Config, fields: list[str]) -> None:
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Check the files that weights are initialised from."""
+    """Check the files of initial weights."""
     if cfg.get('load_from') is not None:
         _check('checkpoint', cfg.load_from, 'load_from')
     for key, what, path in _paths(cfg.get('model'), 'model', _WEIGHTS):
@@ -46,7 +46,7 @@ def check_pretrained(cfg: Config) -> None:
 
 
 def _share_read_list() -> None:
-    """Let MMEngine's ``list_from_file`` ignore marks and empty lines."""
+    """Let MMEngine's ``list_from_file`` ignore BOMs and empty lines."""
     from mmhierseg.datasets.files import read_list
 
     def get_text(path, encoding: str = 'utf-8', backend_args=None) -> str:

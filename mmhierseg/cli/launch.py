@@ -20,8 +20,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 
-from mmhierseg._base import UserError
-from mmhierseg._base.atomic import FULL, fcntl, free_space
+from mmhierseg._base.atomic import fcntl, free_space
+from mmhierseg._base.errors import DISK_FULL, UserError
 from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.checkpoints import (
     check_initial_weights,
@@ -45,12 +45,8 @@ from mmhierseg.cli.resume import (
     find_latest,
     read_resumable,
 )
-from mmhierseg.engine.device import cpu_process_group
-from mmhierseg.engine.hooks.unwrap import unwrap_model
-
-# Where the launchers write the number of a process.
-_RANKS = dict(
-    pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+from mmhierseg.engine.device import RANK_VARIABLES, cpu_process_group
+from mmhierseg.engine.hooks import unwrap_model
 
 
 @safe_reading()
@@ -84,8 +80,8 @@ def test(argv: list[str] | None = None,
     args = parse_test_args(argv)
     cfg = with_test_options(read_config(args.config), args)
     cfg = adapt_config(cfg, training=False)
-    # The runner writes it where it must not replace the config of training.
-    # (A Config takes other attributes for fields.)
+    # The runner writes it to the work directory, where it must not replace the
+    # config of training. (A Config treats other attributes as fields.)
     folder, name = osp.split(args.config)
     object.__setattr__(cfg, '_filename', osp.join(folder, f'test_{name}'))
     checkpoint = None
@@ -100,7 +96,7 @@ def test(argv: list[str] | None = None,
 def _find_start(cfg: Config) -> Latest | None:
     """Read the checkpoint that training starts from; set its path."""
     path, resume = cfg.get('load_from'), cfg.get('resume')
-    # MMEngine takes the latest one, too, if none is named.
+    # MMEngine also takes the latest one if none is named.
     if resume == 'auto' or (resume is True and path is None):
         latest = find_latest(cfg.work_dir)
         cfg.resume = latest is not None
@@ -114,14 +110,14 @@ def _find_start(cfg: Config) -> Latest | None:
 
 
 def _train(cfg: Config, start: Latest | None) -> None:
-    """Train; the runner's life ends here, before its process group's."""
+    """Train; the runner is freed before its process group is destroyed."""
     with _ConfigErrors() as building:
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner = build(cfg)
         runner.register_hook(building)
         check_agreement(cfg.load_from if cfg.get('resume') else None)
         if start is not None and start.note is not None:
-            # In the log of the run, and once for all processes.
+            # Logged once, in the log of the run.
             runner.logger.warning(start.note)
         if isinstance(runner, FlexibleRunner):
             # It would build and wrap the model only when it starts.
@@ -153,7 +149,7 @@ def _test(cfg: Config, checkpoint: dict | None, args: Namespace,
                           args.checkpoint)
         if dump and args.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(args.out))
-        # Before the test: the file may be overwritten while it runs.
+        # Before the test, during which the file may be overwritten.
         if record is not None and is_main_process():
             finish = record(args, checkpoint)
         start = time.perf_counter()
@@ -167,7 +163,7 @@ def _test(cfg: Config, checkpoint: dict | None, args: Namespace,
 
 
 class _ConfigErrors(Hook):
-    """Report what fails while a runner is built as an error in the config."""
+    """Report failures while a runner is built as errors in the config."""
 
     def before_run(self, runner: Runner) -> None:
         self.built = True
@@ -184,7 +180,7 @@ class _ConfigErrors(Hook):
 
 
 def _make_work_dir(work_dir: str) -> None:
-    """Make the work directory, and check that it can be written to."""
+    """Create the work directory, and check that it is writable."""
     try:
         os.makedirs(work_dir, exist_ok=True)
         tempfile.TemporaryFile(dir=work_dir).close()
@@ -196,12 +192,12 @@ def _make_work_dir(work_dir: str) -> None:
 
 @contextmanager
 def _only_training(cfg: Config) -> Iterator[None]:
-    """Keep other trainings out of the work directory."""
-    rank = os.environ.get(_RANKS.get(cfg.launcher, ''), '0')
-    if fcntl is None or rank != '0':
+    """Lock the work directory against other trainings."""
+    rank, *_ = RANK_VARIABLES.get(cfg.launcher, ('', ))
+    if fcntl is None or os.environ.get(rank, '0') != '0':
         yield
         return
-    # Of the process, not of the workers that it forks: free when it dies.
+    # `lockf` locks belong to the process, not to the workers that it forks.
     path = osp.join(cfg.work_dir, '.training')
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666),
               'r+') as file:
@@ -213,7 +209,7 @@ def _only_training(cfg: Config) -> Iterator[None]:
                 f'{cfg.work_dir!r} ({file.read().strip()}). Wait until it '
                 'ends, or name another with --work-dir') from None
         except OSError:
-            pass  # a network disk without locks
+            pass  # a network file system without locks
         file.truncate(0)
         file.write(f'process {os.getpid()} on {platform.node()}\n')
         file.flush()
@@ -225,9 +221,9 @@ def _report_disk_full(work_dir: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL:
             raise
-        # Only some errors know their file.
+        # Not all errors have a file name.
         message = (f'cannot write {error.filename!r}: {error.strerror}'
                    if error.filename else
                    f'{error.strerror} (in {work_dir!r}, {free_space(work_dir)}'
@@ -235,5 +231,5 @@ def _report_disk_full(work_dir: str) -> Iterator[None]:
         # The frames of the traceback would keep the model alive.
         clear_frames(error.__traceback__)
         raise UserError(
-            f'{message}. The checkpoints before are whole. Make room, and '
-            'continue by the same command with --resume') from None
+            f'{message}. Earlier checkpoints are intact. Make room, and '
+            'continue with the same command and --resume') from None

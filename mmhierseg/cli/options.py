@@ -17,7 +17,7 @@ from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.cli.adapt import LOADERS, class_name, is_segmentation
 from mmhierseg.registry import MODELS
 
-# --out names a file if it ends like this, else a folder.
+# --out is a file with one of these suffixes, or a folder.
 DUMP_SUFFIXES = ('.pkl', '.pickle', '.json', '.yaml', '.yml')
 # MMSegmentation's metrics of label maps.
 _LABEL_MAP_WRITERS = ('CityscapesMetric', 'IoUMetric')
@@ -26,23 +26,17 @@ _FLAG = dict(action='store_true')
 _COMMON = {
     '--work-dir': dict(help='folder for logs and checkpoints'),
     '--cfg-options': dict(
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
+        nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
         help='override settings of the config; a list is key="[a,b]" or '
         'key=a,b, a nested one key="[(a,b),(c,d)]", without white space'),
     '--no-pin-memory': dict(_FLAG, help='do not pin memory in data loaders'),
     '--launcher': dict(
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
+        choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
         help='how the processes were started'),
 }
 _TRAIN = {
     '--resume': dict(
-        nargs='?',
-        const='auto',
-        metavar='CHECKPOINT',
+        nargs='?', const='auto', metavar='CHECKPOINT',
         help='continue from a checkpoint, by default from the latest one in '
         'the work directory, if there is any'),
     '--amp': dict(_FLAG, help='train in mixed precision, if there is a GPU'),
@@ -99,7 +93,7 @@ def _parse(options: dict, argv: list[str] | None):
         '--local-rank', '--local_rank', default=0, help=argparse.SUPPRESS)
     try:
         args = parser.parse_args(argv)
-    # From DictAction; the latter two if brackets or quotes do not match.
+    # From DictAction; the last two if brackets or quotes do not match.
     except (ValueError, AssertionError, RecursionError) as error:
         parser.error('--cfg-options takes KEY=VALUE, where VALUE is a number, '
                      f'a word, or a list of such: {error}')
@@ -154,7 +148,7 @@ def with_test_options(cfg: Config, args: argparse.Namespace) -> Config:
     """Add the options of ``tools/test.py`` to a copy of a config."""
     cfg = _with_common_options(cfg, args, 'test_dataloader', 'test_evaluator',
                                'test_cfg')
-    # Checkpoints of FlexibleRunner's strategies are of the whole model.
+    # Checkpoints of FlexibleRunner's strategies hold the whole model.
     for key in ('runner_type', 'strategy'):
         cfg.pop(key, None)
     cfg.update(load_from=args.checkpoint, resume=False)
@@ -200,7 +194,7 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
                         'default_hooks.visualization of the config')
     hook.update(
         show=args.show, wait_time=args.wait_time, interval=args.interval)
-    # This package's own hook is for both.
+    # This package's hook is for both.
     if segmentation or class_name(hook) == 'HierarchyVisualizationHook':
         hook.draw = True
         if args.show_dir is not None:
@@ -254,7 +248,7 @@ def _enable_tta(cfg: Config) -> None:
             f'--tta merges the scores of classes, but {kind.__name__} is '
             'tested by retrieval, which has none: leave it out')
     model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    # Otherwise the runner would fill in the one at the top of the config.
+    # Otherwise the runner would use the one at the top of the config.
     if cfg.model.get('data_preprocessor') is not None:
         model.data_preprocessor = cfg.model.data_preprocessor
     cfg.model = model
@@ -262,7 +256,7 @@ def _enable_tta(cfg: Config) -> None:
 
 
 def _add_mirror_image(pipeline: list[dict]) -> list[dict]:
-    """Let a pipeline give image and mirror image, with own superpixels."""
+    """Add the mirror image to a pipeline, with its own superpixels."""
     names = [class_name(transform) for transform in pipeline[:-1]]
     # The last transform packs.
     split = [*names, 'GenerateSuperpixels'].index('GenerateSuperpixels')

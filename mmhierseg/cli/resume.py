@@ -24,7 +24,7 @@ class Latest(NamedTuple):
 
 
 def read_resumable(path: str) -> dict[str, Any]:
-    """Read a checkpoint, and check every byte, which PyTorch does not do."""
+    """Read a checkpoint and verify its checksums, which PyTorch ignores."""
     checkpoint = read_checkpoint(path)
     check_resumable(checkpoint, path)
     if zipfile.is_zipfile(path):  # as every file of PyTorch 1.6 and later
@@ -40,8 +40,8 @@ def read_resumable(path: str) -> dict[str, Any]:
 def find_latest(work_dir: str) -> Latest | None:
     """Find the checkpoint that the run in a folder continues from, or None.
 
-    It is the one that ``last_checkpoint`` names; if that is damaged, the
-    newest before it that can be read; if it is gone, the newest.
+    It is the one that ``last_checkpoint`` names; if it is damaged, the newest
+    readable one before it; if it does not exist, the newest.
     """
     named, problem = _last_checkpoint(work_dir)
     if named is not None:
@@ -89,13 +89,13 @@ def check_agreement(path: str | None) -> None:
 
 
 def _last_checkpoint(work_dir: str) -> tuple[str | None, str | None]:
-    """Path that the file names, and what is wrong if it names none."""
+    """Path in the file ``last_checkpoint``, and the problem if it is wrong."""
     pointer = osp.join(work_dir, 'last_checkpoint')
     if not osp.isfile(pointer):
         return None, None
     with open(pointer, errors='replace') as file:
         named = file.read().strip()
-    # The latter in a folder that was moved, or seen from another one.
+    # The folder may have been moved.
     for path in (named, osp.join(work_dir, osp.basename(named))):
         if named and ('://' in path or osp.exists(path)):
             return path, None
@@ -104,7 +104,7 @@ def _last_checkpoint(work_dir: str) -> tuple[str | None, str | None]:
 
 def _candidates(folder: str, before: str) -> list[tuple[int, str, str]]:
     """Number, kind and path of checkpoints before the one called `before`."""
-    # Those with a higher number are of another run.
+    # Higher numbers are of another run.
     limit = _NUMBERED.fullmatch(before)
     return [(int(match[2]), match[1], path)
             for path in glob(osp.join(escape(folder), '*.pth'))

@@ -16,16 +16,16 @@ from torch import nn
 
 from mmhierseg._base.errors import UserError
 
-# Where PyTorch reads the numbers of processes, and where launchers write it.
-_NAMES = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')
-_NUMBERS = dict(
+#: Environment variables of rank, local rank and number of processes.
+RANK_VARIABLES = dict(
+    pytorch=('RANK', 'LOCAL_RANK', 'WORLD_SIZE'),
     slurm=('SLURM_PROCID', 'SLURM_LOCALID', 'SLURM_NTASKS'),
     mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK',
          'OMPI_COMM_WORLD_SIZE'))
 
 
 def has_accelerator() -> bool:
-    """Whether there is a GPU or the like, with AMP and communication."""
+    """Whether there is a GPU, or similar, with AMP and communication."""
     # MMEngine has neither on Apple's MPS.
     return get_device() not in ('cpu', 'mps')
 
@@ -62,35 +62,34 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
 
 @contextmanager
 def cpu_process_group(launcher: str) -> Iterator[None]:
-    """Connect the processes of a launcher by Gloo if there is no GPU."""
-    # MMEngine's own set-up selects a GPU first, but keeps an existing group.
+    """Connect the processes of a launcher through Gloo without a GPU."""
+    # MMEngine's setup selects a GPU first, but keeps an existing group.
     if launcher == 'none' or has_accelerator() or is_distributed():
         yield
         return
-    if launcher in _NUMBERS:
-        _read_environment(launcher)
+    if launcher != 'pytorch':
+        _set_environment(launcher)
     torch.distributed.init_process_group('gloo')
     try:
         yield
     finally:
         # A data-parallel model that outlives the group aborts the process or
-        # waits for ever. Runners are in reference cycles.
+        # blocks forever. Runners are in reference cycles.
         gc.collect()
         torch.distributed.destroy_process_group()
 
 
-def _read_environment(launcher: str) -> None:
+def _set_environment(launcher: str) -> None:
     if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
         hosts = subprocess.run(
             ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']],
-            capture_output=True,
-            text=True,
-            check=True)
+            capture_output=True, text=True, check=True)
         os.environ['MASTER_ADDR'] = hosts.stdout.split()[0]
     if 'MASTER_ADDR' not in os.environ:
         raise UserError('the environment variable MASTER_ADDR is not set. '
                         'With --launcher mpi it names the host of process 0, '
                         'e.g. mpirun -x MASTER_ADDR=127.0.0.1 ...')
     os.environ.setdefault('MASTER_PORT', '29500')
-    for name, source in zip(_NAMES, _NUMBERS[launcher]):
+    for name, source in zip(RANK_VARIABLES['pytorch'],
+                            RANK_VARIABLES[launcher]):
         os.environ[name] = os.environ[source]

@@ -23,10 +23,9 @@ def wrap_by_class_name(module: nn.Module, recurse: bool,
     """Make an FSDP unit of every module of the named classes.
 
     An ``auto_wrap_policy`` for configs, with ``class_names`` (without
-    packages); PyTorch's own policies need the classes themselves. Only
-    ``forward`` of a unit gathers its parameters, so a class may be named only
-    if nothing calls its other methods (a pooling of CAST and MMPretrain's
-    heads may not).
+    packages) instead of the classes that PyTorch's policies need. Only
+    ``forward`` of a unit gathers its parameters, so nothing may call other
+    methods of a named class (as for CAST's pooling and MMPretrain's heads).
     """
     return recurse or type(module).__name__ in class_names
 
@@ -41,8 +40,8 @@ class ShardedStrategy(FSDPStrategy):
     of processes, with or without FSDP. Differences from MMEngine's:
 
     * A momentum encoder (MoCo, BYOL) follows the encoder shard by shard. Both
-      must consist of the same units, nothing of them may be left to the
-      outermost one, and ``sharding_strategy`` must be FULL_SHARD, the default.
+      must consist of the same units, without parameters in the outermost one,
+      and ``sharding_strategy`` must be FULL_SHARD, the default.
     * ``sync_bn`` has an effect; on CPUs, SyncBN becomes BN.
     * The optimizer's states load with PyTorch 2.1 and later, and the state of
       the gradient scaler is in the checkpoint.
@@ -60,7 +59,7 @@ class ShardedStrategy(FSDPStrategy):
             dict(type='MMFullyShardedDataParallel'), **model_wrapper or {})
         if not has_accelerator():
             wrapper['device_id'] = torch.device('cpu')
-        # On the CPU nothing is to be moved there (and PyTorch 2.13 crashes).
+        # Offloading is pointless on the CPU (and PyTorch 2.13 crashes).
         offload = dict(rank0_only=True, offload_to_cpu=has_accelerator())
         kwargs.setdefault(
             'state_dict_cfg',
@@ -72,7 +71,7 @@ class ShardedStrategy(FSDPStrategy):
         super().__init__(model_wrapper=wrapper, **kwargs)
 
     def convert_model(self, model: nn.Module) -> nn.Module:
-        """Synchronise BN where that is possible."""
+        """Convert BN to SyncBN where that is possible."""
         if has_accelerator():
             return super().convert_model(model)
         return revert_sync_batchnorm(model)
@@ -86,7 +85,7 @@ class ShardedStrategy(FSDPStrategy):
 
     def load_checkpoint(self, filename: str, **kwargs) -> dict:
         """Load a checkpoint of the whole model, on the CPU."""
-        # By default it would be on the GPU, where it might not fit.
+        # By default it would be on the GPU, and might not fit.
         if kwargs.get('map_location') == 'default':
             kwargs['map_location'] = 'cpu'
         return super().load_checkpoint(filename, **kwargs)
@@ -98,7 +97,7 @@ class ShardedStrategy(FSDPStrategy):
         return {**self.optim_wrapper.state_dict(), **states}
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take this process's shard of states, of an unsharded run, too."""
+        """Load this process's shard of states, also of an unsharded run."""
         shards = FullyShardedDataParallel.optim_state_dict_to_load(
             model=self.model,
             optim=self.optim_wrapper.optimizer,
@@ -106,7 +105,7 @@ class ShardedStrategy(FSDPStrategy):
         self.optim_wrapper.load_state_dict({**state_dict, **shards})
 
     def _by_name(self, state_dict: dict[str, Any]) -> dict[str, Any]:
-        """Name parameters; an unsharded run numbers them."""
+        """Replace an unsharded run's numbers of parameters by names."""
         groups = state_dict['param_groups']
         saved = [key for group in groups for key in group['params']]
         if any(isinstance(key, str) for key in saved):
@@ -125,7 +124,7 @@ class ShardedStrategy(FSDPStrategy):
 
 
 def _shards(model: nn.Module) -> dict[str, Tensor]:
-    """The shards of a sharded model under the names of the whole."""
+    """The shards of a sharded model, by the unsharded names."""
     return {
         name.replace('_fsdp_wrapped_module.', ''): parameter
         for name, parameter in model.named_parameters()
@@ -133,10 +132,10 @@ def _shards(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _update_shards(averaged: BaseAveragedModel, model: nn.Module) -> None:
-    """Stand in for ``averaged.update_parameters``.
+    """Replacement of ``averaged.update_parameters``.
 
-    In the forward pass, all parameters are shards: the model's units have run,
-    and the averaged model's have not.
+    In the forward pass, all parameters are shards: the model's units have
+    finished, and the averaged model's have not begun.
     """
     sources = _shards(model)
     wrong = [

@@ -7,24 +7,22 @@ from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 
 from mmhierseg.registry import PARAM_SCHEDULERS
 
-__all__ = ['DeiTLR']
-
 
 @PARAM_SCHEDULERS.register_module()
 class DeiTLR(LRSchedulerMixin, _ParamScheduler):
-    """Warm-up and cosine, changed once an epoch, as DeiT uses timm's.
+    """DeiT's warm-up and cosine, changed once per epoch (Touvron, ICML 2021).
 
-    Touvron et al., ICML 2021. The rate of epoch t is set at its end, so the
-    first epoch runs at ``start`` and every later one at the rate of the one
+    As with timm's scheduler, the rate of epoch t is set at its end, so the
+    first two epochs run at ``start`` and later ones at the rate of the epoch
     before. It rises linearly for ``warmup`` epochs, then follows a cosine
-    that is counted from the start of training.
+    that begins at the start of training.
 
     Args:
         optimizer (Optimizer | OptimWrapper): Its learning rate is the peak.
         T_max (int): Epochs of the cosine.
         warmup (int): Epochs of warm-up. Defaults to 5.
-        start (float): Rate that the warm-up begins with. Defaults to 1e-6.
-        eta_min (float): Rate that the cosine ends with. Defaults to 1e-5.
+        start (float): Rate at which the warm-up begins. Defaults to 1e-6.
+        eta_min (float): Rate at which the cosine ends. Defaults to 1e-5.
         **kwargs: Options of MMEngine's schedulers.
     """
 

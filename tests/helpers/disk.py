@@ -1,4 +1,4 @@
-"""A disk that becomes full, and the processes of a converter."""
+"""Full disks, malicious files, and the processes of a converter."""
 
 import os
 import resource
@@ -30,6 +30,16 @@ def fill_disk_at(monkeypatch, part):
         replace(source, target)
 
     monkeypatch.setattr(os, 'replace', full)
+
+
+class Executes:
+    """A malicious object: reading it from a pickle calls a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
 
 
 def contents(root):

@@ -61,7 +61,7 @@ class Recorder(BaseModel):
         if mode == 'loss':
             self.seen.append(torch.cat([inputs.flatten(), own]))
             return dict(loss=self.weight.sum())
-        return [0]
+        return [self.weight.item()]
 
 
 class Nothing(BaseMetric):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.cast import DATA, tiny_cast
+from helpers.disk import Executes
 from helpers.hsg_baselines import draw_resnet
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.runner.checkpoint import load_state_dict
@@ -27,16 +28,6 @@ from mmhierseg.checkpoints import (
     read_safely,
     resnet_names,
 )
-
-
-class Executes:
-    """What an attacker would put into a file: a call, when it is read."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
 
 
 def saved(path, content, **options):
@@ -117,9 +108,6 @@ def test_files_that_are_no_checkpoints(tmp_path, content, message):
         read_checkpoint(str(path))
 
 
-# ------------------------------------------------------------------- matching
-
-
 def test_all_differences_at_once():
     model = nn.ModuleDict(
         dict(a=nn.Linear(2, 2), b=nn.Linear(2, 2), c=nn.BatchNorm1d(2)))
@@ -171,9 +159,6 @@ def test_another_kind_and_weights_only():
         check_resumable(weights, 'a.pth')
 
 
-# ------------------------------------------------------------ initial weights
-
-
 def classifier(path, frozen_stages=4, **options):
     """A tiny CAST that starts from a file, inside of another module."""
     init_cfg = dict(
@@ -222,9 +207,6 @@ def test_initial_weights_of_something_else(tmp_path):
         check_initial_weights(classifier(path, -1))
 
 
-# --------------------------------------------------------- loading for the API
-
-
 def load_backbone(model, path):
     load_weights(model, path, 'backbone.', ('norm.*', 'fusion.*'))
 
@@ -267,8 +249,6 @@ def test_fingerprints_tell_weights_apart():
     assert len(prints) == 4
 
 
-# -------------------------------------------------------------------- ResNets
-
 RETRIEVAL = dict(
     type='mmhierseg.RetrievalSegmentor',
     embedder=dict(
@@ -310,20 +290,15 @@ def test_retrieval_takes_it(prefix):
     model = MODELS.build(RETRIEVAL)
     given = {prefix + key: value for key, value in weights.items()}
     before = list(given)
-    # MMEngine's, which the tools end with.
+    # With MMEngine's function, which the tools use.
     load_state_dict(model, dict(given, queue=torch.zeros(2)))
     for key, value in model.embedder.backbone.state_dict().items():
         assert torch.equal(value, weights[key]), key
     assert list(given) == before
-
-
-def test_in_a_larger_model():
-    """Names that another part of it has are left alone."""
-    weights = {f'encoder_q.{key}': value
-               for key, value in draw_resnet().items()}
-    parts = nn.ModuleDict(dict(a=MODELS.build(RETRIEVAL)))
+    # In a larger model, only names under its own are taken.
+    parts = nn.ModuleDict(dict(a=model))
     result = parts.load_state_dict(
-        {f'a.{key}': value for key, value in weights.items()}, strict=False)
+        {f'a.{key}': value for key, value in given.items()}, strict=False)
     assert not result.missing_keys and not result.unexpected_keys
-    result = parts.load_state_dict(weights, strict=False)
-    assert len(result.unexpected_keys) == len(weights)
+    result = parts.load_state_dict(given, strict=False)
+    assert len(result.unexpected_keys) == len(given)

@@ -37,6 +37,7 @@ def test_damaged_files_are_refused_everywhere():
     load = dict(type='LoadImageFromFile', to_float32=True)
     labels = dict(type='mmseg.LoadAnnotations', reduce_zero_label=True)
     others = [dict(type='LoadAnnotations', with_bbox=True),
+              dict(type='mine.LoadImageFromFile'),
               dict(type='LoadImageFromFile', file_client_args={})]
     pipeline = [load, [labels], *others]
     dataset = dict(datasets=[dict(pipeline=pipeline)])
@@ -94,7 +95,8 @@ def test_several_processes(given, expected, use):
 def test_checkpoint_hooks_are_replaced():
     first = dict(type='mmengine.CheckpointHook', interval=5)
     second = dict(type=CheckpointHook, interval=5)
-    others = [dict(type='MyCheckpointHook'), 'no dict']
+    others = [dict(type='MyCheckpointHook'), dict(type='mine.CheckpointHook'),
+              'no dict']
     cfg = adapted(
         default_hooks=dict(checkpoint=first, timer=None),
         custom_hooks=[second, *others])

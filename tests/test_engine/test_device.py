@@ -52,7 +52,7 @@ def test_bfloat16_with_weights_in_float32():
         low.layer.weight, full.layer.weight, atol=0.01, rtol=0.02)
     # Autocast ends with the step.
     assert not torch.is_autocast_enabled('cpu')
-    # States of training on a GPU are accepted, and the other way round.
+    # States are compatible with training on a GPU.
     state = wrapper.state_dict()
     wrapper.load_state_dict(dict(state, loss_scaler=dict(scale=1024.)))
     assert wrapper.state_dict().keys() == OptimWrapper.state_dict(

@@ -1,4 +1,4 @@
-"""SGD with the rate inside its momentum, and groups by patterns of names.
+"""SGD with the rate inside its momentum, and groups of parameters.
 
 The groups of shipped configs are tested in test_recipes.
 """
@@ -9,6 +9,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from mmhierseg.engine import SGD
+from mmhierseg.registry import MODELS
 
 RATES = (0.1, 0.1, 0.01, 0.3)
 
@@ -37,7 +38,7 @@ def make(kind, **options):
 
 
 def test_rate_is_inside_the_momentum():
-    """Equal to a written-out loop, where the rate changes, too."""
+    """As in an explicit loop, also if the rate changes."""
     found = run(*make(SGD, rate_in_momentum=True), RATES)
     _, parameters = make(SGD)
     for j, parameter in enumerate(parameters):
@@ -52,7 +53,7 @@ def test_rate_is_inside_the_momentum():
 
 
 def test_pytorchs_form():
-    """The default; the other form differs only where the rate changes."""
+    """The default; the other form differs only if the rate changes."""
     torch.testing.assert_close(run(*make(SGD), RATES),
                                run(*make(torch.optim.SGD), RATES),
                                rtol=0, atol=0)
@@ -76,6 +77,20 @@ def test_resume():
                                whole, rtol=0, atol=0)
 
 
+def groups_of(model, constructor, **paramwise):
+    """Names of parameters by learning rate and weight decay."""
+    wrapper = build_optim_wrapper(model, dict(
+        constructor=f'mmhierseg.{constructor}',
+        optimizer=dict(type='mmhierseg.SGD', lr=1., weight_decay=1.),
+        paramwise_cfg=paramwise))
+    names = {id(p): name for name, p in model.named_parameters()}
+    found = {}
+    for group in wrapper.optimizer.param_groups:
+        found.setdefault((group['lr'], group['weight_decay']), []).extend(
+            sorted(names[id(p)] for p in group['params']))
+    return found
+
+
 def test_patterns():
     model = nn.ModuleDict(dict(
         trunk=nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)),
@@ -83,14 +98,7 @@ def test_patterns():
     model.trunk[0].bias.requires_grad = False
 
     def groups(**paramwise):
-        wrapper = build_optim_wrapper(model, dict(
-            constructor='mmhierseg.PatternOptimWrapperConstructor',
-            optimizer=dict(type='mmhierseg.SGD', lr=1., weight_decay=1.),
-            paramwise_cfg=paramwise))
-        names = {id(p): name for name, p in model.named_parameters()}
-        return {(group['lr'], group['weight_decay']): sorted(
-            names[id(p)] for p in group['params'])
-            for group in wrapper.optimizer.param_groups}
+        return groups_of(model, 'PatternOptimWrapperConstructor', **paramwise)
 
     patterns = {'*bias': dict(lr_mult=2, decay_mult=0),
                 'head.*': dict(lr_mult=10)}
@@ -104,3 +112,35 @@ def test_patterns():
         groups(patterns={'nec*': {}})
     with pytest.raises(ValueError, match=r"`patterns` alone, got \['cust"):
         groups(custom_keys={})
+
+
+def test_rates_fall_from_the_head_to_the_stem():
+    backbone = MODELS.build(dict(
+        type='mmhierseg.CAST', img_size=32, num_clusters=(8, 6, 4, 2),
+        arch=dict(embed_dims=16, depths=(2, 1, 1, 1), num_heads=2),
+        out_type='featmap'))
+    model = nn.ModuleDict(
+        dict(backbone=backbone, decode_head=nn.Conv2d(16, 3, 1)))
+    kind = 'LayerDecayOptimWrapperConstructor'
+    options = dict(layer_decay_rate=0.5, flat_decay_mult=0.)
+    found = {name: key for key, names in groups_of(
+        model, kind, **options).items() for name in names}
+    parameters = {name: p for name, p in model.named_parameters()
+                  if p.requires_grad}
+    assert found.keys() == parameters.keys()
+    for start, depth in (('decode_head.weight', 0),
+                         ('backbone.stages.3.0.', 1),
+                         ('backbone.stages.0.1.', 4),
+                         ('backbone.stages.0.0.', 5),
+                         ('backbone.tokenizer.', 6)):
+        assert {rate for name, (rate, _) in found.items()
+                if name.startswith(start)} == {0.5**depth}
+    for name, (_, decay) in found.items():
+        assert decay == (parameters[name].dim() > 1), name
+    # A model that reports depths itself is asked first.
+    classifier = nn.Linear(2, 2)
+    with pytest.raises(NotImplementedError, match='`get_layer_depth`'):
+        groups_of(classifier, kind, **options)
+    classifier.get_layer_depth = lambda name: (0, 3)
+    assert {rate for rate, _ in groups_of(classifier, kind, **options)} == {
+        0.25}

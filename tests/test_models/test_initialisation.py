@@ -8,7 +8,7 @@ import torch
 from helpers.configs import ROOT, load_config
 from mmengine.registry import MODELS, init_default_scope
 
-from mmhierseg.checkpoints.cast import rename_encoder_keys, rename_vit_keys
+from mmhierseg.checkpoints.cast import rename_encoder_keys
 
 STATISTICS = json.loads(
     (ROOT / 'tests/data/init_statistics.json').read_text())
@@ -56,7 +56,7 @@ def test_backbones(name, config):
     expected = STATISTICS[name]
     parameters = dict(backbone(config).named_parameters())
     if 'vit' in name:
-        renamed = rename_vit_keys(expected)
+        renamed = rename_encoder_keys(expected)
     else:
         # Of the two names of a block, the one by its stage is converted.
         by_stage = {

@@ -1,4 +1,4 @@
-"""Training that was interrupted, by whatever, can be continued."""
+"""Interrupted training can be continued."""
 
 import os
 import re

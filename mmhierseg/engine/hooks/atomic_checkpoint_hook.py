@@ -1,4 +1,4 @@
-"""Checkpoints of which the last is always whole."""
+"""Checkpoints that survive an interruption at any time."""
 
 import os.path as osp
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ from mmengine.runner import Runner
 from mmhierseg._base.atomic import AtomicBackend
 from mmhierseg.registry import HOOKS
 
-#: Under which a checkpoint names those that it makes superfluous.
+#: Field of the message hub: checkpoints that the new one replaces.
 _OUTDATED = 'outdated_checkpoints'
 
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """MMEngine's CheckpointHook, which loses nothing if a run is interrupted.
+    """MMEngine's CheckpointHook, safe against interruptions.
 
-    Local files are written whole or not at all, and what is out of date is
-    deleted last: there must be space for one checkpoint more.
+    Local files are written atomically, and outdated ones are deleted last:
+    there must be space for one checkpoint more.
     """
 
-    # `backend_args` of the base class would not do: it deletes old checkpoints
-    # before it writes the new one, and strategies do not pass them on.
+    # `backend_args` of the base class are not enough: it deletes old
+    # checkpoints before it writes the new one, and strategies ignore them.
 
     def before_train(self, runner: Runner) -> None:
-        """Delete what an interrupted run had no time to delete."""
+        """Delete outdated checkpoints that an interrupted run left."""
         super().before_train(runner)
         path = runner._load_from
         if runner._resume and is_main_process() and (
@@ -52,7 +52,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
         """Save the best checkpoint."""
-        # A validation alone saves nothing, and there is no folder to save to.
+        # Without training, there is no folder to save to.
         if hasattr(self, 'file_backend'):
             with self._nothing_lost(runner):
                 super().after_val_epoch(runner, metrics)
@@ -64,16 +64,16 @@ class AtomicCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _nothing_lost(self, runner: Runner) -> Iterator[None]:
-        """Write local files whole; remove what is to be removed at the end."""
-        # Only if nobody has registered another backend.
+        """Write local files atomically, and postpone deletions to the end."""
+        # Unless another backend has been registered.
         replace = type(get_file_backend('.')) is LocalBackend
         if replace:
             register_backend('local', AtomicBackend, force=True, prefixes='')
         outdated = []
 
         def postpone(path: str) -> None:
-            # In the new checkpoint, so that whoever resumes from it deletes
-            # the old one if this process is killed before.
+            # Saved in the new checkpoint, so that a run that resumes from it
+            # deletes the old one if this process is killed before.
             outdated.append(path)
             runner.message_hub.update_info(_OUTDATED, outdated)
 
@@ -90,13 +90,13 @@ class AtomicCheckpointHook(CheckpointHook):
         self._delete(outdated)
 
     def _delete(self, paths: list[str]) -> None:
-        # The same name again, if a validation is repeated after resuming.
+        # The name repeats if a validation is repeated after resuming.
         best = [getattr(self, 'best_ckpt_path', None)]
         best += getattr(self, 'best_ckpt_path_dict', {}).values()
         backend = self.file_backend
         for path in paths:
             if path not in best:
                 with suppress(FileNotFoundError):
-                    # Those of DeepSpeed are folders.
+                    # DeepSpeed's checkpoints are folders.
                     (backend.rmtree if backend.isdir(path) else backend.remove
                      )(path)

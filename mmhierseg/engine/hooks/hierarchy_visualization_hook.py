@@ -27,18 +27,18 @@ from mmhierseg.visualization.figure import resize
 class HierarchyVisualizationHook(Hook):
     """Draws image, ground truth, prediction and hierarchy in one figure.
 
-    It is for ``default_hooks.visualization``. Figures go to the backends of
-    the runner's visualizer, under the images' paths below the dataset's
+    For ``default_hooks.visualization``. Figures go to the backends of the
+    runner's visualizer, named by the images' paths relative to the dataset's
     folder; each validation draws the same images. The hierarchy is the field
-    ``pred_hierarchy`` of a data sample, or what ``forward_hierarchy`` of the
-    backbone computes, if there is one.
+    ``pred_hierarchy`` of a data sample, or else that of the backbone's method
+    ``forward_hierarchy``, if there is one.
 
     Args:
         draw (bool): Whether to draw at all. ``tools/test.py`` turns it on
             for ``--show`` and ``--show-dir``.
-        interval (int): Draw every so many images.
+        interval (int): Draw every ``interval``-th image.
         show, wait_time (bool, float): Whether to show figures in a window
-            instead, and for how many seconds; 0 is until a key is pressed.
+            instead, and for how many seconds; 0 waits for a key.
         panel_size (int): Longer side of each panel in pixels.
 
     Raises:
@@ -67,14 +67,14 @@ class HierarchyVisualizationHook(Hook):
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-        """Draw every so many images of a validation."""
+        """Draw every ``interval``-th image of a validation."""
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         step = runner.epoch if by_epoch else runner.iter
         self._draw_batch(runner, data_batch, outputs, 'val', step)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                         outputs: Sequence[BaseDataElement]) -> None:
-        """Draw every so many images of a test."""
+        """Draw every ``interval``-th image of a test."""
         self._draw_batch(runner, data_batch, outputs, 'test', 0)
 
     def _draw_batch(self, runner: Runner, data_batch: dict,
@@ -107,7 +107,7 @@ class HierarchyVisualizationHook(Hook):
 
     def _image(self, sample: BaseDataElement,
                loaded: np.ndarray | None) -> np.ndarray:
-        """The RGB image that the maps are of: a crop or the whole file."""
+        """The RGB image of the maps: a crop or the whole file."""
         shape = map_shape(sample)
         if loaded is not None and shape in (None, loaded.shape[:2]):
             return loaded
@@ -123,18 +123,18 @@ class HierarchyVisualizationHook(Hook):
 
 
 def _make_folder(visualizer: Visualizer, folder: str) -> None:
-    """Make a folder of images, which MMEngine's local backend does not."""
+    """Create a folder of images, which MMEngine's local backend does not."""
     backends = getattr(visualizer, '_vis_backends', {}) if folder else {}
     for backend in backends.values():
         if isinstance(backend, LocalVisBackend):
-            # The property makes the backend's own folders.
+            # The property `experiment` creates the backend's own folders.
             root = backend.experiment._img_save_dir
             os.makedirs(osp.join(root, folder), exist_ok=True)
 
 
 def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,
                        outputs: Sequence[BaseDataElement]) -> None:
-    # Not under test-time augmentation, whose model wraps another.
+    # Not for test-time augmentation, whose model wraps another.
     if is_model_wrapper(model):
         model = model.module
     backbone = getattr(model, 'backbone', None)
@@ -146,7 +146,7 @@ def _compute_hierarchy(model: torch.nn.Module, data_batch: dict,
     if 'pred_sem_seg' in outputs[0]:
         add_hierarchy(outputs, hierarchy)
         return
-    # A classifier's maps stay those of its input, whatever was cut off.
+    # A classifier's maps keep the size of its input.
     bare = [BaseDataElement() for _ in outputs]
     add_hierarchy(bare, hierarchy)
     for output, element in zip(outputs, bare):

@@ -1,4 +1,4 @@
-"""Reject labels that the classes do not have."""
+"""Reject labels outside of the classes."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from mmhierseg._base.errors import UserError
-from mmhierseg.engine.hooks.unwrap import unwrap_model
+from mmhierseg.engine.hooks import unwrap_model
 from mmhierseg.registry import HOOKS
 
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
-    """Rejects out-of-range labels, in training, validation and testing.
+    """Rejects out-of-range labels in training, validation and testing.
 
-    Otherwise such a label ends in an error of the GPU that names no file, and
-    MMSegmentation's ``IoUMetric`` ignores it. Labels are checked as they come
-    from the loader, in main memory.
+    Without it, such a label causes a GPU error that names no file, and
+    MMSegmentation's ``IoUMetric`` ignores it. Labels are checked on the CPU,
+    as they come from the loader.
 
     In training, the classes are those of the model; in validation and
-    testing those of the dataset, by which metrics count. Models without
+    testing, those of the dataset, which metrics use. Models without
     ``num_classes`` and data samples without ``gt_sem_seg`` are not checked.
 
     Args:
-        interval (int): Every how many batches to check; 0 is never.
+        interval (int): Check every ``interval``-th batch; 0 is never.
     """
 
     def __init__(self, interval: int = 1) -> None:
@@ -55,7 +55,7 @@ class LabelCheckHook(Hook):
 
 
 def _check_labels(samples: Any, num_classes: int, ignore_index: int) -> None:
-    """Check data samples, also in lists of views of augmented images."""
+    """Check data samples, also in lists of augmented views."""
     if isinstance(samples, (list, tuple)):
         for sample in samples:
             _check_labels(sample, num_classes, ignore_index)

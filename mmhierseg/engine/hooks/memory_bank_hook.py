@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.gathering import gather_rows
-from mmhierseg.engine.hooks.unwrap import unwrap_model
+from mmhierseg.engine.hooks import unwrap_model
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import HOOKS
 
@@ -22,8 +22,8 @@ class MemoryBankHook(Hook):
     """Fills the memory bank of a model before validation and testing.
 
     For :class:`~mmhierseg.models.RetrievalSegmentor`, or any model with its
-    methods ``bank_entries``, ``bank_meta`` and ``set_bank``. Processes share
-    out the images and get the entries of all, in the order of the dataset.
+    methods ``bank_entries``, ``bank_meta`` and ``set_bank``. Processes divide
+    the images and get the entries of all, in the order of the dataset.
 
     Args:
         dataloader (dict, optional): Config of the loader of the training set,
@@ -31,8 +31,8 @@ class MemoryBankHook(Hook):
             needed with ``load_from``.
         save_to (str, optional): File to write the bank to.
         load_from (str, optional): File to read the bank from, instead of
-            filling it. It must be of the same weights.
-        interval (int): Batches between two lines of progress in the log.
+            filling it. It must be from the same weights.
+        interval (int): Log the progress every ``interval`` batches.
 
     Raises:
         ValueError: If neither ``dataloader`` nor ``load_from`` is given.
@@ -54,11 +54,11 @@ class MemoryBankHook(Hook):
         self.interval = interval
 
     def before_val(self, runner: Runner) -> None:
-        """Fill the bank of the model as it is now."""
+        """Fill the bank with the current weights."""
         self._provide(runner, runner.val_loop)
 
     def before_test(self, runner: Runner) -> None:
-        """Fill the bank of the model as it is now."""
+        """Fill the bank with the current weights."""
         self._provide(runner, runner.test_loop)
 
     def _provide(self, runner: Runner, loop: Any) -> None:
@@ -88,7 +88,7 @@ class MemoryBankHook(Hook):
                 loader = runner.build_dataloader(options, seed=runner.seed)
                 _check_classes(loader.dataset, loop.dataloader.dataset)
                 bank = MemoryBank(*self._fill(runner, model, loader, loop))
-            # Before the first image is tested: the bank may be too small.
+            # Before testing begins, as the bank may be too small.
             model.set_bank(bank)
         except (FileNotFoundError, ValueError) as error:
             raise UserError(str(error)) from error
@@ -112,7 +112,7 @@ class MemoryBankHook(Hook):
             with autocast(enabled=getattr(loop, 'fp16', False)):
                 data = model.data_preprocessor(batch, False)
                 features, labels, image = model.bank_entries(**data)
-            # The sampler deals images out in turns.
+            # The sampler distributes images in turns.
             number = rank + world_size * (done + image)
             parts.append((features.float(), labels, number))
             done += len(data['data_samples'])

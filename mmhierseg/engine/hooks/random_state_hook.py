@@ -25,16 +25,16 @@ from mmhierseg.registry import HOOKS
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):
-    """Keeps random states in checkpoints, by epochs and by iterations.
+    """Saves random states in checkpoints, by epochs and by iterations.
 
-    MMEngine stores a run's seed only: a resumed run draws the first random
+    MMEngine saves only a run's seed: a resumed run draws the first random
     numbers again. With this hook:
 
     * ``checkpoint['random_states']`` holds the states of ``random``, NumPy and
       PyTorch of all ranks, and the sampler's seed. Resuming sets them;
       ``load_from`` alone does not. Checkpoints within an epoch get none.
-    * Validation restores the states from before it.
-    * Workers of the loader are ahead of the training, so they are seeded for
+    * Validation restores the previous states.
+    * The loader's workers are ahead of the training, so they are seeded for
       each epoch or, by iterations, for each batch. A custom
       ``worker_init_fn`` is kept.
     """
@@ -61,12 +61,12 @@ class RandomStateHook(Hook):
         self._loaded = None
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """End the workers of the epoch before: drop the only reference."""
+        """End the last epoch's workers by dropping the only reference."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             runner.train_loop.dataloader._iterator = None
 
     def before_train_iter(self, *args, **kwargs) -> None:
-        """Forget the states; they are out of date now."""
+        """Forget the states, which are outdated now."""
         self._at_end = None
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
@@ -81,13 +81,13 @@ class RandomStateHook(Hook):
             self._gather(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the states, also for the best checkpoint, saved after it."""
+        """Save the states, also for the best checkpoint."""
         if self._seed is not None and self._at_end is None:
             self._gather(runner)
         self._before_val = _get_random_state()
 
     def after_val(self, runner: Runner) -> None:
-        """Restore the states from before the validation."""
+        """Restore the states."""
         _set_random_state(self._before_val)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

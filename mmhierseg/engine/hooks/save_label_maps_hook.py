@@ -1,4 +1,4 @@
-"""Label maps that a segmentor predicts, as files."""
+"""Predicted label maps as files."""
 
 import os
 import os.path as osp
@@ -15,17 +15,14 @@ from mmhierseg._base.errors import UserError
 from mmhierseg._base.names import dataset_names, output_names
 from mmhierseg.registry import HOOKS
 
-__all__ = ['SaveLabelMapsHook', 'UniqueNamesHook']
-
 
 @HOOKS.register_module()
 class SaveLabelMapsHook(Hook):
-    """Writes the predicted label maps of a test.
+    """Writes the predicted label maps of a test as PNG files.
 
-    An image's map is a PNG at the image's path below the dataset's folder of
-    images. As MMSegmentation's ``IoUMetric`` does, it adds 1 to the labels of
-    a dataset with ``reduce_zero_label``. ``tools/test.py --out FOLDER`` adds
-    the hook.
+    Their paths are those of the images relative to the dataset's folder. As
+    in MMSegmentation's ``IoUMetric``, 1 is added to the labels of a dataset
+    with ``reduce_zero_label``. ``tools/test.py --out FOLDER`` adds the hook.
 
     Args:
         out_dir (str): Folder to write to.
@@ -35,7 +32,7 @@ class SaveLabelMapsHook(Hook):
         self.out_dir = out_dir
 
     def before_test(self, runner: Runner) -> None:
-        """Choose the names, which are the same in all processes."""
+        """Choose the names, the same in all processes."""
         self._names = dataset_names(runner.test_dataloader.dataset)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
@@ -54,10 +51,10 @@ class SaveLabelMapsHook(Hook):
 
 @HOOKS.register_module()
 class UniqueNamesHook(Hook):
-    """Refuses a test whose images share names where these name outputs.
+    """Refuses a test if images in several folders share a file name.
 
     Args:
-        writer (str): What names outputs by the last part of a path.
+        writer (str): Class that names its outputs by the images' file names.
     """
 
     def __init__(self, writer: str) -> None:
@@ -70,7 +67,7 @@ class UniqueNamesHook(Hook):
         shared = [name for name, number in counts.items() if number > 1]
         if shared:
             raise UserError(
-                f'{self.writer} names its files by the last part of an '
-                f"image's path, but {len(shared)} names are those of several "
-                f'images, such as {shared[0]!r}: rename the images, or use '
+                f"{self.writer} names its files by the images' file names, "
+                f'but several images share each of {len(shared)} names, such '
+                f'as {shared[0]!r}: rename the images, or use '
                 'HierarchyVisualizationHook or IoUMetric')

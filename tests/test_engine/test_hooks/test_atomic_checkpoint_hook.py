@@ -116,7 +116,7 @@ def test_interrupted_at_any_change(error, n, tmp_path, monkeypatch):
     seen = train(tmp_path, resume=latest is not None,
                  load_from=latest and latest.path, **OPTIONS)
     assert len(seen) == 2 * (2 - epoch)
-    # What the interrupted run had no time to delete is deleted.
+    # Outdated checkpoints that the interrupted run left are deleted.
     left = checkpoints(tmp_path)
     assert {name for name in left if name.startswith('epoch')} == {
         'epoch_2.pth'}

@@ -146,7 +146,7 @@ def test_names_that_repeat_in_folders(tmp_path):
         f'{name[:5]}test_{name[5:]}.png_0.png' for name in expected]
     hook = UniqueNamesHook('CityscapesMetric')
     data = DATASETS.build(cfg['test_dataloader']['dataset'])
-    with pytest.raises(UserError, match="1 names are those of .*such as '0'"):
+    with pytest.raises(UserError, match="each of 1 names, such as '0'"):
         hook.before_test(SimpleNamespace(
             test_dataloader=SimpleNamespace(dataset=data)))
 

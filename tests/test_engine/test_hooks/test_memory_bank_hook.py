@@ -122,8 +122,5 @@ class Other(BaseModel):
 def test_unfit_files_datasets_and_models(hook, model, match, tmp_path):
     with pytest.raises(UserError, match=match):
         run(tmp_path, MemoryBankHook(**hook), model=model)
-
-
-def test_options():
     with pytest.raises(ValueError, match='`dataloader` .* or `load_from`'):
         MemoryBankHook()

@@ -155,17 +155,13 @@ class Pairs(BatchSampler):
     """A custom class."""
 
 
-def batches_of(sampler, kind, workers=0, rank=0, **options):
-    """Batches, seeded if there are workers, and their loader."""
+def batches_of(sampler, kind, **options):
+    """Batches and their loader."""
     dataset = Noted()
     loader = DataLoader(
-        dataset, num_workers=workers,
+        dataset,
         batch_sampler=kind(sampler(dataset, shuffle=True, seed=3), 2, True))
-    seeds = None
-    if workers:
-        seeds = BatchSeeds(default_collate, seed=5, rank=rank)
-        loader.collate_fn, loader.worker_init_fn = seeds, seeds.init_worker
-    return ResumableBatches(loader, seeds, **options), loader
+    return ResumableBatches(loader, None, **options), loader
 
 
 def take(batches, number):
@@ -192,17 +188,8 @@ def test_skips(kind, loaded):
         assert torch.equal(take(batches, 3)[..., 0], whole[5:])
 
 
-def test_batches_have_their_own_random_numbers():
-    """With any number of workers, in any pass; each rank its own."""
-    kind = DefaultSampler, Pairs
-    whole = take(batches_of(*kind, workers=2)[0], 8)
-    assert whole[..., 1:].unique().numel() == 8 * 2 * 3
-    batches, loader = batches_of(*kind, workers=1)
-    batches.skip_iter(4)
-    assert torch.equal(take(batches, 4), whole[4:])
-    other = take(batches_of(*kind, workers=1, rank=1)[0], 2)
-    assert not (other == whole[:2])[..., 1:].any()
-    # Spawned workers get both functions in one piece.
+def test_spawned_workers_share_one_object():
+    seeds = BatchSeeds(default_collate, seed=5, rank=0)
     collate_fn, init_fn = pickle.loads(
-        pickle.dumps((loader.collate_fn, loader.worker_init_fn)))
+        pickle.dumps((seeds, seeds.init_worker)))
     assert init_fn.__self__ is collate_fn
