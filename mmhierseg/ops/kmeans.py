@@ -263,11 +263,11 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
     points = points.contiguous()
     # Sums are fastest of rows, inner products of columns.
     columns = points.transpose(1, 2).contiguous().transpose(1, 2)
-    unit = points.new_ones(1).expand(*points.shape[:2], 1)
+    lengths = points.norm(dim=2, keepdim=True)
     for _ in range(num_iterations):
         with torch.autocast(points.device.type, enabled=False):
             sums, _ = sum_by_label(points, labels, num_clusters)
-            found = _nearest(columns, F.normalize(sums, dim=2), None, unit)
+            found = _nearest(columns, F.normalize(sums, dim=2), None, lengths)
         if empty is not None:
             found = found.masked_fill(empty, -1)
         # A GPU would have to be waited for.

@@ -226,6 +226,27 @@ def test_training_with_statistics_of_pixels(empty):
     torch.testing.assert_close(*results)
 
 
+@pytest.mark.parametrize('stride', [None, 2])
+@pytest.mark.parametrize('number', [0, 1])
+def test_training_with_a_single_segment(number, stride):
+    """Or none: BatchNorm cannot normalise a single row."""
+    segments, samples = case()
+    labels = segments.labels[:1].clamp(max=0)
+    empty = torch.full((1, 1), number == 0)
+    if not number:
+        labels = torch.full_like(labels, -1)
+    segments = SegmentTokens(segments.cls_token[:1], segments.tokens[:1, :1],
+                             labels, empty)
+    head = make_head(SegmentFCNHead, train_stride=stride).train()
+    before = head.convs[0].bn.running_mean.clone()
+    losses = head.loss((segments, ), samples[:1], {})
+    losses['loss_ce'].backward()
+    assert losses['loss_ce'].isfinite()
+    # A single row changes no statistics; its pixels do.
+    unchanged = torch.equal(head.convs[0].bn.running_mean, before)
+    assert unchanged == (stride is None or number == 0)
+
+
 def test_golden_logits_and_weights():
     """Values of the implementation by Segmenter's authors."""
     values = np.load(DATA / 'segmenter_mask_head.npz')
