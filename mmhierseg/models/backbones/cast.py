@@ -18,6 +18,7 @@ from mmengine.model.weight_init import trunc_normal_
 from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.rnn import pad_sequence
 
 from mmhierseg.checkpoints.cast import CONVERTER, is_authors_state_dict
 from mmhierseg.ops import (
@@ -586,13 +587,7 @@ def _join(parts: Sequence) -> object:
         is_named = hasattr(first, '_fields')
         return type(first)(*joined) if is_named else type(first)(joined)
     fill = 0 if first.is_floating_point() else -1
-    most = max(part.size(1) for part in parts)
-    return torch.cat([
-        part if part.size(1) == most else torch.cat([
-            part,
-            part.new_full((1, most - part.size(1), *part.shape[2:]), fill)
-        ], dim=1) for part in parts
-    ])
+    return pad_sequence([part[0] for part in parts], True, fill)
 
 
 def _compiled(model_type: type, options: dict) -> Callable:

@@ -26,10 +26,8 @@ class SegmentEmbeddings(NamedTuple):
     embeddings: Tensor
     """(B, N, D) float: of every segment of level 0, of unit length; zero for
     an empty one."""
-
     hierarchy: SegmentHierarchy
     """Superpixels and the segments after each pooling."""
-
     empty: Tensor | None = None
     """(B, N) bool: segments that do not exist; None = all do."""
 

@@ -29,13 +29,10 @@ class LevelSegments(NamedTuple):
 
     maps: Tensor
     """(B, H, W) int64 in [-1, M - 1], -1 = none."""
-
     prototypes: Tensor
     """(B, M, D), of unit length."""
-
     known: Tensor
     """(B, M) bool: segments that have a prototype."""
-
     hierarchy: SegmentHierarchy
     """All levels."""
 

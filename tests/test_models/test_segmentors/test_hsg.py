@@ -1,7 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg import NO_GROUPS, shake_statistics
+from helpers.cast import shake_statistics
+from helpers.hsg import NO_GROUPS
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
