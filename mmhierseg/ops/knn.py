@@ -123,7 +123,7 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None, k: int,
                 ranked: bool) -> tuple[Tensor, Tensor]:
     """Cosines (q, k) of the most similar and their places in ``order``.
 
-    Unless ``ranked``, only which ones they are is certain.
+    Unless ``ranked``, they are the right ones but may be out of order.
     """
     dtype = wide(queries, bank).dtype
     cosines = queries.new_empty(len(queries), k, dtype=dtype)

@@ -47,8 +47,8 @@ class PixelSegmentContrastLoss(_ContrastLoss):
         concentration (float): kappa > 0, the scale of the cosines; else
             ValueError. Defaults to 16.
         loss_weight (float): Defaults to 1.
-        local_means (bool): Whether each process averages over its own, as
-            HSG's authors do, whatever their numbers. Defaults to False.
+        local_means (bool): Whether each process averages over its own
+            pixels, as in the authors' code. Defaults to False.
     """
 
     def forward(self, pixels: Tensor, segments: Tensor, prototypes: Tensor,
@@ -84,8 +84,8 @@ class CentroidContrastLoss(_ContrastLoss):
         concentration (float): kappa > 0, the scale of the cosines; else
             ValueError. Defaults to 16.
         loss_weight (float): Defaults to 1.
-        local_means (bool): Whether each process averages over its own, as
-            HSG's authors do, whatever their numbers. Defaults to False.
+        local_means (bool): Whether each process averages over its own
+            centroids, as in the authors' code. Defaults to False.
     """
 
     def forward(self, centroids: Tensor) -> Tensor:
