@@ -42,14 +42,13 @@ from .segment_classes import (
     segment_class_counts,
     segment_cross_entropy,
 )
-from .segment_mean import segment_mean
 from .segment_prototypes import (
     batch_prototypes,
     segment_positions,
     segment_prototypes,
     select_pixels,
 )
-from .segment_weights import segment_matrix, segment_sizes
+from .segment_weights import segment_matrix, segment_mean, segment_sizes
 
 __all__ = [
     'BatchSegments', 'SegmentSequences', 'assignment_logits',

@@ -18,40 +18,31 @@ from .label_maps import joint_labels
 
 
 class BatchSegments(NamedTuple):
-    """Segments of a batch, in the order view, region, cluster.
-
-    Attributes:
-        labels (Tensor): (V, h, w) int64 in [-1, N - 1], segment of each pixel.
-        views (Tensor): (N,) int64 in [0, V - 1], view of each segment,
-            ascending.
-        regions (Tensor): (N,) int64, its region, as in the over-segmentation
-            (0 without one).
-        clusters (Tensor): (N,) int64, its cluster.
-    """
+    """Segments of a batch, in the order view, region, cluster."""
 
     labels: Tensor
+    """(V, h, w) int64 in [-1, N - 1], segment of each pixel."""
     views: Tensor
+    """(N,) int64 in [0, V - 1], view of each segment, ascending."""
     regions: Tensor
+    """(N,) int64, its region in the over-segmentation (0 without one)."""
     clusters: Tensor
+    """(N,) int64, its cluster."""
 
 
 class SegmentSequences(NamedTuple):
-    """Places of the segments of a batch in the sequences of its images.
-
-    Attributes:
-        slots (Tensor): (N,) int64 in [0, B L - 1], place of each segment.
-        images (Tensor): (N,) int64 in [0, B - 1], image of each segment, by
-            the rank of its id in the batch.
-        views (Tensor): (B, L) int64 in [-1, V - 1], view at each place.
-        padding (Tensor): (B, L) bool, True where there is no segment.
-        longest (int): Length of the longest sequence, at least 1.
-    """
+    """Places of the segments of a batch in the sequences of its images."""
 
     slots: Tensor
+    """(N,) int64 in [0, B L - 1], place of each segment."""
     images: Tensor
+    """(N,) int64 in [0, B - 1], rank of the id of each segment's image."""
     views: Tensor
+    """(B, L) int64 in [-1, V - 1], view at each place."""
     padding: Tensor
+    """(B, L) bool, True where there is no segment."""
     longest: int
+    """Length of the longest sequence, at least 1."""
 
     def pad(self, rows: Tensor) -> Tensor:
         """Segment rows (N, C) as zero-padded sequences (B, L, C)."""

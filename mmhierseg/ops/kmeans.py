@@ -3,7 +3,7 @@
 HSG (Ke et al., CVPR 2022, Sec. 3): the pixels of a view are grouped by
 embedding and location, [v ; (y, x) - 0.5], starting from a grid
 (:func:`cluster_views`). :func:`spherical_kmeans` groups any features, and
-:func:`kmeans_hierarchy` the groups in turn.
+:func:`kmeans_hierarchy` then groups the groups.
 
 The result is a function of the initial clusters alone. A GPU groups all images
 at once without waiting for the host; a CPU stops when no point moves.
@@ -77,13 +77,13 @@ def kmeans_hierarchy(features: Tensor,
                      num_clusters: Sequence[int],
                      num_iterations: int = 30,
                      seed: int = 0) -> tuple[Tensor, list[Tensor]]:
-    """Group points by k-means, and the groups in turn, from fine to coarse.
+    """Group points by k-means, then the groups, from fine to coarse.
 
     As CAST's authors do for a vision transformer: initial clusters are
-    uniformly random (the same for all images); a centre is the normalised sum
-    of its points' features *as they are*; a point goes to the centre of the
-    largest product. The points of the next level are the normalised sums of
-    each cluster; lost clusters are dropped.
+    uniformly random, the same for all images; a centre is the normalised sum
+    of its points' features, which are not normalised; a point joins the centre
+    with the largest inner product. The points of the next level are the
+    normalised sums of the clusters that are not empty.
 
     Args:
         features (Tensor): (B, N, C) float.
@@ -187,9 +187,9 @@ def nearest_prototype(features: Tensor,
             vectors they would win over those that point away.
 
     Returns:
-        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, which are
-        products that agree up to rounding, sqrt(C) eps times the lengths; -1
-        where an image has no prototype.
+        Tensor: (B, N) int64 in [-1, K - 1]: the first one on ties, that is,
+        among products that agree up to rounding, sqrt(C) eps times the
+        lengths; -1 where an image has no prototype.
     """
     scale = features.norm(dim=2, keepdim=True) * prototypes.norm(
         dim=2).amax(dim=1)[:, None, None]
@@ -198,7 +198,7 @@ def nearest_prototype(features: Tensor,
 
 def _nearest(features: Tensor, prototypes: Tensor, empty: Tensor | None,
              scale: Tensor) -> Tensor:
-    """The same, for lengths whose product is at most ``scale`` (B, N, 1)."""
+    """The same; ``scale`` (B, N, 1) bounds the products of the lengths."""
     if empty is not None and reads_are_free(empty) and not empty.any():
         empty = None
     # Rounding of equal products that are summed in another order.
@@ -263,11 +263,11 @@ def _cluster(points: Tensor, labels: Tensor, num_clusters: int,
     points = points.contiguous()
     # Sums are fastest of rows, inner products of columns.
     columns = points.transpose(1, 2).contiguous().transpose(1, 2)
-    unit = points.new_ones(1).expand(*points.shape[:2], 1)
+    lengths = points.norm(dim=2, keepdim=True)
     for _ in range(num_iterations):
         with torch.autocast(points.device.type, enabled=False):
             sums, _ = sum_by_label(points, labels, num_clusters)
-            found = _nearest(columns, F.normalize(sums, dim=2), None, unit)
+            found = _nearest(columns, F.normalize(sums, dim=2), None, lengths)
         if empty is not None:
             found = found.masked_fill(empty, -1)
         # A GPU would have to be waited for.

@@ -123,7 +123,7 @@ def _neighbours(queries: Tensor, bank: Tensor, order: Tensor | None, k: int,
                 ranked: bool) -> tuple[Tensor, Tensor]:
     """Cosines (q, k) of the most similar and their places in ``order``.
 
-    Unless ``ranked``, only which ones they are is certain.
+    Unless ``ranked``, they are the right ones but may be out of order.
     """
     dtype = wide(queries, bank).dtype
     cosines = queries.new_empty(len(queries), k, dtype=dtype)
@@ -240,12 +240,14 @@ def _search_exactly(queries: Tensor, bank: Tensor, order: Tensor | None,
     best, index = (queries.new_empty(len(queries), 0, dtype=kind)
                    for kind in (dtype, torch.int64))
     for start, block in _blocks(bank, order):
-        cosines, columns = _first_largest(
-            _exact_cosines(queries, block).to(dtype), k)
+        cosines = _exact_cosines(queries, block).to(dtype)
+        columns = torch.arange(
+            start, start + len(block), device=index.device).expand_as(cosines)
         # Of equal ones those from earlier blocks stay in front.
-        index = torch.cat([index, columns + start], dim=1)
-        best, places = _first_largest(torch.cat([best, cosines], dim=1), k)
-        index = index.gather(1, places)
+        best, found = torch.cat([best, cosines], dim=1).sort(
+            dim=1, descending=True, stable=True)
+        index = torch.cat([index, columns], dim=1).gather(1, found[:, :k])
+        best = best[:, :k]
     return best, index
 
 
@@ -268,22 +270,6 @@ def _exact_cosines(queries: Tensor, entries: Tensor) -> Tensor:
     square = squares[0][..., None] * squares[1][..., None, :]
     length = square.clamp(min=torch.finfo(square.dtype).tiny).sqrt()
     return (product / length).clamp(-1, 1)
-
-
-def _first_largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row, descending; the first of equal ones first."""
-    k = min(k, values.size(1))
-    top, columns = values.topk(k, dim=1)
-    # Which of several equal ones it takes, `topk` does not promise.
-    cut = (values >= top[:, -1:]).sum(dim=1) > k
-    if bool(cut.any()):
-        ordered, places = values[cut].sort(
-            dim=1, descending=True, stable=True)
-        top[cut], columns[cut] = ordered[:, :k], places[:, :k]
-    columns, places = columns.sort(dim=1)
-    top, order = top.gather(1, places).sort(
-        dim=1, descending=True, stable=True)
-    return top, columns.gather(1, order)
 
 
 def _check(queries: Tensor, bank: Tensor, k: int) -> None:

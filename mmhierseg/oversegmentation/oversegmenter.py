@@ -24,9 +24,9 @@ class OverSegmenter:
     The over-segmentation of HSG (Ke et al., CVPR 2022), whose authors compute
     it in MATLAB: contours, oriented watershed, ultrametric contour map
     (Arbelaez et al., TPAMI 2011). The result for an image depends only on that
-    image. With both options the threshold rises by steps of 0.01 until there
-    are at most ``num_regions``; without any, they are those of HSG on VOC and
-    COCO, 0.25 and 48.
+    image. With both options, the threshold is raised in steps of 0.01 until
+    there are at most ``num_regions``. With neither, they are 0.25 and 48, as
+    for HSG on VOC and COCO.
 
     Args:
         threshold (float, optional): Contours up to this strength, from 0 to 1,

@@ -19,7 +19,7 @@ from mmhierseg._base.checks import check_number
 
 from .boundaries import RegionGraph
 
-#: By which a threshold rises while there are too many regions.
+#: Step by which a threshold is raised while there are too many regions.
 _STEP = 0.01
 
 
@@ -62,9 +62,9 @@ class UltrametricContourMap:
         Args:
             threshold (float, optional): Boundaries up to this strength are
                 removed. Defaults to None.
-            num_regions (int, optional): Maximum number of regions. With
-                ``threshold``, that rises by steps of 0.01 until there are no
-                more; alone, the weakest boundaries are removed one by one.
+            num_regions (int, optional): Maximum number of regions. If there
+                are more at ``threshold``, it is raised in steps of 0.01;
+                without it, the weakest boundaries are removed one by one.
                 Defaults to None.
 
         Returns:

@@ -34,9 +34,9 @@ class BaseSuperpixels(metaclass=ABCMeta):
             twice as fast. Defaults to False.
         check_finite (bool): Whether to check float images for NaN and
             infinity, which synchronises with a GPU. Defaults to True.
-        inverted (bool): Quirk of CAST's fine-tuning with Segmenter: whether
-            to segment the negative, (256 - v) mod 256 of each level v, in
-            which 0 stays 0. Defaults to False.
+        inverted (bool): Whether to segment the negative, (256 - v) mod 256 of
+            each level v, so that 0 stays 0: a quirk of CAST's fine-tuning with
+            Segmenter. Defaults to False.
 
     Raises:
         ValueError, TypeError: If both ``segment_size`` and ``num_segments``

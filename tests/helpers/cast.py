@@ -32,12 +32,16 @@ each_output = pytest.mark.parametrize(
 def tiny_cast(seed=0, **options):
     """A small CAST with seeded weights and nontrivial batch statistics."""
     torch.manual_seed(seed)
-    model = CAST(**{**TINY, **options})
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(std=0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    return model.eval()
+    return shake_statistics(CAST(**{**TINY, **options})).eval()
+
+
+def shake_statistics(model):
+    """Random running statistics of batch normalisation."""
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm):
+            norm.running_mean.normal_(std=0.1)
+            norm.running_var.uniform_(0.5, 1.5)
+    return model
 
 
 class LargestTensor(TorchDispatchMode):

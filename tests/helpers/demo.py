@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmhierseg.registry import MODELS
 
-from .cast import TINY
+from .cast import TINY, shake_statistics
 from .hsg_configs import HSG_PATHS, shrink_hsg
 
 #: Model of a tiny CAST that is evaluated by retrieval.
@@ -64,10 +64,6 @@ def save_weights(model, path, seed=3):
     """
     init_default_scope('mmseg')
     torch.manual_seed(seed)
-    built = MODELS.build(model)
-    for module in built.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.running_mean.normal_(std=0.1)
-            module.running_var.uniform_(0.5, 1.5)
+    built = shake_statistics(MODELS.build(model))
     torch.save(dict(state_dict=built.state_dict(), meta={}), path)
     return built.eval()

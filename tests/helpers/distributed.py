@@ -1,14 +1,19 @@
 """Work for two processes, importable by the processes that tests spawn."""
 
+import gc
+import os
 import socket
 import time
 
+import torch
+import torch.distributed as dist
 import torch.multiprocessing as mp
 
 
 def run_on_two_processes(work, *args, timeout=300):
-    """Call ``work(rank, port, *args)`` on two processes."""
-    context = mp.spawn(work, (free_port(), *args), nprocs=2, join=False)
+    """Call ``work(rank, *args)`` on two processes of a group."""
+    context = mp.spawn(
+        _work, (free_port(), work, args), nprocs=2, join=False)
     deadline = time.monotonic() + timeout
     try:
         # Each call waits for one process; it is True once all have ended.
@@ -19,6 +24,17 @@ def run_on_two_processes(work, *args, timeout=300):
     finally:
         for process in context.processes:
             process.kill()
+
+
+def _work(rank, port, work, args):
+    torch.set_num_threads(1)
+    os.environ['LOCAL_RANK'] = str(rank)
+    dist.init_process_group(
+        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    work(rank, *args)
+    # Wrappers of models must not outlive the group.
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def free_port():

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.distributed as dist
 
 from mmhierseg._base.gathering import (
     all_reduce_max,
@@ -12,11 +11,8 @@ from mmhierseg._base.gathering import (
 )
 
 
-def gather_on_two(rank, port, folder):
+def gather_on_two(rank, folder):
     """Gather rows of which one process has more, or the only ones."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     both = gather_rows(torch.full((1 + 2 * rank, 2), rank, dtype=torch.long))
     one = gather_rows(
         torch.ones(3, 4).half() if rank else torch.zeros(0, 0).half())
@@ -35,4 +31,3 @@ def gather_on_two(rank, port, folder):
             rows=(both, one, none), gathered=gathered.detach(), first=first,
             grad=rows.grad, grad_of_one=of_one.grad, counts=counts,
             largest=all_reduce_max(7 - rank)), folder / f'{rank}')
-    dist.destroy_process_group()

@@ -9,6 +9,7 @@ from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints.hsg import rename_hsg_key
 from mmhierseg.models import HSGHead
 
+from .cast import shake_statistics
 from .hsg_golden import DATA, hsg_golden
 
 NO_GROUPS = dict.fromkeys(
@@ -117,15 +118,6 @@ def tiny_head(seed=0, **options):
         pad_length=20, dropout=0., num_heads=2, num_layers=1)
     head = HSGHead(**{**settings, **options}).double()
     return shake_statistics(head).train()
-
-
-def shake_statistics(model):
-    """Random running statistics of batch normalisation."""
-    for norm in model.modules():
-        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm):
-            norm.running_mean.normal_(std=0.1)
-            norm.running_var.uniform_(0.5, 1.5)
-    return model
 
 
 def tiny_views(image_index=(0, 0, 1, 1), height=6, width=8, seed=0):

@@ -1,7 +1,6 @@
 """Steps of HSG's head on two processes."""
 
 import torch
-import torch.distributed as dist
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
@@ -62,11 +61,8 @@ def run_step(model, inputs):
     return losses.detach(), gradients, embeddings.grad
 
 
-def save_steps(rank, port, out):
+def save_steps(rank, out):
     """Steps of all cases on this process, whose images start at 0."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     results = {}
     for split in SPLITS:
         inputs, ranks = views_of(split)
@@ -78,4 +74,3 @@ def save_steps(rank, port, out):
             del model
         results[split, 'views'] = own
     torch.save(results, out / f'{rank}.pth')
-    dist.destroy_process_group()

@@ -1,10 +1,7 @@
 """Retrieval by colour, on one process and on two."""
 
-import gc
-import os
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
@@ -115,12 +112,8 @@ def retrieval_runner(folder, hook, test_seeds=range(100, 107), model=None,
         experiment_name=name, **splits, **options)
 
 
-def retrieve_on_two(rank, port, folder, bank_sizes):
+def retrieve_on_two(rank, folder, bank_sizes):
     """Test with banks of several sizes; save metrics and bank of each."""
-    torch.set_num_threads(1)
-    os.environ['LOCAL_RANK'] = str(rank)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     results = {}
     for size in bank_sizes:
         hook = MemoryBankHook(
@@ -135,6 +128,3 @@ def retrieve_on_two(rank, port, folder, bank_sizes):
         results[size] = (metrics, bank.features, bank.labels)
         del runner
     torch.save(results, folder / f'{rank}.pth')
-    # The runners' models must not outlive the group.
-    gc.collect()
-    dist.destroy_process_group()

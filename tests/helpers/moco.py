@@ -1,7 +1,6 @@
 """A tiny MoCo v3 with CAST, and a training step of it."""
 
 import torch
-import torch.distributed as dist
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
@@ -50,11 +49,8 @@ def moco_loss(model, views):
     return model(list(views), None, mode='loss')['loss']
 
 
-def save_moco_step(rank, port, views, out):
+def save_moco_step(rank, views, out):
     """Save loss and gradients of a DDP step on half of the views."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     model = MMDistributedDataParallel(
         tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double())
     share = len(views[0]) // 2
@@ -74,6 +70,3 @@ def save_moco_step(rank, port, views, out):
             },
             momentum_encoder=model.module.momentum_encoder.state_dict()),
         out / f'{rank}.pth')
-    # Its reducer needs the group until it is deleted.
-    del model
-    dist.destroy_process_group()

@@ -1,10 +1,8 @@
 """Sharded and unsharded training, for two processes."""
 
-import os
 from copy import deepcopy
 
 import torch
-import torch.distributed as dist
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
@@ -55,12 +53,8 @@ def shard(folder):
     return strategy
 
 
-def train_both(rank, port, views, out):
+def train_both(rank, views, out):
     """Losses and states of both ways; then one continues from the other."""
-    torch.set_num_threads(1)
-    os.environ['LOCAL_RANK'] = str(rank)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     number = len(views[0]) // 2
     views = [view[rank * number:(rank + 1) * number] for view in views]
     whole = MMDistributedDataParallel(moco_in_full_precision())
@@ -81,6 +75,3 @@ def train_both(rank, port, views, out):
     losses.append(step(models, views, STEPS))
     own = sum(parameter.numel() for parameter in sharded.model.parameters())
     torch.save((losses, states, own), out / f'{rank}.pth')
-    # They wait for the group when they go, so they must go first.
-    del whole, sharded, other, models
-    dist.destroy_process_group()

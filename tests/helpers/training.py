@@ -1,13 +1,10 @@
 """A runner whose model keeps the random numbers it was trained with."""
 
-import gc
-import os
 import random
 from uuid import uuid4
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -133,12 +130,8 @@ def seed_by_seven(worker_id):
     torch.manual_seed(7)
 
 
-def record_two_processes(rank, port, folder):
+def record_two_processes(rank, folder):
     """Uninterrupted and resumed runs of one of two processes."""
-    torch.set_num_threads(1)
-    os.environ['LOCAL_RANK'] = str(rank)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     options = dict(
         launcher='pytorch',
         diff_rank_seed=True,
@@ -155,6 +148,3 @@ def record_two_processes(rank, port, folder):
             run(folder / kind / 'parts', resume=True, load_from=first,
                 **settings))
     torch.save(runs, folder / f'{rank}.pth')
-    # The runners' models must not outlive the group.
-    gc.collect()
-    dist.destroy_process_group()

@@ -19,18 +19,6 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(knn, '_GROUP', 3)
 
 
-def slow(queries, bank, labels, k, num_classes):
-    """A loop over queries, in Python."""
-    result = []
-    for query in queries.double():
-        cosines = torch.cosine_similarity(query[None], bank.double()).tolist()
-        order = sorted(
-            range(len(bank)), key=lambda i: (-cosines[i], int(labels[i])))
-        votes = [int(labels[i]) for i in order[:k]]
-        result.append(max(range(num_classes), key=votes.count))
-    return torch.tensor(result)
-
-
 def data(num_queries=15, num_entries=40, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return (torch.randn(num_queries, 6, generator=generator),
@@ -47,16 +35,13 @@ def test_golden(small_blocks):
     assert torch.equal(got, golden['prediction'])
 
 
-@pytest.mark.parametrize('k', [1, 2, 20, 40])
-def test_slow_reference(k, small_blocks):
+def test_no_queries_and_nan(small_blocks):
     queries, bank, labels = data()
-    got = knn_retrieve(queries, bank, labels, k, 5)
-    assert torch.equal(got, slow(queries, bank, labels, k, 5))
-    assert knn_retrieve(queries[:0], bank, labels, k, 5).shape == (0, )
-    assert knn_search(queries[:0], bank, k)[1].shape == (0, k)
+    assert knn_retrieve(queries[:0], bank, labels, 2, 5).shape == (0, )
+    assert knn_search(queries[:0], bank, 2)[1].shape == (0, 2)
     bank[38, 1] = torch.nan
     with pytest.raises(ValueError, match='NaN'):
-        knn_search(queries, bank, k)
+        knn_search(queries, bank, 2)
 
 
 def exact(queries, bank, labels, k):
@@ -75,9 +60,9 @@ def exact(queries, bank, labels, k):
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.float32,
                                    torch.float64])
-@pytest.mark.parametrize('k', [1, 9, 40])
-def test_smaller_classes_win_ties(k, dtype, small_blocks):
-    """Equal entries, multiples of others and zero, in any order."""
+@pytest.mark.parametrize('k', [1, 2, 9, 40, 150])
+def test_slow_reference(k, dtype, small_blocks):
+    """Smaller classes win ties, which are many: multiples and zeros."""
     generator = torch.Generator().manual_seed(k)
     queries, bank = (
         torch.randint(-2, 3, (number, 3), generator=generator)

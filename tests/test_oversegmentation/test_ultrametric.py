@@ -8,7 +8,6 @@ from scipy import ndimage
 
 from mmhierseg.oversegmentation import (
     ContourMap,
-    RegionGraph,
     UltrametricContourMap,
     oriented_watershed,
 )
@@ -184,15 +183,3 @@ def test_contour_map(graph, ucm):
         down[:, :-1] |= labels[:, :-1] != labels[:, 1:]
         # Heights are float64, the map is not.
         assert (down == (contours > threshold + 1e-6)).mean() > 0.999
-
-
-def test_numbers_of_regions_do_not_matter(graph, ucm):
-    order = np.random.default_rng(0).permutation(ucm.num_regions)
-    arcs = np.sort(order[graph.arcs], axis=1)
-    by_key = np.lexsort(arcs.T[::-1])
-    renamed = UltrametricContourMap(
-        RegionGraph(order[graph.labels].astype(np.int32), arcs[by_key],
-                    graph.strengths[by_key], graph.lengths[by_key]))
-    for count in (2, 7, 30):
-        assert np.array_equal(
-            renamed.labels(num_regions=count), ucm.labels(num_regions=count))

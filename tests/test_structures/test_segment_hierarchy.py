@@ -40,17 +40,6 @@ def test_missing_parents_are_inherited():
     assert moved.device.type == moved.parents[1].device.type == 'meta'
 
 
-def test_scatter_writes_tokens_of_each_level():
-    hierarchy = random_hierarchy()
-    for level, size in enumerate((12, 5, 3, 2)):
-        # Index -1 finds the zeros.
-        tokens = torch.cat([torch.randn(2, size, 4), torch.zeros(2, 1, 4)], 1)
-        written = hierarchy.scatter(tokens[:, :-1], level)
-        for b in range(2):
-            expected = tokens[b, hierarchy.label_map(level)[b]]
-            assert written[b].equal(expected.permute(2, 0, 1))
-
-
 @pytest.mark.parametrize('labels, parents, message', [
     (torch.zeros(2, 2).long(), [], r'shape \(B, H, W\)'),
     (torch.zeros(1, 2, 2).long(), [torch.zeros(2, 3).long()],

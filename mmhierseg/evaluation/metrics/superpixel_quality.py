@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from mmhierseg._base.checks import check_number
@@ -14,6 +13,7 @@ from mmhierseg.evaluation.functional import (
     undersegmentation_counts,
 )
 from mmhierseg.registry import METRICS
+from mmhierseg.structures import restore_maps
 
 from .base import PerLevelMetric
 
@@ -66,9 +66,11 @@ class SuperpixelQuality(PerLevelMetric):
             parts['BR'] = boundary_recall_counts(
                 *maps, self.boundary_tolerance, ignored)
         if 'EV' in self.measures:
+            # Segments at the size at which the image entered the model.
             image = _image(data_batch, index)
+            size = image.shape[-2:]
             parts['EV'] = explained_variation_sums(
-                _resize(segments, image.shape[-2:]), image)
+                restore_maps(segments[None], dict(ori_shape=size))[0], image)
         return parts
 
     def summarize(
@@ -96,11 +98,3 @@ def _image(data_batch: dict | None, index: int) -> Tensor:
                          "is none: leave 'EV' out of `measures` with "
                          'test-time augmentation and offline')
     return inputs[index][:3]
-
-
-def _resize(segments: Tensor, size: Sequence[int]) -> Tensor:
-    """Segments at the size at which the image entered the model."""
-    rows, columns = (
-        (2 * torch.arange(new) + 1) * old // (2 * new)
-        for new, old in zip(size, segments.shape))
-    return segments.cpu()[rows[:, None], columns]

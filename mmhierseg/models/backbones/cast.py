@@ -18,6 +18,7 @@ from mmengine.model.weight_init import trunc_normal_
 from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.rnn import pad_sequence
 
 from mmhierseg.checkpoints.cast import CONVERTER, is_authors_state_dict
 from mmhierseg.ops import (
@@ -117,11 +118,11 @@ class CAST(BaseModule):
         mask_empty (bool): Whether tokens without a segment in an image are
             masked, so that its output does not depend on its batch. Quirk:
             the authors' weights need False to be exact. Defaults to True.
-        per_image (bool): Whether, in evaluation, the images of a batch are
-            computed one after the other: outputs then equal those of an image
-            alone bit by bit. Otherwise they agree up to rounding, which about
-            one hierarchy in 250 is sensitive to. Needs ``mask_empty=True``.
-            Defaults to False.
+        per_image (bool): Whether the images of a batch are processed one by
+            one in eval mode, so that outputs are bitwise those of each image
+            alone. Otherwise they agree up to rounding, to which about one
+            hierarchy in 250 is sensitive. Needs ``mask_empty=True``. Defaults
+            to False.
         num_tokens (int, optional): Fixed number of segment tokens, at least
             that of any image's segments. Then no step synchronises with a
             GPU. Defaults to None: the largest number in the batch.
@@ -141,9 +142,9 @@ class CAST(BaseModule):
         pool_drop_rate (float): Dropout in the poolings. Defaults to 0.1.
         fusion_drop_rate (float): Dropout in the fusion. Defaults to 0.2.
         decay_unused_pooling (bool): Whether the grouping weights of the last
-            pooling, which fused outputs do not depend on, get a gradient of
-            zero, so that AdamW's weight decay shrinks them as in the authors'
-            code; retrieval uses that level. Defaults to False: frozen.
+            pooling, which do not affect fused outputs, get zero gradients, so
+            that AdamW's weight decay shrinks them as in the authors' code;
+            retrieval uses that level. Defaults to False: frozen.
         norm_cfg (dict, optional): Norm layer of stem and fusion. Defaults to
             None: dict(type='BN').
         norm_eval (bool): Whether BatchNorm stays in eval mode in training.
@@ -568,12 +569,12 @@ def _as_mask(empty: Tensor | None, tokens: Tensor) -> Tensor:
 
 
 def _images(inputs: Tensor) -> list[Tensor]:
-    """Each image, aligned in memory as if it were alone."""
+    """Single images, with the memory alignment of separate tensors."""
     return [image[None].clone() for image in inputs]
 
 
 def _join(parts: Sequence) -> object:
-    """Outputs of single images as that of a batch, padded where needed."""
+    """Join the outputs of single images into a batch, with padding."""
     first = parts[0]
     if first is None:
         return None
@@ -586,13 +587,7 @@ def _join(parts: Sequence) -> object:
         is_named = hasattr(first, '_fields')
         return type(first)(*joined) if is_named else type(first)(joined)
     fill = 0 if first.is_floating_point() else -1
-    most = max(part.size(1) for part in parts)
-    return torch.cat([
-        part if part.size(1) == most else torch.cat([
-            part,
-            part.new_full((1, most - part.size(1), *part.shape[2:]), fill)
-        ], dim=1) for part in parts
-    ])
+    return pad_sequence([part[0] for part in parts], True, fill)
 
 
 def _compiled(model_type: type, options: dict) -> Callable:

@@ -1,4 +1,4 @@
-"""The vision transformer that the papers compare CAST with."""
+"""MoCo v3's vision transformer, the baseline of the CAST paper."""
 
 import torch
 from mmengine.utils import to_2tuple
@@ -32,7 +32,7 @@ class MoCoV3ConvViT(MoCoV3ViT):
 
     Chen et al., ICCV 2021, ``vit_conv_small`` and ``vit_conv_base``: the
     stem, which is trained, takes the place of the patch projection and of one
-    of the 12 blocks. CAST (ICLR 2024, arXiv 2210.00314) is compared with it.
+    of the 12 blocks. It is a baseline of CAST (ICLR 2024, arXiv 2210.00314).
 
     Args:
         arch (str | dict): 'small', 'base', or a dict as of MMPretrain's
@@ -71,9 +71,11 @@ class MoCoV3ConvViT(MoCoV3ViT):
         self._freeze_stages()
 
     def init_weights(self) -> None:
-        """Initialise the parameters, then apply ``init_cfg``."""
+        """Initialise the parameters, unless ``init_cfg`` loads them."""
         super(VisionTransformer, self).init_weights()
-        if (self.init_cfg or {}).get('type') != 'Pretrained':
+        cfgs = self.init_cfg or []
+        cfgs = [cfgs] if isinstance(cfgs, dict) else cfgs
+        if all(cfg.get('type') != 'Pretrained' for cfg in cfgs):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:

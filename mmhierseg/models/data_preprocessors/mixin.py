@@ -37,10 +37,10 @@ class SuperpixelMixin:
     Args:
         superpixels (dict | BaseSuperpixels, optional): Superpixel method.
             Defaults to None: the pipeline makes maps.
-        test_maps (bool): Whether test images without a map, if there is no
-            ``superpixels``, are an error. With False they stay (B, 3, H, W),
-            and the backbone segments what it sees, such as each window of
-            sliding inference. Defaults to True.
+        test_maps (bool): Whether test images need a map or ``superpixels``.
+            With False, images without either stay (B, 3, H, W), and the
+            backbone segments its inputs, such as each window of sliding
+            inference. Defaults to True.
         **kwargs: Arguments of the base class. Superpixels are computed from
             RGB: with ``rgb_to_bgr``, normalised images are converted
             back; without any conversion, images are taken to be RGB.

@@ -17,7 +17,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmhierseg.registry import MODELS
-from mmhierseg.structures import SegmentHierarchy
+from mmhierseg.structures import SegmentHierarchy, restore_maps
 
 
 class SegmentEmbeddings(NamedTuple):
@@ -26,10 +26,8 @@ class SegmentEmbeddings(NamedTuple):
     embeddings: Tensor
     """(B, N, D) float: of every segment of level 0, of unit length; zero for
     an empty one."""
-
     hierarchy: SegmentHierarchy
     """Superpixels and the segments after each pooling."""
-
     empty: Tensor | None = None
     """(B, N) bool: segments that do not exist; None = all do."""
 
@@ -137,12 +135,11 @@ class FeatureMapEmbedder(BaseModule):
         if self.at == 'pixel':
             features = F.interpolate(
                 features, size, mode='bilinear', align_corners=False)
-        # Cell that the centre of each pixel lies in.
-        rows, columns = (
-            (2 * torch.arange(pixels, device=inputs.device) + 1) * cells //
-            (2 * pixels) for cells, pixels in zip(features.shape[2:], size))
-        labels = rows[:, None] * features.size(3) + columns
         embeddings = F.normalize(features.flatten(2).transpose(1, 2), dim=2)
+        # Cell that the centre of each pixel lies in.
+        cells = torch.arange(embeddings.size(1), device=inputs.device)
+        labels = restore_maps(
+            cells.view(1, *features.shape[2:]), dict(ori_shape=size))
         return SegmentEmbeddings(
             embeddings,
             SegmentHierarchy(

@@ -77,10 +77,10 @@ class HSGHead(BaseModule):
         cosegment (bool): Whether the views of an image share regions and
             groups in the losses. With False, as in SegSort, each view is an
             image of its own. Defaults to True.
-        local_means (bool): Whether the losses of a process are means over,
-            and padded to the longest of, its own pixels and images, as the
-            authors have it. With False, several processes equal one. Defaults
-            to False.
+        local_means (bool): Whether each process averages losses over its own
+            pixels and images, and pads to its own longest sequence, as in the
+            authors' code. With False, several processes give the same result
+            as one. Defaults to False.
         dropout (float): Dropout of the transformers. Defaults to 0.1.
         max_positions (int): Rows and columns with a learned position.
             Defaults to 50.
@@ -92,7 +92,7 @@ class HSGHead(BaseModule):
             False), ``centroid_scale`` and ``kmeans_init`` (which also starts
             with small positions). Defaults to None.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
-        **transformer_options: Keys of ``transformer``, as of old.
+        **transformer_options: Keys of ``transformer``, as in old configs.
     """
 
     def __init__(self,

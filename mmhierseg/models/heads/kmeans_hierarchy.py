@@ -1,7 +1,7 @@
-"""Hierarchies of any backbone, by k-means of its features.
+"""Hierarchies of any backbone, by k-means on its features.
 
-CAST (Ke et al., ICLR 2024, arXiv 2210.00314) is compared so with a vision
-transformer on PartImageNet.
+The baseline of CAST (Ke et al., ICLR 2024, arXiv 2210.00314) on PartImageNet,
+with a vision transformer as backbone.
 
 Legend: B images, C channels, H x W pixels.
 """
@@ -22,7 +22,7 @@ from .embedders import SegmentEmbeddings
 
 @MODELS.register_module()
 class KMeansHierarchy(BaseModule):
-    """Groups the pixels of a feature map, and groups again the groups.
+    """Groups the pixels of a feature map, then the groups themselves.
 
     The backbone's last map is resized to the input bilinearly and grouped by
     :func:`~mmhierseg.ops.kmeans_hierarchy`. It has no parameters of its own,
@@ -72,5 +72,5 @@ class KMeansHierarchy(BaseModule):
             SegmentHierarchy(labels.unflatten(1, size), parents), sizes == 0)
 
     def forward_hierarchy(self, inputs: Tensor) -> SegmentEmbeddings:
-        """As :meth:`forward`, under the name that CAST has for it."""
+        """Same as :meth:`forward`; the name of CAST's method."""
         return self(inputs)

@@ -123,7 +123,7 @@ class SegmentDecodeMixin:
         return inputs
 
     def _labels_of_loss(self, labels: Tensor) -> Tensor:
-        """Labels at the resolution of the logits that the loss is of."""
+        """Labels at the resolution at which the loss takes logits."""
         return labels
 
     def _losses(self) -> Sequence[nn.Module]:

@@ -12,11 +12,13 @@ from mmseg.models.decode_heads import FCNHead
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmhierseg._base.checks import check_number
 from mmhierseg.ops import segment_sizes
+from mmhierseg.ops.checks import wide
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
-from ..utils import keep_one_key, weighted_batch_norm
+from ..utils import keep_one_key, normalise_rows, weighted_batch_norm
 from .segment_decode import SegmentDecodeMixin
 
 
@@ -32,11 +34,12 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
 
     In training, each segment counts once in BN's statistics, not once per
     pixel; superpixels are of about the same size, so the difference is small.
-    Empty segments are left out. With ``train_stride``, training equals that
-    of the ``FCNHead`` on the map at that stride instead: BN counts pixels, and
-    logits are interpolated bilinearly to the ground truth. CAST's authors
-    have 2, the resolution of their superpixels. Still, no features of pixels
-    are computed, and pixels without a segment do not count.
+    Empty segments are left out; a single row is normalised by the running
+    statistics. With ``train_stride``, training is equivalent to the
+    ``FCNHead`` on the map at that stride: BN counts pixels, and logits are
+    interpolated bilinearly to the ground truth. CAST's authors use 2, the
+    resolution of their superpixels. Features of pixels are still not
+    computed, and pixels without a segment do not count.
 
     Args:
         in_channels (int): Channels C of the tokens.
@@ -48,7 +51,8 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
             Defaults to 0.
         norm_cfg (dict, optional): Norm layer. Defaults to None:
             dict(type='BN').
-        train_stride (int, optional): See above. Defaults to None.
+        train_stride (int, optional): Stride of the map that BN counts in
+            training. Defaults to None: each segment counts once.
         **kwargs: Options of :class:`SegmentDecodeMixin` and ``FCNHead``.
 
     Example:
@@ -70,6 +74,8 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
                  norm_cfg: dict | None = None,
                  train_stride: int | None = None,
                  **kwargs) -> None:
+        if train_stride is not None:
+            check_number('train_stride', train_stride, 1, whole=True)
         super().__init__(
             num_convs=num_convs,
             kernel_size=1,
@@ -90,10 +96,8 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
         # Convolutions need a row even if all segments are empty.
         kept = ~keep_one_key(empty.view(1, -1)).view_as(empty)
         rows = tokens[kept][..., None, None]
-        if self.training and self.train_stride and self.num_convs:
-            sizes = segment_sizes(
-                self._labels_of_loss(segments.labels), tokens.size(1))
-            rows = self._convolve(rows, sizes[kept])
+        if self.training and self.num_convs:
+            rows = self._convolve(rows, segments.labels, kept)
         else:
             rows = self.convs(rows)
         rows = self.cls_seg(rows)[..., 0, 0]
@@ -101,18 +105,23 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
         logits[kept] = rows
         return logits
 
-    def _convolve(self, rows: Tensor, sizes: Tensor) -> Tensor:
-        """Apply ``convs``; each row counts as that many pixels in BN."""
+    def _convolve(self, rows: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
+        """Apply ``convs``; with a stride, BN counts the pixels of rows."""
+        if self.train_stride:
+            sizes = segment_sizes(self._labels_of_loss(labels), kept.size(1))
+            sizes = sizes[kept][None]
         for layer in self.convs:
             rows = layer.conv(rows)
-            if isinstance(layer.norm, _BatchNorm) and layer.norm.training:
+            if (self.train_stride and isinstance(layer.norm, _BatchNorm)
+                    and layer.norm.training):
                 with torch.autocast(rows.device.type, enabled=False):
                     rows = weighted_batch_norm(
-                        layer.norm, rows[None, ..., 0, 0].float(),
-                        sizes[None])[0, ..., None, None]
+                        layer.norm, wide(rows[None, ..., 0, 0]),
+                        sizes)[0, ..., None, None]
             else:
-                rows = layer.norm(rows)
-            rows = layer.activate(rows)
+                rows = normalise_rows(layer.norm, rows)
+            if layer.with_activation:
+                rows = layer.activate(rows)
         return rows
 
     def _labels_of_loss(self, labels: Tensor) -> Tensor:

@@ -28,19 +28,14 @@ class ViewSegments(NamedTuple):
 
     labels: Tensor
     """(V, h, w) in [-1, N - 1]: segment of each pixel."""
-
     views: Tensor
     """(N,) view of each segment."""
-
     regions: Tensor
     """(N,) region of the over-segmentation that contains each segment."""
-
     pixels: Tensor
     """(P, D) embeddings of unit length."""
-
     own: Tensor
     """(P,) segment of each of these pixels."""
-
     prototypes: Tensor
     """(N, D) of unit length."""
 
@@ -98,25 +93,18 @@ class SegmentGroups(NamedTuple):
     fine: Tensor
     """(B, K_1, L), P_1: for each segment, sums to 1 over groups; meaningless
     where padded."""
-
     fine_to_coarse: Tensor
     """(B, K_2, K_1), C: for each fine group, sums to 1 over coarse ones."""
-
     coarse: Tensor
     """(B, K_2, L), P_2 = C P_1."""
-
     fine_centroids: Tensor
     """(B, K_1, D)."""
-
     coarse_centroids: Tensor
     """(B, K_2, D)."""
-
     padding: Tensor
     """(B, L) bool."""
-
     labels: Tensor
     """(V, h, w) in [-1, L - 1]: segment of each pixel in its image."""
-
     images: Tensor | None = None
     """(V,) in [0, B - 1]: image of each view."""
 

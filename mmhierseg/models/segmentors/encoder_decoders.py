@@ -23,24 +23,30 @@ class LeanEncoderDecoder(EncoderDecoder):
     even if they already have it, which copies them: 150 classes at 512 x 512
     pixels are 150 MiB an image, more than all else that inference takes.
 
-    With ``resize_pred='nearest'`` in ``test_cfg``, it is the predicted class
-    of each input pixel that is resized, not the logits, as by CAST's authors
-    on VOC.
+    With ``resize_pred='nearest'`` in ``test_cfg``, predicted classes are
+    resized to the original image, not logits, as CAST's authors do on VOC.
 
     With ``enlarge=True`` in ``test_cfg``, images (B, 3, H, W) whose shorter
     side is below that of the window are enlarged to it before sliding
-    inference, as in Segmenter; MMSegmentation takes smaller windows.
+    inference, as in Segmenter; MMSegmentation uses smaller windows.
     """
 
     def slide_inference(self, inputs: Tensor,
                         batch_img_metas: list[dict]) -> Tensor:
         """Logits (B, K, H, W), averaged over windows."""
-        size, side = inputs.shape[2:], min(self.test_cfg.crop_size)
-        small = min(size) < side and inputs.size(1) == 3
+        before, side = inputs.shape[2:], min(self.test_cfg.crop_size)
+        small = min(before) < side and inputs.size(1) == 3
         if small and self.test_cfg.get('enlarge'):
             # Rounded down, as in Segmenter.
-            size = [int(n / min(size) * side) for n in size]
-            inputs = F.interpolate(inputs, size, mode='bilinear')
+            after = [int(n / min(before) * side) for n in before]
+            enlarged = F.interpolate(inputs, after, mode='bilinear')
+            padded = any(
+                any(meta.get('img_padding_size', ()))
+                for meta in batch_img_metas)
+            logits = super().slide_inference(enlarged, batch_img_metas)
+            # Padding is cut off in pixels of the input.
+            return F.interpolate(
+                logits, before, mode='bilinear') if padded else logits
         return super().slide_inference(inputs, batch_img_metas)
 
     def postprocess_result(
@@ -54,10 +60,11 @@ class LeanEncoderDecoder(EncoderDecoder):
                 _is_ready(sample, size) for sample in data_samples):
             data_samples = super().postprocess_result(seg_logits, data_samples)
             if (self.test_cfg or {}).get('resize_pred') == 'nearest':
-                classes = seg_logits.argmax(dim=1, keepdim=True)
-                for sample, image in zip(data_samples, classes):
-                    sample.pred_sem_seg = PixelData(
-                        data=restore_maps(image, sample.metainfo).clone())
+                unresized = super().postprocess_result(seg_logits)
+                for sample, image in zip(data_samples, unresized):
+                    classes = restore_maps(image.pred_sem_seg.data,
+                                           sample.metainfo)
+                    sample.pred_sem_seg = PixelData(data=classes.clone())
             return data_samples
         for sample, result in zip(data_samples,
                                   super().postprocess_result(seg_logits)):

@@ -63,9 +63,9 @@ class HSG(SegmentRetriever):
         kmeans_clusters (tuple[int, int]): (K_h, K_w), grid from which k-means
             of an evaluated image starts. Defaults to (6, 6).
         kmeans_iterations (int): Likewise. Defaults to 15.
-        test_backbone (dict, optional): Options of ``backbone``, a dict, that
-            are others in evaluation mode: strides and dilations of its
-            convolutions; nothing with weights. Defaults to None.
+        test_backbone (dict, optional): Options that replace those of
+            ``backbone``, a dict, in evaluation mode: strides and dilations of
+            convolutions, nothing that changes weights. Defaults to None.
         **kwargs: See :class:`SegmentRetriever`; ``num_classes`` is required.
     """
 
@@ -84,11 +84,15 @@ class HSG(SegmentRetriever):
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck, head))
         self.test_backbone = test_backbone
-        self._geometry = {True: _geometry(self.backbone)}
+        self._geometry = {}
         if test_backbone:
+            if not isinstance(backbone, dict):
+                raise TypeError('`test_backbone` needs `backbone` as a dict, '
+                                f'got {type(backbone).__name__}')
             with torch.device('meta'):
-                self._geometry[False] = _geometry(
-                    MODELS.build({**backbone, **test_backbone}))
+                evaluated = MODELS.build({**backbone, **test_backbone})
+            self._geometry = {True: _geometry(self.backbone),
+                              False: _geometry(evaluated)}
 
     def forward(self,
                 inputs: Tensor,
@@ -102,8 +106,7 @@ class HSG(SegmentRetriever):
 
     def train(self, mode: bool = True) -> 'HSG':
         """Set the mode, and strides and dilations of the backbone."""
-        geometry = self._geometry.get(mode, self._geometry[True])
-        for name, options in geometry.items():
+        for name, options in self._geometry.get(mode, {}).items():
             vars(self.backbone.get_submodule(name)).update(options)
         return super().train(mode)
 

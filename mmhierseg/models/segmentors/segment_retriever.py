@@ -29,13 +29,10 @@ class LevelSegments(NamedTuple):
 
     maps: Tensor
     """(B, H, W) int64 in [-1, M - 1], -1 = none."""
-
     prototypes: Tensor
     """(B, M, D), of unit length."""
-
     known: Tensor
     """(B, M) bool: segments that have a prototype."""
-
     hierarchy: SegmentHierarchy
     """All levels."""
 
@@ -90,10 +87,10 @@ class SegmentRetriever(BaseSegmentor):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Prototypes and classes of the segments of annotated images.
 
-        The class is that of most pixels, where ignored ones vote, too:
-        segments that are mostly ignored are left out. ``gt_sem_seg`` has the
-        images' original size, as MMSegmentation loads it in testing, or the
-        size of the input without padding.
+        The class is that of most pixels, counting ignored ones: segments that
+        are mostly ignored are left out. ``gt_sem_seg`` has the size of the
+        original image, as MMSegmentation loads it in testing, or of the input
+        without padding.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Prototypes (n, D), classes (n,)

@@ -4,6 +4,7 @@ from .batch_norm import (
     BatchNormDecoderLayer,
     BatchNormEncoderLayer,
     TokenBatchNorm,
+    normalise_rows,
     weighted_batch_norm,
 )
 from .block_fusion import BlockFusion
@@ -24,6 +25,6 @@ __all__ = [
     'BatchNormDecoderLayer', 'BatchNormEncoderLayer', 'BlockFusion',
     'ConvStem', 'LearnedPositions', 'MaskedSelfAttention', 'PyTorchInit',
     'SegmentKMeans', 'TokenBatchNorm', 'TransformerBlock', 'check_rgbs',
-    'init_mocov3_', 'init_timm_vit_', 'keep_one_key', 'split_rgbs',
-    'weighted_batch_norm'
+    'init_mocov3_', 'init_timm_vit_', 'keep_one_key', 'normalise_rows',
+    'split_rgbs', 'weighted_batch_norm'
 ]

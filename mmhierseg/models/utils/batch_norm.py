@@ -65,11 +65,11 @@ def weighted_batch_norm(norm: _BatchNorm, x: Tensor,
                         weights: Tensor) -> Tensor:
     """Normalise (B, T, C) in training, each row counted ``weights`` times.
 
-    Computes ``norm`` of the rows repeated (B, T) times, running statistics
-    included; a ``SyncBatchNorm`` counts those of all processes. With bool
-    weights, ``norm(x[weights])`` without a tensor whose size depends on
-    values. Rows of weight 0 are finite and meaningless in the result; for a
-    single row see :func:`normalise_rows`.
+    Equivalent to ``norm`` of repeated rows, including running statistics; a
+    ``SyncBatchNorm`` counts those of all processes. With bool weights, it is
+    ``norm(x[weights])`` without a tensor whose size depends on values. Rows of
+    weight 0 are finite and meaningless in the result; for a single row see
+    :func:`normalise_rows`.
     """
     weights = weights[..., None]
     rows = x.masked_fill(weights == 0, 0)

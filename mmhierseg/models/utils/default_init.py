@@ -1,4 +1,4 @@
-"""PyTorch's own initialisation, where the host has another."""
+"""PyTorch's default initialisation, as an ``init_cfg``."""
 
 from torch import nn
 
@@ -7,10 +7,10 @@ from mmhierseg.registry import WEIGHT_INITIALIZERS
 
 @WEIGHT_INITIALIZERS.register_module()
 class PyTorchInit:
-    """Initialise all layers as PyTorch does, instead of as the host does.
+    """Initialise all layers with PyTorch's defaults.
 
-    For ``init_cfg``, of MMSegmentation's heads for example, whose
-    convolutions otherwise start from Kaiming's weights and zero biases.
+    An ``init_cfg`` for MMSegmentation's heads, for example, whose convolutions
+    otherwise start from Kaiming's weights and zero biases.
 
     Example:
         >>> layer = nn.Linear(2, 2)

@@ -18,6 +18,7 @@ from mmhierseg.ops import (
     spherical_kmeans,
     take_tokens,
 )
+from mmhierseg.ops.label_sums import count_labels, sum_by_index
 from mmhierseg.superpixels.base import check_number
 
 #: Largest number for farthest point sampling: 512 MiB of inner products.
@@ -89,20 +90,13 @@ class SegmentKMeans:
 def _mean_positions(labels: Tensor, num_segments: int) -> Tensor:
     """(B, N, 2) float64: mean y and x, 0 to 1, of the pixels of segments.
 
-    Integer sums are exact, so the result does not depend on their order.
+    Sums of integers are exact, so the result does not depend on their order.
     """
-    index = torch.where(labels < 0, num_segments, labels).flatten(1)
-    height, width = labels.shape[1:]
-    rows = torch.arange(height, device=labels.device)[:, None]
-    columns = torch.arange(width, device=labels.device)[None]
-    sums = []
-    for values in (rows, columns, torch.ones_like(rows)):
-        values = values.expand(height, width).flatten().expand_as(index)
-        table = index.new_zeros(index.size(0), num_segments + 1)
-        sums.append(table.scatter_add_(1, index, values)[:, :num_segments])
-    count = sums[2].clamp(min=1).double()
-    means = [
-        total / count / max(size - 1, 1)
-        for total, size in zip(sums, (height, width))
-    ]
-    return torch.stack(means, dim=2)
+    size, labels = labels.shape[1:], labels.flatten(1)
+    places = torch.cartesian_prod(*(
+        torch.arange(side, dtype=torch.float64, device=labels.device)
+        for side in size))
+    sums = sum_by_index(
+        places.expand(len(labels), -1, -1), labels, num_segments)
+    count = count_labels(labels, num_segments).clamp(min=1)
+    return sums / count[..., None] / (sums.new_tensor(size) - 1).clamp(min=1)

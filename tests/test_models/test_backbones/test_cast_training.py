@@ -2,20 +2,16 @@
 
 import argparse
 import copy
-import math
 
 import pytest
 import torch
 from helpers.cast import (
     DATA,
-    TINY,
     each_output,
     random_inputs,
     tensors,
     tiny_cast,
 )
-
-from mmhierseg.models import CAST
 
 OUTPUTS = [
     dict(out_type='cls_token'),
@@ -135,31 +131,13 @@ def test_frozen_and_norm_eval_keep_statistics(options):
 # ------------------------------------------------------------- initialisation
 
 
-def wide_cast(**options):
-    arch = dict(embed_dims=192, depths=(1, 1, 1, 1), num_heads=4)
-    torch.manual_seed(0)
-    model = CAST(**{**TINY, 'arch': arch, **options})
+def test_small_random_values():
+    """For larger parameters, see test_initialisation.py."""
+    model = tiny_cast()
     model.init_weights()
-    return model
-
-
-def test_initialisation_of_moco():
-    model = wide_cast()
-    qkv = model.stages[0][0].attn.qkv
-    bound = math.sqrt(6 / (192 + 192))
-    assert 0.98 * bound < qkv.weight.abs().max() <= bound
-    fc1 = model.stages[0][0].mlp.layers[0][0]
-    bound = math.sqrt(6 / (192 + 768))
-    assert 0.98 * bound < fc1.weight.abs().max() <= bound
-    linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
-    assert all((m.bias == 0).all() for m in linear)
     assert 0 < model.cls_token.std() < 2e-6
-    # Convolutions as in PyTorch.
-    for layer in model.tokenizer.stem.layers[:4]:
-        bound = 1 / math.sqrt(layer.conv.weight[0].numel())
-        assert 0.95 * bound < layer.conv.weight.abs().max() <= bound
-    biases = torch.stack([pool.grouping.bias for pool in model.pools])
-    assert biases.detach().std() == pytest.approx(0.01, rel=0.2)
+    biases = torch.cat([pool.grouping.bias.flatten() for pool in model.pools])
+    assert biases.detach().std() == pytest.approx(0.01, rel=0.3)
     assert 'tokenizer.pos_embed' not in dict(model.named_parameters())
 
 

@@ -7,7 +7,7 @@ import copy
 
 import pytest
 import torch
-from helpers.hsg import shake_statistics
+from helpers.cast import shake_statistics
 
 from mmhierseg.models import ClusteringTransformer
 

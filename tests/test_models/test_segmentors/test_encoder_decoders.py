@@ -160,6 +160,16 @@ def test_windows_have_superpixels_of_their_own(height, width):
                                atol=1e-5)
 
 
+@torch.no_grad()
+def test_enlarged_images_keep_the_size_of_their_padding():
+    model, inputs, _ = predict(
+        'mmhierseg.LeanEncoderDecoder', samples({}, {}),
+        dict(SLIDE, crop_size=(96, 96), enlarge=True))
+    logits = model.slide_inference(
+        inputs[:, :3], [dict(PADDED) for _ in inputs])
+    assert logits.shape == (2, 5, 64, 96)
+
+
 def test_backbone_without_hierarchy():
     with pytest.raises(TypeError, match='forward_hierarchy.* got ResNet'):
         predict('mmhierseg.HierarchyEncoderDecoder', None,

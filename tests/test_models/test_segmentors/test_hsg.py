@@ -1,7 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.hsg import NO_GROUPS, shake_statistics
+from helpers.cast import shake_statistics
+from helpers.hsg import NO_GROUPS
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
@@ -11,6 +12,10 @@ from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import cluster_views
 from mmhierseg.registry import MODELS
 
+BACKBONE = dict(
+    type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4,
+    strides=(1, 2, 1, 1), dilations=(1, 1, 1, 2), multi_grid=(1, 2),
+    out_indices=(3, ), norm_cfg=dict(type='BN'))
 PADDING = (0, 16, 0, 8)
 #: Heads of the second stage on COCO, of other recipes and the first stage.
 HEADS = {
@@ -30,10 +35,7 @@ def tiny_hsg(head=None, seed=0, **options):
     settings = dict(
         type='mmhierseg.HSG',
         data_preprocessor=dict(type='mmhierseg.MultiViewSegDataPreProcessor'),
-        backbone=dict(
-            type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4,
-            strides=(1, 2, 1, 1), dilations=(1, 1, 1, 2), multi_grid=(1, 2),
-            out_indices=(3, ), norm_cfg=dict(type='BN')),
+        backbone=BACKBONE,
         neck=dict(
             type='mmhierseg.EmbeddingNeck', in_channels=32, out_channels=8),
         head=dict(
@@ -154,6 +156,23 @@ def test_predictions_are_those_of_the_bank(level):
         assert pred.shape == (1, 64, 96) and hierarchy.shape == (3, 64, 96)
         assert torch.equal(pred[0, ::2, ::2], expected[own])
         assert torch.equal(hierarchy[level, ::2, ::2], own)
+
+
+@torch.no_grad()
+def test_dilations_of_evaluation():
+    options = dict(strides=(1, 1, 1, 1), multi_grid=(2, 4))
+    model = tiny_hsg(test_backbone=options)
+    inputs, _ = labelled()
+    for mode, config in ((False, {**BACKBONE, **options}), (True, BACKBONE)):
+        model.train(mode)
+        other = MODELS.build(config)
+        other.eval()
+        other.load_state_dict(model.backbone.state_dict())
+        # BatchNorm, too, depends on the mode.
+        model.backbone.eval()
+        torch.testing.assert_close(model.backbone(inputs), other(inputs))
+    with pytest.raises(TypeError, match='as a dict, got ResNet'):
+        tiny_hsg(backbone=model.backbone, test_backbone=options)
 
 
 @torch.no_grad()

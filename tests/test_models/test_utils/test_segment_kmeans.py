@@ -57,15 +57,6 @@ def test_finds_stripes(options):
     assert torch.equal(groups[1:], second)
 
 
-def test_positions_are_means_over_pixels():
-    labels = torch.tensor([[[0, 0, 2, 2, -1], [0, 1, 2, 2, -1]]])
-    got = segment_kmeans._mean_positions(labels, 4)
-    expected = [[1 / 3, 1 / 3 / 4], [1, 1 / 4], [1 / 2, 2.5 / 4], [0, 0]]
-    torch.testing.assert_close(got[0], torch.tensor(expected).double())
-    single = segment_kmeans._mean_positions(torch.zeros(1, 1, 1).long(), 1)
-    assert single.tolist() == [[[0, 0]]]
-
-
 def test_more_clusters_than_segments():
     """One of which is left out."""
     features, labels = torch.eye(3)[None], torch.tensor([[[0, 1, 2]]])
