@@ -31,21 +31,19 @@ MAX_PIXELS, MAX_LABEL_PIXELS = 2**27, 2**30
 
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8'
 _ORIENTATION = 0x0112
-_TRANSPOSE = {
-    i: Image.Transpose[name]
-    for i, name in enumerate(
-        ('FLIP_LEFT_RIGHT', 'ROTATE_180', 'FLIP_TOP_BOTTOM', 'TRANSPOSE',
-         'ROTATE_270', 'TRANSVERSE', 'ROTATE_90'), start=2)
-}
+# Pillow's `Image.Transpose` for each orientation.
+_TRANSPOSE = dict(zip(range(2, 9), (0, 3, 1, 5, 4, 6, 2)))
 
 
 class ImageHeader(NamedTuple):
-    """Size of an image and how it is turned."""
+    """Size (H, W) of an upright image, and its EXIF orientation.
+
+    The orientation is 1 to 8; 1 = stored upright, 5 to 8 swap height and
+    width.
+    """
 
     size: tuple[int, int]
-    """(H, W) of the upright image."""
     orientation: int
-    """Of EXIF, 1 to 8; 1 = stored upright, 5 to 8 swap height and width."""
 
 
 def image_header(content: bytes) -> ImageHeader:
@@ -138,10 +136,8 @@ def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Turn an array (H, W, ...) as an image of this orientation is turned."""
     if orientation > 4:
         array = array.swapaxes(0, 1)
-    rows, columns = {
-        2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1),
-        8: (-1, 1)
-    }.get(orientation, (1, 1))
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
     return array[::rows, ::columns]
 
 
@@ -168,58 +164,53 @@ def list_files(folder: str | os.PathLike,
                exclude: str | os.PathLike | None = None) -> list[str]:
     """List the files below a folder: sorted, relative, with '/'.
 
-    Links are followed; one that leads back to a folder above it is left out,
-    since its files are listed there. Hidden files are left out, too.
+    Links are followed, except back to a folder above. Hidden files and
+    folders are left out.
 
     Args:
         folder (str | os.PathLike): An existing folder.
         suffixes (str | tuple[str, ...]): In lower case; files with upper
             case are found, too. Defaults to '', all files.
-        exclude (str | os.PathLike, optional): Folder to leave out.
+        exclude (str | os.PathLike, optional): Folder below it to leave out.
 
     Raises:
         UserError: If a folder cannot be read, or a link leads nowhere.
     """
-    skipped = {_identity(exclude)} if exclude and os.path.isdir(
-        exclude) else set()
-    return sorted(_walk(os.fspath(folder), '', suffixes, skipped))
-
-
-def _identity(path: str | os.PathLike) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
+    found = _walk(os.fspath(folder), '', suffixes, frozenset(), exclude)
+    return sorted(found)
 
 
 def _walk(folder: str, prefix: str, suffixes: str | tuple[str, ...],
-          above: set[tuple[int, int]]) -> Iterator[str]:
+          above: frozenset[str],
+          exclude: str | os.PathLike | None) -> Iterator[str]:
+    here = os.path.realpath(folder)
+    is_excluded = prefix and exclude and here == os.path.realpath(exclude)
+    if here in above or is_excluded:
+        return
     try:
-        here = _identity(folder)
-        entries = [] if here in above else list(os.scandir(folder))
+        entries = list(os.scandir(folder))
     except OSError as error:
         raise UserError(f'folder {folder!r} cannot be read: {error}: correct '
                         'its permissions, or remove it') from error
     for entry in entries:
-        name, is_link = prefix + entry.name, entry.is_symlink()
-        # Links in a circle raise an error in the entry's own methods.
-        if os.path.isdir(entry.path) if is_link else entry.is_dir():
-            yield from _walk(entry.path, f'{name}/', suffixes, above | {here})
-        elif entry.name.startswith('.'):
+        if entry.name.startswith('.'):
             continue
-        elif os.path.isfile(entry.path) if is_link else entry.is_file():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                continue  # Links that lead to each other have no files.
+            is_folder = is_file = False
+        name = prefix + entry.name
+        if is_folder:
+            yield from _walk(entry.path, f'{name}/', suffixes, above | {here},
+                             exclude)
+        elif is_file:
             if name.lower().endswith(suffixes):
                 yield name
-        elif is_link and _is_dangling(entry.path):
+        elif not os.path.exists(entry.path):
             raise UserError(f'link {entry.path!r} leads nowhere: restore '
                             'what it leads to, or remove it')
-
-
-def _is_dangling(path: str) -> bool:
-    try:
-        os.stat(path)
-    except OSError as error:
-        # Links that lead to each other have no files.
-        return error.errno != errno.ELOOP
-    return False
 
 
 def _orientation(image: Image.Image) -> int:
