@@ -3,7 +3,7 @@
 import codecs
 import os.path as osp
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 import mmengine.fileio as fileio
@@ -70,15 +70,28 @@ def decode_labels(
     return labels
 
 
-def image_of(results: dict) -> tuple[str | None, tuple[int, ...]] | None:
-    """Path and (H, W) of a loaded image, for :func:`decode_labels`."""
+def load_labels(path: str,
+                what: str,
+                results: dict,
+                convert: Callable[[Image.Image, str], np.ndarray],
+                annotated: str | None = None,
+                backend_args: dict | None = None) -> np.ndarray:
+    """Load the labels of an image, (H, W), upright as the image is.
+
+    ``results`` are of the image, see :func:`match_image`; ``convert`` makes
+    labels of what Pillow reads and the path.
+    """
+    content = read_file(path, what, backend_args)
     size = results.get('ori_shape')
-    return None if size is None else (results.get('img_path'), size[:2])
-
-
-def is_marked_upright(labels: Image.Image) -> bool:
-    """Whether a PNG says that it is of the upright image."""
-    return labels.info.get('Orientation') == 'upright'
+    png = decode_labels(
+        content, path, what,
+        None if size is None else (results.get('img_path'), size[:2]))
+    # As the PNGs that this project writes say.
+    if png.info.get('Orientation') == 'upright':
+        annotated = 'upright'
+    return match_image(
+        convert(png, path), results, f"{what} '{path}'", annotated,
+        backend_args)
 
 
 def upright_mark() -> PngInfo:
@@ -189,29 +202,21 @@ def read_list(path: str,
     return [line.strip() for line in lines if line.strip()]
 
 
-def list_samples(dataset: BaseDataset) -> list[dict]:
-    """Samples of one of MMSegmentation's datasets, as it would list them.
-
-    Its list is read by :func:`read_list`, its folder by :func:`list_files`.
-    """
-    folder = dataset.data_prefix['img_path']
-    maps = dataset.data_prefix.get('seg_map_path')
-    suffix, args = dataset.img_suffix, dataset.backend_args
-    if dataset.ann_file:
-        names = read_list(dataset.ann_file, 'list of images', args)
-    else:
-        names = [
-            name[:-len(suffix)] for name in list_files(
-                folder, 'check `data_root` and `data_prefix`', suffix, args)
-        ]
+def make_samples(dataset: BaseDataset, names: Iterable[str]) -> list[dict]:
+    """Samples of one of MMSegmentation's datasets, as it would list them."""
+    prefix = dataset.data_prefix
+    folders = dict(img_path=(prefix['img_path'], dataset.img_suffix))
+    if prefix.get('seg_map_path') is not None:
+        folders['seg_map_path'] = (
+            prefix['seg_map_path'], dataset.seg_map_suffix)
     return [
         dict(
-            img_path=osp.join(folder, name + suffix),
-            **({} if maps is None else dict(
-                seg_map_path=osp.join(maps, name + dataset.seg_map_suffix))),
             label_map=dataset.label_map,
             reduce_zero_label=dataset.reduce_zero_label,
-            seg_fields=[]) for name in names
+            seg_fields=[],
+            **{key: osp.join(folder, name + suffix)
+               for key, (folder, suffix) in folders.items()})
+        for name in names
     ]
 
 
@@ -253,13 +258,8 @@ def some(names: list[str]) -> str:
     return ', '.join(names[:5]) + more
 
 
-def add_seg_map(results: dict,
-                labels: np.ndarray,
-                name: str,
-                annotated: str | None = None,
-                backend_args: dict | None = None) -> dict:
+def add_seg_map(results: dict, labels: np.ndarray) -> dict:
     """Put ground truth, (H, W) uint8, where MMSegmentation looks for it."""
-    labels = match_image(labels, results, name, annotated, backend_args)
     if results.get('label_map') is not None:
         # All at once: a new id may be the old id of another class.
         table = np.arange(256, dtype=np.uint8)

@@ -9,7 +9,7 @@ from mmseg.datasets import BaseSegDataset
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
-from .files import list_files, list_samples, read_file
+from .files import list_files, make_samples, read_file, read_list
 from .part_imagenet_classes import class_names
 from .part_imagenet_file import image_paths, parse_annotations
 from .scenes.categories import voc_palette
@@ -87,8 +87,17 @@ class PartImageNetDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """List the images, each with its annotations or its label PNG."""
+        folder = self.data_prefix['img_path']
+        hint = 'check `data_root` and `data_prefix` of PartImageNetDataset'
+        if not self.ann_file:
+            files = list_files(
+                folder, hint, self.img_suffix, self.backend_args)
+            return make_samples(
+                self, [name[:-len(self.img_suffix)] for name in files])
         if not self.ann_file.endswith('.json'):
-            return list_samples(self)
+            return make_samples(
+                self,
+                read_list(self.ann_file, 'list of images', self.backend_args))
         images = parse_annotations(
             read_file(self.ann_file, 'annotation file', self.backend_args),
             self.ann_file)
@@ -101,11 +110,7 @@ class PartImageNetDataset(BaseSegDataset):
                 f'{len(images) - len(annotated)} of {len(images)} images of '
                 f'{self.ann_file} have no annotated part and are left out',
                 logger='current')
-        folder = self.data_prefix['img_path']
-        found = list_files(
-            folder,
-            'check `data_root` and `data_prefix` of PartImageNetDataset',
-            backend_args=self.backend_args)
+        found = list_files(folder, hint, backend_args=self.backend_args)
         paths = image_paths([image.file_name for image in annotated], found,
                             folder, self.ann_file)
         return [

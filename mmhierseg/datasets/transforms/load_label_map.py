@@ -2,18 +2,12 @@
 
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from ..files import (
-    add_seg_map,
-    check_annotated,
-    decode_labels,
-    image_of,
-    is_marked_upright,
-    read_file,
-)
+from ..files import add_seg_map, check_annotated, load_labels
 
 
 @TRANSFORMS.register_module()
@@ -38,22 +32,20 @@ class LoadLabelMap(LoadAnnotations):
         self.annotated = check_annotated(annotated)
 
     def _load_seg_map(self, results: dict) -> None:
-        path = results['seg_map_path']
-        image = decode_labels(
-            read_file(path, 'label map', self.backend_args), path,
-            'label map', image_of(results))
-        labels = np.array(image)
-        if labels.ndim != 2 or labels.max(initial=0) > 255:
-            raise UserError(
-                f"label map '{path}' has pixels of mode {image.mode!r} up to "
-                f'{labels.max()}; expected one class of 0 to 255 each')
-        labels = labels.astype(np.uint8)
+        labels = load_labels(results['seg_map_path'], 'label map', results,
+                             _classes, self.annotated, self.backend_args)
         if self.reduce_zero_label is None:
             self.reduce_zero_label = results['reduce_zero_label']
         if self.reduce_zero_label:
             # 0 and 255 become 255.
             labels = np.where(labels == 255, labels, labels - np.uint8(1))
-        add_seg_map(
-            results, labels, f"label map '{path}'",
-            'upright' if is_marked_upright(image) else self.annotated,
-            self.backend_args)
+        add_seg_map(results, labels)
+
+
+def _classes(image: Image.Image, path: str) -> np.ndarray:
+    labels = np.array(image)
+    if labels.ndim != 2 or labels.max(initial=0) > 255:
+        raise UserError(
+            f"label map '{path}' has pixels of mode {image.mode!r} up to "
+            f'{labels.max()}; expected one class of 0 to 255 each')
+    return labels.astype(np.uint8)

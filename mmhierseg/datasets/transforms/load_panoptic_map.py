@@ -2,17 +2,12 @@
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from ..files import (
-    add_seg_map,
-    check_annotated,
-    decode_labels,
-    image_of,
-    read_file,
-)
+from ..files import add_seg_map, check_annotated, load_labels
 
 #: Number of classes of Cityscapes, and the label of ignored pixels.
 NUM_CLASSES, IGNORED = 19, 255
@@ -55,23 +50,14 @@ class LoadPanopticMap(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Load ``results['seg_map_path']``."""
-        path = results['seg_map_path']
-        labels = decode_panoptic_map(
-            read_file(path, 'panoptic map', self.backend_args), path,
-            image_of(results))
-        return add_seg_map(results, labels, f"panoptic map '{path}'",
-                           self.annotated, self.backend_args)
+        labels = load_labels(
+            results['seg_map_path'], 'panoptic map', results, panoptic_classes,
+            self.annotated, self.backend_args)
+        return add_seg_map(results, labels)
 
 
-def decode_panoptic_map(
-        content: bytes,
-        path: str,
-        image: tuple[str | None, tuple[int, ...]] | None = None) -> np.ndarray:
-    """Semantic labels of a panoptic map, (H, W) uint8: a class or 255.
-
-    ``image`` is the path and (H, W) of its image, if known.
-    """
-    png = decode_labels(content, path, 'panoptic map', image)
+def panoptic_classes(png: Image.Image, path: str) -> np.ndarray:
+    """Semantic labels of a panoptic map, (H, W) uint8: a class or 255."""
     mode, kind = png.mode, png.format
     if kind != 'PNG' or mode != 'RGB':
         raise UserError(

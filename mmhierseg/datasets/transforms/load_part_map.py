@@ -7,7 +7,7 @@ from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
 from ..coco_masks import decode_mask
-from ..files import add_seg_map, check_annotated
+from ..files import add_seg_map, check_annotated, match_image
 from ..part_imagenet_classes import OBJECT_OF_PART
 
 
@@ -58,7 +58,8 @@ class LoadPartMap(BaseTransform):
             results.pop('part_annotations'), results['part_size'], name)
         if results['part_labels'] == 'object':
             labels = OBJECT_OF_PART[labels]
-        return add_seg_map(results, labels, name, self.annotated)
+        return add_seg_map(
+            results, match_image(labels, results, name, self.annotated))
 
 
 def draw_part_map(parts: list[dict], size: tuple[int, int],

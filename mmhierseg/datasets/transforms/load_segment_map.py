@@ -14,9 +14,7 @@ from ..files import (
     MissingFileError,
     check_annotated,
     decode_labels,
-    is_marked_upright,
-    match_image,
-    read_file,
+    load_labels,
     upright_mark,
 )
 from .attach import LABEL_LIMIT, add_segment_map
@@ -99,8 +97,12 @@ class LoadSegmentMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load the map of ``results['img_path']``."""
         path = self._find(results)
+        image = dict(results)
+        if 'img' in results:
+            image['ori_shape'] = results['img'].shape[:2]
         try:
-            content = read_file(path, 'segment map', self.backend_args)
+            labels = load_labels(path, 'segment map', image, _integers,
+                                 self.annotated, self.backend_args)
         except MissingFileError as error:
             raise MissingFileError(
                 f"segment map '{path}' of image '{results.get('img_path')}' "
@@ -108,17 +110,6 @@ class LoadSegmentMap(BaseTransform):
                 'tools/dataset_converters/generate_oversegmentation.py makes '
                 'the maps of a folder of images, and with --resume the '
                 'missing ones') from error
-        if 'img' in results:
-            size = results['img'].shape[:2]
-            image = (results.get('img_path'), size)
-            about = dict(results, ori_shape=size)
-        else:
-            image, about = None, results
-        png = decode_labels(content, path, 'segment map', image)
-        labels = match_image(
-            _integers(png, path), about, f"segment map '{path}'",
-            'upright' if is_marked_upright(png) else self.annotated,
-            self.backend_args)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
             if (labels < 0).all():
