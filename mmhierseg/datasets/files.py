@@ -170,19 +170,20 @@ def list_files(folder: str,
                hint: str,
                suffix: str = '',
                backend_args: dict | None = None) -> list[str]:
-    """List the files below a folder: sorted, relative, with '/'."""
+    """List the files below a folder, without suffix: sorted, relative."""
     if not fileio.isdir(folder, backend_args=backend_args):
         raise MissingFileError(f"there is no folder '{folder}': {hint}")
-    if backend_args is None and '://' not in str(folder):
+    if backend_args is None and '://' not in folder:
         names = image_files.list_files(folder)
-        return [name for name in names if name.endswith(suffix)]
-    names = fileio.list_dir_or_file(
-        folder,
-        list_dir=False,
-        suffix=suffix or None,
-        recursive=True,
-        backend_args=backend_args)
-    return sorted(name.replace('\\', '/') for name in names)
+    else:
+        found = fileio.list_dir_or_file(
+            folder,
+            list_dir=False,
+            recursive=True,
+            backend_args=backend_args)
+        names = sorted(name.replace('\\', '/') for name in found)
+    return [name[:len(name) - len(suffix)] for name in names
+            if name.endswith(suffix)]
 
 
 def read_list(path: str,

@@ -83,11 +83,10 @@ class KITTISTEPDataset(BaseSegDataset):
 
     def _frames(self, folder: str, suffix: str) -> list[str]:
         """``sequence/frame`` of all files of a folder."""
-        names = list_files(
+        return list_files(
             folder, 'check `data_root`, `data_prefix` and `split` of '
             'KITTISTEPDataset; it takes images/train/0000/000000.png and '
             'panoptic_maps/train/0000/000000.png', suffix, self.backend_args)
-        return [name[:-len(suffix)] for name in names]
 
 
 def _folders(

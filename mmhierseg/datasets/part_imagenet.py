@@ -89,15 +89,13 @@ class PartImageNetDataset(BaseSegDataset):
         """List the images, each with its annotations or its label PNG."""
         folder = self.data_prefix['img_path']
         hint = 'check `data_root` and `data_prefix` of PartImageNetDataset'
-        if not self.ann_file:
-            files = list_files(
-                folder, hint, self.img_suffix, self.backend_args)
-            return make_samples(
-                self, [name[:-len(self.img_suffix)] for name in files])
         if not self.ann_file.endswith('.json'):
+            args = self.backend_args
             return make_samples(
                 self,
-                read_list(self.ann_file, 'list of images', self.backend_args))
+                read_list(self.ann_file, 'list of images', args) if
+                self.ann_file else list_files(folder, hint, self.img_suffix,
+                                              args))
         images = parse_annotations(
             read_file(self.ann_file, 'annotation file', self.backend_args),
             self.ann_file)

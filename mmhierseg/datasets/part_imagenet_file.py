@@ -86,7 +86,7 @@ def _image(entry: dict) -> AnnotatedImage:
                for n in size):
         raise ValueError(f'the size of {name}, {shorten(size)}, must be '
                          'positive integers')
-    size = (int(size[0]), int(size[1]))
+    size = int(size[0]), int(size[1])
     try:
         check_pixels(size)
     except ValueError as error:
@@ -112,13 +112,13 @@ def _add_part(entry: dict, images: dict, ids: dict[int, int]) -> int:
 def _describe(entry: object, number: int, images: dict,
               error: Exception) -> str:
     """Name an annotation, its image, and what is wrong with it."""
-    name, image = f'number {number}', None
-    with suppress(TypeError, KeyError, AttributeError):
+    name = f'number {number}'
+    with suppress(TypeError, KeyError):
         name = f'id {shorten(entry["id"])}'
-    with suppress(TypeError, KeyError, AttributeError):
-        image = images[entry['image_id']].file_name
+    with suppress(TypeError, KeyError):
+        name += f" of {images[entry['image_id']].file_name}"
     reason = f'no {error}' if isinstance(error, KeyError) else error
-    return f'{name}{f" of {image}" if image else ""} ({reason})'
+    return f'{name} ({reason})'
 
 
 def image_paths(names: list[str], found: list[str], folder: str,

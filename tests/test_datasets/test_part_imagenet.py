@@ -268,13 +268,13 @@ IMPOSSIBLE = [
     (dict(counts=[3, 4], size=[4, 7]), 'its runs have 7 pixels.* 28'),
     (dict(counts=[-3, 31], size=[4, 7]), 'its runs have 28 pixels'),
     (dict(counts=[3, 25.], size=[4, 7]), 'must be integers'),
-    (dict(counts='garbage', size=[4, 7]), 'has characters that are none'),
+    (dict(counts='garbage', size=[4, 7]), 'invalid characters'),
     (dict(counts=packed(3, 25)[:-1], size=[4, 7]), 'runs have 3|cut short'),
     (dict(counts=packed(3, 1000)[:-1], size=[4, 7]), 'cut short'),
     (dict(counts=packed(30, -2), size=[4, 7]), 'one is negative'),
     (dict(counts=packed(2**45, 3), size=[4, 7]), 'over 32 bits'),
-    (dict(counts='1 2', size=[4, 7]), 'has characters that are none'),
-    (dict(counts='1\udcff\u0437', size=[4, 7]), 'characters that are none'),
+    (dict(counts='1 2', size=[4, 7]), 'invalid characters'),
+    (dict(counts='1\udcff\u0437', size=[4, 7]), 'invalid characters'),
 ]
 
 

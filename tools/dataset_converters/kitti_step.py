@@ -49,7 +49,7 @@ def check_split(root: Path, split: str) -> list[Job]:
             folder, 'ROOT must hold images/{train,val} and '
             'panoptic_maps/{train,val}, or name one split by --splits',
             '.png')
-        frames.append([name.removesuffix('.png') for name in names])
+        frames.append(names)
         sequences = sorted({name.rpartition('/')[0] for name in names})
         check_sequences(sequences, split, folder)
     images, maps = frames

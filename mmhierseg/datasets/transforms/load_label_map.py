@@ -21,9 +21,9 @@ class LoadLabelMap(LoadAnnotations):
     Keys are those of ``LoadAnnotations``.
 
     Args:
-        annotated (str, optional): 'stored' or 'upright', the picture that maps
-            are of, where an image is turned by its EXIF and their sizes do not
-            tell. Defaults to None, then an error.
+        annotated (str, optional): 'stored' or 'upright': which picture the
+            maps are of, for images that EXIF turns where neither sizes nor
+            the map decide. Defaults to None, which raises an error then.
         **kwargs: Arguments of ``LoadAnnotations``; the decoder is Pillow.
     """
 

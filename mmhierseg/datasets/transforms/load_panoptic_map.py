@@ -35,9 +35,7 @@ class LoadPanopticMap(BaseTransform):
     - seg_fields
 
     Args:
-        annotated (str, optional): 'stored' or 'upright', the picture that maps
-            are of, where an image is turned by its EXIF and their sizes do not
-            tell. Defaults to None, then an error.
+        annotated (str, optional): See :class:`LoadLabelMap`.
         backend_args (dict, optional): Arguments of MMEngine's file backend.
             Defaults to None.
     """

@@ -39,9 +39,7 @@ class LoadPartMap(BaseTransform):
     - part_annotations
 
     Args:
-        annotated (str, optional): 'stored' or 'upright', the picture that
-            masks are of, where an image is turned by its EXIF and their sizes
-            do not tell. Defaults to None, then an error.
+        annotated (str, optional): See :class:`LoadLabelMap`.
     """
 
     def __init__(self, annotated: str | None = None) -> None:

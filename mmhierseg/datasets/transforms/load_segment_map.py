@@ -65,9 +65,7 @@ class LoadSegmentMap(BaseTransform):
             segment". Defaults to None.
         attach (bool): Whether to make the map a part of the image at once,
             for pipelines without such transforms. Defaults to False.
-        annotated (str, optional): 'stored' or 'upright', the picture that maps
-            are of, where an image is turned by its EXIF and neither sizes nor
-            the map tell. Defaults to None, then an error.
+        annotated (str, optional): See :class:`LoadLabelMap`.
         backend_args (dict, optional): Arguments of MMEngine's file backend.
             Defaults to None.
 
@@ -125,8 +123,7 @@ class LoadSegmentMap(BaseTransform):
         if self.map_prefix is None:
             raise UserError(
                 "`results` has no 'segment_map_path' and `map_prefix` is "
-                'None: give LoadSegmentMap(map_prefix=...), the folder of '
-                'the maps')
+                'None: give LoadSegmentMap(map_prefix=...)')
         path = results['img_path']
         if self.img_prefix is None:
             name = osp.basename(path)
