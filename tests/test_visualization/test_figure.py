@@ -312,9 +312,3 @@ def test_marks_the_point(x=59, y=29):
     top, left = np.argwhere((figure != 255).any(axis=2)).min(axis=0)
     assert abs(columns.mean() - left - x) < 3
     assert abs(rows.mean() - top - y) < 3
-
-
-def test_bad_segments():
-    query = view(8, 9)._replace(mask=np.ones((9, 8), bool))
-    with pytest.raises(ValueError, match=r'of `mask`, \(9, 8\), got \(8, 9'):
-        vis.retrieval_figure(query, [])
