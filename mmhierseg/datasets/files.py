@@ -245,9 +245,9 @@ def check_pairs(chosen: Collection[str],
         ([name for name in chosen if name not in maps], len(chosen), 'image',
          'label map'), (lonely, len(maps), 'label map', 'image')):
         if names:
+            has = 'has' if len(names) == 1 else 'have'
             raise MissingFileError(
-                f'{len(names)} of {total} {one}s '
-                f'{"has" if len(names) == 1 else "have"} no {other}: '
+                f'{len(names)} of {total} {one}s {has} no {other}: '
                 f"{some(names)} (images in '{image_folder}', maps in "
                 f"'{map_folder}'). Add what is missing, or remove the "
                 f'{one.split()[-1]}')

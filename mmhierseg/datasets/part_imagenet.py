@@ -64,8 +64,7 @@ class PartImageNetDataset(BaseSegDataset):
         super().__init__(img_suffix=img_suffix, metainfo=metainfo, **kwargs)
 
     def get_label_map(
-            self,
-            new_classes: Sequence[str] | None = None
+            self, new_classes: Sequence[str] | None = None
     ) -> dict[int, int] | None:
         """New ids of the classes when only some of them are chosen.
 
@@ -79,11 +78,8 @@ class PartImageNetDataset(BaseSegDataset):
         if unknown:
             raise UserError(f'`classes` has {unknown}, which are no '
                             f'{self.labels}s; expected some of {names}')
-        new = list(new_classes)
-        return {
-            i: new.index(name) if name in new else 255
-            for i, name in enumerate(names)
-        }
+        new = {name: i for i, name in enumerate(new_classes)}
+        return {i: new.get(name, 255) for i, name in enumerate(names)}
 
     def load_data_list(self) -> list[dict]:
         """List the images, each with its annotations or its label PNG."""

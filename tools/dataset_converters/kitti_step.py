@@ -33,7 +33,7 @@ from mmhierseg.datasets.files import (
     some,
 )
 from mmhierseg.datasets.kitti_step_split import SEQUENCES, check_sequences
-from mmhierseg.datasets.transforms.load_panoptic_map import panoptic_classes
+from mmhierseg.datasets.transforms.load_ground_truth import panoptic_classes
 
 # Split and frame: `('val', '0002/000017')`.
 Job = tuple[str, str]
