@@ -49,8 +49,8 @@ class ImageHeader(NamedTuple):
 def image_header(content: bytes) -> ImageHeader:
     """Size and orientation of an image file, which is not decoded.
 
-    All that reads images or checks their sizes agrees with this. Too large
-    an image raises ValueError.
+    Whatever reads images agrees with this. Images that are too large raise
+    ValueError.
     """
     size = None
     if content.startswith(_JPEG):
@@ -77,15 +77,15 @@ def check_pixels(size: tuple[int, int], limit: int = MAX_PIXELS) -> None:
     if size[0] * size[1] > limit:
         raise ValueError(
             f'it has {size[0]} x {size[1]} pixels, more than {limit}, and '
-            'could exhaust the memory; if it is to be trusted, set '
+            'could exhaust the memory; if you trust it, set '
             f'{name}={size[0] * size[1]} in the environment')
 
 
 def check_png(content: bytes) -> None:
-    """Check that a PNG is whole and that all of its checksums are right.
+    """Check that a PNG is complete and its checksums are right.
 
-    Pillow does not compare the checksum of the pixels, so that a damaged file
-    is read with other labels.
+    Pillow ignores the checksum of the pixels: it would read wrong labels from
+    a damaged file.
     """
     view, position, kind = memoryview(content), len(_PNG), b''
     while kind != b'IEND':

@@ -1,4 +1,4 @@
-"""Names of what is written for each image."""
+"""Names of the files that are written for each image."""
 
 import os
 from collections import Counter
@@ -17,11 +17,11 @@ _LENGTH = 200
 def output_names(paths: Iterable[str | os.PathLike],
                  root: str | os.PathLike | None = None,
                  keep_suffix: bool = False) -> dict[str, str]:
-    """Give each image a name for its outputs, unlike that of any other.
+    """Give each image a unique name for its outputs.
 
-    It is the image's path below a folder, without suffix unless that is all
-    that distinguishes two images; characters that do not print or that could
-    lead out of a folder are replaced.
+    It is the image's path below a folder, without suffix unless two images
+    differ in that only; characters that cannot be printed or could lead out
+    of a folder are replaced.
 
     Args:
         paths (Iterable[str | os.PathLike]): Paths of the images.

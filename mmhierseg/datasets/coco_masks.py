@@ -1,6 +1,6 @@
 """Masks of COCO's annotations: polygons and run-length codes.
 
-pycocotools checks neither: it may crash or return rubbish.
+pycocotools does not check them: it may crash or return garbage.
 """
 
 from reprlib import repr as shorten
@@ -21,7 +21,7 @@ def check_mask(segmentation: object, size: tuple[int, int]) -> int:
     :func:`decode_mask` leaves out; an empty mask is one.
 
     Raises:
-        ValueError: If it cannot be a mask of this image, with the reason.
+        ValueError: If it is not a valid mask of this image.
     """
     if isinstance(segmentation, dict):
         _run_lengths(segmentation, size)
@@ -115,7 +115,7 @@ def _decompress(counts: str | bytes) -> np.ndarray:
     if chars.min() < 0 or chars.max() > 63:
         raise ValueError('its run-length code has invalid characters')
     if chars[-1] & 32:
-        raise ValueError('its run-length code is cut short')
+        raise ValueError('its run-length code is truncated')
     ends = np.flatnonzero(chars < 32)
     starts = np.append(0, ends[:-1] + 1)
     lengths = ends - starts + 1

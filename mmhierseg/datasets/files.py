@@ -27,7 +27,7 @@ class MissingFileError(UserError, FileNotFoundError):
 
 
 def read_file(path: str, what: str, backend_args: dict | None = None) -> bytes:
-    """Read a file through MMEngine's file backends; ``what`` it holds."""
+    """Read a file, which is a ``what``, through MMEngine's file backends."""
     try:
         content = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError as error:
@@ -53,10 +53,10 @@ def decode_labels(
         what: str,
         image: tuple[str | None, tuple[int, ...]] | None = None
 ) -> Image.Image:
-    """Decode an image of labels as they are; a damaged one is an error.
+    """Open an image of labels without conversion; reject a damaged one.
 
-    ``image``, path and (H, W), is that of the labels; if the sizes differ,
-    either way up, nothing is decoded.
+    ``image`` is the path and (H, W) of the labelled image. Labels of another
+    size, upright or turned, are rejected before they are decoded.
     """
     try:
         labels = open_image(content, MAX_LABEL_PIXELS)
@@ -126,9 +126,9 @@ def match_image(labels: np.ndarray,
                 backend_args: dict | None = None) -> np.ndarray:
     """Turn labels, (H, W), upright as their image is, by its EXIF.
 
-    Labels may be of the stored picture or of the upright one. Their size
-    decides; where it cannot (a square, an image that is mirrored or upside
-    down), ``annotated``, 'stored' or 'upright', does.
+    Labels may match the image as it is stored or turned upright. Their size
+    decides; where it cannot (square, mirrored or upside-down images),
+    ``annotated``, 'stored' or 'upright', does.
     """
     path, size = results.get('img_path'), results.get('ori_shape')
     orientation = results.get('exif_orientation')
@@ -142,10 +142,9 @@ def match_image(labels: np.ndarray,
         is_stored = shape == (size[1], size[0])
     elif orientation > 1 and annotated is None:
         raise UserError(
-            f"{name} may be of the picture as it is stored or turned upright: "
-            f"its image '{path}' has EXIF orientation {orientation}, and "
-            "their sizes do not tell. Choose by annotated='stored' or "
-            "'upright'")
+            f"{name} may match its image '{path}' as it is stored or turned "
+            f"upright: it has EXIF orientation {orientation}, and the sizes "
+            "do not decide. Choose by annotated='stored' or 'upright'")
     else:
         is_stored = orientation > 1 and annotated == 'stored'
     if is_stored:
@@ -191,7 +190,7 @@ def read_list(path: str,
               backend_args: dict | None = None) -> list[str]:
     """Read the lines of a text file, stripped; empty ones are left out.
 
-    A byte order mark and the line ends of any system do not matter.
+    Byte order marks and the line endings of any system are accepted.
     """
     content = read_file(path, what, backend_args)
     is_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -33,8 +33,8 @@ class PartImageNetDataset(BaseSegDataset):
     ``data_prefix``, ``seg_map_path='labels/part/train'``.
 
     Images that the annotations list without any part are left out, and so are
-    polygons of fewer than three points; the log says how many. Impossible
-    masks are one error that lists them.
+    polygons of fewer than three points; the log says how many. All invalid
+    masks are listed in one error.
 
     Args:
         labels (str): 'part' or 'object'. Defaults to 'part'.

@@ -30,8 +30,8 @@ class AnnotatedImage(NamedTuple):
 def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
     """Parse an annotation file, images without any part included.
 
-    All annotations are checked: parts of fewer than three points are left out
-    with one warning, impossible ones are one error that lists them.
+    All annotations are checked: polygons of fewer than three points are left
+    out with one warning; all invalid masks are listed in one error.
     """
     try:
         data = json.loads(content)
@@ -44,7 +44,7 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
         by_id = dict(images)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"annotation file '{path}' is no COCO-style JSON of PartImageNet:"
+            f"annotation file '{path}' is not a COCO-style JSON file:"
             " it needs 'images' (id, file_name, height, width), 'categories' "
             "(id, name, supercategory) and 'annotations' (image_id, "
             f'category_id, segmentation); got {type(error).__name__}: '
@@ -67,7 +67,7 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
     if wrong:
         raise UserError(
             f"{len(wrong)} of {len(annotations)} annotations in '{path}' "
-            f'cannot be: {some(wrong)}. Correct or remove them')
+            f'are invalid: {some(wrong)}. Correct or remove them')
     if degenerate:
         print_log(
             f'{degenerate} polygons of fewer than three points in {path} are '
@@ -78,10 +78,10 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
 
 
 def _image(entry: dict) -> AnnotatedImage:
-    """An image without parts; its size must be possible."""
+    """An image without parts; its size must be valid."""
     name, size = entry['file_name'], (entry['height'], entry['width'])
     if not isinstance(name, str):
-        raise ValueError(f'file_name {shorten(name)} is no text')
+        raise ValueError(f'file_name {shorten(name)} is not a string')
     if not all(type(n) in (int, float) and n > 0 and n == n // 1
                for n in size):
         raise ValueError(f'the size of {name}, {shorten(size)}, must be '

@@ -1,4 +1,4 @@
-"""MMSegmentation's label maps, with damaged files refused."""
+"""MMSegmentation's label maps, with checks for damaged files."""
 
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
@@ -12,10 +12,10 @@ from ..files import add_seg_map, check_annotated, load_labels
 
 @TRANSFORMS.register_module()
 class LoadLabelMap(LoadAnnotations):
-    """MMSegmentation's ``LoadAnnotations`` for files that may be damaged.
+    """MMSegmentation's ``LoadAnnotations`` with checks of the file.
 
-    A damaged file, or one of another size than its image, is an error that
-    names it; a map is turned as its image is. ``tools/train.py`` and
+    A damaged file, or one that differs in size from its image, raises an error
+    that names it; a map is turned as its image is. ``tools/train.py`` and
     ``tools/test.py`` use it in place of ``LoadAnnotations``.
 
     Keys are those of ``LoadAnnotations``.
