@@ -39,7 +39,7 @@ class ResizeOwnSize(RandomResize):
             self.scale = size
             return super().transform(results)
         results['scale'] = self.resize.scale = tuple(
-            side * self.longer_side // max(size) for side in size)
+            max(1, side * self.longer_side // max(size)) for side in size)
         return self.resize(results)
 
 
