@@ -2,14 +2,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import BaseDataElement, PixelData
+from scene_figure import draw_scene_figure
 
 from mmhierseg import visualization as vis
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
-from mmhierseg.visualization.scene_figure import (
-    draw_label_map,
-    draw_scene_figure,
-)
+from mmhierseg.visualization.segments import draw_label_map
 
 PALETTE = [(0, 0, 0), (200, 0, 0), (0, 0, 200)]
 
