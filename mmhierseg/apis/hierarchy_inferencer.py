@@ -187,17 +187,19 @@ class HierarchyInferencer(BaseInferencer):
         run = (
             self.model.segments if self._is_whole else
             self.model.forward_hierarchy)
-        # Each part is aligned in memory as if it were alone.
-        found = [
-            run(part.clone()).hierarchy.cpu()
-            for part in batch.split(1 if self.exact else len(batch))
-        ]
-        single = [(part.labels[i:i + 1], [p[i:i + 1] for p in part.parents])
-                  for part in found for i in range(len(part.labels))]
+        hierarchies = []
+        for part in batch.split(1 if self.exact else len(batch)):
+            # Aligned in memory as if it were alone.
+            found = run(part.clone()).hierarchy.cpu()
+            hierarchies += [
+                SegmentHierarchy(labels, parents) for labels, *parents in zip(
+                    *(x.split(1) for x in (found.labels, *found.parents)))
+            ]
         return [
             SegmentHierarchy(
-                resize_labels(labels, item.image.shape[:2]), parents)
-            for item, (labels, parents) in zip(inputs, single)
+                resize_labels(hierarchy.labels, item.image.shape[:2]),
+                hierarchy.parents)
+            for item, hierarchy in zip(inputs, hierarchies)
         ]
 
     def visualize(self,
