@@ -33,7 +33,7 @@ from mmhierseg.models import CAST
 from mmhierseg.registry import SUPERPIXELS
 from mmhierseg.visualization import draw_boundaries
 from mmhierseg.visualization.canvas import Panel, draw_grid
-from mmhierseg.visualization.scene_figure import draw_label_map
+from mmhierseg.visualization.segments import draw_label_map
 
 __all__ = ['best_labelling', 'measure', 'post_width', 'run',
            'training_bytes']

@@ -144,12 +144,7 @@ def test_test_time_augmentation(name, folder, monkeypatch):
         assert len(inputs[3].unique()) == inputs[3].max() + 1
 
 
-def test_crop_of_kitti_step():
-    """Whole superpixels, and no higher than any frame of the dataset."""
-    crop = load_base('kitti_step').crop_size
-    assert all(side % 16 == 0 for side in crop)
-    # The least height and the largest width that frames have.
-    assert 370 - 16 < crop[0] <= 370 and 1242 - 16 < crop[1] <= 1242
+def test_frames_of_kitti_step_keep_their_size():
     resize = TRANSFORMS.build(load_base('kitti_step').test_pipeline[1])
     for size in ((375, 1242), (376, 1241)):
         image = np.zeros((*size, 3), dtype=np.uint8)

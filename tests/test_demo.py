@@ -80,28 +80,22 @@ def test_writes_a_figure_per_image(files, models, capsys):
 
 @pytest.mark.parametrize('kind', ['hsg', 'cast'])
 def test_writes_a_figure_of_what_was_found(files, models, capsys, kind):
-    run('retrieve', query(files, models, '--level', 0, '--panel-size', 64,
-                          kind=kind))
+    """The same with the bank of the first run."""
+    words = ('--level', 0, '--panel-size', 64)
+    run('retrieve', query(files, models, *words, '--save-bank',
+                          files / 'bank.pth', kind=kind))
     figure, = (files / 'out').iterdir()
     assert figure.name == 'query_30_20_level0.png'
     assert Image.open(figure).width > 4 * 64
     printed = capsys.readouterr().out.splitlines()
+    run('retrieve', query(files, models, *words, bank='bank.pth', kind=kind))
+    assert capsys.readouterr().out.splitlines()[-4:] == printed[-4:]
     assert printed[-1] == f'  {figure}'
     found = [line.split('  ') for line in printed[-4:-1]]
     cosines = [float(cosine) for cosine, _ in found]
     assert cosines == sorted(cosines, reverse=True)
     assert all(Path(path).parent == files / 'images' for _, path in found)
     assert any('segments of 2 images' in line for line in printed)
-
-
-def test_bank_is_kept_and_read(files, models, capsys):
-    bank = files / 'bank.pth'
-    run('retrieve', query(files, models, '--save-bank', bank))
-    first = capsys.readouterr().out
-    assert str(bank) in first
-    run('retrieve', query(files, models, bank='bank.pth'))
-    second = capsys.readouterr().out
-    assert first.splitlines()[-4:] == second.splitlines()[-4:]
 
 
 @pytest.mark.slow

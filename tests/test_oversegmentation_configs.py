@@ -108,6 +108,7 @@ def test_regions_stay_aligned_with_the_image(name):
 
 @pytest.mark.parametrize('size, ratio, expected', [
     ((375, 500), None, (384, 512)), ((500, 333), None, (512, 340)),
+    ((1, 600), None, (1, 512)),
     ((7, 9), 1.49, (10, 13)), ((9, 7), 0.5, (4, 3))])
 def test_resized_sides_are_truncated(size, ratio, expected):
     options = dict(longer_side=512) if ratio is None else dict(

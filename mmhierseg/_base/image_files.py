@@ -16,36 +16,41 @@ from PIL import Image, UnidentifiedImageError
 
 from mmhierseg._base.errors import UserError
 
-#: Suffixes of image files in a folder, in lower case.
+__all__ = [
+    'IMAGE_SUFFIXES', 'MAX_LABEL_PIXELS', 'MAX_PIXELS', 'ImageHeader',
+    'check_pixels', 'check_png', 'image_header', 'jpeg_frame', 'list_files',
+    'load_upright', 'open_image', 'turn_upright'
+]
+
+#: Suffixes of the images that are taken out of a folder, in lower case.
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
                   '.tiff', '.webp')
-#: Limits for pictures and for label maps; the environment variable
-#: ``MMHIERSEG_MAX_PIXELS`` overrides both.
+#: Limits to pictures and to label maps, unless ``MMHIERSEG_MAX_PIXELS`` in the
+#: environment sets another.
 MAX_PIXELS, MAX_LABEL_PIXELS = 2**27, 2**30
 
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8'
 _ORIENTATION = 0x0112
-_TRANSPOSE = {
-    i: Image.Transpose[name]
-    for i, name in enumerate(
-        ('FLIP_LEFT_RIGHT', 'ROTATE_180', 'FLIP_TOP_BOTTOM', 'TRANSPOSE',
-         'ROTATE_270', 'TRANSVERSE', 'ROTATE_90'), start=2)
-}
+# Pillow's `Image.Transpose` for each orientation.
+_TRANSPOSE = dict(zip(range(2, 9), (0, 3, 1, 5, 4, 6, 2)))
 
 
 class ImageHeader(NamedTuple):
-    """Size and orientation of an image."""
+    """Size (H, W) of an upright image, and its EXIF orientation.
+
+    The orientation is 1 to 8; 1 = stored upright, 5 to 8 swap height and
+    width.
+    """
 
     size: tuple[int, int]
-    """(H, W) of the upright image."""
     orientation: int
-    """Of EXIF, 1 to 8; 1 = stored upright, 5 to 8 swap height and width."""
 
 
 def image_header(content: bytes) -> ImageHeader:
-    """Size and orientation of an image file, without decoding it.
+    """Size and orientation of an image file, which is not decoded.
 
-    Raises ValueError if the image is too large.
+    Whatever reads images agrees with this. Images that are too large raise
+    ValueError.
     """
     size = None
     if content.startswith(_JPEG):
@@ -66,7 +71,7 @@ def image_header(content: bytes) -> ImageHeader:
 
 
 def check_pixels(size: tuple[int, int], limit: int = MAX_PIXELS) -> None:
-    """Refuse an image (H, W) that would take too much memory."""
+    """Refuse an image, (H, W), that would take too much memory."""
     name = 'MMHIERSEG_MAX_PIXELS'
     limit = int(os.environ.get(name) or limit)
     if size[0] * size[1] > limit:
@@ -77,9 +82,10 @@ def check_pixels(size: tuple[int, int], limit: int = MAX_PIXELS) -> None:
 
 
 def check_png(content: bytes) -> None:
-    """Check that a PNG is complete and that all checksums are right.
+    """Check that a PNG is complete and its checksums are right.
 
-    Pillow ignores the checksum of the pixels and reads wrong labels.
+    Pillow ignores the checksum of the pixels: it would read wrong labels from
+    a damaged file.
     """
     view, position, kind = memoryview(content), len(_PNG), b''
     while kind != b'IEND':
@@ -156,53 +162,55 @@ def jpeg_frame(content: bytes) -> tuple[tuple[int, int] | None, int]:
 def list_files(folder: str | os.PathLike,
                suffixes: str | tuple[str, ...] = '',
                exclude: str | os.PathLike | None = None) -> list[str]:
-    """List the files below a folder, sorted, as relative paths with '/'.
+    """List the files below a folder: sorted, relative, with '/'.
 
-    ``suffixes`` are in lower case and match either case; the folder
-    ``exclude`` and hidden files are left out. Links are followed, except to a
-    folder above them. Raises UserError if a folder cannot be read or a link
-    is broken.
+    Links are followed, except back to a folder above. Hidden files and
+    folders are left out.
+
+    Args:
+        folder (str | os.PathLike): An existing folder.
+        suffixes (str | tuple[str, ...]): In lower case; files with upper
+            case are found, too. Defaults to '', all files.
+        exclude (str | os.PathLike, optional): Folder below it to leave out.
+
+    Raises:
+        UserError: If a folder cannot be read, or a link leads nowhere.
     """
-    skipped = {_identity(exclude)} if exclude and os.path.isdir(
-        exclude) else set()
-    return sorted(_walk(os.fspath(folder), '', suffixes, skipped))
-
-
-def _identity(path: str | os.PathLike) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
+    found = _walk(os.fspath(folder), '', suffixes, frozenset(), exclude)
+    return sorted(found)
 
 
 def _walk(folder: str, prefix: str, suffixes: str | tuple[str, ...],
-          above: set[tuple[int, int]]) -> Iterator[str]:
+          above: frozenset[str],
+          exclude: str | os.PathLike | None) -> Iterator[str]:
+    here = os.path.realpath(folder)
+    is_excluded = prefix and exclude and here == os.path.realpath(exclude)
+    if here in above or is_excluded:
+        return
     try:
-        here = _identity(folder)
-        entries = [] if here in above else list(os.scandir(folder))
+        entries = list(os.scandir(folder))
     except OSError as error:
         raise UserError(f'folder {folder!r} cannot be read: {error}: correct '
                         'its permissions, or remove it') from error
     for entry in entries:
-        name, is_link = prefix + entry.name, entry.is_symlink()
-        # The entry's own methods raise an error for links in a circle.
-        if os.path.isdir(entry.path) if is_link else entry.is_dir():
-            yield from _walk(entry.path, f'{name}/', suffixes, above | {here})
-        elif entry.name.startswith('.'):
+        if entry.name.startswith('.'):
             continue
-        elif os.path.isfile(entry.path) if is_link else entry.is_file():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                continue  # Links that lead to each other have no files.
+            is_folder = is_file = False
+        name = prefix + entry.name
+        if is_folder:
+            yield from _walk(entry.path, f'{name}/', suffixes, above | {here},
+                             exclude)
+        elif is_file:
             if name.lower().endswith(suffixes):
                 yield name
-        elif is_link and _is_dangling(entry.path):
-            raise UserError(f'link {entry.path!r} is broken: restore its '
-                            'target, or remove it')
-
-
-def _is_dangling(path: str) -> bool:
-    try:
-        os.stat(path)
-    except OSError as error:
-        # Links to each other have no files.
-        return error.errno != errno.ELOOP
-    return False
+        elif not os.path.exists(entry.path):
+            raise UserError(f'link {entry.path!r} leads nowhere: restore '
+                            'what it leads to, or remove it')
 
 
 def _orientation(image: Image.Image) -> int:

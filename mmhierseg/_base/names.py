@@ -1,13 +1,16 @@
-"""Names of output files."""
+"""Names of the files that are written for each image."""
 
 import os
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-# Not allowed on some systems, or special in Markdown or HTML.
+__all__ = ['dataset_names', 'output_names', 'printable', 'safe_name',
+           'table_cell']
+
+# Not allowed on some systems, or with a meaning in Markdown or HTML.
 _UNSAFE = frozenset('\\/:*?"<>|`')
-#: Bytes of one part of a path, which must be below 256 with a suffix.
+#: Bytes of one part of a path; with a suffix it must be below 256.
 _LENGTH = 200
 
 
@@ -16,11 +19,19 @@ def output_names(paths: Iterable[str | os.PathLike],
                  keep_suffix: bool = False) -> dict[str, str]:
     """Give each image a unique name for its outputs.
 
-    The name is the image's path, with '/', relative to ``root``, or to the
-    common folder if any image lies elsewhere. Suffixes are left out, unless
-    ``keep_suffix`` or two images differ in nothing else. Unprintable
-    characters and those that could leave a folder are replaced. The order of
-    the paths has no influence.
+    It is the image's path below a folder, without suffix unless two images
+    differ in that only; characters that cannot be printed or could lead out
+    of a folder are replaced.
+
+    Args:
+        paths (Iterable[str | os.PathLike]): Paths of the images.
+        root (str | os.PathLike, optional): Folder of the images. Defaults to
+            None, as if one of them lies elsewhere: the folder they share.
+        keep_suffix (bool): Whether to keep all suffixes. Defaults to False.
+
+    Returns:
+        dict[str, str]: Names, with '/', by path. They do not depend on the
+        order of the paths.
 
     Example:
         >>> output_names(['in/a/0.png', 'in/b/0.png', 'in/b/0.jpg'])
@@ -40,7 +51,7 @@ def output_names(paths: Iterable[str | os.PathLike],
         wanted.append((path, raw, '/'.join(map(safe_name, raw.split('/')))))
     names: dict[str, str] = {}
     taken: set[str] = set()
-    # Names without replaced characters come first and are kept.
+    # Names that need not be replaced are kept.
     for path, _, name in sorted(wanted, key=lambda item: item[1] != item[2]):
         unique, number = name, 1
         while unique in taken:
@@ -52,9 +63,10 @@ def output_names(paths: Iterable[str | os.PathLike],
 
 
 def dataset_names(dataset: Any, keep_suffix: bool = False) -> dict[str, str]:
-    """:func:`output_names` of an MMEngine dataset's images.
+    """:func:`output_names` of all images of one of MMEngine's datasets.
 
-    Empty if the dataset does not list paths.
+    Their paths are below the dataset's folder of images. Empty for a dataset
+    that does not list paths.
     """
     try:
         paths = [dataset.get_data_info(i)['img_path']
@@ -67,7 +79,7 @@ def dataset_names(dataset: Any, keep_suffix: bool = False) -> dict[str, str]:
 
 
 def printable(text: object) -> str:
-    """Escape unprintable characters, such as new lines."""
+    """Escape what a terminal or a table cannot show, such as a new line."""
     return ''.join(
         char if char.isprintable() else char.encode(
             'unicode_escape', 'surrogatepass').decode()
@@ -75,12 +87,12 @@ def printable(text: object) -> str:
 
 
 def table_cell(text: object) -> str:
-    """Escape a text for a cell of a Markdown table."""
+    """Make a text a cell of a Markdown table."""
     return printable(text).replace('|', '\\|')
 
 
 def safe_name(part: str) -> str:
-    """Make a text safe as part of a path, in Markdown and in HTML."""
+    """Make a text one part of a path, and plain text in Markdown and HTML."""
     part = ''.join('_' if char in _UNSAFE or not char.isprintable() else char
                    for char in part)
     bare = part.lstrip('.')

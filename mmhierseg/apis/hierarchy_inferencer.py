@@ -44,7 +44,7 @@ class HierarchyInferencer(BaseInferencer):
     Of a config with a CAST only the backbone is built, so models of
     MMPretrain and MMSegmentation work alike. HSG is built whole; its levels
     are the segments by k-means and, if learned, fine and coarse groups of
-    them. So is KMeansHierarchy, whose backbone can be any. The config's data
+    them. So is KMeansHierarchy, with any backbone. The config's data
     preprocessor makes the superpixels.
 
     Args:
@@ -64,11 +64,10 @@ class HierarchyInferencer(BaseInferencer):
             pixels of the scaled image, not for HSG. None: what the config's
             ``hierarchy_inferencer`` says, else as in training.
         show_progress (bool): Whether to show the progress of many batches.
-        exact (bool): Whether the model sees one image at a time, so that its
-            hierarchy is the same in any batch. Otherwise it sees whole
-            batches, which is faster on a GPU, and about one hierarchy in 250
-            differs from that of the image alone: rounding decides there.
-            Defaults to True.
+        exact (bool): Whether the model sees one image at a time, so that
+            results do not depend on the batch. Whole batches are faster on a
+            GPU, but rounding changes about one hierarchy in 250. Defaults to
+            True.
 
     Raises:
         FileNotFoundError: If config or checkpoint do not exist.
@@ -111,9 +110,9 @@ class HierarchyInferencer(BaseInferencer):
         """Segment images.
 
         Args:
-            inputs (str | Path | np.ndarray | list): An image, a folder (those
-                in it included), or a list of these. Arrays are (H, W, 3) uint8
-                in BGR order, or (H, W).
+            inputs (str | Path | np.ndarray | list): An image, a folder with
+                subfolders, or a list of these. Arrays are (H, W, 3) uint8 in
+                BGR order, or (H, W).
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts.

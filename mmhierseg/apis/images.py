@@ -91,15 +91,15 @@ def read_image(image: ImageInput) -> np.ndarray:
 
 
 def _list_path(path: Path, exclude: str | os.PathLike | None) -> list[str]:
-    if path.is_dir():
-        found = list_files(path, IMAGE_SUFFIXES, exclude)
-        if not found:
-            raise ValueError(f'folder {str(path)!r} holds no images (files '
-                             f'ending in {", ".join(IMAGE_SUFFIXES)})')
-        return [str(path / name) for name in found]
-    if not path.is_file():
+    if path.is_file():
+        return [str(path)]
+    if not path.is_dir():
         raise FileNotFoundError(f'image {str(path)!r} does not exist')
-    return [str(path)]
+    found = list_files(path, IMAGE_SUFFIXES, exclude)
+    if not found:
+        raise ValueError(f'folder {str(path)!r} holds no images (files '
+                         f'ending in {", ".join(IMAGE_SUFFIXES)})')
+    return [str(path / name) for name in found]
 
 
 def _from_array(image: np.ndarray) -> np.ndarray:

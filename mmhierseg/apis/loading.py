@@ -199,7 +199,7 @@ def _read(name: str, reader: Callable[[str], Config]) -> Config:
         # A config is a program, which can fail in any way.
         raise ValueError(
             f'config {name!r} cannot be read: {type(error).__name__}: '
-            f'{error}; mend it or name another') from error
+            f'{error}; correct it or name another') from error
 
 
 def _kind(part: dict) -> str:

@@ -1,6 +1,6 @@
 """Masks of COCO's annotations: polygons and run-length codes.
 
-pycocotools checks neither: it may crash or return rubbish.
+pycocotools does not check them: it may crash or return garbage.
 """
 
 from reprlib import repr as shorten
@@ -21,7 +21,7 @@ def check_mask(segmentation: object, size: tuple[int, int]) -> int:
     :func:`decode_mask` leaves out; an empty mask is one.
 
     Raises:
-        ValueError: If it cannot be a mask of this image, with the reason.
+        ValueError: If it is not a valid mask of this image.
     """
     if isinstance(segmentation, dict):
         _run_lengths(segmentation, size)
@@ -57,8 +57,7 @@ def _polygons(polygons: object, size: tuple[int, int]) -> list[list[float]]:
     if not isinstance(polygons, list):
         raise ValueError('expected polygons or a run-length code, got '
                          f'{shorten(polygons)}')
-    found = []
-    limit = np.array(size[::-1])
+    found, limit = [], np.array(size[::-1])
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) % 2:
             raise ValueError('a polygon needs x and y of at least 3 points, '
@@ -95,20 +94,14 @@ def _run_lengths(code: dict, size: tuple[int, int]) -> np.ndarray:
     if not isinstance(counts, (list, str, bytes)) or not counts:
         raise ValueError("a run-length code needs 'counts', a non-empty list "
                          f'or string, got {shorten(counts)}')
-    if isinstance(counts, list):
-        if {*map(type, counts)} != {int}:
-            raise ValueError(f'its runs must be integers: {shorten(counts)}')
-        if min(counts) < 0 or sum(counts) != size[0] * size[1]:
-            raise ValueError(f'its runs have {sum(counts)} pixels or one is '
-                             f'negative, the image {size[0] * size[1]}')
-        return np.array(counts, dtype=np.int64)
-    runs = _decompress(counts)
-    pixels = size[0] * size[1]
-    # The second keeps the sum from an overflow.
-    if runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
-        raise ValueError(f'its runs have {runs.sum()} pixels or one is '
-                         f'negative, the image {pixels}')
-    return runs
+    # Integers of Python do not overflow.
+    runs = counts if isinstance(counts, list) else _decompress(counts).tolist()
+    if {*map(type, runs)} != {int}:
+        raise ValueError(f'its runs must be integers: {shorten(runs)}')
+    if min(runs) < 0 or sum(runs) != size[0] * size[1]:
+        raise ValueError(f'its runs have {sum(runs)} pixels or one is '
+                         f'negative, the image {size[0] * size[1]}')
+    return np.array(runs, dtype=np.int64)
 
 
 def _decompress(counts: str | bytes) -> np.ndarray:
@@ -117,15 +110,12 @@ def _decompress(counts: str | bytes) -> np.ndarray:
     A character holds 5 bits, 32 says that more follow, and the last one's 16
     that the number is negative; from the fourth run on, it is a difference.
     """
-    if isinstance(counts, str):
-        counts = counts.encode('utf-32-le', 'surrogatepass')
-        chars = np.frombuffer(counts, dtype='<u4').astype(np.int64) - 48
-    else:
-        chars = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
+    codes = [*map(ord, counts)] if isinstance(counts, str) else list(counts)
+    chars = np.array(codes, dtype=np.int64) - 48
     if chars.min() < 0 or chars.max() > 63:
-        raise ValueError('its run-length code has characters that are none')
+        raise ValueError('its run-length code has invalid characters')
     if chars[-1] & 32:
-        raise ValueError('its run-length code is cut short')
+        raise ValueError('its run-length code is truncated')
     ends = np.flatnonzero(chars < 32)
     starts = np.append(0, ends[:-1] + 1)
     lengths = ends - starts + 1

@@ -3,7 +3,7 @@
 import codecs
 import os.path as osp
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 import mmengine.fileio as fileio
@@ -27,7 +27,7 @@ class MissingFileError(UserError, FileNotFoundError):
 
 
 def read_file(path: str, what: str, backend_args: dict | None = None) -> bytes:
-    """Read a file through MMEngine's file backends; ``what`` it holds."""
+    """Read a file, which is a ``what``, through MMEngine's file backends."""
     try:
         content = fileio.get(path, backend_args=backend_args)
     except FileNotFoundError as error:
@@ -53,10 +53,10 @@ def decode_labels(
         what: str,
         image: tuple[str | None, tuple[int, ...]] | None = None
 ) -> Image.Image:
-    """Decode an image of labels as they are; a damaged one is an error.
+    """Open an image of labels without conversion; reject a damaged one.
 
-    ``image``, path and (H, W), is that of the labels; if the sizes differ,
-    either way up, nothing is decoded.
+    ``image`` is the path and (H, W) of the labelled image. Labels of another
+    size, upright or turned, are rejected before they are decoded.
     """
     try:
         labels = open_image(content, MAX_LABEL_PIXELS)
@@ -70,15 +70,28 @@ def decode_labels(
     return labels
 
 
-def image_of(results: dict) -> tuple[str | None, tuple[int, ...]] | None:
-    """Path and (H, W) of a loaded image, for :func:`decode_labels`."""
+def load_labels(path: str,
+                what: str,
+                results: dict,
+                convert: Callable[[Image.Image, str], np.ndarray],
+                annotated: str | None = None,
+                backend_args: dict | None = None) -> np.ndarray:
+    """Load the labels of an image, (H, W), upright as the image is.
+
+    ``results`` are of the image, see :func:`match_image`; ``convert`` makes
+    labels of what Pillow reads and the path.
+    """
+    content = read_file(path, what, backend_args)
     size = results.get('ori_shape')
-    return None if size is None else (results.get('img_path'), size[:2])
-
-
-def is_marked_upright(labels: Image.Image) -> bool:
-    """Whether a PNG says that it is of the upright image."""
-    return labels.info.get('Orientation') == 'upright'
+    png = decode_labels(
+        content, path, what,
+        None if size is None else (results.get('img_path'), size[:2]))
+    # As the PNGs that this project writes say.
+    if png.info.get('Orientation') == 'upright':
+        annotated = 'upright'
+    return match_image(
+        convert(png, path), results, f"{what} '{path}'", annotated,
+        backend_args)
 
 
 def upright_mark() -> PngInfo:
@@ -113,9 +126,9 @@ def match_image(labels: np.ndarray,
                 backend_args: dict | None = None) -> np.ndarray:
     """Turn labels, (H, W), upright as their image is, by its EXIF.
 
-    Labels may be of the stored picture or of the upright one. Their size
-    decides; where it cannot (a square, an image that is mirrored or upside
-    down), ``annotated``, 'stored' or 'upright', does.
+    Labels may match the image as it is stored or turned upright. Their size
+    decides; where it cannot (square, mirrored or upside-down images),
+    ``annotated``, 'stored' or 'upright', does.
     """
     path, size = results.get('img_path'), results.get('ori_shape')
     orientation = results.get('exif_orientation')
@@ -129,10 +142,9 @@ def match_image(labels: np.ndarray,
         is_stored = shape == (size[1], size[0])
     elif orientation > 1 and annotated is None:
         raise UserError(
-            f"{name} may be of the picture as it is stored or turned upright: "
-            f"its image '{path}' has EXIF orientation {orientation}, and "
-            "their sizes do not tell. Choose by annotated='stored' or "
-            "'upright'")
+            f"{name} may match its image '{path}' as it is stored or turned "
+            f"upright: it has EXIF orientation {orientation}, and the sizes "
+            "do not decide. Choose by annotated='stored' or 'upright'")
     else:
         is_stored = orientation > 1 and annotated == 'stored'
     if is_stored:
@@ -157,19 +169,20 @@ def list_files(folder: str,
                hint: str,
                suffix: str = '',
                backend_args: dict | None = None) -> list[str]:
-    """List the files below a folder: sorted, relative, with '/'."""
+    """List the files below a folder, without suffix: sorted, relative."""
     if not fileio.isdir(folder, backend_args=backend_args):
         raise MissingFileError(f"there is no folder '{folder}': {hint}")
-    if backend_args is None and '://' not in str(folder):
+    if backend_args is None and '://' not in folder:
         names = image_files.list_files(folder)
-        return [name for name in names if name.endswith(suffix)]
-    names = fileio.list_dir_or_file(
-        folder,
-        list_dir=False,
-        suffix=suffix or None,
-        recursive=True,
-        backend_args=backend_args)
-    return sorted(name.replace('\\', '/') for name in names)
+    else:
+        found = fileio.list_dir_or_file(
+            folder,
+            list_dir=False,
+            recursive=True,
+            backend_args=backend_args)
+        names = sorted(name.replace('\\', '/') for name in found)
+    return [name[:len(name) - len(suffix)] for name in names
+            if name.endswith(suffix)]
 
 
 def read_list(path: str,
@@ -177,7 +190,7 @@ def read_list(path: str,
               backend_args: dict | None = None) -> list[str]:
     """Read the lines of a text file, stripped; empty ones are left out.
 
-    A byte order mark and the line ends of any system do not matter.
+    Byte order marks and the line endings of any system are accepted.
     """
     content = read_file(path, what, backend_args)
     is_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -189,29 +202,21 @@ def read_list(path: str,
     return [line.strip() for line in lines if line.strip()]
 
 
-def list_samples(dataset: BaseDataset) -> list[dict]:
-    """Samples of one of MMSegmentation's datasets, as it would list them.
-
-    Its list is read by :func:`read_list`, its folder by :func:`list_files`.
-    """
-    folder = dataset.data_prefix['img_path']
-    maps = dataset.data_prefix.get('seg_map_path')
-    suffix, args = dataset.img_suffix, dataset.backend_args
-    if dataset.ann_file:
-        names = read_list(dataset.ann_file, 'list of images', args)
-    else:
-        names = [
-            name[:-len(suffix)] for name in list_files(
-                folder, 'check `data_root` and `data_prefix`', suffix, args)
-        ]
+def make_samples(dataset: BaseDataset, names: Iterable[str]) -> list[dict]:
+    """Samples of one of MMSegmentation's datasets, as it would list them."""
+    prefix = dataset.data_prefix
+    folders = dict(img_path=(prefix['img_path'], dataset.img_suffix))
+    if prefix.get('seg_map_path') is not None:
+        folders['seg_map_path'] = (
+            prefix['seg_map_path'], dataset.seg_map_suffix)
     return [
         dict(
-            img_path=osp.join(folder, name + suffix),
-            **({} if maps is None else dict(
-                seg_map_path=osp.join(maps, name + dataset.seg_map_suffix))),
             label_map=dataset.label_map,
             reduce_zero_label=dataset.reduce_zero_label,
-            seg_fields=[]) for name in names
+            seg_fields=[],
+            **{key: osp.join(folder, name + suffix)
+               for key, (folder, suffix) in folders.items()})
+        for name in names
     ]
 
 
@@ -239,9 +244,9 @@ def check_pairs(chosen: Collection[str],
         ([name for name in chosen if name not in maps], len(chosen), 'image',
          'label map'), (lonely, len(maps), 'label map', 'image')):
         if names:
+            has = 'has' if len(names) == 1 else 'have'
             raise MissingFileError(
-                f'{len(names)} of {total} {one}s '
-                f'{"has" if len(names) == 1 else "have"} no {other}: '
+                f'{len(names)} of {total} {one}s {has} no {other}: '
                 f"{some(names)} (images in '{image_folder}', maps in "
                 f"'{map_folder}'). Add what is missing, or remove the "
                 f'{one.split()[-1]}')
@@ -253,13 +258,8 @@ def some(names: list[str]) -> str:
     return ', '.join(names[:5]) + more
 
 
-def add_seg_map(results: dict,
-                labels: np.ndarray,
-                name: str,
-                annotated: str | None = None,
-                backend_args: dict | None = None) -> dict:
+def add_seg_map(results: dict, labels: np.ndarray) -> dict:
     """Put ground truth, (H, W) uint8, where MMSegmentation looks for it."""
-    labels = match_image(labels, results, name, annotated, backend_args)
     if results.get('label_map') is not None:
         # All at once: a new id may be the old id of another class.
         table = np.arange(256, dtype=np.uint8)

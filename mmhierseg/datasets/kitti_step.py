@@ -12,7 +12,7 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
-from .files import check_pairs, list_files, list_samples
+from .files import check_pairs, list_files, make_samples, read_list
 from .kitti_step_split import check_sequences
 
 
@@ -71,28 +71,22 @@ class KITTISTEPDataset(BaseSegDataset):
             check_sequences(
                 sorted({osp.dirname(name) for name in images}), self.split,
                 image_folder)
-        infos = list_samples(self)
-        chosen = images
-        if self.ann_file:
-            start, end = len(image_folder), len(self.img_suffix)
-            chosen = [
-                info['img_path'][start:-end].lstrip('/\\') for info in infos
-            ]
+        chosen = images if not self.ann_file else read_list(
+            self.ann_file, 'list of images', self.backend_args)
         folder = self.data_prefix.get('seg_map_path')
         maps = images if folder is None else self._frames(
             folder, self.seg_map_suffix)
         # Frames that a list leaves out may well have maps.
         check_pairs(chosen, images, maps, image_folder, folder or '',
                     check_others=not self.ann_file)
-        return infos
+        return make_samples(self, chosen)
 
     def _frames(self, folder: str, suffix: str) -> list[str]:
         """``sequence/frame`` of all files of a folder."""
-        names = list_files(
+        return list_files(
             folder, 'check `data_root`, `data_prefix` and `split` of '
             'KITTISTEPDataset; it takes images/train/0000/000000.png and '
             'panoptic_maps/train/0000/000000.png', suffix, self.backend_args)
-        return [name[:-len(suffix)] for name in names]
 
 
 def _folders(

@@ -9,7 +9,7 @@ from mmseg.datasets import BaseSegDataset
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
-from .files import list_files, list_samples, read_file
+from .files import list_files, make_samples, read_file, read_list
 from .part_imagenet_classes import class_names
 from .part_imagenet_file import image_paths, parse_annotations
 from .scenes.categories import voc_palette
@@ -33,8 +33,8 @@ class PartImageNetDataset(BaseSegDataset):
     ``data_prefix``, ``seg_map_path='labels/part/train'``.
 
     Images that the annotations list without any part are left out, and so are
-    polygons of fewer than three points; the log says how many. Impossible
-    masks are one error that lists them.
+    polygons of fewer than three points; the log says how many. All invalid
+    masks are listed in one error.
 
     Args:
         labels (str): 'part' or 'object'. Defaults to 'part'.
@@ -64,8 +64,7 @@ class PartImageNetDataset(BaseSegDataset):
         super().__init__(img_suffix=img_suffix, metainfo=metainfo, **kwargs)
 
     def get_label_map(
-            self,
-            new_classes: Sequence[str] | None = None
+            self, new_classes: Sequence[str] | None = None
     ) -> dict[int, int] | None:
         """New ids of the classes when only some of them are chosen.
 
@@ -79,16 +78,20 @@ class PartImageNetDataset(BaseSegDataset):
         if unknown:
             raise UserError(f'`classes` has {unknown}, which are no '
                             f'{self.labels}s; expected some of {names}')
-        new = list(new_classes)
-        return {
-            i: new.index(name) if name in new else 255
-            for i, name in enumerate(names)
-        }
+        new = {name: i for i, name in enumerate(new_classes)}
+        return {i: new.get(name, 255) for i, name in enumerate(names)}
 
     def load_data_list(self) -> list[dict]:
         """List the images, each with its annotations or its label PNG."""
+        folder = self.data_prefix['img_path']
+        hint = 'check `data_root` and `data_prefix` of PartImageNetDataset'
         if not self.ann_file.endswith('.json'):
-            return list_samples(self)
+            args = self.backend_args
+            return make_samples(
+                self,
+                read_list(self.ann_file, 'list of images', args) if
+                self.ann_file else list_files(folder, hint, self.img_suffix,
+                                              args))
         images = parse_annotations(
             read_file(self.ann_file, 'annotation file', self.backend_args),
             self.ann_file)
@@ -101,11 +104,7 @@ class PartImageNetDataset(BaseSegDataset):
                 f'{len(images) - len(annotated)} of {len(images)} images of '
                 f'{self.ann_file} have no annotated part and are left out',
                 logger='current')
-        folder = self.data_prefix['img_path']
-        found = list_files(
-            folder,
-            'check `data_root` and `data_prefix` of PartImageNetDataset',
-            backend_args=self.backend_args)
+        found = list_files(folder, hint, backend_args=self.backend_args)
         paths = image_paths([image.file_name for image in annotated], found,
                             folder, self.ann_file)
         return [

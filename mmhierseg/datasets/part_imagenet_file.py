@@ -30,8 +30,8 @@ class AnnotatedImage(NamedTuple):
 def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
     """Parse an annotation file, images without any part included.
 
-    All annotations are checked: parts of fewer than three points are left out
-    with one warning, impossible ones are one error that lists them.
+    All annotations are checked: polygons of fewer than three points are left
+    out with one warning; all invalid masks are listed in one error.
     """
     try:
         data = json.loads(content)
@@ -44,7 +44,7 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
         by_id = dict(images)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"annotation file '{path}' is no COCO-style JSON of PartImageNet:"
+            f"annotation file '{path}' is not a COCO-style JSON file:"
             " it needs 'images' (id, file_name, height, width), 'categories' "
             "(id, name, supercategory) and 'annotations' (image_id, "
             f'category_id, segmentation); got {type(error).__name__}: '
@@ -67,7 +67,7 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
     if wrong:
         raise UserError(
             f"{len(wrong)} of {len(annotations)} annotations in '{path}' "
-            f'cannot be: {some(wrong)}. Correct or remove them')
+            f'are invalid: {some(wrong)}. Correct or remove them')
     if degenerate:
         print_log(
             f'{degenerate} polygons of fewer than three points in {path} are '
@@ -78,15 +78,15 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
 
 
 def _image(entry: dict) -> AnnotatedImage:
-    """An image without parts; its size must be possible."""
+    """An image without parts; its size must be valid."""
     name, size = entry['file_name'], (entry['height'], entry['width'])
     if not isinstance(name, str):
-        raise ValueError(f'file_name {shorten(name)} is no text')
+        raise ValueError(f'file_name {shorten(name)} is not a string')
     if not all(type(n) in (int, float) and n > 0 and n == n // 1
                for n in size):
         raise ValueError(f'the size of {name}, {shorten(size)}, must be '
                          'positive integers')
-    size = (int(size[0]), int(size[1]))
+    size = int(size[0]), int(size[1])
     try:
         check_pixels(size)
     except ValueError as error:
@@ -112,13 +112,13 @@ def _add_part(entry: dict, images: dict, ids: dict[int, int]) -> int:
 def _describe(entry: object, number: int, images: dict,
               error: Exception) -> str:
     """Name an annotation, its image, and what is wrong with it."""
-    name, image = f'number {number}', None
-    with suppress(TypeError, KeyError, AttributeError):
+    name = f'number {number}'
+    with suppress(TypeError, KeyError):
         name = f'id {shorten(entry["id"])}'
-    with suppress(TypeError, KeyError, AttributeError):
-        image = images[entry['image_id']].file_name
+    with suppress(TypeError, KeyError):
+        name += f" of {images[entry['image_id']].file_name}"
     reason = f'no {error}' if isinstance(error, KeyError) else error
-    return f'{name}{f" of {image}" if image else ""} ({reason})'
+    return f'{name} ({reason})'
 
 
 def image_paths(names: list[str], found: list[str], folder: str,

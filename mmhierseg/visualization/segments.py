@@ -108,6 +108,11 @@ def distinct_colors(count: int) -> np.ndarray:
     return np.concatenate([[_BACKGROUND], colors]).astype(np.uint8)
 
 
+def draw_label_map(labels: np.ndarray) -> np.ndarray:
+    """Paint labels (H, W), 0 = dark background, in distinct colours."""
+    return distinct_colors(int(labels.max()) + 1)[labels]
+
+
 def _check_labels(labels: np.ndarray, name: str = 'labels',
                   kind: type = np.integer) -> np.ndarray:
     labels = np.asarray(labels)

@@ -115,7 +115,7 @@ def test_config_by_path_name_and_object():
     (3, TypeError, 'must be a config, its path, or the name.*int'),
     ('mmhierseg::cast/none.py', ValueError, 'cast/none.py. cannot be read'),
     ('no_such_package::x.py', ValueError, 'package::x.py. cannot be read'),
-    ('open.py', ValueError, "open.py' cannot be read: SyntaxError: .*; mend"),
+    ('open.py', ValueError, "open.py' cannot be read: SyntaxError: .*; corr"),
 ])
 def test_unknown_configs(model, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -43,10 +43,11 @@ def test_names_in_terminals_and_tables():
 
 
 def test_folders_are_listed_alike(tmp_path):
-    """Links are followed, loops end, hidden files are left out."""
+    """Links are followed, loops end; what is hidden is left out."""
     root, other = tmp_path / 'root', tmp_path / 'other'
     for path in ('root/b/1.png', 'root/b/2.JPG', 'root/a.png', 'root/.a.png',
-                 'root/a/notes.txt', 'other/deep/3.png', 'other/4.png'):
+                 'root/a/notes.txt', 'root/.b/1.png', 'other/deep/3.png',
+                 'other/4.png'):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text('')
     for name, target in (('link', other), ('again', other), ('b/loop', root),
@@ -57,6 +58,7 @@ def test_folders_are_listed_alike(tmp_path):
              'b/2.JPG', 'link/4.png', 'link/deep/3.png']
     assert list_files(root, IMAGE_SUFFIXES) == names
     assert list_files(root) == sorted([*names, 'a/notes.txt'])
+    assert list_files(root, IMAGE_SUFFIXES, exclude=root) == names
     (tmp_path / 'top').symlink_to(root)
     assert list_files(tmp_path / 'top', IMAGE_SUFFIXES) == names
     assert list_files(root, '.png', exclude=other) == [

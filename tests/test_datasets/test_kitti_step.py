@@ -1,5 +1,3 @@
-import io
-
 import numpy as np
 import pytest
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
@@ -131,29 +129,25 @@ def test_bad_options(tmp_path):
 
 
 def test_files_that_are_no_panoptic_maps(tmp_path):
+    """Damaged files, and those of another size: see test_load_image.py."""
     path = tmp_path / 'm.png'
-
-    def load(image, kind='PNG', end=None, **results):
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, format=kind)
-        path.write_bytes(buffer.getvalue()[:end])
-        return LoadPanopticMap()(dict(seg_map_path=str(path), **results))
-
     pixels = panoptic_map(np.random.default_rng(0), (6, 9))
     wrong = pixels.copy()
     wrong[2, 3, 0], wrong[4, 5, 0] = 19, 200
-    for words, message in (
-        ((pixels[..., 0], ), 'of mode L; label PNGs, which hold'),
-        ((pixels, 'JPEG'), 'must be a PNG of mode RGB.* got JPEG'),
-        ((pixels, 'PNG', -40), "m.png' cannot be read"),
-        ((wrong, ), r'has \[19, 200\] in R.*0 to 18, or 255'),
+    for image, kind, message in (
+        (pixels[..., 0], 'PNG', 'of mode L; label PNGs, which hold'),
+        (pixels, 'JPEG', 'must be a PNG of mode RGB.* got JPEG'),
+        (wrong, 'PNG', r'has \[19, 200\] in R.*0 to 18, or 255'),
     ):
+        Image.fromarray(image).save(path, format=kind)
         with pytest.raises(UserError, match=message):
-            load(*words)
+            LoadPanopticMap()(dict(seg_map_path=str(path)))
+    save_png(pixels, path)
+    results = dict(seg_map_path=str(path), ori_shape=(9, 6))
     with pytest.raises(UserError, match='is 6 x 9 but its image .* 9 x 6'):
-        load(pixels, ori_shape=(9, 6), img_path='a.png')
+        LoadPanopticMap()(results)
     # The image may have been resized already.
-    load(pixels, ori_shape=(6, 9), img_shape=(3, 4))
+    LoadPanopticMap()(dict(results, ori_shape=(6, 9), img_shape=(3, 4)))
     path.unlink()
     with pytest.raises(FileNotFoundError, match="panoptic map .*m.png' does"):
-        LoadPanopticMap()(dict(seg_map_path=str(path)))
+        LoadPanopticMap()(results)

@@ -9,7 +9,6 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from mmhierseg._base.errors import UserError
-from mmhierseg._base.image_files import turn_upright
 from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.part_imagenet_classes import (
     OBJECT_OF_PART,
@@ -17,7 +16,7 @@ from mmhierseg.datasets.part_imagenet_classes import (
     PARTS,
     part_id,
 )
-from mmhierseg.datasets.transforms import LoadPartMap
+from mmhierseg.datasets.transforms import LoadLabelMap, LoadPartMap
 from mmhierseg.registry import DATASETS
 
 PIPELINE = [
@@ -81,49 +80,33 @@ def test_reads_annotations_and_label_pngs(tmp_path, labels, count, capsys):
     assert len(build(tmp_path)) == 3
 
 
-def turn(path, orientation):
-    """Note in an image's EXIF that it is turned."""
+@pytest.mark.parametrize('orientation, annotated', [
+    (6, None), (3, 'stored'), (3, 'upright')])
+def test_turned_images(tmp_path, orientation, annotated):
+    """The converter puts masks where the dataset does."""
+    make_part_imagenet(tmp_path)
+    name = f'train/{NAMES[0][:9]}/{NAMES[0]}'
+    image = tmp_path / f'images/{name}.JPEG'
     exif = Image.Exif()
     exif[0x0112] = orientation
-    with Image.open(path) as image:
-        image.save(path, format='PNG', exif=exif)
-
-
-@pytest.mark.parametrize('orientation, annotated', [
-    (6, 'stored'), (6, 'upright'), (3, 'stored'), (3, 'upright')])
-def test_turned_images(tmp_path, orientation, annotated):
-    """Dataset and converter put masks at the same place."""
-    maps = make_part_imagenet(tmp_path)
-    expected = maps[f'train/{NAMES[0][:9]}/{NAMES[0]}']
-    image = tmp_path / f'images/train/{NAMES[0][:9]}/{NAMES[0]}.JPEG'
-    if annotated == 'upright' and orientation == 6:
-        with Image.open(image) as stored:
-            stored.transpose(Image.Transpose.ROTATE_90).save(image)
-    if annotated == 'stored':
-        expected = turn_upright(expected, orientation)
-    turn(image, orientation)
+    with Image.open(image) as stored:
+        stored.save(image, format='PNG', exif=exif)
     words = [str(tmp_path), '--splits', 'train']
     main = load_script('dataset_converters/part_imagenet.py').main
-    if orientation == 3:
-        with pytest.raises(UserError, match="Choose by annotated='stored'"):
-            build(tmp_path)[0]
-        with pytest.raises(UserError, match="Choose by annotated='stored'"):
-            main(words)
+    if annotated:
+        for convert in (lambda: build(tmp_path)[0], lambda: main(words)):
+            with pytest.raises(UserError, match="Choose by annotated='stor"):
+                convert()
         words += ['--annotated', annotated]
-        load = dict(type='mmhierseg.LoadPartMap', annotated=annotated)
-    else:
-        load = PIPELINE[1]
-    data = build(tmp_path, pipeline=[PIPELINE[0], load, PIPELINE[2]])
     main(words)
-    folders = dict(img_path='images/train', seg_map_path='labels/part/train')
-    load = dict(type='mmhierseg.LoadLabelMap')
-    pngs = build(tmp_path, ann_file='', data_prefix=folders,
-                 img_suffix=f'{NAMES[0]}.JPEG', seg_map_suffix=(
-                     f'{NAMES[0]}.png'),
-                 pipeline=[PIPELINE[0], load, PIPELINE[2]])
-    for sample in (data[0], pngs[0]):
-        assert sample['inputs'].shape[1:] == expected.shape
-        np.testing.assert_array_equal(truth(sample), expected)
+    load = dict(PIPELINE[1], annotated=annotated)
+    sample = build(tmp_path, pipeline=[PIPELINE[0], load, PIPELINE[2]])[0]
+    # The PNG says that it is of the upright image.
+    found = LoadLabelMap()(dict(
+        img_path=str(image), reduce_zero_label=False, seg_fields=[],
+        seg_map_path=str(tmp_path / f'labels/part/{name}.png')))
+    assert sample['inputs'].shape[1:] == found['gt_seg_map'].shape
+    np.testing.assert_array_equal(truth(sample), found['gt_seg_map'])
 
 
 def test_subset_of_classes(tmp_path):
@@ -149,7 +132,7 @@ def test_bad_files(tmp_path):
     for change, message in (
         (lambda data: data.pop('categories'), "COCO-style JSON.*'categories'"),
         (lambda data: data['images'][0].update(width='wide'), 'cannot be rea'),
-        (lambda data: data.update(annotations=3), 'no COCO-style JSON.*TypeE'),
+        (lambda data: data.update(annotations=3), 'a COCO-style JSON.*TypeE'),
         (lambda data: data['categories'][0].update(name='Leaf'),
          "no part 'Leaf' of 'Quadruped'"),
         (lambda data: data['annotations'][0].update(image_id=99),
@@ -215,14 +198,6 @@ def draw(*masks, **results):
 
 
 def test_masks():
-    mask = np.random.default_rng(0).random(SIZE) < 0.4
-    # Runs of a mask, columns first, zeros first.
-    edges = np.flatnonzero(np.diff(mask.T.ravel(), prepend=False))
-    runs = np.diff([0, *edges, mask.size]).tolist()
-    code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))['counts']
-    for counts in (runs, code, code.decode()):
-        np.testing.assert_array_equal(
-            draw(dict(counts=counts, size=list(SIZE))), mask)
     # Two rectangles, x first; later masks are on top.
     whole = [[0, 0, 7, 0, 7, 4, 0, 4]]
     expected = np.ones(SIZE, dtype=np.uint8)
@@ -268,13 +243,13 @@ IMPOSSIBLE = [
     (dict(counts=[3, 4], size=[4, 7]), 'its runs have 7 pixels.* 28'),
     (dict(counts=[-3, 31], size=[4, 7]), 'its runs have 28 pixels'),
     (dict(counts=[3, 25.], size=[4, 7]), 'must be integers'),
-    (dict(counts='garbage', size=[4, 7]), 'has characters that are none'),
-    (dict(counts=packed(3, 25)[:-1], size=[4, 7]), 'runs have 3|cut short'),
-    (dict(counts=packed(3, 1000)[:-1], size=[4, 7]), 'cut short'),
+    (dict(counts='garbage', size=[4, 7]), 'invalid characters'),
+    (dict(counts=packed(3, 25)[:-1], size=[4, 7]), 'runs have 3|truncated'),
+    (dict(counts=packed(3, 1000)[:-1], size=[4, 7]), 'truncated'),
     (dict(counts=packed(30, -2), size=[4, 7]), 'one is negative'),
     (dict(counts=packed(2**45, 3), size=[4, 7]), 'over 32 bits'),
-    (dict(counts='1 2', size=[4, 7]), 'has characters that are none'),
-    (dict(counts='1\udcff\u0437', size=[4, 7]), 'characters that are none'),
+    (dict(counts='1 2', size=[4, 7]), 'invalid characters'),
+    (dict(counts='1\udcff\u0437', size=[4, 7]), 'invalid characters'),
 ]
 
 
@@ -334,4 +309,8 @@ def test_runs_are_those_of_pycocotools():
         for density in (0., .01, .5, 1.):
             mask = rng.random(size) < density
             code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
-            np.testing.assert_array_equal(decode_mask(code, size), mask)
+            edges = np.flatnonzero(np.diff(mask.T.ravel(), prepend=False))
+            runs = np.diff([0, *edges, mask.size]).tolist()
+            for counts in (runs, code['counts'], code['counts'].decode()):
+                np.testing.assert_array_equal(
+                    decode_mask(dict(code, counts=counts), size), mask)

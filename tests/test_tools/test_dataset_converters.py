@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.disk import contents, fill_disk_at
 from helpers.panoptic import make_kitti_step, panoptic_map, save_png
-from helpers.part_imagenet import edit, make_part_imagenet
+from helpers.part_imagenet import make_part_imagenet
 from helpers.scripts import load_script
 from mmpretrain.datasets import CustomDataset
 from mmseg.datasets import CityscapesDataset
@@ -106,14 +106,10 @@ def test_kitti_step(tmp_path, capsys):
         road = CityscapesDataset.METAINFO['palette'][0]
         assert (colors[pixels[..., 0] == 0] == road).all()
     shutil.rmtree(tmp_path / 'labels')
-    pixels = panoptic_map(np.random.default_rng(1), (34, 20))
-    path = tmp_path / 'panoptic_maps/train/0000/000000.png'
-    save_png(pixels, path)
-    refuses('is 34 x 20 but its image', 'kitti_step', tmp_path, '--out',
-            tmp_path / 'out')
     # Files are looked for before anything is written.
     (tmp_path / 'images/val/0002/000001.png').unlink()
     refuses('maps has no image: 0002/000001', 'kitti_step', tmp_path)
+    pixels = panoptic_map(np.random.default_rng(1))
     save_png(pixels, tmp_path / 'images/val/0001/000000.png')
     refuses("0001, which belongs to 'train'", 'kitti_step', tmp_path)
     assert not (tmp_path / 'labels').exists()
@@ -127,12 +123,8 @@ def test_part_imagenet(tmp_path):
     run('part_imagenet', tmp_path, *SPLITS)
     names = json.loads((tmp_path / 'labels/part_imagenet.json').read_text())
     assert names['part'][26] == 'Car Tier' and names['object'][7] == 'Car'
-    words = (tmp_path, *SPLITS, '--out', tmp_path / 'out')
-    edit(tmp_path / 'annotations/train.json',
-         lambda data: data['images'][1].update(height=36, width=24))
-    refuses('is 36 x 24 but its image .* 24 x 36', 'part_imagenet', *words)
     (tmp_path / 'images/val/n02835271/n02835271_11.JPEG').unlink()
-    refuses('n02835271_11.JPEG. They are', 'part_imagenet', *words)
+    refuses('n02835271_11.JPEG. They are', 'part_imagenet', tmp_path, *SPLITS)
 
 
 @pytest.mark.parametrize('options', [(), ('--copy', )])

@@ -2,14 +2,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import BaseDataElement, PixelData
+from scene_figure import draw_scene_figure
 
 from mmhierseg import visualization as vis
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.visualization.canvas import Panel, draw_grid, draw_legend
-from mmhierseg.visualization.scene_figure import (
-    draw_label_map,
-    draw_scene_figure,
-)
+from mmhierseg.visualization.segments import draw_label_map
 
 PALETTE = [(0, 0, 0), (200, 0, 0), (0, 0, 200)]
 
@@ -312,9 +310,3 @@ def test_marks_the_point(x=59, y=29):
     top, left = np.argwhere((figure != 255).any(axis=2)).min(axis=0)
     assert abs(columns.mean() - left - x) < 3
     assert abs(rows.mean() - top - y) < 3
-
-
-def test_bad_segments():
-    query = view(8, 9)._replace(mask=np.ones((9, 8), bool))
-    with pytest.raises(ValueError, match=r'of `mask`, \(9, 8\), got \(8, 9'):
-        vis.retrieval_figure(query, [])

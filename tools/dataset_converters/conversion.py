@@ -82,8 +82,8 @@ def parse_root(argv: list[str], title: str, contents: str,
     parser.add_argument(
         '--annotated',
         choices=['stored', 'upright'],
-        help='picture that masks are of, where EXIF turns an image and sizes '
-        'do not tell (default: an error)')
+        help='whether masks match the stored or the upright image, where '
+        'EXIF turns it and sizes do not decide (default: an error)')
     add_workers(parser, 'threads')
     args = parser.parse_args(argv)
     if args.out is None:

@@ -28,14 +28,12 @@ from mmhierseg._base.errors import run_command
 from mmhierseg.datasets.files import (
     check_pairs,
     list_files,
-    match_image,
+    load_labels,
     read_header,
     some,
 )
 from mmhierseg.datasets.kitti_step_split import SEQUENCES, check_sequences
-from mmhierseg.datasets.transforms.load_panoptic_map import (
-    decode_panoptic_map,
-)
+from mmhierseg.datasets.transforms.load_ground_truth import panoptic_classes
 
 # Split and frame: `('val', '0002/000017')`.
 Job = tuple[str, str]
@@ -51,7 +49,7 @@ def check_split(root: Path, split: str) -> list[Job]:
             folder, 'ROOT must hold images/{train,val} and '
             'panoptic_maps/{train,val}, or name one split by --splits',
             '.png')
-        frames.append([name.removesuffix('.png') for name in names])
+        frames.append(names)
         sequences = sorted({name.rpartition('/')[0] for name in names})
         check_sequences(sequences, split, folder)
     images, maps = frames
@@ -76,9 +74,9 @@ def convert_frame(job: Job, root: Path, out: Path, palette: np.ndarray,
     if target.is_file():
         return False
     source = root / 'panoptic_maps' / split / f'{name}.png'
-    labels = decode_panoptic_map(source.read_bytes(), str(source))
     image = read_header(str(root / 'images' / split / f'{name}.png'))
-    labels = match_image(labels, image, f"panoptic map '{source}'", annotated)
+    labels = load_labels(str(source), 'panoptic map', image, panoptic_classes,
+                         annotated)
     write_file(target, encode_label_map(labels, palette))
     return True
 

@@ -33,6 +33,7 @@ from conversion import (
     write_manifest,
 )
 from PIL import Image
+from scene_figure import draw_scene_figure
 from scene_files import write_scene
 from scene_layouts import LAYOUTS, scene_paths, semantic_ids, voc_image_set
 from scene_parts import FOLDERS, annotations
@@ -46,7 +47,6 @@ from mmhierseg.datasets.scenes import (
     class_names,
     make_scene,
 )
-from mmhierseg.visualization.scene_figure import draw_scene_figure
 
 MANIFEST = 'part_whole_scenes.json'
 

@@ -42,7 +42,7 @@ from mmhierseg.datasets.part_imagenet_file import (
     parse_annotations,
 )
 from mmhierseg.datasets.scenes.categories import voc_palette
-from mmhierseg.datasets.transforms.load_part_map import draw_part_map
+from mmhierseg.datasets.transforms.load_ground_truth import draw_part_map
 
 # Image, path of its label map below the folder of a kind, and the annotations.
 Job = tuple[Path, PurePosixPath, AnnotatedImage]

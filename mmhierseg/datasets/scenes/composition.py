@@ -93,8 +93,7 @@ def compose(rng: np.random.Generator, category_id: int, size: Size,
         around += [_draw_pole(rng, size) for _ in range(num_poles)]
         # Half of the others are in front of the main object.
         behind = [choose(rng, (True, False)) for _ in around]
-        placed = [thing for thing, b in zip(around, behind) if b]
-        placed += [main]
+        placed = [thing for thing, b in zip(around, behind) if b] + [main]
         placed += [thing for thing, b in zip(around, behind) if not b]
         composition = _composition(placed, size)
         if _shows(composition, main, category_id):

@@ -6,9 +6,8 @@ from mmhierseg.registry import TRANSFORMS, register_placeholder
 
 from .attach import AttachSegmentMap
 from .generate import GenerateOverSegmentation, GenerateSuperpixels
+from .load_ground_truth import LoadPanopticMap, LoadPartMap
 from .load_image import LoadImage
-from .load_panoptic_map import LoadPanopticMap
-from .load_part_map import LoadPartMap
 from .load_segment_map import LoadSegmentMap
 from .views import PadSegmentMap, ResizeOwnSize, Truncate
 

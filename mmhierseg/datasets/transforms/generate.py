@@ -40,9 +40,9 @@ class GenerateSuperpixels(BaseTransform):
             stays BGR. Defaults to True.
         attach (bool): Whether to make the map a part of the image at once.
             Defaults to True.
-        truncate (bool): Whether the method is given the integer part of
-            float images, as by CAST's authors, instead of rounding it. The
-            image itself is not changed. Defaults to False.
+        truncate (bool): Whether float images are truncated for the method, as
+            in CAST's code, instead of rounded; the image itself is not
+            changed. Defaults to False.
 
     Example:
         >>> transform = GenerateSuperpixels(dict(type='Grid', segment_size=2))

@@ -5,11 +5,7 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from PIL import UnidentifiedImageError
 
-from mmhierseg._base.image_files import (
-    image_header,
-    jpeg_frame,
-    turn_upright,
-)
+from mmhierseg._base.image_files import image_header, jpeg_frame, turn_upright
 from mmhierseg.registry import TRANSFORMS
 
 from ..files import read_file, unreadable
@@ -34,8 +30,11 @@ class LoadImage(LoadImageFromFile):
 
     def transform(self, results: dict) -> dict | None:
         """Load ``results['img_path']``."""
+        path = results['img_path']
         try:
-            image, orientation = self._load(results['img_path'])
+            image, orientation = decode_image(
+                read_file(path, 'image', self.backend_args), path,
+                self.color_type, self.imdecode_backend)
         except Exception:
             # Whatever a storage backend raises, as in the base class.
             if self.ignore_empty:
@@ -48,11 +47,6 @@ class LoadImage(LoadImageFromFile):
         results['ori_shape'] = image.shape[:2]
         results['exif_orientation'] = orientation
         return results
-
-    def _load(self, path: str) -> tuple[np.ndarray, int]:
-        content = read_file(path, 'image', self.backend_args)
-        return decode_image(content, path, self.color_type,
-                            self.imdecode_backend)
 
 
 def decode_image(content: bytes,

@@ -1,35 +1,29 @@
-"""MMSegmentation's label maps, with damaged files refused."""
+"""MMSegmentation's label maps, with checks for damaged files."""
 
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from ..files import (
-    add_seg_map,
-    check_annotated,
-    decode_labels,
-    image_of,
-    is_marked_upright,
-    read_file,
-)
+from ..files import add_seg_map, check_annotated, load_labels
 
 
 @TRANSFORMS.register_module()
 class LoadLabelMap(LoadAnnotations):
-    """MMSegmentation's ``LoadAnnotations`` for files that may be damaged.
+    """MMSegmentation's ``LoadAnnotations`` with checks of the file.
 
-    A damaged file, or one of another size than its image, is an error that
-    names it; a map is turned as its image is. ``tools/train.py`` and
+    A damaged file, or one that differs in size from its image, raises an error
+    that names it; a map is turned as its image is. ``tools/train.py`` and
     ``tools/test.py`` use it in place of ``LoadAnnotations``.
 
     Keys are those of ``LoadAnnotations``.
 
     Args:
-        annotated (str, optional): 'stored' or 'upright', the picture that maps
-            are of, where an image is turned by its EXIF and their sizes do not
-            tell. Defaults to None, then an error.
+        annotated (str, optional): 'stored' or 'upright': which picture the
+            maps are of, for images that EXIF turns where neither sizes nor
+            the map decide. Defaults to None, which raises an error then.
         **kwargs: Arguments of ``LoadAnnotations``; the decoder is Pillow.
     """
 
@@ -38,22 +32,20 @@ class LoadLabelMap(LoadAnnotations):
         self.annotated = check_annotated(annotated)
 
     def _load_seg_map(self, results: dict) -> None:
-        path = results['seg_map_path']
-        image = decode_labels(
-            read_file(path, 'label map', self.backend_args), path,
-            'label map', image_of(results))
-        labels = np.array(image)
-        if labels.ndim != 2 or labels.max(initial=0) > 255:
-            raise UserError(
-                f"label map '{path}' has pixels of mode {image.mode!r} up to "
-                f'{labels.max()}; expected one class of 0 to 255 each')
-        labels = labels.astype(np.uint8)
+        labels = load_labels(results['seg_map_path'], 'label map', results,
+                             _classes, self.annotated, self.backend_args)
         if self.reduce_zero_label is None:
             self.reduce_zero_label = results['reduce_zero_label']
         if self.reduce_zero_label:
             # 0 and 255 become 255.
             labels = np.where(labels == 255, labels, labels - np.uint8(1))
-        add_seg_map(
-            results, labels, f"label map '{path}'",
-            'upright' if is_marked_upright(image) else self.annotated,
-            self.backend_args)
+        add_seg_map(results, labels)
+
+
+def _classes(image: Image.Image, path: str) -> np.ndarray:
+    labels = np.array(image)
+    if labels.ndim != 2 or labels.max(initial=0) > 255:
+        raise UserError(
+            f"label map '{path}' has pixels of mode {image.mode!r} up to "
+            f'{labels.max()}; expected one class of 0 to 255 each')
+    return labels.astype(np.uint8)

@@ -14,9 +14,7 @@ from ..files import (
     MissingFileError,
     check_annotated,
     decode_labels,
-    is_marked_upright,
-    match_image,
-    read_file,
+    load_labels,
     upright_mark,
 )
 from .attach import LABEL_LIMIT, add_segment_map
@@ -67,9 +65,7 @@ class LoadSegmentMap(BaseTransform):
             segment". Defaults to None.
         attach (bool): Whether to make the map a part of the image at once,
             for pipelines without such transforms. Defaults to False.
-        annotated (str, optional): 'stored' or 'upright', the picture that maps
-            are of, where an image is turned by its EXIF and neither sizes nor
-            the map tell. Defaults to None, then an error.
+        annotated (str, optional): See :class:`LoadLabelMap`.
         backend_args (dict, optional): Arguments of MMEngine's file backend.
             Defaults to None.
 
@@ -99,8 +95,12 @@ class LoadSegmentMap(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load the map of ``results['img_path']``."""
         path = self._find(results)
+        image = dict(results)
+        if 'img' in results:
+            image['ori_shape'] = results['img'].shape[:2]
         try:
-            content = read_file(path, 'segment map', self.backend_args)
+            labels = load_labels(path, 'segment map', image, _integers,
+                                 self.annotated, self.backend_args)
         except MissingFileError as error:
             raise MissingFileError(
                 f"segment map '{path}' of image '{results.get('img_path')}' "
@@ -108,17 +108,6 @@ class LoadSegmentMap(BaseTransform):
                 'tools/dataset_converters/generate_oversegmentation.py makes '
                 'the maps of a folder of images, and with --resume the '
                 'missing ones') from error
-        if 'img' in results:
-            size = results['img'].shape[:2]
-            image = (results.get('img_path'), size)
-            about = dict(results, ori_shape=size)
-        else:
-            image, about = None, results
-        png = decode_labels(content, path, 'segment map', image)
-        labels = match_image(
-            _integers(png, path), about, f"segment map '{path}'",
-            'upright' if is_marked_upright(png) else self.annotated,
-            self.backend_args)
         if self.ignore_label is not None:
             labels[labels == self.ignore_label] = -1
             if (labels < 0).all():
@@ -134,8 +123,7 @@ class LoadSegmentMap(BaseTransform):
         if self.map_prefix is None:
             raise UserError(
                 "`results` has no 'segment_map_path' and `map_prefix` is "
-                'None: give LoadSegmentMap(map_prefix=...), the folder of '
-                'the maps')
+                'None: give LoadSegmentMap(map_prefix=...)')
         path = results['img_path']
         if self.img_prefix is None:
             name = osp.basename(path)

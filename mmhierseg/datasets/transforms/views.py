@@ -1,4 +1,4 @@
-"""Resizing, padding and rounding as HSG's authors do them."""
+"""Resizing, padding and rounding as in the authors' code."""
 
 import mmcv
 import numpy as np
@@ -9,7 +9,7 @@ from mmhierseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ResizeOwnSize(RandomResize):
-    """Resize an image by a factor of its own size; new sides are truncated.
+    """Scale an image relative to its own size; new sides are truncated.
 
     Segment maps are resized with it, by their nearest neighbours. (MMCV's
     ``RandomResize`` is relative to one size for all images, and rounds.)
@@ -18,7 +18,7 @@ class ResizeOwnSize(RandomResize):
 
     Args:
         ratio_range (tuple[float, float], optional): Range of a random factor.
-        longer_side (int, optional): Longer side to resize to, instead.
+        longer_side (int, optional): Alternatively, the new longer side.
         **kwargs: Other arguments of MMSegmentation's ``Resize``.
     """
 
@@ -39,13 +39,13 @@ class ResizeOwnSize(RandomResize):
             self.scale = size
             return super().transform(results)
         results['scale'] = self.resize.scale = tuple(
-            side * self.longer_side // max(size) for side in size)
+            max(1, side * self.longer_side // max(size)) for side in size)
         return self.resize(results)
 
 
 @TRANSFORMS.register_module()
 class PadSegmentMap(Pad):
-    """MMCV's ``Pad``, which gives padding no segment in the segment map.
+    """MMCV's ``Pad`` that also pads the segment map, with "no segment".
 
     Required Keys:
 
@@ -65,7 +65,7 @@ class PadSegmentMap(Pad):
 
 @TRANSFORMS.register_module()
 class Truncate(BaseTransform):
-    """Make a float32 image uint8, without rounding."""
+    """Convert a float32 image to uint8 without rounding."""
 
     def transform(self, results: dict) -> dict:
         """Truncate ``results['img']``."""

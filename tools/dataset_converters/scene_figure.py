@@ -3,9 +3,8 @@
 import numpy as np
 
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
-
-from .canvas import Panel, draw_grid
-from .segments import distinct_colors
+from mmhierseg.visualization.canvas import Panel, draw_grid
+from mmhierseg.visualization.segments import draw_label_map
 
 
 def draw_scene_figure(seed: int, options: SceneOptions) -> np.ndarray:
@@ -26,8 +25,3 @@ def draw_scene_figure(seed: int, options: SceneOptions) -> np.ndarray:
                 for i, scene in enumerate(block)])
     font_size = int(np.clip(options.size[1] / 12, 11, 24))
     return draw_grid(rows, font_size=font_size)
-
-
-def draw_label_map(labels: np.ndarray) -> np.ndarray:
-    """Paint labels (H, W), 0 = dark background, in distinct colours."""
-    return distinct_colors(int(labels.max()) + 1)[labels]
