@@ -181,10 +181,10 @@ class BatchSeeds:
 class ResumableBatches:
     """Endless batches of a loader, for training by iterations.
 
-    Batches that were trained with are skipped, by the sampler if it can.
-    ``before_first`` is called before the first batch to train with is drawn.
-    ``next`` first gives None ``num_dummies`` times: OpenMMLab's MMEngine
-    0.10.7 calls it in place of :meth:`skip_iter`.
+    Batches before the resumed iteration are skipped, by the sampler if it can.
+    ``before_first`` is called before the first other batch is drawn. The first
+    ``num_dummies`` calls of ``next`` return None: OpenMMLab's MMEngine 0.10.7
+    makes them instead of calling :meth:`skip_iter`.
     """
 
     def __init__(self,
@@ -233,7 +233,7 @@ class ResumableBatches:
         return batch
 
     def _start_iterator(self) -> None:
-        # The only references to workers, persistent ones too: they end.
+        # Drop the only references to workers, also persistent ones: they end.
         self._iterator = self._loader._iterator = None
         if self._seeds is not None:
             self._seeds.first = self._number
