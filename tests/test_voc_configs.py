@@ -151,7 +151,7 @@ def test_positions(config, size):
 
 
 @pytest.mark.parametrize('name', [
-    'cast/cast-s_voc12aug-512x512', 'baselines/vit-s_voc12aug-512x512'])
+    'cast/cast-s_voc12aug-512x512', 'baselines/vit-conv-s_voc12aug-512x512'])
 def test_head(name):
     """PyTorch's initialisation, no dropout, one bias."""
     cfg = load_config(ROOT / f'configs/{name}.py')
