@@ -1,6 +1,7 @@
 """The classifiers that are compared, and how each is built.
 
-All come from configs of this repository or of MMPretrain. Where two configs
+All come from configs of this repository or of MMPretrain: a ViT is DeiT's as
+a classifier, and that of CAST's paper in MoCo v3. Where two configs
 differ in what is not the model's, this is set alike: no stochastic depth (of
 the ViT-S and CAST-S configs only one has it) and no synchronised batch norm
 (there is one process).
@@ -55,7 +56,7 @@ _SMALL_IMAGES = {'model.backbone.pad_small_map': True}
 CONTENDERS = {
     'vit-s':
     Contender('vit-s', 'mmpretrain::deit/deit-small_4xb256_in1k.py',
-              'baselines/vit-s_in1k.py'),
+              'baselines/vit-conv-s_in1k.py'),
     'cast-s':
     Contender('vit-s', 'cast/cast-s_deit_in1k.py', 'cast/cast-s_in1k.py',
               takes_superpixels=True),
@@ -66,14 +67,8 @@ CONTENDERS = {
               classifier_options=_SMALL_IMAGES,
               learner_options=_SMALL_IMAGES),
     'vit-b':
-    Contender(
-        'vit-b',
-        'mmpretrain::deit/deit-base_16xb64_in1k.py',
-        'baselines/vit-s_in1k.py',
-        learner_options={
-            'model.backbone.arch': 'base',
-            'model.neck.in_channels': 768
-        }),
+    Contender('vit-b', 'mmpretrain::deit/deit-base_16xb64_in1k.py',
+              'baselines/vit-conv-b_in1k.py'),
     'cast-b':
     Contender('vit-b', 'cast/cast-b_deit_in1k.py', 'cast/cast-b_in1k.py',
               takes_superpixels=True),

@@ -43,15 +43,22 @@ from helpers.hsg_baselines import (
 )
 from helpers.hsg_configs import HSG_PATHS, shrink_hsg
 from helpers.oversegmentation_data import make_oversegmentation_data
+from helpers.retrieval import (
+    RETRIEVAL_PATHS,
+    save_pretraining,
+    shrink_retrieval,
+)
 from helpers.segmentation_data import COUNTS
 from mmengine.runner import Runner
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.apis import HierarchyInferencer
+from mmhierseg.evaluation import MemoryBank
 from mmhierseg.registry import MODELS
 
 FIRST, SECOND = (
     'hsg_r50_stage1_coco-224x224', 'hsg_r50_stage2_coco-448x448')
+RETRIEVAL = 'cast/cast-s_retrieval_voc12-512'
 METRICS = {'mIoU', 'aAcc', 'mAcc'}
 
 
@@ -139,15 +146,6 @@ def test_fine_tuning(name, folder, tmp_path):
     assert metrics['mIoU'] == pytest.approx(validated(log)['mIoU'], abs=1e-4)
 
 
-@pytest.mark.parametrize('name', [n for n in DENSE_PATHS if '/cast-b' in n])
-def test_wider_configs_are_the_same_otherwise(name):
-    wide, narrow = (shrink_dense(DENSE_PATHS[path]).to_dict()
-                    for path in (name, name.replace('cast-b', 'cast-s')))
-    for cfg in (wide, narrow):
-        del cfg['model']['backbone']['init_cfg']['checkpoint']
-    assert wide == narrow
-
-
 @pytest.mark.parametrize('name', [
     'cast/cast-s_voc12aug-512x512', 'cast/cast-s_segmenter_ade20k-512x512'
 ])
@@ -170,6 +168,37 @@ def test_starts_from_pretrained_weights(name, folder, tmp_path):
     assert state['tokenizer.pos_embed'].shape == (1, 1 + 6 * 8, 48)
     assert torch.equal(state['tokenizer.pos_embed'][:, 0],
                        weights['tokenizer.pos_embed'][:, 0])
+
+
+# ------------------------------------------------------------------- retrieval
+
+
+@pytest.mark.parametrize('name', cases(RETRIEVAL_PATHS, [RETRIEVAL]))
+def test_retrieval(name, folder, tmp_path):
+    """Fills a bank and tests with a checkpoint of pre-training, as it is."""
+    cfg, bank = shrink_retrieval(RETRIEVAL_PATHS[name]), tmp_path / 'bank.pth'
+    cfg.custom_hooks[0].save_to = str(bank)
+    metrics = measure(write(cfg, tmp_path), save_pretraining(name, folder),
+                      tmp_path / 'work')
+    assert {'mIoU', 'aAcc', 'BoundaryFScore/mFscore'} <= set(metrics)
+    assert 0 < metrics['mIoU'] < 100
+    log = log_of(tmp_path / 'work')
+    # All training scenes, of both lists of VOC.
+    number, images = map(int, re.search(
+        r'Memory bank of (\d+) segments of (\d+) images', log).groups())
+    assert images == COUNTS[0]
+    # At most six segments an image, not all of one class.
+    labels = MemoryBank.load(bank).labels
+    assert COUNTS[0] < number == len(labels) <= 6 * COUNTS[0]
+    assert labels.unique().numel() > 1
+    # Progress, every third batch.
+    assert re.findall(r'Memory bank \[(\d)/8\]', log) == ['3', '6', '8']
+
+
+def test_retrieval_trains_nothing(folder, tmp_path):
+    cfg = shrink_retrieval(RETRIEVAL_PATHS[RETRIEVAL])
+    with pytest.raises(UserError, match=r'nothing to train.*tools/test'):
+        train(write(cfg, tmp_path), tmp_path / 'work')
 
 
 # ------------------------------------------------------------------------ HSG

@@ -7,7 +7,6 @@ import make_table
 import pytest
 import torch
 from helpers.cast import random_inputs
-from helpers.config_runs import cases
 from helpers.configs import (
     ALL_CONFIGS,
     CONFIGS,
@@ -18,7 +17,6 @@ from helpers.configs import (
     has_cast,
     is_pretraining,
     load_config,
-    make_data,
     shrink,
     without_weights,
 )
@@ -30,7 +28,7 @@ from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 
-from mmhierseg.registry import DATASETS, MODELS
+from mmhierseg.registry import MODELS
 
 
 def _name(path):
@@ -111,53 +109,6 @@ def test_readme_names_the_checkpoint_of_the_quick_start():
     names = set(re.findall(r'work_dirs/cast-t_photos/(\w+\.pth)', text))
     cfg = load_config(ROOT / 'configs/cast/cast-t_photos.py')
     assert names == {f'epoch_{cfg.train_cfg.max_epochs}.pth'}
-
-
-# ----------------------------------------------------------------------- data
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp('run')
-    make_data(root)
-    return root
-
-
-@pytest.mark.parametrize('name', cases(
-    map(_name, CONFIGS), ['cast/cast-s_in1k', 'cast/cast-s_linear_in1k']))
-def test_model_and_pipeline_fit_each_other(name, folder, monkeypatch):
-    """The data preprocessor gives the backbone what it is made for."""
-    monkeypatch.chdir(folder)
-    cfg = load_config(ROOT / f'configs/{name}.py')
-    for field in ('train_dataloader', 'val_dataloader'):
-        if cfg.get(field) is not None:
-            _check_batch(cfg, cfg[field].dataset)
-
-
-def _check_batch(cfg, dataset):
-    if dataset.type == 'ImageNet':
-        dataset.metainfo = dict(classes=('a', 'b'))
-    dataset = DATASETS.build(dataset)
-    assert len(dataset) == 10
-    sample = dataset[3]
-    views, samples = sample['inputs'], [sample['data_samples']]
-    preprocessor = MODELS.build(cfg.model.data_preprocessor)
-    if is_pretraining(cfg):
-        views = preprocessor(
-            dict(inputs=[view[None] for view in views],
-                 data_samples=samples))['inputs']
-        # Random views of one image differ.
-        assert len(views) == 2 and not torch.equal(*views)
-    else:
-        views = [preprocessor(
-            dict(inputs=views[None], data_samples=samples))['inputs']]
-    side = cfg.model.backbone.get('img_size', 224)
-    for view in views:
-        assert tuple(view.shape) == (1, 4 if has_cast(cfg) else 3, side, side)
-        assert view[:, :3].abs().max() < 3
-        if has_cast(cfg):
-            # As many superpixels as the recipe has at the model's size.
-            assert 130 < view[:, 3].unique().numel() <= 196
 
 
 # --------------------------------------------------------------------- models

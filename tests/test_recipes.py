@@ -30,7 +30,8 @@ PATHS = {
     and not path.stem.startswith(('cast-t_', 'hsg_r18'))
 }
 #: Patterns of names.
-MOCO_V3 = r'\w+/[a-z-]+_(in1k|in100|coco)(_torchslic|_fsdp)?'
+MOCO_V3 = (r'\w+/(2x2/\w+|[a-z-]+)_(in1k|in100|coco)'
+           r'(_torchslic|_fsdp)?')
 LINEAR = r'\w+/[a-z-]+_linear_\w+'
 DEIT = r'cast/cast-._deit_\w+'
 SEGMENTER = r'cast/cast-._segmenter_.*'
@@ -108,17 +109,11 @@ def _segmenter(iterations, batch, rate, classes, crop, scale, root,
     }
 
 
-def _hsg(crop, kmeans, classes, clusters, size):
+def _hsg(crop, kmeans, classes, clusters):
     return {
         'crop_size': (crop, crop), '.head.kmeans_clusters': kmeans[:2],
         '.head.kmeans_iterations': kmeans[2], '.num_classes': classes,
-        '.kmeans_clusters': clusters,
-        'test_dataloader.dataset.pipeline.1': dict(
-            type='mmhierseg.ResizeOwnSize', longer_side=size)
-        if classes == 21 else size,
-        '.data_preprocessor.test_cfg':
-        dict(size=(512, 512)) if classes == 21 else None,
-    }
+        '.kmeans_clusters': clusters}
 
 
 _SEEDS = dict(type='SEEDS', histogram_bins=5, num_iterations=15)
@@ -135,15 +130,18 @@ RECIPES = {
                            weight_decay=0.1)),
         'train_dataloader.drop_last': True,
         'train_dataloader.dataset.with_label': False, '.base_momentum': 0.01,
-    },
+        '.head.temperature': 0.2, '.head.loss.loss_weight': 0.4,
+        **{f'.{part}.{key}': value
+           for part, layers in (('neck', 3), ('head.predictor', 2))
+           for key, value in (('num_layers', layers), ('hid_channels', 4096),
+                              ('out_channels', 256))}},
     r'\w+/[a-z-]+_in1k\w*': {
         **_epochs(100, 256), **_images('data/imagenet', 'train')},
     r'\w+/[a-z-]+_in100': {
         **_epochs(200, 256), **_images('data/imagenet100', 'train')},
-    r'\w+/[a-z-]+_coco': {
-        **_epochs(400, 256), **_images('data/coco', 'train2017')},
     # The paper's retrieval uses the checkpoint of epoch 150.
-    r'cast/cast-s_coco|baselines/vit-s_coco': {
+    r'(cast/|baselines/(2x2/)?)[a-z_-]+_coco': {
+        **_epochs(400, 256), **_images('data/coco', 'train2017'),
         'custom_hooks.0.interval': 150, 'custom_hooks.0.max_keep_ckpts': None,
         'custom_hooks.0.filename_tmpl': 'kept_epoch_{}.pth',
         'default_hooks.checkpoint.max_keep_ckpts': 3},
@@ -157,13 +155,21 @@ RECIPES = {
         '.backbone.num_clusters': (64, 32, 16, 8),
         '.backbone.out_type': 'cls_token'},
     r'cast/(?!.*deit).*_in\w+': {'.backbone.pos_embed': 'sincos'},
-    r'\w+/cast.*_coco': {
-        '.backbone.num_clusters': (64, 32, 16, 8),
+    r'\w+/(cast.*|2x2/.*_pooling)_coco': {
+        '.backbone.num_clusters': (64, 32, 16, 8)},
+    r'\w+/(cast|2x2/|vit-s-superpixel).*_coco': {
         '.backbone.out_type': 'avg_segments',
         '.backbone.decay_unused_pooling': True},
-    r'baselines/2x2/.*_coco': {
-        **_epochs(400, 256), **_images('data/coco', 'train2017'),
-        '.backbone.out_type': 'avg_segments'},
+    # The papers' ViT: 11 blocks, a convolutional stem.
+    r'.*/vit-conv-s_(in\w+|coco|linear.*|voc.*)': {
+        '.backbone.type': 'mmhierseg.MoCoV3ConvViT',
+        '.backbone.arch': 'small'},
+    r'.*/vit-conv-s_retrieval.*': {
+        '.embedder.backbone.type': 'mmhierseg.MoCoV3ConvViT',
+        '.embedder.backbone.arch': 'small'},
+    r'.*/vit-conv-b_.*': {
+        '.backbone.type': 'mmhierseg.MoCoV3ConvViT', '.backbone.arch': 'base'},
+    r'.*/vit-conv-._linear_.*': {'.backbone.frozen_stages': 11},
     r'.*/vit-s-superpixel_(coco|voc12aug.*)': {
         '.backbone.arch': _ONE_STAGE,
         '.backbone.num_clusters': ()},
@@ -172,6 +178,10 @@ RECIPES = {
         'optim_wrapper.type': 'OptimWrapper', '.head.num_classes': 1000,
         'train_dataloader.drop_last': None,
         'default_hooks.checkpoint.save_best': 'accuracy/top1',
+        'train_dataloader.dataset.pipeline.1': dict(
+            type='RandomResizedCrop', scale=224, backend='pillow'),
+        'train_dataloader.dataset.pipeline.2': dict(
+            type='RandomFlip', prob=0.5),
         'val_dataloader.dataset.pipeline.1': dict(
             type='ResizeEdge', scale=256, edge='short', backend='pillow'),
         'val_dataloader.dataset.pipeline.2': dict(
@@ -258,6 +268,7 @@ RECIPES = {
         '.decode_head.init_cfg': dict(type='mmhierseg.PyTorchInit'),
         '.test_cfg': dict(mode='whole', resize_pred='nearest'),
         '.backbone.img_size': 512, 'sync_bn': 'torch',
+        'default_hooks.checkpoint.save_best': None,
         'train_dataloader.dataset.datasets.0.ann_file':
         'ImageSets/Segmentation/train.txt',
         'train_dataloader.dataset.datasets.1.ann_file':
@@ -273,7 +284,7 @@ RECIPES = {
         '.decode_head.train_stride': None, '.test_cfg.resize_pred': None,
         'train_pipeline.2.scale': (2048, 512),
         'train_pipeline.2.ratio_range': (0.5, 2.0)},
-    r'baselines/vit-s_voc12aug.*': {
+    r'baselines/vit-(conv-)?s_voc12aug.*': {
         '.decode_head.type': 'FCNHead',
         '.decode_head.norm_cfg': dict(type='BN'), '.decode_head.num_convs': 1,
         '.decode_head.kernel_size': 1, '.decode_head.channels': 384,
@@ -294,35 +305,40 @@ RECIPES = {
         '.level': -1,
         '.embedder.backbone.num_clusters': (320, 160, 80, 40)},
     r'\w+/vit\S*_retrieval_.*': {'.kmeans.num_clusters': 40},
-    # HSG and SegSort: crop; k-means of training; classes, k-means, scale.
+    # HSG and SegSort: crop; k-means of training; classes, k-means.
     HSG: {
-        'optim_wrapper.optimizer.weight_decay': 1e-4,
+        'optim_wrapper.optimizer': _hsg_sgd(0.1),
+        'optim_wrapper.type': 'OptimWrapper', 'optim_wrapper.clip_grad': None,
+        'default_hooks.checkpoint.save_best': None, 'sync_bn': 'torch',
         '.head.concentration': 16, '.head.img_sim_weight': 1,
-        '.kmeans_iterations': 15,
-        'sync_bn': 'torch'},
-    r'hsg/.*_stage1_.*': _hsg(224, (1, 1, 1), 21, (6, 6), 512),
-    r'.*/segsort_r50_coco.*': _hsg(224, (4, 4, 15), 21, (6, 6), 512),
-    r'.*/\w+_r50_(stage1_)?coco-224x224': {
-        **_iterations(350000, 128), 'optim_wrapper.optimizer': _sgd(0.1)},
+        '.head.local_means': True, '.kmeans_iterations': 15,
+        '.backbone.zero_init_residual': False,
+        '.backbone.strides': (1, 2, 2, 1),
+        '.backbone.dilations': (1, 1, 1, 2), '.backbone.multi_grid': (1, 4, 8),
+        '.test_backbone': dict(
+            strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4),
+            contract_dilation=True, multi_grid=(2, 8, 16))},
+    r'hsg/.*_stage1_.*': {
+        **_hsg(224, (1, 1, 1), 21, (6, 6)), '.kmeans_iterations': 1},
+    r'.*/segsort_r50_coco.*': _hsg(224, (4, 4, 15), 21, (6, 6)),
+    r'.*/\w+_r50_(stage1_)?coco-224x224': _iterations(350000, 128),
     r'hsg/.*_stage2_.*': {
-        **_hsg(448, (4, 4, 15), 21, (6, 6), 512),
+        **_hsg(448, (4, 4, 15), 21, (6, 6)),
         **_iterations(20000, 48),
-        'optim_wrapper.optimizer': _sgd(8e-3),
+        'optim_wrapper.optimizer': _hsg_sgd(8e-3),
         **{f'.{part}.init_cfg': dict(
             _weights('hsg_r50_stage1_coco-224x224/iter_350000'),
             prefix=f'{part}.') for part in ('backbone', 'neck')},
         '.head.graph_knn': 2, '.head.graph_within_view': True,
         '.head.pad_length': 256, '.head.grouping_weight': 1,
         '.head.centroid_weight': 1},
-    r'.*_r50_cityscapes-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), dict(
-            type='Resize', scale=(2048, 1024), keep_ratio=True,
-            _scope_='mmseg')),
-    r'.*_r50_kitti-step-448x448': _hsg(
-        448, (4, 4, 15), 19, (12, 24), dict(
-            type='Resize', scale=(1242, 376), keep_ratio=True)),
-    r'.*_r50_(cityscapes|kitti-step)-448x448': {
-        **_iterations(38000, 32), 'optim_wrapper.optimizer': _sgd(0.1)},
+    **{rf'.*_r50_{data}-448x448': {
+        **_hsg(448, (4, 4, 15), 19, (12, 24)), **_iterations(38000, 32),
+        '.data_preprocessor.test_cfg': None,
+        'test_dataloader.dataset.pipeline.1': dict(
+            type='Resize', scale=scale, keep_ratio=True)}
+       for data, scale in (('cityscapes', (2048, 1024)),
+                           ('kitti-step', (1242, 376)))},
     r'hsg/hsg_r50_(cityscapes|kitti-step)-.*': {
         '.head.graph_knn': 4, '.head.graph_within_view': False,
         '.head.pad_length': None, '.head.grouping_weight': 0.2,
@@ -356,24 +372,12 @@ RECIPES = {
         '.num_classes': 19,
         '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
-    # What HSG's authors have in place of the hosts' defaults.
-    rf'({HSG})': {
-        'optim_wrapper.optimizer': _hsg_sgd(0.1),
-        'optim_wrapper.type': 'OptimWrapper', 'optim_wrapper.clip_grad': None,
-        '.head.local_means': True, '.backbone.zero_init_residual': False,
-        '.backbone.strides': (1, 2, 2, 1),
-        '.backbone.dilations': (1, 1, 1, 2), '.backbone.multi_grid': (1, 4, 8),
-        '.test_backbone': dict(
-            strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4),
-            contract_dilation=True, multi_grid=(2, 8, 16))},
-    r'.*_r50_stage1_.*': {'.kmeans_iterations': 1},
-    r'.*_r50_stage2_.*': {'optim_wrapper.optimizer': _hsg_sgd(8e-3)},
     r'.*_r50_(stage._)?coco-.*|.*_r50_retrieval_voc.*': {
         'test_dataloader.dataset.pipeline.0.to_float32': True,
-        **{f'test_dataloader.dataset.pipeline.1.{key}': value
-           for key, value in (('longer_side', 512), ('scale', None),
-                              ('keep_ratio', None))}},
-    rf'({RETRIEVAL_R50})': {
+        'test_dataloader.dataset.pipeline.1': dict(
+            type='mmhierseg.ResizeOwnSize', longer_side=512),
+        '.data_preprocessor.test_cfg': dict(size=(512, 512))},
+    RETRIEVAL_R50: {
         '.embedder.backbone.strides': (1, 2, 1, 1),
         '.embedder.backbone.dilations': (1, 1, 2, 4),
         '.embedder.backbone.contract_dilation': True},
@@ -424,7 +428,7 @@ def test_all_patterns_are_used():
     assert all(map(names, RECIPES))
     assert list(map(len, map(names, (MOCO_V3, LINEAR, DEIT, SEGMENTER, VOC,
                                      RETRIEVAL, HSG, MOCO_V2, RETRIEVAL_R50)))
-                ) == [19, 12, 3, 6, 5, 5, 7, 6, 9]
+                ) == [23, 12, 3, 6, 5, 5, 7, 6, 9]
 
 
 # ---------------------------------------------------------------- superpixels
@@ -460,7 +464,7 @@ def test_superpixels(name, configs):
         kind = _MOCO
     elif re.fullmatch(f'{VOC}|{RETRIEVAL}', name):
         kind = dict(_SEEDS, num_segments=1024)
-    none = re.search('torchslic|grid|/vit-(conv-)?[sb]_|/swin', name)
+    none = re.search('torchslic|grid|2x2|/vit-(conv-)?[sb]_|/swin', name)
     for field in ('train', 'val', 'test'):
         if cfg.get(f'{field}_dataloader') is None:
             continue
@@ -548,6 +552,28 @@ def test_ablations_differ_from_cast_in_one_thing(configs):
     for model in (flat, cast):
         del model['backbone']['arch'], model['backbone']['num_clusters']
     assert flat == cast
+
+
+def test_two_by_two_differ_in_two_settings(configs):
+    """Division and pooling; the rest is CAST-S's."""
+    base, *_ = found = [
+        configs[f'baselines/2x2/{name}_coco'].to_dict() for name in (
+            'superpixel_pooling', 'superpixel', 'patch_pooling', 'patch')]
+    for i, cfg in enumerate(found):
+        backbone = cfg['model']['backbone']
+        assert cfg['model']['data_preprocessor'].pop('superpixels') == (
+            _GRID if i > 1 else _SLIC)
+        assert (backbone['arch'].pop('depths'),
+                backbone.pop('num_clusters')) == (
+            ((11, ), ()) if i % 2 else ((3, 3, 3, 2), (64, 32, 16, 8)))
+        assert cfg == base
+    cast = configs['cast/cast-s_coco'].to_dict()
+    for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler',
+                'train_cfg', 'sync_bn'):
+        assert without_superpixels(base[key]) == without_superpixels(cast[key])
+    assert backbone.pop('arch') == dict(embed_dims=384, num_heads=12)
+    del base['model']['backbone'], cast['model']['backbone']
+    assert base['model'] == cast['model']
 
 
 @pytest.mark.parametrize('name', names('baselines/(segsort.*|.*r50_retr.*)'))
@@ -669,7 +695,7 @@ def test_rate_and_decay_of_each_parameter(name, configs):
 
 
 @pytest.mark.parametrize('name', [
-    'cast/cast-s_linear_in1k', 'baselines/vit-s_linear_in1k',
+    'cast/cast-s_linear_in1k', 'baselines/vit-conv-s_linear_in1k',
     'baselines/swin-t_linear_in1k'
 ])
 def test_only_the_linear_layer_is_trained(name, configs):

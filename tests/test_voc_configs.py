@@ -14,9 +14,10 @@ from PIL import Image
 from mmhierseg.models import CAST
 from mmhierseg.registry import MODELS
 
-FINE_TUNING, RETRIEVAL = (
+FINE_TUNING, RETRIEVAL, SEGMENTER = (
     load_config(ROOT / f'configs/cast/cast-s_{name}.py') for name in (
-        'voc12aug-512x512', 'retrieval_voc12-512'))
+        'voc12aug-512x512', 'retrieval_voc12-512',
+        'segmenter_ade20k-512x512'))
 #: (height, width), and with a longer side of 512.
 SIZES = {(375, 500): (384, 512), (500, 333): (512, 340)}
 MEAN = [103.53, 116.28, 123.675]
@@ -126,11 +127,12 @@ def test_training(ratio, sample):
 
 
 @pytest.mark.parametrize('size', SIZES.values(), ids=str)
-@pytest.mark.parametrize('config', [
-    FINE_TUNING.model.backbone, RETRIEVAL.model.embedder.backbone],
-    ids=['fine-tuned', 'retrieval'])
-def test_positions(config, size):
-    """From 28 x 28 to 64 x 64, and from there to the pixels."""
+@pytest.mark.parametrize('config, grids', [
+    (FINE_TUNING.model.backbone, [(64, 64)]),
+    (RETRIEVAL.model.embedder.backbone, [(64, 64)]),
+    (SEGMENTER.model.backbone, [])], ids=['fine-tuned', 'retrieval', 'deit'])
+def test_positions(config, grids, size):
+    """From 28 x 28 to 64 x 64, and from there to the pixels; not Segmenter."""
     options = dict(without_weights(config), type=CAST, arch=dict(
         embed_dims=48, depths=(1, ) * 4, num_heads=4))
     source = MODELS.build(dict(options, img_size=224))
@@ -143,7 +145,7 @@ def test_positions(config, size):
     tokens = model.tokenizer(torch.zeros(1, 3, *size), labels, 9).tokens[0]
     table = source.tokenizer.pos_embed[:, 1:].transpose(1, 2)
     table = table.unflatten(2, (28, 28))
-    for grid in ((64, 64), size):
+    for grid in (*grids, size):
         table = F.interpolate(table, grid, mode='bicubic')
     expected = [table[0, :, labels[0] == i].mean(1) for i in range(9)]
     torch.testing.assert_close(
@@ -151,7 +153,7 @@ def test_positions(config, size):
 
 
 @pytest.mark.parametrize('name', [
-    'cast/cast-s_voc12aug-512x512', 'baselines/vit-s_voc12aug-512x512'])
+    'cast/cast-s_voc12aug-512x512', 'baselines/vit-conv-s_voc12aug-512x512'])
 def test_head(name):
     """PyTorch's initialisation, no dropout, one bias."""
     cfg = load_config(ROOT / f'configs/{name}.py')

@@ -49,10 +49,9 @@ def moco_loss(model, views):
     return model(list(views), None, mode='loss')['loss']
 
 
-def save_moco_step(rank, views, out):
+def save_moco_step(rank, views, out, options):
     """Save loss and gradients of a DDP step on half of the views."""
-    model = MMDistributedDataParallel(
-        tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double())
+    model = MMDistributedDataParallel(tiny_moco(**options).double())
     share = len(views[0]) // 2
     views = [view[rank * share:(rank + 1) * share] for view in views]
     # Twice: the second pass fails if a parameter had no gradient.

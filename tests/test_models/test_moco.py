@@ -17,15 +17,18 @@ def two_views(batch, dtype=torch.float32):
 
 @pytest.mark.slow
 @pytest.mark.distributed
-def test_two_processes_equal_one_with_both_batches(tmp_path):
+@pytest.mark.parametrize('options', [
+    {}, dict(out_type='avg_segments', decay_unused_pooling=True)])
+def test_two_processes_equal_one_with_both_batches(options, tmp_path):
     """Loss: mean over the processes. Gradients: as DDP averages them."""
     views = two_views(6, torch.float64)
-    run_on_two_processes(save_moco_step, views, tmp_path)
+    options = dict(options, pool_drop_rate=0., fusion_drop_rate=0.)
+    run_on_two_processes(save_moco_step, views, tmp_path, options)
     parts = [
         torch.load(tmp_path / f'{rank}.pth', weights_only=True)
         for rank in range(2)
     ]
-    model = tiny_moco(pool_drop_rate=0., fusion_drop_rate=0.).double()
+    model = tiny_moco(**options).double()
     for _ in range(2):
         model.zero_grad()
         loss = moco_loss(model, views)
@@ -41,6 +44,13 @@ def test_two_processes_equal_one_with_both_batches(tmp_path):
                     atol=1e-12, rtol=1e-9)
     for name, value in model.momentum_encoder.state_dict().items():
         assert torch.equal(parts[0]['momentum_encoder'][name], value), name
+    # Weights that nothing reaches get a gradient of zero, so they decay.
+    for name, _ in model.backbone.pools[3].grouping.named_parameters():
+        name = f'backbone.pools.3.grouping.{name}'
+        for part in parts:
+            zero = part['gradients'].get(name)
+            assert (zero is not None) == ('out_type' in options)
+            assert zero is None or not zero.any()
 
 
 def test_moco_accumulates():

@@ -1,6 +1,6 @@
 """Two processes measure what one does, for each kind of segmentor.
 
-Retrieval, whose bank is shared out: `tests/test_retrieval_configs.py`.
+Retrieval, whose bank is shared out: `test_memory_bank_hook.py`.
 """
 
 import json
