@@ -1,6 +1,7 @@
 """Image files: size, orientation, checksums, and the files of a folder.
 
-Functions raise ValueError with the reason; callers name the file.
+Functions raise ValueError with the reason, or what Pillow does, which for
+damaged files may be any exception; callers name the file.
 """
 
 import errno
@@ -28,6 +29,7 @@ IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif',
 #: Limits to pictures and to label maps, unless ``MMHIERSEG_MAX_PIXELS`` in the
 #: environment sets another.
 MAX_PIXELS, MAX_LABEL_PIXELS = 2**27, 2**30
+_VARIABLE = 'MMHIERSEG_MAX_PIXELS'
 
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8'
 _ORIENTATION = 0x0112
@@ -72,13 +74,25 @@ def image_header(content: bytes) -> ImageHeader:
 
 def check_pixels(size: tuple[int, int], limit: int = MAX_PIXELS) -> None:
     """Refuse an image, (H, W), that would take too much memory."""
-    name = 'MMHIERSEG_MAX_PIXELS'
-    limit = int(os.environ.get(name) or limit)
+    limit = _pixel_limit(limit)
     if size[0] * size[1] > limit:
         raise ValueError(
             f'it has {size[0]} x {size[1]} pixels, more than {limit}, and '
             'could exhaust the memory; if you trust it, set '
-            f'{name}={size[0] * size[1]} in the environment')
+            f'{_VARIABLE}={size[0] * size[1]} in the environment')
+
+
+def _pixel_limit(limit: int) -> int:
+    text = os.environ.get(_VARIABLE, '').strip()
+    if not text:
+        return limit
+    if not text.isdecimal():
+        raise UserError(f'{_VARIABLE} in the environment must be a number of '
+                        f'pixels, got {text!r}')
+    # Some formats check Pillow's own limit, for all of the process.
+    if Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(text))
+    return int(text)
 
 
 def check_png(content: bytes) -> None:
@@ -102,6 +116,7 @@ def check_png(content: bytes) -> None:
 
 def open_image(content: bytes, limit: int = MAX_PIXELS) -> Image.Image:
     """Pillow's ``open`` with this module's limit and checks of a PNG."""
+    limit = _pixel_limit(limit)
     if content.startswith(_PNG):
         check_png(content)
     for prepare in (Image.preinit, Image.init):

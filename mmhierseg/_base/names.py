@@ -54,10 +54,11 @@ def output_names(paths: Iterable[str | os.PathLike],
     # Names that need not be replaced are kept.
     for path, _, name in sorted(wanted, key=lambda item: item[1] != item[2]):
         unique, number = name, 1
-        while unique in taken:
+        # Some file systems ignore case.
+        while unique.casefold() in taken:
             number += 1
             unique = f'{name}_{number}'
-        taken.add(unique)
+        taken.add(unique.casefold())
         names[path] = unique
     return names
 

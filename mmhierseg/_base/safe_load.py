@@ -40,10 +40,16 @@ def _history_buffer_method(owner: type, name: str) -> Any:
     return getattr(owner, name)
 
 
+def _no_bytes() -> bytes:
+    """Stand in for ``bytes``, as which an empty array is pickled."""
+    return b''
+
+
 _core = np._core if hasattr(np, '_core') else np.core
 #: Name in a pickle -> object.
 PLAIN_OBJECTS = {
     'builtins.getattr': _history_buffer_method,
+    'builtins.bytes': _no_bytes,
     **{
         # NumPy 1 and 2.
         f'numpy.{core}.multiarray.{name}': getattr(_core.multiarray, name)

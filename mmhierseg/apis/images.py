@@ -83,11 +83,11 @@ def read_image(image: ImageInput) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'image {str(path)!r} does not exist')
     try:
-        upright = load_upright(path.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f'image {str(path)!r} cannot be read: {error}; '
+        return np.array(_to_rgb(load_upright(path.read_bytes())))
+    except Exception as error:  # Of damaged files, Pillow raises any.
+        reason = str(error) or type(error).__name__
+        raise ValueError(f'image {str(path)!r} cannot be read: {reason}; '
                          'replace or remove it') from error
-    return np.array(_to_rgb(upright, path))
 
 
 def _list_path(path: Path, exclude: str | os.PathLike | None) -> list[str]:
@@ -114,7 +114,7 @@ def _from_array(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     # The 16 bits of a PGM come as mode 'I', of 32 bits.
     mode = image.mode
     if mode.startswith('I;16') or (mode, image.format) == ('I', 'PPM'):
@@ -126,9 +126,9 @@ def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
         return Image.fromarray(grey).convert('RGB')
     if mode in ('F', 'I'):
         raise ValueError(
-            f'image {str(path)!r} has values of unknown range (mode {mode!r} '
-            'of Pillow: floats, or more than 16 bits); scale them to 0..255 '
-            'and save them with 8 bits, or as 16-bit grey, 0..65535')
+            f'its values are of unknown range (mode {mode!r} of Pillow: '
+            'floats, or more than 16 bits); scale them to 0..255 and save '
+            'them with 8 bits, or as 16-bit grey, 0..65535')
     if image.has_transparency_data:
         image = image.convert('RGBA')
         white = Image.new('RGBA', image.size, 'white')

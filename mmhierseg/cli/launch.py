@@ -199,8 +199,13 @@ def _only_training(cfg: Config) -> Iterator[None]:
         return
     # `lockf` locks belong to the process, not to the workers that it forks.
     path = osp.join(cfg.work_dir, '.training')
-    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666),
-              'r+') as file:
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        file = open(number, 'r+')
+    except OSError as error:  # Of another user, or no regular file.
+        raise UserError(f'cannot write {path!r}: {error.strerror or error}. '
+                        'Remove it, or choose another --work-dir') from error
+    with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

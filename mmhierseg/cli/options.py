@@ -109,8 +109,9 @@ def read_config(path: str) -> Config:
     try:
         with safe_reading():
             cfg = Config.fromfile(path)
-    except (OSError, ImportError, SyntaxError, ConfigParsingError, UserError,
-            YAMLError) as error:
+    # The first two if it is no mapping, or contains itself.
+    except (AttributeError, RecursionError, OSError, ImportError, SyntaxError,
+            ConfigParsingError, UserError, YAMLError) as error:
         raise UserError(f'{path}: {error}') from error
     if cfg.get('model') is None:
         raise UserError(f'{path} has no `model`: it is not a config of a run, '

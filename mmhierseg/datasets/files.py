@@ -65,7 +65,7 @@ def decode_labels(
         labels.load()
     except UserError:
         raise
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:
         raise unreadable(path, what, error) from error
     return labels
 
@@ -114,7 +114,7 @@ def read_header(path: str, backend_args: dict | None = None) -> dict:
     content = read_file(path, 'image', backend_args)
     try:
         size, orientation = image_header(content)
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:
         raise unreadable(path, 'image', error) from error
     return dict(img_path=path, ori_shape=size, exif_orientation=orientation)
 
@@ -198,6 +198,8 @@ def read_list(path: str,
         text = content.decode('utf-16' if is_16 else 'utf-8-sig')
     except UnicodeDecodeError as error:
         raise unreadable(path, what, error) from error
+    if '\0' in text:
+        raise unreadable(path, what, 'it is not in UTF-8')
     lines = re.split('\r\n|\r|\n', text)
     return [line.strip() for line in lines if line.strip()]
 

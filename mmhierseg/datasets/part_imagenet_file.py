@@ -55,9 +55,11 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
             f"annotation file '{path}' cannot be read: {error}") from error
     names = Counter(image.file_name for _, image in images)
     twice = [name for name, number in names.items() if number > 1]
-    if twice or len(by_id) < len(images):
-        raise UserError(f"annotation file '{path}' lists an image or its id "
-                        f'more than once: {some(twice or ["an id"])}')
+    if (twice or len(by_id) < len(images)
+            or len(ids) < len(data['categories'])):
+        raise UserError(
+            f"annotation file '{path}' lists an image or an id of one or of a "
+            f'category more than once: {some(twice or ["an id"])}')
     wrong, degenerate = [], 0
     for number, entry in enumerate(annotations):
         try:

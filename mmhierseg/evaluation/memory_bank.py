@@ -51,7 +51,12 @@ class MemoryBank:
         check_shape((len(labels), features.shape[-1]), features=features)
         check_shape(features.shape[:1], labels=labels)
         order = labels.argsort(stable=True)
-        self.features = F.normalize(features[order], dim=1)
+        features = features[order]
+        # By powers of two, which is exact, so that no square overflows.
+        largest = features.abs().amax(dim=1, keepdim=True)
+        scale = largest / (2 * torch.frexp(largest).mantissa)
+        features = features / scale.masked_fill(largest == 0, 1)
+        self.features = F.normalize(features, dim=1)
         self.labels = labels[order]
         self.meta = dict(meta or {})
 

@@ -44,7 +44,7 @@ def random_mask(rng, size):
         return dict(
             size=list(size), counts=[0, *runs] if flat[0] else runs), pixels
     if kind == 3:
-        return [[], [[]], [[1., 2.]], [[1., 2., 3., 4.]]][rng.integers(4)], (
+        return [[], [[]], [[1., 2.]], [[1., 2., 0., 1.]]][rng.integers(4)], (
             np.zeros(size, bool))
     if kind == 4:
         # A shortened or altered code.

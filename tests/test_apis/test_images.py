@@ -100,7 +100,9 @@ def test_transparent_color_is_white(tmp_path, mode, transparency, suffix,
     ('no.jpg', FileNotFoundError, "image 'no.jpg' does not exist"),
     ('text.jpg', ValueError, 'text.jpg.* cannot be read: .*replace or remove'),
     ('half.jpg', ValueError, 'half.jpg.* cannot be read: .*replace or remove'),
-    ('F.tif', ValueError, "F.tif' has values of unknown range .mode 'F'"),
+    ('start.jpg', ValueError, 'start.jpg.* cannot be read'),
+    ('palette.png', ValueError, 'palette.png.* cannot be read'),
+    ('F.tif', ValueError, "F.tif.* values are of unknown range .mode 'F'"),
     ('I.tif', ValueError, "mode 'I'.*save them with 8 bits"),
     ('empty', ValueError, "'empty' holds no images"),
     ([], ValueError, 'at least one image, got none'),
@@ -113,6 +115,13 @@ def test_unreadable(source, error, message, tmp_path, monkeypatch):
     Path('text.jpg').write_text('this is not an image')
     Image.fromarray(picture(200, 300)).save('half.jpg')
     os.truncate('half.jpg', os.path.getsize('half.jpg') // 2)
+    Path('start.jpg').write_bytes(b'\xff\xd8')
+    # Without its palette.
+    Image.new('P', (4, 4)).save('palette.png')
+    content = Path('palette.png').read_bytes()
+    start = content.index(b'PLTE') - 4
+    Path('palette.png').write_bytes(
+        content[:start] + content[content.index(b'IDAT') - 4:])
     Image.fromarray(np.float32([[0, .5, 1]])).save('F.tif')
     Image.fromarray(np.int32([[0, 5, 70000]])).save('I.tif')
     with pytest.raises(error, match=message):

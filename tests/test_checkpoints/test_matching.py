@@ -41,13 +41,14 @@ def test_reads_what_mmengine_writes(tmp_path):
     path = saved(tmp_path / 'epoch_1.pth', dict(
         state_dict=dict(weight=torch.arange(3.)),
         meta=dict(seed=np.int64(3), scale=np.float32(2.),
-                  palette=np.arange(6, dtype=np.uint8)),
+                  palette=np.arange(6, dtype=np.uint8), empty=np.zeros(0)),
         args=argparse.Namespace(lr=3),
         message_hub=hub.state_dict()))
     read = read_checkpoint(path)
     assert torch.equal(read['state_dict']['weight'], torch.arange(3.))
     assert read['meta']['seed'] == 3 and read['args'].lr == 3
     assert read['meta']['palette'].tolist() == list(range(6))
+    assert read['meta']['empty'].shape == (0, )
     history = read['message_hub']['log_scalars']['train/loss']
     assert isinstance(history, HistoryBuffer) and history.current() == 0.5
 

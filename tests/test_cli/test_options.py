@@ -63,6 +63,8 @@ def test_unfit_words(parse, words, message, capsys):
     ('notes.txt', 'no config', 'notes.txt: '),
     ('broken.py', 'model = dict(', r'broken\.py: '),
     ('part.py', 'optim_wrapper = dict()', 'part.py has no `model`'),
+    ('list.yaml', '- model', 'list.yaml: '),
+    ('endless.yaml', 'model: &a [*a]', 'endless.yaml: '),
 ])
 def test_files_that_are_no_configs(name, text, message, tmp_path):
     path = tmp_path / name

@@ -233,8 +233,21 @@ def test_too_large_images_are_not_decoded(write, tmp_path, monkeypatch):
     for read in (read_image, lambda path: LoadImage()(dict(img_path=path))):
         with pytest.raises(ValueError, match=message):
             read(path)
+    # Pillow checks some formats itself.
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    webp, loaders = tmp_path / 'large.webp', (
+        read_image, lambda path: LoadImage()(dict(img_path=path)),
+        lambda path: LoadLabelMap()(dict(img_path='', seg_map_path=path)))
+    Image.new('L', (40, 50)).save(webp)
+    for read in loaders:
+        with pytest.raises(ValueError, match='large.webp.*2000 pixels'):
+            read(str(webp))
     monkeypatch.setenv('MMHIERSEG_MAX_PIXELS', '400000000')
     LoadImage()(dict(img_path=path))
+    assert read_image(webp).shape == (50, 40, 3)
+    monkeypatch.setenv('MMHIERSEG_MAX_PIXELS', '4e8')
+    with pytest.raises(UserError, match='MAX_PIXELS .* must be a number'):
+        LoadImage()(dict(img_path=path))
     monkeypatch.setenv('MMHIERSEG_MAX_PIXELS', '2000')
     with pytest.raises(UserError, match='40 x 56 pixels, more than 2000'):
         LoadImage()(write(JPEG))

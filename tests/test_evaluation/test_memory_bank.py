@@ -22,6 +22,10 @@ def test_retrieval_and_file(tmp_path):
     for one in (bank, MemoryBank.load(path)):
         assert torch.equal(one.retrieve(queries, 3, 5), expected)
         assert one.meta == bank.meta
+    # Squares of its numbers are infinity or zero in float32.
+    for factor in (2.**100, 2.**-100):
+        scaled = MemoryBank(features * factor, labels)
+        assert torch.equal(scaled.features, bank.features)
     # The inputs are not modified.
     assert torch.equal(features, data()[0])
 

@@ -106,7 +106,12 @@ def test_two_trainings_in_one_folder(tool, classifier_config, tmp_path):
     assert list(contents(tmp_path)) == ['.training']
     # The other one is gone; not even its name is left.
     tool(*words, '--no-validate')
-    assert f'{os.getpid()} on' in (tmp_path / '.training').read_text()
+    lock = tmp_path / '.training'
+    assert f'{os.getpid()} on' in lock.read_text()
+    lock.unlink()
+    lock.symlink_to(tmp_path / 'elsewhere')
+    assert 'Remove it, or choose' in tool(*words, status=1).splitlines()[-1]
+    assert not (tmp_path / 'elsewhere').exists()
 
 
 @pytest.mark.parametrize('program', ['train.py', 'test.py'])
