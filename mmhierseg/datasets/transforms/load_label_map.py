@@ -42,6 +42,9 @@ class LoadLabelMap(LoadAnnotations):
         image = decode_labels(
             read_file(path, 'label map', self.backend_args), path,
             'label map', image_of(results))
+        if image.format in ('JPEG', 'MPO'):
+            raise UserError(f"label map '{path}' is a JPEG, which does not "
+                            'keep labels as they are: make it a PNG')
         labels = np.array(image)
         if labels.ndim != 2 or labels.max(initial=0) > 255:
             raise UserError(
