@@ -207,6 +207,9 @@ def test_damaged_label_maps(tmp_path):
                 kind()(dict(results))
         path.write_bytes(whole + b'after the end')
         assert expected.keys() == kind()(dict(results)).keys()
+        Image.fromarray(np.zeros((32, 40), np.uint8)).save(path, 'JPEG')
+        with pytest.raises(UserError, match='damaged.png'):
+            kind()(dict(results))
 
 
 def png_of_zeros(height, width, bits=8, color=0):

@@ -43,6 +43,9 @@ class LoadLabelMap(LoadAnnotations):
 
 
 def _classes(image: Image.Image, path: str) -> np.ndarray:
+    if image.format in ('JPEG', 'MPO'):
+        raise UserError(f"label map '{path}' is a JPEG, which does not keep "
+                        'labels as they are: make it a PNG')
     labels = np.array(image)
     if labels.ndim != 2 or labels.max(initial=0) > 255:
         raise UserError(
