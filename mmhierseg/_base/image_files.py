@@ -189,7 +189,7 @@ def list_files(folder: str | os.PathLike,
         exclude (str | os.PathLike, optional): Folder below it to leave out.
 
     Raises:
-        UserError: If a folder cannot be read, or a link leads nowhere.
+        UserError: If a folder cannot be read, or a link is broken.
     """
     found = _walk(os.fspath(folder), '', suffixes, frozenset(), exclude)
     return sorted(found)
@@ -224,8 +224,8 @@ def _walk(folder: str, prefix: str, suffixes: str | tuple[str, ...],
             if name.lower().endswith(suffixes):
                 yield name
         elif not os.path.exists(entry.path):
-            raise UserError(f'link {entry.path!r} leads nowhere: restore '
-                            'what it leads to, or remove it')
+            raise UserError(f'link {entry.path!r} is broken: restore its '
+                            'target, or remove it')
 
 
 def _orientation(image: Image.Image) -> int:

@@ -150,7 +150,7 @@ def test_nothing_changes_for_other_code(bad, tmp_path):
     """Neither by importing, nor by using, nor in other threads meanwhile."""
     own = pickle.dumps(Executes)
     before = torch.load, dict(CheckpointLoader._schemes)
-    safe = torch.serialization.get_safe_globals()
+    safe = set(torch.serialization.get_safe_globals())
     assert not hasattr(torch.load, '__wrapped__')
     assert {loader.__module__ for loader in before[1].values()} == {
         CheckpointLoader.__module__}
@@ -174,7 +174,7 @@ def test_nothing_changes_for_other_code(bad, tmp_path):
     read()
     assert found == 2 * [Executes, os.getcwd, Executes]
     assert before == (torch.load, CheckpointLoader._schemes)
-    assert safe == torch.serialization.get_safe_globals()
+    assert safe == set(torch.serialization.get_safe_globals())
 
 
 def test_threads(bad, tmp_path):
