@@ -215,6 +215,33 @@ def list_samples(dataset: BaseDataset) -> list[dict]:
     ]
 
 
+def list_pairs(dataset: BaseDataset) -> list[dict]:
+    """:func:`list_samples`, with images and label maps looked for.
+
+    Files that a list leaves out may well lack an image.
+    """
+    folder, suffix = dataset.data_prefix['img_path'], dataset.img_suffix
+    images = maps = list_stems(dataset, folder, suffix)
+    map_folder = dataset.data_prefix.get('seg_map_path')
+    if map_folder is not None:
+        maps = list_stems(dataset, map_folder, dataset.seg_map_suffix)
+    infos = list_samples(dataset)
+    chosen = [
+        osp.relpath(info['img_path'], folder)[:-len(suffix)].replace('\\', '/')
+        for info in infos
+    ]
+    check_pairs(chosen, images, maps, folder, map_folder or '',
+                check_others=not dataset.ann_file)
+    return infos
+
+
+def list_stems(dataset: BaseDataset, folder: str, suffix: str) -> list[str]:
+    """Names of the files below a folder, without their suffix."""
+    hint = 'check `data_root`, `data_prefix` and `split` of the dataset'
+    names = list_files(folder, hint, suffix, dataset.backend_args)
+    return [name[:-len(suffix)] for name in names]
+
+
 def check_pairs(chosen: Collection[str],
                 images: Iterable[str],
                 maps: Iterable[str],

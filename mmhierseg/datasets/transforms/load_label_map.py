@@ -2,6 +2,7 @@
 
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
@@ -42,12 +43,7 @@ class LoadLabelMap(LoadAnnotations):
         image = decode_labels(
             read_file(path, 'label map', self.backend_args), path,
             'label map', image_of(results))
-        labels = np.array(image)
-        if labels.ndim != 2 or labels.max(initial=0) > 255:
-            raise UserError(
-                f"label map '{path}' has pixels of mode {image.mode!r} up to "
-                f'{labels.max()}; expected one class of 0 to 255 each')
-        labels = labels.astype(np.uint8)
+        labels = self._classes(image, path)
         if self.reduce_zero_label is None:
             self.reduce_zero_label = results['reduce_zero_label']
         if self.reduce_zero_label:
@@ -57,3 +53,12 @@ class LoadLabelMap(LoadAnnotations):
             results, labels, f"label map '{path}'",
             'upright' if is_marked_upright(image) else self.annotated,
             self.backend_args)
+
+    def _classes(self, image: Image.Image, path: str) -> np.ndarray:
+        """Classes of the pixels, (H, W) uint8."""
+        labels = np.array(image)
+        if labels.ndim != 2 or labels.max(initial=0) > 255:
+            raise UserError(
+                f"label map '{path}' has pixels of mode {image.mode!r} up to "
+                f'{labels.max()}; expected one class of 0 to 255 each')
+        return labels.astype(np.uint8)
