@@ -37,6 +37,7 @@ class CamVidDataset(BaseSegDataset):
     Args:
         split (str): 'train', 'val' or 'test'. Defaults to 'train'.
         layout (str): 'segnet' or 'original'. Defaults to 'segnet'.
+        img_suffix (str): Suffix of the images. Defaults to '.png'.
         **kwargs: Arguments of ``BaseSegDataset``, such as other folders by
             ``data_prefix``. A text file ``ann_file`` names the frames to read,
             one a line, without suffix.
@@ -53,6 +54,7 @@ class CamVidDataset(BaseSegDataset):
     def __init__(self,
                  split: str = 'train',
                  layout: str = 'segnet',
+                 img_suffix: str = '.png',
                  **kwargs) -> None:
         if (split not in ('train', 'val', 'test')
                 or layout not in ('segnet', 'original')):
@@ -67,7 +69,7 @@ class CamVidDataset(BaseSegDataset):
         kwargs.setdefault('data_prefix',
                           dict(zip(('img_path', 'seg_map_path'), folders)))
         kwargs.setdefault('seg_map_suffix', suffix)
-        super().__init__(**kwargs)
+        super().__init__(img_suffix=img_suffix, **kwargs)
 
     @classmethod
     def get_label_map(cls,

@@ -37,7 +37,6 @@ class LoadHumanSegmentations(BaseTransform):
 
     Args:
         backend_args (dict, optional): Arguments of MMEngine's file backend.
-            Defaults to None.
     """
 
     def __init__(self, backend_args: dict | None = None) -> None:
