@@ -222,6 +222,29 @@ def make_samples(dataset: BaseDataset, names: Iterable[str]) -> list[dict]:
     ]
 
 
+def list_pairs(dataset: BaseDataset) -> list[dict]:
+    """Samples of a dataset, with a label map for each image, and vice versa.
+
+    A list of images may leave out images and maps.
+    """
+    folder = dataset.data_prefix['img_path']
+    images = maps = list_names(dataset, folder, dataset.img_suffix)
+    map_folder = dataset.data_prefix.get('seg_map_path')
+    if map_folder is not None:
+        maps = list_names(dataset, map_folder, dataset.seg_map_suffix)
+    chosen = images if not dataset.ann_file else read_list(
+        dataset.ann_file, 'list of images', dataset.backend_args)
+    check_pairs(chosen, images, maps, folder, map_folder or '',
+                check_others=not dataset.ann_file)
+    return make_samples(dataset, chosen)
+
+
+def list_names(dataset: BaseDataset, folder: str, suffix: str) -> list[str]:
+    """Names of the files below a folder of a dataset, without suffix."""
+    hint = 'check `data_root`, `data_prefix` and `split` of the dataset'
+    return list_files(folder, hint, suffix, dataset.backend_args)
+
+
 def check_pairs(chosen: Collection[str],
                 images: Iterable[str],
                 maps: Iterable[str],

@@ -12,7 +12,7 @@ from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
-from .files import check_pairs, list_files, make_samples, read_list
+from .files import list_names, list_pairs
 from .kitti_step_split import check_sequences
 
 
@@ -65,28 +65,13 @@ class KITTISTEPDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """List the frames with their images and maps, and check them."""
-        image_folder = self.data_prefix['img_path']
-        images = self._frames(image_folder, self.img_suffix)
         if self.split is not None:
+            folder = self.data_prefix['img_path']
+            names = list_names(self, folder, self.img_suffix)
             check_sequences(
-                sorted({osp.dirname(name) for name in images}), self.split,
-                image_folder)
-        chosen = images if not self.ann_file else read_list(
-            self.ann_file, 'list of images', self.backend_args)
-        folder = self.data_prefix.get('seg_map_path')
-        maps = images if folder is None else self._frames(
-            folder, self.seg_map_suffix)
-        # Frames that a list leaves out may well have maps.
-        check_pairs(chosen, images, maps, image_folder, folder or '',
-                    check_others=not self.ann_file)
-        return make_samples(self, chosen)
-
-    def _frames(self, folder: str, suffix: str) -> list[str]:
-        """``sequence/frame`` of all files of a folder."""
-        return list_files(
-            folder, 'check `data_root`, `data_prefix` and `split` of '
-            'KITTISTEPDataset; it takes images/train/0000/000000.png and '
-            'panoptic_maps/train/0000/000000.png', suffix, self.backend_args)
+                sorted({osp.dirname(name) for name in names}), self.split,
+                folder)
+        return list_pairs(self)
 
 
 def _folders(

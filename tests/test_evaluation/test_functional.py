@@ -170,6 +170,44 @@ def test_measures_of_segments(measure, rng, segments, renamed, target):
                 segments, target, tolerance)
 
 
+def naive_human_covering(segments, maps, ignore):
+    """The best IoU, pixel by pixel."""
+    values = []
+    for regions in maps:
+        valid = regions != ignore
+        covers = masks(segments, valid & (segments >= 0))
+        best = [max(((inside & cover).sum() / (inside | cover).sum()
+                     for cover in covers), default=0)
+                for inside in masks(regions, valid)]
+        sizes = [inside.sum() for inside in masks(regions, valid)]
+        if sizes:
+            values.append(np.average(best, weights=sizes))
+    return np.mean(values)
+
+
+def test_covering_of_several_annotators(rng, segments, renamed, target):
+    """Also of a region 255; order and numbers do not matter."""
+    maps = np.stack([target, blobs(rng, 12) + 1, 0 * target - 1])
+    maps[1, :5] = -1
+    for ignore in (-1, 255):
+        value = F.covering(segments, maps, ignore)
+        assert value == pytest.approx(
+            naive_human_covering(segments, maps, ignore), rel=1e-12)
+        assert F.covering(renamed, maps, ignore) == value
+        assert F.covering(
+            torch.tensor(segments), torch.tensor(maps[::-1].copy()),
+            ignore) == pytest.approx(value, rel=1e-15)
+    assert F.covering(segments, maps) == pytest.approx(np.mean(
+        [F.covering(segments, regions) for regions in maps[:2]]), rel=1e-15)
+    assert F.covering(target, target) == 1
+    assert F.covering(0 * target - 1, target) == 0
+    assert math.isnan(F.covering(segments, maps[2]))
+    for wrong, error in ((maps[:, 1:], ValueError), (maps / 2, TypeError),
+                         (None, TypeError)):
+        with pytest.raises(error, match='`regions`|same shape'):
+            F.covering(segments, wrong)
+
+
 class TestBoundaryCounts:
 
     @pytest.mark.parametrize('tolerance', [0, 0.0075, 0.03, 0.1, 3.])

@@ -12,12 +12,22 @@ from .load_segment_map import LoadSegmentMap
 from .views import PadSegmentMap, ResizeOwnSize, Truncate
 
 if find_spec('mmseg') is not None:
+    from .human_segmentations import (
+        LoadHumanSegmentations,
+        PackHumanSegmentations,
+    )
+    from .load_camvid_map import LoadCamVidMap
     from .load_label_map import LoadLabelMap
 else:
-    LoadLabelMap = register_placeholder('LoadLabelMap', 'mmseg', TRANSFORMS)
+    (LoadCamVidMap, LoadHumanSegmentations, LoadLabelMap,
+     PackHumanSegmentations) = (
+         register_placeholder(name, 'mmseg', TRANSFORMS)
+         for name in ('LoadCamVidMap', 'LoadHumanSegmentations',
+                      'LoadLabelMap', 'PackHumanSegmentations'))
 
 __all__ = [
     'AttachSegmentMap', 'GenerateOverSegmentation', 'GenerateSuperpixels',
-    'LoadImage', 'LoadLabelMap', 'LoadPanopticMap', 'LoadPartMap',
-    'LoadSegmentMap', 'PadSegmentMap', 'ResizeOwnSize', 'Truncate'
+    'LoadCamVidMap', 'LoadHumanSegmentations', 'LoadImage', 'LoadLabelMap',
+    'LoadPanopticMap', 'LoadPartMap', 'LoadSegmentMap',
+    'PackHumanSegmentations', 'PadSegmentMap', 'ResizeOwnSize', 'Truncate'
 ]

@@ -33,7 +33,7 @@ class LoadLabelMap(LoadAnnotations):
 
     def _load_seg_map(self, results: dict) -> None:
         labels = load_labels(results['seg_map_path'], 'label map', results,
-                             _classes, self.annotated, self.backend_args)
+                             self._classes, self.annotated, self.backend_args)
         if self.reduce_zero_label is None:
             self.reduce_zero_label = results['reduce_zero_label']
         if self.reduce_zero_label:
@@ -41,14 +41,14 @@ class LoadLabelMap(LoadAnnotations):
             labels = np.where(labels == 255, labels, labels - np.uint8(1))
         add_seg_map(results, labels)
 
-
-def _classes(image: Image.Image, path: str) -> np.ndarray:
-    if image.format in ('JPEG', 'MPO'):
-        raise UserError(f"label map '{path}' is a JPEG, which does not keep "
-                        'labels as they are: make it a PNG')
-    labels = np.array(image)
-    if labels.ndim != 2 or labels.max(initial=0) > 255:
-        raise UserError(
-            f"label map '{path}' has pixels of mode {image.mode!r} up to "
-            f'{labels.max()}; expected one class of 0 to 255 each')
-    return labels.astype(np.uint8)
+    def _classes(self, image: Image.Image, path: str) -> np.ndarray:
+        """Classes of the pixels, (H, W) uint8."""
+        if image.format in ('JPEG', 'MPO'):
+            raise UserError(f"label map '{path}' is a JPEG, which does not "
+                            'keep labels as they are: make it a PNG')
+        labels = np.array(image)
+        if labels.ndim != 2 or labels.max(initial=0) > 255:
+            raise UserError(
+                f"label map '{path}' has pixels of mode {image.mode!r} up to "
+                f'{labels.max()}; expected one class of 0 to 255 each')
+        return labels.astype(np.uint8)

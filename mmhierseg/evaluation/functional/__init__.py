@@ -16,6 +16,7 @@ from .boundaries import (
 )
 from .regions import (
     class_areas,
+    covering,
     covering_sums,
     mean_iou,
     mean_iou_of_areas,
@@ -34,7 +35,7 @@ from .superpixel_quality import (
 __all__ = [
     'BoundaryCounts', 'achievable_segmentation_accuracy',
     'achievable_segmentation_counts', 'boundary_counts', 'boundary_f_score',
-    'boundary_recall', 'boundary_recall_counts', 'class_areas',
+    'boundary_recall', 'boundary_recall_counts', 'class_areas', 'covering',
     'covering_sums', 'explained_variation', 'explained_variation_sums',
     'mean_iou', 'mean_iou_of_areas', 'nf_covering', 'region_miou',
     'undersegmentation_counts', 'undersegmentation_error'

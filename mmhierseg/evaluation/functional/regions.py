@@ -12,6 +12,7 @@ from .label_maps import (
     as_label_maps,
     check_classes,
     find_overlaps,
+    number_from_zero,
     sizes_of,
 )
 
@@ -53,19 +54,61 @@ def covering_sums(segments: LabelMap,
         tuple[float, int]: Sum of the best IoUs, and number of regions.
     """
     segments, regions = as_label_maps(segments=segments, regions=regions)
-    valid = regions != ignore_index
+    ids, _, best = _best_ious(segments, regions, regions != ignore_index)
+    best = best[ids > 0]
+    # Exact, so that the order of the regions does not matter.
+    return math.fsum(best), len(best)
+
+
+def covering(segments: LabelMap,
+             regions: LabelMap,
+             ignore_index: int = -1) -> float:
+    """Covering of human segmentations by a segmentation (BSDS500).
+
+    For each annotator the mean, over pixels, of the best IoU that a segment
+    has with the pixel's region (Arbelaez et al., TPAMI 2011); then the mean
+    over the annotators. Unlike :func:`nf_covering`, regions count by their
+    area, and every id is a region.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+        regions (np.ndarray | Tensor): Ids of the true regions, integer,
+            (H, W) or, of A annotators, (A, H, W).
+        ignore_index (int): Defaults to -1, since numbers of regions may go
+            beyond 255.
+
+    Returns:
+        float: In [0, 1]; annotators without a region are left out, NaN if
+        there is none.
+
+    Example:
+        >>> regions = np.array([[[0, 1, 1, 1], [0, 0, 2, 2]],
+        ...                     [[0, 0, 1, 1], [0, 0, 2, 2]]])
+        >>> covering(regions[1], regions)  # (3 * 3/4 + 3 * 2/3 + 2) / 8, 1
+        0.890625
+    """
+    values = []
+    for one in regions if getattr(regions, 'ndim', 2) == 3 else [regions]:
+        labels, truth = as_label_maps(segments=segments, regions=one)
+        _, sizes, best = _best_ious(labels, truth, truth != ignore_index)
+        if sizes.size:
+            values.append(math.fsum(sizes * best) / int(sizes.sum()))
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _best_ious(segments: np.ndarray, regions: np.ndarray,
+               valid: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Ids, sizes and best IoUs of the regions of ``valid`` pixels."""
     # Includes the pixels of a region that no segment has.
-    ids, sizes = np.unique(regions[valid & (regions > 0)], return_counts=True)
+    numbers, ids = number_from_zero(regions[valid])
+    sizes = np.bincount(numbers)
     overlaps = find_overlaps(segments, regions, valid & (segments >= 0))
-    segment_sizes = sizes_of(overlaps)
-    foreground = overlaps.region > 0
-    segment, region, count = (part[foreground] for part in overlaps)
+    segment, region, count = overlaps
     region = np.searchsorted(ids, region)
-    iou = count / (segment_sizes[segment] + sizes[region] - count)
+    iou = count / (sizes_of(overlaps)[segment] + sizes[region] - count)
     best = np.zeros(len(ids))
     np.maximum.at(best, region, iou)
-    # Exact, so that the order of the regions does not matter.
-    return math.fsum(best), len(ids)
+    return ids, sizes, best
 
 
 def region_miou(segments: LabelMap,
