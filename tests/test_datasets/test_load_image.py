@@ -180,7 +180,7 @@ def test_labels_are_turned_as_their_image(write, tmp_path, orientation,
                 found = load(dict(results))
                 field = found.get('segment_map', found.get('gt_seg_map'))
                 np.testing.assert_array_equal(field, upright)
-    # What the project wrote is of the upright image.
+    # Maps that this project writes are of the upright image.
     (tmp_path / 'm.png').write_bytes(encode_segment_map(upright))
     results = dict(image, segment_map_path=str(tmp_path / 'm.png'))
     np.testing.assert_array_equal(

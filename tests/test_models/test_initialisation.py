@@ -58,7 +58,7 @@ def test_backbones(name, config):
     if 'vit' in name:
         renamed = rename_encoder_keys(expected)
     else:
-        # Of the two names of a block, the one by its stage is converted.
+        # A block has two names; the converter uses the one with its stage.
         by_stage = {
             re.sub(r'^blocks\.(\d+)',
                    lambda m: f'blocks{int(m[1]) // 3 + 1}.{m[1]}', key): key

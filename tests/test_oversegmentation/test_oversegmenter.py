@@ -53,7 +53,7 @@ def halves(angle, size=(121, 163), colors=((200, 60, 30), (30, 60, 200))):
 
 @pytest.mark.parametrize('degrees', [0, 30, 90, 135])
 def test_direction(degrees):
-    """Of the colour gradient, and of the ridge that its strength has."""
+    """The colour gradient and the ridge of its strength."""
     angle = math.radians(degrees)
     contours = gradient_contours(halves(angle))
     middle = contours.strength.shape[0] // 2, contours.strength.shape[1] // 2
