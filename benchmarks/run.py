@@ -42,6 +42,7 @@ BENCHMARKS = dict(
     hsg=README,
     retrieval=README,
     segment_size=ROOT / 'docs/swap.md',
+    real=README,
     profile_step=ROOT / 'docs/speed.md')
 
 

@@ -1,0 +1,46 @@
+"""What is learned from real photographs, and how good superpixels are.
+
+    python benchmarks/run.py real --table superpixels --data DIR
+    python benchmarks/run.py real --table recognition --data DIR --jobs 2
+
+``--data`` is a folder with Imagenette, COCO in VOC's layout, CamVid, BSDS500
+and Car-Parts, as docs/data.md lists them. Every training and every
+evaluation is run once: its result is added to ``benchmarks/results/`` as it
+comes, and found there by the next call, which does what is missing.
+Trainings are resumed from their last epoch. Protocols: ``benchmarks/real.md``.
+"""
+
+import importlib
+from argparse import Namespace
+from pathlib import Path
+
+from benchmarks.report import Report
+from mmhierseg._base.errors import UserError
+
+__all__ = ['OPTIONS', 'TABLES', 'run']
+
+TABLES = ('superpixels', 'recognition', 'hierarchies', 'hsg', 'scenes')
+_ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = dict(
+    table=dict(choices=TABLES, default=TABLES[0], help='which of the tables'),
+    data=dict(type=Path, default=_ROOT / 'data/real',
+              help='folder of the data sets'),
+    work_dir=dict(type=Path, default=_ROOT / 'work_dirs/real',
+                  help='folder for checkpoints and logs of trainings'),
+    results=dict(type=Path, default=_ROOT / 'benchmarks/results',
+                 help='folder for the results'),
+    seeds=dict(nargs='+', type=int, default=[0, 1, 2], quick=[0], least=0,
+               help='seeds of trainings'),
+    jobs=dict(type=int, default=1, help='trainings at a time, each with '
+              '--threads threads'),
+    only=dict(nargs='+', default=None, help='rows to measure, by the '
+              'beginnings of their names'))
+
+
+def run(args: Namespace) -> Report:
+    """Measure what is missing of a table, and make it."""
+    if not args.data.is_dir():
+        raise UserError(f'--data: there is no folder {args.data}; docs/data.md '
+                        'says what it has to hold')
+    module = importlib.import_module(f'benchmarks.real.{args.table}')
+    return module.run(args)
