@@ -1,0 +1,20 @@
+"""As `retrieval_coco-voc21.py`, with the ViT's patches, grouped by k-means."""
+
+_base_ = ['retrieval_coco-voc21.py']
+
+model = dict(
+    data_preprocessor=dict(superpixels=None),
+    embedder=dict(
+        _delete_=True,
+        type='mmhierseg.FeatureMapEmbedder',
+        backbone=dict(
+            type='mmhierseg.MoCoV3ConvViT',
+            arch=dict(
+                embed_dims=96,
+                num_layers=7,
+                num_heads=4,
+                feedforward_channels=384),
+            img_size=320,
+            out_type='featmap')),
+    level=-1,
+    kmeans=dict(num_clusters=40))
