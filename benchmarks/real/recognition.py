@@ -158,12 +158,11 @@ def _retrieve_by(name: str, checkpoint: Path, options: dict,
         loader.dataset.data_root = str(args.data / _VOC)
     cfg.load_from = str(checkpoint)
     metrics = _run_test(cfg, args)
-    level = 0 if cfg.model.get('level') == 0 else max(
-        key for key in metrics if key.startswith('RegionMIoU'))
+    level = 1 if cfg.model.get('kmeans') else 3
     return {
         'mIoU': metrics['mIoU'],
         'boundary F': metrics['BoundaryFScore/mFscore'],
-        'oracle': metrics[level],
+        'oracle': metrics[f'RegionMIoU/level{level}'],
     }
 
 
@@ -243,7 +242,8 @@ def _run_test(cfg: Config, args: Namespace) -> dict:
     cfg.log_level = 'WARNING'
     cfg.train_dataloader = cfg.train_cfg = cfg.optim_wrapper = None
     cfg.param_scheduler = None
-    return Runner.from_cfg(cfg).test()
+    metrics = Runner.from_cfg(cfg).test()
+    return {name: float(value) for name, value in metrics.items()}
 
 
 # ------------------------------------------------------------- tables
@@ -276,4 +276,4 @@ def _report(results: Results, names: list[str], seeds: list[int]) -> Report:
             rows.append([name, *cells])
         sections.append(markdown_table([task, *columns], rows))
     return Report({'recognition': '\n\n'.join(sections)},
-                  {name: results[name] for name in results.names()})
+                  results.entries())

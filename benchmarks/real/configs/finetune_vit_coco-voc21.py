@@ -3,7 +3,15 @@
 _base_ = ['finetune_coco-voc21.py']
 
 model = dict(
-    data_preprocessor=dict(superpixels=None),
+    data_preprocessor=dict(
+        _delete_=True,
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        size=(224, 224),
+        pad_val=0,
+        seg_pad_val=255,
+        bgr_to_rgb=True),
     backbone=dict(
         _delete_=True,
         type='mmhierseg.MoCoV3ConvViT',

@@ -62,6 +62,11 @@ test_dataloader = dict(
             dict(type='LoadAnnotations'),
             dict(type='PackSegInputs'),
         ]))
+test_evaluator = [
+    *_base_.test_evaluator,
+    # What the best labels of the segments would reach.
+    dict(type='mmhierseg.RegionMIoU'),
+]
 val_dataloader = None
 val_evaluator = None
 val_cfg = None

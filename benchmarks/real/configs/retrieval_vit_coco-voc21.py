@@ -3,7 +3,12 @@
 _base_ = ['retrieval_coco-voc21.py']
 
 model = dict(
-    data_preprocessor=dict(superpixels=None),
+    data_preprocessor=dict(
+        _delete_=True,
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True),
     embedder=dict(
         _delete_=True,
         type='mmhierseg.FeatureMapEmbedder',
