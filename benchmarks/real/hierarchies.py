@@ -4,7 +4,7 @@ Protocol: ``benchmarks/real.md``.
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,9 @@ NUMBERS = (64, 32, 16, 8)
 #: Shorter side that images are scaled to.
 _SIDE = 224
 _CAST, _VIT = 'superpixels, pooling', 'ViT'
+#: The model that ships, and its segments.
+SHIPPED, SHIPPED_NUMBERS = 'cast-t_imagenette', (24, 12, 6, 4)
+SHIPS = f'configs/cast/{SHIPPED}.py'
 #: Thresholds of the classical hierarchy, 8 bits.
 _THRESHOLDS = tuple(range(20, 201, 20))
 _Method = Callable[[Tensor], list[np.ndarray]]
@@ -45,68 +48,84 @@ def run(args: Namespace) -> Report:
                  for seed in args.seeds for name in (_CAST, _VIT)]
     checkpoints = run_trainings(trainings, args)
     results = Results(args.results / 'hierarchies.json')
-    methods: dict[str, Callable[[], _Method]] = {}
+    cast, vit = CELLS[_CAST], CELLS[_VIT]
     for seed in args.seeds:
-        cast, vit = (
-            checkpoints[pretraining(name, seed, args).name]
-            for name in (_CAST, _VIT))
-        methods.update({
-            f'CAST, seed {seed}': partial(own_levels, cast, seed),
-            f'CAST before training, seed {seed}':
-            partial(own_levels, None, seed),
-            f'k-means of CAST, seed {seed}':
-            partial(by_kmeans, _CAST, cast, seed),
-            f'k-means of CAST before training, seed {seed}':
-            partial(by_kmeans, _CAST, None, seed),
-            f'k-means of ViT, seed {seed}':
-            partial(by_kmeans, _VIT, vit, seed),
-            f'k-means of ViT before training, seed {seed}':
-            partial(by_kmeans, _VIT, None, seed),
-        })
-    methods['mean colour, agglomerated'] = lambda: by_colour
-    for name, make in methods.items():
-        results.measure(name, _measure, make, args)
+        trained = {
+            config: checkpoints[pretraining(name, seed, args).name]
+            for name, config in ((_CAST, cast), (_VIT, vit))
+        }
+        for when, weights in (('', trained), (' before training', {})):
+            for name, make in {
+                    'CAST': partial(own_levels, cast),
+                    'k-means of CAST': partial(by_kmeans, cast),
+                    'k-means of ViT': partial(by_kmeans, vit),
+            }.items():
+                results.measure(
+                    f'{name}{when}, seed {seed}', _measure,
+                    partial(make, weights.get(make.args[0]), seed, NUMBERS),
+                    NUMBERS, args)
+    results.measure('mean colour', _measure, partial(by_colour, NUMBERS),
+                    NUMBERS, args)
     results.measure('gPb-owt-ucm', _measure_classical, args)
+    # Its own seed, as in the config.
+    for name, make in {
+            'ships': partial(own_levels, SHIPS, f'mmhierseg://{SHIPPED}'),
+            'ships, before training': partial(own_levels, SHIPS, None),
+            'ships, k-means': partial(by_kmeans, SHIPS,
+                                      f'mmhierseg://{SHIPPED}'),
+            'ships, k-means before training': partial(by_kmeans, SHIPS, None),
+    }.items():
+        results.measure(name, _measure, partial(make, 0, SHIPPED_NUMBERS),
+                        SHIPPED_NUMBERS, args)
+    results.measure('ships, mean colour', _measure,
+                    partial(by_colour, SHIPPED_NUMBERS), SHIPPED_NUMBERS, args)
     return _report(results, args.seeds)
 
 
 # ------------------------------------------------------------ methods
 
 
-def own_levels(checkpoint: Path | None, seed: int) -> _Method:
+def own_levels(config: str, checkpoint: Path | str | None, seed: int,
+               numbers: Sequence[int]) -> _Method:
     """The levels of CAST."""
-    encoder = Encoder(CELLS[_CAST], checkpoint, seed, num_clusters=NUMBERS)
+    encoder = Encoder(config, checkpoint, seed, num_clusters=numbers)
     return lambda image: [x[0].numpy() for x in encoder.levels(image)[1:]]
 
 
-def by_kmeans(name: str, checkpoint: Path | None, seed: int) -> _Method:
+def by_kmeans(config: str, checkpoint: Path | str | None, seed: int,
+              numbers: Sequence[int]) -> _Method:
     """Groups of an encoder's tokens."""
-    options = dict(out_type='featmap') if name == _VIT else {}
-    encoder = Encoder(CELLS[name], checkpoint, seed, **options)
+    options = dict(out_type='featmap') if config == CELLS[_VIT] else {}
+    encoder = Encoder(config, checkpoint, seed, **options)
 
     def method(image: Tensor) -> list[np.ndarray]:
         tokens, labels = encoder.tokens(image)
-        return group_tokens(tokens[0], labels[0], NUMBERS)
+        return group_tokens(tokens[0], labels[0], numbers)
 
     return method
 
 
-def by_colour(image: Tensor) -> list[np.ndarray]:
+def by_colour(numbers: Sequence[int]) -> _Method:
     """Superpixels merged by their mean colour in Lab, average linkage."""
-    labels = TorchSLIC(segment_size=16)(image)
-    colours = torch.from_numpy(rgb2lab(image[0].permute(1, 2, 0).numpy()))
-    number = int(labels.max()) + 1
-    sums, sizes = sum_by_label(
-        colours.reshape(1, -1, 3), labels.flatten(1), number)
-    tree = linkage((sums / sizes[..., None])[0].numpy(), 'average')
-    groups = cut_tree(tree, NUMBERS).T
-    return [group[labels[0].numpy()] for group in groups]
+
+    def method(image: Tensor) -> list[np.ndarray]:
+        labels = TorchSLIC(segment_size=16)(image)
+        colours = torch.from_numpy(rgb2lab(image[0].permute(1, 2, 0).numpy()))
+        sums, sizes = sum_by_label(
+            colours.reshape(1, -1, 3), labels.flatten(1),
+            int(labels.max()) + 1)
+        tree = linkage((sums / sizes[..., None])[0].numpy(), 'average')
+        return [group[labels[0].numpy()]
+                for group in cut_tree(tree, numbers).T]
+
+    return method
 
 
 # -------------------------------------------------------- measurement
 
 
-def _measure(make: Callable[[], _Method], args: Namespace) -> dict:
+def _measure(make: Callable[[], _Method], numbers: Sequence[int],
+             args: Namespace) -> dict:
     """Covering and boundary F of each level, means over images, percent."""
     method, rows = make(), []
     for image, _, truth in _images(args.data):
@@ -118,7 +137,7 @@ def _measure(make: Callable[[], _Method], args: Namespace) -> dict:
                               image.shape[:2])[0].numpy(), truth)
             for x in maps
         ])
-    return _summarize(rows, NUMBERS)
+    return _summarize(rows, numbers)
 
 
 def _measure_classical(args: Namespace) -> dict:
@@ -135,7 +154,7 @@ def _measure_classical(args: Namespace) -> dict:
     return _summarize(rows, _THRESHOLDS)
 
 
-def _images(data: Path):
+def _images(data: Path) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
     """Photographs, their names, and segmentations (A, H, W)."""
     root = data / 'BSDS500'
     for path in sorted((root / 'images/test').glob('*.jpg')):
@@ -169,32 +188,41 @@ def _summarize(rows: list, levels: Sequence[int]) -> dict:
 
 
 def _report(results: Results, seeds: Sequence[int]) -> Report:
-    header = [
-        'covering', *(f'{number} segments' for number in NUMBERS),
-        'one level for all', 'best of each image', 'boundary F: one for all',
-        'best of each image'
-    ]
-    names = ('CAST', 'CAST before training', 'k-means of CAST',
-             'k-means of CAST before training', 'k-means of ViT',
-             'k-means of ViT before training')
+    sets = ['one level for all', 'best of each image',
+            'boundary F: one for all', 'best of each image']
 
     def columns(name: str) -> list[list[float]]:
         runs = [results[f'{name}, seed {seed}'] for seed in seeds]
-        return [[row[i] for row in map(_columns, runs)]
-                for i in range(len(header) - 1)]
+        return [list(column) for column in zip(*map(_columns, runs))]
 
     first, rows = columns('CAST'), []
-    for name in names:
-        own = columns(name)
-        rows.append([name, *(
-            summary(x) + ('' if name == 'CAST' else f'; {paired(x, y)}')
-            for x, y in zip(own, first))])
-    rows.append(['mean colour, agglomerated', *(
-        f'{x:.1f}' for x in _columns(results['mean colour, agglomerated']))])
-    rows.append(['gPb-owt-ucm', *[''] * len(NUMBERS), *(
-        f'{x:.1f}' for x in _columns(results['gPb-owt-ucm'])[-4:])])
-    return Report({'hierarchies against people': markdown_table(header, rows)},
-                  results.entries())
+    for name in ('CAST', 'k-means of CAST', 'k-means of ViT'):
+        for when in ('', ' before training'):
+            own = columns(name + when)
+            is_first = own == first
+            rows.append([name + when, *(
+                summary(x) + ('' if is_first else f'; {paired(x, y)}')
+                for x, y in zip(own, first))])
+    rows.append(_row(results, 'mean colour'))
+    rows.append(['gPb-owt-ucm', *[''] * len(NUMBERS),
+                 *_row(results, 'gPb-owt-ucm')[-4:]])
+    names = [name for name in results.entries() if name.startswith('ships')]
+    return Report(
+        {
+            'hierarchies against people': markdown_table(
+                ['covering', *_headings(NUMBERS), *sets], rows),
+            'the model that ships against people': markdown_table(
+                ['covering', *_headings(SHIPPED_NUMBERS), *sets],
+                [_row(results, name) for name in names]),
+        }, results.entries())
+
+
+def _headings(numbers: Sequence[int]) -> list[str]:
+    return [f'{number} segments' for number in numbers]
+
+
+def _row(results: Results, name: str) -> list[str]:
+    return [name, *(f'{x:.1f}' for x in _columns(results[name]))]
 
 
 def _columns(values: dict) -> list[float]:
