@@ -128,7 +128,7 @@ def _measure(make: Callable[[], _Method], numbers: Sequence[int],
              args: Namespace) -> dict:
     """Covering and boundary F of each level, means over images, percent."""
     method, rows = make(), []
-    for image, _, truth in _images(args.data):
+    for image, _, truth in read_images(args.data):
         scaled = torch.from_numpy(scale_image(image, _SIDE).copy())
         maps = method(scaled.permute(2, 0, 1)[None])
         rows.append([
@@ -143,7 +143,7 @@ def _measure(make: Callable[[], _Method], numbers: Sequence[int],
 def _measure_classical(args: Namespace) -> dict:
     """The same of gPb-owt-ucm, for some thresholds."""
     rows = []
-    for _, name, truth in _images(args.data):
+    for _, name, truth in read_images(args.data):
         contours = np.asarray(
             Image.open(args.data / f'BSDS500/ucm2-u8/test/{name}.png'))
         rows.append([
@@ -154,7 +154,7 @@ def _measure_classical(args: Namespace) -> dict:
     return _summarize(rows, _THRESHOLDS)
 
 
-def _images(data: Path) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
+def read_images(data: Path) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
     """Photographs, their names, and segmentations (A, H, W)."""
     root = data / 'BSDS500'
     for path in sorted((root / 'images/test').glob('*.jpg')):
