@@ -90,6 +90,7 @@ setup(
     'self-supervised learning',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={PACKAGE: ['weights/*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
     # Not the OpenMMLab packages: the original and the OneDL builds have the

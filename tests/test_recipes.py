@@ -28,6 +28,7 @@ PATHS = {
     for path in ALL_CONFIGS
     if path.parent.name != 'swap'
     and not path.stem.startswith(('cast-t_', 'hsg_r18'))
+    and not path.stem.endswith('_imagenette')
 }
 #: Patterns of names.
 MOCO_V3 = (r'\w+/(2x2/\w+|[a-z-]+)_(in1k|in100|coco)'

@@ -40,7 +40,7 @@ OPTIONS = dict(
 def run(args: Namespace) -> Report:
     """Measure what is missing of a table, and make it."""
     if not args.data.is_dir():
-        raise UserError(f'--data: there is no folder {args.data}; docs/data.md '
-                        'says what it has to hold')
+        raise UserError(f'--data: there is no folder {args.data}; what it has '
+                        'to hold: benchmarks/real.md')
     module = importlib.import_module(f'benchmarks.real.{args.table}')
     return module.run(args)

@@ -21,5 +21,6 @@ __all__ = [
     'ConvertedCheckpoint', 'check_initial_weights', 'check_matches',
     'check_resumable', 'check_shares', 'convert_cast_checkpoint',
     'convert_hsg_checkpoint', 'find_weights', 'fingerprint', 'fuse_stems',
-    'load_weights', 'match', 'published_names', 'read_checkpoint', 'read_safely', 'resnet_names'
+    'load_weights', 'match', 'published_names', 'read_checkpoint',
+    'read_safely', 'resnet_names'
 ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Take the weights out of a training's checkpoint, to publish them.
+r"""Take the weights out of a training's checkpoint, to publish them.
 
-    python tools/model_converters/publish_model.py work_dirs/x/epoch_100.pth \\
+    python tools/model_converters/publish_model.py work_dirs/x/epoch_100.pth \
         cast-x.safetensors --half
 
 Optimizer state, hooks' state, momentum encoders and the numbers of log
