@@ -173,7 +173,8 @@ def _rate(segments: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
             for pair in ((segments, one) for one in truth)
         ]) for step in (1, -1))
     f = 2 * recall * precision / max(recall + precision, 1e-9)
-    return covering(segments, truth), float(f)
+    # One segment has no boundary, and so no precision.
+    return covering(segments, truth), float(np.nan_to_num(f))
 
 
 def _summarize(rows: list, levels: Sequence[int]) -> dict:

@@ -154,7 +154,7 @@ def make_data(root):
     """
     rng = np.random.default_rng(0)
     folders = [Path('data/coco/train2017')] * 2
-    for name in ('imagenet', 'imagenet100', 'skimage_photos'):
+    for name in ('imagenet', 'imagenet100', 'imagenette', 'skimage_photos'):
         for split in ('train', 'val'):
             folders += [
                 Path('data', name, split, label)
