@@ -21,7 +21,7 @@ from benchmarks.real.results import Results
 from benchmarks.real.statistics import paired, summary
 from benchmarks.real.trainings import run_trainings
 from benchmarks.report import Report, markdown_table
-from mmhierseg.apis.images import resize_labels, scale_image
+from mmhierseg.apis.images import read_image, resize_labels, scale_image
 from mmhierseg.datasets.transforms.human_segmentations import (
     decode_segmentations,
 )
@@ -36,7 +36,6 @@ _SIDE = 224
 _CAST, _VIT = 'superpixels, pooling', 'ViT'
 #: The model that ships, and its segments.
 SHIPPED, SHIPPED_NUMBERS = 'cast-t_imagenette', (24, 12, 6, 4)
-SHIPS = f'configs/cast/{SHIPPED}.py'
 #: Thresholds of the classical hierarchy, 8 bits.
 _THRESHOLDS = tuple(range(20, 201, 20))
 _Method = Callable[[Tensor], list[np.ndarray]]
@@ -67,17 +66,18 @@ def run(args: Namespace) -> Report:
     results.measure('mean colour', _measure, partial(by_colour, NUMBERS),
                     NUMBERS, args)
     results.measure('gPb-owt-ucm', _measure_classical, args)
-    # Its own seed, as in the config.
+    config = f'configs/cast/{SHIPPED}.py'
     for name, make in {
-            'ships': partial(own_levels, SHIPS, f'mmhierseg://{SHIPPED}'),
-            'ships, before training': partial(own_levels, SHIPS, None),
-            'ships, k-means': partial(by_kmeans, SHIPS,
-                                      f'mmhierseg://{SHIPPED}'),
-            'ships, k-means before training': partial(by_kmeans, SHIPS, None),
+            SHIPPED: partial(own_levels, config, f'mmhierseg://{SHIPPED}'),
+            f'{SHIPPED} before training': partial(own_levels, config, None),
+            f'k-means of {SHIPPED}':
+            partial(by_kmeans, config, f'mmhierseg://{SHIPPED}'),
+            f'k-means of {SHIPPED} before training':
+            partial(by_kmeans, config, None),
     }.items():
         results.measure(name, _measure, partial(make, 0, SHIPPED_NUMBERS),
                         SHIPPED_NUMBERS, args)
-    results.measure('ships, mean colour', _measure,
+    results.measure('mean colour, fewer segments', _measure,
                     partial(by_colour, SHIPPED_NUMBERS), SHIPPED_NUMBERS, args)
     return _report(results, args.seeds)
 
@@ -160,7 +160,7 @@ def read_images(data: Path) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
     for path in sorted((root / 'images/test').glob('*.jpg')):
         truth = root / f'groundTruth/test/{path.stem}.mat'
         maps = decode_segmentations(truth.read_bytes(), str(truth))
-        yield (np.asarray(Image.open(path).convert('RGB')), path.stem,
+        yield (read_image(path), path.stem,
                maps.transpose(2, 0, 1).astype(np.int64))
 
 
@@ -169,7 +169,7 @@ def _rate(segments: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     tolerance = round(0.0075 * float(np.hypot(*segments.shape)))
     recall, precision = (
         np.mean([
-            boundary_recall(*(pair[::step]), tolerance)
+            boundary_recall(*pair[::step], tolerance, ignore_index=-1)
             for pair in ((segments, one) for one in truth)
         ]) for step in (1, -1))
     f = 2 * recall * precision / max(recall + precision, 1e-9)
@@ -207,7 +207,8 @@ def _report(results: Results, seeds: Sequence[int]) -> Report:
     rows.append(_row(results, 'mean colour'))
     rows.append(['gPb-owt-ucm', *[''] * len(NUMBERS),
                  *_row(results, 'gPb-owt-ucm')[-4:]])
-    names = [name for name in results.entries() if name.startswith('ships')]
+    names = [name for name in results.entries()
+             if results[name]['levels'] == list(SHIPPED_NUMBERS)]
     return Report(
         {
             'hierarchies against people': markdown_table(

@@ -24,12 +24,12 @@ from benchmarks.real.cells import (
 )
 from benchmarks.real.results import Results
 from benchmarks.real.statistics import paired, summary
-from benchmarks.real.trainings import Training, run_trainings
+from benchmarks.real.trainings import ROOT, Training, run_trainings
 from benchmarks.report import Report, markdown_table
 from mmhierseg.evaluation.functional import mean_iou, region_miou
 from mmhierseg.ops import knn_retrieve
 
-_CONFIGS = 'benchmarks/real/configs'
+_CONFIGS = 'benchmarks/real/configs'  # from the repository's root
 _VOC = 'coco-voc21/VOCdevkit/VOC2012'
 #: Strengths of weight decay of the linear probe.
 _DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -150,7 +150,8 @@ def _retrieve(name: str, checkpoint: Path, args: Namespace) -> dict:
 def _retrieve_by(name: str, checkpoint: Path, options: dict,
                  args: Namespace) -> dict:
     vit = '_vit' if name == 'ViT' else ''
-    cfg = Config.fromfile(f'{_CONFIGS}/retrieval{vit}_coco-voc21.py')
+    cfg = Config.fromfile(
+        ROOT / f'{_CONFIGS}/retrieval{vit}_coco-voc21.py')
     if name != 'ViT':
         cfg.merge_from_dict(_structure(name, 'model.embedder.backbone', 40))
     cfg.merge_from_dict(options)
@@ -227,7 +228,7 @@ def _structure(name: str, backbone: str, segments: int = 0) -> dict:
 
 def _test(training: Training, checkpoint: Path, args: Namespace) -> dict:
     """Test a fine-tuned model."""
-    cfg = Config.fromfile(training.config)
+    cfg = Config.fromfile(ROOT / training.config)
     cfg.merge_from_dict({key: str(value) if isinstance(value, Path) else value
                          for key, value in training.options.items()})
     cfg.model.backbone.init_cfg = None

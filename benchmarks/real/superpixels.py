@@ -20,7 +20,7 @@ from skimage.measure import regionprops_table
 from benchmarks.real.hierarchies import read_images
 from benchmarks.real.results import Results
 from benchmarks.report import Report, markdown_table
-from benchmarks.superpixels import METHODS, Method
+from benchmarks.superpixels import Method
 from benchmarks.timing import paired_ratio, spread, take_turns
 from mmhierseg.evaluation.functional import (
     achievable_segmentation_accuracy,
@@ -64,7 +64,7 @@ def make_methods() -> dict[str, _Method]:
     """All methods that are installed, by name."""
     methods: dict[str, _Method] = {
         name: partial(_divide, Method(name, _SEGMENT_SIZE))
-        for name in _NAMES if name in METHODS
+        for name in _NAMES
     }
     methods['LSC of OpenCV'] = _lsc
     try:
@@ -118,7 +118,7 @@ def _rate(method: _Method, size: tuple[int, int] | None,
                 achievable_segmentation_accuracy(segments, one, -1),
                 undersegmentation_error(segments, one, -1),
                 boundary_recall(segments, one, ignore_index=-1),
-                # Of the segments' boundary pixels, those near a true one.
+                # Precision: recall with the roles exchanged.
                 boundary_recall(one, segments, ignore_index=-1),
             ) for one in truth], axis=0),
             explained_variation(segments, image),

@@ -4,7 +4,7 @@ Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314); the model and the data
           are small and are not the paper's.
 Command:  python tools/train.py configs/cast/cast-t_imagenette.py
-Hardware: 1 CPU core, 50 minutes.
+Hardware: 2 CPU cores, an hour beside other work.
 Data:     data/imagenette/train/<class>/<image>.JPEG; labels are not used.
 Status:   trained here - the card: mmhierseg/weights/cast-t_imagenette.md
 

@@ -15,7 +15,7 @@ from mmhierseg.registry import MODELS
 
 from .loading import find_device, read_config
 
-#: What pre-training needs besides the trained encoder.
+#: Parts that published files leave out.
 _FOLLOWERS = ('momentum_encoder.*', 'data_preprocessor.*')
 
 
@@ -47,7 +47,7 @@ def get_model(name_or_path: str | Path,
         device (str | torch.device, optional): Defaults to None: a GPU if
             there is one.
         **options: Options of the model, in place of the config's, such as
-            ``backbone=dict(out_type='featmap')``.
+            ``backbone=dict(img_size=224)``.
 
     Returns:
         nn.Module: The model that the config builds, in evaluation mode. A

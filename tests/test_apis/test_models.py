@@ -38,8 +38,7 @@ def test_model_has_the_weights():
     untrained = get_model(NAME, pretrained=False, device='cpu')
     assert not torch.equal(untrained.backbone.stages[0][0].attn.qkv.weight,
                            model.backbone.stages[0][0].attn.qkv.weight)
-    config = 'configs/baselines/vit-conv-t_imagenette.py'
-    small = get_model(config, pretrained=False, device='cpu',
+    small = get_model('vit-conv-t_imagenette', pretrained=False, device='cpu',
                       backbone=dict(img_size=64))
     assert small.backbone.patch_resolution == (4, 4)
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env python
-r"""Take the weights out of a training's checkpoint, to publish them.
+r"""Extract the weights of a training's checkpoint, for publication.
 
     python tools/model_converters/publish_model.py work_dirs/x/epoch_100.pth \
         cast-x.safetensors --half
 
-Optimizer state, hooks' state, momentum encoders and the numbers of log
-histories stay behind. DST is a file of safetensors or, with another suffix, a
-checkpoint of MMEngine; its SHA-256 is printed, and its first eight digits are
-part of the name with ``--hash``.
+Optimizer state, momentum encoders and logs are left out. DST is a file of
+safetensors or, with another suffix, a checkpoint of MMEngine. Its SHA-256 is
+printed; with ``--hash``, the first eight digits become part of the name.
 """
 
 import argparse
 import hashlib
+import io
 import sys
 from pathlib import Path
 
@@ -49,9 +49,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.dst.suffix == '.safetensors':
         content = save(weights)
     else:
-        torch.save(dict(state_dict=weights, meta={}), args.dst)
-        content = args.dst.read_bytes()
-        args.dst.unlink()
+        buffer = io.BytesIO()
+        torch.save(dict(state_dict=weights, meta={}), buffer)
+        content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     path = args.dst
     if args.hash:

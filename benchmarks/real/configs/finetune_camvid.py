@@ -33,9 +33,9 @@ model = dict(
 train_pipeline = _base_.train_pipeline
 train_pipeline[3].update(crop_size=crop_size)
 train_dataloader = dict(
-    num_workers=1, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=1)
-test_dataloader = dict(num_workers=1)
+    num_workers=1,
+    dataset=dict(img_suffix='.jpg', pipeline=train_pipeline))
+test_dataloader = dict(num_workers=1, dataset=dict(img_suffix='.jpg'))
 test_evaluator = [
     dict(type='IoUMetric', iou_metrics=['mIoU']),
     dict(type='mmhierseg.BoundaryFScore'),

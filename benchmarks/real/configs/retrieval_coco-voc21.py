@@ -64,7 +64,7 @@ test_dataloader = dict(
         ]))
 test_evaluator = [
     *_base_.test_evaluator,
-    # What the best labels of the segments would reach.
+    # The oracle: the mIoU of the best label for each segment.
     dict(type='mmhierseg.RegionMIoU'),
 ]
 val_dataloader = None
