@@ -1,0 +1,54 @@
+"""MoCo v2 with a small ResNet-18 on CamVid's frames.
+
+Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
+          Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
+          2204.11432); it has no such data.
+Command:  python tools/train.py configs/baselines/moco_r18_camvid.py
+Hardware: one CPU core, minutes.
+Data:     data/camvid in SegNet's layout; no annotation is read.
+Status:   runs.
+
+`moco_r50_coco.py` with the backbone, batches, iterations and images of HSG's
+two stages (`../hsg/hsg_r18_camvid.py`), and its learning rate. Changed for so
+few and small images: a queue shorter than an epoch; 1 % instead of 0.1 % of
+the new weights in the encoder that follows, which would keep half of its first
+weights; views of 128 pixels with half the blur, and half the stride (16), so
+that maps have 8 x 8 cells (7 x 7 at 224).
+"""
+
+_base_ = ['moco_r50_coco.py']
+
+model = dict(
+    queue_len=256,
+    momentum=0.01,
+    backbone=dict(
+        depth=18,
+        base_channels=16,
+        stem_channels=16,
+        strides=(1, 2, 2, 1)),
+    neck=dict(in_channels=128, hid_channels=128))
+
+view_pipeline = _base_.view_pipeline
+view_pipeline[0].update(scale=128)
+view_pipeline[3].update(magnitude_range=(0.1, 1.0))
+train_pipeline = [
+    _base_.train_pipeline[0],
+    dict(type='MultiView', num_views=2, transforms=[view_pipeline]),
+    _base_.train_pipeline[2],
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    dataset=dict(
+        data_root='data/camvid', data_prefix='train', pipeline=train_pipeline))
+
+# 22 batches each.
+max_epochs = 40
+param_scheduler = [
+    dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)
+]
+train_cfg = dict(max_epochs=max_epochs)
+auto_scale_lr = dict(base_batch_size=16)
+default_hooks = dict(
+    logger=dict(interval=20), checkpoint=dict(interval=2, max_keep_ckpts=1))
+randomness = dict(seed=0)
