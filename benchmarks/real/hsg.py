@@ -106,7 +106,8 @@ def _over_segment(args: Namespace) -> Path:
     """Folder of the maps of CamVid's training frames."""
     maps = args.work_dir / 'camvid-oversegmentation'
     command = [
-        sys.executable, 'tools/dataset_converters/generate_oversegmentation.py',
+        sys.executable,
+        'tools/dataset_converters/generate_oversegmentation.py',
         str((args.data / 'camvid/train').resolve()), str(maps.resolve()),
         '--workers', str(args.jobs), '--resume'
     ]
