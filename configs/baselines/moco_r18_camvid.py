@@ -8,12 +8,11 @@ Hardware: one CPU core, minutes.
 Data:     data/camvid in SegNet's layout; no annotation is read.
 Status:   runs.
 
-`moco_r50_coco.py` with the backbone, batches, iterations and images of HSG's
-two stages (`../hsg/hsg_r18_camvid.py`), and its learning rate. Changed for so
-few and small images: a queue shorter than an epoch; 1 % instead of 0.1 % of
-the new weights in the encoder that follows, which would keep half of its first
-weights; views of 128 pixels with half the blur, and half the stride (16), so
-that maps have 8 x 8 cells (7 x 7 at 224).
+`moco_r50_coco.py` with the backbone (at stride 8), batches, iterations and
+images of HSG's two stages (`../hsg/hsg_r18_camvid.py`), and its own learning
+rate. Changed for so few and small images: a queue shorter than an epoch; 1 %
+instead of 0.1 % of the new weights in the encoder that follows, which would
+keep half of its first weights; views of 128 pixels with half the blur.
 """
 
 _base_ = ['moco_r50_coco.py']
@@ -21,11 +20,20 @@ _base_ = ['moco_r50_coco.py']
 model = dict(
     queue_len=256,
     momentum=0.01,
+    # As HSG's.
     backbone=dict(
+        _delete_=True,
+        type='mmseg.ResNet',
         depth=18,
         base_channels=16,
         stem_channels=16,
-        strides=(1, 2, 2, 1)),
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 1, 2),
+        multi_grid=(1, 2),
+        out_indices=(3, ),
+        norm_cfg=dict(type='BN'),
+        zero_init_residual=False,
+        style='pytorch'),
     neck=dict(in_channels=128, hid_channels=128))
 
 view_pipeline = _base_.view_pipeline

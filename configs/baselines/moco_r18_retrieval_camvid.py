@@ -24,14 +24,14 @@ _base_ = [
 model = dict(
     embedder=dict(
         at='pixel',
+        # As in training.
         backbone=dict(
             depth=18,
             base_channels=16,
             stem_channels=16,
-            # Trained at stride 16: only the third stage strode, and the
-            # whole of the fourth looks twice as far in cells of 8 pixels.
-            dilations=(1, 1, 2, 2),
-            multi_grid=(2, 2))),
+            dilations=(1, 1, 1, 2),
+            contract_dilation=False,
+            multi_grid=(1, 2))),
     num_classes=11,
     kmeans=dict(num_clusters=(6, 8)))
 val_evaluator = [

@@ -6,7 +6,7 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           et al., ICCV 2019, arXiv 1910.06962).
 Command:  python tools/train.py configs/baselines/segsort_r18_camvid.py
           python tools/test.py configs/baselines/segsort_r18_camvid.py \
-              work_dirs/segsort_r18_camvid/iter_880.pth
+              work_dirs/segsort_r18_camvid/iter_1080.pth
 Hardware: one CPU core, minutes.
 Data:     as in `../hsg/hsg_r18_stage1_camvid.py`.
 Status:   runs.
@@ -20,10 +20,10 @@ _base_ = ['../hsg/hsg_r18_stage1_camvid.py']
 model = dict(
     head=dict(kmeans_clusters=(4, 4), kmeans_iterations=15, cosegment=False))
 
-max_iters = 880
+max_iters = 1080
 param_scheduler = [
     _base_.param_scheduler[0],
     # 32, 56 and 75 %.
-    dict(_base_.param_scheduler[1], milestones=[281, 492, 660]),
+    dict(_base_.param_scheduler[1], milestones=[346, 605, 810]),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

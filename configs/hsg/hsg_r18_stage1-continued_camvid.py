@@ -5,7 +5,7 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           2204.11432); it has no such control.
 Command:  python tools/train.py configs/hsg/hsg_r18_stage1-continued_camvid.py
           python tools/test.py configs/hsg/hsg_r18_stage1-continued_camvid.py \
-              work_dirs/hsg_r18_stage1-continued_camvid/iter_88.pth
+              work_dirs/hsg_r18_stage1-continued_camvid/iter_108.pth
 Hardware: one CPU core, minutes.
 Data:     as in `hsg_r18_stage1_camvid.py`.
 Weights:  as in `hsg_r18_camvid.py`.
@@ -22,3 +22,10 @@ model = dict(
         coarse_weight=0.,
         grouping_weight=0.,
         centroid_weight=0.))
+# There is no head to have a learning rate of its own.
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        patterns={
+            '_delete_': True,
+            '*bias': dict(lr_mult=2., decay_mult=0.)
+        }))

@@ -5,7 +5,7 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           2204.11432); it has no such data.
 Command:  python tools/train.py configs/hsg/hsg_r18_stage1_camvid.py
           python tools/test.py configs/hsg/hsg_r18_stage1_camvid.py \
-              work_dirs/hsg_r18_stage1_camvid/iter_792.pth
+              work_dirs/hsg_r18_stage1_camvid/iter_972.pth
 Hardware: one CPU core, minutes.
 Data:     data/camvid in SegNet's layout, and the over-segmentation of each
           training frame in data/camvid/oversegmentation/train, by
@@ -14,13 +14,13 @@ Data:     data/camvid in SegNet's layout, and the over-segmentation of each
 Status:   runs.
 
 As `hsg_r50_stage1_coco-224x224.py` with a ResNet-18 of a quarter of the
-channels at stride 8, 16 images a batch, 36 epochs and a shorter warm-up; the
+channels at stride 8, 8 images a batch, about 21 epochs and a shorter warm-up; the
 learning rate is the recipe's.
 """
 
 _base_ = [
     '../_base_/models/hsg_r50.py',
-    '../_base_/datasets/camvid_hsg_128.py',
+    '../_base_/datasets/camvid_hsg_96.py',
     '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
@@ -44,21 +44,20 @@ model = dict(
         coarse_weight=0.,
         grouping_weight=0.,
         centroid_weight=0.,
-        position_size=16),
+        position_size=12),
     num_classes=11,
     kmeans_clusters=(6, 8))
 
-# 22 batches are an epoch.
-max_iters = 792
+max_iters = 972
 param_scheduler = [
     dict(_base_.param_scheduler[0], end=21),
     # 32, 56 and 75 %.
-    dict(_base_.param_scheduler[1], milestones=[253, 443, 594]),
+    dict(_base_.param_scheduler[1], milestones=[311, 544, 729]),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-auto_scale_lr = dict(base_batch_size=16)
+auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(
-    logger=dict(interval=20), checkpoint=dict(interval=44, max_keep_ckpts=1))
+    logger=dict(interval=20), checkpoint=dict(interval=54, max_keep_ckpts=1))
 randomness = dict(seed=0)
 # Shorter side of an image in the demos.
 hierarchy_inferencer = dict(img_size=240)

@@ -1,11 +1,11 @@
 # HSG's two views of CamVid's training frames with the over-segmentation of
 # each frame; no annotation is read. Frames have two thirds of SegNet's size
-# and crops 128 pixels, so that a CPU keeps up. Evaluated by retrieval.
+# and crops 96 pixels, so that a CPU keeps up. Evaluated by retrieval.
 # PNGs: tools/dataset_converters/generate_oversegmentation.py \
 #           data/camvid/train data/camvid/oversegmentation/train
 _base_ = ['camvid_retrieval.py', 'hsg_views.py']
 
-crop_size = (128, 128)
+crop_size = (96, 96)
 view_pipeline = [
     *_base_.view_pipeline[:2],
     dict(_base_.view_pipeline[2], size=crop_size),
@@ -25,7 +25,7 @@ train_pipeline = [
 train_dataloader = dict(
     # In place of the None of what does not train.
     _delete_=True,
-    batch_size=16,
+    batch_size=8,
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
