@@ -133,7 +133,8 @@ def _training(name: str, seed: int, maps: Path, first_stage: Path | None,
     else:
         options[f'{dataset}.pipeline.1.map_prefix'] = maps
         # Tests come later.
-        options['train_cfg.val_begin'] = 10**9
+        options.update(val_cfg=None, val_dataloader=None, val_evaluator=None,
+                       custom_hooks=[])
         if args.quick:
             options['train_cfg.max_iters'] = 2
     if args.quick:

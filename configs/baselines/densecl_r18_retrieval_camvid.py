@@ -5,10 +5,10 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           2204.11432); it has no such data.
 Command:  python tools/test.py \
               configs/baselines/densecl_r18_retrieval_camvid.py \
-              work_dirs/densecl_r18_camvid/epoch_40.pth
+              work_dirs/densecl_r18_camvid/epoch_24.pth
 Hardware: one CPU core, minutes.
 Data:     as in `moco_r18_retrieval_camvid.py`.
-Weights:  epoch 40 of `densecl_r18_camvid.py`.
+Weights:  epoch 24 of `densecl_r18_camvid.py`.
 Status:   runs.
 
 Identical to `moco_r18_retrieval_camvid.py` except for the weights.

@@ -12,7 +12,7 @@ Status:   runs.
 images of HSG's two stages (`../hsg/hsg_r18_camvid.py`), and its own learning
 rate. Changed for so few and small images: a queue shorter than an epoch; 1 %
 instead of 0.1 % of the new weights in the encoder that follows, which would
-keep half of its first weights; views of 128 pixels with half the blur.
+keep half of its first weights; views of 96 pixels with half the blur.
 """
 
 _base_ = ['moco_r50_coco.py']
@@ -37,7 +37,7 @@ model = dict(
     neck=dict(in_channels=128, hid_channels=128))
 
 view_pipeline = _base_.view_pipeline
-view_pipeline[0].update(scale=128)
+view_pipeline[0].update(scale=96)
 view_pipeline[3].update(magnitude_range=(0.1, 1.0))
 train_pipeline = [
     _base_.train_pipeline[0],
@@ -45,18 +45,18 @@ train_pipeline = [
     _base_.train_pipeline[2],
 ]
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=2,
     dataset=dict(
         data_root='data/camvid', data_prefix='train', pipeline=train_pipeline))
 
-# 22 batches each.
-max_epochs = 40
+# 45 batches each.
+max_epochs = 24
 param_scheduler = [
     dict(_base_.param_scheduler[0], T_max=max_epochs, end=max_epochs)
 ]
 train_cfg = dict(max_epochs=max_epochs)
-auto_scale_lr = dict(base_batch_size=16)
+auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(interval=2, max_keep_ckpts=1))
 randomness = dict(seed=0)

@@ -4,11 +4,11 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
           2204.11432); it has no such data.
 Command:  python tools/test.py configs/baselines/moco_r18_retrieval_camvid.py \
-              work_dirs/moco_r18_camvid/epoch_40.pth
+              work_dirs/moco_r18_camvid/epoch_24.pth
 Hardware: one CPU core, minutes.
 Data:     data/camvid in SegNet's layout: 367 frames in the memory bank, 233
           tested.
-Weights:  epoch 40 of `moco_r18_camvid.py`.
+Weights:  epoch 24 of `moco_r18_camvid.py`.
 Status:   runs.
 
 As `moco_r50_retrieval_voc12-512.py`, but clusters are of pixels, as HSG's,
