@@ -32,9 +32,10 @@ ALL_CONFIGS = sorted(
 def _kind(path):
     if path.parent.name in ('hsg', 'swap'):
         return path.parent.name
-    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval'),
+    for part, kind in (('_r(18|50)_', 'baseline'),
+                       ('_retrieval_', 'retrieval'),
                        ('_hierarchy_', 'hierarchy')):
-        if part in path.stem:
+        if re.search(part, path.stem):
             return kind
     # Segmentors have their crop in the name.
     return 'dense' if re.search(r'-\d+(x\d+)?$', path.stem) else 'pretraining'
