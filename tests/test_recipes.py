@@ -27,7 +27,7 @@ PATHS = {
     str(path.relative_to(ROOT / 'configs').with_suffix('')): path
     for path in ALL_CONFIGS
     if path.parent.name != 'swap'
-    and not path.stem.startswith(('cast-t_', 'hsg_r18'))
+    and not path.stem.startswith('cast-t_') and '_r18' not in path.stem
     and not path.stem.endswith('_imagenette')
 }
 #: Patterns of names.

@@ -14,8 +14,8 @@ Data:     data/camvid in SegNet's layout, and the over-segmentation of each
 Status:   runs.
 
 As `hsg_r50_stage1_coco-224x224.py` with a ResNet-18 of a quarter of the
-channels at stride 8, 8 images a batch, about 11 epochs and a shorter warm-up; the
-learning rate is the recipe's.
+channels at stride 8, 8 images a batch, about 11 epochs and a shorter warm-up;
+the learning rate is the recipe's.
 """
 
 _base_ = [
