@@ -18,7 +18,7 @@ from mmhierseg._base.errors import UserError
 
 __all__ = ['OPTIONS', 'TABLES', 'run']
 
-TABLES = ('superpixels', 'recognition', 'hierarchies', 'hsg')
+TABLES = ('superpixels', 'recognition', 'hierarchies', 'hsg', 'scenes')
 _ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = dict(
     table=dict(choices=TABLES, default=TABLES[0], help='which of the tables'),

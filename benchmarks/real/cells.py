@@ -1,6 +1,5 @@
 """The models that tables compare, and what is read from them."""
 
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,13 +34,14 @@ CELLS = {
 POOLED = ('superpixels, pooling', 'patches, pooling')
 
 
-def pretraining(name: str, seed: int, args: Namespace) -> Training:
-    """The pre-training of a model."""
+def pretraining(name: str, seed: int, root: Path,
+                prefix: str = '') -> Training:
+    """The pre-training of a model on the images of ``root / 'train'``."""
     return Training(
-        f'{Path(CELLS[name]).stem}-seed{seed}', CELLS[name], {
+        f'{prefix}{Path(CELLS[name]).stem}-seed{seed}', CELLS[name], {
             'randomness.seed': seed,
             'train_dataloader.num_workers': 1,
-            'train_dataloader.dataset.data_root': args.data / 'imagenette',
+            'train_dataloader.dataset.data_root': root,
         })
 
 

@@ -43,14 +43,15 @@ _Method = Callable[[Tensor], list[np.ndarray]]
 
 def run(args: Namespace) -> Report:
     """Train and measure what is missing."""
-    trainings = [pretraining(name, seed, args)
-                 for seed in args.seeds for name in (_CAST, _VIT)]
-    checkpoints = run_trainings(trainings, args)
+    trainings = {(name, seed): pretraining(name, seed,
+                                           args.data / 'imagenette')
+                 for seed in args.seeds for name in (_CAST, _VIT)}
+    checkpoints = run_trainings(list(trainings.values()), args)
     results = Results(args.results / 'hierarchies.json')
     cast, vit = CELLS[_CAST], CELLS[_VIT]
     for seed in args.seeds:
         trained = {
-            config: checkpoints[pretraining(name, seed, args).name]
+            config: checkpoints[trainings[name, seed].name]
             for name, config in ((_CAST, cast), (_VIT, vit))
         }
         for when, weights in (('', trained), (' before training', {})):

@@ -4,7 +4,7 @@ Protocol: ``benchmarks/real.md``.
 """
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,17 +39,15 @@ _LEVELS = (150, 75, 40, 20)
 
 def run(args: Namespace) -> Report:
     """Train and evaluate what is missing."""
-    names = [name for name in CELLS
-             if not args.only or name.startswith(tuple(args.only))]
-    runs = [(name, seed) for seed in args.seeds for name in names]
-    pretrained = run_trainings([pretraining(*one, args) for one in runs], args)
-    checkpoints = {one: pretrained[pretraining(*one, args).name]
-                   for one in runs}
+    names, checkpoints = pretrain(args.data / 'imagenette', args)
     results = Results(args.results / 'recognition.json')
-    tasks: dict[str, Callable] = dict(
-        probes=_probe, retrieval=_retrieve, parts=_label_parts)
-    for task, function in tasks.items():
-        for (name, seed), checkpoint in checkpoints.items():
+    transferred = {one: checkpoint for one, checkpoint in checkpoints.items()
+                   if one[1] == args.seeds[0]}
+    tasks: tuple[tuple[str, Callable, dict], ...] = (
+        ('probes', _probe, checkpoints), ('parts', _label_parts, checkpoints),
+        ('retrieval', _retrieve, transferred))
+    for task, function, models in tasks:
+        for (name, seed), checkpoint in models.items():
             key = f'{task}, {name}, seed {seed}'
             if key not in results:
                 args.progress(key)
@@ -57,7 +55,7 @@ def run(args: Namespace) -> Report:
     for dataset in ('camvid', 'coco-voc21'):
         trainings = {
             one: _finetuning(*one, dataset, checkpoint, args)
-            for one, checkpoint in checkpoints.items()
+            for one, checkpoint in transferred.items()
         }
         finetuned = run_trainings(list(trainings.values()), args)
         for (name, seed), training in trainings.items():
@@ -66,16 +64,32 @@ def run(args: Namespace) -> Report:
     return _report(results, names, args.seeds)
 
 
+def pretrain(root: Path, args: Namespace, prefix: str = ''
+             ) -> tuple[list[str], dict[tuple[str, int], Path]]:
+    """The models of ``--only``, and their checkpoints of every seed."""
+    names = [name for name in CELLS
+             if not args.only or name.startswith(tuple(args.only))]
+    runs = {(name, seed): pretraining(name, seed, root, prefix)
+            for seed in args.seeds for name in names}
+    checkpoints = run_trainings(list(runs.values()), args)
+    return names, {one: checkpoints[training.name]
+                   for one, training in runs.items()}
+
+
 # ------------------------------------------------------- whole images
 
 
 def _probe(name: str, checkpoint: Path, args: Namespace) -> dict:
+    return probe(name, checkpoint, args.data / 'imagenette')
+
+
+def probe(name: str, checkpoint: Path, root: Path) -> dict:
     """Accuracy of nearest neighbours and of a linear classifier, percent."""
     encoder = Encoder(CELLS[name], checkpoint)
-    root = args.data / 'imagenette'
     (train, labels), (val, truth) = (
         _encode(encoder, root / part) for part in ('train', 'val'))
-    neighbours = knn_retrieve(val, train, labels, 20, 10)
+    neighbours = knn_retrieve(
+        val, train, labels, 20, int(labels.max()) + 1)
     return dict(
         neighbours=100 * (neighbours == truth).double().mean().item(),
         linear=100 * linear_probe(train, labels, val, truth))
@@ -168,26 +182,45 @@ def _retrieve_by(name: str, checkpoint: Path, options: dict,
 
 
 def _label_parts(name: str, checkpoint: Path, args: Namespace) -> dict:
-    """MIoU of the best labelling of segments on Car-Parts, by level."""
-    options = dict(num_clusters=_LEVELS) if name in POOLED else {}
+    root = args.data / 'car-parts'
+
+    def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for path in sorted((root / 'img_dir/val').iterdir()):
+            image = Image.open(path).convert('RGB')
+            truth = Image.open(root / f'ann_dir/val/{path.stem}.png')
+            yield np.array(image), np.asarray(truth)
+
+    return best_labels(name, checkpoint, _LEVELS, images(), 19)
+
+
+def best_labels(name: str, checkpoint: Path, numbers: Sequence[int],
+                images: Iterable[tuple[np.ndarray, np.ndarray]],
+                num_classes: int) -> dict:
+    """MIoU of the best labels of the segments of each level, percent.
+
+    Args:
+        name (str): The model.
+        checkpoint (Path): Its weights.
+        numbers (Sequence[int]): Segments of the four levels.
+        images (Iterable): Images (H, W, 3) uint8, RGB, and their classes
+            (H, W).
+        num_classes (int): Number of classes.
+    """
+    options = dict(num_clusters=numbers) if name in POOLED else {}
     if name == 'ViT':
         options = dict(out_type='featmap')
     encoder = Encoder(CELLS[name], checkpoint, **options)
-    root = args.data / 'car-parts'
-    confusions = np.zeros((len(_LEVELS), 19, 19), dtype=np.int64)
-    for path in sorted((root / 'img_dir/val').iterdir()):
-        image = Image.open(path).convert('RGB')
-        truth = np.asarray(
-            Image.open(root / f'ann_dir/val/{path.stem}.png'))
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+    confusions = np.zeros((len(numbers), num_classes, num_classes), np.int64)
+    for image, truth in images:
+        pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
         if name in POOLED:
             maps = [x[0].numpy() for x in encoder.levels(pixels)[1:]]
         else:
             tokens, labels = encoder.tokens(pixels)
-            maps = group_tokens(tokens[0], labels[0], _LEVELS)
-        confusions += [region_miou(x, truth, 19) for x in maps]
+            maps = group_tokens(tokens[0], labels[0], numbers)
+        confusions += [region_miou(x, truth, num_classes) for x in maps]
     return {f'{number} segments': 100 * mean_iou(confusion)
-            for number, confusion in zip(_LEVELS, confusions)}
+            for number, confusion in zip(numbers, confusions)}
 
 
 # -------------------------------------------------------- fine-tuning
@@ -258,23 +291,28 @@ def _report(results: Results, names: list[str], seeds: list[int]) -> Report:
         'coco-voc21': ('mIoU', 'boundary F'),
         'parts': [f'{number} segments' for number in _LEVELS],
     }
-    sections = []
-    for task, columns in tables.items():
-        values = {
-            name: [results[f'{task}, {name}, seed {seed}'] for seed in seeds]
-            for name in names
-        }
-        first = values[names[0]]
-        rows = []
-        for name, runs in values.items():
-            cells = [summary([x[column] for x in runs]) for column in columns]
-            if name != names[0]:
-                cells = [
-                    f'{cell}; ' + paired([x[column] for x in runs],
-                                         [x[column] for x in first])
-                    for cell, column in zip(cells, columns)
-                ]
-            rows.append([name, *cells])
-        sections.append(markdown_table([task, *columns], rows))
-    return Report({'recognition': '\n\n'.join(sections)},
-                  results.entries())
+    return Report({'recognition': '\n\n'.join(
+        compare(results, task, columns, names, seeds)
+        for task, columns in tables.items())}, results.entries())
+
+
+def compare(results: Results, task: str, columns: Sequence[str],
+            names: list[str], seeds: list[int]) -> str:
+    """A table of the models, with differences to the first."""
+    values = {
+        name: [results[f'{task}, {name}, seed {seed}'] for seed in seeds
+               if f'{task}, {name}, seed {seed}' in results]
+        for name in names
+    }
+    first = values[names[0]]
+    rows = []
+    for name, runs in values.items():
+        cells = [summary([x[column] for x in runs]) for column in columns]
+        if name != names[0]:
+            cells = [
+                f'{cell}; ' + paired([x[column] for x in runs],
+                                     [x[column] for x in first])
+                for cell, column in zip(cells, columns)
+            ]
+        rows.append([name, *cells])
+    return markdown_table([task, *columns], rows)
