@@ -48,8 +48,7 @@ def own_settings():
 
 
 def test_every_benchmark_is_run_here():
-    # `real` needs data: test_real.py.
-    assert {*RUNS, 'real'} == set(run.BENCHMARKS)
+    assert set(RUNS) == set(run.BENCHMARKS)
 
 
 @pytest.mark.parametrize('name', [
@@ -88,7 +87,6 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
         'hsg': ['losses of HSG on the CPU'],
         'segment_size': ['segment size', 'memory by segment size'],
         'profile_step': ['profile of a step'],
-        'real': ['superpixels on human segmentations'],
     }.get(name, [f'{name} on the CPU'])
     page = tmp_path / 'page.md'
     page.write_text(args.page.read_text(encoding='utf-8'))
