@@ -1,6 +1,7 @@
 """Every config has a header and a metafile entry, and builds its model."""
 
 import re
+from pathlib import Path
 
 import benchmark_table
 import make_table
@@ -70,7 +71,7 @@ def test_metafiles_describe_every_config():
         if 'Config' not in model:
             continue
         meta, cfg = model['Metadata'], load_config(ROOT / model['Config'])
-        assert name == re.sub(r'configs/\w+/|\.py', '', model['Config'])
+        assert name == Path(model['Config']).stem
         for key, setting in (('Epochs', 'max_epochs'),
                              ('Iterations', 'max_iters')):
             assert key not in meta or meta[key] == cfg.train_cfg[setting]

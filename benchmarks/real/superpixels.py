@@ -5,7 +5,6 @@ for this table only: ``pip install cython numpy 'setuptools<81'``, then
 ``pip install --no-build-isolation fast-slic==0.4.0``.
 """
 
-import math
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +14,6 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from skimage.measure import regionprops_table
 
 from benchmarks.real.hierarchies import read_images
 from benchmarks.real.results import Results
@@ -24,7 +22,9 @@ from benchmarks.superpixels import Method
 from benchmarks.timing import paired_ratio, spread, take_turns
 from mmhierseg.evaluation.functional import (
     achievable_segmentation_accuracy,
+    boundary_precision,
     boundary_recall,
+    compactness,
     explained_variation,
     undersegmentation_error,
 )
@@ -118,31 +118,12 @@ def _rate(method: _Method, size: tuple[int, int] | None,
                 achievable_segmentation_accuracy(segments, one, -1),
                 undersegmentation_error(segments, one, -1),
                 boundary_recall(segments, one, ignore_index=-1),
-                # Precision: recall with the roles exchanged.
-                boundary_recall(one, segments, ignore_index=-1),
+                boundary_precision(segments, one, ignore_index=-1),
             ) for one in truth], axis=0),
             explained_variation(segments, image),
             compactness(segments),
         ])
     return dict(zip(_MEASURES, np.mean(rows, axis=0).tolist()))
-
-
-def compactness(segments: np.ndarray) -> float:
-    """Isoperimetric quotient of the segments, weighted by their area.
-
-    Schick, Fischer and Stiefelhagen, ICPR 2012; perimeters by scikit-image.
-    A segment in several pieces has the perimeter of all.
-
-    Example:
-        >>> segments = np.repeat(np.repeat([[0, 1]], 40, 0), 20, 1)
-        >>> round(compactness(segments), 2)
-        0.76
-    """
-    table = regionprops_table(
-        segments + 1, properties=('area', 'perimeter'))
-    area, perimeter = table['area'], np.maximum(table['perimeter'], 1)
-    quotient = np.minimum(4 * math.pi * area / perimeter**2, 1)
-    return float((area * quotient).sum() / area.sum())
 
 
 def _time(methods: dict[str, _Method], size: tuple[int, int] | None,

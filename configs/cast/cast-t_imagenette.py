@@ -60,6 +60,14 @@ train_dataloader = dict(
     num_workers=2,
     dataset=dict(data_root='data/imagenette', pipeline=train_pipeline))
 
+test_pipeline = [
+    _base_.test_pipeline[0],
+    dict(_base_.test_pipeline[1], scale=128),
+    dict(_base_.test_pipeline[2], crop_size=112),
+    _base_.test_pipeline[-1],
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',

@@ -29,7 +29,7 @@ dataset = dict(
     type='PascalVOCDataset',
     data_root='data/coco-voc21/VOCdevkit/VOC2012',
     data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'))
-load = dict(type='mmhierseg.LoadImage')
+load = dict(type='LoadImageFromFile')
 resize = dict(type='mmhierseg.ResizeOwnSize', longer_side=320)
 bank_dataloader = dict(
     batch_size=1,

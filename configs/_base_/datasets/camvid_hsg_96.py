@@ -13,7 +13,7 @@ view_pipeline = [
     *_base_.view_pipeline[4:],
 ]
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage', to_float32=True),
+    dict(type='LoadImageFromFile', to_float32=True),
     dict(
         type='mmhierseg.LoadSegmentMap',
         map_prefix='data/camvid/oversegmentation/train'),
