@@ -58,8 +58,18 @@ def test_wheel(wheel):
         name for name in names
         if name.endswith('.pyc') or name.startswith(('tests', 'configs'))
     ]
-    name = f'mmhierseg-{mmhierseg.__version__}.dist-info/METADATA'
-    metadata = archive.read(name).decode()
+    assert 'mmhierseg/py.typed' in names
+    # For a checkout.
+    assert not [
+        name for name in names
+        if name.endswith(('setup_env.sh', 'run_tests.sh', 'quickstart.sh'))
+    ]
+    info = f'mmhierseg-{mmhierseg.__version__}.dist-info'
+    scripts = archive.read(f'{info}/entry_points.txt').decode()
+    assert 'mmhierseg = mmhierseg.cli.main:main' in scripts
+    metadata = archive.read(f'{info}/METADATA').decode()
+    # Links into the repository lead nowhere on the page of a package.
+    assert not re.search(r'\]\((?!https://)', metadata)
     assert re.search('^Requires-Python: >=3.10$', metadata, re.M)
     extras = re.findall('^Provides-Extra: (.*)$', metadata, re.M)
     assert sorted(extras) == ['docs', 'onedl', 'speed', 'tests']

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.report import write_json
-from tools.analysis_tools.records import describe
+from mmhierseg.cli.records import describe
 
 __all__ = ['Results']
 
