@@ -16,6 +16,7 @@ from mmhierseg.ops import (
     assignment_logits,
     farthest_point_sampling,
     spherical_kmeans,
+    sum_by_label,
 )
 from mmhierseg.registry import MODELS
 
@@ -96,8 +97,9 @@ class Encoder:
         return self.preprocessor(data)['inputs'][0]
 
 
-def group_tokens(tokens: Tensor, labels: Tensor,
-                 numbers: Sequence[int]) -> list[np.ndarray]:
+def group_tokens(tokens: Tensor, labels: Tensor, numbers: Sequence[int],
+                 iterations: int = 15,
+                 nested: bool = False) -> list[np.ndarray]:
     """Group the segments of one image by spherical k-means of their features.
 
     It starts from the segments that CAST's pooling would sample.
@@ -106,14 +108,24 @@ def group_tokens(tokens: Tensor, labels: Tensor,
         tokens (Tensor): (N, C), N at least the largest number.
         labels (Tensor): (H, W) int64 in [0, N - 1].
         numbers (Sequence[int]): Of groups, of each map.
+        iterations (int): Of k-means; with 0, tokens join the most similar
+            sample.
+        nested (bool): Whether a map groups the groups of the map before, by
+            the means of their tokens.
 
     Returns:
         list[np.ndarray]: (H, W) label maps.
     """
     tokens, maps = tokens[None], []
+    points, of_token = tokens, torch.arange(tokens.size(1))[None]
     for number in numbers:
-        centres = farthest_point_sampling(tokens, number)
-        start = assignment_logits(tokens, centres).argmax(2)
-        groups = spherical_kmeans(tokens, start, number)
+        centres = farthest_point_sampling(points, number)
+        groups = assignment_logits(points, centres).argmax(2)
+        if iterations:
+            groups = spherical_kmeans(points, groups, number, iterations)
+        groups = groups.gather(1, of_token)
         maps.append(groups[0, labels].numpy())
+        if nested:
+            sums, sizes = sum_by_label(tokens, groups, number)
+            points, of_token = sums / sizes.clamp(min=1)[..., None], groups
     return maps

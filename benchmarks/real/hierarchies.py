@@ -38,6 +38,8 @@ _CAST, _VIT = 'superpixels, pooling', 'ViT'
 SHIPPED, SHIPPED_NUMBERS = 'cast-t_imagenette', (24, 12, 6, 4)
 #: Thresholds of the classical hierarchy, 8 bits.
 _THRESHOLDS = tuple(range(20, 201, 20))
+#: Why do levels differ from k-means? Other ways to group the same tokens.
+_GROUPINGS = {'samples': dict(iterations=0), 'nested k-means': dict(nested=True)}
 _Method = Callable[[Tensor], list[np.ndarray]]
 
 
@@ -64,6 +66,11 @@ def run(args: Namespace) -> Report:
                     f'{name}{when}, seed {seed}', _measure,
                     partial(make, weights.get(make.args[0]), seed, NUMBERS),
                     NUMBERS, args)
+        for name, grouping in _GROUPINGS.items():
+            results.measure(
+                f'{name} of CAST, seed {seed}', _measure,
+                partial(by_kmeans, cast, trained[cast], seed, NUMBERS,
+                        **grouping), NUMBERS, args)
     results.measure('mean colour', _measure, partial(by_colour, NUMBERS),
                     NUMBERS, args)
     results.measure('gPb-owt-ucm', _measure_classical, args)
@@ -94,14 +101,14 @@ def own_levels(config: str, checkpoint: Path | str | None, seed: int,
 
 
 def by_kmeans(config: str, checkpoint: Path | str | None, seed: int,
-              numbers: Sequence[int]) -> _Method:
+              numbers: Sequence[int], **grouping) -> _Method:
     """Groups of an encoder's tokens."""
     options = dict(out_type='featmap') if config == CELLS[_VIT] else {}
     encoder = Encoder(config, checkpoint, seed, **options)
 
     def method(image: Tensor) -> list[np.ndarray]:
         tokens, labels = encoder.tokens(image)
-        return group_tokens(tokens[0], labels[0], numbers)
+        return group_tokens(tokens[0], labels[0], numbers, **grouping)
 
     return method
 
@@ -205,6 +212,10 @@ def _report(results: Results, seeds: Sequence[int]) -> Report:
             rows.append([name + when, *(
                 summary(x) + ('' if is_first else f'; {paired(x, y)}')
                 for x, y in zip(own, first))])
+    for name in _GROUPINGS:
+        rows.append([f'{name} of CAST', *(
+            f'{summary(x)}; {paired(x, y)}'
+            for x, y in zip(columns(f'{name} of CAST'), first))])
     rows.append(_row(results, 'mean colour'))
     rows.append(['gPb-owt-ucm', *[''] * len(NUMBERS),
                  *_row(results, 'gPb-owt-ucm')[-4:]])
