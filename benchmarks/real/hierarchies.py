@@ -39,7 +39,8 @@ SHIPPED, SHIPPED_NUMBERS = 'cast-t_imagenette', (24, 12, 6, 4)
 #: Thresholds of the classical hierarchy, 8 bits.
 _THRESHOLDS = tuple(range(20, 201, 20))
 #: Why do levels differ from k-means? Other ways to group the same tokens.
-_GROUPINGS = {'samples': dict(iterations=0), 'nested k-means': dict(nested=True)}
+_GROUPINGS = {'samples': dict(iterations=0),
+              'nested k-means': dict(nested=True)}
 _Method = Callable[[Tensor], list[np.ndarray]]
 
 
