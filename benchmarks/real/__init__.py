@@ -18,7 +18,8 @@ from mmhierseg._base.errors import UserError
 
 __all__ = ['OPTIONS', 'TABLES', 'run']
 
-TABLES = ('superpixels', 'recognition', 'hierarchies', 'hsg', 'scenes')
+TABLES = ('superpixels', 'recognition', 'hierarchies', 'hsg', 'scenes',
+          'cast-s')
 _ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = dict(
     table=dict(choices=TABLES, default=TABLES[0], help='which of the tables'),
@@ -43,5 +44,6 @@ def run(args: Namespace) -> Report:
                         'to hold: benchmarks/real.md')
     # Trainings run in another folder.
     args.data, args.work_dir = args.data.resolve(), args.work_dir.resolve()
-    module = importlib.import_module(f'benchmarks.real.{args.table}')
+    module = importlib.import_module(
+        f'benchmarks.real.{args.table.replace("-", "_")}')
     return module.run(args)

@@ -53,11 +53,12 @@ class Encoder:
         config (str): Of its pre-training, from the repository's root.
         checkpoint (Path, optional): None: not trained.
         seed (int): Of the weights before training.
+        device (str): Defaults to 'cpu'.
         **options: Of the backbone, in place of the config's.
     """
 
     def __init__(self, config: str, checkpoint: Path | None, seed: int = 0,
-                 **options) -> None:
+                 device: str = 'cpu', **options) -> None:
         cfg = Config.fromfile(ROOT / config).model
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             torch.manual_seed(seed)
@@ -66,12 +67,13 @@ class Encoder:
             self.preprocessor = MODELS.build(cfg.data_preprocessor)
         if checkpoint is not None:
             load_weights(self.model, str(checkpoint), 'backbone.')
-        self.model.eval()
+        self.model.to(device).eval()
+        self.preprocessor.to(device)
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
         """(B, C) of images (B, 3, H, W) uint8, RGB; or feature maps."""
-        return self.model(self._inputs(images))[0]
+        return self.model(self._inputs(images))[0].cpu()
 
     @torch.no_grad()
     def tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -80,14 +80,27 @@ def pretrain(root: Path, args: Namespace, prefix: str = ''
 
 
 def _probe(name: str, checkpoint: Path, args: Namespace) -> dict:
-    return probe(name, checkpoint, args.data / 'imagenette')
+    return probe(CELLS[name], checkpoint, args.data / 'imagenette')
 
 
-def probe(name: str, checkpoint: Path, root: Path) -> dict:
-    """Accuracy of nearest neighbours and of a linear classifier, percent."""
-    encoder = Encoder(CELLS[name], checkpoint)
+def probe(config: str, checkpoint: Path, root: Path,
+          sides: tuple[int, int] = (128, 112), device: str = 'cpu',
+          limit: int | None = None) -> dict:
+    """Accuracy of nearest neighbours and of a linear classifier, percent.
+
+    Args:
+        config (str): Of the pre-training.
+        checkpoint (Path): Its weights.
+        root (Path): Folder of ``train`` and ``val``, with a folder a class.
+        sides (tuple[int, int]): Images are scaled to the first; the second is
+            cut from their centre.
+        device (str): Of the encoder.
+        limit (int, optional): Images of a class. None: all.
+    """
+    encoder = Encoder(config, checkpoint, device=device)
     (train, labels), (val, truth) = (
-        _encode(encoder, root / part) for part in ('train', 'val'))
+        _encode(encoder, root / part, sides, limit)
+        for part in ('train', 'val'))
     neighbours = knn_retrieve(
         val, train, labels, 20, int(labels.max()) + 1)
     return dict(
@@ -95,17 +108,19 @@ def probe(name: str, checkpoint: Path, root: Path) -> dict:
         linear=100 * linear_probe(train, labels, val, truth))
 
 
-def _encode(encoder: Encoder, folder: Path) -> tuple[Tensor, Tensor]:
-    """Features and classes of a folder's images: their centre, 112 of 128."""
+def _encode(encoder: Encoder, folder: Path, sides: tuple[int, int],
+            limit: int | None) -> tuple[Tensor, Tensor]:
+    """Features and classes of the centres of a folder's images."""
+    side, margin = sides[0], (sides[0] - sides[1]) // 2
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
     paths = [(path, i) for i, one in enumerate(classes)
-             for path in sorted(one.iterdir())]
+             for path in sorted(one.iterdir())[:limit]]
     features = []
     for start in range(0, len(paths), 200):
         images = np.stack([
-            np.asarray(Image.open(path).convert('RGB').resize((128, 128)))
+            np.asarray(Image.open(path).convert('RGB').resize((side, side)))
             for path, _ in paths[start:start + 200]
-        ])[:, 8:-8, 8:-8]
+        ])[:, margin:side - margin, margin:side - margin]
         features.append(
             encoder.features(torch.from_numpy(images).permute(0, 3, 1, 2)))
     return torch.cat(features), torch.tensor([label for _, label in paths])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.real.cells import CELLS
 from benchmarks.real.recognition import (
     best_labels,
     compare,
@@ -38,13 +39,13 @@ def run(args: Namespace) -> Report:
     results = Results(folder / 'scenes.json')
     for (name, seed), checkpoint in checkpoints.items():
         for task, function, *options in (
-                ('categories', probe, root),
-                ('parts', best_labels, _LEVELS, _parts(numbers['val']),
-                 len(PARTS) + 1)):
+                ('categories', probe, CELLS[name], checkpoint, root),
+                ('parts', best_labels, name, checkpoint, _LEVELS,
+                 _parts(numbers['val']), len(PARTS) + 1)):
             key = f'{task}, {name}, seed {seed}'
             if key not in results:
                 args.progress(key)
-            results.measure(key, function, name, checkpoint, *options)
+            results.measure(key, function, *options)
     tables = dict(categories=('linear', 'neighbours'),
                   parts=[f'{number} segments' for number in _LEVELS])
     return Report({'drawn scenes': '\n\n'.join(

@@ -78,6 +78,7 @@ def test_shared_storage_is_held_once():
     assert held_bytes([weight, weight[2:], weight.t(), other]) == 1600
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_known_sizes_on_a_gpu():
     kept = torch.zeros(2**20, device='cuda')  # noqa: F841 - is not counted

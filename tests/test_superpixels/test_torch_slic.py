@@ -204,6 +204,7 @@ def test_no_loop_synchronises_with_a_gpu(photos, monkeypatch):
             ] == ['nonzero'] * 4 + ['repeat_interleave']
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_gpu_agrees_with_cpu(photos):
     superpixels = TorchSLIC(segment_size=8)
