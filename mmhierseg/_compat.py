@@ -10,6 +10,8 @@
   from ``mmhierseg::`` also keep their ``default_scope``.
 * **Logged metrics of a test.** Every process writes the same JSON file at the
   same time; if their contents differ, it can end up corrupt.
+* **Messages for debugging.** MMEngine prints them at any level where no logger
+  is named: every program says that it could not import a dataset's library.
 
 One addition is made the same way: checkpoints ``mmhierseg://NAME``.
 
@@ -23,6 +25,7 @@ only.
 import functools
 import importlib
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
@@ -87,6 +90,21 @@ def log_test_on_one_process(logger_hook: ModuleType) -> None:
         logger_hook.dump = master_only(logger_hook.dump)
 
 
+def drop_debug_messages(logger: ModuleType) -> None:
+    """Do not print messages for debugging."""
+    original = logger.print_log
+    if hasattr(original, '__wrapped__'):
+        return
+
+    @functools.wraps(original)
+    def print_log(msg: Any, logger: Any = None,
+                  level: int = logging.INFO) -> None:
+        if logger is not None or level > logging.DEBUG:
+            original(msg, logger, level)
+
+    logger.print_log = print_log
+
+
 def register_checkpoint_scheme(checkpoint: ModuleType) -> None:
     """Make ``mmhierseg://NAME`` a checkpoint for MMEngine."""
 
@@ -103,6 +121,7 @@ _REPAIRS: dict[str, Callable[[ModuleType], None]] = {
     'torchvision.extension': declare_torchvision_operators,
     'mmengine.config.utils': register_config_packages,
     'mmengine.config.config': keep_default_scope,
+    'mmengine.logging.logger': drop_debug_messages,
     'mmengine.hooks.logger_hook': log_test_on_one_process,
     'mmengine.runner.checkpoint': register_checkpoint_scheme,
 }

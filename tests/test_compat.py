@@ -33,6 +33,16 @@ def test_import_is_cheap(module, heavy):
         """) == []
 
 
+def test_messages_for_debugging_are_not_printed():
+    assert run("""
+        import logging
+        import mmhierseg
+        from mmengine.logging import print_log
+        print_log('hidden', level=logging.DEBUG)
+        print_log('shown')
+        """) == ['shown']
+
+
 def test_missing_operators_are_declared_but_not_implemented():
     # In an interpreter without torchvision, so that it has declared nothing.
     assert run("""

@@ -42,6 +42,7 @@ def _training(name: str, seed: int, args: Namespace) -> Training:
     options = {
         'randomness.seed': seed,
         'train_dataloader.dataset.data_root': args.data / 'imagenette',
+        'train_dataloader.dataset.data_prefix': 'train',
         'train_dataloader.batch_size': 4 if args.quick else 250,
         'train_dataloader.num_workers': 1 if args.quick else 14,
         'train_cfg.max_epochs': 1 if args.quick else _EPOCHS,

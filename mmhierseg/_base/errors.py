@@ -3,12 +3,17 @@
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 #: No space left, quota exceeded, file too large (``ulimit -f``).
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_WRITABLE = (*DISK_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
+#: Warnings of other packages that are of no use to a user, and that every
+#: process repeats.
+_NOISE = ("Only use 'alpha' for pillow backend",
+          'Fail to import ``MultiScaleDeformableAttention``')
 
 
 class UserError(ValueError):
@@ -25,6 +30,8 @@ def run_command(main: Callable[[], None]) -> int:
     cannot be written are reported without a traceback, unless the environment
     has ``MMHIERSEG_TRACEBACK=1``. Other errors are bugs and are raised.
     """
+    for message in _NOISE:
+        warnings.filterwarnings('ignore', message=message)
     try:
         main()
     except (UserError, OSError) as error:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +18,6 @@ def main(argv: list[str] | None = None) -> int:
         argv (list[str], optional): Arguments. None: the command line's.
     """
     args, rest = _parse(argv)
-    # Of no use to a user, and repeated by every process.
-    for message in ("Only use 'alpha' for pillow backend",
-                    'Fail to import ``MultiScaleDeformableAttention``'):
-        warnings.filterwarnings('ignore', message=message)
     return run_command(partial(_run, args, rest))
 
 
