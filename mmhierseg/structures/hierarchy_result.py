@@ -1,0 +1,330 @@
+"""The hierarchy of one image, as a user gets it.
+
+Legend: H x W pixels of the image, N_l segments at level l, level 0 the
+finest (superpixels). Segments of a level are numbered from 0 without gaps; -1
+marks pixels without a segment.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from mmhierseg._base.errors import UserError
+
+from .merge_tree import cut_tree, merge_tree, token_distances
+
+#: Of the files that :meth:`HierarchyResult.save` writes.
+FORMAT = 1
+
+
+class HierarchyResult:
+    """Nested segments of an image, at every number from one to the finest.
+
+    Args:
+        labels (np.ndarray): (H, W) integer, superpixels in [0, N_0 - 1], each
+            of them at least once; -1 = none.
+        parents (Sequence[np.ndarray]): Per step up, (N_l,) integers in
+            [0, N_{l+1} - 1], each of them at least once.
+        features (Sequence[np.ndarray], optional): Per level, (N_l, C) float.
+            None: colours order the merges, so ``image`` is needed.
+        assignments (Sequence[np.ndarray], optional): Per step up,
+            (N_l, N_{l+1}) float, soft assignments.
+        image (np.ndarray, optional): (H, W, 3) uint8, RGB.
+        name (str): Of the image.
+        linkage (np.ndarray, optional): The merge tree, if it is known.
+        **extra: Other entries for ``result[key]``.
+
+    Example:
+        >>> result = HierarchyResult(
+        ...     np.array([[0, 0, 1], [2, 2, 1]]), [np.array([0, 1, 0])],
+        ...     [np.eye(3), np.eye(2)])
+        >>> result.num_segments
+        [3, 2]
+        >>> result.cut(2)
+        array([[0, 0, 1],
+               [0, 0, 1]], dtype=int32)
+        >>> result.segments_at(2, 0)
+        [(0, 1), (1, 1)]
+    """
+
+    def __init__(self,
+                 labels: np.ndarray,
+                 parents: Sequence[np.ndarray],
+                 features: Sequence[np.ndarray] | None = None,
+                 assignments: Sequence[np.ndarray] | None = None,
+                 image: np.ndarray | None = None,
+                 name: str = '',
+                 linkage: np.ndarray | None = None,
+                 **extra: Any) -> None:
+        self.name, self.image, self.extra = name, image, extra
+        self._parents = [np.asarray(x, np.int32) for x in parents]
+        self._features = None if features is None else [
+            np.asarray(x, np.float32) for x in features]
+        self._assignments = assignments
+        self._labels = np.asarray(labels, np.int32)
+        if self._labels.ndim != 2:
+            raise ValueError(f'`labels` must have shape (H, W), got '
+                             f'{self._labels.shape}')
+        if linkage is not None:
+            self.linkage = linkage
+
+    # --------------------------------------------------------- segments
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """tuple[int, int]: (H, W)."""
+        return self._labels.shape
+
+    @cached_property
+    def num_segments(self) -> list[int]:
+        """list[int]: N_l of each level."""
+        return [int(x.max(initial=-1)) + 1 for x in self._ancestors]
+
+    @cached_property
+    def _ancestors(self) -> list[np.ndarray]:
+        """(N_0,) ancestors of the superpixels at each level."""
+        found = [np.arange(int(self._labels.max(initial=-1)) + 1,
+                           dtype=np.int32)]
+        for parent in self._parents:
+            found.append(parent[found[-1]])
+        return found
+
+    @cached_property
+    def levels(self) -> list[np.ndarray]:
+        """list[np.ndarray]: (H, W) int32 label maps, fine to coarse."""
+        return [self._paint(x) for x in self._ancestors]
+
+    @cached_property
+    def linkage(self) -> np.ndarray:
+        """np.ndarray: (N_0 - 1, 4), the merge tree as SciPy has it.
+
+        Heights in (l, l + 1] lead from level l to the next, those above the
+        last level to one segment.
+        """
+        return self._merge()
+
+    def _merge(self, neighbours: bool = False) -> np.ndarray:
+        distances = []
+        for level, labels in enumerate(self.levels):
+            soft = None
+            if self._assignments is not None and level < len(self._parents):
+                soft = self._assignments[level]
+            distances.append(token_distances(
+                self._tokens(level), soft,
+                adjacency(labels, self.num_segments[level])
+                if neighbours else None))
+        return merge_tree(self._parents, distances)
+
+    def _tokens(self, level: int) -> np.ndarray:
+        if self._features is not None and len(self._features) > level:
+            return self._features[level]
+        if self.image is None:
+            raise ValueError('without `features`, merges need the `image`')
+        index = np.arange(self.num_segments[level])
+        return np.stack([
+            ndimage.mean(self.image[..., i], self.levels[level], index)
+            for i in range(3)
+        ], 1)
+
+    def cut(self, k: int, connected: bool = False,
+            adjacent: bool = False) -> np.ndarray:
+        """Segmentation into a number of segments; coarser ones contain it.
+
+        Args:
+            k (int): Number of segments, in [1, N_0]. ``num_segments[l]`` gives
+                level l.
+            connected (bool): Whether to split segments into their connected
+                pieces, which may be more than ``k``.
+            adjacent (bool): Whether segments that touch merge first, by a
+                merge tree of their own.
+
+        Returns:
+            np.ndarray: (H, W) int32 in [0, k - 1], -1 = none.
+
+        Raises:
+            ValueError: If there is no such number of segments.
+        """
+        if not isinstance(k, (int, np.integer)) or isinstance(k, bool):
+            raise TypeError(f'`k` must be an integer, got {k!r}')
+        tree = self._adjacent_linkage if adjacent else self.linkage
+        found = self._paint(cut_tree(tree, k))
+        return split_connected(found) if connected else found
+
+    @cached_property
+    def _adjacent_linkage(self) -> np.ndarray:
+        return self._merge(neighbours=True)
+
+    def _paint(self, of_superpixel: np.ndarray) -> np.ndarray:
+        """Label map of a number for each superpixel."""
+        table = np.append(of_superpixel, -1).astype(np.int32)
+        return table[self._labels]
+
+    def segments_at(self, x: int, y: int) -> list[tuple[int, int]]:
+        """Segments of a pixel as (level, id), fine to coarse.
+
+        Args:
+            x (int): Column.
+            y (int): Row.
+
+        Raises:
+            ValueError: If the point is outside of the image.
+        """
+        height, width = self.image_size
+        if not (0 <= x < width and 0 <= y < height):
+            raise ValueError(f'(x, y) must lie in the image, {width} x '
+                             f'{height} pixels, got ({x}, {y})')
+        superpixel = self._labels[int(y), int(x)]
+        if superpixel < 0:
+            return []
+        return [(level, int(ids[superpixel]))
+                for level, ids in enumerate(self._ancestors)]
+
+    def mask(self, level: int, id: int) -> np.ndarray:
+        """(H, W) bool, the pixels of a segment."""
+        number = self.num_segments[level]
+        if not 0 <= id < number:
+            raise ValueError(f'`id` must lie in [0, {number - 1}] at level '
+                             f'{level}, got {id}')
+        return self.levels[level] == id
+
+    def masks(self, level: int) -> np.ndarray:
+        """(N, H, W) bool, the pixels of all segments of a level."""
+        ids = np.arange(self.num_segments[level])
+        return self.levels[level] == ids[:, None, None]
+
+    def areas(self, level: int) -> np.ndarray:
+        """(N,) int64, pixels of each segment of a level."""
+        return np.bincount(self.levels[level].ravel() + 1,
+                           minlength=self.num_segments[level] + 1)[1:]
+
+    def boxes(self, level: int) -> np.ndarray:
+        """(N, 4) int32, x0, y0, x1, y1 of each segment; ends are exclusive."""
+        return np.array([(x.start, y.start, x.stop, y.stop) for y, x in
+                         ndimage.find_objects(self.levels[level] + 1)],
+                        np.int32).reshape(-1, 4)
+
+    def features(self, level: int) -> np.ndarray:
+        """(N, C) float32, the model's tokens of the segments of a level.
+
+        Raises:
+            ValueError: If the model has none at this level.
+        """
+        count = len(self._features or ())
+        if not -count <= level < count:
+            raise ValueError(f'there are features of {count} levels, got '
+                             f'level {level}')
+        return self._features[level]
+
+    # ------------------------------------------------------------ files
+
+    def to_coco(self, level: int | None = None,
+                k: int | None = None) -> list[dict]:
+        """Annotations of COCO with masks as RLE, without image ids.
+
+        Args:
+            level (int, optional): The level. None: all of them, or the cut.
+            k (int, optional): Number of segments of a :meth:`cut` instead.
+        """
+        from pycocotools import mask as rle
+        if level is not None and k is not None:
+            raise ValueError('give `level` or `k`, not both')
+        maps = ({None: self.cut(k)} if k is not None else {
+            i: self.levels[i]
+            for i in (range(len(self.levels)) if level is None else [level])})
+        annotations = []
+        for at, labels in maps.items():
+            for i in range(int(labels.max(initial=-1)) + 1):
+                code = rle.encode(np.asfortranarray(labels == i, np.uint8))
+                annotations.append(dict(
+                    id=len(annotations) + 1, category_id=1, iscrowd=0,
+                    segmentation=dict(size=[int(n) for n in code['size']],
+                                      counts=code['counts'].decode()),
+                    area=int(rle.area(code)),
+                    bbox=rle.toBbox(code).tolist(),
+                    level=at, segment=i))
+        return annotations
+
+    def save(self, path: str | Path) -> None:
+        """Write everything into one ``.npz``; see :meth:`load`."""
+        arrays = dict(labels=self._labels, linkage=self.linkage,
+                      **{f'parents_{i}': x
+                         for i, x in enumerate(self._parents)},
+                      **{f'features_{i}': x
+                         for i, x in enumerate(self._features or ())})
+        if self.image is not None:
+            picture = io.BytesIO()
+            Image.fromarray(self.image).save(picture, 'PNG')
+            arrays['image'] = np.frombuffer(picture.getvalue(), np.uint8)
+        arrays['info'] = np.array(json.dumps(dict(
+            format=FORMAT, name=self.name)))
+        np.savez_compressed(path, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> 'HierarchyResult':
+        """Read what :meth:`save` has written.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is another file, or of another version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                info = json.loads(str(data['info']))
+                arrays = {key: data[key] for key in data.files}
+        except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            raise UserError(f'{str(path)!r} is not a file of '
+                            f'`HierarchyResult.save`: {error}') from error
+        if info.get('format') != FORMAT:
+            raise UserError(f'{str(path)!r} is of version '
+                            f'{info.get("format")} of the format; this '
+                            f'package reads {FORMAT}')
+        picture = arrays.get('image')
+        return cls(
+            arrays['labels'], _numbered(arrays, 'parents'),
+            _numbered(arrays, 'features') or None, linkage=arrays['linkage'],
+            image=None if picture is None else np.asarray(
+                Image.open(io.BytesIO(picture.tobytes()))),
+            name=info['name'])
+
+    # ---------------------------------------------------- as a dict
+
+    def __getitem__(self, key: str) -> Any:
+        """``name``, ``label_maps``, ``num_segments``, and what was given."""
+        own = dict(name=self.name, num_segments=self.num_segments)
+        if key == 'label_maps':
+            return self.levels
+        return {**own, **self.extra}[key]
+
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        return (f'{type(self).__name__}({self.name!r}, {width} x {height}, '
+                f'segments={self.num_segments})')
+
+
+def adjacency(labels: np.ndarray, number: int) -> np.ndarray:
+    """(N, N) bool, whether segments of a label map share a side of a pixel."""
+    found = np.zeros((number, number), bool)
+    for one, other in ((labels[:, 1:], labels[:, :-1]),
+                       (labels[1:], labels[:-1])):
+        both = (one != other) & (one >= 0) & (other >= 0)
+        found[one[both], other[both]] = True
+    return found | found.T
+
+
+def split_connected(labels: np.ndarray) -> np.ndarray:
+    """Number the connected pieces (by sides) of segments from 0; -1 stays."""
+    from skimage.measure import label
+    return label(labels, background=-1, connectivity=1).astype(np.int32) - 1
+
+
+def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    keys = [key for key in arrays if key.startswith(f'{name}_')]
+    return [arrays[f'{name}_{i}'] for i in range(len(keys))]
