@@ -109,7 +109,9 @@ setup(
     'self-supervised learning',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed', 'weights/*']},
+    package_data={
+        PACKAGE: ['py.typed', 'weights/*', 'visualization/templates/*']
+    },
     entry_points=dict(
         console_scripts=['mmhierseg = mmhierseg.cli.main:main']),
     cmdclass={'build_py': BuildWithMim},

@@ -2,9 +2,10 @@
 
 from .context_retriever import ContextRetriever, Match, Retrieval
 from .hierarchy_inferencer import HierarchyInferencer
+from .hierarchy_result import HierarchyResult
 from .models import get_model, list_models
 
 __all__ = [
-    'ContextRetriever', 'HierarchyInferencer', 'Match', 'Retrieval',
-    'get_model', 'list_models'
+    'ContextRetriever', 'HierarchyInferencer', 'HierarchyResult', 'Match',
+    'Retrieval', 'get_model', 'list_models'
 ]

@@ -1,12 +1,11 @@
 """Data structures for hierarchies, passed between models and metrics."""
 
 from .cast_output import CASTOutput, SegmentTokens
-from .hierarchy_result import HierarchyResult
-from .merge_tree import cut_tree, merge_tree
+from .merge_tree import cut_tree, merge_tree, token_distances
 from .pred_hierarchy import add_hierarchy, restore_maps
 from .segment_hierarchy import SegmentHierarchy
 
 __all__ = [
-    'CASTOutput', 'HierarchyResult', 'SegmentHierarchy', 'SegmentTokens',
-    'add_hierarchy', 'cut_tree', 'merge_tree', 'restore_maps'
+    'CASTOutput', 'SegmentHierarchy', 'SegmentTokens', 'add_hierarchy',
+    'cut_tree', 'merge_tree', 'restore_maps', 'token_distances'
 ]

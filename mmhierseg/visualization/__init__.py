@@ -12,6 +12,7 @@ from .figure import (
     prediction_figure,
     sample_figure,
 )
+from .page import hierarchy_page, tree_colors
 from .retrieval_figure import SegmentView, highlight_segment, retrieval_figure
 from .segments import (
     boundary_mask,
@@ -22,7 +23,7 @@ from .segments import (
 
 __all__ = [
     'SegmentView', 'boundary_mask', 'count_segments', 'draw_boundaries',
-    'draw_nested_boundaries', 'hierarchy_figure', 'highlight_segment',
-    'level_titles', 'map_shape', 'mean_colors', 'prediction_figure',
-    'retrieval_figure', 'sample_figure'
+    'draw_nested_boundaries', 'hierarchy_figure', 'hierarchy_page',
+    'highlight_segment', 'level_titles', 'map_shape', 'mean_colors',
+    'prediction_figure', 'retrieval_figure', 'sample_figure', 'tree_colors'
 ]

@@ -5,6 +5,7 @@ finest (superpixels). Segments of a level are numbered from 0 without gaps; -1
 marks pixels without a segment.
 """
 
+import html
 import io
 import json
 import zipfile
@@ -18,8 +19,12 @@ from PIL import Image
 from scipy import ndimage
 
 from mmhierseg._base.errors import UserError
-
-from .merge_tree import cut_tree, merge_tree, token_distances
+from mmhierseg.structures import (
+    cut_tree,
+    merge_tree,
+    token_distances,
+)
+from mmhierseg.visualization import hierarchy_page
 
 #: Of the files that :meth:`HierarchyResult.save` writes.
 FORMAT = 1
@@ -293,6 +298,27 @@ class HierarchyResult:
             image=None if picture is None else np.asarray(
                 Image.open(io.BytesIO(picture.tobytes()))),
             name=info['name'])
+
+    def to_html(self, path: str | Path) -> None:
+        """Write a page to look at: one file that needs no network.
+
+        A slider goes from one segment to all superpixels; segments can be
+        selected by clicks and downloaded.
+        """
+        Path(path).write_text(self._page(), encoding='utf-8')
+
+    def _page(self) -> str:
+        if self.image is None:
+            raise ValueError('a page shows the `image`; this result has none')
+        return hierarchy_page(self.image, self._labels, self.linkage,
+                              self.name, min(8, self.num_segments[0]))
+
+    def _repr_html_(self) -> str:
+        """In a notebook, the page."""
+        if self.image is None:
+            return f'<pre>{html.escape(repr(self))}</pre>'
+        return (f'<iframe srcdoc="{html.escape(self._page())}" width="100%" '
+                'height="640" style="border:0"></iframe>')
 
     # ---------------------------------------------------- as a dict
 

@@ -5,7 +5,8 @@ import pytest
 from pycocotools import mask as rle
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage
 
-from mmhierseg.structures import HierarchyResult, cut_tree, merge_tree
+from mmhierseg.apis import HierarchyResult
+from mmhierseg.structures import cut_tree, merge_tree
 
 SIZES = [(60, 20, 8, 3), (30, ), (1, 1), (16, 5, 5, 1)]
 

@@ -1,0 +1,50 @@
+"""From what a model finds in an image to a :class:`HierarchyResult`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmhierseg.structures import SegmentHierarchy
+
+from .hierarchy_result import HierarchyResult
+
+
+def make_result(hierarchy: SegmentHierarchy,
+                tokens: Sequence[Tensor] = (),
+                logits: Sequence[Tensor] = (),
+                **options: Any) -> HierarchyResult:
+    """Number the segments that the image has from 0, without gaps.
+
+    Args:
+        hierarchy (SegmentHierarchy): Of one image, at its own size.
+        tokens (Sequence[Tensor]): Per level, (1, N_l, C).
+        logits (Sequence[Tensor]): Per step up, (1, N_l, N_{l+1}), before the
+            softmax.
+        **options: Of :class:`HierarchyResult`.
+    """
+    labels = hierarchy.labels[0].cpu().numpy()
+    # Quicker than np.unique: pixels are many, segments few.
+    used = np.flatnonzero(np.bincount(labels.ravel() + 1)[1:])
+    numbers = np.full(int(labels.max(initial=-1)) + 2, -1, np.int32)
+    numbers[used] = np.arange(len(used))
+    kept, parents = [used], []
+    for table in hierarchy.parents:
+        above = table[0].cpu().numpy()[kept[-1]]
+        if (above < 0).any():
+            raise ValueError('a segment of the image has no parent')
+        found, parent = np.unique(above, return_inverse=True)
+        kept.append(found)
+        parents.append(parent)
+    features = [one[0].float().cpu().numpy()[some]
+                for one, some in zip(tokens, kept)]
+    soft = [
+        torch.softmax(one[0].float(), 1).cpu().numpy()[np.ix_(some, above)]
+        for one, some, above in zip(logits, kept, kept[1:])
+    ]
+    return HierarchyResult(
+        numbers[labels], parents,
+        features if len(features) == len(kept) else None,
+        soft if len(soft) == len(parents) else None, **options)

@@ -1,0 +1,99 @@
+"""A web page of an image and its segments, at any number of them.
+
+The page is one file that needs no network: ``templates/hierarchy.html`` with
+``templates/hierarchy.js`` and the image's data inside.
+"""
+
+import base64
+import io
+import json
+from importlib.resources import files
+
+import numpy as np
+from PIL import Image
+from skimage.color import lab2rgb
+
+#: Longer side of the view; downloads have the image's own size.
+_LONGEST = 2048
+_CHROMA, _LIGHTNESS = 42., 62.
+
+
+def hierarchy_page(image: np.ndarray,
+                   labels: np.ndarray,
+                   tree: np.ndarray,
+                   name: str = '',
+                   start: int = 8) -> str:
+    """Page with a slider over all numbers of segments, as HTML.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, RGB.
+        labels (np.ndarray): (H, W) integer, superpixels in [0, N - 1], -1 =
+            none.
+        tree (np.ndarray): (N - 1, 4), merges as SciPy's ``linkage`` has them.
+        name (str): Of the image. It is shown as text, whatever it holds.
+        start (int): Segments that are shown first.
+    """
+    height, width = labels.shape
+    scale = min(1., _LONGEST / max(height, width))
+    size = [max(1, round(n * scale)) for n in (height, width)]
+    picture = Image.fromarray(image).resize(size[::-1])
+    rows, columns = ((np.arange(n) + 0.5) * old // n
+                     for n, old in zip(size, labels.shape))
+    view = labels[rows.astype(int)[:, None], columns.astype(int)] + 1
+    shifts = np.array([0, 8, 16])
+    ids = (view[..., None] >> shifts & 255).astype(np.uint8)
+    data = dict(
+        name=name,
+        size=[height, width],
+        superpixels=len(tree) + 1,
+        start=start,
+        merges=tree[:, :2].astype(int).tolist(),
+        colors=tree_colors(tree).tolist(),
+        image=_embed(picture, 'JPEG', quality=85),
+        labels=_embed(Image.fromarray(ids), 'PNG', optimize=True))
+    folder = files(__package__) / 'templates'
+    page = (folder / 'hierarchy.html').read_text(encoding='utf-8')
+    script = (folder / 'hierarchy.js').read_text(encoding='utf-8')
+    # A name may hold `</script>`.
+    text = json.dumps(data).replace('<', '\\u003c')
+    before, after = page.split('SCRIPT')
+    return before.replace('DATA', text, 1) + script + after
+
+
+def tree_colors(tree: np.ndarray) -> np.ndarray:
+    """Colours of the nodes of a merge tree: children are shades of a parent.
+
+    Hues are divided among the leaves; siblings differ in lightness, more at
+    the top.
+
+    Args:
+        tree (np.ndarray): (N - 1, 4), as SciPy's ``linkage`` returns it.
+
+    Returns:
+        np.ndarray: (2 N - 1, 3) uint8, RGB; superpixels first, the root last.
+    """
+    count = len(tree) + 1
+    sizes = np.append(np.ones(count), tree[:, 3])
+    start, depth = np.zeros(2 * count - 1), np.zeros(2 * count - 1)
+    lightness = np.full(2 * count - 1, _LIGHTNESS)
+    for node in range(2 * count - 2, count - 1, -1):
+        pair = tree[node - count, :2].astype(int)
+        start[pair] = start[node], start[node] + sizes[pair[0]]
+        depth[pair] = depth[node] + 1
+        step = 20 * 0.75**depth[node]
+        lightness[pair] = np.clip(
+            lightness[node] + np.array([-step, step]), 25, 90)
+    angle = 2 * np.pi * (start + sizes / 2) / count
+    # Without a hue of its own, the root is grey.
+    chroma = _CHROMA * np.minimum(depth, 2) / 2
+    lab = np.stack([lightness, chroma * np.cos(angle),
+                    chroma * np.sin(angle)], 1)
+    return (lab2rgb(lab[None])[0] * 255).round().astype(np.uint8)
+
+
+def _embed(image: Image.Image, kind: str, **options) -> str:
+    """A picture as an address of its own."""
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    text = base64.b64encode(content.getvalue()).decode()
+    return f'data:image/{kind.lower()};base64,{text}'
