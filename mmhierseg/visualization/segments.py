@@ -78,21 +78,29 @@ def mean_colors(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         array([ 10,  10, 128], dtype=uint8)
     """
     image, labels = check_image_and_map(image, labels)
-    painted = np.empty_like(image)
-    painted[:] = NONE_COLOR
-    inside = labels >= 0
-    _, index = np.unique(labels[inside], return_inverse=True)
-    counts = np.maximum(np.bincount(index), 1)
-    for channel in range(3):
-        sums = np.bincount(index, weights=image[inside, channel])
-        painted[inside, channel] = np.rint(sums / counts)[index]
-    return painted
+    index = _few_numbers(labels)
+    counts = np.maximum(np.bincount(index.ravel()), 1)
+    colors = np.stack([
+        np.bincount(index.ravel(), weights=image[..., channel].ravel())
+        for channel in range(3)
+    ], axis=1) / counts[:, None]
+    colors[0] = NONE_COLOR
+    return np.rint(colors).astype(np.uint8)[index]
 
 
 def count_segments(labels: np.ndarray) -> int:
     """Number of different non-negative labels in a map, (H, W) integer."""
-    labels = _check_labels(labels)
-    return len(np.unique(labels[labels >= 0]))
+    index = _few_numbers(_check_labels(labels))
+    return int(np.count_nonzero(np.bincount(index.ravel())[1:]))
+
+
+def _few_numbers(labels: np.ndarray) -> np.ndarray:
+    """Labels from 1, 0 = none, so that they can be counted in a table."""
+    if labels.size and labels.max() > labels.size:
+        found, index = np.unique(labels, return_inverse=True)
+        return (index.reshape(labels.shape) + 1 - np.searchsorted(found, 0)
+                ).clip(min=0)
+    return np.maximum(labels, -1) + 1
 
 
 def distinct_colors(count: int) -> np.ndarray:
