@@ -4,6 +4,7 @@ Arguments of another shape, dtype or range than documented raise a TypeError or
 ValueError.
 """
 
+from .colors import paint_levels, tree_colors
 from .figure import (
     draw_nested_boundaries,
     hierarchy_figure,
@@ -12,7 +13,7 @@ from .figure import (
     prediction_figure,
     sample_figure,
 )
-from .page import hierarchy_page, tree_colors
+from .page import hierarchy_page
 from .retrieval_figure import SegmentView, highlight_segment, retrieval_figure
 from .segments import (
     boundary_mask,
@@ -25,5 +26,6 @@ __all__ = [
     'SegmentView', 'boundary_mask', 'count_segments', 'draw_boundaries',
     'draw_nested_boundaries', 'hierarchy_figure', 'hierarchy_page',
     'highlight_segment', 'level_titles', 'map_shape', 'mean_colors',
-    'prediction_figure', 'retrieval_figure', 'sample_figure', 'tree_colors'
+    'paint_levels', 'prediction_figure', 'retrieval_figure', 'sample_figure',
+    'tree_colors'
 ]

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 _BACKGROUND = (255, 255, 255)
 _TITLE_COLOR = (24, 24, 27)
 _NOTE_COLOR = (113, 113, 122)
+_FRAME_COLOR = (161, 161, 170)
 
 
 class Panel(NamedTuple):
@@ -64,7 +65,11 @@ def draw_grid(rows: Sequence[Sequence[Panel]],
             elif panel.title:
                 note[0] += _length(f'{panel.title}  ', font_size)
             pen.text(note, panel.note, _NOTE_COLOR, _font(font_size))
-            canvas.paste(Image.fromarray(panel.picture), (left, top + caption))
+            place = (left, top + caption)
+            canvas.paste(Image.fromarray(panel.picture), place)
+            # A white picture has an edge, too.
+            pen.rectangle((place[0] - 1, place[1] - 1, left + width,
+                           place[1] + height), outline=_FRAME_COLOR)
         top += caption + height + gap
     return np.array(canvas)
 

@@ -14,12 +14,15 @@ from mmhierseg._base.checks import check_number
 
 from . import segments
 from .canvas import Panel, draw_grid, draw_legend
+from .colors import paint_levels
 
 # Boundaries of the finest and of the coarsest level; those between are mixed.
 _FINE_COLOR = np.float32([255, 255, 255])
 _COARSE_COLOR = np.float32([255, 214, 10])
 # Opacity of the class colours over the image.
 _OPACITY = 0.65
+# Wider images than this have a row for each level.
+_WIDE = 1.7
 _IGNORE_INDEX = 255  # of the ground truth
 
 
@@ -27,13 +30,15 @@ def hierarchy_figure(image: np.ndarray,
                      label_maps: Sequence[np.ndarray],
                      titles: Sequence[str] | None = None,
                      header: str = '',
-                     panel_size: int = 320) -> np.ndarray:
+                     panel_size: int = 320,
+                     colors: str = 'tree') -> np.ndarray:
     """Figure of an image and all levels of its hierarchy, RGB uint8.
 
-    Columns are the image and its levels, fine to coarse. The upper row shows
-    each level's boundaries over the image, the lower row its segments in their
-    mean colours; below the image are the boundaries of all levels at once,
-    coarser ones thicker.
+    The image and its levels, fine to coarse, each twice: its boundaries over
+    the image, and its segments in colours that are shades of their parent's,
+    or in their mean colours. With the image are the boundaries of all levels
+    at once, coarser ones thicker. Levels are columns or, of a wide image,
+    rows.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
@@ -44,16 +49,22 @@ def hierarchy_figure(image: np.ndarray,
         header (str): Written at the top.
         panel_size (int): Longer side of each picture in pixels, at least 16;
             lines keep their width.
+        colors (str): Of the segments, 'tree' or 'mean'.
     """
+    if colors not in ('tree', 'mean'):
+        raise ValueError(f"`colors` must be 'tree' or 'mean', got {colors!r}")
     titles = level_titles(len(label_maps)) if titles is None else titles
     if len(titles) != len(label_maps):
         raise ValueError('`label_maps` and `titles` must be of one length and '
                          f'not empty, got {len(label_maps)}, {len(titles)}')
     small = fit_panel(image, panel_size)
-    upper, lower = _level_rows(image, label_maps, titles, small)
+    upper, lower = _level_rows(image, label_maps, titles, small, colors)
     upper.insert(0, _image_panel(image, small))
     lower.insert(0, _nested_panel(small, label_maps))
-    return draw_grid([upper, lower], header, font_size_for(small))
+    rows = [upper, lower]
+    if small.shape[1] > _WIDE * small.shape[0]:
+        rows = [list(row) for row in zip(*rows)]
+    return draw_grid(rows, header, font_size_for(small))
 
 
 def prediction_figure(image: np.ndarray,
@@ -205,21 +216,27 @@ def _nested_panel(small: np.ndarray,
 
 
 def _level_rows(image: np.ndarray, label_maps: Sequence[np.ndarray],
-                titles: Sequence[str],
-                small: np.ndarray) -> tuple[list[Panel], list[Panel]]:
-    """Rows of a panel per level: boundaries over ``small``, mean colours."""
-    upper, lower = [], []
-    colors = _level_colors(len(label_maps))
+                titles: Sequence[str], small: np.ndarray,
+                colors: str = 'tree') -> tuple[list[Panel], list[Panel]]:
+    """Rows of a panel per level: boundaries over ``small``, segments."""
+    upper = []
+    if colors == 'tree':
+        painted = paint_levels(
+            [resize_nearest(labels, small.shape) for labels in label_maps])
+    else:
+        # Means are taken over all pixels of the image, before resizing.
+        painted = [
+            resize_nearest(segments.mean_colors(image, labels), small.shape)
+            for labels in label_maps
+        ]
+    lines = _level_colors(len(label_maps))
     for i, labels in enumerate(label_maps):
         count = segments.count_segments(labels)
         bounds = segments.draw_boundaries(
-            small, resize_nearest(labels, small.shape), colors[i], 1 + (i > 0))
+            small, resize_nearest(labels, small.shape), lines[i], 1 + (i > 0))
         upper.append(Panel(bounds, titles[i],
                            f'{count} segment' + 's' * (count != 1)))
-        # Means are taken over all pixels of the image, before resizing.
-        means = segments.mean_colors(image, labels)
-        lower.append(Panel(resize_nearest(means, small.shape)))
-    return upper, lower
+    return upper, [Panel(picture) for picture in painted]
 
 
 def _level_colors(num_levels: int) -> np.ndarray:

@@ -11,11 +11,11 @@ from importlib.resources import files
 
 import numpy as np
 from PIL import Image
-from skimage.color import lab2rgb
+
+from .colors import tree_colors
 
 #: Longer side of the view; downloads have the image's own size.
 _LONGEST = 2048
-_CHROMA, _LIGHTNESS = 42., 62.
 
 
 def hierarchy_page(image: np.ndarray,
@@ -58,37 +58,6 @@ def hierarchy_page(image: np.ndarray,
     text = json.dumps(data).replace('<', '\\u003c')
     before, after = page.split('SCRIPT')
     return before.replace('DATA', text, 1) + script + after
-
-
-def tree_colors(tree: np.ndarray) -> np.ndarray:
-    """Colours of the nodes of a merge tree: children are shades of a parent.
-
-    Hues are divided among the leaves; siblings differ in lightness, more at
-    the top.
-
-    Args:
-        tree (np.ndarray): (N - 1, 4), as SciPy's ``linkage`` returns it.
-
-    Returns:
-        np.ndarray: (2 N - 1, 3) uint8, RGB; superpixels first, the root last.
-    """
-    count = len(tree) + 1
-    sizes = np.append(np.ones(count), tree[:, 3])
-    start, depth = np.zeros(2 * count - 1), np.zeros(2 * count - 1)
-    lightness = np.full(2 * count - 1, _LIGHTNESS)
-    for node in range(2 * count - 2, count - 1, -1):
-        pair = tree[node - count, :2].astype(int)
-        start[pair] = start[node], start[node] + sizes[pair[0]]
-        depth[pair] = depth[node] + 1
-        step = 20 * 0.75**depth[node]
-        lightness[pair] = np.clip(
-            lightness[node] + np.array([-step, step]), 25, 90)
-    angle = 2 * np.pi * (start + sizes / 2) / count
-    # Without a hue of its own, the root is grey.
-    chroma = _CHROMA * np.minimum(depth, 2) / 2
-    lab = np.stack([lightness, chroma * np.cos(angle),
-                    chroma * np.sin(angle)], 1)
-    return (lab2rgb(lab[None])[0] * 255).round().astype(np.uint8)
 
 
 def _embed(image: Image.Image, kind: str, **options) -> str:

@@ -78,7 +78,7 @@ def mean_colors(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         array([ 10,  10, 128], dtype=uint8)
     """
     image, labels = check_image_and_map(image, labels)
-    index = _few_numbers(labels)
+    index = few_numbers(labels)
     counts = np.maximum(np.bincount(index.ravel()), 1)
     colors = np.stack([
         np.bincount(index.ravel(), weights=image[..., channel].ravel())
@@ -90,11 +90,11 @@ def mean_colors(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def count_segments(labels: np.ndarray) -> int:
     """Number of different non-negative labels in a map, (H, W) integer."""
-    index = _few_numbers(_check_labels(labels))
+    index = few_numbers(_check_labels(labels))
     return int(np.count_nonzero(np.bincount(index.ravel())[1:]))
 
 
-def _few_numbers(labels: np.ndarray) -> np.ndarray:
+def few_numbers(labels: np.ndarray) -> np.ndarray:
     """Labels from 1, 0 = none, so that they can be counted in a table."""
     if labels.size and labels.max() > labels.size:
         found, index = np.unique(labels, return_inverse=True)

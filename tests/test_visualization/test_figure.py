@@ -53,8 +53,11 @@ def test_shows_image_and_every_level():
     assert figure.dtype == np.uint8 and figure.shape[2] == 3
     assert places_of(figure, image)
     assert places_of(figure, vis.draw_nested_boundaries(image, maps))
+    for painted in vis.paint_levels(maps):
+        assert places_of(figure, painted)
+    means = vis.hierarchy_figure(image, maps, panel_size=40, colors='mean')
     for labels in maps:
-        assert places_of(figure, vis.mean_colors(image, labels))
+        assert places_of(means, vis.mean_colors(image, labels))
     nothing = [np.full_like(labels, -1) for labels in maps]
     assert vis.hierarchy_figure(image, nothing, panel_size=40).size
     assert vis.level_titles(2) == ['Superpixels', 'Level 1']
@@ -71,12 +74,28 @@ def test_any_size(height, width):
     assert 64 < figure.shape[0] < 400 and 100 < figure.shape[1] < 1200
 
 
+def test_children_are_shades_of_their_parent():
+    maps = nested_maps(32, 48)
+    maps[0][:2, :2] = -1
+    painted = vis.paint_levels(maps)
+    for labels, picture in zip(maps, painted):
+        colors = {}
+        for label, color in zip(labels.ravel(), picture.reshape(-1, 3)):
+            assert colors.setdefault(label, tuple(color)) == tuple(color)
+        assert len(set(colors.values())) == len(colors)
+    assert (painted[0][0, 0] == 128).all()
+    # Nearer to the parent's than to another's.
+    own = np.abs(painted[0].astype(int) - painted[2]).sum(2)
+    other = np.abs(painted[0].astype(int) - painted[2][::-1, ::-1]).sum(2)
+    assert own[2:].mean() < 0.6 * other[2:].mean()
+
+
 def test_means_are_those_of_the_whole_image():
     """At half size, not those of the pixels that are left."""
     image = np.zeros((32, 64, 3), np.uint8)
     image[::2] = 200
     figure = vis.hierarchy_figure(
-        image, [np.zeros((32, 64), int)], panel_size=32)
+        image, [np.zeros((32, 64), int)], panel_size=32, colors='mean')
     assert places_of(figure, np.full((16, 32, 3), 100, np.uint8))
 
 
@@ -91,8 +110,8 @@ def test_shows_ground_truth_and_prediction():
     # Ignored pixels show the image without a colour.
     assert places_of(figure, np.hstack([red[:, :20], image[:, 20:]]))
     assert places_of(figure, np.hstack([blue[:, :20], red[:, 20:]]))
-    for labels in maps:
-        assert places_of(figure, vis.mean_colors(image, labels))
+    for painted in vis.paint_levels(maps):
+        assert places_of(figure, painted)
     # Missing arguments are left out.
     for parts in (dict(), dict(prediction=prediction), dict(label_maps=maps)):
         part = vis.prediction_figure(image, panel_size=40, **parts)
