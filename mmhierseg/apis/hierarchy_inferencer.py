@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,9 @@ from torch import nn
 
 from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
-from mmhierseg.visualization import count_segments, hierarchy_figure
+from mmhierseg.visualization import hierarchy_figure
 
+from .hierarchy_result import HierarchyResult
 from .images import (
     ImageInput,
     ImageSize,
@@ -30,6 +32,7 @@ from .images import (
 from .loading import find_device, load_model, read_config, read_settings
 from .models import default_weights
 from .outputs import OutputFolder
+from .results import make_result, split_output
 
 
 class _Prepared(NamedTuple):
@@ -109,13 +112,19 @@ class HierarchyInferencer(BaseInferencer):
                  panel_size: int = 320,
                  out_dir: str | None = None,
                  save_labels: str | None = None,
-                 return_labels: bool = True) -> dict:
+                 return_labels: bool = True,
+                 num_segments: int | None = None,
+                 connected: bool = False,
+                 channel_order: str = 'bgr',
+                 html: bool = False,
+                 skip_errors: bool = False) -> dict:
         """Segment images.
 
         Args:
-            inputs (str | Path | np.ndarray | list): An image, a folder with
-                subfolders, or a list of these. Arrays are (H, W, 3) uint8 in
-                BGR order, or (H, W).
+            inputs (str | Path | np.ndarray | Tensor | Image | file | list): An
+                image, a folder with subfolders, a pattern such as 'a/*.jpg',
+                or a list of these. Arrays are (H, W), (H, W, 3) or, with
+                opacity, (H, W, 4) uint8; tensors have channels first.
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts.
@@ -128,18 +137,33 @@ class HierarchyInferencer(BaseInferencer):
             out_dir (str, optional): Folder to write each image's figure to,
                 ``<name>_hierarchy.png``. The name is the path below the folder
                 of the images, without suffix.
-            save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none)
-                or 'npz' to write label maps there too.
-            return_labels (bool): Whether to return the label maps. Without
-                them and figures, only one batch is held in memory.
+            save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none),
+                'npz' or 'coco' (JSON with RLE) to write the segments there
+                too.
+            return_labels (bool): Whether to return results that hold label
+                maps. Without them and figures, only one batch is held in
+                memory.
+            num_segments (int, optional): Number of segments of one
+                segmentation, in place of the levels; fewer where an image has
+                fewer superpixels. Defaults to None.
+            connected (bool): Whether its segments are split into connected
+                pieces.
+            channel_order (str): Of arrays and tensors, 'bgr' or 'rgb'.
+            html (bool): Whether to write a page of each image, too,
+                ``<name>.html``.
+            skip_errors (bool): Whether images that cannot be read are listed
+                in ``errors`` instead of being raised.
 
         Returns:
-            dict: ``predictions``, per image a dict with ``name``,
-            ``img_path`` (None for an array), ``label_maps`` (per level, fine
-            to coarse, (H, W) int32, -1 = none; None without
-            ``return_labels``), ``num_segments`` (per level) and ``files``
-            (what was written); and ``visualization``, the figures as
-            (H', W', 3) uint8, RGB (empty without ``return_vis``).
+            dict: ``predictions``, per image a
+            :class:`~mmhierseg.apis.HierarchyResult`, which also answers to the
+            keys ``name``, ``img_path`` (None for an array), ``label_maps``
+            (per level, fine to coarse, (H, W) int32, -1 = none; with
+            ``num_segments``, that one), ``num_segments`` (per level) and
+            ``files`` (what was written); without ``return_labels``, a dict of
+            these with ``label_maps`` None. ``visualization``: the figures as
+            (H', W', 3) uint8, RGB (empty without ``return_vis``). ``errors``:
+            what was skipped, (path, message).
 
         Raises:
             FileNotFoundError, OSError: If an image does not exist, or
@@ -149,104 +173,128 @@ class HierarchyInferencer(BaseInferencer):
             ValueError: If an image cannot be read or an option is wrong.
         """
         check_number('batch_size', batch_size, minimum=1, whole=True)
-        if save_labels is not None and out_dir is None:
-            raise ValueError('`save_labels` needs a folder: give `out_dir`')
+        for name, value in (('save_labels', save_labels), ('html', html)):
+            if value and out_dir is None:
+                raise ValueError(f'`{name}` needs a folder: give `out_dir`')
+        if num_segments is not None:
+            check_number('num_segments', num_segments, minimum=1, whole=True)
         folder = None if out_dir is None else OutputFolder(
-            out_dir, save_labels)
+            out_dir, save_labels, html)
         images = list_images(inputs, exclude=out_dir)
+        errors: list[tuple[str, str]] | None = [] if skip_errors else None
         batches = self.preprocess(images, batch_size,
-                                  image_names(images, inputs))
+                                  image_names(images, inputs), channel_order,
+                                  errors)
         if self.show_progress and len(images) > batch_size:
             total = math.ceil(len(images) / batch_size)
             batches = track(batches, 'Inference', total=total)
-        results = dict(predictions=[], visualization=[])
+        results = dict(predictions=[], visualization=[], errors=errors or [])
         draw = return_vis or show or folder is not None
         # Batch by batch, so that pictures need not be kept to be written.
         for batch in batches:
             preds = self.forward(batch)
+            for pred in preds:
+                pred.select(num_segments, connected)
             figures = self.visualize(batch, preds, show,
                                      panel_size) if draw else []
             part = self.postprocess(preds, figures, return_datasamples, batch,
                                     folder, return_labels)
             results['predictions'] += part['predictions']
             results['visualization'] += figures if return_vis else []
+        results['errors'] = errors or []
         return results
 
     def preprocess(self,
                    inputs: list[ImageInput],
                    batch_size: int = 1,
-                   names: list[str] | None = None
+                   names: list[str] | None = None,
+                   channel_order: str = 'bgr',
+                   errors: list[tuple[str, str]] | None = None
                    ) -> Iterator[list[_Prepared]]:
-        """Read images, and batch successive ones of one size after scaling."""
-        items = map(self.pipeline, inputs, names or image_names(inputs))
+        """Read images, and batch successive ones of one size after scaling.
+
+        Those that cannot be read are added to ``errors``, or raised.
+        """
+
+        def prepare() -> Iterator[_Prepared]:
+            for source, name in zip(inputs, names or image_names(inputs)):
+                try:
+                    yield self.pipeline(source, name, channel_order)
+                except (OSError, ValueError) as error:
+                    if errors is None:
+                        raise
+                    errors.append((str(source), str(error)))
+
+        items = prepare()
         for _, group in itertools.groupby(items, lambda i: i.scaled.shape):
             while batch := list(itertools.islice(group, batch_size)):
                 yield batch
 
     @torch.no_grad()
-    def forward(self, inputs: list[_Prepared]) -> list[SegmentHierarchy]:
-        """Hierarchy per image (B = 1) of a batch, at its own size."""
+    def forward(self, inputs: list[_Prepared]) -> list[HierarchyResult]:
+        """Result per image of a batch, at its own size."""
         batch = self.loaded.inputs([item.scaled for item in inputs])
         run = (
             self.model.segments if self._is_whole else
             self.model.forward_hierarchy)
-        hierarchies = []
+        found = []
         for part in batch.split(1 if self.exact else len(batch)):
             # Aligned in memory as if it were alone.
-            found = run(part.clone()).hierarchy.cpu()
-            hierarchies += [
-                SegmentHierarchy(labels, parents) for labels, *parents in zip(
-                    *(x.split(1) for x in (found.labels, *found.parents)))
-            ]
+            found += split_output(run(part.clone()))
         return [
-            SegmentHierarchy(
-                resize_labels(hierarchy.labels, item.image.shape[:2]),
-                hierarchy.parents)
-            for item, hierarchy in zip(inputs, hierarchies)
+            make_result(
+                SegmentHierarchy(
+                    resize_labels(hierarchy.labels, item.image.shape[:2]),
+                    hierarchy.parents), tokens, logits, image=item.image,
+                name=item.name, img_path=None if not isinstance(
+                    item.source, (str, os.PathLike)) else str(item.source),
+                files=[])
+            for item, (hierarchy, tokens, logits) in zip(inputs, found)
         ]
 
     def visualize(self,
                   inputs: list[_Prepared],
-                  preds: list[SegmentHierarchy],
+                  preds: list[HierarchyResult],
                   show: bool = False,
                   panel_size: int = 320) -> list[np.ndarray]:
         """Draw a figure per image, (H', W', 3) uint8, RGB."""
         titles = ['Segments', 'Fine groups', 'Coarse groups']
         figures = [
             hierarchy_figure(
-                item.image,
-                _label_maps(pred),
-                titles[:pred.num_levels] if self._is_whole else None,
-                header=item.name,
-                panel_size=panel_size) for item, pred in zip(inputs, preds)
+                pred.image,
+                pred['label_maps'],
+                titles[:len(pred.levels)] if self._is_whole
+                and len(pred['label_maps']) > 1 else None,
+                header=pred.name,
+                panel_size=panel_size) for pred in preds
         ]
         for figure in figures if show else ():
             Image.fromarray(figure).show()
         return figures
 
     def postprocess(self,
-                    preds: list[SegmentHierarchy],
+                    preds: list[HierarchyResult],
                     visualization: list[np.ndarray],
                     return_datasamples: bool = False,
                     inputs: list[_Prepared] = (),
                     folder: OutputFolder | None = None,
                     return_labels: bool = True) -> dict:
         """Write the results of a batch, and pack them as they are returned."""
-        predictions = []
-        for i, (item, pred) in enumerate(zip(inputs, preds)):
-            maps = _label_maps(pred)
-            array = isinstance(item.source, np.ndarray)
-            predictions.append(
-                dict(
-                    name=item.name,
-                    img_path=None if array else str(item.source),
-                    label_maps=maps if return_labels else None,
-                    num_segments=[count_segments(labels) for labels in maps],
-                    files=folder.write(item.name, visualization[i], maps)
-                    if folder else []))
-        return dict(
-            predictions=list(preds) if return_datasamples else predictions,
-            visualization=visualization)
+        predictions: list = []
+        for i, pred in enumerate(preds):
+            if folder:
+                pred.extra['files'] = folder.write(
+                    pred.name, visualization[i] if visualization else None,
+                    pred['label_maps'], pred)
+            if return_datasamples:
+                predictions.append(pred.hierarchy)
+            elif return_labels:
+                predictions.append(pred)
+            else:
+                predictions.append(dict(
+                    label_maps=None, num_segments=pred['num_segments'],
+                    name=pred.name, **pred.extra))
+        return dict(predictions=predictions, visualization=visualization)
 
     def _init_model(self, cfg: Config, weights: str | None,
                     device: torch.device) -> nn.Module:
@@ -255,8 +303,9 @@ class HierarchyInferencer(BaseInferencer):
 
     def _init_pipeline(self, cfg: Config) -> Callable:
 
-        def prepare(source: ImageInput, name: str = '') -> _Prepared:
-            image = read_image(source)
+        def prepare(source: ImageInput, name: str = '',
+                    channel_order: str = 'bgr') -> _Prepared:
+            image = read_image(source, channel_order)
             return _Prepared(name or image_names([source])[0], source, image,
                              scale_image(image, self.settings.img_size))
 
@@ -267,11 +316,3 @@ class HierarchyInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: Config) -> None:
         """Figures are drawn by functions."""
-
-
-def _label_maps(hierarchy: SegmentHierarchy) -> list[np.ndarray]:
-    """(H, W) int32 per level of a hierarchy of one image."""
-    return [
-        hierarchy.label_map(level)[0].numpy().astype(np.int32)
-        for level in range(hierarchy.num_levels)
-    ]

@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from scipy import ndimage
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.structures import (
+    SegmentHierarchy,
     cut_tree,
     merge_tree,
     token_distances,
 )
 from mmhierseg.visualization import hierarchy_page
+
+from .label_maps import adjacency, coco_annotations, split_connected
 
 #: Of the files that :meth:`HierarchyResult.save` writes.
 FORMAT = 1
@@ -70,6 +74,7 @@ class HierarchyResult:
                  linkage: np.ndarray | None = None,
                  **extra: Any) -> None:
         self.name, self.image, self.extra = name, image, extra
+        self._selected: list[np.ndarray] | None = None
         self._parents = [np.asarray(x, np.int32) for x in parents]
         self._features = None if features is None else [
             np.asarray(x, np.float32) for x in features]
@@ -82,6 +87,13 @@ class HierarchyResult:
             self.linkage = linkage
 
     # --------------------------------------------------------- segments
+
+    @property
+    def hierarchy(self) -> SegmentHierarchy:
+        """SegmentHierarchy: The levels, for metrics and models."""
+        return SegmentHierarchy(
+            torch.from_numpy(self._labels)[None].long(),
+            [torch.from_numpy(x)[None].long() for x in self._parents])
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -238,24 +250,12 @@ class HierarchyResult:
             level (int, optional): The level. None: all of them, or the cut.
             k (int, optional): Number of segments of a :meth:`cut` instead.
         """
-        from pycocotools import mask as rle
         if level is not None and k is not None:
             raise ValueError('give `level` or `k`, not both')
-        maps = ({None: self.cut(k)} if k is not None else {
-            i: self.levels[i]
-            for i in (range(len(self.levels)) if level is None else [level])})
-        annotations = []
-        for at, labels in maps.items():
-            for i in range(int(labels.max(initial=-1)) + 1):
-                code = rle.encode(np.asfortranarray(labels == i, np.uint8))
-                annotations.append(dict(
-                    id=len(annotations) + 1, category_id=1, iscrowd=0,
-                    segmentation=dict(size=[int(n) for n in code['size']],
-                                      counts=code['counts'].decode()),
-                    area=int(rle.area(code)),
-                    bbox=rle.toBbox(code).tolist(),
-                    level=at, segment=i))
-        return annotations
+        if k is not None:
+            return coco_annotations([self.cut(k)])
+        chosen = range(len(self.levels)) if level is None else [level]
+        return coco_annotations([self.levels[i] for i in chosen], chosen)
 
     def save(self, path: str | Path) -> None:
         """Write everything into one ``.npz``; see :meth:`load`."""
@@ -322,33 +322,28 @@ class HierarchyResult:
 
     # ---------------------------------------------------- as a dict
 
+    def select(self, k: int | None, connected: bool = False) -> None:
+        """Let ``result['label_maps']`` be one :meth:`cut`; None: the levels.
+
+        With fewer superpixels than ``k``, it is the superpixels.
+        """
+        self._selected = None if k is None else [
+            self.cut(min(k, self.num_segments[0]), connected)]
+
     def __getitem__(self, key: str) -> Any:
         """``name``, ``label_maps``, ``num_segments``, and what was given."""
-        own = dict(name=self.name, num_segments=self.num_segments)
+        chosen = self._selected
         if key == 'label_maps':
-            return self.levels
-        return {**own, **self.extra}[key]
+            return self.levels if chosen is None else chosen
+        if key == 'num_segments':
+            return self.num_segments if chosen is None else [
+                int(x.max(initial=-1)) + 1 for x in chosen]
+        return {'name': self.name, **self.extra}[key]
 
     def __repr__(self) -> str:
         height, width = self.image_size
         return (f'{type(self).__name__}({self.name!r}, {width} x {height}, '
                 f'segments={self.num_segments})')
-
-
-def adjacency(labels: np.ndarray, number: int) -> np.ndarray:
-    """(N, N) bool, whether segments of a label map share a side of a pixel."""
-    found = np.zeros((number, number), bool)
-    for one, other in ((labels[:, 1:], labels[:, :-1]),
-                       (labels[1:], labels[:-1])):
-        both = (one != other) & (one >= 0) & (other >= 0)
-        found[one[both], other[both]] = True
-    return found | found.T
-
-
-def split_connected(labels: np.ndarray) -> np.ndarray:
-    """Number the connected pieces (by sides) of segments from 0; -1 stays."""
-    from skimage.measure import label
-    return label(labels, background=-1, connectivity=1).astype(np.int32) - 1
 
 
 def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:

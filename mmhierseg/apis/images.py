@@ -1,10 +1,12 @@
 """Read images that a user names, and scale them to the size a model sees."""
 
 import argparse
+import glob
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -18,7 +20,8 @@ from mmhierseg._base.image_files import (
 )
 from mmhierseg._base.names import output_names
 
-ImageInput = str | os.PathLike | np.ndarray
+# Files that are open for reading, too.
+ImageInput = str | os.PathLike | np.ndarray | Tensor | Image.Image | IO[bytes]
 # 'original', the shorter side, or height and width.
 ImageSize = str | int | tuple[int, int]
 
@@ -35,18 +38,23 @@ def list_images(
         exclude: str | os.PathLike | None = None) -> list[ImageInput]:
     """Paths and arrays of the images, those below a folder sorted by path.
 
-    A file that is named may have any suffix. ``exclude`` is a folder whose
-    files are not taken out of another.
+    A file that is named may have any suffix. A name with ``*``, ``?`` or
+    ``[]`` that does not exist is a pattern; ``**`` stands for any folders.
+    ``exclude`` is a folder whose files are not taken out of another.
     """
     images: list[ImageInput] = []
     for item in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
-        if isinstance(item, np.ndarray):
+        if isinstance(item, (str, os.PathLike)):
+            for path in _expand(os.fspath(item)):
+                images.extend(_list_path(Path(path), exclude))
+        elif isinstance(item, (np.ndarray, Tensor, Image.Image)) or hasattr(
+                item, 'read'):
             images.append(item)
-        elif isinstance(item, (str, os.PathLike)):
-            images.extend(_list_path(Path(item), exclude))
         else:
-            raise TypeError('`inputs` must be a path, an array or a list of '
-                            f'them, got {type(item).__name__}')
+            raise TypeError(
+                '`inputs` must be a path, an array, a tensor, an image of '
+                'Pillow, an open file or a list of them, got '
+                f'{type(item).__name__}')
     if not images:
         raise ValueError('`inputs` must hold at least one image, got none')
     return images
@@ -62,32 +70,64 @@ def image_names(images: Sequence[ImageInput],
     if isinstance(root, (list, tuple)) and len(root) == 1:
         root = root[0]
     is_folder = isinstance(root, (str, os.PathLike)) and os.path.isdir(root)
-    names = output_names(
-        [image for image in images if not isinstance(image, np.ndarray)],
-        root if is_folder else None)
+    names = output_names([image for image in images if _is_path(image)],
+                         root if is_folder else None)
     return [
-        f'image_{index:05d}' if isinstance(image, np.ndarray) else
-        names[os.fspath(image)] for index, image in enumerate(images)
+        names[os.fspath(image)] if _is_path(image) else f'image_{index:05d}'
+        for index, image in enumerate(images)
     ]
 
 
-def read_image(image: ImageInput) -> np.ndarray:
-    """Read an image, or an array (H, W, 3) in BGR or (H, W), as RGB uint8.
+def read_image(image: ImageInput, channel_order: str = 'bgr') -> np.ndarray:
+    """Read an image as RGB, (H, W, 3) uint8.
 
     16-bit grey is scaled from 0..65535 to 0..255, transparency is blended with
     white, EXIF's rotation is applied, and an animation's first frame is taken.
+
+    Args:
+        image: A path, an open file, an image of Pillow, an array (H, W),
+            (H, W, 3) or (H, W, 4) uint8, or a tensor (1, 3 or 4, H, W) uint8.
+        channel_order (str): Of arrays and tensors, 'bgr' or 'rgb', with
+            opacity last.
     """
+    if channel_order not in ('bgr', 'rgb'):
+        raise ValueError("`channel_order` must be 'bgr' or 'rgb', got "
+                         f'{channel_order!r}')
+    if isinstance(image, Tensor):
+        image = image.detach().cpu().numpy()
+        if image.ndim == 3:
+            image = image.transpose(1, 2, 0)
     if isinstance(image, np.ndarray):
-        return _from_array(image)
-    path = Path(image)
-    if not path.is_file():
-        raise FileNotFoundError(f'image {str(path)!r} does not exist')
+        return _from_array(image, channel_order)
+    if isinstance(image, Image.Image):
+        return np.array(_to_rgb(image))
+    name = f'image {getattr(image, "name", "in an open file")!r}'
+    if _is_path(image):
+        path = Path(image)
+        name = f'image {str(path)!r}'
+        if not path.is_file():
+            raise FileNotFoundError(f'{name} does not exist')
     try:
-        return np.array(_to_rgb(load_upright(path.read_bytes())))
+        content = path.read_bytes() if _is_path(image) else image.read()
+        return np.array(_to_rgb(load_upright(content)))
     except Exception as error:  # Of damaged files, Pillow raises any.
         reason = str(error) or type(error).__name__
-        raise ValueError(f'image {str(path)!r} cannot be read: {reason}; '
-                         'replace or remove it') from error
+        raise ValueError(f'{name} cannot be read: {reason}; replace or remove '
+                         'it') from error
+
+
+def _is_path(image: ImageInput) -> bool:
+    return isinstance(image, (str, os.PathLike))
+
+
+def _expand(path: str) -> list[str]:
+    """The files of a pattern; of another name, itself."""
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return [path]
+    found = sorted(glob.glob(path, recursive=True))
+    if not found:
+        raise FileNotFoundError(f'no file fits the pattern {path!r}')
+    return found
 
 
 def _list_path(path: Path, exclude: str | os.PathLike | None) -> list[str]:
@@ -102,16 +142,24 @@ def _list_path(path: Path, exclude: str | os.PathLike | None) -> list[str]:
     return [str(path / name) for name in found]
 
 
-def _from_array(image: np.ndarray) -> np.ndarray:
+def _from_array(image: np.ndarray, channel_order: str) -> np.ndarray:
     if image.dtype != np.uint8:
         raise TypeError('an image array must be uint8 with values in 0..255, '
                         f'got dtype {image.dtype}')
     if image.ndim == 2:
-        image = image[..., None].repeat(3, axis=2)
-    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError('an image array must have shape (H, W, 3), BGR, or '
-                         f'(H, W), got {image.shape}')
-    return np.ascontiguousarray(image[..., ::-1])
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or image.size == 0:
+        raise ValueError('an image array must have shape (H, W), (H, W, 3) or '
+                         f'(H, W, 4), got {image.shape}')
+    if image.shape[2] == 1:
+        image = image.repeat(3, axis=2)
+    rgb = image[..., :3]
+    if channel_order == 'bgr':
+        rgb = rgb[..., ::-1]
+    if image.shape[2] == 4:
+        return np.array(_to_rgb(Image.fromarray(
+            np.concatenate([rgb, image[..., 3:]], axis=2))))
+    return np.ascontiguousarray(rgb)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """Write the figures and label maps of images."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,21 +8,28 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mmhierseg._base.atomic import write_atomically
+
+from .hierarchy_result import HierarchyResult
+from .label_maps import coco_annotations
+
 
 class OutputFolder:
     """A folder for the results of many images, created with the first file.
 
     Images of one name become ``cat``, ``cat_2``, ... ``label_format`` is
-    'png', 'npz' or None, no label maps.
+    'png', 'npz', 'coco' or None, no label maps; ``html`` adds pages.
     """
 
     def __init__(self,
                  path: str | Path,
-                 label_format: str | None = None) -> None:
-        if label_format not in (None, 'png', 'npz'):
+                 label_format: str | None = None,
+                 html: bool = False) -> None:
+        if label_format not in (None, 'png', 'npz', 'coco'):
             raise ValueError(
-                f"`save_labels` must be 'png', 'npz' or None, got "
+                f"`save_labels` must be 'png', 'npz', 'coco' or None, got "
                 f'{label_format!r}')
+        self.html = html
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f'`out_dir` must be a folder, got {str(path)!r}')
@@ -29,7 +37,8 @@ class OutputFolder:
         self._names: set[str] = set()
 
     def write(self, name: str, figure: np.ndarray | None,
-              label_maps: Sequence[np.ndarray]) -> list[str]:
+              label_maps: Sequence[np.ndarray],
+              result: HierarchyResult | None = None) -> list[str]:
         """Write the results of one image; returns the paths."""
         unique, number = name, 1
         while unique in self._names:
@@ -42,8 +51,12 @@ class OutputFolder:
                 save_figure(self.path, f'{unique}_hierarchy.png', figure))
         if self.label_format is not None:
             with _naming(self.path, unique):
-                files += save_label_maps(self.path / unique, label_maps,
-                                         self.label_format)
+                files += save_label_maps(
+                    self.path / unique, label_maps, self.label_format)
+        if self.html and result is not None:
+            with _naming(self.path, unique):
+                files.append(f'{self.path / unique}.html')
+                result.to_html(files[-1])
         return files
 
 
@@ -73,7 +86,13 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
 
     'npz': ``<stem>_levels.npz`` with int32 arrays ``level_<l>``, -1 = none.
     'png': a 16-bit ``<stem>_level_<l>.png`` per level, label + 1, 0 = none.
+    'coco': ``<stem>_coco.json`` with annotations of all levels.
     """
+    if label_format == 'coco':
+        path = f'{stem}_coco.json'
+        write_atomically(path, json.dumps(
+            coco_annotations(label_maps)).encode())
+        return [path]
     if label_format == 'npz':
         path = f'{stem}_levels.npz'
         np.savez_compressed(

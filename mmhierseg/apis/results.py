@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmhierseg.structures import SegmentHierarchy
+from mmhierseg.structures import CASTOutput, SegmentHierarchy
 
 from .hierarchy_result import HierarchyResult
 
@@ -48,3 +48,19 @@ def make_result(hierarchy: SegmentHierarchy,
         numbers[labels], parents,
         features if len(features) == len(kept) else None,
         soft if len(soft) == len(parents) else None, **options)
+
+
+def split_output(output: Any) -> list[tuple[SegmentHierarchy, list[Tensor],
+                                            list[Tensor]]]:
+    """Hierarchy, tokens and logits of each image, in main memory.
+
+    Of models other than CAST, the hierarchy alone.
+    """
+    hierarchy, tokens, logits = output.hierarchy.cpu(), [], []
+    if isinstance(output, CASTOutput):
+        tokens = [*output.tokens, *output.centroids[len(output.tokens) - 1:]]
+        logits = list(output.logits)
+    return [(SegmentHierarchy(
+        hierarchy.labels[i:i + 1], [x[i:i + 1] for x in hierarchy.parents]),
+             [x[i:i + 1] for x in tokens], [x[i:i + 1] for x in logits])
+            for i in range(len(hierarchy.labels))]

@@ -22,7 +22,7 @@ _COARSE_COLOR = np.float32([255, 214, 10])
 # Opacity of the class colours over the image.
 _OPACITY = 0.65
 # Wider images than this have a row for each level.
-_WIDE = 1.7
+_WIDE = 2.
 _IGNORE_INDEX = 255  # of the ground truth
 
 

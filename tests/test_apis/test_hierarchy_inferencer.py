@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -179,6 +182,39 @@ def test_figures_are_returned_and_written(inferencer, photos, tmp_path):
         np.testing.assert_array_equal(np.array(Image.open(path)), figure)
 
 
+def test_any_number_of_segments(inferencer, photos, tmp_path):
+    result = inferencer(photos, num_segments=3, out_dir=tmp_path / 'out',
+                        save_labels='coco', html=True)
+    for prediction in result['predictions']:
+        maps = prediction['label_maps']
+        assert [*map(np.max, maps)] == [2]
+        assert prediction['num_segments'] == [3]
+        np.testing.assert_array_equal(maps[0], prediction.cut(3))
+        _, labels, page = prediction['files']
+        assert len(json.loads(Path(labels).read_text())) == 3
+        assert Path(page).suffix == '.html'
+        assert prediction.features(0).shape == (
+            prediction.num_segments[0], inferencer.model.embed_dims)
+    everything = inferencer(photos, num_segments=10**6)['predictions'][0]
+    assert everything['num_segments'] == everything.num_segments[:1]
+
+
+def test_what_cannot_be_read_is_skipped(inferencer, photos):
+    (photos / 'bad.png').write_bytes(b'no image')
+    with pytest.raises(ValueError, match='bad.png'):
+        inferencer(photos)
+    result = inferencer(photos, skip_errors=True)
+    assert [x['name'] for x in result['predictions']] == ['a', 'b', 'c']
+    (path, message), = result['errors']
+    assert path.endswith('bad.png') and 'cannot be read' in message
+
+
+def test_channel_order(inferencer):
+    rgb = picture(40, 64)
+    _assert_same(_maps(inferencer(rgb, channel_order='rgb')),
+                 _maps(inferencer(rgb[..., ::-1])))
+
+
 def test_every_image_has_files_of_its_own(inferencer, tmp_path):
     """In folders of their own, or with names that could lead elsewhere."""
     images, out = tmp_path / 'images', tmp_path / 'images' / 'out'
@@ -217,7 +253,7 @@ def test_weights_of_the_config(config, checkpoint, recwarn):
     (dict(panel_size=3), ValueError, '`panel_size` must be at least 16'),
     (dict(save_labels='npz'), ValueError, '`save_labels` needs a folder'),
     (dict(save_labels='jpg', out_dir='x'), ValueError,
-     "'png', 'npz' or None, got 'jpg'"),
+     "'coco' or None, got 'jpg'"),
 ])
 def test_exceptions_of_a_call(inferencer, options, error, message):
     with pytest.raises(error, match=message):

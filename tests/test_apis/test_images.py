@@ -1,3 +1,4 @@
+import io
 import os
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_transparent_color_is_white(tmp_path, mode, transparency, suffix,
 
 @pytest.mark.parametrize('source, error, message', [
     (np.zeros((4, 5, 3)), TypeError, 'must be uint8.*float64'),
-    (np.zeros((4, 5, 4), np.uint8), ValueError, r'got \(4, 5, 4\)'),
+    (np.zeros((4, 5, 5), np.uint8), ValueError, r'got \(4, 5, 5\)'),
     (np.zeros((0, 5, 3), np.uint8), ValueError, r'got \(0, 5, 3\)'),
     ('no.jpg', FileNotFoundError, "image 'no.jpg' does not exist"),
     ('text.jpg', ValueError, 'text.jpg.* cannot be read: .*replace or remove'),
@@ -106,8 +107,8 @@ def test_transparent_color_is_white(tmp_path, mode, transparency, suffix,
     ('I.tif', ValueError, "mode 'I'.*save them with 8 bits"),
     ('empty', ValueError, "'empty' holds no images"),
     ([], ValueError, 'at least one image, got none'),
-    (3, TypeError, 'a path, an array or a list.*int'),
-    ([None], TypeError, 'a path, an array or a list.*None'),
+    (3, TypeError, 'a path, an array, .* or a list.*int'),
+    ([None], TypeError, 'a path, an array, .* or a list.*None'),
 ])
 def test_unreadable(source, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -208,3 +209,36 @@ def test_images_of_one_name_do_not_overwrite_each_other(tmp_path):
     assert [file.rsplit('/', 1)[1] for file in files] == [
         'cat_hierarchy.png', 'cat_2_hierarchy.png'
     ]
+
+
+def test_all_kinds_of_inputs(tmp_path):
+    """The same pixels, however they come."""
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    path = tmp_path / 'a.png'
+    Image.fromarray(rgb).save(path)
+    tensor = torch.from_numpy(rgb.copy()).permute(2, 0, 1)
+    opaque = np.dstack([rgb, np.full((5, 7), 255, np.uint8)])
+    with path.open('rb') as file:
+        sources = [Image.fromarray(rgb), file, io.BytesIO(path.read_bytes())]
+        assert list_images(sources) == sources
+        for source in sources:
+            assert np.array_equal(read_image(source), rgb)
+    for source in (rgb, tensor, opaque):
+        assert np.array_equal(read_image(source, 'rgb'), rgb)
+    assert np.array_equal(read_image(rgb[..., ::-1]), rgb)
+    opaque[..., 3] = 0
+    assert (read_image(opaque) == 255).all()
+    with pytest.raises(ValueError, match="'bgr' or 'rgb', got 'RGB'"):
+        read_image(rgb, 'RGB')
+
+
+def test_patterns(tmp_path):
+    for name in ('a.png', 'b.png', 'more/c.png', '[d].png'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new('RGB', (3, 3)).save(tmp_path / name)
+    for pattern, names in (('?.png', 'ab'), ('**/*.png', '[abc'),
+                           ('[d].png', '[')):
+        found = list_images(str(tmp_path / pattern))
+        assert [Path(path).name[0] for path in found] == list(names)
+    with pytest.raises(FileNotFoundError, match='no file fits'):
+        list_images(str(tmp_path / '*.jpg'))
