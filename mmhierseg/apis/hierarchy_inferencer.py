@@ -117,7 +117,8 @@ class HierarchyInferencer(BaseInferencer):
                  connected: bool = False,
                  channel_order: str = 'bgr',
                  html: bool = False,
-                 skip_errors: bool = False) -> dict:
+                 skip_errors: bool = False,
+                 names: list[str] | None = None) -> dict:
         """Segment images.
 
         Args:
@@ -153,6 +154,8 @@ class HierarchyInferencer(BaseInferencer):
                 ``<name>.html``.
             skip_errors (bool): Whether images that cannot be read are listed
                 in ``errors`` instead of being raised.
+            names (list[str], optional): Of all images, for files. Defaults to
+                None: by their paths.
 
         Returns:
             dict: ``predictions``, per image a
@@ -183,8 +186,8 @@ class HierarchyInferencer(BaseInferencer):
         images = list_images(inputs, exclude=out_dir)
         errors: list[tuple[str, str]] | None = [] if skip_errors else None
         batches = self.preprocess(images, batch_size,
-                                  image_names(images, inputs), channel_order,
-                                  errors)
+                                  names or image_names(images, inputs),
+                                  channel_order, errors)
         if self.show_progress and len(images) > batch_size:
             total = math.ceil(len(images) / batch_size)
             batches = track(batches, 'Inference', total=total)

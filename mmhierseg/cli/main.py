@@ -73,46 +73,92 @@ def _add_segment(commands) -> None:
         metavar='DIR',
         help='folder to write to (default: %(default)s)')
     add.add_argument(
+        '--num-segments', type=int, metavar='K',
+        help='one segmentation into K segments instead of the levels')
+    add.add_argument(
+        '--connected', action='store_true',
+        help='split its segments into connected pieces')
+    add.add_argument(
         '--recursive',
         action='store_true',
         help='take the images in the folders of a folder, too')
     add.add_argument(
-        '--overwrite', action='store_true', help='replace existing files')
+        '--overwrite', action='store_true',
+        help='do images again whose figure exists')
+    add.add_argument(
+        '--html', action='store_true',
+        help='write a page of each image, and an index of all')
     add.add_argument(
         '--save-labels',
-        choices=['png', 'npz'],
-        help='write label maps, too: 16-bit PNGs (label + 1, 0 = none) or '
-        'one NPZ (-1 = none) per image')
+        choices=['png', 'npz', 'coco'],
+        help='write the segments, too: 16-bit PNGs (label + 1, 0 = none), one '
+        'NPZ (-1 = none) or the JSON of COCO per image')
     add.add_argument(
         '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
     add.set_defaults(run=_segment)
 
 
 def _segment(args: argparse.Namespace, rest: list[str]) -> None:
-    from mmhierseg.apis import HierarchyInferencer
     from mmhierseg.apis.images import image_names, list_images
     try:
-        inputs = list(args.inputs)
-        images = list_images(inputs, exclude=args.out)
+        images = list_images(list(args.inputs), exclude=args.out)
         if not args.recursive:
-            folders = {Path(name) for name in inputs if Path(name).is_dir()}
-            files = {Path(name) for name in inputs} - folders
-            inputs = images = [
-                image for image in images
-                if Path(image) in files or Path(image).parent in folders
-            ]
-            if not images:
-                raise UserError('there are no images in the folder itself; '
-                                '--recursive takes those in its folders')
-        if not args.overwrite:
-            _check_new(Path(args.out), image_names(images, inputs))
-        results = HierarchyInferencer(
-            args.model, device=args.device)(
-                inputs,
-                return_vis=False,
-                out_dir=args.out,
-                save_labels=args.save_labels,
-                return_labels=False)
+            images = _without_subfolders(images, args.inputs)
+        names = image_names(images, list(args.inputs))
+    except (OSError, ValueError) as error:
+        raise UserError(error) from error
+    out = Path(args.out)
+    todo = [image for image, name in zip(images, names)
+            if args.overwrite or not _is_done(out, name, args)]
+    if len(todo) < len(images):
+        print(f'{len(images) - len(todo)} of {len(images)} images are done; '
+              '--overwrite does them again')
+    errors = _segment_images(args, images, todo) if todo else []
+    if args.html:
+        from mmhierseg.visualization import index_page
+        (out / 'index.html').write_text(index_page(
+            [name for name in names if (out / f'{name}.html').exists()]),
+            encoding='utf-8')
+        print(f'  {out / "index.html"}')
+    if errors:
+        raise UserError('\n  '.join([
+            f'{len(errors)} of {len(images)} images could not be read',
+            *(message for _, message in errors)]))
+
+
+def _without_subfolders(images: list[str], inputs: list[str]) -> list[str]:
+    folders = {Path(name) for name in inputs if Path(name).is_dir()}
+    kept = [image for image in images if Path(image).parent in folders or not
+            any(folder in Path(image).parents for folder in folders)]
+    if not kept:
+        raise UserError('there are no images in the folder itself; '
+                        '--recursive takes those in its folders')
+    return kept
+
+
+def _is_done(out: Path, name: str, args: argparse.Namespace) -> bool:
+    return (out / f'{name}_hierarchy.png').exists() and (
+        not args.html or (out / f'{name}.html').exists())
+
+
+def _segment_images(args: argparse.Namespace, images: list[str],
+                    todo: list[str]) -> list[tuple[str, str]]:
+    """Write what was asked for; returns what could not be read."""
+    from mmhierseg.apis import HierarchyInferencer
+    from mmhierseg.apis.images import image_names
+    names = dict(zip(images, image_names(images, list(args.inputs))))
+    try:
+        results = HierarchyInferencer(args.model, device=args.device)(
+            todo,
+            names=[names[image] for image in todo],
+            return_vis=False,
+            out_dir=args.out,
+            save_labels=args.save_labels,
+            return_labels=False,
+            num_segments=args.num_segments,
+            connected=args.connected,
+            html=args.html,
+            skip_errors=True)
     except ModuleNotFoundError:
         raise
     except (ImportError, OSError, ValueError) as error:
@@ -122,15 +168,7 @@ def _segment(args: argparse.Namespace, rest: list[str]) -> None:
         print(f'{prediction["name"]}: {counts} segments')
         for path in prediction['files']:
             print(f'  {path}')
-
-
-def _check_new(folder: Path, names: list[str]) -> None:
-    """Check that nothing would be replaced."""
-    for name in names:
-        path = folder / f'{name}_hierarchy.png'
-        if path.exists():
-            raise UserError(f'{str(path)!r} exists. --overwrite replaces it, '
-                            '--out names another folder')
+    return results['errors']
 
 
 def _list_models(args: argparse.Namespace, rest: list[str]) -> None:

@@ -13,7 +13,7 @@ from .figure import (
     prediction_figure,
     sample_figure,
 )
-from .page import hierarchy_page
+from .page import hierarchy_page, index_page
 from .retrieval_figure import SegmentView, highlight_segment, retrieval_figure
 from .segments import (
     boundary_mask,
@@ -25,7 +25,7 @@ from .segments import (
 __all__ = [
     'SegmentView', 'boundary_mask', 'count_segments', 'draw_boundaries',
     'draw_nested_boundaries', 'hierarchy_figure', 'hierarchy_page',
-    'highlight_segment', 'level_titles', 'map_shape', 'mean_colors',
-    'paint_levels', 'prediction_figure', 'retrieval_figure', 'sample_figure',
-    'tree_colors'
+    'highlight_segment', 'index_page', 'level_titles', 'map_shape',
+    'mean_colors', 'paint_levels', 'prediction_figure', 'retrieval_figure',
+    'sample_figure', 'tree_colors'
 ]

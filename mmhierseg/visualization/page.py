@@ -5,9 +5,12 @@ The page is one file that needs no network: ``templates/hierarchy.html`` with
 """
 
 import base64
+import html
 import io
 import json
+from collections.abc import Sequence
 from importlib.resources import files
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -58,6 +61,22 @@ def hierarchy_page(image: np.ndarray,
     text = json.dumps(data).replace('<', '\\u003c')
     before, after = page.split('SCRIPT')
     return before.replace('DATA', text, 1) + script + after
+
+
+def index_page(names: Sequence[str]) -> str:
+    """Page that leads to those of images, as HTML.
+
+    Args:
+        names (Sequence[str]): Paths of the pages from the index, without
+            suffix; the figures beside them are ``<name>_hierarchy.png``.
+    """
+    items = '\n'.join(
+        f'<li><a href="{quote(name)}.html"><img loading="lazy" '
+        f'src="{quote(name)}_hierarchy.png" alt="">{html.escape(name)}</a>'
+        '</li>' for name in names)
+    template = (files(__package__) / 'templates/index.html').read_text(
+        encoding='utf-8')
+    return template.replace('ITEMS', items, 1)
 
 
 def _embed(image: Image.Image, kind: str, **options) -> str:

@@ -29,10 +29,23 @@ def test_segment(images, capsys):
     assert Image.open('out/cat_hierarchy.png').width > 5 * 320
     assert np.load('out/cat_levels.npz')['level_0'].shape == (40, 70)
     assert not list(images.glob('out/**/*dog*'))
-    assert main(words) == 1
-    assert '--overwrite' in capsys.readouterr().err
-    assert main([*words, '--overwrite', '--recursive']) == 0
+    # What is done is not done again.
+    figure = images / 'out/cat_hierarchy.png'
+    figure.write_bytes(b'mine')
+    assert main([*words, '--recursive', '--html', '--num-segments', '3']) == 0
+    assert 'cat: 3 segments' in capsys.readouterr().out
+    figure.write_bytes(b'mine')
+    (images / 'images/bad.png').write_bytes(b'no image')
+    assert main([*words, '--recursive', '--html']) == 1
+    printed = capsys.readouterr()
+    assert '2 of 3 images are done' in printed.out
+    assert '1 of 3' in printed.err and 'bad.png' in printed.err
+    assert figure.read_bytes() == b'mine'
+    assert main([*words, '--overwrite']) == 1
+    assert figure.read_bytes() != b'mine'
     assert (images / 'out/more/dog_hierarchy.png').is_file()
+    index = (images / 'out/index.html').read_text()
+    assert 'href="cat.html"' in index and 'href="more/dog.html"' in index
 
 
 @pytest.mark.parametrize('words, message', [
