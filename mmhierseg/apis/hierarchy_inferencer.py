@@ -15,7 +15,6 @@ from PIL import Image
 from rich.progress import track
 from torch import nn
 
-from mmhierseg.structures import SegmentHierarchy
 from mmhierseg.superpixels.base import check_number
 from mmhierseg.visualization import hierarchy_figure
 
@@ -246,12 +245,12 @@ class HierarchyInferencer(BaseInferencer):
             found += split_output(run(part.clone()))
         return [
             make_result(
-                SegmentHierarchy(
-                    resize_labels(hierarchy.labels, item.image.shape[:2]),
-                    hierarchy.parents), tokens, logits, image=item.image,
-                name=item.name, img_path=None if not isinstance(
-                    item.source, (str, os.PathLike)) else str(item.source),
-                files=[])
+                # Images can be large.
+                resize_labels(hierarchy.labels.int(), item.image.shape[:2]),
+                hierarchy.parents, tokens, logits, image=item.image,
+                name=item.name, files=[],
+                img_path=str(item.source) if isinstance(
+                    item.source, (str, os.PathLike)) else None)
             for item, (hierarchy, tokens, logits) in zip(inputs, found)
         ]
 
@@ -269,7 +268,8 @@ class HierarchyInferencer(BaseInferencer):
                 titles[:len(pred.levels)] if self._is_whole
                 and len(pred['label_maps']) > 1 else None,
                 header=pred.name,
-                panel_size=panel_size) for pred in preds
+                panel_size=panel_size,
+                counts=pred['num_segments']) for pred in preds
         ]
         for figure in figures if show else ():
             Image.fromarray(figure).show()

@@ -12,32 +12,34 @@ from mmhierseg.structures import CASTOutput, SegmentHierarchy
 from .hierarchy_result import HierarchyResult
 
 
-def make_result(hierarchy: SegmentHierarchy,
+def make_result(labels: Tensor,
+                parents: Sequence[Tensor],
                 tokens: Sequence[Tensor] = (),
                 logits: Sequence[Tensor] = (),
                 **options: Any) -> HierarchyResult:
     """Number the segments that the image has from 0, without gaps.
 
     Args:
-        hierarchy (SegmentHierarchy): Of one image, at its own size.
+        labels (Tensor): (1, H, W) integer, superpixels, -1 = none.
+        parents (Sequence[Tensor]): Per step up, (1, N_l) int64.
         tokens (Sequence[Tensor]): Per level, (1, N_l, C).
         logits (Sequence[Tensor]): Per step up, (1, N_l, N_{l+1}), before the
             softmax.
         **options: Of :class:`HierarchyResult`.
     """
-    labels = hierarchy.labels[0].cpu().numpy()
+    pixels = labels[0].cpu().numpy()
     # Quicker than np.unique: pixels are many, segments few.
-    used = np.flatnonzero(np.bincount(labels.ravel() + 1)[1:])
-    numbers = np.full(int(labels.max(initial=-1)) + 2, -1, np.int32)
+    used = np.flatnonzero(np.bincount(pixels.ravel() + 1)[1:])
+    numbers = np.full(int(pixels.max(initial=-1)) + 2, -1, np.int32)
     numbers[used] = np.arange(len(used))
-    kept, parents = [used], []
-    for table in hierarchy.parents:
+    kept, above_each = [used], []
+    for table in parents:
         above = table[0].cpu().numpy()[kept[-1]]
         if (above < 0).any():
             raise ValueError('a segment of the image has no parent')
         found, parent = np.unique(above, return_inverse=True)
         kept.append(found)
-        parents.append(parent)
+        above_each.append(parent)
     features = [one[0].float().cpu().numpy()[some]
                 for one, some in zip(tokens, kept)]
     soft = [
@@ -45,9 +47,9 @@ def make_result(hierarchy: SegmentHierarchy,
         for one, some, above in zip(logits, kept, kept[1:])
     ]
     return HierarchyResult(
-        numbers[labels], parents,
+        numbers[pixels], above_each,
         features if len(features) == len(kept) else None,
-        soft if len(soft) == len(parents) else None, **options)
+        soft if len(soft) == len(above_each) else None, **options)
 
 
 def split_output(output: Any) -> list[tuple[SegmentHierarchy, list[Tensor],

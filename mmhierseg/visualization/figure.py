@@ -31,7 +31,8 @@ def hierarchy_figure(image: np.ndarray,
                      titles: Sequence[str] | None = None,
                      header: str = '',
                      panel_size: int = 320,
-                     colors: str = 'tree') -> np.ndarray:
+                     colors: str = 'tree',
+                     counts: Sequence[int] | None = None) -> np.ndarray:
     """Figure of an image and all levels of its hierarchy, RGB uint8.
 
     The image and its levels, fine to coarse, each twice: its boundaries over
@@ -50,6 +51,8 @@ def hierarchy_figure(image: np.ndarray,
         panel_size (int): Longer side of each picture in pixels, at least 16;
             lines keep their width.
         colors (str): Of the segments, 'tree' or 'mean'.
+        counts (Sequence[int], optional): Number of segments per level. None:
+            they are counted.
     """
     if colors not in ('tree', 'mean'):
         raise ValueError(f"`colors` must be 'tree' or 'mean', got {colors!r}")
@@ -58,7 +61,8 @@ def hierarchy_figure(image: np.ndarray,
         raise ValueError('`label_maps` and `titles` must be of one length and '
                          f'not empty, got {len(label_maps)}, {len(titles)}')
     small = fit_panel(image, panel_size)
-    upper, lower = _level_rows(image, label_maps, titles, small, colors)
+    upper, lower = _level_rows(image, label_maps, titles, small, colors,
+                               counts)
     upper.insert(0, _image_panel(image, small))
     lower.insert(0, _nested_panel(small, label_maps))
     rows = [upper, lower]
@@ -217,7 +221,8 @@ def _nested_panel(small: np.ndarray,
 
 def _level_rows(image: np.ndarray, label_maps: Sequence[np.ndarray],
                 titles: Sequence[str], small: np.ndarray,
-                colors: str = 'tree') -> tuple[list[Panel], list[Panel]]:
+                colors: str = 'tree', counts: Sequence[int] | None = None
+                ) -> tuple[list[Panel], list[Panel]]:
     """Rows of a panel per level: boundaries over ``small``, segments."""
     upper = []
     if colors == 'tree':
@@ -231,7 +236,7 @@ def _level_rows(image: np.ndarray, label_maps: Sequence[np.ndarray],
         ]
     lines = _level_colors(len(label_maps))
     for i, labels in enumerate(label_maps):
-        count = segments.count_segments(labels)
+        count = counts[i] if counts else segments.count_segments(labels)
         bounds = segments.draw_boundaries(
             small, resize_nearest(labels, small.shape), lines[i], 1 + (i > 0))
         upper.append(Panel(bounds, titles[i],
