@@ -20,6 +20,10 @@ from mmhierseg._base.errors import UserError
 #: Name of the settings in a file.
 META = 'mmhierseg.json'
 INPUTS = ('image', 'segments')
+#: Checks of what is known when a graph is traced; TorchScript lacks them.
+_CHECKS = (torch.ops.aten._assert_tensor_metadata.default,
+           torch.ops.aten._assert_scalar.default,
+           torch.ops.aten.sym_constrain_range_for_size.default)
 Run = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 
 
@@ -57,8 +61,8 @@ def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
     module = program.module()
     graph = module.graph
     for node in list(graph.nodes):
-        if node.op == 'call_module':
-            graph.erase_node(node)  # checks of shapes, in Python
+        if node.op == 'call_module' or node.target in _CHECKS:
+            graph.erase_node(node)
         elif node.op == 'output':
             node.args = (dict(zip(meta['outputs'], node.args[0])), )
         elif node.target is torch.ops.aten._assert_async.msg:

@@ -4,7 +4,7 @@ Legend: B images, H x W pixels, N_l segments of level l, C channels, K classes.
 Labels are int64, -1 = none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.config import Config
@@ -16,6 +16,7 @@ from mmhierseg._base.errors import UserError
 from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.apis.loading import ModelSettings
 from mmhierseg.checkpoints import load_weights
+from mmhierseg.checkpoints.matching import COUNTERS, TRAINING_ONLY
 from mmhierseg.ops import compact_labels
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
@@ -45,11 +46,11 @@ class InferenceGraph(nn.Module):
                  std: Sequence[float] | None = None) -> None:
         super().__init__()
         self.model = model
-        self.compute: Callable[[Tensor], dict[str, Tensor]] = getattr(
-            self, f'_{output}')
+        self.output = output
         for name, values in (('mean', mean or 3 * [0.]),
                              ('std', std or 3 * [1.])):
-            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
+            values = torch.tensor(values, dtype=torch.float32)
+            self.register_buffer(name, values.view(3, 1, 1))
         self.register_buffer('numbers',
                              torch.arange(self.backbone.num_tokens + 1))
 
@@ -72,10 +73,9 @@ class InferenceGraph(nn.Module):
         counts = compact_labels(segments, image[0, 0].numel())[1]
         # Looking the numbers up leaves them as they are, but fails for larger
         # ones in a runtime that has no assertions.
-        return {
-            **self.compute(self.inputs(image, segments)), 'num_segments':
-            self.numbers[counts]
-        }
+        compute = getattr(self, f'_{self.output}')
+        return {**compute(self.inputs(image, segments)),
+                'num_segments': self.numbers[counts]}
 
     @torch.no_grad()
     def names(self, shape: tuple[int, int]) -> list[str]:
@@ -157,7 +157,8 @@ def load_graph(cfg: Config, settings: ModelSettings, checkpoint: str,
         with safe_reading(), DefaultScope.overwrite_default_scope(
                 settings.scope):
             model = MODELS.build(model_cfg if whole else backbone)
-            load_weights(model, checkpoint, '' if whole else 'backbone.')
+            load_weights(model, checkpoint, '' if whole else 'backbone.',
+                         (*TRAINING_ONLY, COUNTERS))
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
     model = revert_sync_batchnorm(model).eval().requires_grad_(False)
