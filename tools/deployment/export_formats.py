@@ -91,6 +91,12 @@ def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
 def to_onnx(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
     """Content of an ONNX file."""
     require_packages('onnx', 'onnxscript')
+    # ONNX has no assertions, and not all that they compute.
+    graph = program.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target in (*_CHECKS, torch.ops.aten._assert_async.msg):
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         onnx = torch.onnx.export(
