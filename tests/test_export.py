@@ -15,6 +15,7 @@ from helpers.configs import ROOT
 from helpers.scripts import run_main
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from PIL import Image
 
 from mmhierseg._base.errors import UserError
 from mmhierseg.apis.loading import read_settings
@@ -29,6 +30,8 @@ BACKBONE = dict(
     arch=dict(embed_dims=16, depths=(1, 1), num_heads=2),
     img_size=SIDE,
     num_clusters=(3, 2))
+SHALLOW = dict(
+    arch=dict(embed_dims=16, depths=(1, ), num_heads=2), num_clusters=(2, ))
 PREPROCESSOR = dict(
     mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 CLASSIFIER = dict(
@@ -71,10 +74,9 @@ CASES = {
         out_type='segments'), None),
     'feature map': (segmentor(
         dict(type='FCNHead', channels=8, num_convs=1, norm_cfg=dict(
-            type='BN')), out_type='featmap', out_indices=(1, )), None),
+            type='BN')), out_type='featmap', out_indices=(0, )), None),
     'fused tokens': (FCN, 'features'),
 }
-each_case = pytest.mark.parametrize('name', CASES)
 
 
 @pytest.fixture(scope='module')
@@ -120,32 +122,16 @@ def assert_same(got, expected):
             np.testing.assert_array_equal(got[name], value)
 
 
-def write(graph, path, format):
-    """Write a graph to a file, and give the function that runs it."""
-    meta = dict(num_tokens=NUM_TOKENS, outputs=graph.names((SIDE, SIDE)))
-    program = export_program(graph, (SIDE, SIDE))
+def write(graph, program, folder, format):
+    """Write a file, and give the function that runs it."""
+    meta = dict(
+        num_tokens=NUM_TOKENS,
+        outputs=graph.names((SIDE, SIDE)),
+        shape=(SIDE, SIDE),
+        superpixels=dict(type='TorchSLIC', segment_size=16))
+    path = folder / f'file.{format}'
     path.write_bytes(FORMATS[format](program, meta))
-    return load(str(path), format), program
-
-
-@pytest.mark.parametrize('format', ['torch-export', 'torchscript'])
-@pytest.mark.parametrize('name', ['hierarchy', 'FCN'])
-def test_torch_file_is_model(make_graph, tmp_path, name, format):
-    check_file(make_graph(name), tmp_path / 'file', format)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('format', ['torch-export', 'torchscript'])
-@pytest.mark.parametrize('name', sorted({*CASES} - {'hierarchy', 'FCN'}))
-def test_torch_file_is_model_of_every_kind(make_graph, tmp_path, name,
-                                           format):
-    check_file(make_graph(name), tmp_path / 'file', format)
-
-
-@each_case
-def test_onnx_file_is_model(make_graph, tmp_path, name):
-    need_onnx()
-    check_file(make_graph(name), tmp_path / 'file', 'onnx')
+    return load(str(path), format)
 
 
 def need_onnx():
@@ -154,21 +140,45 @@ def need_onnx():
             f'{package} is not installed: pip install mmhierseg[export]'))
 
 
-def check_file(graph, path, format):
+def check_file(graph, run, format):
     """Batches of other sizes than in tracing; too many segments."""
-    run, program = write(graph, path, format)
     for batch in (1, 3):
         arrays = samples(batch, seed=batch)
         assert_same(run(*arrays), run_torch(graph, *arrays))
-    # Nothing in it needs this package.
-    assert {getattr(node.target, 'namespace', 'aten')
-            for node in program.graph.nodes} == {'aten'}
     image, labels = samples(1)
     labels[0] = block_labels(SIDE, SIDE, 8)
     message = ('more segments than num_tokens = 20' if format == 'onnx' else
                'more segments than `num_tokens` = 20')
     with pytest.raises(Exception, match=message):
         run(image, labels)
+
+
+@pytest.fixture(scope='module')
+def hierarchy(make_graph):
+    """A graph, and what it is exported to."""
+    graph = make_graph('hierarchy')
+    return graph, export_program(graph, (SIDE, SIDE))
+
+
+def test_torch_files_of_a_hierarchy(hierarchy, tmp_path):
+    graph, program = hierarchy
+    # Nothing in them needs this package.
+    assert {getattr(node.target, 'namespace', 'aten')
+            for node in program.graph.nodes} == {'aten'}
+    for format in ('torch-export', 'torchscript'):
+        check_file(graph, write(graph, program, tmp_path, format), format)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', sorted({*CASES} - {'hierarchy'}))
+def test_files_are_models(make_graph, tmp_path, name):
+    """ONNX comes last, because it changes the program."""
+    graph = make_graph(name, **SHALLOW)
+    program = export_program(graph, (SIDE, SIDE))
+    for format in ('torch-export', 'torchscript', 'onnx'):
+        if format == 'onnx':
+            need_onnx()
+        check_file(graph, write(graph, program, tmp_path, format), format)
 
 
 def scenes(number):
@@ -183,14 +193,18 @@ def scenes(number):
         yield image, superpixels(torch.from_numpy(image[None]))[0].numpy()
 
 
-def test_labels_of_onnx_file(make_graph, tmp_path):
+@pytest.mark.slow
+def test_onnx_file_of_a_hierarchy(hierarchy, tmp_path):
+    """The labels of 50 images; and the example runs the file."""
     need_onnx()
-    graph = make_graph('hierarchy')
-    run, _ = write(graph, tmp_path / 'file', 'onnx')
+    graph, program = hierarchy
+    run = write(graph, program, tmp_path, 'onnx')
+    check_file(graph, run, 'onnx')
     found = compare(graph, run, scenes(50))
     assert found.images == 50 and found.difference < 1e-4
     assert found.equal >= 0.999 * found.pixels
     assert max(found.margins, default=0) < 1e-5
+    check_example(graph, tmp_path)
 
 
 def test_differences_are_traced(make_graph):
@@ -237,7 +251,6 @@ def files(tmp_path):
 
 def test_tool(files, tmp_path, capsys):
     """Settings in the file, superpixels' number of tokens, and the check."""
-    from PIL import Image
     for index, (image, _) in enumerate(scenes(2)):
         pixels = image.transpose(1, 2, 0).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f'{index}.png')
@@ -294,26 +307,16 @@ def test_missing_packages(files, tmp_path, monkeypatch):
         run_main(TOOL, *files, '--format', 'onnx', '--out', tmp_path / 'file')
 
 
-def test_example(make_graph, tmp_path):
-    """The example runs a file, with superpixels and with a label map."""
-    need_onnx()
-    from PIL import Image
-    graph = make_graph('hierarchy')
-    path = tmp_path / 'file.onnx'
-    meta = dict(
-        num_tokens=NUM_TOKENS, outputs=graph.names((SIDE, SIDE)),
-        shape=(SIDE, SIDE),
-        superpixels=dict(type='TorchSLIC', segment_size=16))
-    path.write_bytes(
-        FORMATS['onnx'](export_program(graph, (SIDE, SIDE)), meta))
+def check_example(graph, folder):
+    """With superpixels of its own, and with a label map."""
     image, labels = next(scenes(1))
     Image.fromarray(image.transpose(1, 2, 0).astype(np.uint8)).save(
-        tmp_path / 'image.png')
-    Image.fromarray(labels.astype(np.uint8)).save(tmp_path / 'labels.png')
-    for words in ((), ('--labels', tmp_path / 'labels.png')):
-        run_main('../docs/examples/run_onnx.py', path, tmp_path / 'image.png',
-                 '--out', tmp_path / 'levels.npz', *words)
-    maps = list(np.load(tmp_path / 'levels.npz').values())
+        folder / 'image.png')
+    Image.fromarray(labels.astype(np.uint8)).save(folder / 'labels.png')
+    for words in ((), ('--labels', folder / 'labels.png')):
+        run_main('../docs/examples/run_onnx.py', folder / 'file.onnx',
+                 folder / 'image.png', '--out', folder / 'levels.npz', *words)
+    maps = list(np.load(folder / 'levels.npz').values())
     expected = run_torch(graph, image.astype(np.uint8).astype(
         np.float32)[None], labels[None])
     assert len(maps) == 3 and np.array_equal(maps[0], labels)

@@ -89,7 +89,7 @@ def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
 
 
 def to_onnx(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
-    """Content of an ONNX file."""
+    """Content of an ONNX file; the program loses its assertions."""
     require_packages('onnx', 'onnxscript')
     # ONNX has no assertions, and not all that they compute.
     graph = program.graph_module.graph
@@ -145,7 +145,8 @@ def load(path: str, format: str) -> Run:
     if format == 'torchscript':
         module = torch.jit.load(path)
     else:
-        module = torch.export.load(path).module()
+        with open(path, 'rb') as file:
+            module = torch.export.load(file).module()
     return lambda *arrays: run_torch(module, *arrays)
 
 
