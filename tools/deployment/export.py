@@ -83,9 +83,9 @@ def parse_args() -> argparse.Namespace:
         parser.error('--shape takes one or two numbers, got '
                      f'{len(args.shape)}')
     for name, value in (('shape', min(args.shape or [8])),
-                        ('num-tokens', args.num_tokens or 8),
+                        ('num-tokens', args.num_tokens),
                         ('check-number', args.check_number)):
-        if value < 1:
+        if value is not None and value < 1:
             parser.error(f'--{name} must be at least 1, got {value}')
     return args
 
