@@ -249,6 +249,7 @@ def files(tmp_path):
     return tmp_path / 'config.py', tmp_path / 'model.pth'
 
 
+@pytest.mark.slow
 def test_tool(files, tmp_path, capsys):
     """Settings in the file, superpixels' number of tokens, and the check."""
     for index, (image, _) in enumerate(scenes(2)):
