@@ -70,12 +70,19 @@ class InferenceGraph(nn.Module):
             dict[str, Tensor]: Results by name, and ``num_segments``, (B,)
             int64, the number of segments of each image.
         """
-        counts = compact_labels(segments, image[0, 0].numel())[1]
+        labels, counts = compact_labels(segments, image[0, 0].numel())
+        limit = self.backbone.num_tokens
+        torch._assert_async(
+            counts.amax(dim=0) <= limit,
+            f'an image has more segments than `num_tokens` = {limit}: raise '
+            'it, or use larger segments')
         # Looking the numbers up leaves them as they are, but fails for larger
-        # ones in a runtime that has no assertions.
+        # ones in a runtime that has no assertions; before anything else does,
+        # since the labels depend on it.
+        counts = self.numbers[counts]
+        labels = torch.where(labels < counts[:, None, None], labels, -1)
         compute = getattr(self, f'_{self.output}')
-        return {**compute(self.inputs(image, segments)),
-                'num_segments': self.numbers[counts]}
+        return {**compute(self.inputs(image, labels)), 'num_segments': counts}
 
     @torch.no_grad()
     def names(self, shape: tuple[int, int]) -> list[str]:
