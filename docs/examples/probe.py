@@ -30,7 +30,7 @@ model = dict(
     head=dict(type='LinearClsHead', num_classes=12, in_channels=96))
 
 pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackInputs'),
 ]
