@@ -10,7 +10,6 @@ import argparse
 import json
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
 
@@ -43,10 +42,11 @@ def main() -> None:
     parser.add_argument('--out', default='levels.npz')
     args = parser.parse_args()
 
+    import onnxruntime  # here, so that --help needs no packages
     session = onnxruntime.InferenceSession(
         args.file, providers=['CPUExecutionProvider'])
     meta = json.loads(
-        session.get_modelmeta().custom_metadata_map['mmhierseg.json'])
+        session.get_modelmeta().custom_metadata_map['settings.json'])
     height, width = meta['shape']
     image = Image.open(args.image).convert('RGB')
     image = np.array(

@@ -127,8 +127,6 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     # A zero row at the end takes the pixels without a segment.
     rows = F.pad(tokens, (0, 0, 0, 1))
     index = torch.where(labels < 0, tokens.size(1), labels)
-    if is_exporting():
-        return _map_by_matrix(rows, index, stride)
     if stride == 1:
         flat = index.flatten(1)[:, None].expand(-1, rows.size(2), -1)
         return rows.transpose(1, 2).gather(2, flat).unflatten(
@@ -137,41 +135,22 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     padded = F.pad(
         index, (0, -width % stride, 0, -height % stride),
         value=rows.size(1) - 1)
-    first = rows.size(1) * torch.arange(len(index), device=index.device)
+    first = rows.size(1) * torch.arange(labels.size(0), device=index.device)
     cells = (padded + first[:, None, None]).unflatten(
         2, (-1, stride)).unflatten(1, (-1, stride)).transpose(2, 3)
     # Pixels of a cell along each axis; the last cell may be cut.
     sides = [(size - torch.arange(0, size, stride, device=index.device)
               ).clamp(max=stride) for size in (height, width)]
     with torch.autocast(rows.device.type, enabled=False):
-        sums = F.embedding_bag(
-            cells.reshape(-1, stride * stride),
-            wide(rows).flatten(0, 1),
-            mode='sum').view(*cells.shape[:3], -1)
+        table = wide(rows).flatten(0, 1)
+        if is_exporting():  # runtimes have no sums over bags
+            sums = table[cells.flatten(3)].sum(dim=3)
+        else:
+            sums = F.embedding_bag(
+                cells.reshape(-1, stride * stride), table,
+                mode='sum').view(*cells.shape[:3], -1)
         means = sums / (sides[0][:, None] * sides[1])[..., None]
     return means.permute(0, 3, 1, 2).to(rows.dtype)
-
-
-def _map_by_matrix(rows: Tensor, index: Tensor, stride: int) -> Tensor:
-    """Map of rows (B, N, C), in operators that every runtime has."""
-    if stride == 1:
-        first = rows.size(1) * torch.arange(
-            rows.size(0), device=rows.device)[:, None, None]
-        return rows.flatten(0, 1)[index + first].permute(0, 3, 1, 2)
-    height, width = index.shape[1:]
-    padded = F.pad(index, (0, -width % stride, 0, -height % stride), value=-1)
-    cells = padded.unflatten(2, (-1, stride)).unflatten(1, (-1, stride))
-    cells = cells.transpose(2, 3)
-    shape = cells.shape[1:3]
-    cells = cells.flatten(3).flatten(1, 2)
-    # The extra column takes the padding.
-    inside = cells >= 0
-    column = torch.where(inside, cells, rows.size(1))
-    counts = wide(rows).new_zeros(*cells.shape[:2], rows.size(1) + 1)
-    counts = counts.scatter_add(2, column, torch.ones_like(column).to(counts))
-    sums = counts[..., :-1] @ wide(rows)
-    means = sums / inside.sum(dim=2, keepdim=True)
-    return means.to(rows.dtype).transpose(1, 2).unflatten(2, shape)
 
 
 def _rank_by_table(flat: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:

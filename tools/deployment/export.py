@@ -54,8 +54,9 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs='+',
         metavar='SIDE',
-        help='side of the images, or height and width (default: the window '
-        'of sliding inference, or img_size of the backbone)')
+        help='side of the images, or height and width (default: for a '
+        'hierarchy that of HierarchyInferencer; else the window of sliding '
+        'inference, or img_size of the backbone)')
     parser.add_argument(
         '--num-tokens',
         type=int,
@@ -117,8 +118,11 @@ def check_exportable(cfg: Config) -> ModelSettings:
 
 
 def find_shape(cfg: Config, settings: ModelSettings,
-               sides: list[int] | None) -> tuple[int, int]:
+               args: argparse.Namespace) -> tuple[int, int]:
     """Height and width of the images."""
+    sides = args.shape
+    if args.output == 'hierarchy' and settings.img_size != 'original':
+        sides = sides or to_2tuple(settings.img_size)
     test_cfg = cfg.model.get('test_cfg') or {}
     if sides is None and test_cfg.get('mode') == 'slide':
         sides = test_cfg['crop_size']
@@ -176,7 +180,7 @@ def main() -> None:
     cfg = read_config(args.config)
     cfg.merge_from_dict(args.cfg_options)
     settings = check_exportable(cfg)
-    shape = find_shape(cfg, settings, args.shape)
+    shape = find_shape(cfg, settings, args)
     num_tokens = args.num_tokens or find_num_tokens(settings, shape)
     graph = load_graph(cfg, settings, args.checkpoint, args.output,
                        num_tokens)
@@ -192,10 +196,13 @@ def main() -> None:
     print(f'{args.out}: images of {shape}, up to {num_tokens} segments; '
           f'results: {", ".join(outputs)}')
     if args.check:
-        print(
-            compare(graph, load(args.out, args.format),
-                    samples(args.check, args.check_number, shape,
-                            settings)).report())
+        found = compare(
+            graph, load(args.out, args.format),
+            samples(args.check, args.check_number, shape, settings))
+        print(found.report())
+        if not found.is_same:
+            raise UserError(f'{args.out} differs from the model by more than '
+                            'rounding')
 
 
 if __name__ == '__main__':

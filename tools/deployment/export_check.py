@@ -48,6 +48,12 @@ class Comparison:
     seconds: list[float] = field(default_factory=lambda: [0., 0.])
     """Of the model and of the file."""
 
+    @property
+    def is_same(self) -> bool:
+        """Whether rounding explains all differences."""
+        return (self.difference <= TOLERANCE
+                and max(self.margins, default=0) < MARGIN)
+
     def report(self) -> str:
         """Text for a terminal."""
         lines = [

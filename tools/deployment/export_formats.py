@@ -18,7 +18,7 @@ from torch.export import Dim, ExportedProgram
 from mmhierseg._base.errors import UserError
 
 #: Name of the settings in a file.
-META = 'mmhierseg.json'
+META = 'settings.json'
 INPUTS = ('image', 'segments')
 #: Checks of what is known when a graph is traced; TorchScript lacks them.
 _CHECKS = (torch.ops.aten._assert_tensor_metadata.default,
