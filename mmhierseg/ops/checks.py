@@ -11,6 +11,11 @@ def reads_are_free(tensor: Tensor) -> bool:
     return (tensor.device.type == 'cpu' and not torch.compiler.is_compiling())
 
 
+def is_exporting() -> bool:
+    """Whether ``torch.export`` traces; PyTorch 2.6 does not say so."""
+    return getattr(torch.compiler, 'is_exporting', lambda: False)()
+
+
 def wide(tensor: Tensor, *others: Tensor) -> Tensor:
     """The tensor in at least float32, and in the precision of others."""
     dtype = torch.promote_types(tensor.dtype, torch.float32)
@@ -44,9 +49,12 @@ def check_shape(shape: Sequence[int], **tensors: Tensor | None) -> None:
 
 def check_range(number: int, least: int | None = None,
                 **tensors: Tensor) -> None:
-    """Check that integers are below a number; this reads them."""
+    """Check that integers are below a number; this reads them.
+
+    Traced graphs, which cannot, are not checked.
+    """
     for name, tensor in tensors.items():
-        if not tensor.numel():
+        if torch.compiler.is_compiling() or not tensor.numel():
             continue
         smallest, largest = (int(end) for end in tensor.aminmax())
         if largest >= number or (least is not None and smallest < least):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ._numba import use_compiled
 from ._numba.kernels import sample_farthest_points
-from .checks import check_at_least_1, check_tokens
+from .checks import check_at_least_1, check_tokens, is_exporting
 from .grouping import masked_mean
 
 # Squared distances are equal that differ by less than this times the largest
@@ -53,7 +53,9 @@ def farthest_point_sampling(points: Tensor,
     """
     check_tokens(empty, points=points)
     check_at_least_1(num_samples=num_samples)
-    pick = _as_one_operator if torch.compiler.is_compiling() else _pick
+    # An exported graph runs where this package is not installed.
+    as_one = torch.compiler.is_compiling() and not is_exporting()
+    pick = _as_one_operator if as_one else _pick
     return pick(points.detach(), num_samples, empty, pick_empty)
 
 
@@ -112,6 +114,7 @@ def _squared_distances(points: Tensor,
     between = torch.baddbmm(
         square + square.transpose(1, 2), centred, centred.transpose(1, 2),
         alpha=-2)
-    between = between.clamp_(min=0)
-    between.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
+    order = torch.arange(points.size(1), device=points.device)
+    between = between.clamp_(min=0).masked_fill_(
+        order[:, None] == order, -torch.inf)
     return square.squeeze(2), between

@@ -17,6 +17,7 @@ from .checks import (
     check_labels,
     check_shape,
     check_tokens,
+    is_exporting,
     wide,
 )
 
@@ -122,7 +123,7 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     check_at_least_1(stride=stride)
     check_tokens(tokens=tokens)
     check_labels(labels, tokens.size(1))
-    check_shape((len(labels), *tokens.shape[1:]), tokens=tokens)
+    check_shape((labels.size(0), *tokens.shape[1:]), tokens=tokens)
     # A zero row at the end takes the pixels without a segment.
     rows = F.pad(tokens, (0, 0, 0, 1))
     index = torch.where(labels < 0, tokens.size(1), labels)
@@ -134,17 +135,20 @@ def tokens_to_map(tokens: Tensor, labels: Tensor, stride: int) -> Tensor:
     padded = F.pad(
         index, (0, -width % stride, 0, -height % stride),
         value=rows.size(1) - 1)
-    first = rows.size(1) * torch.arange(len(index), device=index.device)
+    first = rows.size(1) * torch.arange(labels.size(0), device=index.device)
     cells = (padded + first[:, None, None]).unflatten(
         2, (-1, stride)).unflatten(1, (-1, stride)).transpose(2, 3)
     # Pixels of a cell along each axis; the last cell may be cut.
     sides = [(size - torch.arange(0, size, stride, device=index.device)
               ).clamp(max=stride) for size in (height, width)]
     with torch.autocast(rows.device.type, enabled=False):
-        sums = F.embedding_bag(
-            cells.reshape(-1, stride * stride),
-            wide(rows).flatten(0, 1),
-            mode='sum').view(*cells.shape[:3], -1)
+        table = wide(rows).flatten(0, 1)
+        if is_exporting():  # runtimes have no sums over bags
+            sums = table[cells.flatten(3)].sum(dim=3)
+        else:
+            sums = F.embedding_bag(
+                cells.reshape(-1, stride * stride), table,
+                mode='sum').view(*cells.shape[:3], -1)
         means = sums / (sides[0][:, None] * sides[1])[..., None]
     return means.permute(0, 3, 1, 2).to(rows.dtype)
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .checks import check_labels, reads_are_free, wide
+from .checks import check_labels, is_exporting, reads_are_free, wide
 from .label_sums import count_labels, sum_by_index
 
 # Numbers in one strip of the matrix: 64 MiB of float32.
@@ -78,7 +78,7 @@ def segment_mean(features: Tensor,
         features = wide(features)
         if features.shape[2:] == labels.shape[1:]:
             rows = features.flatten(2).transpose(1, 2).expand(
-                len(labels), -1, -1)
+                labels.size(0), -1, -1)
             sums = sum_by_index(rows, labels.flatten(1), num_segments)
             means = sums / count.clamp(min=1)[..., None]
         elif reads_are_free(features):
@@ -142,7 +142,9 @@ def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
                    mode: str) -> Tensor:
     """(B, N, C) means of (B or 1, C, h, w) features, without reads."""
     height, width = features.shape[2:]
-    step = max(1, _STRIP_NUMEL // (count.numel() * width))
+    # In an exported graph the size of the batch is not known.
+    step = height if is_exporting() else max(
+        1, _STRIP_NUMEL // (count.numel() * width))
 
     def product(cells: Tensor, start: int) -> Tensor:
         strip = range(start, min(start + step, height))

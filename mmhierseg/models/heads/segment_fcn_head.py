@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmhierseg._base.checks import check_number
 from mmhierseg.ops import segment_sizes
-from mmhierseg.ops.checks import wide
+from mmhierseg.ops.checks import is_exporting, wide
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentTokens
 
@@ -93,6 +93,12 @@ class SegmentFCNHead(SegmentDecodeMixin, FCNHead):
         tokens, empty = segments.tokens, segments.empty
         if empty is None:
             empty = torch.zeros_like(tokens[..., 0], dtype=torch.bool)
+        if is_exporting():
+            # Rows that are kept cannot be counted.
+            rows = self.convs(tokens.flatten(0, 1)[..., None, None])
+            rows = self.cls_seg(rows)[..., 0, 0]
+            return rows.unflatten(0, tokens.shape[:2]).masked_fill(
+                empty[..., None], 0)
         # Convolutions need a row even if all segments are empty.
         kept = ~keep_one_key(empty.view(1, -1)).view_as(empty)
         rows = tokens[kept][..., None, None]

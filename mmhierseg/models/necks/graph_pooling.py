@@ -118,7 +118,7 @@ class GraphPooling(BaseModule):
             TypeError: If ``empty`` is not bool.
             ValueError: If the shapes do not match.
         """
-        check_shape((len(tokens), tokens.size(2)), cls_token=cls_token)
+        check_shape((tokens.size(0), tokens.size(2)), cls_token=cls_token)
         sampled = farthest_point_sampling(
             tokens, self.num_clusters, empty, pick_empty=not self.mask_empty)
         if not self.mask_empty:
