@@ -2,9 +2,9 @@
 
 from .context_retriever import ContextRetriever, Match, Retrieval
 from .hierarchy_inferencer import HierarchyInferencer
-from .models import get_model, list_models
+from .models import get_model, list_models, push_to_hub, save_pretrained
 
 __all__ = [
     'ContextRetriever', 'HierarchyInferencer', 'Match', 'Retrieval',
-    'get_model', 'list_models'
+    'get_model', 'list_models', 'push_to_hub', 'save_pretrained'
 ]
