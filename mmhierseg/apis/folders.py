@@ -169,9 +169,9 @@ def _check_node(node: Any, where: str) -> None:
 
 def _check_type(kind: Any, where: str) -> None:
     scope, _, name = str(kind).rpartition('.')
-    known = kind in COMPONENTS if scope not in ('', *_SCOPES) else (
-        name in COMPONENTS)
-    if not isinstance(kind, str) or not known:
+    # Others' components are in the list with their scope.
+    known = name if scope in ('', *_SCOPES) else str(kind)
+    if not isinstance(kind, str) or known not in COMPONENTS:
         raise ValueError(f'`{where}.type` is {kind!r}, which is not among the '
                          'components that may be built, '
                          'mmhierseg.apis.folders.COMPONENTS')

@@ -41,6 +41,8 @@ _RETRIEVAL_SIZE = 384
 # Layers behind the hierarchy: a classifier has a norm where a segmentor has a
 # fusion, and neither takes part in grouping.
 _OUTPUT_LAYERS = ('norm.*', 'fusion.*')
+#: Options of superpixels that set their size.
+_SIZES = {'segment_size', 'num_segments'}
 _SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -146,7 +148,8 @@ def read_settings(cfg: Config,
     if img_size is None:
         img_size = defaults.get('img_size',
                                 _RETRIEVAL_SIZE if whole else min(size))
-    if segment_size is None:
+    sized = isinstance(superpixels, dict) and _SIZES & superpixels.keys()
+    if segment_size is None and not sized:
         segment_size = defaults.get('segment_size')
     own = find_superpixels(cfg)
     if not own and _kind(backbone) == 'CAST':
@@ -256,11 +259,8 @@ def _in_place_of(own: dict | None, superpixels: str | dict) -> dict:
             '`superpixels` must be, or have as `type`, one of '
             f'{", ".join(sorted(SUPERPIXELS.module_dict))}, got '
             f'{superpixels!r}')
-    if not {'segment_size', 'num_segments'} & settings.keys():
-        settings.update({
-            key: own[key] for key in ('segment_size', 'num_segments')
-            if own.get(key)
-        })
+    if not _SIZES & settings.keys():
+        settings.update({key: own[key] for key in _SIZES if own.get(key)})
     return settings
 
 

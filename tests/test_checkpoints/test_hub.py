@@ -114,7 +114,8 @@ def test_vit_as_initial_weights(hub):
 
 def test_two_processes_at_once(hub, tmp_path):
     """By the environment, as users set it: one of them downloads."""
-    program = ('from mmhierseg.checkpoints import find_weights; '
+    program = ('import sys; from mmhierseg.checkpoints import find_weights; '
+               "assert 'huggingface_hub' not in sys.modules; "
                f'print(find_weights({NAME!r}))')
     environment = {
         **os.environ, 'HF_ENDPOINT': hub.url, 'PYTHONPATH': str(ROOT),
