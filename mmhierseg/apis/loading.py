@@ -154,8 +154,7 @@ def read_settings(cfg: Config,
     own = find_superpixels(cfg)
     if not own and _kind(backbone) == 'CAST':
         own = backbone.get('superpixels') or dict(type='TorchSLIC')
-    superpixels = own if superpixels is None else _in_place_of(
-        own, superpixels)
+    superpixels = _in_place_of(own, superpixels)
     if not superpixels and segment_size is not None:
         raise ValueError(
             '`segment_size` is the side of superpixels, and this model takes '
@@ -246,8 +245,11 @@ def find_superpixels(cfg: Config) -> dict | None:
     return cfg.get('hierarchy_inferencer', {}).get('superpixels')
 
 
-def _in_place_of(own: dict | None, superpixels: str | dict) -> dict:
-    """Other superpixels of the size of the config's own."""
+def _in_place_of(own: dict | None,
+                 superpixels: str | dict | None) -> dict | None:
+    """The config's own superpixels, or others of their size."""
+    if superpixels is None:
+        return own
     if not own:
         raise ValueError('`superpixels` were given, but this model takes '
                          'none: leave them out')
