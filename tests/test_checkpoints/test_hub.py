@@ -112,6 +112,7 @@ def test_vit_as_initial_weights(hub):
     assert torch.equal(norm.ln1.bias, weights['backbone.ln1.bias'])
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(hub, tmp_path):
     """By the environment, as users set it: one of them downloads."""
     program = ('import sys; from mmhierseg.checkpoints import find_weights; '
