@@ -29,7 +29,8 @@ from .images import (
     resize_labels,
     scale_image,
 )
-from .loading import find_device, load_model, read_config, read_settings
+from .loading import find_device, load_model, read_settings
+from .models import read_model
 
 
 class Match(NamedTuple):
@@ -65,7 +66,8 @@ class ContextRetriever:
 
     Args:
         model (str | Path | Config | dict): Config of ``HSG`` or
-            ``RetrievalSegmentor``: a path, 'mmhierseg::hsg/...', or a config.
+            ``RetrievalSegmentor``: a path, 'mmhierseg::hsg/...', or a config;
+            or a saved model, as for :class:`HierarchyInferencer`.
         level (int, optional): 0 is the finest, -1 the coarsest. None: that of
             the config.
         weights, device, img_size, segment_size: As for
@@ -81,8 +83,9 @@ class ContextRetriever:
                  segment_size: float | None = None) -> None:
         if level is not None:
             check_number('level', level, -math.inf, whole=True)
+        cfg, weights = read_model(model, weights)
         self.settings = read_settings(
-            read_config(model), img_size, segment_size, retrieval=True)
+            cfg, img_size, segment_size, retrieval=True)
         self.device = find_device(device)
         self.loaded = load_model(self.settings, weights, self.device)
         self.model = self.loaded.module

@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +29,8 @@ from .images import (
     resize_labels,
     scale_image,
 )
-from .loading import find_device, load_model, read_config, read_settings
-from .models import default_weights
+from .loading import find_device, load_model, read_settings
+from .models import read_model
 from .outputs import OutputFolder
 from .results import make_result, split_output
 
@@ -51,13 +52,15 @@ class HierarchyInferencer(BaseInferencer):
     preprocessor makes the superpixels.
 
     Args:
-        model (str | Path | Config | dict): Path of a config,
-            'mmhierseg::cast/...', a model's name in the metafiles, or a
-            config. Defaults to 'cast-t_imagenette', a small CAST whose
-            weights ship with the package.
+        model (str | Path | Config | dict): A name of :func:`list_models`, a
+            folder of :func:`save_pretrained` or 'user/repository' of such on
+            the Hugging Face hub, path of a config, 'mmhierseg::cast/...', a
+            name in the metafiles, or a config. Defaults to
+            'cast-t_imagenette', a small CAST whose weights ship with the
+            package.
         weights (str, optional): Checkpoint of MMEngine, or
             'mmhierseg://NAME'; the authors' have to be converted first. None:
-            those of the model's name, else random, with a warning.
+            the model's own, else random, with a warning.
         device (str, optional): None: a GPU if there is one.
         img_size (int | tuple[int, int] | str, optional): Size that images are
             scaled to. An int: the shorter side, less beyond an aspect ratio
@@ -71,11 +74,17 @@ class HierarchyInferencer(BaseInferencer):
         show_progress (bool): Whether to show the progress of many batches.
         exact (bool): Whether the model sees one image at a time, so that
             results do not depend on the batch. Whole batches are faster on a
-            GPU, but rounding changes about one hierarchy in 250. Defaults to
-            True.
+            GPU, but rounding changes about one hierarchy in 250. Always so
+            if ``mask_empty=False``, which the authors' weights need. Defaults
+            to True.
+        superpixels (str | dict, optional): Name or settings of superpixels in
+            place of the config's, by default of their size; with a warning if
+            they differ. Defaults to None: the config's.
 
     Raises:
         FileNotFoundError: If config or checkpoint do not exist.
+        ImportError: If SEEDS superpixels are needed, and OpenCV lacks its
+            contributed modules.
         TypeError: If ``model`` or ``segment_size`` is of another type.
         ValueError: If the config cannot be read or is of another model, the
             checkpoint does not fit, there is no such device, or an option is
@@ -89,18 +98,28 @@ class HierarchyInferencer(BaseInferencer):
                  img_size: ImageSize | None = None,
                  segment_size: float | None = None,
                  show_progress: bool = True,
-                 exact: bool = True) -> None:
-        self.exact = exact
-        cfg = read_config(model)
-        self.settings = read_settings(cfg, img_size, segment_size)
+                 exact: bool = True,
+                 superpixels: str | dict | None = None) -> None:
+        cfg, weights = read_model(model, weights)
+        self.settings = read_settings(
+            cfg, img_size, segment_size, superpixels=superpixels)
+        trained = read_settings(cfg, img_size, segment_size).superpixels
+        if self.settings.superpixels != trained:
+            warnings.warn(
+                f"superpixels are {self.settings.superpixels['type']}'s, in "
+                f"training they were {trained['type']}'s ({trained}): results "
+                'are not exactly those of the published model',
+                stacklevel=2)
         # Not a backbone.
         self._is_whole = self.settings.model.type == 'mmhierseg.HSG'
         super().__init__(
             model=cfg,
-            weights=weights or default_weights(model),
+            weights=weights,
             device=find_device(device),
             scope='mmhierseg',
             show_progress=show_progress)
+        # Without masks, the empty tokens of an image depend on its batch.
+        self.exact = exact or not getattr(self.model, 'mask_empty', True)
 
     def __call__(self,
                  inputs: ImageInput | list[ImageInput],

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,15 +13,16 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.hub import get_config
-from mmengine.infer import BaseInferencer
 from mmengine.registry import DefaultScope
 from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 
 from mmhierseg._base.safe_load import safe_reading
 from mmhierseg.checkpoints import load_weights
+from mmhierseg.checkpoints.hub import download_model
+from mmhierseg.checkpoints.published import nearest_names, read_entries
 from mmhierseg.models.data_preprocessors import SuperpixelMixin
-from mmhierseg.registry import MODELS
+from mmhierseg.registry import MODELS, SUPERPIXELS
 from mmhierseg.superpixels.base import check_number
 
 from .images import ImageSize, check_image_size
@@ -39,6 +41,9 @@ _RETRIEVAL_SIZE = 384
 # Layers behind the hierarchy: a classifier has a norm where a segmentor has a
 # fusion, and neither takes part in grouping.
 _OUTPUT_LAYERS = ('norm.*', 'fusion.*')
+#: Options of superpixels that set their size.
+_SIZES = {'segment_size', 'num_segments'}
+_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 class ModelSettings(NamedTuple):
@@ -79,31 +84,48 @@ def read_config(model: str | Path | Config | dict) -> Config:
         return _read(name, Config.fromfile)
     if '::' in name:
         return _read(name, get_config)
-    if name.endswith(('.py', '.json', '.yaml', '.yml')):
+    if name.endswith(_SUFFIXES):
         raise FileNotFoundError(f'config {name!r} does not exist')
-    root = Path(BaseInferencer._get_repo_or_mim_dir('mmhierseg'))
-    paths = {
-        entry['Name'].lower(): entry['Config']
-        for entry in BaseInferencer._get_models_from_metafile(str(root))
-        if 'Config' in entry  # rows of papers' tables may have none
-    }
-    if name.lower() in paths:
-        return _read(str(root / paths[name.lower()]), Config.fromfile)
+    entries = read_entries()
+    entry = entries.get(name.lower())
+    if entry is not None and entry.config is not None:
+        return _read(str(entry.config), Config.fromfile)
+    names = [key for key, found in entries.items() if found.config is not None]
     raise ValueError(f'there is neither a config file nor a model {name!r}; '
-                     f'models: {", ".join(sorted(paths))}')
+                     f'models: {nearest_names(name, names)}')
+
+
+def find_folder(model: Any) -> Path | None:
+    """Folder of a saved model: the one given, or that of a repository.
+
+    A name 'user/repository' that is no file and no config's is looked up on
+    the hub. Raises a UserError if it cannot be downloaded.
+    """
+    if not isinstance(model, (str, Path)):
+        return None
+    if Path(model).is_dir():
+        return Path(model)
+    name = str(model)
+    if (isinstance(model, str) and re.fullmatch(r'[\w.-]+/[\w.-]+', name)
+            and not name.endswith(_SUFFIXES) and not Path(name).exists()
+            and name.lower() not in read_entries()):
+        return download_model(name)
+    return None
 
 
 def read_settings(cfg: Config,
                   img_size: ImageSize | None = None,
                   segment_size: float | None = None,
-                  retrieval: bool = False) -> ModelSettings:
+                  retrieval: bool = False,
+                  superpixels: str | dict | None = None) -> ModelSettings:
     """Read from a config what is built, and how images are prepared for it.
 
     ``HSG``, ``KMeansHierarchy`` and, with ``retrieval``,
     ``RetrievalSegmentor`` are built whole; of other models, only the CAST.
     Superpixels are those of the data preprocessor, else of the pipelines'
-    ``GenerateSuperpixels``, else of the backbone, else, for CAST,
-    ``TorchSLIC`` with 16 pixels a side.
+    ``GenerateSuperpixels``, else of ``hierarchy_inferencer``, else of the
+    backbone, else, for CAST, ``TorchSLIC`` with 16 pixels a side; or, in their
+    place and of their size, the ones that are given.
     """
     model = copy.deepcopy(cfg.get('model', ConfigDict()))
     preprocessor = copy.deepcopy(
@@ -126,11 +148,13 @@ def read_settings(cfg: Config,
     if img_size is None:
         img_size = defaults.get('img_size',
                                 _RETRIEVAL_SIZE if whole else min(size))
-    if segment_size is None:
+    sized = isinstance(superpixels, dict) and _SIZES & superpixels.keys()
+    if segment_size is None and not sized:
         segment_size = defaults.get('segment_size')
-    superpixels = preprocessor.get('superpixels') or _pipeline_superpixels(cfg)
-    if not superpixels and _kind(backbone) == 'CAST':
-        superpixels = backbone.get('superpixels') or dict(type='TorchSLIC')
+    own = find_superpixels(cfg)
+    if not own and _kind(backbone) == 'CAST':
+        own = backbone.get('superpixels') or dict(type='TorchSLIC')
+    superpixels = _in_place_of(own, superpixels)
     if not superpixels and segment_size is not None:
         raise ValueError(
             '`segment_size` is the side of superpixels, and this model takes '
@@ -207,14 +231,39 @@ def _kind(part: dict) -> str:
     return str(part.get('type')).split('.')[-1]
 
 
-def _pipeline_superpixels(cfg: Config) -> dict | None:
-    """Superpixels of the first pipeline that makes any."""
+def find_superpixels(cfg: Config) -> dict | None:
+    """Superpixels of the data preprocessor, else of the first pipeline."""
+    preprocessor = cfg.get('model', {}).get(
+        'data_preprocessor') or cfg.get('data_preprocessor') or {}
+    if preprocessor.get('superpixels'):
+        return preprocessor.superpixels
     for split in ('test', 'val', 'train'):
         loader = cfg.get(f'{split}_dataloader') or {}
         for node in _dicts_in(loader.get('dataset')):
             if _kind(node) == 'GenerateSuperpixels':
                 return node.get('superpixels')
-    return None
+    return cfg.get('hierarchy_inferencer', {}).get('superpixels')
+
+
+def _in_place_of(own: dict | None,
+                 superpixels: str | dict | None) -> dict | None:
+    """The config's own superpixels, or others of their size."""
+    if superpixels is None:
+        return own
+    if not own:
+        raise ValueError('`superpixels` were given, but this model takes '
+                         'none: leave them out')
+    settings = dict(type=superpixels) if isinstance(
+        superpixels, str) else dict(superpixels)
+    if settings.get('type') is None or SUPERPIXELS.get(
+            settings['type']) is None:
+        raise ValueError(
+            '`superpixels` must be, or have as `type`, one of '
+            f'{", ".join(sorted(SUPERPIXELS.module_dict))}, got '
+            f'{superpixels!r}')
+    if not _SIZES & settings.keys():
+        settings.update({key: own[key] for key in _SIZES if own.get(key)})
+    return settings
 
 
 def _dicts_in(node: Any) -> Iterator[dict]:

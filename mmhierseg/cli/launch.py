@@ -29,6 +29,7 @@ from mmhierseg.checkpoints import (
     check_shares,
     read_checkpoint,
 )
+from mmhierseg.checkpoints.published import SCHEME, apply_options
 from mmhierseg.cli.adapt import adapt_config
 from mmhierseg.cli.data_check import check_data, check_pretrained
 from mmhierseg.cli.options import (
@@ -78,14 +79,15 @@ def test(argv: list[str] | None = None,
     runner, metrics and seconds after it.
     """
     args = parse_test_args(argv)
-    cfg = with_test_options(read_config(args.config), args)
-    cfg = adapt_config(cfg, training=False)
+    cfg = read_config(args.config)
+    apply_options(cfg.model, args.checkpoint)
+    cfg = adapt_config(with_test_options(cfg, args), training=False)
     # The runner writes it to the work directory, where it must not replace the
     # config of training. (A Config treats other attributes as fields.)
     folder, name = osp.split(args.config)
     object.__setattr__(cfg, '_filename', osp.join(folder, f'test_{name}'))
     checkpoint = None
-    if '://' not in args.checkpoint:
+    if '://' not in args.checkpoint or args.checkpoint.startswith(SCHEME):
         checkpoint = read_checkpoint(args.checkpoint)
     check_data(cfg, ['test_dataloader'])
     _make_work_dir(cfg.work_dir)

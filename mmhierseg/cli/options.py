@@ -14,6 +14,7 @@ from yaml import YAMLError
 
 from mmhierseg._base import UserError
 from mmhierseg._base.safe_load import safe_reading
+from mmhierseg.checkpoints.published import SCHEME, read_entries
 from mmhierseg.cli.adapt import LOADERS, class_name, is_segmentation
 from mmhierseg.registry import MODELS
 
@@ -47,7 +48,8 @@ _TRAIN = {
         _FLAG, help='print the config that would be trained, and stop'),
 }
 _TEST = {
-    'checkpoint': dict(help='checkpoint file'),
+    'checkpoint': dict(
+        help='checkpoint file, or name of a model with published weights'),
     '--out': dict(
         help='.pkl file for predictions, or .pkl, .json or .yaml file for '
         'metrics, or folder for the label maps of a segmentor'),
@@ -74,6 +76,9 @@ def parse_train_args(argv: list[str] | None = None) -> argparse.Namespace:
 def parse_test_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the options of ``tools/test.py``."""
     args, parser = _parse(_TEST, argv)
+    name = args.checkpoint.lower()
+    if name in read_entries() and not osp.exists(args.checkpoint):
+        args.checkpoint = SCHEME + name
     if args.out_item is not None and args.out is None:
         parser.error('--out-item needs --out')
     if (args.out is not None and args.out_item != 'metrics'

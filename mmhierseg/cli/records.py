@@ -23,6 +23,7 @@ from mmengine.runner import Runner
 
 from mmhierseg._base import UserError
 from mmhierseg._base.atomic import write_atomically
+from mmhierseg.checkpoints.published import SCHEME, find_weights
 from mmhierseg.cli.adapt import class_name
 
 __all__ = ['FORMAT', 'describe', 'git_commit', 'in_words', 'start_record']
@@ -85,6 +86,8 @@ def _write_record(args: Namespace, checkpoint: dict[str, Any], runner: Runner,
 def _describe_checkpoint(path: str, content: dict | None) -> dict[str, Any]:
     """Path, SHA-256, size, and epochs and iterations of a checkpoint."""
     known = dict(path=path, sha256=None, bytes=None)
+    if path.startswith(SCHEME):
+        path = str(find_weights(path))
     if osp.isfile(path):
         content_hash = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         known.update(sha256=content_hash, bytes=osp.getsize(path))

@@ -12,7 +12,10 @@ NAME = 'cast-t_imagenette'
 
 
 def test_names():
-    assert NAME in list_models()
+    names = list_models()
+    assert {NAME, 'cast-s_in1k', 'cast-s_coco_e150', 'vit-conv-b_in1k'} <= {
+        *names}
+    assert len(names) == 9
     assert list_models('*_imagenette') == [NAME]
     assert list_models('no*') == []
 
@@ -61,7 +64,7 @@ def test_inferencer_segments_by_default():
 
 @pytest.mark.parametrize('name, message', [
     ('cast-t_imagenet', 'neither a config file nor a model'),
-    ('cast-s_in1k', "no weights 'cast-s_in1k'.*cast-t_imagenette"),
+    ('cast-t_photos', "no weights of 'cast-t_photos'.*cast-t_imagenette"),
 ])
 def test_mistakes(name, message):
     with pytest.raises(ValueError, match=message):

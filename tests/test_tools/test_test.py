@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
+
+from mmhierseg.checkpoints import hub
 
 
 def value_of(name, output):
@@ -36,6 +39,27 @@ def test_classifier_writes_metrics(tool, classifier_config,
     assert record['config']['name'] == 'classifier'
     assert "type='ImageClassifier'" in record['config']['content']
     assert record['machine']['versions']['torch'] == torch.__version__
+
+
+def test_checkpoint_by_name(tool, classifier_config, trained_classifier,
+                            tmp_path, monkeypatch):
+    """The file that was fetched is tested, and recorded."""
+    trained, folder = trained_classifier
+    weights = torch.load(folder / 'epoch_1.pth', weights_only=False)
+    fetched = tmp_path / 'fetched.safetensors'
+    save_file(weights['state_dict'], fetched)
+    monkeypatch.setattr(hub, 'fetch', lambda name, published: fetched)
+    output = tool('test.py', classifier_config, 'cast-s_deit_in1k',
+                  '--work-dir', tmp_path)
+    assert value_of('accuracy/top1', output) == value_of(
+        'accuracy/top1', trained)
+    record, = tmp_path.glob('test_classifier_*.json')
+    assert json.loads(record.read_text())['checkpoint'] == dict(
+        path='mmhierseg://cast-s_deit_in1k', epoch=None, iter=None,
+        sha256=hashlib.sha256(fetched.read_bytes()).hexdigest(),
+        bytes=fetched.stat().st_size)
+    output = tool('test.py', classifier_config, 'cast-s_coco', status=1)
+    assert "no weights of 'cast-s_coco' to download; there are" in output
 
 
 def test_classifier_tta_is_the_mean_of_both_directions(

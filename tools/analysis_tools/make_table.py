@@ -66,7 +66,7 @@ def model_table(collection: str) -> str:
                  for metric, value in _reported(model).items()]
         if 'FLOPs' in meta:
             paper.append(f'{meta["FLOPs"] / 1e9:.1f} GFLOPs')
-        rows.append((f'[{config.stem}]({config.name})', meta['Description'],
+        rows.append((f'[{model["Name"]}]({config.name})', meta['Description'],
                      meta['Training Data'], ', '.join(paper), meta['Status']))
     return _markdown(['config', 'description', 'data', 'paper', 'status'],
                      rows, 5)
