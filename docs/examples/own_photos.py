@@ -1,0 +1,14 @@
+"""Pre-training of a small CAST on a folder of pictures without labels.
+
+Command:  python tools/train.py docs/examples/own_photos.py
+Data:     data/own/photos, pictures of any size, also in subfolders.
+Status:   an example for docs/own_pictures.md; change the lines marked CHANGE.
+"""
+
+_base_ = ['../../configs/cast/cast-t_imagenette.py']
+
+train_dataloader = dict(
+    batch_size=128,  # CHANGE: at most the number of pictures
+    dataset=dict(
+        data_root='data/own/photos',  # CHANGE
+        data_prefix=''))
