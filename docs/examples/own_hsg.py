@@ -4,7 +4,7 @@ Command:  python tools/dataset_converters/generate_oversegmentation.py \
               data/own/photos data/own/oversegmentation
           python tools/train.py docs/examples/own_hsg.py
 Data:     data/own/photos, pictures of any size, also in subfolders.
-Status:   an example for docs/own_hsg.md; change the lines marked CHANGE.
+Status:   builds, not trained; see docs/own_hsg.md; change the lines marked CHANGE.
 """
 
 _base_ = [
