@@ -3,7 +3,8 @@
 Command:  python tools/train.py docs/examples/own_masks.py
 Data:     data/own/masks/{img_dir,ann_dir}/{train,val}: pictures, and masks
           of the same names with a class in each pixel, 255 = not labelled.
-Status:   builds, not trained; see docs/own_masks.md; change the lines marked CHANGE.
+Status:   builds, not trained; see docs/own_masks.md. Change the
+          lines marked CHANGE.
 """
 
 _base_ = [

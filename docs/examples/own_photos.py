@@ -2,7 +2,8 @@
 
 Command:  python tools/train.py docs/examples/own_photos.py
 Data:     data/own/photos, pictures of any size, also in subfolders.
-Status:   builds, not trained; see docs/own_pictures.md; change the lines marked CHANGE.
+Status:   builds, not trained; see docs/own_pictures.md. Change the
+          lines marked CHANGE.
 """
 
 _base_ = ['../../configs/cast/cast-t_imagenette.py']

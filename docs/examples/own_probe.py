@@ -2,7 +2,8 @@
 
 Command:  python tools/train.py docs/examples/own_probe.py
 Data:     data/own/classes/{train,val}/<class>/<picture>.
-Status:   builds, not trained; see docs/own_pictures.md; change the lines marked CHANGE.
+Status:   builds, not trained; see docs/own_pictures.md. Change the
+          lines marked CHANGE.
 """
 
 _base_ = ['probe.py']
