@@ -7,6 +7,7 @@ gets links, so that an edited config is the one that is found.
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 PACKAGE = 'mmhierseg'
 MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
+# They set up or test a checkout.
+CHECKOUT_ONLY = ('setup_env.sh', 'run_tests.sh', 'quickstart.sh')
 
 
 class BuildWithMim(build_py):
@@ -52,7 +55,9 @@ def put_mim(folder: Path, link: bool) -> None:
                       'again after changing it.')
         if source.is_dir():
             shutil.copytree(
-                source, target, ignore=shutil.ignore_patterns('__pycache__'))
+                source,
+                target,
+                ignore=shutil.ignore_patterns('__pycache__', *CHECKOUT_ONLY))
         else:
             shutil.copyfile(source, target)
 
@@ -62,6 +67,16 @@ def read_version() -> str:
     scope = {}
     exec((ROOT / PACKAGE / 'version.py').read_text(encoding='utf-8'), scope)
     return scope['__version__']
+
+
+def read_description() -> str:
+    """Read the README, without links into the repository.
+
+    They would lead nowhere on the page of a package.
+    """
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    text = re.sub(r'^!\[[^\]]*\]\((?!https?:)[^)]*\)\n', '', text, flags=re.M)
+    return re.sub(r'\[([^\]]*)\]\((?!https?:)[^)]*\)', r'\1', text)
 
 
 def read_requirements(name: str) -> list:
@@ -83,13 +98,20 @@ setup(
     version=read_version(),
     description='Hierarchical image segmentation (CAST, HSG) for MMEngine, '
     'MMPretrain and MMSegmentation',
-    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description=read_description(),
     long_description_content_type='text/markdown',
     author='MMHierSeg contributors',
+    project_urls={
+        'Paper (CAST)': 'https://arxiv.org/abs/2210.00314',
+        'Paper (HSG)': 'https://arxiv.org/abs/2204.11432',
+    },
     keywords='computer vision, hierarchical segmentation, superpixels, '
     'self-supervised learning',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={PACKAGE: ['py.typed', 'weights/*']},
+    entry_points=dict(
+        console_scripts=['mmhierseg = mmhierseg.cli.main:main']),
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
     # Not the OpenMMLab packages: the original and the OneDL builds have the
@@ -103,7 +125,7 @@ setup(
     classifiers=[
         'Development Status :: 3 - Alpha',
         'Intended Audience :: Science/Research',
-        'Operating System :: OS Independent',
+        'Operating System :: POSIX :: Linux',
         'Programming Language :: Python :: 3',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',

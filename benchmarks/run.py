@@ -27,7 +27,7 @@ from mmengine.logging import MMLogger
 import mmhierseg  # noqa: F401 - repairs the installed stack
 from benchmarks.report import replace_section, write_json
 from mmhierseg._base.errors import UserError, run_command
-from tools.analysis_tools.records import describe, in_words
+from mmhierseg.cli.records import describe, in_words
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Modules of this folder, and the page that their tables are on.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Show the hierarchy of segments that a CAST or HSG sees, fine to coarse.
 
-    python demo/hierarchy_demo.py IMAGE... --checkpoint CHECKPOINT
-        [--config CONFIG]
+    python demo/hierarchy_demo.py IMAGE...
+        [--config CONFIG --checkpoint CHECKPOINT]
 
 Writes one PNG per image: superpixels (for HSG segments by k-means) and every
 level, as boundaries over the image and as regions in their mean colours. IMAGE
@@ -12,7 +12,6 @@ may also be a folder, those in it included; figures get its paths below OUT.
 import argparse
 import sys
 import warnings
-from pathlib import Path
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
@@ -20,8 +19,7 @@ from mmhierseg._base.names import printable
 from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.apis.images import list_images, parse_image_size
 
-DEFAULT_CONFIG = (
-    Path(__file__).resolve().parents[1] / 'configs/cast/cast-t_photos.py')
+DEFAULT_CONFIG = 'cast-t_imagenette'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -33,13 +31,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'images', nargs='+', metavar='IMAGE', help='image file or folder')
     parser.add_argument(
         '--config',
-        default=str(DEFAULT_CONFIG),
+        default=DEFAULT_CONFIG,
         help="config file, mmhierseg::cast/..., or a model's name in the "
-        'metafiles (default: that of the quick start, cast-t_photos)')
+        'metafiles (default: %(default)s, whose weights ship)')
     parser.add_argument(
         '--checkpoint',
-        help='checkpoint that the config was trained to (default: none, a '
-        'random model)')
+        help="checkpoint that the config was trained to (default: the "
+        "weights of the model's name, else a random model)")
     parser.add_argument(
         '--out',
         default='outputs/hierarchy',
@@ -93,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
                 device=args.device,
                 img_size=args.img_size,
                 segment_size=args.segment_size)
-        if args.checkpoint is None:
+        if notes and args.checkpoint is None:
             print(f'Note: {notes[-1].message}. Give --checkpoint.')
         results = inferencer(
             args.images,

@@ -11,6 +11,8 @@
 * **Logged metrics of a test.** Every process writes the same JSON file at the
   same time; if their contents differ, it can end up corrupt.
 
+One addition is made the same way: checkpoints ``mmhierseg://NAME``.
+
 Each repair runs right after its module is first executed, or at once if it has
 been, so ``import mmhierseg`` imports neither torch nor MMEngine. Import it
 before ``torchvision`` and before reading a config with ``mmhierseg::``, as the
@@ -19,6 +21,7 @@ only.
 """
 
 import functools
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -84,11 +87,24 @@ def log_test_on_one_process(logger_hook: ModuleType) -> None:
         logger_hook.dump = master_only(logger_hook.dump)
 
 
+def register_checkpoint_scheme(checkpoint: ModuleType) -> None:
+    """Make ``mmhierseg://NAME`` a checkpoint for MMEngine."""
+
+    def load(filename: str, map_location: Any = None) -> dict:
+        # Above this module, and needed by few.
+        published = importlib.import_module('mmhierseg.checkpoints.published')
+        return published.load_published(filename, map_location)
+
+    checkpoint.CheckpointLoader.register_scheme(
+        'mmhierseg://', loader=load, force=True)
+
+
 _REPAIRS: dict[str, Callable[[ModuleType], None]] = {
     'torchvision.extension': declare_torchvision_operators,
     'mmengine.config.utils': register_config_packages,
     'mmengine.config.config': keep_default_scope,
     'mmengine.hooks.logger_hook': log_test_on_one_process,
+    'mmengine.runner.checkpoint': register_checkpoint_scheme,
 }
 
 

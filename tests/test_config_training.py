@@ -68,11 +68,13 @@ def tiny_data(tmp_path_factory):
     root = tmp_path_factory.mktemp('data')
     make_data(root)
     make_oversegmentation_data(root / 'hsg')
-    torch.manual_seed(3)
-    model = MODELS.build(shrink_hsg(HSG_PATHS[FIRST]).model)
-    model.init_weights()
-    save_weights(root / 'hsg' / load_config(HSG_PATHS[SECOND]).stage1,
-                 model.state_dict())
+    for first, second in ((FIRST, SECOND),
+                          ('hsg_r18_stage1_camvid', 'hsg_r18_camvid')):
+        torch.manual_seed(3)
+        model = MODELS.build(shrink_hsg(HSG_PATHS[first]).model)
+        model.init_weights()
+        save_weights(root / 'hsg' / load_config(HSG_PATHS[second]).stage1,
+                     model.state_dict())
     return root
 
 
@@ -206,16 +208,18 @@ def test_retrieval_trains_nothing(folder, tmp_path):
 
 @pytest.mark.parametrize('name', cases(HSG_PATHS, [SECOND]))
 def test_hsg(name, hsg_folder, tmp_path):
-    config = write(shrink_hsg(HSG_PATHS[name]), tmp_path)
-    work = tmp_path / 'work'
+    cfg = shrink_hsg(HSG_PATHS[name])
+    # CamVid has a test part.
+    cfg.test_dataloader = cfg.val_dataloader
+    config, work = write(cfg, tmp_path), tmp_path / 'work'
     log = train_and_resume(config, work)
     for key in ('loss_img_sim', 'loss_hierarchy', 'loss_clustering'):
         values = [float(v) for v in re.findall(rf'{key}: ([\d.]+)', log)]
         assert len(values) == 2 and all(map(math.isfinite, values))
-        zero = name == FIRST and key != 'loss_img_sim'
+        zero = '_stage1' in name and key != 'loss_img_sim'
         assert all((value == 0) == zero for value in values)
     metrics = measure(config, work / 'iter_2.pth', tmp_path / 'test')
-    levels = 1 if name == FIRST else 3
+    levels = 1 if '_stage1' in name else 3
     assert set(metrics) == METRICS | {
         f'NFCovering/level{level}' for level in range(levels)}
     found = validated(log)
@@ -248,6 +252,7 @@ def test_second_stage_starts_from_the_first(hsg_folder, tmp_path, monkeypatch):
     ('segsort_r50_coco-224x224', []),
     ('segsort_r50_cityscapes-448x448', []),
     ('segsort_r50_kitti-step-448x448', []),
+    ('segsort_r18_camvid', []),
     # The options that the README names.
     ('segsort_r50_cityscapes-448x448',
      ['train_dataloader.dataset.pipeline.2.num_views=1']),
@@ -270,20 +275,21 @@ def test_segsort(name, options, hsg_folder, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize('method', ['moco', 'densecl'])
 @pytest.mark.parametrize('trained_on, tested_on', [
-    ('coco', 'voc12-512'), ('cityscapes', 'cityscapes-1024x2048'),
-    ('kitti-step', 'kitti-step-376x1242')])
+    ('r50_coco', 'r50_retrieval_voc12-512'),
+    ('r50_cityscapes', 'r50_retrieval_cityscapes-1024x2048'),
+    ('r50_kitti-step', 'r50_retrieval_kitti-step-376x1242'),
+    ('r18_camvid', 'r18_retrieval_camvid')])
 def test_contrastive_baselines(method, trained_on, tested_on, hsg_folder,
                                tmp_path):
     """The checkpoint of MMPretrain's algorithm is tested as it is."""
-    cfg = shrink_baseline_training(
-        BASELINE_PATHS[f'{method}_r50_{trained_on}'])
+    cfg = shrink_baseline_training(BASELINE_PATHS[f'{method}_{trained_on}'])
     log = train(write(cfg, tmp_path), tmp_path / 'work')
     # Eight images, four in a batch.
     losses = re.findall(
         r'Epoch\(train\) +\[1\]\[\d/2\] .* loss: ([\d.]+)', log)
     assert len(losses) == 2 and all(math.isfinite(float(v)) for v in losses)
-    check_retrieval(f'{method}_r50_retrieval_{tested_on}',
-                    tmp_path / 'work/epoch_1.pth', tmp_path)
+    check_retrieval(f'{method}_{tested_on}', tmp_path / 'work/epoch_1.pth',
+                    tmp_path)
 
 
 def check_retrieval(name, checkpoint, tmp_path):

@@ -28,6 +28,7 @@ from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 
+from mmhierseg.checkpoints import published_names
 from mmhierseg.registry import MODELS
 
 
@@ -62,12 +63,15 @@ def test_metafiles_describe_every_config():
     assert configs == {
         model['Config'] for model in models.values() if 'Config' in model}
     for name, model in models.items():
-        assert 'Weights' not in model
+        # No others are published.
+        assert model.get('Weights') in (None, f'mmhierseg://{name}')
+        assert ('Weights' in model) == (name in published_names())
         # Some entries are rows of the papers' tables that have no config.
         if 'Config' not in model:
             continue
         meta, cfg = model['Metadata'], load_config(ROOT / model['Config'])
-        assert name == re.sub(r'configs/\w+/|\.py', '', model['Config'])
+        assert name == re.sub(
+            r'configs/\w+/(2x2/)?|\.py', '', model['Config'])
         for key, setting in (('Epochs', 'max_epochs'),
                              ('Iterations', 'max_iters')):
             assert key not in meta or meta[key] == cfg.train_cfg[setting]

@@ -100,12 +100,13 @@ def test_writes_a_figure_of_what_was_found(files, models, capsys, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('words, figure', [
-    (['hierarchy_demo.py', 'images/cat.png'], 'hierarchy/cat_hierarchy.png'),
+    (['hierarchy_demo.py', 'images/cat.png', '--config', 'cast-t_photos'],
+     'hierarchy/cat_hierarchy.png'),
     (['retrieve_demo.py', 'query.jpg', '--point', '3', '4', '--bank',
       'images'], 'retrieval/query_3_4_level0.png'),
 ])
 def test_as_programs_from_anywhere(files, words, figure):
-    """The default config, without a checkpoint: a note, and a figure."""
+    """A config without a checkpoint: a note, and a figure."""
     result = subprocess.run(
         [sys.executable, DEMO / words[0], *words[1:]],
         cwd=files,

@@ -18,7 +18,7 @@ def source(tmp_path_factory) -> Path:
     """A copy of the files that the package is built from."""
     folder = tmp_path_factory.mktemp('source')
     for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md',
-                 'LICENSE', 'requirements.txt', 'model-index.yml'):
+                 'LICENSE', 'NOTICE', 'requirements.txt', 'model-index.yml'):
         shutil.copy(ROOT / name, folder)
     for name in ('requirements', 'configs', 'tools', 'mmhierseg'):
         shutil.copytree(
@@ -50,6 +50,7 @@ def test_wheel(wheel):
                  'configs/cast/swap/cast-s_fcn_voc12aug-512x512.py',
                  'tools/train.py', 'tools/dist_train.sh', 'model-index.yml'):
         assert f'mmhierseg/.mim/{name}' in names
+    assert 'mmhierseg/weights/cast-t_imagenette.safetensors' in names
     for path in (ROOT / 'mmhierseg').rglob('*.py'):
         if '.mim' not in path.parts:
             assert str(path.relative_to(ROOT)) in names
@@ -57,8 +58,18 @@ def test_wheel(wheel):
         name for name in names
         if name.endswith('.pyc') or name.startswith(('tests', 'configs'))
     ]
-    name = f'mmhierseg-{mmhierseg.__version__}.dist-info/METADATA'
-    metadata = archive.read(name).decode()
+    assert 'mmhierseg/py.typed' in names
+    # For a checkout.
+    assert not [
+        name for name in names
+        if name.endswith(('setup_env.sh', 'run_tests.sh', 'quickstart.sh'))
+    ]
+    info = f'mmhierseg-{mmhierseg.__version__}.dist-info'
+    scripts = archive.read(f'{info}/entry_points.txt').decode()
+    assert 'mmhierseg = mmhierseg.cli.main:main' in scripts
+    metadata = archive.read(f'{info}/METADATA').decode()
+    # Links into the repository lead nowhere on the page of a package.
+    assert not re.search(r'\]\((?!https://)', metadata)
     assert re.search('^Requires-Python: >=3.10$', metadata, re.M)
     extras = re.findall('^Provides-Extra: (.*)$', metadata, re.M)
     assert sorted(extras) == ['docs', 'onedl', 'speed', 'tests']

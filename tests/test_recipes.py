@@ -27,7 +27,8 @@ PATHS = {
     str(path.relative_to(ROOT / 'configs').with_suffix('')): path
     for path in ALL_CONFIGS
     if path.parent.name != 'swap'
-    and not path.stem.startswith(('cast-t_', 'hsg_r18'))
+    and not path.stem.startswith('cast-t_') and '_r18' not in path.stem
+    and not path.stem.endswith('_imagenette')
 }
 #: Patterns of names.
 MOCO_V3 = (r'\w+/(2x2/\w+|[a-z-]+)_(in1k|in100|coco)'

@@ -86,7 +86,7 @@ def test_testing(steps, truth_size, sample):
     if truth_size == 'resized':
         truth = resize(truth, size, cv2.INTER_NEAREST)
     assert (packed['data_samples'].gt_sem_seg.data[0].numpy() == truth).all()
-    assert types(steps) == ['LoadImage'] + ['LoadAnnotations'] * (
+    assert types(steps) == ['LoadImageFromFile'] + ['LoadAnnotations'] * (
         truth_size == 'resized') + [
         'GenerateSuperpixels', 'ResizeOwnSize', 'AttachSegmentMap'] + [
         'LoadAnnotations'] * (truth_size == 'own') + ['PackSegInputs']
@@ -98,8 +98,9 @@ def test_training(ratio, sample):
     image, truth, paths = sample
     steps = FINE_TUNING.train_dataloader.dataset.datasets[0].pipeline
     assert types(steps) == [
-        'LoadImage', 'LoadAnnotations', 'RandomFlip', 'ResizeOwnSize', 'Pad',
-        'RandomCrop', 'GenerateSuperpixels', 'PackSegInputs']
+        'LoadImageFromFile', 'LoadAnnotations', 'RandomFlip',
+        'ResizeOwnSize', 'Pad', 'RandomCrop', 'GenerateSuperpixels',
+        'PackSegInputs']
     assert steps[3].ratio_range == (0.5, 1.5) and steps[2].prob == 0.5
     packed = run(steps, paths, RandomFlip=dict(prob=1.),
                  ResizeOwnSize=dict(ratio_range=(ratio, ratio)))

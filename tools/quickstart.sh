@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# From a fresh checkout to a picture: sets everything up, pre-trains a tiny
-# CAST with MoCo v3 on photographs that scikit-image ships, and draws the
-# hierarchies of two of them.
+# From a fresh checkout to pictures: sets everything up, draws the hierarchies
+# that the small CAST of this package sees in two photographs, then pre-trains
+# a tiny CAST of your own with MoCo v3 on photographs that scikit-image ships,
+# and draws what that one sees.
 #
 #     bash tools/quickstart.sh
 #
@@ -21,22 +22,29 @@ PHOTOS=data/skimage_photos
 WORK=work_dirs/cast-t_photos
 OUT=outputs/quickstart
 
-echo '[1/4] Environment'
+echo '[1/5] Environment'
 bash tools/setup_env.sh
 PYTHON="$VENV/bin/python"
 
-echo '[2/4] Photographs'
+echo '[2/5] Photographs'
 "$PYTHON" tools/dataset_converters/skimage_photos.py "$PHOTOS"
 
-echo '[3/4] Pre-training'
+echo '[3/5] Hierarchies by the model that ships'
+"$PYTHON" demo/hierarchy_demo.py \
+    "$PHOTOS/photos/astronaut.png" "$PHOTOS/photos/coffee.png" \
+    --out "$OUT/cast-t_imagenette"
+
+echo '[4/5] Pre-training of your own'
 "$PYTHON" tools/train.py configs/cast/cast-t_photos.py \
     --work-dir "$WORK" --resume
 
-echo '[4/4] Hierarchies'
+echo '[5/5] Hierarchies by your own'
 "$PYTHON" demo/hierarchy_demo.py \
     "$PHOTOS/photos/astronaut.png" "$PHOTOS/photos/coffee.png" \
-    --checkpoint "$(cat "$WORK/last_checkpoint")" --out "$OUT"
+    --config configs/cast/cast-t_photos.py \
+    --checkpoint "$(cat "$WORK/last_checkpoint")" --out "$OUT/cast-t_photos"
 
 echo
-echo "Done. Look at $PWD/$OUT/astronaut_hierarchy.png"
-echo "          and $PWD/$OUT/coffee_hierarchy.png"
+echo "Done. Look at astronaut_hierarchy.png and coffee_hierarchy.png in"
+echo "  $PWD/$OUT/cast-t_imagenette  (the model that ships)"
+echo "  $PWD/$OUT/cast-t_photos      (yours, after two minutes)"

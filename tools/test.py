@@ -11,12 +11,9 @@ import sys
 from functools import partial
 
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
-
-# isort: split
-from analysis_tools.records import start_record
-
 from mmhierseg._base.errors import run_command
 from mmhierseg.cli.launch import test
+from mmhierseg.cli.records import start_record
 
 if __name__ == '__main__':
     sys.exit(run_command(partial(test, record=start_record)))

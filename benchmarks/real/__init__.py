@@ -3,11 +3,10 @@
     python benchmarks/run.py real --table superpixels --data DIR
     python benchmarks/run.py real --table recognition --data DIR --jobs 2
 
-``--data`` is a folder with Imagenette, COCO in VOC's layout, CamVid, BSDS500
-and Car-Parts, as docs/data.md lists them. Every training and every
-evaluation is run once: its result is added to ``benchmarks/results/`` as it
-comes, and found there by the next call, which does what is missing.
-Trainings are resumed from their last epoch. Protocols: ``benchmarks/real.md``.
+Every training and every evaluation is run once: its result is added to
+``benchmarks/results/`` as it comes, and found there by the next call, which
+does what is missing. Trainings resume from their last epoch. Protocols, and
+what ``--data`` has to hold: ``benchmarks/real.md``.
 """
 
 import importlib
@@ -24,7 +23,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = dict(
     table=dict(choices=TABLES, default=TABLES[0], help='which of the tables'),
     data=dict(type=Path, default=_ROOT / 'data/real',
-              help='folder of the data sets'),
+              help='folder of the datasets'),
     work_dir=dict(type=Path, default=_ROOT / 'work_dirs/real',
                   help='folder for checkpoints and logs of trainings'),
     results=dict(type=Path, default=_ROOT / 'benchmarks/results',
@@ -33,14 +32,16 @@ OPTIONS = dict(
                help='seeds of trainings'),
     jobs=dict(type=int, default=1, help='trainings at a time, each with '
               '--threads threads'),
-    only=dict(nargs='+', default=None, help='rows to measure, by the '
-              'beginnings of their names'))
+    only=dict(nargs='+', default=None, help='rows of the table of '
+              'recognition, by the beginnings of their names'))
 
 
 def run(args: Namespace) -> Report:
     """Measure what is missing of a table, and make it."""
     if not args.data.is_dir():
-        raise UserError(f'--data: there is no folder {args.data}; docs/data.md '
-                        'says what it has to hold')
+        raise UserError(f'--data: there is no folder {args.data}; what it has '
+                        'to hold: benchmarks/real.md')
+    # Trainings run in another folder.
+    args.data, args.work_dir = args.data.resolve(), args.work_dir.resolve()
     module = importlib.import_module(f'benchmarks.real.{args.table}')
     return module.run(args)

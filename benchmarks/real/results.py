@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.report import write_json
-from tools.analysis_tools.records import describe
+from mmhierseg.cli.records import describe
 
 __all__ = ['Results']
 
@@ -25,10 +25,10 @@ class Results:
         self.settings = json.loads(json.dumps(settings))
 
     def __getitem__(self, name: str) -> dict:
-        return self._entries()[name]['values']
+        return self.entries()[name]['values']
 
     def __contains__(self, name: str) -> bool:
-        return name in self._entries()
+        return name in self.entries()
 
     def measure(self, name: str, function: Callable[..., dict],
                 *args) -> dict:
@@ -50,6 +50,7 @@ class Results:
     def _read(self) -> dict:
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 
-    def _entries(self) -> dict:
+    def entries(self) -> dict:
+        """All entries of these settings, by name."""
         return {name: entry for name, entry in self._read().items()
                 if entry['settings'] == self.settings}

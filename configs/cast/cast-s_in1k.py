@@ -51,3 +51,7 @@ train_pipeline = [
     _base_.train_pipeline[-1],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+test_pipeline = [
+    *_base_.test_pipeline[:-1], superpixels, _base_.test_pipeline[-1]
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -28,3 +28,6 @@ train_pipeline = [
     _base_.train_pipeline[-1],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+# No SEEDS before the last step here, either.
+test_pipeline = [*_base_.test_pipeline[:-2], _base_.test_pipeline[-1]]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -4,9 +4,9 @@ Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314); the model and the data
           are small and are not the paper's.
 Command:  python tools/train.py configs/cast/cast-t_imagenette.py
-Hardware: 2 CPU cores.
+Hardware: 2 CPU cores, an hour beside other work.
 Data:     data/imagenette/train/<class>/<image>.JPEG; labels are not used.
-Status:   runs.
+Status:   trained here - the card: mmhierseg/weights/cast-t_imagenette.md
 
 It differs from CAST-S in width (a quarter), depth, image size (half, so that
 there are 49 superpixels) and number of clusters, and in a shorter schedule
@@ -59,6 +59,14 @@ train_dataloader = dict(
     batch_size=128,
     num_workers=2,
     dataset=dict(data_root='data/imagenette', pipeline=train_pipeline))
+
+test_pipeline = [
+    _base_.test_pipeline[0],
+    dict(_base_.test_pipeline[1], scale=128),
+    dict(_base_.test_pipeline[2], crop_size=112),
+    _base_.test_pipeline[-1],
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 optim_wrapper = dict(
     _delete_=True,

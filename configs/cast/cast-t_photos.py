@@ -72,7 +72,7 @@ view_pipeline = [
         prob=0.5),
 ]
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='MultiView', num_views=[2], transforms=[view_pipeline]),
     dict(type='PackInputs'),
 ]
@@ -90,6 +90,23 @@ train_dataloader = dict(
         data_prefix='train',
         with_label=False,
         pipeline=train_pipeline))
+
+# For features of single images; nothing is evaluated.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeEdge', scale=110, edge='short', backend='pillow'),
+    dict(type='CenterCrop', crop_size=96),
+    dict(type='PackInputs'),
+]
+test_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='CustomDataset', with_label=False, pipeline=test_pipeline))
+test_cfg = dict()
+test_evaluator = []
 
 optim_wrapper = dict(
     type='OptimWrapper',

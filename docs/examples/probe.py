@@ -32,7 +32,7 @@ model = dict(
 # Images of a batch have one size.
 resize = dict(type='ResizeEdge', scale=96, edge='short', backend='pillow')
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     resize,
     dict(type='RandomCrop', crop_size=96),
     dict(type='RandomFlip', prob=0.5),

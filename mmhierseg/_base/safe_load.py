@@ -28,6 +28,7 @@ import torch
 import yaml
 from mmengine.fileio.handlers import YamlHandler
 from mmengine.logging.history_buffer import HistoryBuffer
+from safetensors import SafetensorError, safe_open
 from torch import _weights_only_unpickler as unpickler
 
 from mmhierseg._base.errors import UserError
@@ -107,6 +108,7 @@ def _load(f: Any, map_location: Any = None, *_, mmap: bool | None = None,
 def load_plain_checkpoint(path: str | os.PathLike) -> Any:
     """Read a file of ``torch.save``, with tensors on the CPU.
 
+    Or of safetensors, by its suffix: a dict with ``state_dict`` and ``meta``.
     Raises FileNotFoundError, or UserError if it is no checkpoint, is damaged,
     or has objects that only code can create.
     """
@@ -114,6 +116,8 @@ def load_plain_checkpoint(path: str | os.PathLike) -> Any:
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'checkpoint {path!r} does not exist (in {os.getcwd()})')
+    if path.endswith('.safetensors'):
+        return _load_safetensors(path)
     try:
         # Memory-mapped, except for files from before PyTorch 1.6, which are
         # no archives.
@@ -123,6 +127,17 @@ def load_plain_checkpoint(path: str | os.PathLike) -> Any:
     except Exception as error:
         # The reader fails in many ways on bytes that are no pickle.
         raise UserError(_message(path)) from error
+
+
+def _load_safetensors(path: str) -> dict[str, dict]:
+    try:
+        with safe_open(path, 'pt') as file:
+            return dict(
+                state_dict={key: file.get_tensor(key) for key in file.keys()},
+                meta=file.metadata() or {})
+    except SafetensorError as error:
+        raise UserError(f'{path!r} is no file of safetensors, or is damaged: '
+                        f'{error}') from error
 
 
 def _message(path: Any, error: Exception | None = None) -> str:

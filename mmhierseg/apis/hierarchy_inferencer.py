@@ -28,6 +28,7 @@ from .images import (
     scale_image,
 )
 from .loading import find_device, load_model, read_config, read_settings
+from .models import default_weights
 from .outputs import OutputFolder
 
 
@@ -50,9 +51,11 @@ class HierarchyInferencer(BaseInferencer):
     Args:
         model (str | Path | Config | dict): Path of a config,
             'mmhierseg::cast/...', a model's name in the metafiles, or a
-            config.
-        weights (str, optional): Checkpoint of MMEngine; the authors' have to
-            be converted first. None: random, with a warning.
+            config. Defaults to 'cast-t_imagenette', a small CAST whose
+            weights ship with the package.
+        weights (str, optional): Checkpoint of MMEngine, or
+            'mmhierseg://NAME'; the authors' have to be converted first. None:
+            those of the model's name, else random, with a warning.
         device (str, optional): None: a GPU if there is one.
         img_size (int | tuple[int, int] | str, optional): Size that images are
             scaled to. An int: the shorter side, less beyond an aspect ratio
@@ -78,7 +81,7 @@ class HierarchyInferencer(BaseInferencer):
     """
 
     def __init__(self,
-                 model: str | Path | Config | dict,
+                 model: str | Path | Config | dict = 'cast-t_imagenette',
                  weights: str | None = None,
                  device: str | None = None,
                  img_size: ImageSize | None = None,
@@ -92,7 +95,7 @@ class HierarchyInferencer(BaseInferencer):
         self._is_whole = self.settings.model.type == 'mmhierseg.HSG'
         super().__init__(
             model=cfg,
-            weights=weights,
+            weights=weights or default_weights(model),
             device=find_device(device),
             scope='mmhierseg',
             show_progress=show_progress)

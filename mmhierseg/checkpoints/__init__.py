@@ -15,10 +15,12 @@ from .matching import (
     read_safely,
     resnet_names,
 )
+from .published import find_weights, published_names
 
 __all__ = [
     'ConvertedCheckpoint', 'check_initial_weights', 'check_matches',
     'check_resumable', 'check_shares', 'convert_cast_checkpoint',
-    'convert_hsg_checkpoint', 'fingerprint', 'fuse_stems', 'load_weights',
-    'match', 'read_checkpoint', 'read_safely', 'resnet_names'
+    'convert_hsg_checkpoint', 'find_weights', 'fingerprint', 'fuse_stems',
+    'load_weights', 'match', 'published_names', 'read_checkpoint',
+    'read_safely', 'resnet_names'
 ]

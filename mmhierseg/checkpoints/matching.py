@@ -18,6 +18,7 @@ from mmhierseg._base.errors import UserError
 from mmhierseg._base.safe_load import PLAIN_OBJECTS, load_plain_checkpoint
 
 from . import cast, hsg
+from .published import SCHEME, load_published
 
 #: Unused counters of batch normalisation; new in PyTorch 0.4.1.
 COUNTERS = '*.num_batches_tracked'
@@ -59,6 +60,8 @@ def read_checkpoint(path: str) -> dict[str, Any]:
 
 def _read(path: str | os.PathLike) -> dict[str, Any]:
     path = os.fspath(path)
+    if path.startswith(SCHEME):
+        return load_published(path)
     checkpoint = load_plain_checkpoint(path)
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path!r} is no checkpoint: it holds a '
@@ -147,7 +150,8 @@ def load_weights(model: nn.Module,
 
     Args:
         model (nn.Module): Changed in place.
-        path (str | os.PathLike): Checkpoint of MMEngine.
+        path (str | os.PathLike): Checkpoint of MMEngine, or
+            'mmhierseg://NAME'.
         prefix (str): Name of the part with a dot; the file must have exactly
             its weights. '': the whole model, or more.
         ignore (tuple[str, ...]): See :func:`match`.

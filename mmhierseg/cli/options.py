@@ -169,7 +169,7 @@ def _with_common_options(cfg: Config, args: argparse.Namespace,
     cfg = deepcopy(cfg)
     cfg.merge_from_dict(args.cfg_options)
     for field in needed:
-        if cfg.get(field) is None:
+        if cfg.get(field) in (None, []):  # [] evaluates nothing
             raise UserError(
                 f'{args.config} has no {field}: there is nothing to '
                 f'{needed[0][:-len("_dataloader")]}. Some configs are only '

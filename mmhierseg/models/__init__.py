@@ -16,6 +16,7 @@ from .heads import (
     SegmentMaskTransformerHead,
 )
 from .losses import CentroidContrastLoss, DMoNLoss, PixelSegmentContrastLoss
+from .model_hub import register_model_index
 from .necks import ClusteringTransformer, EmbeddingNeck, GraphPooling
 from .segmentors import (
     HSG,
@@ -34,3 +35,5 @@ __all__ = [
     'SuperpixelClsDataPreprocessor', 'SuperpixelSegDataPreProcessor',
     'SuperpixelSelfSupDataPreprocessor'
 ]
+
+register_model_index()

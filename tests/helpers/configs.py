@@ -32,9 +32,10 @@ ALL_CONFIGS = sorted(
 def _kind(path):
     if path.parent.name in ('hsg', 'swap'):
         return path.parent.name
-    for part, kind in (('_r50_', 'baseline'), ('_retrieval_', 'retrieval'),
+    for part, kind in (('_r(18|50)_', 'baseline'),
+                       ('_retrieval_', 'retrieval'),
                        ('_hierarchy_', 'hierarchy')):
-        if part in path.stem:
+        if re.search(part, path.stem):
             return kind
     # Segmentors have their crop in the name.
     return 'dense' if re.search(r'-\d+(x\d+)?$', path.stem) else 'pretraining'
@@ -154,7 +155,7 @@ def make_data(root):
     """
     rng = np.random.default_rng(0)
     folders = [Path('data/coco/train2017')] * 2
-    for name in ('imagenet', 'imagenet100', 'skimage_photos'):
+    for name in ('imagenet', 'imagenet100', 'imagenette', 'skimage_photos'):
         for split in ('train', 'val'):
             folders += [
                 Path('data', name, split, label)

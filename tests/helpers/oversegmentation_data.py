@@ -7,6 +7,7 @@ from mmhierseg.datasets import PartWholeScenes
 from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
+from .camvid import make_camvid
 from .segmentation_data import DATA_ROOTS, make_segmentation_data
 
 #: Images to train on, and their over-segmentation, relative to where a tool
@@ -16,7 +17,8 @@ FOLDERS = dict(
     cityscapes=('data/cityscapes/leftImg8bit/train',
                 'data/cityscapes/oversegmentation/train'),
     kitti_step=('data/kitti_step/images/train',
-                'data/kitti_step/oversegmentation/train'))
+                'data/kitti_step/oversegmentation/train'),
+    camvid=('data/camvid/train', 'data/camvid/oversegmentation/train'))
 _EVALUATION = dict(coco='voc', cityscapes='cityscapes',
                    kitti_step='kitti_step')
 
@@ -27,10 +29,12 @@ def make_oversegmentation_data(root, names=tuple(FOLDERS)):
     Eight images of 60 x 88 for training, each with its over-segmentation;
     for evaluation, eight images for the memory bank and four to test.
     """
-    layouts = [_EVALUATION[name] for name in names]
+    layouts = [_EVALUATION[name] for name in names if name in _EVALUATION]
     make_segmentation_data(
         root, [name for name in layouts if not (root / DATA_ROOTS[name]
                                                 ).exists()])
+    if 'camvid' in names:
+        make_camvid(root / 'data/camvid', dict(train=8, val=4, test=4))
     segmenter = OverSegmenter()
     for name in names:
         images, maps = (root / folder for folder in FOLDERS[name])

@@ -14,7 +14,7 @@ from mmengine.visualization import Visualizer
 
 from mmhierseg._base.errors import run_command
 from mmhierseg.cli import launch
-from tools.analysis_tools.records import start_record
+from mmhierseg.cli.records import start_record
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 

@@ -5,9 +5,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from PIL import Image
+from scipy.io import savemat
 
 from benchmarks import goals, run
 from benchmarks.goals import GOALS, Goal, Settings
@@ -33,6 +36,7 @@ RUNS = {
     'segmentation': ('--modes inference --img-size 64 --repeats 1', 4),
     'profile_step': ('--mode inference-fp32 --img-size 64 --batch-size 2 '
                      '--repeats 1', 5),
+    'real': ('--table superpixels --data DATA --results DATA/results', 12),
 }
 _FAST = ('retrieval', 'superpixels')
 
@@ -47,6 +51,23 @@ def own_settings():
     torch.set_num_threads(threads)
 
 
+def write_bsds500(folder):
+    """One photograph and two segmentations of it."""
+    root = folder / 'BSDS500'
+    for part in ('images/test', 'groundTruth/test'):
+        (root / part).mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((72, 48)).save(
+        root / 'images/test/1.jpg')
+    truth = np.empty((1, 2), dtype=object)
+    for i in range(2):
+        truth[0, i] = dict(Segmentation=np.kron(
+            generator.integers(1, 4, (2, 3)), np.ones((24, 24))).astype(
+                np.uint16))
+    savemat(root / 'groundTruth/test/1.mat', dict(groundTruth=truth))
+
+
 def test_every_benchmark_is_run_here():
     assert set(RUNS) == set(run.BENCHMARKS)
 
@@ -57,6 +78,9 @@ def test_every_benchmark_is_run_here():
 ])
 def test_tables_and_json(name, tmp_path, capsys):
     options, rows = RUNS[name]
+    if name == 'real':
+        write_bsds500(tmp_path)
+        options = options.replace('DATA', str(tmp_path))
     out = tmp_path / 'folder' / 'out.json'
     run.main([name, '--threads', '1', '--out', str(out), *options.split()])
     lines = capsys.readouterr().out.splitlines()
@@ -87,6 +111,10 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
         'hsg': ['losses of HSG on the CPU'],
         'segment_size': ['segment size', 'memory by segment size'],
         'profile_step': ['profile of a step'],
+        'real': ['superpixels on BSDS500, 224 x 224',
+                 'superpixels on BSDS500, own size',
+                 'hierarchies against people',
+                 'the model that ships against people', 'recognition'],
     }.get(name, [f'{name} on the CPU'])
     page = tmp_path / 'page.md'
     page.write_text(args.page.read_text(encoding='utf-8'))

@@ -14,7 +14,7 @@ MAP = np.zeros((3, 4), dtype=np.int64)
 OF_CLASSES = [F.boundary_counts, F.region_miou]
 OF_REGIONS = [
     F.achievable_segmentation_accuracy, F.undersegmentation_error,
-    F.boundary_recall
+    F.boundary_recall, F.boundary_precision
 ]
 
 
@@ -101,12 +101,28 @@ def naive_covering(segments, regions):
     ])
 
 
-def naive_recall(segments, target, tolerance=2):
+def naive_recall(segments, target, tolerance=2, precision=False):
     valid = target != 255
     true = naive_boundary(target, valid)
     made = naive_boundary(segments, valid & (segments >= 0))
+    if precision:
+        true, made = made, true
     near = maximum_filter(made, 2 * tolerance + 1, mode='constant', cval=False)
     return (near & true).sum() / true.sum()
+
+
+def naive_compactness(segments):
+    """Sides of pixels, one by one."""
+    height, width = segments.shape
+    total = 0
+    for mask in masks(segments, segments >= 0):
+        perimeter = 0
+        for y, x in np.argwhere(mask):
+            for v, u in ((y, x + 1), (y, x - 1), (y + 1, x), (y - 1, x)):
+                perimeter += not (
+                    0 <= v < height and 0 <= u < width and mask[v, u])
+        total += mask.sum() * 4 * np.pi * mask.sum() / perimeter**2
+    return total / (segments >= 0).sum()
 
 
 def naive_overlaps(segments, target):
@@ -168,6 +184,26 @@ def test_measures_of_segments(measure, rng, segments, renamed, target):
         for tolerance in (0, 1, 5, 100):
             assert measure(segments, target, tolerance) == naive_recall(
                 segments, target, tolerance)
+
+
+def test_boundary_precision(segments, renamed, target):
+    for tolerance in (0, 1, 2, 100):
+        value = F.boundary_precision(segments, target, tolerance)
+        assert value == naive_recall(segments, target, tolerance, True)
+        assert value == F.boundary_precision(renamed, target, tolerance)
+    assert F.boundary_precision(target, target) == 1
+    assert F.boundary_precision(segments, 0 * target) == 0
+    for without in (0 * segments, np.full_like(segments, -1)):
+        assert math.isnan(F.boundary_precision(without, target))
+
+
+def test_compactness(segments, renamed):
+    value = F.compactness(segments)
+    assert value == pytest.approx(naive_compactness(segments), rel=1e-12)
+    assert value == F.compactness(torch.tensor(renamed))
+    squares = np.kron(np.arange(6).reshape(2, 3), np.ones((4, 4), int))
+    assert F.compactness(squares) == pytest.approx(np.pi / 4)
+    assert math.isnan(F.compactness(np.full_like(segments, -1)))
 
 
 def naive_human_covering(segments, maps, ignore):

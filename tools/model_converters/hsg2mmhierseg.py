@@ -10,12 +10,9 @@ executing anything in them::
 import argparse
 import sys
 
-from converters import report_left, save_converted
-
 import mmhierseg  # noqa: F401 - first: repairs the installed stack
-from mmhierseg._base.errors import UserError, run_command
-from mmhierseg._base.safe_load import load_plain_checkpoint
-from mmhierseg.checkpoints import convert_hsg_checkpoint
+from mmhierseg._base.errors import run_command
+from mmhierseg.cli.convert import convert_hsg
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,19 +28,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Convert a file."""
     args = parse_args()
-    try:
-        converted = convert_hsg_checkpoint(load_plain_checkpoint(args.src))
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(str(error)) from error
-    save_converted(converted.state_dict, args.dst,
-                   dict(source_kind=converted.kind, head=converted.options))
-    print(f'kind: {converted.kind}; {len(converted.state_dict)} tensors '
-          f'written to {args.dst}')
-    report_left(converted.unconverted)
-    options = ', '.join(f'{key}={value!r}'
-                        for key, value in converted.options.items())
-    print("head of the authors' model, the rest as in their configuration: "
-          f"dict(type='mmhierseg.HSGHead', {options})")
+    convert_hsg(args.src, args.dst)
 
 
 if __name__ == '__main__':

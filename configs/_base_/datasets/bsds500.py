@@ -1,7 +1,7 @@
 # BSDS500, segmented by several people: for evaluation. `gt_segmentations` of a
 # data sample holds a map for each annotator, (A, H, W).
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='mmhierseg.LoadHumanSegmentations'),
     dict(type='mmhierseg.PackHumanSegmentations'),
 ]

@@ -3,7 +3,7 @@
 _base_ = ['mmseg::_base_/datasets/cityscapes.py']
 
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     *_base_.test_pipeline[1:],
 ]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

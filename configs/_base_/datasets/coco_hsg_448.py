@@ -6,7 +6,7 @@ _base_ = ['pascal_voc12_retrieval.py', 'hsg_views.py']
 
 crop_size = (448, 448)
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage', to_float32=True),
+    dict(type='LoadImageFromFile', to_float32=True),
     dict(
         type='mmhierseg.LoadSegmentMap',
         map_prefix='data/coco/oversegmentation/train2017',

@@ -7,7 +7,7 @@ superpixels = dict(
     superpixels=dict(
         type='SEEDS', num_segments=196, histogram_bins=5, num_iterations=15))
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='RandomResizedCrop',
         scale=224,
@@ -37,7 +37,7 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     # 256 = 224 / 0.875, the crop ratio.
     dict(
         type='ResizeEdge',

@@ -42,7 +42,7 @@ view_pipeline2 = [
     *view_pipeline1[5:],
 ]
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='MultiView',
         num_views=[1, 1],
@@ -67,3 +67,21 @@ train_dataloader = dict(
         data_prefix='train',
         with_label=False,
         pipeline=train_pipeline))
+
+# For features of single images, which MMPretrain's `FeatureExtractor` prepares
+# as here; nothing is evaluated.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeEdge', scale=256, edge='short', backend='pillow'),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='PackInputs'),
+]
+test_dataloader = dict(
+    batch_size=32,
+    num_workers=8,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='CustomDataset', with_label=False, pipeline=test_pipeline))
+test_cfg = dict()
+test_evaluator = []

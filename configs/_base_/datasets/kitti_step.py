@@ -5,7 +5,7 @@ dataset_type = 'mmhierseg.KITTISTEPDataset'
 data_root = 'data/kitti_step'
 crop_size = (368, 1232)
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='mmhierseg.LoadPanopticMap'),
     dict(
         type='RandomResize',
@@ -18,7 +18,7 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(1242, 376), keep_ratio=True),
     # After resizing: ground truth keeps its size.
     dict(type='mmhierseg.LoadPanopticMap'),
@@ -26,7 +26,7 @@ test_pipeline = [
 ]
 img_ratios = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
 tta_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[

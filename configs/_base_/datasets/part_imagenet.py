@@ -5,7 +5,7 @@ data_root = 'data/part_imagenet'
 labels = 'part'
 crop_size = (224, 224)
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='mmhierseg.LoadPartMap'),
     dict(
         type='RandomResize',
@@ -19,7 +19,7 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(1024, 256), keep_ratio=True),
     # After resizing: ground truth keeps its size.
     dict(type='mmhierseg.LoadPartMap'),
@@ -27,7 +27,7 @@ test_pipeline = [
 ]
 img_ratios = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
 tta_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[

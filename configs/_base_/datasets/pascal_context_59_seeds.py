@@ -16,7 +16,7 @@ scale = (4160, 520)
 # Before packing, the last step. Padding has the mean colour, 0 after
 # normalisation.
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     _base_.train_pipeline[1],
     dict(_base_.train_pipeline[2], scale=scale),
     *_base_.train_pipeline[3:-1],
@@ -28,11 +28,11 @@ train_pipeline = [
     _base_.train_pipeline[-1],
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(_base_.test_pipeline[1], scale=scale),
     *_base_.test_pipeline[2:],
 ]
-tta_pipeline = [dict(type='mmhierseg.LoadImage'), _base_.tta_pipeline[1]]
+tta_pipeline = [dict(type='LoadImageFromFile'), _base_.tta_pipeline[1]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -18,7 +18,7 @@ scale = (4160, 520)
 # Before packing, the last step. Padding has the mean colour, 0 after
 # normalisation.
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     _base_.train_pipeline[1],
     dict(_base_.train_pipeline[2], scale=scale),
     *_base_.train_pipeline[3:-1],
@@ -30,12 +30,12 @@ train_pipeline = [
     _base_.train_pipeline[-1],
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(_base_.test_pipeline[1], scale=scale),
     *_base_.test_pipeline[2:],
 ]
 tta_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[

@@ -5,15 +5,15 @@ _base_ = ['mmseg::_base_/datasets/pascal_voc12_aug.py']
 # The last steps are padding and packing. Superpixels are the image's only: it
 # is the data preprocessor that pads, and padding has no superpixel then.
 train_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     *_base_.train_pipeline[1:-2],
     _base_.train_pipeline[-1],
 ]
 test_pipeline = [
-    dict(type='mmhierseg.LoadImage'),
+    dict(type='LoadImageFromFile'),
     *_base_.test_pipeline[1:],
 ]
-tta_pipeline = [dict(type='mmhierseg.LoadImage'), _base_.tta_pipeline[1]]
+tta_pipeline = [dict(type='LoadImageFromFile'), _base_.tta_pipeline[1]]
 train_dataloader = dict(
     dataset=dict(datasets=[
         dict(_base_.dataset_train, pipeline=train_pipeline),

@@ -4,7 +4,7 @@
 # rest. Tests are of a longer side of 512. Values are not rounded to 8 bits.
 _base_ = ['pascal_voc12_aug.py']
 
-load = dict(type='mmhierseg.LoadImage', to_float32=True)
+load = dict(type='LoadImageFromFile', to_float32=True)
 train_pipeline = [
     load,
     dict(type='LoadAnnotations'),

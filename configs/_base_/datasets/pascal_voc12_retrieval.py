@@ -3,7 +3,7 @@
 # shorter one is truncated. Values are not rounded to 8 bits.
 _base_ = ['mmseg::_base_/datasets/pascal_voc12_aug.py']
 
-load = dict(type='mmhierseg.LoadImage', to_float32=True)
+load = dict(type='LoadImageFromFile', to_float32=True)
 resize = dict(type='mmhierseg.ResizeOwnSize', longer_side=512)
 test_pipeline = [
     load,

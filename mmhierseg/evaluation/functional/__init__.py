@@ -11,6 +11,7 @@ from .boundaries import (
     BoundaryCounts,
     boundary_counts,
     boundary_f_score,
+    boundary_precision,
     boundary_recall,
     boundary_recall_counts,
 )
@@ -26,6 +27,7 @@ from .regions import (
 from .superpixel_quality import (
     achievable_segmentation_accuracy,
     achievable_segmentation_counts,
+    compactness,
     explained_variation,
     explained_variation_sums,
     undersegmentation_counts,
@@ -35,8 +37,9 @@ from .superpixel_quality import (
 __all__ = [
     'BoundaryCounts', 'achievable_segmentation_accuracy',
     'achievable_segmentation_counts', 'boundary_counts', 'boundary_f_score',
-    'boundary_recall', 'boundary_recall_counts', 'class_areas', 'covering',
-    'covering_sums', 'explained_variation', 'explained_variation_sums',
-    'mean_iou', 'mean_iou_of_areas', 'nf_covering', 'region_miou',
+    'boundary_precision', 'boundary_recall', 'boundary_recall_counts',
+    'class_areas', 'compactness', 'covering', 'covering_sums',
+    'explained_variation', 'explained_variation_sums', 'mean_iou',
+    'mean_iou_of_areas', 'nf_covering', 'region_miou',
     'undersegmentation_counts', 'undersegmentation_error'
 ]

@@ -164,16 +164,33 @@ def boundary_recall_counts(segments: LabelMap,
     Returns:
         tuple[int, int]: Recalled true boundary pixels, and all.
     """
-    segments, target = as_label_maps(segments=segments, target=target)
-    check_tolerance(tolerance)
-    valid = target != ignore_index
-    check_regions(target, valid)
-    # All boundary pixels match each other, whatever their labels.
-    one_class = np.zeros_like(target)
-    true = _points(one_class, _is_boundary(target, valid))
-    made = _points(one_class, _is_boundary(segments, valid & (segments >= 0)))
-    found = _is_near(true, made, target.shape, [tolerance] * (tolerance + 1))
+    true, made, shape = _all_boundaries(segments, target, tolerance,
+                                        ignore_index)
+    found = _is_near(true, made, shape, [tolerance] * (tolerance + 1))
     return int(found.sum()), found.size
+
+
+def boundary_precision(segments: LabelMap,
+                       target: LabelMap,
+                       tolerance: int = 2,
+                       ignore_index: int = 255) -> float:
+    """Fraction of the segments' boundary pixels with a true one nearby.
+
+    Args: see :func:`boundary_recall`.
+
+    Returns:
+        float: In [0, 1]; NaN if the segments have no boundary.
+
+    Example:
+        >>> segments = np.array([[0, 0, 1, 1, 1, 1]])
+        >>> target = np.array([[0, 0, 0, 0, 0, 1]])
+        >>> boundary_precision(segments, target)
+        0.5
+    """
+    true, made, shape = _all_boundaries(segments, target, tolerance,
+                                        ignore_index)
+    found = _is_near(made, true, shape, [tolerance] * (tolerance + 1))
+    return float(found.mean()) if found.size else math.nan
 
 
 def check_tolerance(tolerance: float) -> None:
@@ -193,6 +210,23 @@ def _is_boundary(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         boundary[before] |= differs
         boundary[after] |= differs
     return boundary
+
+
+def _all_boundaries(
+        segments: LabelMap, target: LabelMap, tolerance: int,
+        ignore_index: int) -> tuple[_Points, _Points, tuple[int, int]]:
+    """Boundary pixels of the truth and of segments, and the maps' size.
+
+    All have the same label: they match each other.
+    """
+    segments, target = as_label_maps(segments=segments, target=target)
+    check_tolerance(tolerance)
+    valid = target != ignore_index
+    check_regions(target, valid)
+    one_class = np.zeros_like(target)
+    true = _points(one_class, _is_boundary(target, valid))
+    made = _points(one_class, _is_boundary(segments, valid & (segments >= 0)))
+    return true, made, target.shape
 
 
 def _points(labels: np.ndarray, mask: np.ndarray) -> _Points:

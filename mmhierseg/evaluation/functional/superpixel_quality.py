@@ -154,6 +154,42 @@ def explained_variation_sums(segments: LabelMap,
     return min(between, total), total
 
 
+def compactness(segments: LabelMap) -> float:
+    """How round segments are: area-weighted mean isoperimetric quotient.
+
+    The quotient of a segment of area A and perimeter P is 4 pi A / P^2
+    (Schick et al., "Measuring and Evaluating the Compactness of Superpixels",
+    ICPR 2012). P counts sides of pixels, also those at the image's border.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+            Pixels without a segment are outside of all segments.
+
+    Returns:
+        float: In (0, pi / 4], the latter for squares; NaN without segments.
+
+    Example:
+        >>> segments = np.array([[0, 0, 1, 1, 1], [0, 0, 1, 1, 1]])
+        >>> # pi * (4 * 16 / 64 + 6 * 24 / 100) / 10
+        >>> round(compactness(segments) / math.pi, 3)
+        0.244
+    """
+    segments = as_label_map('segments', segments)
+    mask = segments >= 0
+    if not mask.any():
+        return math.nan
+    padded = np.pad(segments, 1, constant_values=-1)
+    sides = sum((segments != other).astype(np.int64) for other in (
+        padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2],
+        padded[1:-1, 2:]))
+    segment, _ = number_from_zero(segments[mask])
+    areas = np.bincount(segment)
+    perimeters = np.bincount(segment, sides[mask])
+    # Exact, so that the order of the segments does not matter.
+    return math.fsum(
+        4 * math.pi * areas**2 / perimeters**2) / int(areas.sum())
+
+
 def _overlaps(segments: LabelMap, target: LabelMap,
               ignore_index: int) -> tuple[Overlaps, int]:
     """Overlaps of segments and regions, and the number of pixels."""
