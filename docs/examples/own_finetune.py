@@ -2,7 +2,7 @@
 
 Command:  python tools/train.py docs/examples/own_finetune.py
 Data:     as `own_probe.py`, where the lines to change are.
-Status:   builds, not trained; see docs/own_pictures.md.
+Status:   runs on a few dozen pictures; see docs/own_pictures.md.
 """
 
 _base_ = ['own_probe.py']

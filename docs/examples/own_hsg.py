@@ -4,7 +4,7 @@ Command:  python tools/dataset_converters/generate_oversegmentation.py \
               data/own/photos data/own/oversegmentation
           python tools/train.py docs/examples/own_hsg.py
 Data:     data/own/photos, pictures of any size, also in subfolders.
-Status:   builds, not trained; see docs/own_hsg.md. Change the
+Status:   runs on a few dozen pictures; see docs/own_hsg.md. Change the
           lines marked CHANGE.
 """
 

@@ -3,7 +3,7 @@
 Command:  python tools/train.py docs/examples/own_masks.py
 Data:     data/own/masks/{img_dir,ann_dir}/{train,val}: pictures, and masks
           of the same names with a class in each pixel, 255 = not labelled.
-Status:   builds, not trained; see docs/own_masks.md. Change the
+Status:   runs on a few dozen pictures; see docs/own_masks.md. Change the
           lines marked CHANGE.
 """
 
@@ -24,6 +24,7 @@ sync_bn = 'torch'  # On several GPUs.
 model = dict(
     data_preprocessor=dict(
         type='mmhierseg.SuperpixelSegDataPreProcessor',
+        size=(crop, crop),
         superpixels=dict(type='TorchSLIC', segment_size=8)),
     pretrained=None,
     backbone=dict(

@@ -2,7 +2,7 @@
 
 Command:  python tools/train.py docs/examples/own_probe.py
 Data:     data/own/classes/{train,val}/<class>/<picture>.
-Status:   builds, not trained; see docs/own_pictures.md. Change the
+Status:   runs on a few dozen pictures; see docs/own_pictures.md. Change the
           lines marked CHANGE.
 """
 
