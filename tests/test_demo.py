@@ -1,7 +1,9 @@
-"""Both demos: hierarchies of images, and retrieval of similar segments."""
+"""Demos: hierarchies of images, retrieval of similar segments, tutorial."""
 
+import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +134,31 @@ def test_mistakes_are_explained(files, models, demo, changes, more, message):
     with pytest.raises(UserError, match=message):
         run(demo, words)
     assert not (files / 'out').exists()
+
+
+@pytest.fixture(scope='module')
+def tutorial():
+    """Source and outputs of the cells with code."""
+    path = DEMO / 'tutorial.ipynb'
+    assert path.stat().st_size < 300_000
+    return [(''.join(cell['source']), cell['outputs'])
+            for cell in json.loads(path.read_text())['cells']
+            if cell['cell_type'] == 'code']
+
+
+def test_tutorial_has_pictures_and_no_errors(tutorial):
+    outputs = [output for _, outputs in tutorial for output in outputs]
+    pictures = [one for one in outputs if 'image/jpeg' in one.get('data', ())]
+    assert len(pictures) > 3
+    assert 'error' not in {output['output_type'] for output in outputs}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings('ignore:.*non-interactive')
+def test_tutorial_runs(tutorial, monkeypatch):
+    """Its cells in a plain interpreter, which needs no Jupyter."""
+    monkeypatch.setenv('MPLBACKEND', 'agg')
+    names, start = {}, time.process_time()
+    for i, (source, _) in enumerate(tutorial):
+        exec(compile(source, f'cell {i}', 'exec'), names)
+    assert time.process_time() - start < 120

@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / 'docs').glob('*.md'))
 TEXTS = [
     *PAGES, *sorted((ROOT / 'docs/examples').glob('*.py')),
-    *(ROOT / name for name in ('README.md', 'CHANGELOG.md', 'tests/README.md',
-                               'benchmarks/README.md')),
+    *(ROOT / name
+      for name in ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md',
+                   'tests/README.md', 'benchmarks/README.md')),
     *sorted(ROOT.glob('configs/*/README.md'))
 ]
 REGISTRIES = [getattr(registry, name) for name in registry.__all__
@@ -195,6 +196,20 @@ def test_code(path):
             if re.match(r'\w+=dict\(', piece):
                 piece = f'dict({piece})'
             compile(piece.replace('    ...)', ')'), str(path), 'exec')
+
+
+def test_authors_options_are_keys_of_the_config():
+    text = (ROOT / 'docs/from_the_authors.md').read_text()
+    parts = re.findall(r'Keys are those of `(.+?)`\.(.*?)(?=\n## |\Z)', text,
+                       re.S)
+    assert len(parts) == 3
+    for config, table in parts:
+        cfg = Config.fromfile(str(ROOT / config))
+        keys = re.findall(r'`(\w+(?:\.\w+)+)`', table)
+        for key in [key for key in keys if not key.startswith('mmhierseg')]:
+            value = cfg
+            for name in key.split('.'):
+                value = value[int(name) if name.isdigit() else name]
 
 
 def build(cfg):

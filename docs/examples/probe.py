@@ -29,9 +29,19 @@ model = dict(
             prefix='backbone.')),
     head=dict(type='LinearClsHead', num_classes=12, in_channels=96))
 
-pipeline = [
+# Images of a batch have one size.
+resize = dict(type='ResizeEdge', scale=96, edge='short', backend='pillow')
+train_pipeline = [
     dict(type='LoadImageFromFile'),
+    resize,
+    dict(type='RandomCrop', crop_size=96),
     dict(type='RandomFlip', prob=0.5),
+    dict(type='PackInputs'),
+]
+test_pipeline = [
+    dict(type='mmhierseg.LoadImage'),
+    resize,
+    dict(type='CenterCrop', crop_size=96),
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
@@ -42,7 +52,7 @@ train_dataloader = dict(
         type='CustomDataset',
         data_root='data/scenes96',
         data_prefix='train',
-        pipeline=pipeline))
+        pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=32,
     num_workers=2,
@@ -51,7 +61,7 @@ val_dataloader = dict(
         type='CustomDataset',
         data_root='data/scenes96',
         data_prefix='val',
-        pipeline=[pipeline[0], pipeline[2]]))
+        pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='Accuracy', topk=(1, ))
 

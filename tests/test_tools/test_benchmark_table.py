@@ -5,7 +5,7 @@ import sys
 
 import benchmark_table
 import pytest
-from helpers.configs import ALL_CONFIGS, load_config
+from helpers.configs import ALL_CONFIGS, ROOT, load_config
 from make_table import PATTERNS, TABLES, benchmark_tables, read_metafiles
 from read_records import read_records
 from records import FORMAT, describe
@@ -209,6 +209,14 @@ def test_writes_the_tables(tool, tmp_path):
     assert '| CAST-S | 3.4 | 79.9 | 70.0 | 68.1 |  |' in out.read_text()
 
 
+def test_model_zoo_is_up_to_date():
+    """Else run `benchmark_table.py --update-readmes`."""
+    text = (ROOT / 'docs/model_zoo.md').read_text()
+    assert text == benchmark_table.updated(text)
+    for name, model in read_metafiles()[1].items():
+        assert (f'| `{name}` |' in text) == ('Config' in model)
+
+
 def test_lists_models_and_updates_readmes(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, 'argv', ['', '--list', '--tables', 'voc'])
     benchmark_table.main()
@@ -216,7 +224,10 @@ def test_lists_models_and_updates_readmes(monkeypatch, capsys, tmp_path):
     assert len(lines) == 8 and lines[-1] == (
         f'voc: CAST-S, after tuning: {TUNED} (mIoU, BoundaryFScore/mFscore)')
     readme = tmp_path / 'configs/hsg/README.md'
-    readme.parent.mkdir(parents=True)
+    zoo = tmp_path / 'docs/model_zoo.md'
+    for path in (readme, zoo):
+        path.parent.mkdir(parents=True)
+    zoo.write_text('<!-- zoo of CAST -->\n<!-- end -->\n')
     readme.write_text(
         'Before\n<!-- models of HSG -->\nold\n<!-- end -->\nafter\n')
     monkeypatch.setattr(benchmark_table, 'ROOT', tmp_path)
@@ -226,3 +237,6 @@ def test_lists_models_and_updates_readmes(monkeypatch, capsys, tmp_path):
     assert text.startswith('Before\n<!-- models of HSG -->\n| config |')
     assert text.endswith('|\n<!-- end -->\nafter\n') and 'old' not in text
     assert '41.9 mIoU, 85.7 pixel accuracy' in text
+    _, _, data, weights, status = row(zoo.read_text(), '`cast-t_imagenette`')
+    assert data.startswith('Imagenette') and status.startswith('trained here')
+    assert weights == '`mmhierseg://cast-t_imagenette`'

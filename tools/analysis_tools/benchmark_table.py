@@ -6,8 +6,9 @@ Takes any number of such files, or folders with them::
     python tools/analysis_tools/benchmark_table.py work_dirs --out tables.md
 
 The papers' numbers come from ``configs/*/metafile.yml``, whose tables in
-``configs/*/README.md`` ``--update-readmes`` renews. The name of a config says
-where its result goes (``--list``); ``--alias`` gives another name a place.
+``configs/*/README.md`` and ``docs/model_zoo.md`` ``--update-readmes`` renews.
+The name of a config says where its result goes (``--list``); ``--alias`` gives
+another name a place.
 """
 
 import argparse
@@ -23,7 +24,9 @@ import mmhierseg  # noqa: F401  (repairs the installed stack)
 from mmhierseg._base.atomic import write_atomically
 from mmhierseg._base.errors import UserError, run_command
 
-_BLOCK = re.compile(r'(?s)(<!-- models of (.+?) -->\n).*?(<!-- end -->)')
+_BLOCK = re.compile(
+    r'(?s)(<!-- (models|zoo) of (.+?) -->\n).*?(<!-- end -->)')
+_TABLE = dict(models=make_table.model_table, zoo=make_table.zoo_table)
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,22 +67,24 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--update-readmes',
         action='store_true',
-        help='renew the tables in configs/*/README.md from the metafiles')
+        help='renew the tables in configs/*/README.md and docs/model_zoo.md '
+        'from the metafiles')
     return parser.parse_args()
 
 
 def updated(text: str) -> str:
-    """A README with each block ``<!-- models of ... -->`` renewed."""
+    """A page with each block ``<!-- models of ... -->`` renewed."""
     return _BLOCK.sub(
-        lambda block: f'{block[1]}{make_table.model_table(block[2])}\n'
-        f'{block[3]}', text)
+        lambda block: f'{block[1]}{_TABLE[block[2]](block[3])}\n{block[4]}',
+        text)
 
 
 def main() -> None:
     """Write the tables, or report what is wrong in one message."""
     args = parse_args()
     if args.update_readmes:
-        for path in sorted((ROOT / 'configs').glob('*/README.md')):
+        pages = sorted(ROOT.glob('configs/*/README.md'))
+        for path in [*pages, ROOT / 'docs/model_zoo.md']:
             write_atomically(path, updated(path.read_text()).encode())
         return
     if args.list:

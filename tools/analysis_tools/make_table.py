@@ -72,6 +72,20 @@ def model_table(collection: str) -> str:
                      rows, 5)
 
 
+def zoo_table(collection: str) -> str:
+    """Table of the models of a collection, as ``docs/model_zoo.md`` has it."""
+    rows = []
+    for name, model in read_metafiles()[1].items():
+        if model['In Collection'] != collection or 'Config' not in model:
+            continue
+        meta, weights = model['Metadata'], model.get('Weights')
+        rows.append((f'`{name}`', meta.get('Description', ''),
+                     meta['Training Data'], f'`{weights}`' if weights else '',
+                     meta.get('Status', '')))
+    return _markdown(['name', 'description', 'data', 'weights', 'status'],
+                     rows, 5)
+
+
 def benchmark_tables(records: Sequence[Record],
                      names: Sequence[str] = tuple(TABLES),
                      metrics: Sequence[str] | None = None,
