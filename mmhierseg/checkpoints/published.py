@@ -142,7 +142,7 @@ def apply_options(model: dict, weights: str | None) -> None:
         weights (str, optional): Checkpoint; of other ones than
             ``mmhierseg://NAME`` nothing is known.
     """
-    if weights is None or not weights.startswith(SCHEME):
+    if weights is None or not str(weights).startswith(SCHEME):
         return
     backbone = model.get('embedder', model).get('backbone') or {}
     # The options are CAST's, and any model may start from its weights.
