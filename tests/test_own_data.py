@@ -7,20 +7,18 @@ import numpy as np
 import pytest
 import torch
 from helpers.config_runs import (
-    log_of,
     measure,
     train,
     unformatted,  # noqa: F401
 )
 from helpers.configs import ROOT
 from helpers.own_data import EXAMPLES, edit, make_own_data
-from helpers.scripts import load_script, run_main
+from helpers.scripts import load_script, run_in_process
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmhierseg.checkpoints import read_checkpoint
-from mmhierseg.cli import launch
 from mmhierseg.registry import MODELS
 
 RECIPES = sorted(EXAMPLES.glob('own_*.py'))
@@ -109,12 +107,11 @@ def test_masks(here):
                   crop__batch_size__max_iters='64, 2, 1')
     work = here / 'work_dirs/own_masks'
     train(config, work, *ALONE)
-    launch.test([
-        config, str(work / 'iter_1.pth'), '--work-dir', str(here / 'test'),
-        '--out', 'outputs/labels', '--show-dir', 'outputs/figures',
-        '--cfg-options', *ALONE[4:]
-    ])
-    assert 'mIoU' in log_of(here / 'test')
+    _, output = run_in_process(
+        'test.py', config, work / 'iter_1.pth', '--out', 'outputs/labels',
+        '--show-dir', 'outputs/figures', '--cfg-options', *ALONE[4:],
+        cwd=here)
+    assert 'mIoU' in output
     for path in (here / 'data/own/masks/img_dir/val').iterdir():
         labels = np.array(Image.open(f'outputs/labels/{path.stem}.png'))
         assert labels.shape == Image.open(path).size[::-1]
@@ -136,8 +133,8 @@ def test_masks(here):
 def test_hsg(here):
     """Over-segmentation, training without validation, both figures."""
     photos, maps = 'data/own/photos', 'data/own/oversegmentation'
-    run_main('dataset_converters/generate_oversegmentation.py', photos, maps,
-             '--workers', 1)
+    load_script('dataset_converters/generate_oversegmentation.py').main(
+        [photos, maps, '--workers', '1'])
     config = edit('own_hsg.py', here, crop__batch_size__max_iters='64, 2, 1')
     work = here / 'work_dirs/own_hsg'
     log = train(config, work, *ALONE[:2])
