@@ -1,7 +1,6 @@
 """The ViT of the table of recognition, and what segmentors with it need."""
 
 vit = dict(
-    _delete_=True,
     type='mmhierseg.MoCoV3ConvViT',
     arch=dict(
         embed_dims=96, num_layers=7, num_heads=4, feedforward_channels=384),
@@ -16,7 +15,7 @@ vit_preprocessor = dict(
 vit_segmentor = dict(
     data_preprocessor=dict(
         vit_preprocessor, size=(224, 224), pad_val=0, seg_pad_val=255),
-    backbone=vit,
+    backbone=dict(vit, _delete_=True),
     decode_head=dict(
         _delete_=True,
         type='FCNHead',
