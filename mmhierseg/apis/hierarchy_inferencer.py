@@ -202,14 +202,15 @@ class HierarchyInferencer(BaseInferencer):
         folder = None if out_dir is None else OutputFolder(
             out_dir, save_labels, html)
         images = list_images(inputs, exclude=out_dir)
-        errors: list[tuple[str, str]] | None = [] if skip_errors else None
+        errors: list[tuple[str, str]] = []
         batches = self.preprocess(images, batch_size,
                                   names or image_names(images, inputs),
-                                  channel_order, errors)
+                                  channel_order,
+                                  errors if skip_errors else None)
         if self.show_progress and len(images) > batch_size:
             total = math.ceil(len(images) / batch_size)
             batches = track(batches, 'Inference', total=total)
-        results = dict(predictions=[], visualization=[], errors=errors or [])
+        results = dict(predictions=[], visualization=[], errors=errors)
         draw = return_vis or show or folder is not None
         # Batch by batch, so that pictures need not be kept to be written.
         for batch in batches:
@@ -222,7 +223,6 @@ class HierarchyInferencer(BaseInferencer):
                                     folder, return_labels)
             results['predictions'] += part['predictions']
             results['visualization'] += figures if return_vis else []
-        results['errors'] = errors or []
         return results
 
     def preprocess(self,

@@ -19,6 +19,8 @@ def make_result(labels: Tensor,
                 **options: Any) -> HierarchyResult:
     """Number the segments that the image has from 0, without gaps.
 
+    Superpixels too thin to have a token belong to no segment at any level.
+
     Args:
         labels (Tensor): (1, H, W) integer, superpixels, -1 = none.
         parents (Sequence[Tensor]): Per step up, (1, N_l) int64.
@@ -30,14 +32,16 @@ def make_result(labels: Tensor,
     pixels = labels[0].cpu().numpy()
     # Quicker than np.unique: pixels are many, segments few.
     used = np.flatnonzero(np.bincount(pixels.ravel() + 1)[1:])
+    tables = [table[0].cpu().numpy() for table in parents]
+    ancestors = used
+    for table in tables:
+        found = table[ancestors]
+        used, ancestors = used[found >= 0], found[found >= 0]
     numbers = np.full(int(pixels.max(initial=-1)) + 2, -1, np.int32)
     numbers[used] = np.arange(len(used))
     kept, above_each = [used], []
-    for table in parents:
-        above = table[0].cpu().numpy()[kept[-1]]
-        if (above < 0).any():
-            raise ValueError('a segment of the image has no parent')
-        found, parent = np.unique(above, return_inverse=True)
+    for table in tables:
+        found, parent = np.unique(table[kept[-1]], return_inverse=True)
         kept.append(found)
         above_each.append(parent)
     features = [one[0].float().cpu().numpy()[some]

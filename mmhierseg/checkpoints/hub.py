@@ -125,7 +125,8 @@ def _convert(path: Path, published: dict) -> ConvertedCheckpoint:
     what = f'{published["File"]!r} of {published["Repository"]!r} '
     try:
         converted = convert_cast_checkpoint(load_plain_checkpoint(path))
-    except Exception as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError,
+            TypeError, ValueError) as error:
         # Files of other kinds fail in many ways.
         raise UserError(f'{what}is no checkpoint of CAST: {error}'
                         f'{advice}') from error
@@ -145,7 +146,7 @@ def download_model(repository: str) -> Path:
         UserError: If they cannot be downloaded.
     """
     config = _download(repository, CONFIG)
-    # Of the same commit.
+    # The weights have to come from the config's commit.
     return _download(repository, WEIGHTS, config.commit).path.parent
 
 

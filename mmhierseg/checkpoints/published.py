@@ -22,7 +22,7 @@ _SHIPPED = _PACKAGE / 'weights'
 
 
 class ModelEntry(NamedTuple):
-    """What a metafile says of a model."""
+    """Entry of a model in a metafile."""
 
     name: str
     config: Path | None  # None = a row of a paper's table

@@ -108,12 +108,12 @@ def _segment(args: argparse.Namespace, rest: list[str]) -> None:
     except (OSError, ValueError) as error:
         raise UserError(error) from error
     out = Path(args.out)
-    todo = [image for image, name in zip(images, names)
-            if args.overwrite or not _is_done(out, name, args)]
+    todo = {image: name for image, name in zip(images, names)
+            if args.overwrite or not _is_done(out, name, args)}
     if len(todo) < len(images):
         print(f'{len(images) - len(todo)} of {len(images)} images are done; '
               '--overwrite does them again')
-    errors = _segment_images(args, images, todo) if todo else []
+    errors = _segment_images(args, todo) if todo else []
     if args.html:
         from mmhierseg.visualization import index_page
         (out / 'index.html').write_text(index_page(
@@ -141,16 +141,14 @@ def _is_done(out: Path, name: str, args: argparse.Namespace) -> bool:
         not args.html or (out / f'{name}.html').exists())
 
 
-def _segment_images(args: argparse.Namespace, images: list[str],
-                    todo: list[str]) -> list[tuple[str, str]]:
+def _segment_images(args: argparse.Namespace,
+                    names: dict[str, str]) -> list[tuple[str, str]]:
     """Write what was asked for; returns what could not be read."""
     from mmhierseg.apis import HierarchyInferencer
-    from mmhierseg.apis.images import image_names
-    names = dict(zip(images, image_names(images, list(args.inputs))))
     try:
         results = HierarchyInferencer(args.model, device=args.device)(
-            todo,
-            names=[names[image] for image in todo],
+            list(names),
+            names=list(names.values()),
             return_vis=False,
             out_dir=args.out,
             save_labels=args.save_labels,

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from pycocotools import mask as rle
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage
 
 from mmhierseg.apis import HierarchyResult
+from mmhierseg.apis.results import make_result
 from mmhierseg.structures import cut_tree, merge_tree
 
 SIZES = [(60, 20, 8, 3), (30, ), (1, 1), (16, 5, 5, 1)]
@@ -98,6 +100,18 @@ def test_colours_stand_in_for_features():
         plain.features(0)
     with pytest.raises(ValueError, match='`image`'):
         HierarchyResult(result.levels[0], []).cut(3)
+
+
+def test_numbers_have_no_gaps():
+    """Segment 1 has no pixels, 4 no token, so no parent."""
+    labels = torch.tensor([[[0, 2, 3], [4, 3, 5]]])
+    parents = [torch.tensor([[6, 0, 2, 6, -1, 2]])]
+    tokens = [torch.rand(1, 6, 4), torch.rand(1, 7, 4)]
+    result = make_result(labels, parents, tokens, [torch.rand(1, 6, 7)])
+    assert result.levels[0].tolist() == [[0, 1, 2], [-1, 2, 3]]
+    assert result.levels[1].tolist() == [[1, 0, 1], [-1, 1, 0]]
+    assert np.array_equal(result.features(1), tokens[1][0, [2, 6]])
+    assert result.cut(2).max() == 1
 
 
 def test_files(tmp_path):

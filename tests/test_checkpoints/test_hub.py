@@ -136,7 +136,7 @@ def test_two_processes_at_once(hub, tmp_path):
 
 
 def test_interrupted_download_goes_on(hub, monkeypatch):
-    # What the client writes at a time.
+    # Bytes per write to the unfinished file.
     monkeypatch.setattr(constants, 'DOWNLOAD_CHUNK_SIZE', 1000)
     hub.cuts = [1000, 500000]
     find_weights(NAME)
