@@ -162,7 +162,7 @@ def _download(repository: str,
             path = Path(client.hf_hub_download(
                 repository, file, revision=revision, force_download=force))
         except Exception as error:
-            # The client raises errors of its own and of those beneath it.
+            # The client's transport, and so its errors, differ by version.
             raise UserError(
                 _explain(error, repository, file, revision, source)) from error
         commit = path.parents[len(Path(file).parts) - 1].name
