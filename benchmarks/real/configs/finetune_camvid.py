@@ -7,7 +7,7 @@ _base_ = [
 ]
 
 crop_size = (224, 224)
-max_iters = 600
+max_iters = 300
 
 model = dict(
     data_preprocessor=dict(
@@ -56,5 +56,5 @@ val_cfg = None
 val_dataloader = None
 val_evaluator = None
 test_cfg = dict(type='TestLoop')
-default_hooks = dict(checkpoint=dict(interval=200, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=1))
 sync_bn = None
