@@ -26,8 +26,7 @@ def run(args: Namespace) -> Report:
     seed = args.seeds[0]
     trainings = {name: _training(name, seed, args) for name in _CELLS}
     checkpoints = run_trainings(list(trainings.values()), args)
-    folder = args.work_dir / 'quick' if args.quick else args.results
-    results = Results(folder / 'cast-s.json')
+    results = Results.of('cast-s', args)
     for name, config in _CELLS.items():
         results.measure(
             f'cast-s, {name}, seed {seed}', probe, config,

@@ -35,15 +35,21 @@ CELLS = {
 POOLED = ('superpixels, pooling', 'patches, pooling')
 
 
-def pretraining(name: str, seed: int, root: Path,
-                prefix: str = '') -> Training:
+def pretraining(name: str, seed: int, root: Path, prefix: str = '',
+                quick: bool = False) -> Training:
     """The pre-training of a model on the images of ``root / 'train'``."""
-    return Training(
-        f'{prefix}{Path(CELLS[name]).stem}-seed{seed}', CELLS[name], {
-            'randomness.seed': seed,
-            'train_dataloader.num_workers': 1,
-            'train_dataloader.dataset.data_root': root,
-        })
+    options = {
+        'randomness.seed': seed,
+        'train_dataloader.num_workers': 1,
+        'train_dataloader.dataset.data_root': root,
+    }
+    if quick:
+        prefix = f'quick/{prefix}'
+        options.update({'train_dataloader.dataset.indices': 16,
+                        'train_dataloader.batch_size': 8,
+                        'train_cfg.max_epochs': 1})
+    return Training(f'{prefix}{Path(CELLS[name]).stem}-seed{seed}',
+                    CELLS[name], options)
 
 
 class Encoder:

@@ -61,9 +61,7 @@ def run(args: Namespace) -> Report:
     """Train and measure what is missing."""
     rows = [name for name in _ROWS
             if not args.only or name.startswith(tuple(args.only))]
-    # Results of tiny trainings do not belong to the others.
-    folder = args.work_dir / 'quick' if args.quick else args.results
-    results = Results(folder / 'hsg.json')
+    results = Results.of('hsg', args)
     checkpoints = _train(rows, args)
     tasks: dict[str, Callable] = dict(camvid=_retrieve, bsds500=_cover)
     for seed in args.seeds:

@@ -40,7 +40,7 @@ _LEVELS = (150, 75, 40, 20)
 def run(args: Namespace) -> Report:
     """Train and evaluate what is missing."""
     names, checkpoints = pretrain(args.data / 'imagenette', args)
-    results = Results(args.results / 'recognition.json')
+    results = Results.of('recognition', args)
     transferred = {one: checkpoint for one, checkpoint in checkpoints.items()
                    if one[1] == args.seeds[0]}
     tasks: tuple[tuple[str, Callable, dict], ...] = (
@@ -69,7 +69,7 @@ def pretrain(root: Path, args: Namespace, prefix: str = ''
     """The models of ``--only``, and their checkpoints of every seed."""
     names = [name for name in CELLS
              if not args.only or name.startswith(tuple(args.only))]
-    runs = {(name, seed): pretraining(name, seed, root, prefix)
+    runs = {(name, seed): pretraining(name, seed, root, prefix, args.quick)
             for seed in args.seeds for name in names}
     checkpoints = run_trainings(list(runs.values()), args)
     return names, {one: checkpoints[training.name]
@@ -80,7 +80,8 @@ def pretrain(root: Path, args: Namespace, prefix: str = ''
 
 
 def _probe(name: str, checkpoint: Path, args: Namespace) -> dict:
-    return probe(CELLS[name], checkpoint, args.data / 'imagenette')
+    return probe(CELLS[name], checkpoint, args.data / 'imagenette',
+                 limit=16 if args.quick else None)
 
 
 def probe(config: str, checkpoint: Path, root: Path,
@@ -186,6 +187,7 @@ def _retrieve_by(name: str, checkpoint: Path, options: dict,
     cfg.merge_from_dict(options)
     for loader in (cfg.test_dataloader, cfg.custom_hooks[0].dataloader):
         loader.dataset.data_root = str(args.data / _VOC)
+        loader.dataset.indices = 4 if args.quick else None
     cfg.load_from = str(checkpoint)
     metrics = _run_test(cfg, args)
     level = 1 if cfg.model.get('kmeans') else 3
@@ -200,7 +202,8 @@ def _label_parts(name: str, checkpoint: Path, args: Namespace) -> dict:
     root = args.data / 'car-parts'
 
     def images() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for path in sorted((root / 'img_dir/val').iterdir()):
+        paths = sorted((root / 'img_dir/val').iterdir())
+        for path in paths[:2] if args.quick else paths:
             image = Image.open(path).convert('RGB')
             truth = Image.open(root / f'ann_dir/val/{path.stem}.png')
             yield np.array(image), np.asarray(truth)
@@ -256,7 +259,12 @@ def _finetuning(name: str, seed: int, dataset: str, checkpoint: Path,
     }
     if name != 'ViT':
         options.update(_structure(name, 'model.backbone'))
-    return Training(f'{dataset}-{Path(CELLS[name]).stem}-seed{seed}',
+    folder = ''
+    if args.quick:
+        folder = 'quick/'
+        options.update({'train_cfg.max_iters': 2,
+                        'test_dataloader.dataset.indices': 2})
+    return Training(f'{folder}{dataset}-{Path(CELLS[name]).stem}-seed{seed}',
                     f'{_CONFIGS}/finetune_{vit}{dataset}.py', options)
 
 

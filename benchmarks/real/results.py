@@ -2,6 +2,7 @@
 
 import json
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class Results:
     def __init__(self, path: Path, settings: object = None) -> None:
         self.path = path
         self.settings = json.loads(json.dumps(settings))
+
+    @classmethod
+    def of(cls, table: str, args: Namespace) -> 'Results':
+        """Those of a table; those of tiny trainings are kept apart."""
+        folder = args.work_dir / 'quick' if args.quick else args.results
+        return cls(folder / f'{table}.json')
 
     def __getitem__(self, name: str) -> dict:
         return self.entries()[name]['values']

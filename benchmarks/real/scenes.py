@@ -32,11 +32,8 @@ _LEVELS = (32, 16, 8, 4)
 def run(args: Namespace) -> Report:
     """Draw the scenes, train and evaluate what is missing."""
     root, numbers = _draw(args)
-    names, checkpoints = pretrain(
-        root, args, 'quick/scenes-' if args.quick else 'scenes-')
-    # Results of tiny trainings do not belong to the others.
-    folder = args.work_dir / 'quick' if args.quick else args.results
-    results = Results(folder / 'scenes.json')
+    names, checkpoints = pretrain(root, args, 'scenes-')
+    results = Results.of('scenes', args)
     for (name, seed), checkpoint in checkpoints.items():
         for task, function, *options in (
                 ('categories', probe, CELLS[name], checkpoint, root),
@@ -55,7 +52,7 @@ def run(args: Namespace) -> Report:
 
 def _draw(args: Namespace) -> tuple[Path, dict[str, int]]:
     """Folder of the scenes, and how many it has of each split."""
-    numbers = dict(train=256, val=24) if args.quick else dict(
+    numbers = dict(train=16, val=24) if args.quick else dict(
         train=1280, val=600)
     root = args.work_dir / ('quick-scenes' if args.quick else 'scenes')
     subprocess.run([

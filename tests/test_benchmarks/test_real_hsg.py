@@ -5,22 +5,11 @@ import json
 import pytest
 import torch
 from helpers.camvid import make_bsds500, make_camvid
-from mmengine.logging import MMLogger
 
 from benchmarks import run
 
 ROWS = ['HSG', 'contrast, continued', 'contrast, first stage', 'SegSort',
         'DenseCL', 'MoCo v2', 'before training']
-
-
-@pytest.fixture(autouse=True)
-def own_settings():
-    """A run quietens the logger and sets the number of threads."""
-    logger = MMLogger.get_current_instance()
-    level, threads = logger.level, torch.get_num_threads()
-    yield
-    logger.setLevel(level)
-    torch.set_num_threads(threads)
 
 
 def printed_tables(capsys):

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from PIL import Image
 from scipy.io import savemat
 
@@ -39,16 +38,6 @@ RUNS = {
     'real': ('--table superpixels --data DATA --results DATA/results', 12),
 }
 _FAST = ('retrieval', 'superpixels')
-
-
-@pytest.fixture(autouse=True)
-def own_settings():
-    """A run quietens the logger and sets the number of threads."""
-    logger = MMLogger.get_current_instance()
-    level, threads = logger.level, torch.get_num_threads()
-    yield
-    logger.setLevel(level)
-    torch.set_num_threads(threads)
 
 
 def write_bsds500(folder):
