@@ -28,7 +28,7 @@ from mmhierseg.structures import (
 )
 from mmhierseg.visualization import hierarchy_page
 
-from .label_maps import adjacency, coco_annotations, split_connected
+from .label_maps import adjacency, coco_annotations, paint, split_connected
 
 #: Of the files that :meth:`HierarchyResult.save` writes.
 FORMAT = 1
@@ -117,7 +117,7 @@ class HierarchyResult:
     @cached_property
     def levels(self) -> list[np.ndarray]:
         """list[np.ndarray]: (H, W) int32 label maps, fine to coarse."""
-        return [self._paint(x) for x in self._ancestors]
+        return [self._labels, *map(self._paint, self._ancestors[1:])]
 
     @cached_property
     def linkage(self) -> np.ndarray:
@@ -181,8 +181,7 @@ class HierarchyResult:
 
     def _paint(self, of_superpixel: np.ndarray) -> np.ndarray:
         """Label map of a number for each superpixel."""
-        table = np.append(of_superpixel, -1).astype(np.int32)
-        return table[self._labels]
+        return paint(np.append(of_superpixel, -1), self._labels)
 
     def segments_at(self, x: int, y: int) -> list[tuple[int, int]]:
         """Segments of a pixel as (level, id), fine to coarse.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_ROWS = 256
+
 
 def coco_annotations(label_maps: Sequence[np.ndarray],
                      levels: Sequence[int] | None = None) -> list[dict]:
@@ -27,6 +29,17 @@ def coco_annotations(label_maps: Sequence[np.ndarray],
                 area=int(rle.area(code)), bbox=rle.toBbox(code).tolist(),
                 level=level, segment=i))
     return annotations
+
+
+def paint(numbers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Numbers of the labels of a map, (H, W) int32; the last one is of -1."""
+    table, painted = numbers.astype(np.int32), np.empty(labels.shape, np.int32)
+    # NumPy copies an index to 64 bits: by rows, or large photographs need
+    # twice their map.
+    for start in range(0, len(labels), _ROWS):
+        rows = slice(start, start + _ROWS)
+        painted[rows] = table[labels[rows]]
+    return painted
 
 
 def adjacency(labels: np.ndarray, number: int) -> np.ndarray:

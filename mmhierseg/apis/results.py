@@ -10,6 +10,7 @@ from torch import Tensor
 from mmhierseg.structures import CASTOutput, SegmentHierarchy
 
 from .hierarchy_result import HierarchyResult
+from .label_maps import paint
 
 
 def make_result(labels: Tensor,
@@ -51,7 +52,7 @@ def make_result(labels: Tensor,
         for one, some, above in zip(logits, kept, kept[1:])
     ]
     return HierarchyResult(
-        numbers[pixels], above_each,
+        paint(numbers, pixels), above_each,
         features if len(features) == len(kept) else None,
         soft if len(soft) == len(above_each) else None, **options)
 
