@@ -36,10 +36,11 @@ POOLED = ('superpixels, pooling', 'patches, pooling')
 
 
 def pretraining(name: str, seed: int, root: Path, prefix: str = '',
-                quick: bool = False) -> Training:
+                batch_size: int = 128, quick: bool = False) -> Training:
     """The pre-training of a model on the images of ``root / 'train'``."""
     options = {
         'randomness.seed': seed,
+        'train_dataloader.batch_size': batch_size,
         'train_dataloader.num_workers': 1,
         'train_dataloader.dataset.data_root': root,
     }

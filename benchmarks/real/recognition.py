@@ -64,12 +64,13 @@ def run(args: Namespace) -> Report:
     return _report(results, names, args.seeds)
 
 
-def pretrain(root: Path, args: Namespace, prefix: str = ''
-             ) -> tuple[list[str], dict[tuple[str, int], Path]]:
+def pretrain(root: Path, args: Namespace, prefix: str = '',
+             batch_size: int = 128) -> tuple[list[str], dict[tuple[str, int], Path]]:
     """The models of ``--only``, and their checkpoints of every seed."""
     names = [name for name in CELLS
              if not args.only or name.startswith(tuple(args.only))]
-    runs = {(name, seed): pretraining(name, seed, root, prefix, args.quick)
+    runs = {(name, seed): pretraining(name, seed, root, prefix, batch_size,
+                                      args.quick)
             for seed in args.seeds for name in names}
     checkpoints = run_trainings(list(runs.values()), args)
     return names, {one: checkpoints[training.name]

@@ -32,7 +32,7 @@ _LEVELS = (32, 16, 8, 4)
 def run(args: Namespace) -> Report:
     """Draw the scenes, train and evaluate what is missing."""
     root, numbers = _draw(args)
-    names, checkpoints = pretrain(root, args, 'scenes-')
+    names, checkpoints = pretrain(root, args, 'scenes-', batch_size=64)
     results = Results.of('scenes', args)
     for (name, seed), checkpoint in checkpoints.items():
         for task, function, *options in (
@@ -53,7 +53,7 @@ def run(args: Namespace) -> Report:
 def _draw(args: Namespace) -> tuple[Path, dict[str, int]]:
     """Folder of the scenes, and how many it has of each split."""
     numbers = dict(train=16, val=24) if args.quick else dict(
-        train=1280, val=600)
+        train=640, val=600)
     root = args.work_dir / ('quick-scenes' if args.quick else 'scenes')
     subprocess.run([
         sys.executable, 'tools/dataset_converters/make_part_whole_scenes.py',
