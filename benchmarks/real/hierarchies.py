@@ -25,8 +25,9 @@ from benchmarks.real.trainings import run_trainings
 from benchmarks.report import Report, markdown_table
 from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.apis.images import read_image, resize_labels, scale_image
-from mmhierseg.datasets.transforms.human_segmentations import \
-    decode_segmentations
+from mmhierseg.datasets.transforms.human_segmentations import (
+    decode_segmentations,
+)
 from mmhierseg.evaluation.functional import covering
 from mmhierseg.ops import sum_by_label
 from mmhierseg.superpixels import TorchSLIC

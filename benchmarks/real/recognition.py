@@ -65,7 +65,8 @@ def run(args: Namespace) -> Report:
 
 
 def pretrain(root: Path, args: Namespace, prefix: str = '',
-             batch_size: int = 128) -> tuple[list[str], dict[tuple[str, int], Path]]:
+             batch_size: int = 128
+             ) -> tuple[list[str], dict[tuple[str, int], Path]]:
     """The models of ``--only``, and their checkpoints of every seed."""
     names = [name for name in CELLS
              if not args.only or name.startswith(tuple(args.only))]
