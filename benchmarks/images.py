@@ -10,7 +10,8 @@ from torch import Tensor
 from mmhierseg.datasets.scenes import Scene, SceneOptions, make_scene
 from tools.dataset_converters.skimage_photos import find_photographs
 
-__all__ = ['make_photographs', 'make_scenes', 'to_tensor', 'write_photographs']
+__all__ = ['make_mosaic', 'make_photographs', 'make_scenes', 'to_tensor',
+           'write_photographs']
 
 #: Width and height of files: the most frequent size in ImageNet, whose images
 #: are of 400 x 350 in the mean and of about 110 kB.
@@ -39,6 +40,26 @@ def make_photographs(number: int, size: int) -> Tensor:
                                                 Image.Resampling.BICUBIC)
         images.append(to_tensor(np.array(photo)))
     return torch.stack(images)
+
+
+def make_mosaic(width: int, height: int, columns: int = 4) -> Image.Image:
+    """A large photograph, of others side by side.
+
+    Args:
+        width (int): In pixels.
+        height (int): In pixels.
+        columns (int): And rows. Defaults to 4.
+    """
+    paths, mosaic = find_photographs(), Image.new('RGB', (width, height))
+    for index in range(columns**2):
+        (top, left), (bottom, right) = (
+            (i * height // columns, j * width // columns)
+            for i, j in (divmod(index, columns),
+                         (index // columns + 1, index % columns + 1)))
+        with Image.open(paths[index % len(paths)]) as photo:
+            mosaic.paste(photo.convert('RGB').resize(
+                (right - left, bottom - top)), (left, top))
+    return mosaic
 
 
 def make_scenes(number: int, size: int, first: int = 0,
