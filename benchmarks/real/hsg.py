@@ -317,7 +317,7 @@ def _table(title: str, columns: dict[str, str],
         cells.append([name, *map(summary, values)])
         if first is not None and name != _HSG:
             cells[-1][1:] = [
-                f'{cell}; {paired(some, own[:len(some)])}' for cell, some, own in zip(
-                    cells[-1][1:], values, first)
+                f'{cell}; {paired(some, own[:len(some)])}'
+                for cell, some, own in zip(cells[-1][1:], values, first)
             ]
     return markdown_table([title, *columns.values()], cells)
