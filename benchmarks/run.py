@@ -39,6 +39,7 @@ BENCHMARKS = dict(
     scaling=README,
     segmentation=README,
     pipeline=README,
+    pictures=README,
     hsg=README,
     retrieval=README,
     segment_size=ROOT / 'docs/swap.md',

@@ -35,6 +35,7 @@ RUNS = {
     'segmentation': ('--modes inference --img-size 64 --repeats 1', 4),
     'profile_step': ('--mode inference-fp32 --img-size 64 --batch-size 2 '
                      '--repeats 1', 5),
+    'pictures': ('--sizes 96x64 --repeats 1', 1),
     'real': ('--table superpixels --data DATA --results DATA/results', 12),
 }
 _FAST = ('retrieval', 'superpixels')
