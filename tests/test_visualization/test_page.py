@@ -199,8 +199,19 @@ def slider_step(page):
     }""")
 
 
-def test_quick_steps(page):
+def test_steps_redraw_what_changes(page):
+    """Quickly, and what they leave is what a page of that step shows."""
+    read = """() => {
+        const {width, height} = document.getElementById('paint');
+        return [...document.getElementById('paint').getContext('2d')
+            .getImageData(0, 0, width, height).data];
+    }"""
     assert slider_step(page) < 50
+    set_segments(page, 7)
+    stepped = page.evaluate(read)
+    page.locator('#mode').select_option('mean')
+    page.locator('#mode').select_option('tree')
+    assert page.evaluate(read) == stepped
 
 
 @pytest.mark.slow

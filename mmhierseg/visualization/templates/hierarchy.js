@@ -9,6 +9,8 @@ data.merges.forEach((pair, i) => pair.forEach(node => parent[node] = n + i));
 const segmentOf = new Int32Array(numNodes);  // node -> its segment
 const [paint, marks] = [byId('paint'), byId('marks')];
 let width, height, labels, photo, colors, means, areas, edges, painted;
+// Pixels of superpixel s: pixels[first[s]] to before pixels[first[s + 1]].
+let pixels, first, shown, style;
 let k = 1, hover = -1, cursor = null, selection = [];  // lists of nodes
 let zoom = 1, left = 0, top_ = 0;
 
@@ -36,6 +38,7 @@ async function start() {
   for (let p = 0; p < labels.length; p++)
     labels[p] = ids.data[4 * p] + 256 * ids.data[4 * p + 1] +
       65536 * ids.data[4 * p + 2] - 1;
+  sortPixels();
   findEdges();
   averageColors();
   colors = Uint8Array.from(data.colors.flat());
@@ -47,6 +50,16 @@ async function start() {
   listen();
   fit();
   setSegments(Math.min(data.start, n));
+}
+
+function sortPixels() {
+  first = new Int32Array(n + 1);
+  for (const s of labels) if (s >= 0) first[s + 1]++;
+  for (let s = 0; s < n; s++) first[s + 1] += first[s];
+  const next = first.slice();
+  pixels = new Int32Array(first[n]);
+  for (let p = 0; p < labels.length; p++)
+    if (labels[p] >= 0) pixels[next[labels[p]]++] = p;
 }
 
 function findEdges() {
@@ -95,25 +108,39 @@ function draw() {
   const alpha = mode === 'none' ? 0 :
     Math.max(0, Math.min(100, byId('opacity').value || 0)) / 100;
   const table = mode === 'mean' ? means : colors;
-  // Per superpixel: a table is faster than two look-ups a pixel.
-  const mixed = new Float32Array(3 * n + 3);
-  for (let s = 0; s < n; s++)
-    for (let c = 0; c < 3; c++)
-      mixed[3 * s + 3 + c] = alpha * table[3 * segmentOf[s] + c];
+  // Superpixels that stay in their segment stay as they are.
+  let [x0, y0, x1, y1] = [width, height, -1, -1];
+  if (style !== `${mode} ${alpha}`) {
+    out.set(photo);
+    shown = new Int32Array(n).fill(-1);
+    style = `${mode} ${alpha}`;
+    [x0, y0, x1, y1] = [0, 0, width - 1, height - 1];
+  }
   const rest = 1 - alpha;
-  for (let p = 0, q = 0; p < labels.length; p++, q += 4) {
-    const s = 3 * labels[p] + 3, keep = s ? rest : 1;
-    out[q] = keep * photo[q] + mixed[s];
-    out[q + 1] = keep * photo[q + 1] + mixed[s + 1];
-    out[q + 2] = keep * photo[q + 2] + mixed[s + 2];
-    out[q + 3] = 255;
+  for (let s = 0; s < n; s++) {
+    const segment = segmentOf[s];
+    if (segment === shown[s]) continue;
+    shown[s] = segment;
+    const [r, g, b] = [0, 1, 2].map(c => alpha * table[3 * segment + c]);
+    for (let i = first[s]; i < first[s + 1]; i++) {
+      const p = pixels[i], q = 4 * p, x = p % width, y = (p - x) / width;
+      out[q] = rest * photo[q] + r;
+      out[q + 1] = rest * photo[q + 1] + g;
+      out[q + 2] = rest * photo[q + 2] + b;
+      if (x < x0) x0 = x;
+      if (x > x1) x1 = x;
+      if (y < y0) y0 = y;
+      if (y > y1) y1 = y;
+    }
   }
   for (let e = 0; e < edges.length; e += 2) {
     const a = labels[edges[e]], b = labels[edges[e + 1]];
     if ((a < 0 ? -1 : segmentOf[a]) === (b < 0 ? -1 : segmentOf[b])) continue;
     out.fill(255, 4 * edges[e], 4 * edges[e] + 3);
   }
-  paint.getContext('2d').putImageData(painted, 0, 0);
+  if (x1 >= x0)
+    paint.getContext('2d').putImageData(
+      painted, 0, 0, x0, y0, x1 - x0 + 1, y1 - y0 + 1);
 }
 
 // Whether each superpixel belongs to a node.
