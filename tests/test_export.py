@@ -160,9 +160,14 @@ def hierarchy(make_graph):
 
 def test_torch_files_of_a_hierarchy(hierarchy, tmp_path):
     graph, program = hierarchy
+    nodes = [node for module in program.graph_module.modules()
+             for node in module.graph.nodes]
     # Nothing in them needs this package.
     assert {getattr(node.target, 'namespace', 'aten')
-            for node in program.graph.nodes} == {'aten'}
+            for node in nodes} == {'aten', 'higher_order'}
+    # Centroids of each level are sampled in one loop.
+    assert sum(node.name.startswith('scan')
+               and node.op == 'call_function' for node in nodes) == 2
     for format in ('torch-export', 'torchscript'):
         check_file(graph, write(graph, program, tmp_path, format), format)
 
