@@ -1,5 +1,6 @@
 """Write graphs as files that run without this package, and run them."""
 
+import copy
 import importlib.util
 import io
 import json
@@ -92,8 +93,8 @@ def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
 
 
 def _for_torchscript(module: fx.GraphModule) -> fx.GraphModule:
-    """A graph in the words of TorchScript; changes the one given."""
-    graph = module.graph
+    """A graph in the words of TorchScript."""
+    graph = copy.deepcopy(module.graph)  # loops are the program's own
     for node in list(graph.nodes):
         if node.op == 'call_module' or node.target in _CHECKS:
             graph.erase_node(node)
