@@ -3,7 +3,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -126,12 +125,13 @@ def environment(wheel, folder):
     """Python of a new environment: the wheel, and what is installed here."""
     venv.create(folder, symlinks=True)
     python = folder / 'bin/python'
-    # Of a folder that is named in a file like this one, no such files are
-    # read: an editable installation there stays unknown.
+    # No such files are read from folders that one names: an editable
+    # installation there stays unknown.
     packages = subprocess.check_output(
         [python, '-c', "import sysconfig; print(sysconfig.get_path('purelib'))"
          ], text=True).strip()
-    Path(packages, 'outer.pth').write_text(sysconfig.get_path('purelib'))
+    Path(packages, 'outer.pth').write_text('\n'.join(
+        path for path in sys.path if path.endswith('-packages')))
     pip('--python', python, 'install', '--no-deps', '--no-index', wheel)
     return python
 
