@@ -132,12 +132,6 @@ def write(graph, program, folder, format):
     return load(str(path), format)
 
 
-def need_onnx():
-    for package in ('onnx', 'onnxscript', 'onnxruntime'):
-        pytest.importorskip(package, reason=(
-            f'{package} is not installed: pip install mmhierseg[export]'))
-
-
 def check_file(graph, run, format):
     """Batches of other sizes than in tracing; too many segments."""
     for batch in (1, 3):
@@ -151,32 +145,31 @@ def check_file(graph, run, format):
         run(image, labels)
 
 
-@pytest.fixture(scope='module')
-def hierarchy(make_graph):
-    """A graph, and what it is exported to."""
-    graph = make_graph('hierarchy')
-    return graph, export_program(graph, (SIDE, SIDE))
+def check_files(graph, folder):
+    """All formats; ONNX comes last, because it changes the program."""
+    program = export_program(graph, (SIDE, SIDE))
+    nodes = [node for module in program.graph_module.modules()
+             for node in module.graph.nodes]
+    for format in ('torch-export', 'torchscript', 'onnx'):
+        run = write(graph, program, folder, format)
+        check_file(graph, run, format)
+    return nodes, run
 
 
-def test_torch_files_of_a_hierarchy(hierarchy, tmp_path):
-    graph, program = hierarchy
+def test_files_of_a_hierarchy(make_graph, tmp_path):
+    nodes, _ = check_files(make_graph('hierarchy', **SHALLOW), tmp_path)
     # Nothing in them needs this package.
     assert {getattr(node.target, 'namespace', 'aten')
-            for node in program.graph.nodes} == {'aten'}
-    for format in ('torch-export', 'torchscript'):
-        check_file(graph, write(graph, program, tmp_path, format), format)
+            for node in nodes} == {'aten', 'higher_order'}
+    # All centroids of a level are sampled in one loop.
+    assert [node.target for node in nodes].count(
+        torch.ops.higher_order.scan) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', sorted({*CASES} - {'hierarchy'}))
 def test_files_are_models(make_graph, tmp_path, name):
-    """ONNX comes last, because it changes the program."""
-    graph = make_graph(name, **SHALLOW)
-    program = export_program(graph, (SIDE, SIDE))
-    for format in ('torch-export', 'torchscript', 'onnx'):
-        if format == 'onnx':
-            need_onnx()
-        check_file(graph, write(graph, program, tmp_path, format), format)
+    check_files(make_graph(name, **SHALLOW), tmp_path)
 
 
 def scenes(number):
@@ -192,12 +185,10 @@ def scenes(number):
 
 
 @pytest.mark.slow
-def test_onnx_file_of_a_hierarchy(hierarchy, tmp_path):
-    """The labels of 50 images; and the example runs the file."""
-    need_onnx()
-    graph, program = hierarchy
-    run = write(graph, program, tmp_path, 'onnx')
-    check_file(graph, run, 'onnx')
+def test_labels_of_a_deep_hierarchy(make_graph, tmp_path):
+    """50 images in ONNX; and the example runs the file."""
+    graph = make_graph('hierarchy')
+    _, run = check_files(graph, tmp_path)
     found = compare(graph, run, scenes(50))
     assert found.images == 50 and found.difference < 1e-4
     assert found.equal >= 0.999 * found.pixels

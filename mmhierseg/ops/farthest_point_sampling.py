@@ -69,23 +69,36 @@ def _pick(points: Tensor, num_samples: int, empty: Tensor | None,
     tolerance = _TOLERANCE * distance.amax(dim=1, keepdim=True)
     if empty is not None and not pick_empty:
         distance = distance.masked_fill(empty, -torch.inf)
-    order = torch.arange(points.size(1), device=points.device)
-    picks, farthests = [], []
-    for _ in range(num_samples):
-        # Two extrema find the first of equally far points; torch's own search
-        # for an index promises no order, and is many times slower on CPUs.
-        farthest = distance.amax(dim=1, keepdim=True)
-        threshold = torch.minimum(farthest, (farthest - tolerance).clamp(0))
-        index = torch.where(distance >= threshold, order, order[-1])
-        index = index.amin(dim=1, keepdim=True)
-        picks.append(index)
-        farthests.append(farthest)
-        row = between.gather(1, index[..., None].expand(-1, 1, points.size(1)))
-        distance = torch.minimum(distance, row.squeeze(1))
-    picks = torch.cat(picks, dim=1)
+    if is_exporting():
+        # One loop: a graph of hundreds of steps takes minutes to write.
+        steps = torch.zeros(num_samples, dtype=torch.bool,
+                            device=points.device)
+        _, picks, farthests = torch.ops.higher_order.scan(
+            _pick_next, [distance], [steps], (between, tolerance))
+        picks, farthests = (x.squeeze(2).t() for x in (picks, farthests))
+    else:
+        found = []
+        for _ in range(num_samples):
+            distance, *step = _pick_next(distance, None, between, tolerance)
+            found.append(step)
+        picks, farthests = (torch.cat(x, dim=1) for x in zip(*found))
     if pick_empty:
         return picks
-    return picks.masked_fill(torch.cat(farthests, dim=1) < 0, -1)
+    return picks.masked_fill(farthests < 0, -1)
+
+
+def _pick_next(distance: Tensor, _: Tensor | None, between: Tensor,
+               tolerance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, N) distances to all picks, (B, 1) this pick and how far it was."""
+    order = torch.arange(distance.size(1), device=distance.device)
+    # Two extrema find the first of equally far points; torch's own search
+    # for an index promises no order, and is many times slower on CPUs.
+    farthest = distance.amax(dim=1, keepdim=True)
+    threshold = torch.minimum(farthest, (farthest - tolerance).clamp(0))
+    index = torch.where(distance >= threshold, order, order[-1])
+    index = index.amin(dim=1, keepdim=True)
+    row = between.gather(1, index[..., None].expand(-1, 1, distance.size(1)))
+    return torch.minimum(distance, row.squeeze(1)), index, farthest
 
 
 @torch.library.custom_op('mmhierseg::farthest_points', mutates_args=())

@@ -1,5 +1,6 @@
 """Write graphs as files that run without this package, and run them."""
 
+import copy
 import importlib.util
 import io
 import json
@@ -12,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from export_graphs import InferenceGraph
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 
 from mmhierseg._base.errors import UserError
@@ -52,6 +53,25 @@ def to_torch_export(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
     return content.getvalue()
 
 
+class _Loop(nn.Module):
+    """The loop of farthest point sampling, which TorchScript lacks."""
+
+    def __init__(self, step: fx.GraphModule) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, distance: Tensor, steps: Tensor, between: Tensor,
+                tolerance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take the steps, and stack what each gives."""
+        picks, farthests = [], []
+        for step in steps.unbind():
+            distance, pick, farthest = self.step(distance, step, between,
+                                                 tolerance)
+            picks.append(pick)
+            farthests.append(farthest)
+        return distance, torch.stack(picks), torch.stack(farthests)
+
+
 def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
     """Content of a file for ``torch.jit.load``.
 
@@ -59,17 +79,40 @@ def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
     the number of images that it was made with.
     """
     module = program.module()
-    graph = module.graph
+    output, = module.graph.find_nodes(op='output')
+    output.args = (dict(zip(meta['outputs'], output.args[0])), )
+    module.graph.set_codegen(fx.graph.CodeGen())
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # TorchScript is no longer developed
+        script = torch.jit.script(_for_torchscript(module))
+        torch.jit.save(
+            torch.jit.freeze(script.eval()), content,
+            _extra_files={META: json.dumps(meta)})
+    return content.getvalue()
+
+
+def _for_torchscript(module: fx.GraphModule) -> fx.GraphModule:
+    """A graph in the words of TorchScript."""
+    graph = copy.deepcopy(module.graph)  # loops are the program's own
     for node in list(graph.nodes):
         if node.op == 'call_module' or node.target in _CHECKS:
             graph.erase_node(node)
-        elif node.op == 'output':
-            node.args = (dict(zip(meta['outputs'], node.args[0])), )
         elif node.target is torch.ops.aten._assert_async.msg:
             # TorchScript would remove it, as nothing uses its result.
             with graph.inserting_before(node):
                 condition = graph.call_function(bool, node.args[:1])
             node.target, node.args = torch._assert, (condition, node.args[1])
+        elif node.target is torch.ops.higher_order.scan:
+            step, states, inputs, constants = node.args
+            loop = _Loop(_for_torchscript(module.get_submodule(step.target)))
+            module.add_submodule(node.name, loop)
+            with graph.inserting_before(node):
+                call = graph.call_module(node.name,
+                                         (*states, *inputs, *constants))
+            node.replace_all_uses_with(call)
+            graph.erase_node(node)
+            graph.erase_node(step)
         elif isinstance(node.target, torch._ops.OpOverload):
             # TorchScript has neither the names of overloads nor of devices.
             node.target = node.target.overloadpacket
@@ -77,15 +120,7 @@ def to_torchscript(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
                 key: value for key, value in node.kwargs.items()
                 if key not in ('device', 'pin_memory')
             }
-    graph.set_codegen(fx.graph.CodeGen())
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # TorchScript is no longer developed
-        script = torch.jit.script(fx.GraphModule(module, graph))
-        torch.jit.save(
-            torch.jit.freeze(script.eval()), content,
-            _extra_files={META: json.dumps(meta)})
-    return content.getvalue()
+    return fx.GraphModule(module, graph)
 
 
 def to_onnx(program: ExportedProgram, meta: dict[str, Any]) -> bytes:
