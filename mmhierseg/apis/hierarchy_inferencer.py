@@ -156,9 +156,9 @@ class HierarchyInferencer(BaseInferencer):
             out_dir (str, optional): Folder to write each image's figure to,
                 ``<name>_hierarchy.png``. The name is the path below the folder
                 of the images, without suffix.
-            save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none),
-                'npz' or 'coco' (JSON with RLE) to write the segments there
-                too.
+            save_labels (str, optional): 'png' (in colours, see
+                :mod:`~mmhierseg.apis.label_pngs`), 'npz' or 'coco' (JSON with
+                RLE) to write the segments there too.
             return_labels (bool): Whether to return results that hold label
                 maps. Without them and figures, only one batch is held in
                 memory.

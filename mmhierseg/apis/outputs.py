@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 from mmhierseg._base.atomic import write_atomically
+from mmhierseg.visualization.colors import level_colors
 
 from .hierarchy_result import HierarchyResult
 from .label_maps import coco_annotations
+from .label_pngs import MAX_SEGMENTS, save_label_png
 
 
 class OutputFolder:
@@ -85,7 +87,8 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
     """Write the label maps of an image; returns the paths.
 
     'npz': ``<stem>_levels.npz`` with int32 arrays ``level_<l>``, -1 = none.
-    'png': a 16-bit ``<stem>_level_<l>.png`` per level, label + 1, 0 = none.
+    'png': ``<stem>_level_<l>.png`` per level, in colours, see
+    :mod:`~mmhierseg.apis.label_pngs`.
     'coco': ``<stem>_coco.json`` with annotations of all levels.
     """
     if label_format == 'coco':
@@ -101,13 +104,12 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
                 for level, labels in enumerate(label_maps)
             })
         return [path]
-    paths = []
-    for level, labels in enumerate(label_maps):
-        shifted = np.maximum(labels, -1) + 1
-        if shifted.max() > np.iinfo(np.uint16).max:
-            raise ValueError(
-                f'level {level} has label {int(shifted.max()) - 1}, which '
-                "does not fit a 16-bit PNG: use 'npz'")
-        paths.append(f'{stem}_level_{level}.png')
-        Image.fromarray(shifted.astype(np.uint16)).save(paths[-1])
+    numbers = [np.maximum(labels, -1) + 1 for labels in label_maps]
+    for level, most in enumerate(map(np.max, numbers)):
+        if most > MAX_SEGMENTS:
+            raise ValueError(f'level {level} has label {most - 1}, which does '
+                             "not fit a PNG: use 'npz'")
+    paths = [f'{stem}_level_{level}.png' for level in range(len(numbers))]
+    for labels, colors, path in zip(numbers, level_colors(numbers), paths):
+        save_label_png(path, labels, colors)
     return paths

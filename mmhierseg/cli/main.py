@@ -91,8 +91,8 @@ def _add_segment(commands) -> None:
     add.add_argument(
         '--save-labels',
         choices=['png', 'npz', 'coco'],
-        help='write the segments, too: 16-bit PNGs (label + 1, 0 = none), one '
-        'NPZ (-1 = none) or the JSON of COCO per image')
+        help='write the segments, too: PNGs in colours (label + 1, 0 = none), '
+        'one NPZ (-1 = none) or the JSON of COCO per image')
     add.add_argument(
         '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
     add.set_defaults(run=_segment)

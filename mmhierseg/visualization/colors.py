@@ -42,9 +42,6 @@ def tree_colors(tree: np.ndarray) -> np.ndarray:
 def paint_levels(label_maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Paint nested label maps; a segment has the same hues at all levels.
 
-    The hues of a segment are divided among its children, by their number of
-    pixels; one after the other is darker or lighter than their parent.
-
     Args:
         label_maps (Sequence[np.ndarray]): Per level, fine to coarse, (H, W)
             integer, negative = none.
@@ -52,12 +49,29 @@ def paint_levels(label_maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     Returns:
         list[np.ndarray]: Per level (H, W, 3) uint8, RGB; grey = none.
     """
-    painted: list[np.ndarray] = []
+    maps = [few_numbers(labels) for labels in label_maps]
+    return [np.vstack([NONE_COLOR, colors]).astype(np.uint8)[index]
+            for colors, index in zip(level_colors(maps), maps)]
+
+
+def level_colors(label_maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Colours of the segments of nested label maps.
+
+    The hues of a segment are divided among its children, by their number of
+    pixels; one after the other is darker or lighter than their parent.
+
+    Args:
+        label_maps (Sequence[np.ndarray]): Per level, fine to coarse, (H, W)
+            integer in [0, N_l], 0 = none.
+
+    Returns:
+        list[np.ndarray]: Per level (N_l, 3) uint8, RGB, of segments 1 to N_l.
+    """
+    found: list[np.ndarray] = []
     parent = np.zeros(label_maps[0].shape, np.int64)
     start, width = np.zeros(1), np.ones(1)
     lightness = np.full(1, _LIGHTNESS)
-    for depth, labels in enumerate(reversed(label_maps)):
-        index = few_numbers(labels)
+    for depth, index in enumerate(reversed(label_maps)):
         area = np.bincount(index.ravel()).astype(float)
         above = np.zeros(len(area), np.int64)
         above[index.ravel()] = parent.ravel()
@@ -76,11 +90,10 @@ def paint_levels(label_maps: Sequence[np.ndarray]) -> list[np.ndarray]:
         width = part * width[above]
         lightness = lightness[above] + np.where(
             rank % 2, 1, -1) * _STEP * _FADE**depth
-        colors = _to_rgb(start + width / 2, np.ones(len(area)), lightness)
-        colors[0] = NONE_COLOR
-        painted.insert(0, colors[index])
+        found.insert(0, _to_rgb(start + width / 2, np.ones(len(area)),
+                                lightness)[1:])
         parent = index
-    return painted
+    return found
 
 
 def _to_rgb(hue: np.ndarray, chroma: np.ndarray,
