@@ -23,24 +23,28 @@ MAX_PALETTE, MAX_COLORS, MAX_SEGMENTS = 255, 4095, 65535
 _SHIFTS = np.array([0, 4, 8])
 
 
-def save_label_png(path: str | os.PathLike, numbers: np.ndarray,
+def save_label_png(path: str | os.PathLike, labels: np.ndarray,
                    colors: np.ndarray) -> None:
     """Write a label map; :func:`read_label_png` reads it.
 
     Args:
         path (str | os.PathLike): File to write.
-        numbers (np.ndarray): (H, W) integer in [0, N], 0 = none, N <= 65535.
+        labels (np.ndarray): (H, W) integer in [-1, N - 1], N <= 65535.
         colors (np.ndarray): (N, 3) uint8, RGB, of the segments.
     """
     table = np.vstack([[[0, 0, 0]], colors]).astype(np.uint8)
     if len(colors) <= MAX_PALETTE:
-        picture = Image.fromarray(numbers.astype(np.uint8))
+        picture = Image.fromarray((labels + 1).astype(np.uint8))
         picture.putpalette(table.tobytes())
     elif len(colors) <= MAX_COLORS:
         low = np.arange(len(table))[:, None] >> _SHIFTS & 15
-        picture = Image.fromarray((table & 240 | low.astype(np.uint8))[numbers])
+        table = table & 240 | low.astype(np.uint8)
+        pixels = np.empty((*labels.shape, 3), np.uint8)
+        for row, values in zip(pixels, labels):  # little memory
+            row[:] = table[values + 1]
+        picture = Image.fromarray(pixels)
     else:
-        picture = Image.fromarray(numbers.astype(np.uint16))
+        picture = Image.fromarray((labels + 1).astype(np.uint16))
     picture.save(path)
 
 

@@ -52,11 +52,11 @@ class OutputFolder:
             files.append(
                 save_figure(self.path, f'{unique}_hierarchy.png', figure))
         if self.label_format is not None:
-            with _naming(self.path, unique):
+            with naming(self.path, unique):
                 files += save_label_maps(
                     self.path / unique, label_maps, self.label_format)
         if self.html and result is not None:
-            with _naming(self.path, unique):
+            with naming(self.path, unique):
                 files.append(f'{self.path / unique}.html')
                 result.to_html(files[-1])
         return files
@@ -65,13 +65,13 @@ class OutputFolder:
 def save_figure(folder: str | Path, name: str, figure: np.ndarray) -> str:
     """Write one figure into a folder, which is created; returns its path."""
     path = Path(folder)
-    with _naming(path, name):
+    with naming(path, name):
         Image.fromarray(figure).save(path / name)
     return str(path / name)
 
 
 @contextmanager
-def _naming(folder: Path, name: str) -> Iterator[None]:
+def naming(folder: Path, name: str) -> Iterator[None]:
     """Create the folder of a file, and name it if it cannot be written to."""
     try:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -104,12 +104,12 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
                 for level, labels in enumerate(label_maps)
             })
         return [path]
-    numbers = [np.maximum(labels, -1) + 1 for labels in label_maps]
-    for level, most in enumerate(map(np.max, numbers)):
-        if most > MAX_SEGMENTS:
-            raise ValueError(f'level {level} has label {most - 1}, which does '
-                             "not fit a PNG: use 'npz'")
-    paths = [f'{stem}_level_{level}.png' for level in range(len(numbers))]
-    for labels, colors, path in zip(numbers, level_colors(numbers), paths):
-        save_label_png(path, labels, colors)
+    for level, most in enumerate(map(np.max, label_maps)):
+        if most >= MAX_SEGMENTS:
+            raise ValueError(f'level {level} has label {most}, which does not '
+                             "fit a PNG: use 'npz'")
+    paths = [f'{stem}_level_{level}.png' for level in range(len(label_maps))]
+    colors = level_colors(label_maps)
+    for labels, table, path in zip(label_maps, colors, paths):
+        save_label_png(path, labels, table)
     return paths
