@@ -143,7 +143,7 @@ def segment_video(inferencer: BaseInferencer,
             raise
         found['errors'].append((str(path), str(error)))
         return found
-    shown = track(frames, f'{name}:', total=frames.count or None,
+    shown = track(frames, 'Frames', total=frames.count or None,
                   disable=not inferencer.show_progress)
     video = dict(name=name, img_path=str(path), label_maps=None, num_frames=0)
     with _VideoOutput(folder, name, frames.rate) as output:

@@ -36,41 +36,40 @@ async function open(index) {
   return [pixels, numbers];
 }
 
-// The segment in colours, the rest dark and grey.
-function draw(canvas, pixels, numbers, segment) {
+// The segment in colours, the rest dark and grey; lines are pixels to whiten.
+function draw(canvas, pixels, numbers, segment, lines = []) {
   [canvas.width, canvas.height] = [pixels.width, pixels.height];
   const out = new ImageData(
     new Uint8ClampedArray(pixels.data), pixels.width, pixels.height);
+  const d = out.data;
   for (let p = 0, q = 0; segment >= 0 && p < numbers.length; p++, q += 4)
     if (numbers[p] !== segment)
-      out.data.fill((out.data[q] + out.data[q + 1] + out.data[q + 2]) / 6,
-                    q, q + 3);
+      d[q] = d[q + 1] = d[q + 2] = (d[q] + d[q + 1] + d[q + 2]) / 6;
+  for (const p of lines)
+    for (let q = 4 * p; q < 4 * p + 3; q++) d[q] = .3 * d[q] + .7 * 255;
   canvas.getContext('2d').putImageData(out, 0, 0);
   if (segment >= 0) outline(canvas, numbers, segment, '#ffd60a');
 }
 
+// Inside of the image, also along its border.
 function outline(canvas, numbers, segment, color) {
-  const context = canvas.getContext('2d'), w = canvas.width;
-  const size = Math.max(2, Math.round(Math.max(w, canvas.height) / 300));
-  const at = (x, y) => x < 0 || y < 0 || x >= w || y >= canvas.height ? -1 :
-    numbers[y * w + x];
+  const context = canvas.getContext('2d');
+  const [w, h] = [canvas.width, canvas.height];
+  const size = Math.max(2, Math.round(Math.max(w, h) / 300));
   context.fillStyle = color;
-  for (let y = 0; y < canvas.height; y++)
-    for (let x = 0; x < w; x++)
-      if (numbers[y * w + x] === segment &&
-          [[1, 0], [-1, 0], [0, 1], [0, -1]].some(
-            ([dx, dy]) => at(x + dx, y + dy) !== segment))
-        // Inside of the image, also at its border.
-        context.fillRect(Math.min(x, w - size),
-                         Math.min(y, canvas.height - size), size, size);
+  for (let y = 0, p = 0; y < h; y++)
+    for (let x = 0; x < w; x++, p++)
+      if (numbers[p] === segment && (
+          !x || !y || x === w - 1 || y === h - 1 ||
+          numbers[p - 1] !== segment || numbers[p + 1] !== segment ||
+          numbers[p - w] !== segment || numbers[p + w] !== segment))
+        context.fillRect(Math.min(x, w - size), Math.min(y, h - size), size,
+                         size);
 }
 
 function drawQuery() {
   const canvas = byId('query'), context = canvas.getContext('2d');
-  draw(canvas, photo, labels, selected);
-  context.fillStyle = 'rgba(255, 255, 255, .7)';
-  for (const p of edges) context.fillRect(p % width, p / width | 0, 1, 1);
-  if (selected >= 0) outline(canvas, labels, selected, '#ffd60a');
+  draw(canvas, photo, labels, selected, edges);
   if (hover >= 0 && hover !== selected)
     outline(canvas, labels, hover, '#22d3ee');
   if (!cursor) return;
