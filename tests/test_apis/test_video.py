@@ -68,10 +68,10 @@ def test_ids_and_colours_stay():
         result, number = moved(2 * min(frame, 4), frame, extra=frame % 4 == 2)
         tracker.update(result)
         ids, colors = result.tracks[0][number], result['colors'][0][number]
-        assert ids[:3].tolist() == [0, 1, 2] or frame == 0
         if frame == 0:
             seen.update(ids=ids, colors=colors)
             first = result
+            assert sorted(ids) == [0, 1, 2]
         assert np.array_equal(ids[:3], seen['ids'][:3])
         assert np.array_equal(colors[:3], seen['colors'][:3])
         # Numbers of segments that are gone are not used again.
@@ -114,8 +114,8 @@ def test_still_clip(inferencer, tmp_path):
     video = VideoFrames(out / 'still_hierarchy.mp4')
     frames = list(video)
     assert (len(frames), video.rate, video.problem) == (5, 10, '')
-    error = np.abs(frames[4][:len(found['visualization'][4])].astype(int)
-                   - found['visualization'][4][:, :frames[4].shape[1]])
+    height, width = body[4].shape[:2]
+    error = np.abs(frames[4][60:60 + height, :width].astype(int) - body[4])
     assert error.mean() < 12
     # One number of segments, and one answer for the video.
     answer, = inferencer(clip, num_segments=3, return_vis=False,
