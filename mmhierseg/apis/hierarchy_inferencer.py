@@ -288,13 +288,13 @@ class HierarchyInferencer(BaseInferencer):
                   show: bool = False,
                   panel_size: int = 320) -> list[np.ndarray]:
         """Draw a figure per image, (H', W', 3) uint8, RGB."""
-        titles = ['Segments', 'Fine groups', 'Coarse groups']
+        whole = ['Segments', 'Fine groups', 'Coarse groups']
         figures = [
             hierarchy_figure(
                 pred.image,
                 pred.chosen,
-                titles[:len(pred.levels)] if self._is_whole
-                and len(pred.chosen) > 1 else None,
+                whole[:len(pred.chosen)] if self._is_whole
+                or pred.chosen is not pred.levels else None,
                 header=pred.name,
                 panel_size=panel_size,
                 colors=pred.extra.get('colors', 'tree'),
