@@ -122,7 +122,7 @@ def test_page_of_all_segments(files, models, capsys):
         assert own == bool(more)
         for level in data['levels']:
             assert level['neighbors'] and all(
-                len(x) == 3 for x in level['neighbors'].values())
+                0 < len(x) <= 3 for x in level['neighbors'].values())
             # Of the same photograph, a segment finds itself first.
             for segment, near in level['neighbors'].items():
                 assert not more or near[0][1] == int(segment)

@@ -220,14 +220,14 @@ class ContextRetriever:
                   ) -> dict[int, list[tuple[str, int, float]]]:
         """Nearest segments in the bank of every segment of an image.
 
-        Takes and raises what calls do. Returns, by segment, (path, segment,
-        cosine), most similar first.
+        Takes and raises what calls do, but finds fewer if the bank has fewer.
+        Returns, by segment, (path, segment, cosine), most similar first.
         """
         self._check(num_neighbors)
         found = self._segment(image)[2]
         known, = found.known[0].nonzero(as_tuple=True)
         cosines, rows = self._search(
-            image, found.prototypes[0][known], num_neighbors, keep_own)
+            image, found.prototypes[0][known], num_neighbors, keep_own, 1)
         images, segments = (
             self.bank.meta[key] for key in ('images', 'segments'))
         numbers = self.bank.labels.tolist()
@@ -254,7 +254,8 @@ class ContextRetriever:
                                '`fill` or `load` before')
 
     def _search(self, image: ImageInput, prototypes: Tensor,
-                num_neighbors: int, keep_own: bool) -> tuple[Tensor, Tensor]:
+                num_neighbors: int, keep_own: bool,
+                least: int | None = None) -> tuple[Tensor, Tensor]:
         """Cosines (Q, K) of the nearest entries of the bank; their rows."""
         bank = self.bank.to(self.device)
         own = None if keep_own or isinstance(
@@ -263,13 +264,13 @@ class ContextRetriever:
             own is None or os.path.realpath(path) != own
             for path in bank.meta['images']], device=self.device)
         rows, = others[bank.labels].nonzero(as_tuple=True)
-        if len(rows) < num_neighbors:
+        if len(rows) < (least or num_neighbors):
             raise ValueError(
                 f'`num_neighbors` is {num_neighbors}, but the memory bank has '
                 f'only {len(rows)} segments of other images: ask for fewer, '
                 'or fill it from more images')
         cosines, places = knn_search(prototypes.float(), bank.features[rows],
-                                     num_neighbors)
+                                     min(num_neighbors, len(rows)))
         return cosines, rows[places]
 
     def _meta(self) -> dict[str, Any]:
