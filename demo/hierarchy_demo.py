@@ -60,8 +60,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--save-labels',
         choices=['png', 'npz'],
-        help='write label maps too: 16-bit PNGs (label + 1, 0 = none) or one '
-        'NPZ (-1 = none) per image')
+        help='write label maps too: PNGs in colours (label + 1, 0 = none) or '
+        'one NPZ (-1 = none) per image')
     parser.add_argument(
         '--batch-size',
         type=int,

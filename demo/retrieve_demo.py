@@ -2,11 +2,12 @@
 """Show the segments of other images that are similar to one of an image.
 
     python demo/retrieve_demo.py IMAGE --point X Y --bank FOLDER
-        --config CONFIG --checkpoint CHECKPOINT [--level LEVEL]
+        --config CONFIG --checkpoint CHECKPOINT [--level LEVEL] [--html FILE]
 
 The pixel (X, Y) selects a segment of IMAGE; those of the images in FOLDER with
-the nearest features are drawn beside it, as one PNG. CONFIG is one of HSG or
-of an evaluation by retrieval, configs/*/*_retrieval_*.py.
+the nearest features are drawn beside it, as one PNG. --html writes a page on
+which a click on any segment asks for its neighbours, at every level. CONFIG is
+one of HSG or of an evaluation by retrieval, configs/*/*_retrieval_*.py.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from PIL import Image
 import mmhierseg  # noqa: F401  (first: repairs the installed stack)
 from mmhierseg._base.errors import UserError, run_command
 from mmhierseg._base.names import printable
-from mmhierseg.apis import ContextRetriever, Retrieval
+from mmhierseg.apis import ContextRetriever, Retrieval, retrieval_html
 from mmhierseg.apis.images import (
     image_names,
     parse_image_size,
@@ -44,10 +45,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--point',
         nargs=2,
         type=int,
-        required=True,
         metavar=('X', 'Y'),
         help='column and row of a pixel of the segment, from the upper left '
-        'corner')
+        'corner; may be left out with --html')
+    parser.add_argument(
+        '--html',
+        metavar='FILE',
+        help='write a page on which clicks ask for the nearest segments; it '
+        'fills a bank for every level')
+    parser.add_argument(
+        '--keep-query',
+        action='store_true',
+        help='find segments of IMAGE itself, too, if it is among the images '
+        'of --bank')
     parser.add_argument(
         '--bank',
         nargs='+',
@@ -107,13 +117,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='side of the pictures on the figure (default: 240)')
     parser.add_argument(
         '--show', action='store_true', help='open the figure in a window')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.point is None and args.html is None:
+        parser.error('give --point, --html or both')
+    return args
 
 
 def check_point(args: argparse.Namespace) -> None:
-    """Check the pixel before the bank is filled."""
+    """Check the image and the pixel before the bank is filled."""
     height, width = read_image(args.image).shape[:2]
-    x, y = args.point
+    x, y = args.point or (0, 0)
     if not (0 <= x < width and 0 <= y < height):
         raise ValueError(
             f'--point must lie inside {args.image!r}, which has {width} x '
@@ -156,25 +169,39 @@ def draw(found: Retrieval, name: str, panel_size: int) -> np.ndarray:
                            panel_size)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Write the figure and print its path."""
-    args = parse_args(argv)
-    try:
-        check_point(args)
-        found = make_retriever(args)(args.image, tuple(args.point),
-                                     args.num_neighbors)
-        name, = image_names([args.image])
-        figure = draw(found, name, args.panel_size)
-        x, y = found.point
-        path = save_figure(args.out, f'{name}_{x}_{y}_level{found.level}.png',
-                          figure)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        raise UserError(error) from error
+def write_figure(args: argparse.Namespace,
+                 retriever: ContextRetriever) -> None:
+    """Write the figure of the pixel's segment, and print what was found."""
+    found = retriever(args.image, tuple(args.point), args.num_neighbors,
+                      args.keep_query)
+    name, = image_names([args.image])
+    figure = draw(found, name, args.panel_size)
+    x, y = found.point
+    path = save_figure(args.out, f'{name}_{x}_{y}_level{found.level}.png',
+                       figure)
     if args.show:
         Image.fromarray(figure).show()
     for match in found.matches:
         print(f'{match.similarity:.3f}  {printable(match.path)}')
     print(f'  {printable(path)}')
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the figure, the page, or both, and print their paths."""
+    args = parse_args(argv)
+    try:
+        check_point(args)
+        retriever = make_retriever(args)
+        if args.point is not None:
+            write_figure(args, retriever)
+        if args.html is not None:
+            page = retrieval_html(retriever, args.image, args.num_neighbors,
+                                  args.keep_query, args.point)
+            Path(args.html).parent.mkdir(parents=True, exist_ok=True)
+            Path(args.html).write_text(page, encoding='utf-8')
+            print(f'  {printable(args.html)}')
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        raise UserError(error) from error
 
 
 if __name__ == '__main__':

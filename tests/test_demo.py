@@ -1,6 +1,7 @@
 """Demos: hierarchies of images, retrieval of similar segments, tutorial."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -98,6 +99,34 @@ def test_writes_a_figure_of_what_was_found(files, models, capsys, kind):
     assert cosines == sorted(cosines, reverse=True)
     assert all(Path(path).parent == files / 'images' for _, path in found)
     assert any('segments of 2 images' in line for line in printed)
+
+
+def test_page_of_all_segments(files, models, capsys):
+    """Of all levels; the query itself only if it is asked for."""
+    words = query(files, models, '--html', files / 'out/page.html',
+                  bank='.')
+    for word in ('--point', '30', '20'):
+        words.remove(word)
+    page = files / 'out/page.html'
+    for more in ([], ['--keep-query']):
+        run('retrieve', [*words, *more])
+        assert capsys.readouterr().out.splitlines()[-1] == f'  {page}'
+        text = page.read_text()
+        data = json.loads(re.search(
+            '<script type="application/json" id="data">(.*?)</script>', text,
+            re.S)[1])
+        assert [x['name'] for x in data['levels']] == [
+            'Level 0', 'Level 1', 'Level 2']
+        assert 'http' not in text.replace('http-equiv', '')
+        own = 'query' in [x['name'] for x in data['images'][1:]]
+        assert own == bool(more)
+        for level in data['levels']:
+            assert level['neighbors'] and all(
+                0 < len(x) <= 3 for x in level['neighbors'].values())
+            # Of the same photograph, a segment finds itself first.
+            for segment, near in level['neighbors'].items():
+                assert not more or near[0][1] == int(segment)
+    assert not list((files / 'out').glob('*.png'))
 
 
 @pytest.mark.slow

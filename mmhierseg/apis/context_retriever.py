@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from rich.progress import track
+from torch import Tensor
 
 from mmhierseg.evaluation import MemoryBank
 from mmhierseg.ops import knn_search
@@ -170,13 +171,15 @@ class ContextRetriever:
     def __call__(self,
                  image: ImageInput,
                  point: tuple[int, int],
-                 num_neighbors: int = 5) -> Retrieval:
+                 num_neighbors: int = 5,
+                 keep_own: bool = False) -> Retrieval:
         """Find segments of other files, similar to the one at a pixel.
 
         Args:
             image (str | Path | np.ndarray): A file, or (H, W, 3) uint8, BGR.
             point (tuple[int, int]): (x, y), column and row of the pixel.
             num_neighbors (int): How many to find.
+            keep_own (bool): Whether segments of the file itself count, too.
 
         Returns:
             Retrieval: The segment and the nearest ones in the bank.
@@ -188,10 +191,7 @@ class ContextRetriever:
             ValueError: If an image cannot be read, the pixel has no segment,
                 or the bank has too few.
         """
-        check_number('num_neighbors', num_neighbors, minimum=1, whole=True)
-        if self.bank is None:
-            raise RuntimeError('there is no memory bank to search: call '
-                               '`fill` or `load` before')
+        self._check(num_neighbors)
         pixels, labels, found = self._segment(image)
         for name, value, size in zip('xy', point, labels.shape[::-1]):
             check_number(name, value, 0, size - 1, whole=True)
@@ -200,29 +200,78 @@ class ContextRetriever:
         if segment < 0 or not found.known[0][segment]:
             raise ValueError(f'there is no segment at x = {x}, y = {y}: name '
                              'another pixel')
-        bank = self.bank.to(self.device)
-        own = None if isinstance(image, np.ndarray) else os.path.abspath(image)
-        others = torch.tensor([path != own for path in bank.meta['images']],
-                              device=self.device)
-        rows, = others[bank.labels].nonzero(as_tuple=True)
-        if len(rows) < num_neighbors:
-            raise ValueError(
-                f'`num_neighbors` is {num_neighbors}, but the memory bank has '
-                f'only {len(rows)} segments of other images: ask for fewer, '
-                'or fill it from more images')
-        cosines, places = knn_search(
-            found.prototypes[0][segment][None].float(), bank.features[rows],
-            num_neighbors)
+        cosines, rows = self._search(
+            image, found.prototypes[0][segment][None], num_neighbors, keep_own)
         matches = []
         read = functools.cache(self._segment)  # each image once
-        for row, cosine in zip(rows[places[0]].tolist(), cosines[0].tolist()):
-            path = bank.meta['images'][int(bank.labels[row])]
+        for row, cosine in zip(rows[0].tolist(), cosines[0].tolist()):
+            path = self.bank.meta['images'][int(self.bank.labels[row])]
             picture, others, _ = read(path)
-            mask = others == bank.meta['segments'][row]
+            mask = others == self.bank.meta['segments'][row]
             matches.append(Match(path, picture, mask, cosine))
         level = self.model.level % found.hierarchy.num_levels
         return Retrieval(pixels, labels == segment, tuple(point), level,
                          matches)
+
+    def neighbors(self,
+                  image: ImageInput,
+                  num_neighbors: int = 5,
+                  keep_own: bool = False
+                  ) -> dict[int, list[tuple[str, int, float]]]:
+        """Nearest segments in the bank of every segment of an image.
+
+        Takes and raises what calls do, but finds fewer if the bank has fewer.
+        Returns, by segment, (path, segment, cosine), most similar first.
+        """
+        self._check(num_neighbors)
+        found = self._segment(image)[2]
+        known, = found.known[0].nonzero(as_tuple=True)
+        cosines, rows = self._search(
+            image, found.prototypes[0][known], num_neighbors, keep_own, 1)
+        images, segments = (
+            self.bank.meta[key] for key in ('images', 'segments'))
+        numbers = self.bank.labels.tolist()
+        return {
+            segment: [(images[numbers[row]], segments[row], cosine)
+                      for row, cosine in zip(*pair)]
+            for segment, *pair in zip(known.tolist(), rows.tolist(),
+                                      cosines.tolist())
+        }
+
+    def label_maps(self,
+                   image: ImageInput) -> tuple[np.ndarray, list[np.ndarray]]:
+        """An image, (H, W, 3) uint8, RGB, and its (H, W) maps, fine first."""
+        pixels, _, found = self._segment(image)
+        maps = [found.hierarchy.label_map(level)
+                for level in range(found.hierarchy.num_levels)]
+        return pixels, [resize_labels(labels, pixels.shape[:2])[0].cpu(
+            ).numpy() for labels in maps]
+
+    def _check(self, num_neighbors: int) -> None:
+        check_number('num_neighbors', num_neighbors, minimum=1, whole=True)
+        if self.bank is None:
+            raise RuntimeError('there is no memory bank to search: call '
+                               '`fill` or `load` before')
+
+    def _search(self, image: ImageInput, prototypes: Tensor,
+                num_neighbors: int, keep_own: bool,
+                least: int | None = None) -> tuple[Tensor, Tensor]:
+        """Cosines (Q, K) of the nearest entries of the bank; their rows."""
+        bank = self.bank.to(self.device)
+        own = None if keep_own or isinstance(
+            image, np.ndarray) else os.path.realpath(image)
+        others = torch.tensor([
+            own is None or os.path.realpath(path) != own
+            for path in bank.meta['images']], device=self.device)
+        rows, = others[bank.labels].nonzero(as_tuple=True)
+        if len(rows) < (least or num_neighbors):
+            raise ValueError(
+                f'`num_neighbors` is {num_neighbors}, but the memory bank has '
+                f'only {len(rows)} segments of other images: ask for fewer, '
+                'or fill it from more images')
+        cosines, places = knn_search(prototypes.float(), bank.features[rows],
+                                     min(num_neighbors, len(rows)))
+        return cosines, rows[places]
 
     def _meta(self) -> dict[str, Any]:
         """Settings that a bank must have been filled with."""

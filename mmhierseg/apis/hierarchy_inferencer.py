@@ -33,6 +33,7 @@ from .loading import find_device, load_model, read_settings
 from .models import read_model
 from .outputs import OutputFolder
 from .results import make_result, split_output
+from .video import segment_video, take_videos
 
 
 class _Prepared(NamedTuple):
@@ -141,39 +142,38 @@ class HierarchyInferencer(BaseInferencer):
 
         Args:
             inputs (str | Path | np.ndarray | Tensor | Image | file | list): An
-                image, a folder with subfolders, a pattern such as 'a/*.jpg',
-                or a list of these. Arrays are (H, W), (H, W, 3) or, with
-                opacity, (H, W, 4) uint8; tensors have channels first.
+                image or a video, a folder of images with subfolders, a pattern
+                such as 'a/*.jpg', or a list of these. Arrays are (H, W),
+                (H, W, 3) or, with opacity, (H, W, 4) uint8; tensors have
+                channels first.
             return_datasamples (bool): Whether predictions are
                 :class:`~mmhierseg.structures.SegmentHierarchy` (of one image
                 each) instead of dicts.
             batch_size (int): Successive images of one size after scaling that
-                are processed together. Results do not depend on it if
-                ``exact``.
+                run together. Results do not depend on it if ``exact``.
             return_vis (bool): Whether to return the figures.
-            show (bool): Whether to open the figures.
+            show (bool): Whether to open the figures of images.
             panel_size (int): Longer side of the figures' panels in pixels.
-            out_dir (str, optional): Folder to write each image's figure to,
-                ``<name>_hierarchy.png``. The name is the path below the folder
-                of the images, without suffix.
-            save_labels (str, optional): 'png' (16 bit, label + 1, 0 = none),
-                'npz' or 'coco' (JSON with RLE) to write the segments there
-                too.
+            out_dir (str, optional): Folder to write each figure to,
+                ``<name>_hierarchy.png``, or ``.mp4`` of a video. The name is
+                the path below the folder of the images, without suffix.
+            save_labels (str, optional): 'png' (in colours, see
+                :mod:`~mmhierseg.apis.label_pngs`), 'npz' or 'coco' (JSON with
+                RLE) to write the segments there too; of a video, 'npz': what
+                :meth:`HierarchyResult.save` writes, for each frame.
             return_labels (bool): Whether to return results that hold label
-                maps. Without them and figures, only one batch is held in
-                memory.
+                maps. Without them and figures, one batch is in memory.
             num_segments (int, optional): Number of segments of one
-                segmentation, in place of the levels; fewer where an image has
-                fewer superpixels. Defaults to None.
+                segmentation, not the levels; at most the superpixels.
             connected (bool): Whether its segments are split into connected
                 pieces.
             channel_order (str): Of arrays and tensors, 'bgr' or 'rgb'.
             html (bool): Whether to write a page of each image, too,
                 ``<name>.html``.
-            skip_errors (bool): Whether images that cannot be read are listed
-                in ``errors`` instead of being raised.
-            names (list[str], optional): Of all images, for files. Defaults to
-                None: by their paths.
+            skip_errors (bool): Whether what cannot be read is listed in
+                ``errors`` instead of being raised.
+            names (list[str], optional): Of all inputs, for files. None: by
+                their paths.
 
         Returns:
             dict: ``predictions``, per image a
@@ -182,9 +182,11 @@ class HierarchyInferencer(BaseInferencer):
             (per level, fine to coarse, (H, W) int32, -1 = none; with
             ``num_segments``, that one), ``num_segments`` (per level) and
             ``files`` (what was written); without ``return_labels``, a dict of
-            these with ``label_maps`` None. ``visualization``: the figures as
-            (H', W', 3) uint8, RGB (empty without ``return_vis``). ``errors``:
-            what was skipped, (path, message).
+            these with ``label_maps`` None. Videos come last: a result per
+            frame, whose segments keep their ids; without ``return_labels``, a
+            dict per video. ``visualization``: the figures as (H', W', 3)
+            uint8, RGB (empty without ``return_vis``). ``errors``: what was
+            skipped, (path, message).
 
         Raises:
             FileNotFoundError, OSError: If an image does not exist, or
@@ -203,9 +205,9 @@ class HierarchyInferencer(BaseInferencer):
             out_dir, save_labels, html)
         images = list_images(inputs, exclude=out_dir)
         errors: list[tuple[str, str]] = []
-        batches = self.preprocess(images, batch_size,
-                                  names or image_names(images, inputs),
-                                  channel_order,
+        images, names, videos = take_videos(
+            images, names or image_names(images, inputs), save_labels)
+        batches = self.preprocess(images, batch_size, names, channel_order,
                                   errors if skip_errors else None)
         if self.show_progress and len(images) > batch_size:
             total = math.ceil(len(images) / batch_size)
@@ -223,6 +225,13 @@ class HierarchyInferencer(BaseInferencer):
                                     folder, return_labels)
             results['predictions'] += part['predictions']
             results['visualization'] += figures if return_vis else []
+        for path, name in videos:
+            part = segment_video(
+                self, path, name, folder, return_datasamples, return_vis,
+                return_labels, panel_size, skip_errors, batch_size=batch_size,
+                num_segments=num_segments, connected=connected)
+            for key, values in part.items():
+                results[key] += values
         return results
 
     def preprocess(self,
@@ -279,15 +288,16 @@ class HierarchyInferencer(BaseInferencer):
                   show: bool = False,
                   panel_size: int = 320) -> list[np.ndarray]:
         """Draw a figure per image, (H', W', 3) uint8, RGB."""
-        titles = ['Segments', 'Fine groups', 'Coarse groups']
+        whole = ['Segments', 'Fine groups', 'Coarse groups']
         figures = [
             hierarchy_figure(
                 pred.image,
-                pred['label_maps'],
-                titles[:len(pred.levels)] if self._is_whole
-                and len(pred['label_maps']) > 1 else None,
+                pred.chosen,
+                whole[:len(pred.chosen)] if self._is_whole
+                or pred.chosen is not pred.levels else None,
                 header=pred.name,
                 panel_size=panel_size,
+                colors=pred.extra.get('colors', 'tree'),
                 counts=pred['num_segments']) for pred in preds
         ]
         for figure in figures if show else ():

@@ -6,9 +6,6 @@ marks pixels without a segment.
 """
 
 import html
-import io
-import json
-import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from scipy import ndimage
 
-from mmhierseg._base.errors import UserError
 from mmhierseg.structures import (
     SegmentHierarchy,
     cut_tree,
@@ -29,9 +24,7 @@ from mmhierseg.structures import (
 from mmhierseg.visualization import hierarchy_page
 
 from .label_maps import adjacency, coco_annotations, paint, split_connected
-
-#: Of the files that :meth:`HierarchyResult.save` writes.
-FORMAT = 1
+from .result_files import read_result, write_result
 
 
 class HierarchyResult:
@@ -74,7 +67,10 @@ class HierarchyResult:
                  linkage: np.ndarray | None = None,
                  **extra: Any) -> None:
         self.name, self.image, self.extra = name, image, extra
-        self._selected: list[np.ndarray] | None = None
+        #: Of a frame of a video, per map of :attr:`chosen`, (N,) ids that its
+        #: segments have in all frames; ``result['label_maps']`` holds them.
+        self.tracks: list[np.ndarray] = []
+        self.select(None)
         self._parents = [np.asarray(x, np.int32) for x in parents]
         self._features = None if features is None else [
             np.asarray(x, np.float32) for x in features]
@@ -135,12 +131,13 @@ class HierarchyResult:
             if self._assignments is not None and level < len(self._parents):
                 soft = self._assignments[level]
             distances.append(token_distances(
-                self._tokens(level), soft,
+                self.tokens(level), soft,
                 adjacency(labels, self.num_segments[level])
                 if neighbours else None))
         return merge_tree(self._parents, distances)
 
-    def _tokens(self, level: int) -> np.ndarray:
+    def tokens(self, level: int) -> np.ndarray:
+        """(N, C) :meth:`features`, or mean colours without such."""
         if self._features is not None and len(self._features) > level:
             return self._features[level]
         if self.image is None:
@@ -258,18 +255,11 @@ class HierarchyResult:
 
     def save(self, path: str | Path) -> None:
         """Write everything into one ``.npz``; see :meth:`load`."""
-        arrays = dict(labels=self._labels, linkage=self.linkage,
-                      **{f'parents_{i}': x
-                         for i, x in enumerate(self._parents)},
-                      **{f'features_{i}': x
-                         for i, x in enumerate(self._features or ())})
-        if self.image is not None:
-            picture = io.BytesIO()
-            Image.fromarray(self.image).save(picture, 'PNG')
-            arrays['image'] = np.frombuffer(picture.getvalue(), np.uint8)
-        arrays['info'] = np.array(json.dumps(dict(
-            format=FORMAT, name=self.name)))
-        np.savez_compressed(path, **arrays)
+        write_result(
+            path, dict(name=self.name, chosen=self._choice), self.image,
+            dict(labels=self._labels, linkage=self.linkage),
+            dict(parents=self._parents, features=self._features or (),
+                 tracks=self.tracks))
 
     @classmethod
     def load(cls, path: str | Path) -> 'HierarchyResult':
@@ -279,24 +269,14 @@ class HierarchyResult:
             FileNotFoundError: If there is no such file.
             ValueError: If it is another file, or of another version.
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                info = json.loads(str(data['info']))
-                arrays = {key: data[key] for key in data.files}
-        except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise UserError(f'{str(path)!r} is not a file of '
-                            f'`HierarchyResult.save`: {error}') from error
-        if info.get('format') != FORMAT:
-            raise UserError(f'{str(path)!r} is of version '
-                            f'{info.get("format")} of the format; this '
-                            f'package reads {FORMAT}')
-        picture = arrays.get('image')
-        return cls(
-            arrays['labels'], _numbered(arrays, 'parents'),
-            _numbered(arrays, 'features') or None, linkage=arrays['linkage'],
-            image=None if picture is None else np.asarray(
-                Image.open(io.BytesIO(picture.tobytes()))),
-            name=info['name'])
+        info, image, (labels, linkage), (parents, features, tracks) = (
+            read_result(path, ('labels', 'linkage'),
+                        ('parents', 'features', 'tracks')))
+        result = cls(labels, parents, features or None, image=image,
+                     name=info['name'], linkage=linkage)
+        result.select(*info.get('chosen', [None]))
+        result.tracks = tracks
+        return result
 
     def to_html(self, path: str | Path) -> None:
         """Write a page to look at: one file that needs no network.
@@ -326,25 +306,28 @@ class HierarchyResult:
 
         With fewer superpixels than ``k``, it is the superpixels.
         """
-        self._selected = None if k is None else [
+        self._choice = k, connected
+        self._cut = None if k is None else [
             self.cut(min(k, self.num_segments[0]), connected)]
+
+    @property
+    def chosen(self) -> list[np.ndarray]:
+        """list[np.ndarray]: (H, W) int32 maps that :meth:`select` chose."""
+        return self.levels if self._cut is None else self._cut
 
     def __getitem__(self, key: str) -> Any:
         """``name``, ``label_maps``, ``num_segments``, and what was given."""
-        chosen = self._selected
+        if key == 'label_maps' and self.tracks:
+            return [np.append(ids, -1).astype(np.int32)[labels]
+                    for ids, labels in zip(self.tracks, self.chosen)]
         if key == 'label_maps':
-            return self.levels if chosen is None else chosen
+            return self.chosen
         if key == 'num_segments':
-            return self.num_segments if chosen is None else [
-                int(x.max(initial=-1)) + 1 for x in chosen]
+            return self.num_segments if self._cut is None else [
+                int(x.max(initial=-1)) + 1 for x in self._cut]
         return {'name': self.name, **self.extra}[key]
 
     def __repr__(self) -> str:
         height, width = self.image_size
         return (f'{type(self).__name__}({self.name!r}, {width} x {height}, '
                 f'segments={self.num_segments})')
-
-
-def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
-    keys = [key for key in arrays if key.startswith(f'{name}_')]
-    return [arrays[f'{name}_{i}'] for i in range(len(keys))]

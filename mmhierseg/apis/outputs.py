@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 from mmhierseg._base.atomic import write_atomically
+from mmhierseg.visualization.colors import level_colors
 
 from .hierarchy_result import HierarchyResult
 from .label_maps import coco_annotations
+from .label_pngs import MAX_SEGMENTS, save_label_png
 
 
 class OutputFolder:
@@ -50,11 +52,11 @@ class OutputFolder:
             files.append(
                 save_figure(self.path, f'{unique}_hierarchy.png', figure))
         if self.label_format is not None:
-            with _naming(self.path, unique):
+            with naming(self.path, unique):
                 files += save_label_maps(
                     self.path / unique, label_maps, self.label_format)
         if self.html and result is not None:
-            with _naming(self.path, unique):
+            with naming(self.path, unique):
                 files.append(f'{self.path / unique}.html')
                 result.to_html(files[-1])
         return files
@@ -63,13 +65,13 @@ class OutputFolder:
 def save_figure(folder: str | Path, name: str, figure: np.ndarray) -> str:
     """Write one figure into a folder, which is created; returns its path."""
     path = Path(folder)
-    with _naming(path, name):
+    with naming(path, name):
         Image.fromarray(figure).save(path / name)
     return str(path / name)
 
 
 @contextmanager
-def _naming(folder: Path, name: str) -> Iterator[None]:
+def naming(folder: Path, name: str) -> Iterator[None]:
     """Create the folder of a file, and name it if it cannot be written to."""
     try:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +87,8 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
     """Write the label maps of an image; returns the paths.
 
     'npz': ``<stem>_levels.npz`` with int32 arrays ``level_<l>``, -1 = none.
-    'png': a 16-bit ``<stem>_level_<l>.png`` per level, label + 1, 0 = none.
+    'png': ``<stem>_level_<l>.png`` per level, in colours, see
+    :mod:`~mmhierseg.apis.label_pngs`.
     'coco': ``<stem>_coco.json`` with annotations of all levels.
     """
     if label_format == 'coco':
@@ -101,13 +104,12 @@ def save_label_maps(stem: str | Path, label_maps: Sequence[np.ndarray],
                 for level, labels in enumerate(label_maps)
             })
         return [path]
-    paths = []
-    for level, labels in enumerate(label_maps):
-        shifted = np.maximum(labels, -1) + 1
-        if shifted.max() > np.iinfo(np.uint16).max:
-            raise ValueError(
-                f'level {level} has label {int(shifted.max()) - 1}, which '
-                "does not fit a 16-bit PNG: use 'npz'")
-        paths.append(f'{stem}_level_{level}.png')
-        Image.fromarray(shifted.astype(np.uint16)).save(paths[-1])
+    for level, most in enumerate(map(np.max, label_maps)):
+        if most >= MAX_SEGMENTS:
+            raise ValueError(f'level {level} has label {most}, which does not '
+                             "fit a PNG: use 'npz'")
+    paths = [f'{stem}_level_{level}.png' for level in range(len(label_maps))]
+    colors = level_colors(label_maps)
+    for labels, table, path in zip(label_maps, colors, paths):
+        save_label_png(path, labels, table)
     return paths

@@ -59,9 +59,10 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
 
 def _add_segment(commands) -> None:
     add = commands.add_parser(
-        'segment', help='draw the hierarchies of images')
+        'segment', help='draw the hierarchies of images and videos')
     add.add_argument(
-        'inputs', nargs='+', metavar='INPUT', help='image file or folder')
+        'inputs', nargs='+', metavar='INPUT',
+        help='image file, folder of images, or video')
     add.add_argument(
         '--model',
         default='cast-t_imagenette',
@@ -91,8 +92,9 @@ def _add_segment(commands) -> None:
     add.add_argument(
         '--save-labels',
         choices=['png', 'npz', 'coco'],
-        help='write the segments, too: 16-bit PNGs (label + 1, 0 = none), one '
-        'NPZ (-1 = none) or the JSON of COCO per image')
+        help='write the segments, too: PNGs in colours (label + 1, 0 = none), '
+        'one NPZ (-1 = none) or the JSON of COCO per image; of a video, an '
+        'NPZ per frame')
     add.add_argument(
         '--device', help='e.g. cpu or cuda:0 (default: a GPU if there is one)')
     add.set_defaults(run=_segment)
@@ -109,7 +111,7 @@ def _segment(args: argparse.Namespace, rest: list[str]) -> None:
         raise UserError(error) from error
     out = Path(args.out)
     todo = {image: name for image, name in zip(images, names)
-            if args.overwrite or not _is_done(out, name, args)}
+            if args.overwrite or not _is_done(out, image, name, args)}
     if len(todo) < len(images):
         print(f'{len(images) - len(todo)} of {len(images)} images are done; '
               '--overwrite does them again')
@@ -122,7 +124,7 @@ def _segment(args: argparse.Namespace, rest: list[str]) -> None:
         print(f'  {out / "index.html"}')
     if errors:
         raise UserError('\n  '.join([
-            f'{len(errors)} of {len(images)} images could not be read',
+            f'{len(errors)} of {len(images)} files could not be read',
             *(message for _, message in errors)]))
 
 
@@ -136,7 +138,11 @@ def _without_subfolders(images: list[str], inputs: list[str]) -> list[str]:
     return kept
 
 
-def _is_done(out: Path, name: str, args: argparse.Namespace) -> bool:
+def _is_done(out: Path, source: str, name: str,
+             args: argparse.Namespace) -> bool:
+    from mmhierseg.apis.video import is_video
+    if is_video(source):
+        return (out / f'{name}_hierarchy.mp4').exists()
     return (out / f'{name}_hierarchy.png').exists() and (
         not args.html or (out / f'{name}.html').exists())
 
@@ -162,8 +168,10 @@ def _segment_images(args: argparse.Namespace,
     except (ImportError, OSError, ValueError) as error:
         raise UserError(error) from error
     for prediction in results['predictions']:
-        counts = ', '.join(map(str, prediction['num_segments']))
-        print(f'{prediction["name"]}: {counts} segments')
+        counts = ', '.join(map(str, prediction['num_segments'])) + ' segments'
+        if 'num_frames' in prediction:
+            counts = f'{prediction["num_frames"]} frames'
+        print(f'{prediction["name"]}: {counts}')
         for path in prediction['files']:
             print(f'  {path}')
     return results['errors']

@@ -15,6 +15,7 @@ from .figure import (
 )
 from .page import hierarchy_page, index_page
 from .retrieval_figure import SegmentView, highlight_segment, retrieval_figure
+from .retrieval_page import LevelImage, retrieval_page
 from .segments import (
     boundary_mask,
     count_segments,
@@ -23,9 +24,9 @@ from .segments import (
 )
 
 __all__ = [
-    'SegmentView', 'boundary_mask', 'count_segments', 'draw_boundaries',
-    'draw_nested_boundaries', 'hierarchy_figure', 'hierarchy_page',
-    'highlight_segment', 'index_page', 'level_titles', 'map_shape',
-    'mean_colors', 'paint_levels', 'prediction_figure', 'retrieval_figure',
-    'sample_figure', 'tree_colors'
+    'LevelImage', 'SegmentView', 'boundary_mask', 'count_segments',
+    'draw_boundaries', 'draw_nested_boundaries', 'hierarchy_figure',
+    'hierarchy_page', 'highlight_segment', 'index_page', 'level_titles',
+    'map_shape', 'mean_colors', 'paint_levels', 'prediction_figure',
+    'retrieval_figure', 'retrieval_page', 'sample_figure', 'tree_colors'
 ]

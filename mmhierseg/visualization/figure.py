@@ -31,7 +31,7 @@ def hierarchy_figure(image: np.ndarray,
                      titles: Sequence[str] | None = None,
                      header: str = '',
                      panel_size: int = 320,
-                     colors: str = 'tree',
+                     colors: str | Sequence[np.ndarray] = 'tree',
                      counts: Sequence[int] | None = None) -> np.ndarray:
     """Figure of an image and all levels of its hierarchy, RGB uint8.
 
@@ -50,11 +50,12 @@ def hierarchy_figure(image: np.ndarray,
         header (str): Written at the top.
         panel_size (int): Longer side of each picture in pixels, at least 16;
             lines keep their width.
-        colors (str): Of the segments, 'tree' or 'mean'.
+        colors (str | Sequence[np.ndarray]): Of the segments, 'tree' or 'mean',
+            or per level (N_l, 3) uint8, RGB.
         counts (Sequence[int], optional): Number of segments per level. None:
             they are counted.
     """
-    if colors not in ('tree', 'mean'):
+    if isinstance(colors, str) and colors not in ('tree', 'mean'):
         raise ValueError(f"`colors` must be 'tree' or 'mean', got {colors!r}")
     titles = level_titles(len(label_maps)) if titles is None else titles
     if len(titles) != len(label_maps):
@@ -221,13 +222,18 @@ def _nested_panel(small: np.ndarray,
 
 def _level_rows(image: np.ndarray, label_maps: Sequence[np.ndarray],
                 titles: Sequence[str], small: np.ndarray,
-                colors: str = 'tree', counts: Sequence[int] | None = None
+                colors: str | Sequence[np.ndarray] = 'tree',
+                counts: Sequence[int] | None = None
                 ) -> tuple[list[Panel], list[Panel]]:
     """Rows of a panel per level: boundaries over ``small``, segments."""
     upper = []
-    if colors == 'tree':
-        painted = paint_levels(
-            [resize_nearest(labels, small.shape) for labels in label_maps])
+    maps = [resize_nearest(labels, small.shape) for labels in label_maps]
+    if not isinstance(colors, str):
+        painted = [np.vstack([table, segments.NONE_COLOR]).astype(
+            np.uint8)[np.maximum(labels, -1)]
+                   for table, labels in zip(colors, maps)]
+    elif colors == 'tree':
+        painted = paint_levels(maps)
     else:
         # Means are taken over all pixels of the image, before resizing.
         painted = [
@@ -238,7 +244,7 @@ def _level_rows(image: np.ndarray, label_maps: Sequence[np.ndarray],
     for i, labels in enumerate(label_maps):
         count = counts[i] if counts else segments.count_segments(labels)
         bounds = segments.draw_boundaries(
-            small, resize_nearest(labels, small.shape), lines[i], 1 + (i > 0))
+            small, maps[i], lines[i], 1 + (i > 0))
         upper.append(Panel(bounds, titles[i],
                            f'{count} segment' + 's' * (count != 1)))
     return upper, [Panel(picture) for picture in painted]

@@ -52,15 +52,9 @@ def hierarchy_page(image: np.ndarray,
         start=start,
         merges=tree[:, :2].astype(int).tolist(),
         colors=tree_colors(tree).tolist(),
-        image=_embed(picture, 'JPEG', quality=85),
-        labels=_embed(Image.fromarray(ids), 'PNG', optimize=True))
-    folder = files(__package__) / 'templates'
-    page = (folder / 'hierarchy.html').read_text(encoding='utf-8')
-    script = (folder / 'hierarchy.js').read_text(encoding='utf-8')
-    # A name may hold `</script>`.
-    text = json.dumps(data).replace('<', '\\u003c')
-    before, after = page.split('SCRIPT')
-    return before.replace('DATA', text, 1) + script + after
+        image=embed_image(picture, 'JPEG', quality=85),
+        labels=embed_image(Image.fromarray(ids), 'PNG', optimize=True))
+    return fill_template('hierarchy', data)
 
 
 def index_page(names: Sequence[str]) -> str:
@@ -79,7 +73,18 @@ def index_page(names: Sequence[str]) -> str:
     return template.replace('ITEMS', items, 1)
 
 
-def _embed(image: Image.Image, kind: str, **options) -> str:
+def fill_template(name: str, data: dict) -> str:
+    """The page of a template and its script, with data inside."""
+    folder = files(__package__) / 'templates'
+    page = (folder / f'{name}.html').read_text(encoding='utf-8')
+    script = (folder / f'{name}.js').read_text(encoding='utf-8')
+    # A name may hold `</script>`.
+    text = json.dumps(data).replace('<', '\\u003c')
+    before, after = page.split('SCRIPT')
+    return before.replace('DATA', text, 1) + script + after
+
+
+def embed_image(image: Image.Image, kind: str, **options) -> str:
     """A picture as an address of its own."""
     content = io.BytesIO()
     image.save(content, kind, **options)

@@ -68,20 +68,26 @@ def retrieval_figure(query: SegmentView,
 def highlight_segment(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Outline a segment in a copy of the image whose rest is dark and grey.
 
+    Where it touches the border of the image, the outline runs along it.
+
     Args:
         image (np.ndarray): (H, W, 3) uint8, RGB.
         mask (np.ndarray): (H, W) bool, pixels of the segment.
 
     Example:
-        >>> image = np.full((1, 4, 3), 200, dtype=np.uint8)
-        >>> mask = np.array([[True, True, False, False]])
-        >>> highlight_segment(image, mask)[0, :, 0]
-        array([200, 255, 255, 100], dtype=uint8)
+        >>> image = np.full((6, 6, 3), 200, dtype=np.uint8)
+        >>> mask = np.zeros((6, 6), bool)
+        >>> mask[1:, :3] = True
+        >>> highlight_segment(image, mask)[3, :, 0]
+        array([255, 200, 255, 255, 100, 100], dtype=uint8)
     """
     image, labels = check_image_and_map(image, mask, 'mask', np.bool_)
     grey = np.rint(image.mean(axis=2, keepdims=True) * _OUTSIDE)
     drawn = np.where(labels[..., None], image, grey).astype(np.uint8)
-    drawn[boundary_mask(labels, 2)] = _LINE_COLOR
+    line = boundary_mask(labels, 2)
+    for edge in ((0, ), (-1, ), (slice(None), 0), (slice(None), -1)):
+        line[edge] |= labels[edge] > 0
+    drawn[line] = _LINE_COLOR
     return drawn
 
 

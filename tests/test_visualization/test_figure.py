@@ -294,11 +294,19 @@ def test_segment_keeps_its_colours_and_the_rest_is_grey():
     image, mask = view(24, 40)[:2]
     drawn = vis.highlight_segment(image, mask)
     line = vis.boundary_mask(mask.astype(int), 2)
+    line[-1] |= mask[-1]
+    line[:, -1] |= mask[:, -1]
     inside, outside = mask & ~line, ~mask & ~line
     np.testing.assert_array_equal(drawn[inside], image[inside])
     grey = np.rint(0.5 * image.mean(axis=2)[outside])
     assert (drawn[outside] == grey[:, None]).all()
     assert (drawn[line] == (255, 214, 10)).all()
+    # One that covers the image has an outline, too.
+    drawn = vis.highlight_segment(image, np.ones_like(mask))
+    frame = np.ones_like(mask)
+    frame[1:-1, 1:-1] = False
+    assert (drawn[frame] == (255, 214, 10)).all()
+    np.testing.assert_array_equal(drawn[~frame], image[~frame])
 
 
 def test_matches_follow_the_query():
