@@ -6,7 +6,7 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
 Command:  python tools/train.py configs/baselines/densecl_r18_camvid.py
 Hardware: one CPU core, minutes.
 Data:     as in `moco_r18_camvid.py`.
-Status:   runs.
+Status:   trained here, results in benchmarks/README.md.
 
 Differs from `moco_r18_camvid.py` as `densecl_r50_coco.py` does from
 `moco_r50_coco.py`.

@@ -6,7 +6,7 @@ Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
 Command:  python tools/train.py configs/baselines/moco_r18_camvid.py
 Hardware: one CPU core, minutes.
 Data:     data/camvid in SegNet's layout; no annotation is read.
-Status:   runs.
+Status:   trained here, results in benchmarks/README.md.
 
 `moco_r50_coco.py` with the backbone (at stride 8), batches, iterations and
 images of HSG's two stages (`../hsg/hsg_r18_camvid.py`), and its own learning

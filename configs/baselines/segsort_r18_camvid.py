@@ -9,7 +9,7 @@ Command:  python tools/train.py configs/baselines/segsort_r18_camvid.py
               work_dirs/segsort_r18_camvid/iter_540.pth
 Hardware: one CPU core, minutes.
 Data:     as in `../hsg/hsg_r18_stage1_camvid.py`.
-Status:   runs.
+Status:   trained here, results in benchmarks/README.md.
 
 Differs from the first stage of HSG as `segsort_r50_coco-224x224.py` does, and
 trains for as many iterations as both stages.

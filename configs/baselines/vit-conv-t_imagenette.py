@@ -6,7 +6,7 @@ Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
 Command:  python tools/train.py configs/baselines/vit-conv-t_imagenette.py
 Hardware: 2 CPU cores, about 15 minutes.
 Data:     data/imagenette/train/<class>/<image>.JPEG; labels are not used.
-Status:   trained here, results so far in benchmarks/README.md.
+Status:   trained here, results in benchmarks/README.md.
 
 The model of `vit-conv-s_in1k.py` with a quarter of its width and 7 blocks, in
 the recipe of `2x2/superpixel_pooling_imagenette.py`; the image feature is the

@@ -11,7 +11,7 @@ Data:     as in `hsg_r18_stage1_camvid.py`.
 Weights:  backbone and neck that the first stage has left in work_dirs/. Others
           by --cfg-options model.backbone.init_cfg.checkpoint=PATH
           model.neck.init_cfg.checkpoint=PATH
-Status:   runs.
+Status:   trained here, results in benchmarks/README.md.
 
 A ninth of the iterations of the first stage, so a tenth of all, at a twelfth
 of its learning rate; losses and factors of learning rates are those of

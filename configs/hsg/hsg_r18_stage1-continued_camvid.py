@@ -9,7 +9,7 @@ Command:  python tools/train.py configs/hsg/hsg_r18_stage1-continued_camvid.py
 Hardware: one CPU core, minutes.
 Data:     as in `hsg_r18_stage1_camvid.py`.
 Weights:  as in `hsg_r18_camvid.py`.
-Status:   runs.
+Status:   trained here, results in benchmarks/README.md.
 
 `hsg_r18_camvid.py` without groups: what they add is the difference of the two.
 """

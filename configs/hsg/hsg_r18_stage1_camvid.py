@@ -11,7 +11,7 @@ Data:     data/camvid in SegNet's layout, and the over-segmentation of each
           training frame in data/camvid/oversegmentation/train, by
           tools/dataset_converters/generate_oversegmentation.py. No annotation
           is read in training.
-Status:   runs.
+Status:   trained here, results in benchmarks/README.md.
 
 As `hsg_r50_stage1_coco-224x224.py` with a ResNet-18 of a quarter of the
 channels at stride 8, 8 images a batch, about 11 epochs and a shorter warm-up;

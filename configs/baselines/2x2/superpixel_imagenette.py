@@ -7,7 +7,7 @@ Command:  python tools/train.py \
               configs/baselines/2x2/superpixel_imagenette.py
 Hardware: 2 CPU cores, about 15 minutes.
 Data:     data/imagenette/train/<class>/<image>.JPEG; labels are not used.
-Status:   trained here, results so far in benchmarks/README.md.
+Status:   trained here, results in benchmarks/README.md.
 
 See `superpixel_pooling_imagenette.py`.
 """
