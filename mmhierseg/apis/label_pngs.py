@@ -45,7 +45,7 @@ def save_label_png(path: str | os.PathLike, labels: np.ndarray,
         picture = Image.fromarray(pixels)
     else:
         picture = Image.fromarray((labels + 1).astype(np.uint16))
-    picture.save(path)
+    picture.save(path, compress_level=1)
 
 
 def read_label_png(path: str | os.PathLike) -> np.ndarray:

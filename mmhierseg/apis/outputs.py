@@ -66,7 +66,7 @@ def save_figure(folder: str | Path, name: str, figure: np.ndarray) -> str:
     """Write one figure into a folder, which is created; returns its path."""
     path = Path(folder)
     with naming(path, name):
-        Image.fromarray(figure).save(path / name)
+        Image.fromarray(figure).save(path / name, compress_level=1)
     return str(path / name)
 
 

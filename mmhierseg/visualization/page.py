@@ -53,7 +53,7 @@ def hierarchy_page(image: np.ndarray,
         merges=tree[:, :2].astype(int).tolist(),
         colors=tree_colors(tree).tolist(),
         image=embed_image(picture, 'JPEG', quality=85),
-        labels=embed_image(Image.fromarray(ids), 'PNG', optimize=True))
+        labels=embed_image(Image.fromarray(ids), 'PNG'))
     return fill_template('hierarchy', data)
 
 
