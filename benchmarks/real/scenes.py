@@ -52,7 +52,7 @@ def run(args: Namespace) -> Report:
 
 def _draw(args: Namespace) -> tuple[Path, dict[str, int]]:
     """Folder of the scenes, and how many it has of each split."""
-    numbers = dict(train=16, val=24) if args.quick else dict(
+    numbers = dict(train=24, val=24) if args.quick else dict(
         train=640, val=600)
     root = args.work_dir / ('quick-scenes' if args.quick else 'scenes')
     subprocess.run([

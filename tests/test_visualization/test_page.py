@@ -228,4 +228,6 @@ def test_photograph_of_12_megapixels(browser, tmp_path):
         click(page, .1, .1)
         picture = Image.open(io.BytesIO(downloaded(page, '#save-mask')))
         mask, cut = np.asarray(picture.convert('L')) > 0, result.cut(9)
-        assert np.array_equal(mask, cut == cut[300, 400])
+        # The view has half of the rows and columns.
+        assert mask.shape == cut.shape
+        assert (mask == (cut == cut[300, 400])).mean() > .99
