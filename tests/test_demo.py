@@ -123,7 +123,7 @@ def test_page_of_all_segments(files, models, capsys):
         for level in data['levels']:
             assert level['neighbors'] and all(
                 0 < len(x) <= 3 for x in level['neighbors'].values())
-            # Of the same photograph, a segment finds itself first.
+            # With the query in the bank, each segment's nearest is itself.
             for segment, near in level['neighbors'].items():
                 assert not more or near[0][1] == int(segment)
     assert not list((files / 'out').glob('*.png'))

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 
 from mmhierseg._base.errors import UserError
-from mmhierseg._base.image_files import MAX_LABEL_PIXELS, open_image
 
 #: Segments at most with a palette, with colours, and at all.
 MAX_PALETTE, MAX_COLORS, MAX_SEGMENTS = 255, 4095, 65535
@@ -58,12 +57,10 @@ def read_label_png(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: If there is no such file.
         UserError: If it is another file.
     """
-    content = Path(path).read_bytes()
-    try:
-        picture = open_image(content, MAX_LABEL_PIXELS)
-        pixels = np.asarray(picture)
-    except Exception as error:  # Of damaged files, Pillow raises any.
-        raise UserError(f'{str(path)!r} cannot be read: {error}') from error
+    from mmhierseg.datasets.files import decode_labels  # takes a second
+    picture = decode_labels(
+        Path(path).read_bytes(), str(path), 'the label map')
+    pixels = np.asarray(picture)
     if picture.mode == 'RGB':
         pixels = ((pixels & 15).astype(np.int32) << _SHIFTS).sum(2)
     elif picture.mode != 'P' and not picture.mode.startswith('I;16'):

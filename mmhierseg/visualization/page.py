@@ -1,7 +1,7 @@
 """A web page of an image and its segments, at any number of them.
 
 The page is one file that needs no network: ``templates/hierarchy.html`` with
-``templates/hierarchy.js`` and the image's data inside.
+the scripts, the style and the image's data inside.
 """
 
 import base64
@@ -42,9 +42,7 @@ def hierarchy_page(image: np.ndarray,
     picture = Image.fromarray(image).resize(size[::-1])
     rows, columns = ((np.arange(n) + 0.5) * old // n
                      for n, old in zip(size, labels.shape))
-    view = labels[rows.astype(int)[:, None], columns.astype(int)] + 1
-    shifts = np.array([0, 8, 16])
-    ids = (view[..., None] >> shifts & 255).astype(np.uint8)
+    view = labels[rows.astype(int)[:, None], columns.astype(int)]
     data = dict(
         name=name,
         size=[height, width],
@@ -53,7 +51,7 @@ def hierarchy_page(image: np.ndarray,
         merges=tree[:, :2].astype(int).tolist(),
         colors=tree_colors(tree).tolist(),
         image=embed_image(picture, 'JPEG', quality=85),
-        labels=embed_image(Image.fromarray(ids), 'PNG'))
+        labels=embed_labels(view))
     return fill_template('hierarchy', data)
 
 
@@ -74,14 +72,22 @@ def index_page(names: Sequence[str]) -> str:
 
 
 def fill_template(name: str, data: dict) -> str:
-    """The page of a template and its script, with data inside."""
+    """The page of a template, its style and its script, with data inside."""
     folder = files(__package__) / 'templates'
-    page = (folder / f'{name}.html').read_text(encoding='utf-8')
-    script = (folder / f'{name}.js').read_text(encoding='utf-8')
+    page, style, *scripts = (
+        (folder / file).read_text(encoding='utf-8') for file in (
+            f'{name}.html', 'common.css', 'common.js', f'{name}.js'))
     # A name may hold `</script>`.
     text = json.dumps(data).replace('<', '\\u003c')
     before, after = page.split('SCRIPT')
-    return before.replace('DATA', text, 1) + script + after
+    before = before.replace('STYLE', style, 1).replace('DATA', text, 1)
+    return before + '\n'.join(scripts) + after
+
+
+def embed_labels(labels: np.ndarray) -> str:
+    """Labels (H, W), -1 = none, as an address that the scripts decode."""
+    ids = labels[..., None] + 1 >> np.array([0, 8, 16]) & 255
+    return embed_image(Image.fromarray(ids.astype(np.uint8)), 'PNG')
 
 
 def embed_image(image: Image.Image, kind: str, **options) -> str:

@@ -1,7 +1,7 @@
 """A web page of an image whose segments answer with similar ones.
 
 The page is one file that needs no network: ``templates/retrieval.html`` with
-``templates/retrieval.js`` and the data inside.
+the scripts, the style and the data inside.
 
 Legend: images are RGB in 0..255, (H, W, 3) uint8, of any size each; label maps
 are (H, W) integer, -1 = none.
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from .figure import resize, resize_nearest
-from .page import embed_image, fill_template
+from .page import embed_image, embed_labels, fill_template
 
 #: Longer side in pixels of the query, and of the other images.
 _QUERY, _OTHER = 1024, 256
@@ -74,11 +74,8 @@ def _size(image: np.ndarray, longest: int) -> list[int]:
 def _embed(item: LevelImage, longest: int) -> dict:
     """Data of an image for the script, at a size to look at."""
     size = _size(item.image, longest)
-    labels = []
-    for full in item.label_maps:
-        numbers = resize_nearest(full, size)[..., None] + 1
-        ids = (numbers >> np.array([0, 8, 16]) & 255).astype(np.uint8)
-        labels.append(embed_image(Image.fromarray(ids), 'PNG', optimize=True))
+    labels = [embed_labels(resize_nearest(full, size))
+              for full in item.label_maps]
     picture = Image.fromarray(resize(item.image, size))
     return dict(name=item.name, labels=labels,
                 image=embed_image(picture, 'JPEG', quality=85))

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import shutil
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +11,7 @@ from pycocotools import mask as rle
 
 from benchmarks.images import make_mosaic
 from mmhierseg.apis import HierarchyInferencer, HierarchyResult
-from mmhierseg.visualization import tree_colors
+from mmhierseg.visualization import hierarchy_page, tree_colors
 
 NAME = '</script><script>document.title = "x"</script>'
 
@@ -43,18 +41,14 @@ def test_colours_are_shades_of_the_parent():
     assert len(tree_colors(np.zeros((0, 4)))) == 1
 
 
-@pytest.fixture(scope='module')
-def browser():
-    playwright = pytest.importorskip('playwright.sync_api')
-    chromium = shutil.which('chromium')
-    if chromium is None:
-        assert 'MMHIERSEG_NEEDS_CHROMIUM' not in os.environ
-        pytest.skip('needs Chromium: apt-get install chromium')
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium,
-                                         args=['--no-sandbox'])
-        yield browser
-        browser.close()
+def test_large_image_is_shown_small():
+    rng = np.random.default_rng(0)
+    image = np.asarray(Image.fromarray(rng.integers(
+        0, 256, (60, 80, 3), np.uint8)).resize((4000, 3000)))
+    labels = np.arange(3000)[:, None] // 150 * 20 + np.arange(4000) // 200
+    result = HierarchyResult(labels, [], image=image)
+    page = hierarchy_page(image, labels, result.linkage)
+    assert len(page) < 5e6
 
 
 @contextmanager

@@ -1,8 +1,5 @@
 """The page whose segments answer with similar ones, in a browser."""
 
-import os
-import shutil
-
 import numpy as np
 import pytest
 
@@ -18,20 +15,6 @@ def level_image(seed, name, size=(60, 90)):
     fine = rows[:, None] * 3 + columns
     return LevelImage(rng.integers(0, 256, (*size, 3), np.uint8),
                       [fine, fine // 3], name)
-
-
-@pytest.fixture(scope='module')
-def browser():
-    playwright = pytest.importorskip('playwright.sync_api')
-    chromium = shutil.which('chromium')
-    if chromium is None:
-        assert 'MMHIERSEG_NEEDS_CHROMIUM' not in os.environ
-        pytest.skip('needs Chromium: apt-get install chromium')
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium,
-                                         args=['--no-sandbox'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

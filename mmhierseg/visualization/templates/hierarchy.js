@@ -1,8 +1,5 @@
-'use strict';
 // Superpixels are numbered 0..n-1. Merge i of the tree makes node n + i; with k
 // segments, the nodes below n + (n - k) exist.
-const data = JSON.parse(document.getElementById('data').textContent);
-const byId = id => document.getElementById(id);
 const n = data.superpixels, numNodes = 2 * n - 1;
 const parent = new Int32Array(numNodes).fill(numNodes);
 data.merges.forEach((pair, i) => pair.forEach(node => parent[node] = n + i));
@@ -14,30 +11,11 @@ let pixels, first, shown, style;
 let k = 1, hover = -1, cursor = null, selection = [];  // lists of nodes
 let zoom = 1, left = 0, top_ = 0;
 
-function load(source) {
-  return new Promise((resolve, reject) => {
-    const image = new Image();
-    image.onload = () => {
-      const canvas = document.createElement('canvas');
-      [canvas.width, canvas.height] = [image.width, image.height];
-      const context = canvas.getContext('2d', {willReadFrequently: true});
-      context.drawImage(image, 0, 0);
-      resolve(context.getImageData(0, 0, image.width, image.height));
-    };
-    image.onerror = () => reject(new Error('an image cannot be read'));
-    image.src = source;
-  });
-}
-
 async function start() {
   const [image, ids] = await Promise.all([load(data.image), load(data.labels)]);
   ({width, height} = image);
   photo = image.data;
-  // 0 is no segment.
-  labels = new Int32Array(width * height);
-  for (let p = 0; p < labels.length; p++)
-    labels[p] = ids.data[4 * p] + 256 * ids.data[4 * p + 1] +
-      65536 * ids.data[4 * p + 2] - 1;
+  labels = decode(ids);
   sortPixels();
   findEdges();
   averageColors();

@@ -1,26 +1,11 @@
-'use strict';
 // Of data: the query is image 0. Per level, neighbours of each of its segments
 // are [image, segment, cosine].
-const data = JSON.parse(document.getElementById('data').textContent);
-const byId = id => document.getElementById(id);
 const loaded = new Map();
 let level = data.level, hover = -1, selected = -1, cursor = null, asked = 0;
 let photo, labels, width, height, edges;  // of the query, at this level
 
-function load(source) {
-  if (!loaded.has(source))
-    loaded.set(source, new Promise((resolve, reject) => {
-      const image = new Image();
-      image.onload = () => {
-        const canvas = document.createElement('canvas');
-        [canvas.width, canvas.height] = [image.width, image.height];
-        const context = canvas.getContext('2d', {willReadFrequently: true});
-        context.drawImage(image, 0, 0);
-        resolve(context.getImageData(0, 0, image.width, image.height));
-      };
-      image.onerror = () => reject(new Error('an image cannot be read'));
-      image.src = source;
-    }));
+function loadOnce(source) {
+  if (!loaded.has(source)) loaded.set(source, load(source));
   return loaded.get(source);
 }
 
@@ -28,12 +13,8 @@ function load(source) {
 async function open(index) {
   const image = data.images[index];
   const [pixels, ids] = await Promise.all(
-    [load(image.image), load(image.labels[level])]);
-  const numbers = new Int32Array(pixels.width * pixels.height);
-  for (let p = 0; p < numbers.length; p++)
-    numbers[p] = ids.data[4 * p] + 256 * ids.data[4 * p + 1] +
-      65536 * ids.data[4 * p + 2] - 1;
-  return [pixels, numbers];
+    [loadOnce(image.image), loadOnce(image.labels[level])]);
+  return [pixels, decode(ids)];
 }
 
 // The segment in colours, the rest dark and grey; lines are pixels to whiten.
