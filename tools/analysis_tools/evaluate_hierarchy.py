@@ -5,7 +5,8 @@ PRED is a folder with files that are named as the images::
     NAME.npz                 HierarchyResult.save, or an array for each level
     NAME_level_0.png, ...    a label map for each level, fine to coarse; or
                              NAME.png in a folder for each level
-    NAME.png, .npy, .mat     ultrametric map: (2H + 1, 2W + 1), or --ultrametric
+    NAME.png, .npy, .mat     ultrametric map, (2H + 1, 2W + 1); --ultrametric
+                             if it is (H, W)
     NAME.json                masks as COCO has them, which need not nest
 
 or a JSON file of COCO's results. GT is a folder of BSDS500's ``.mat``, of PNGs

@@ -21,8 +21,9 @@ from mmhierseg._base.errors import UserError
 from mmhierseg._base.image_files import list_files
 from mmhierseg.apis import HierarchyResult
 from mmhierseg.apis.label_pngs import read_label_png
+from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.files import decode_labels, some
-from mmhierseg.evaluation.functional.label_maps import find_overlaps
+from mmhierseg.evaluation.functional.label_maps import find_overlaps, sizes_of
 
 SUFFIXES = ('.npz', '.png', '.npy', '.mat', '.json')
 #: Thresholds of an ultrametric map, if none are given: of 8 bits, and others.
@@ -198,13 +199,12 @@ def _cut_contours(contours: np.ndarray, is_double: bool,
 def _of_annotations(entries: list[dict], size: tuple[int, int],
                     max_masks: int) -> Hierarchy:
     """Masks with their levels, if they say so, else painted, small on top."""
-    from mmhierseg.datasets.coco_masks import decode_mask
     levels = {entry.get('level') for entry in entries}
     if entries and None not in levels:
         maps = {level: np.full(size, -1) for level in sorted(levels)}
         counts = dict.fromkeys(levels, 0)
-        for number, entry in enumerate(entries):
-            mask = _decode(decode_mask, entry, size)
+        for entry in entries:
+            mask = _decode(entry, size)
             here = maps[entry['level']]
             if (here[mask] >= 0).any():
                 break  # they overlap: masks like any other
@@ -216,7 +216,7 @@ def _of_annotations(entries: list[dict], size: tuple[int, int],
               for entry in entries]
     order = np.argsort(-np.array(scores, dtype=np.float64), kind='stable')
     chosen = [entries[i] for i in order[:max_masks]]
-    masks = [_decode(decode_mask, entry, size) for entry in chosen]
+    masks = [_decode(entry, size) for entry in chosen]
     painted = np.full(size, -1)
     areas = [mask.sum() for mask in masks]
     for i in np.argsort(areas, kind='stable')[::-1]:
@@ -225,9 +225,9 @@ def _of_annotations(entries: list[dict], size: tuple[int, int],
     return Hierarchy({'painted': painted}, stack, of_maps=False)
 
 
-def _decode(decode, entry: dict, size: tuple[int, int]) -> np.ndarray:
+def _decode(entry: dict, size: tuple[int, int]) -> np.ndarray:
     try:
-        return decode(entry['segmentation'], size)
+        return decode_mask(entry['segmentation'], size)
     except ValueError as error:
         raise UserError(f'a mask is damaged or of another image: {error}'
                         ) from error
@@ -249,16 +249,14 @@ def _of_maps(maps: dict[str, np.ndarray]) -> Hierarchy:
 
 def _without_equal(labels: np.ndarray, coarser: np.ndarray) -> np.ndarray:
     """Labels, -1 where the coarser map has the same segment."""
-    valid = labels >= 0
-    overlaps = find_overlaps(labels, coarser, valid & (coarser >= 0))
-    ids = np.unique(labels[valid & (coarser >= 0)])
-    areas = dict(zip(*np.unique(labels[valid], return_counts=True)))
-    other = dict(zip(*np.unique(coarser[coarser >= 0], return_counts=True)))
-    equal = [
-        ids[i] for i, region, count in zip(*overlaps)
-        if count == areas[ids[i]] == other[region]
-    ]
-    return np.where(np.isin(labels, equal), -1, labels)
+    overlaps = find_overlaps(labels, coarser, labels >= 0)
+    ids = np.unique(labels[labels >= 0])
+    areas = sizes_of(overlaps)[overlaps.segment]
+    in_coarser, sizes = np.unique(coarser, return_counts=True)
+    equal = (overlaps.region >= 0) & (overlaps.count == areas) & (
+        areas == sizes[np.searchsorted(in_coarser, overlaps.region)])
+    return np.where(
+        np.isin(labels, ids[overlaps.segment[equal]]), -1, labels)
 
 
 def _load_json(path: Path) -> Any:

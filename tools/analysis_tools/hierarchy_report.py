@@ -5,7 +5,8 @@ from pathlib import Path
 
 #: Title of the column and factor, of the measures of each level.
 COLUMNS = {
-    'covering': ('covering', 100), 'variation_of_information': ('VI (nats)', 1),
+    'covering': ('covering', 100),
+    'variation_of_information': ('VI (nats)', 1),
     'probabilistic_rand_index': ('PRI', 100), 'boundary': ('boundary F', 100),
     'nf_covering': ('NFCovering', 100), 'region_miou': ('region mIoU', 100),
     'containment': ('inside the next level', 100)

@@ -50,15 +50,15 @@ from .superpixel_quality import (
 )
 
 __all__ = [
-    'Agreement', 'BoundaryCounts', 'MaskOverlaps', 'achievable_segmentation_accuracy',
-    'achievable_segmentation_counts', 'agreement', 'average_recall', 'boundary_counts',
-    'boundary_f_score', 'boundary_precision', 'boundary_recall',
-    'boundary_recall_counts', 'class_areas', 'click_curves', 'compactness',
-    'covering', 'covering_sums', 'explained_variation',
-    'explained_variation_sums', 'mean_iou', 'mean_iou_of_areas',
-    'nf_covering', 'number_of_clicks', 'overlaps_of', 'part_containment',
-    'probabilistic_rand_index', 'recall_counts', 'region_miou',
-    'segmentation_boundary_counts', 'semantic_consistency',
+    'Agreement', 'BoundaryCounts', 'MaskOverlaps',
+    'achievable_segmentation_accuracy', 'achievable_segmentation_counts',
+    'agreement', 'average_recall', 'boundary_counts', 'boundary_f_score',
+    'boundary_precision', 'boundary_recall', 'boundary_recall_counts',
+    'class_areas', 'click_curves', 'compactness', 'covering', 'covering_sums',
+    'explained_variation', 'explained_variation_sums', 'mean_iou',
+    'mean_iou_of_areas', 'nf_covering', 'number_of_clicks', 'overlaps_of',
+    'part_containment', 'probabilistic_rand_index', 'recall_counts',
+    'region_miou', 'segmentation_boundary_counts', 'semantic_consistency',
     'spatial_consistency', 'undersegmentation_counts',
     'undersegmentation_error', 'variation_of_information'
 ]

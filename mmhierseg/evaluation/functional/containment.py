@@ -14,7 +14,7 @@ from .masks import Masks, mask_matrices, overlaps_of
 def part_containment(parts: Masks, wholes: Masks) -> float:
     """Mean over the parts of the largest share that lies in one whole.
 
-    max_w |p and w| / |p|: 1 if the parts nest in the wholes, whatever the
+    ``max_w |p and w| / |p|``: 1 if the parts nest in the wholes, whatever the
     method that made them.
 
     Args:
@@ -41,7 +41,7 @@ def spatial_consistency(masks: Masks, parts: Masks, wholes: Masks) -> float:
 
     The prediction of a true part or whole is the mask with the best IoU. The
     whole of a part is the true one that it shares most pixels with. Then the
-    mean over the parts of |p and w| / |p|, p and w predicted, after the
+    mean over the parts of ``|p and w| / |p|``, both predicted, after the
     spatial consistency of SPIN (Myers-Dean et al., ECCV 2024).
 
     Args:

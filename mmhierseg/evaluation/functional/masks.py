@@ -40,7 +40,9 @@ def overlaps_of(masks: Masks,
     """Count the pixels of masks, of regions, and of both.
 
     Args:
-        masks, regions: See :func:`average_recall`.
+        masks (np.ndarray | Tensor | Sequence[dict]): See
+            :func:`average_recall`.
+        regions (np.ndarray | Tensor | Sequence[dict]): Likewise.
         max_masks (int, optional): Masks beyond this are left out.
     """
     if max_masks is not None:
@@ -79,7 +81,7 @@ def _matrix(name: str,
         return _ones(rows, np.concatenate(pixels), len(value), size), size
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
-    if getattr(value, 'dtype', None) == bool:
+    if isinstance(value, np.ndarray) and value.dtype.kind == 'b':
         if value.ndim != 3:
             raise ValueError(
                 f'`{name}` must have shape (N, H, W), got {value.shape}')
@@ -113,7 +115,7 @@ def _size_of_code(name: str, code: object) -> tuple[int, int]:
     if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(
             type(n) is int and n > 0 for n in size):
         raise ValueError(f"`{name}` must be run-length codes with 'size' "
-                         f'(H, W) and \'counts\', got {str(code)[:80]}')
+                         f"(H, W) and 'counts', got {str(code)[:80]}")
     return tuple(size)
 
 

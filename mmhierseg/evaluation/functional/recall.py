@@ -65,7 +65,8 @@ def recall_counts(
 
     Args:
         overlaps (MaskOverlaps): Of masks and regions (:func:`overlaps_of`).
-        area_range, thresholds: See :func:`average_recall`.
+        area_range (tuple[float, float]): See :func:`average_recall`.
+        thresholds (tuple[float]): Likewise.
 
     Returns:
         tuple[np.ndarray, int]: Regions that are found at each threshold, (T,)
