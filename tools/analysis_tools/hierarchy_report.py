@@ -65,7 +65,8 @@ def plot(summary: dict, path: Path) -> None:
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
-    panels = [(title, summary[name]) for name, (title, _) in COLUMNS.items()
+    panels = [(title, factor, summary[name])
+              for name, (title, factor) in COLUMNS.items()
               if name in summary and len(summary['levels']) > 1]
     draw_clicks = summary.get('clicks', dict(curve=[]))['curve']
     count = len(panels) + ('boundary' in summary) + bool(draw_clicks)
@@ -76,8 +77,10 @@ def plot(summary: dict, path: Path) -> None:
         rows, min(count, 3), figsize=(4.2 * min(count, 3), 3.2 * rows),
         squeeze=False, layout='constrained')
     free = iter(axes.flat)
-    for title, values in panels:
+    for title, factor, values in panels:
         axis = next(free)
+        if factor == 100:
+            axis.set_ylim(0, 1.02)
         axis.plot(values['level'], marker='.')
         for key, style in (('ods', ':'), ('ois', '--')):
             if key in values:
