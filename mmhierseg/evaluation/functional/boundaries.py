@@ -89,7 +89,7 @@ def boundary_counts(pred: LabelMap,
         math.isqrt(squared - dy**2) for dy in range(math.isqrt(squared) + 1)
     ]
     points = [
-        _points(labels, _is_boundary(labels, valid) & mask)
+        _points(labels, is_boundary(labels, valid) & mask)
         for labels, mask in ((pred, has_class), (target, valid))
     ]
     counts = []
@@ -200,7 +200,7 @@ def check_tolerance(tolerance: float) -> None:
             f'`tolerance` must be finite and at least 0, got {tolerance}')
 
 
-def _is_boundary(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def is_boundary(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Mark the valid pixels with a valid neighbour of another label."""
     boundary = np.zeros(labels.shape, dtype=bool)
     for before, after in ((np.s_[:-1], np.s_[1:]),
@@ -224,8 +224,8 @@ def _all_boundaries(
     valid = target != ignore_index
     check_regions(target, valid)
     one_class = np.zeros_like(target)
-    true = _points(one_class, _is_boundary(target, valid))
-    made = _points(one_class, _is_boundary(segments, valid & (segments >= 0)))
+    true = _points(one_class, is_boundary(target, valid))
+    made = _points(one_class, is_boundary(segments, valid & (segments >= 0)))
     return true, made, target.shape
 
 

@@ -1,4 +1,4 @@
-"""How well segments fit regions: covering, and the mIoU that they allow.
+"""How well segments fit regions: NFCovering, and the mIoU that they allow.
 
 Legend: H x W pixels, S segments, R regions, C classes.
 """
@@ -58,42 +58,6 @@ def covering_sums(segments: LabelMap,
     best = best[ids > 0]
     # Exact, so that the order of the regions does not matter.
     return math.fsum(best), len(best)
-
-
-def covering(segments: LabelMap,
-             regions: LabelMap,
-             ignore_index: int = -1) -> float:
-    """Covering of human segmentations by a segmentation (BSDS500).
-
-    For each annotator the mean, over pixels, of the best IoU that a segment
-    has with the pixel's region (Arbelaez et al., TPAMI 2011); then the mean
-    over the annotators. Unlike :func:`nf_covering`, regions count by their
-    area, and every id is a region.
-
-    Args:
-        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
-        regions (np.ndarray | Tensor): Ids of the true regions, integer,
-            (H, W) or, of A annotators, (A, H, W).
-        ignore_index (int): Defaults to -1, since numbers of regions may go
-            beyond 255.
-
-    Returns:
-        float: In [0, 1]; annotators without a region are left out, NaN if
-        there is none.
-
-    Example:
-        >>> regions = np.array([[[0, 1, 1, 1], [0, 0, 2, 2]],
-        ...                     [[0, 0, 1, 1], [0, 0, 2, 2]]])
-        >>> covering(regions[1], regions)  # (3 * 3/4 + 3 * 2/3 + 2) / 8, 1
-        0.890625
-    """
-    values = []
-    for one in regions if getattr(regions, 'ndim', 2) == 3 else [regions]:
-        labels, truth = as_label_maps(segments=segments, regions=one)
-        _, sizes, best = _best_ious(labels, truth, truth != ignore_index)
-        if sizes.size:
-            values.append(math.fsum(sizes * best) / int(sizes.sum()))
-    return math.fsum(values) / len(values) if values else math.nan
 
 
 def _best_ious(segments: np.ndarray, regions: np.ndarray,
