@@ -62,6 +62,9 @@ def test_papers_alone():
     assert row(text, 'SAM-B')[2:4] == ['488.2', '10.15 / 7.25']
     assert row(text, 'HSG')[1:] == [
         '41.9 / 85.7', '', '32.5 / 86.0', '', '21.7 / 73.8', '']
+    # Why cells are open is said below their table.
+    assert row(text, 'SAM-H')[3:] == ['', '', '', '', '', 'open']
+    assert '\n\n* Open, category: how it is scored is in no public' in text
     # Every table cites its paper.
     assert text.count('### ') == len(TABLES) == text.count('arxiv.org/abs')
 
