@@ -26,7 +26,7 @@ model = dict(
     backbone=dict(
         _delete_=True,
         type='mmpretrain.VisionTransformer',
-        arch='dinov2-base',
+        arch='base',
         # As released; positions are brought to the grid of an image.
         img_size=518,
         patch_size=14,

@@ -17,7 +17,7 @@ Status:   runs - fills the bank and tests on small generated data in
 
 Segments are clusters of patches, as in `vit-s_retrieval_voc12-512.py`. Images
 are resized so that all patches are whole, by up to half a patch. For another
-size: --cfg-options model.embedder.backbone.arch=dinov2-base.
+size: --cfg-options model.embedder.backbone.arch=base.
 Positions are interpolated as MMPretrain does; the authors' code adds 0.1 to
 the sides of the grid. MMPretrain's own conversions (vit-small-p14_dinov2) load
 as they are.

@@ -4,10 +4,9 @@ import torch
 import torch.nn.functional as F
 
 
-def released_dino(version, dims=384, layers=12, hidden=None, side=37,
-                  heads=None):
-    """Random weights in the layout of a release; by default, of ViT-S."""
-    hidden, heads = hidden or 4 * dims, heads or dims // 64
+def dino_shapes(version, dims=384, layers=12, hidden=None, side=37):
+    """Shapes of the parameters of a release; by default, of ViT-S."""
+    hidden = hidden or 4 * dims
     patch = {'2': 14, '3': 16}[version]
     shapes = {'cls_token': (1, 1, dims), 'mask_token': (1, dims)}
     if version == '2':
@@ -27,6 +26,14 @@ def released_dino(version, dims=384, layers=12, hidden=None, side=37,
                        f'{block}ls2.gamma': (dims, )})
     for name, shape in linear.items():
         shapes.update({f'{name}.weight': shape, f'{name}.bias': shape[:1]})
+    return shapes
+
+
+def released_dino(version, dims=384, layers=12, hidden=None, side=37,
+                  heads=None):
+    """Random weights in the layout of a release."""
+    heads = heads or dims // 64
+    shapes = dino_shapes(version, dims, layers, hidden, side)
     generator = torch.Generator().manual_seed(int(version))
     weights = {name: torch.randn(shape, generator=generator) / dims**0.5
                for name, shape in shapes.items()}

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers.configs import ROOT, load_config
-from helpers.dino import dino_features, released_dino
+from helpers.configs import ALL_CONFIGS, ROOT, build_full, load_config
+from helpers.dino import dino_features, dino_shapes, released_dino
 from helpers.scripts import run_main
 
 from mmhierseg._base.errors import UserError
@@ -88,6 +88,26 @@ def test_small_models_are_timms(version):
     expected, = model.forward_intermediates(
         images, indices=1, norm=True, intermediates_only=True)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize('path', [
+    pytest.param(path, id=path.stem) for path in ALL_CONFIGS
+    if path.stem.startswith('dinov')])
+def test_configs_have_the_released_sizes(path):
+    version = path.stem[5]
+    need_timm(version)
+    dims = dict(s=384, b=768)[path.stem[7]]
+    converted = convert_dino_checkpoint({
+        name: torch.empty(shape, device='meta')
+        for name, shape in dino_shapes(version, dims).items()})
+    cfg = load_config(path)
+    # KMeansHierarchy has none.
+    cfg.model.pop('data_preprocessor')
+    model = build_full(cfg)
+    found = {name.removeprefix('embedder.'): value.shape
+             for name, value in model.state_dict().items()}
+    assert found == {name: value.shape
+                     for name, value in converted.state_dict.items()}
 
 
 @pytest.mark.parametrize('version', VERSIONS)
