@@ -151,6 +151,13 @@ def test_cells(tests, options, cell, tmp_path):
         assert words in sources
 
 
+def test_open_columns_need_no_metric(tmp_path):
+    save_record(tmp_path, 'cast-b_clip_part-imagenet',
+                {'part/mIoU': 13., 'object/mIoU': 29.})
+    text = tables_of(tmp_path, 'parts')
+    assert row(text, 'CAST-B')[4::2] == ['13.0 / –', '29.0 / –', 'open']
+
+
 def test_other_results(tmp_path):
     save_record(tmp_path, 'mine', {'mIoU': 12.345, 'NFCovering/level1': 40.,
                                    'names': ['a'], 'undefined': None})
