@@ -151,9 +151,10 @@ def test_cells(tests, options, cell, tmp_path):
         assert words in sources
 
 
-def test_open_columns_need_no_metric(tmp_path):
+def test_what_is_open_stays_empty(tmp_path):
     save_record(tmp_path, 'cast-b_clip_part-imagenet',
-                {'part/mIoU': 13., 'object/mIoU': 29.})
+                {'part/mIoU': 13., 'object/mIoU': 29.,
+                 'part/BoundaryFScore/mFscore': 7.})
     text = tables_of(tmp_path, 'parts')
     assert row(text, 'CAST-B')[4::2] == ['13.0 / –', '29.0 / –', 'open']
 

@@ -158,7 +158,7 @@ def _table(table: dict, records: list[Record], average: bool) -> str:
                 for metric in metrics) if reported else '')
             measured = [record for record in records if record.config == name]
             cells.append('open' if title in reasons else _measured(
-                title, metrics, measured, average))
+                title, metrics, measured, average, tuple(reasons)))
         rows.append(cells)
     header += [f'{title}, {source}' for title in table['columns']
                for source in ('paper', 'here')]
@@ -179,11 +179,16 @@ def _reported(model: dict) -> dict[str, float]:
 
 
 def _measured(title: str, metrics: list[str], records: list[Record],
-              average: bool) -> str:
-    """Content of a cell: '' without results."""
+              average: bool, hidden: tuple[str, ...]) -> str:
+    """Content of a cell: '' without results.
+
+    Metrics whose names end like one of ``hidden`` are not shown.
+    """
     values = []
     for record in records:
-        values.append([_value(record, PATTERNS[metric]) for metric in metrics])
+        values.append([
+            None if metric.endswith(hidden) else
+            _value(record, PATTERNS[metric]) for metric in metrics])
         if all(value is None for value in values[-1]):
             wanted = ' or '.join(PATTERNS[metric][0] for metric in metrics)
             raise UserError(
