@@ -13,6 +13,10 @@ BASES = dict(
     coco_hsg_448=(448, 6),
     cityscapes_hsg_448=(448, 4),
     kitti_step_hsg_448=(448, 4),
+    coco_stuff_hsg_224=(224, 16),
+    coco_stuff_hsg_448=(448, 6),
+    potsdam_hsg_224=(224, 16),
+    potsdam_hsg_448=(448, 6),
     part_whole_scenes_hsg=(96, 16))
 #: In the authors' order: of the region map, too, up to the truncation.
 ORDER = [

@@ -41,6 +41,7 @@ RETRIEVAL = r'\w+/[a-z-]+_retrieval_voc12-512'
 HSG = r'(hsg/hsg|baselines/segsort)_r50_.*'
 MOCO_V2 = r'baselines/(moco|densecl)_r50_[a-z-]+'
 RETRIEVAL_R50 = r'baselines/\w+_r50_retrieval_.*'
+DINO = r'baselines/dinov\d-s_retrieval_.*'
 
 
 def _sgd(rate, decay=1e-4):
@@ -352,6 +353,36 @@ RECIPES = {
         f'.head.{key}_weight': 0
         for key in ('fine', 'coarse', 'grouping', 'centroid')},
     r'baselines/segsort_.*': {'.head.cosegment': False},
+    # HSG's other benchmarks: as on COCO and VOC, with all classes.
+    r'hsg/.*_stage1_coco-stuff-.*': _iterations(350000, 128),
+    r'hsg/.*_stage1_potsdam-.*': _iterations(9500, 128),
+    **{rf'(hsg|baselines)/.*_{data}-.*': {
+        '.num_classes': classes,
+        'test_dataloader.dataset.data_root': f'data/{root}',
+        'custom_hooks.0.dataloader.dataset.data_root': f'data/{root}'}
+       for data, root, classes in (('coco-stuff', 'coco_stuff164k', 171),
+                                   ('potsdam', 'potsdam', 6))},
+    **{rf'hsg/.*_stage2_{data}-.*': {
+        **_iterations(number, 48),
+        **{f'.{part}.init_cfg': dict(
+            _weights(f'hsg_r50_stage1_{data}-224x224/iter_{last}'),
+            prefix=f'{part}.') for part in ('backbone', 'neck')}}
+       for data, last, number in (('coco-stuff', 350000, 20000),
+                                  ('potsdam', 9500, 2500))},
+    DINO: {
+        '.num_neighbors': 20, '.kmeans.num_clusters': 40,
+        'train_dataloader': None},
+    r'baselines/dinov2-s_.*': {
+        '.embedder.backbone': dict(
+            type='mmpretrain.VisionTransformer', arch='dinov2-small',
+            img_size=518, patch_size=14, layer_scale_init_value=1e-5,
+            out_type='featmap'), '.embedder.size_divisor': 14},
+    r'baselines/dinov3-s_.*': {
+        '.embedder.backbone': dict(type='mmhierseg.DINOv3ViT', arch='small'),
+        '.embedder.size_divisor': 16},
+    r'baselines/dinov\d-b_hierarchy_.*': {
+        '.num_clusters': (64, 32, 16, 8), '.num_iterations': 30,
+        '.init_cfg': None, '.backbone.final_norm': None},
     # MoCo v2 and DenseCL: no image finds itself in the queue.
     MOCO_V2: {
         'optim_wrapper.optimizer': _sgd(0.03),
@@ -373,7 +404,7 @@ RECIPES = {
         '.num_classes': 19,
         '.kmeans': dict(num_clusters=(12, 24), num_iterations=15,
                              location=True)},
-    r'.*_r50_(stage._)?coco-.*|.*_r50_retrieval_voc.*': {
+    r'.*_r50_(stage._)?(coco|potsdam)-.*|.*_r50_retrieval_voc.*': {
         'test_dataloader.dataset.pipeline.0.to_float32': True,
         'test_dataloader.dataset.pipeline.1': dict(
             type='mmhierseg.ResizeOwnSize', longer_side=512),
@@ -429,7 +460,7 @@ def test_all_patterns_are_used():
     assert all(map(names, RECIPES))
     assert list(map(len, map(names, (MOCO_V3, LINEAR, DEIT, SEGMENTER, VOC,
                                      RETRIEVAL, HSG, MOCO_V2, RETRIEVAL_R50)))
-                ) == [23, 12, 3, 6, 5, 5, 7, 6, 9]
+                ) == [23, 12, 3, 6, 5, 5, 11, 6, 9]
 
 
 # ---------------------------------------------------------------- superpixels

@@ -2,7 +2,8 @@ r"""HSG with ResNet-50 on COCO's images, second of two stages: the hierarchy.
 
 Paper:    "Unsupervised Hierarchical Semantic Segmentation with Multiview
           Cosegmentation and Clustering Transformers", CVPR 2022 (arXiv
-          2204.11432): table `hsg`, row HSG, column COCO → VOC.
+          2204.11432): table `hsg`, row HSG, column COCO → VOC; table `modern`,
+          row HSG, column VOC 2012.
 Command:  bash tools/dist_train.sh \
               configs/hsg/hsg_r50_stage2_coco-448x448.py 8
           bash tools/dist_test.sh configs/hsg/hsg_r50_stage2_coco-448x448.py \

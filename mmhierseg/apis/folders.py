@@ -28,10 +28,10 @@ COMPONENTS = frozenset({
     # Superpixels.
     'Grid', 'SEEDS', 'SLIC', 'TorchSLIC',
     # Backbones, necks, and what makes embeddings.
-    'CAST', 'DenseCLNeck', 'EmbeddingNeck', 'FPN',
+    'CAST', 'DINOv3ViT', 'DenseCLNeck', 'EmbeddingNeck', 'FPN',
     'Feature2Pyramid', 'FeatureMapEmbedder', 'GlobalAveragePooling',
     'MoCoV2Neck', 'MoCoV3ConvViT', 'MoCoV3ViT', 'NonLinearNeck', 'ResNet',
-    'SegmentEmbedder', 'SwinTransformer',
+    'SegmentEmbedder', 'SwinTransformer', 'VisionTransformer',
     # Heads.
     'ContrastiveHead', 'DepthwiseSeparableASPPHead', 'FCNHead', 'FPNHead',
     'HSGHead', 'LinearClsHead', 'Mask2FormerHead', 'MoCoV3Head',

@@ -15,7 +15,7 @@ class ConvertedCheckpoint(NamedTuple):
 
     kind: str
     """'moco', 'moco_seg', 'moco_vit', 'deit' or 'deit_seg'; 'hsg' with
-    clustering transformers, 'hsg_embedding' without."""
+    clustering transformers, 'hsg_embedding' without; 'dinov2' or 'dinov3'."""
 
     unconverted: list[str]
     """Keys of the source without a counterpart, or not requested."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.safe_load import PLAIN_OBJECTS, load_plain_checkpoint
 
-from . import cast, hsg
+from . import cast, dino, hsg
 from .published import SCHEME, load_published
 
 #: Unused counters of batch normalisation; new in PyTorch 0.4.1.
@@ -168,10 +168,18 @@ def load_weights(model: nn.Module,
             f'{some(weights_of(checkpoint))}')
     differences = match(weights, model, ignore, strict=bool(prefix))
     if differences:
+        differences += _advice(checkpoint, path)
         raise ValueError('\n  '.join([
             f'{os.fspath(path)!r} does not fit the model of the config; name '
             'the config that it was trained with', *differences
         ]))
+
+
+def _advice(checkpoint: dict, path: str | os.PathLike) -> list[str]:
+    """What to do with a file of DINO's authors, which other hosts can load."""
+    path = os.fspath(path)
+    return [f'convert it first: python {dino.CONVERTER} {path} CONVERTED.pth'
+            ] * dino.is_dino_state_dict(checkpoint)
 
 
 def check_matches(checkpoint: dict[str, Any], model: nn.Module,
@@ -184,6 +192,7 @@ def check_matches(checkpoint: dict[str, Any], model: nn.Module,
     differences = match(
         weights_of(checkpoint), model, (*TRAINING_ONLY, COUNTERS), False)
     if differences:
+        differences += _advice(checkpoint, path)
         raise UserError(
             f'{path!r} is of another model: {"; ".join(differences)}')
 

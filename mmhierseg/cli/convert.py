@@ -1,4 +1,4 @@
-"""Convert checkpoints of the papers' authors to MMEngine checkpoints."""
+"""Convert checkpoints of models' authors to MMEngine checkpoints."""
 
 import io
 import os
@@ -15,19 +15,23 @@ from mmhierseg._base.safe_load import load_plain_checkpoint
 from mmhierseg.checkpoints import (
     ConvertedCheckpoint,
     convert_cast_checkpoint,
+    convert_dino_checkpoint,
     convert_hsg_checkpoint,
     match,
 )
+from mmhierseg.checkpoints.dino import is_dino_state_dict
 from mmhierseg.checkpoints.matching import weights_of
 from mmhierseg.registry import MODELS
 from mmhierseg.version import __version__
 
 
 def convert(src: str, dst: str) -> None:
-    """Convert a file of CAST's or HSG's authors, told by its keys."""
+    """Convert a file of the authors of CAST, HSG or DINO, by its keys."""
     content = _read(src)
     if isinstance(content, dict) and 'embedding_model' in content:
         convert_hsg(src, dst, content)
+    elif isinstance(content, dict) and is_dino_state_dict(content):
+        convert_dino(src, dst, content)
     else:
         convert_cast(src, dst, content=content)
 
@@ -65,6 +69,21 @@ def convert_hsg(src: str, dst: str, content: Any = None) -> None:
     _report(converted, dst)
     print("head of the authors' model, the rest as in their configuration: "
           f"dict(type='mmhierseg.HSGHead', {_in_code(converted.options)})")
+
+
+def convert_dino(src: str, dst: str, content: Any = None) -> None:
+    """Convert a file of DINOv2's or DINOv3's authors."""
+    try:
+        converted = convert_dino_checkpoint(
+            _read(src) if content is None else content)
+        _check_complete(converted)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    save_converted(
+        converted.state_dict, dst,
+        dict(source_kind=converted.kind, backbone=converted.options))
+    _report(converted, dst)
+    print(f'backbone: dict({_in_code(converted.options)})')
 
 
 def save_converted(state_dict: dict[str, Tensor], dst: str,

@@ -1,6 +1,6 @@
 """Models: backbones, necks, heads, losses, segmentors, data preprocessors."""
 
-from .backbones import CAST, MoCoV3ConvViT
+from .backbones import CAST, DINOv3ViT, MoCoV3ConvViT
 from .data_preprocessors import (
     MultiViewSegDataPreProcessor,
     SuperpixelClsDataPreprocessor,
@@ -26,9 +26,10 @@ from .segmentors import (
 )
 
 __all__ = [
-    'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DMoNLoss',
-    'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG', 'HSGHead',
-    'HierarchyEncoderDecoder', 'KMeansHierarchy', 'LeanEncoderDecoder',
+    'CAST', 'CentroidContrastLoss', 'ClusteringTransformer', 'DINOv3ViT',
+    'DMoNLoss', 'EmbeddingNeck', 'FeatureMapEmbedder', 'GraphPooling', 'HSG',
+    'HSGHead', 'HierarchyEncoderDecoder', 'KMeansHierarchy',
+    'LeanEncoderDecoder',
     'MoCoV3ConvViT', 'MultiViewSegDataPreProcessor',
     'PixelSegmentContrastLoss', 'RetrievalSegmentor', 'SegmentEmbedder',
     'SegmentFCNHead', 'SegmentMaskTransformerHead',

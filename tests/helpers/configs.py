@@ -220,7 +220,8 @@ def save_weights(path, weights):
 
 def shrink_cast(backbone, size, clusters=(8, 6, 4, 2)):
     """Shrink CAST, or MMPretrain's ViT, in place."""
-    backbone.img_size = size
+    if 'DINOv3' not in backbone.type:
+        backbone.img_size = size
     if 'CAST' not in backbone.type:
         backbone.arch = dict(
             embed_dims=WIDTH, num_layers=2, num_heads=4,

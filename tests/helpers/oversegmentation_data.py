@@ -7,7 +7,7 @@ from mmhierseg.datasets import PartWholeScenes
 from mmhierseg.datasets.transforms.load_segment_map import encode_segment_map
 from mmhierseg.oversegmentation import OverSegmenter
 
-from .camvid import make_camvid
+from .camvid import make_camvid, make_coco_stuff, make_potsdam
 from .segmentation_data import DATA_ROOTS, make_segmentation_data
 
 #: Images to train on, and their over-segmentation, relative to where a tool
@@ -18,6 +18,10 @@ FOLDERS = dict(
                 'data/cityscapes/oversegmentation/train'),
     kitti_step=('data/kitti_step/images/train',
                 'data/kitti_step/oversegmentation/train'),
+    coco_stuff=('data/coco_stuff164k/images/train2017',
+                'data/coco_stuff164k/oversegmentation/train2017'),
+    potsdam=('data/potsdam/img_dir/train',
+             'data/potsdam/oversegmentation/train'),
     camvid=('data/camvid/train', 'data/camvid/oversegmentation/train'))
 _EVALUATION = dict(coco='voc', cityscapes='cityscapes',
                    kitti_step='kitti_step')
@@ -35,6 +39,11 @@ def make_oversegmentation_data(root, names=tuple(FOLDERS)):
                                                 ).exists()])
     if 'camvid' in names:
         make_camvid(root / 'data/camvid', dict(train=8, val=4, test=4))
+    for name, make, folder in (('coco_stuff', make_coco_stuff,
+                                'coco_stuff164k'),
+                               ('potsdam', make_potsdam, 'potsdam')):
+        if name in names:
+            make(root / 'data' / folder, dict(train=8, val=4))
     segmenter = OverSegmenter()
     for name in names:
         images, maps = (root / folder for folder in FOLDERS[name])

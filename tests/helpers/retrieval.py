@@ -2,6 +2,7 @@
 
 import torch
 
+from mmhierseg.checkpoints import convert_dino_checkpoint
 from mmhierseg.registry import MODELS
 
 from .configs import (
@@ -15,6 +16,7 @@ from .configs import (
     shrink_cast,
     shrink_steps,
 )
+from .dino import released_dino
 
 RETRIEVAL_PATHS = {
     f'{path.parent.name}/{path.stem}': path for path in RETRIEVAL_CONFIGS
@@ -51,6 +53,12 @@ def shrink_retrieval(path):
 
 def save_pretraining(name, root):
     """Save random weights of the pre-training that a config tests."""
+    if 'dinov' in name:
+        path = root / 'dino.pth'
+        save_weights(path, convert_dino_checkpoint(
+            released_dino(name.split('dinov')[1][0], WIDTH, 2, 96, 5, 4)
+        ).state_dict)
+        return path
     recipe = name.replace('_retrieval_voc12-512', '_coco')
     cfg = shrink(load_config(ROOT / f'configs/{recipe}.py'))
     torch.manual_seed(3)

@@ -62,6 +62,9 @@ def test_papers_alone():
     assert row(text, 'SAM-B')[2:4] == ['488.2', '10.15 / 7.25']
     assert row(text, 'HSG')[1:] == [
         '41.9 / 85.7', '', '32.5 / 86.0', '', '21.7 / 73.8', '']
+    # Why cells are open is said below their table.
+    assert row(text, 'SAM-H')[3:] == ['', '', '', '', '', 'open']
+    assert '\n\n* Open, category: how it is scored is in no public' in text
     # Every table cites its paper.
     assert text.count('### ') == len(TABLES) == text.count('arxiv.org/abs')
 
@@ -146,6 +149,14 @@ def test_cells(tests, options, cell, tmp_path):
     for words in ('checkpoint `', 'epoch 3', 'torch 2.', 'commit 0123456789',
                   '1449 images of PascalVOCDataset'):
         assert words in sources
+
+
+def test_what_is_open_stays_empty(tmp_path):
+    save_record(tmp_path, 'cast-b_clip_part-imagenet',
+                {'part/mIoU': 13., 'object/mIoU': 29.,
+                 'part/BoundaryFScore/mFscore': 7.})
+    text = tables_of(tmp_path, 'parts')
+    assert row(text, 'CAST-B')[4::2] == ['13.0 / –', '29.0 / –', 'open']
 
 
 def test_other_results(tmp_path):

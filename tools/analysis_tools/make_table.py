@@ -33,6 +33,8 @@ PATTERNS = {
     'Top 1 Accuracy': ('accuracy/top1', ),
     'Boundary F-score': ('BoundaryFScore/mFscore',
                          '*/BoundaryFScore/mFscore'),
+    'FPA': ('taxonomy/FPA', '*/FPA'),
+    'TICE': ('taxonomy/TICE', '*/TICE'),
 }
 for _level in ('part', 'object', 'category'):
     for _name in ('mIoU', 'Boundary F-score'):
@@ -142,6 +144,7 @@ def _cells(table: dict, row: list[str]) -> list[tuple[str, list[str], str]]:
 def _table(table: dict, records: list[Record], average: bool) -> str:
     collections, models = read_metafiles()
     header, rows = list(table['headings']), []
+    reasons = table.get('open', {})
     texts = len(header)
     for row in table['rows']:
         cells = row[:texts]
@@ -154,14 +157,17 @@ def _table(table: dict, records: list[Record], average: bool) -> str:
                 _number(reported.get(metric), table.get('digits', 1))
                 for metric in metrics) if reported else '')
             measured = [record for record in records if record.config == name]
-            cells.append(_measured(title, metrics, measured, average))
+            cells.append('open' if title in reasons else _measured(
+                title, metrics, measured, average, tuple(reasons)))
         rows.append(cells)
     header += [f'{title}, {source}' for title in table['columns']
                for source in ('paper', 'here')]
     paper = collections[table['collection']]['Paper']
     return (f'### {table["title"]}\n\nPaper: [{table["collection"]}]'
             f'({paper["URL"]}) ({paper["Venue"]}).\n\n' +
-            _markdown(header, rows, texts))
+            _markdown(header, rows, texts) + '\n' * bool(reasons) +
+            ''.join(f'\n* Open, {name}: {reason}.'
+                    for name, reason in reasons.items()))
 
 
 def _reported(model: dict) -> dict[str, float]:
@@ -173,11 +179,16 @@ def _reported(model: dict) -> dict[str, float]:
 
 
 def _measured(title: str, metrics: list[str], records: list[Record],
-              average: bool) -> str:
-    """Content of a cell: '' without results."""
+              average: bool, hidden: tuple[str, ...]) -> str:
+    """Content of a cell: '' without results.
+
+    Metrics whose names end like one of ``hidden`` are not shown.
+    """
     values = []
     for record in records:
-        values.append([_value(record, PATTERNS[metric]) for metric in metrics])
+        values.append([
+            None if metric.endswith(hidden) else
+            _value(record, PATTERNS[metric]) for metric in metrics])
         if all(value is None for value in values[-1]):
             wanted = ' or '.join(PATTERNS[metric][0] for metric in metrics)
             raise UserError(

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmhierseg.ops.checks import check_at_least_1
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy, restore_maps
 
@@ -30,6 +31,15 @@ class SegmentEmbeddings(NamedTuple):
     """Superpixels and the segments after each pooling."""
     empty: Tensor | None = None
     """(B, N) bool: segments that do not exist; None = all do."""
+
+
+def whole_patches(images: Tensor, divisor: int) -> Tensor:
+    """Resize (B, C, H, W) images to the nearest multiples of a number."""
+    size = [max(round(side / divisor), 1) * divisor
+            for side in images.shape[2:]]
+    if size == [*images.shape[2:]]:
+        return images
+    return F.interpolate(images, size, mode='bilinear', align_corners=False)
 
 
 @MODELS.register_module()
@@ -96,6 +106,9 @@ class FeatureMapEmbedder(BaseModule):
         at (str): 'grid', the cells of the map; or 'pixel', every pixel, after
             bilinear interpolation to the input's size, as in HSG, which takes
             4 C bytes a pixel. Else ValueError. Defaults to 'grid'.
+        size_divisor (int): Images are resized, bilinearly, to the nearest
+            multiples of this, so that patches of this side are whole. What
+            comes out has the size of the input. Defaults to 1: as they are.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
     """
 
@@ -103,14 +116,16 @@ class FeatureMapEmbedder(BaseModule):
                  backbone: dict | nn.Module,
                  neck: dict | nn.Module | None = None,
                  at: str = 'grid',
+                 size_divisor: int = 1,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if at not in ('grid', 'pixel'):
             raise ValueError(f"`at` must be 'grid' or 'pixel', got {at!r}")
+        check_at_least_1(size_divisor=size_divisor)
         self.backbone, self.neck = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck))
-        self.at = at
+        self.at, self.size_divisor = at, size_divisor
 
     def forward(self, inputs: Tensor) -> SegmentEmbeddings:
         """Embed the h w cells of images (B, C_in, H, W), row by row.
@@ -118,7 +133,7 @@ class FeatureMapEmbedder(BaseModule):
         They are the only level of the hierarchy. TypeError if the backbone
         returns no feature map.
         """
-        features = self.backbone(inputs)
+        features = self.backbone(whole_patches(inputs, self.size_divisor))
         if self.neck is not None:
             features = self.neck(features)
         if not isinstance(features, Tensor):

@@ -14,10 +14,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmhierseg.ops import kmeans_hierarchy, sum_by_label
+from mmhierseg.ops.checks import check_at_least_1
 from mmhierseg.registry import MODELS
 from mmhierseg.structures import SegmentHierarchy
 
-from .embedders import SegmentEmbeddings
+from .embedders import SegmentEmbeddings, whole_patches
 
 
 @MODELS.register_module()
@@ -36,6 +37,8 @@ class KMeansHierarchy(BaseModule):
             coarse. Defaults to (64, 32, 16, 8).
         num_iterations (int): Of k-means. Defaults to 30.
         seed (int): Of the initial clusters. Defaults to 0.
+        size_divisor (int): Sides of the backbone's input are made multiples of
+            this, see :class:`FeatureMapEmbedder`. Defaults to 1.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
     """
 
@@ -44,6 +47,7 @@ class KMeansHierarchy(BaseModule):
                  num_clusters: Sequence[int] = (64, 32, 16, 8),
                  num_iterations: int = 30,
                  seed: int = 0,
+                 size_divisor: int = 1,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if isinstance(backbone, dict):
@@ -52,6 +56,8 @@ class KMeansHierarchy(BaseModule):
         self.num_clusters = tuple(num_clusters)
         self.num_iterations = num_iterations
         self.seed = seed
+        check_at_least_1(size_divisor=size_divisor)
+        self.size_divisor = size_divisor
 
     @torch.no_grad()
     def forward(self, inputs: Tensor) -> SegmentEmbeddings:
@@ -59,8 +65,9 @@ class KMeansHierarchy(BaseModule):
 
         A segment map in a fourth channel has no influence.
         """
-        features = self.backbone(inputs[:, :3])[-1]
         size = tuple(inputs.shape[2:])
+        features = self.backbone(
+            whole_patches(inputs[:, :3], self.size_divisor))[-1]
         features = F.interpolate(
             features.float(), size, mode='bilinear', align_corners=False)
         features = features.flatten(2).transpose(1, 2)

@@ -104,6 +104,30 @@ def test_cells_of_sizes_that_do_not_divide():
             assert labels[y, x] == 4 * row + column
 
 
+def test_patches_are_whole():
+    """Of a resized image; pixels are in the cells that cover them."""
+    seen = []
+
+    def backbone(images):
+        seen.append(tuple(images.shape[2:]))
+        return F.avg_pool2d(images, 4)
+
+    model = FeatureMapEmbedder(nn.AvgPool2d(4), size_divisor=4)
+    model.backbone.forward = backbone
+    labels = model(torch.randn(1, 5, 9, 15)).hierarchy.labels[0]
+    assert seen == [(8, 16)]
+    for y in range(9):
+        for x in range(15):
+            row, column = int((y + .5) * 2 / 9), int((x + .5) * 4 / 15)
+            assert labels[y, x] == 4 * row + column
+    model(torch.randn(1, 5, 1, 8))  # one patch at least
+    model.size_divisor = 1
+    model(torch.randn(1, 5, 9, 15))
+    assert seen[1:] == [(4, 8), (9, 15)]
+    with pytest.raises(ValueError, match='`size_divisor` must be at least 1'):
+        FeatureMapEmbedder(nn.Identity(), size_divisor=0)
+
+
 def test_at_pixels_behind_a_neck():
     """Interpolated, then of unit length, as in HSG."""
     inputs = torch.randn(2, 5, 16, 24)
