@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from mmengine.logging import print_log
 
+from mmhierseg._base.coco_masks import check_mask
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.image_files import check_pixels
 
-from .coco_masks import check_mask
 from .files import MissingFileError, some
 from .part_imagenet_classes import part_id
 

@@ -8,8 +8,8 @@ from mmengine.logging import MMLogger
 from PIL import Image
 from pycocotools import mask as coco
 
+from mmhierseg._base.coco_masks import decode_mask
 from mmhierseg._base.errors import UserError
-from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.part_imagenet_classes import (
     OBJECT_OF_PART,
     OBJECTS,

@@ -43,6 +43,21 @@ def test_slow_reference(dtype, scale, offset):
         farthest_point_sampling(points, 9), slow_sampling(points, 9))
 
 
+@pytest.mark.parametrize('scale', [1, 1e-22, 1e22])
+def test_long_sequences(scale):
+    """Most points are rejected by their leading channels, in float32.
+
+    There squares of 1e-22 and of 1e22 do not exist.
+    """
+    points = random_points(2, 1100, 40).double()
+    points *= torch.linspace(3, .01, 40) * torch.logspace(0, -6, 1100)[:, None]
+    points = torch.cat([points, points[:, :30]], dim=1).mul(scale).float()
+    empty = torch.rand(points.shape[:2]) < .1
+    picks = farthest_point_sampling(points, 200, empty)
+    # The reference is in float64, whose squares exist.
+    assert torch.equal(picks, slow_sampling(points, 200, empty))
+
+
 def test_empty_points_are_left_out():
     points = random_points()
     empty = torch.zeros(3, 20, dtype=torch.bool)

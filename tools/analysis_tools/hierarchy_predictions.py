@@ -17,11 +17,11 @@ from scipy.io import loadmat
 from skimage.measure import label
 from skimage.segmentation import expand_labels
 
+from mmhierseg._base.coco_masks import decode_mask
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.image_files import list_files
 from mmhierseg.apis import HierarchyResult
 from mmhierseg.apis.label_pngs import read_label_png
-from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.files import decode_labels, some
 from mmhierseg.evaluation.functional.label_maps import find_overlaps, sizes_of
 

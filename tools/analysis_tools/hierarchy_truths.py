@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from mmhierseg._base.coco_masks import decode_mask
 from mmhierseg._base.errors import UserError
 from mmhierseg._base.image_files import list_files
-from mmhierseg.datasets.coco_masks import decode_mask
 from mmhierseg.datasets.files import decode_labels
 from mmhierseg.datasets.transforms.human_segmentations import (
     decode_segmentations,

@@ -4,10 +4,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
 
+from mmhierseg._base.coco_masks import decode_mask
 from mmhierseg._base.errors import UserError
 from mmhierseg.registry import TRANSFORMS
 
-from ..coco_masks import decode_mask
 from ..files import add_seg_map, check_annotated, load_labels, match_image
 from ..part_imagenet_classes import OBJECT_OF_PART
 

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from mmhierseg.datasets.coco_masks import decode_mask
+from mmhierseg._base.coco_masks import decode_mask
 
 from .label_maps import as_label_map, number_from_zero
 
