@@ -15,6 +15,7 @@ from .boundaries import (
     boundary_recall,
     boundary_recall_counts,
 )
+from .image_miou import per_image_miou
 from .regions import (
     class_areas,
     covering,
@@ -40,6 +41,6 @@ __all__ = [
     'boundary_precision', 'boundary_recall', 'boundary_recall_counts',
     'class_areas', 'compactness', 'covering', 'covering_sums',
     'explained_variation', 'explained_variation_sums', 'mean_iou',
-    'mean_iou_of_areas', 'nf_covering', 'region_miou',
+    'mean_iou_of_areas', 'nf_covering', 'per_image_miou', 'region_miou',
     'undersegmentation_counts', 'undersegmentation_error'
 ]
