@@ -4,8 +4,8 @@ Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314): table `parts`, row
           CAST-B, columns part and object.
 Command:  PYTHONPATH=. python tools/test.py \
-              projects/part_labelling/configs/cast-b_clip_part-imagenet.py \
-              cast-b_in1k
+          projects/part_labelling/configs/cast-b_clip_part-imagenet.py \
+          cast-b_in1k
 Hardware: one GPU or CPU.
 Data:     data/part_imagenet, release OOD: 2957 images of val.json.
 Weights:  `mmhierseg://cast-b_in1k`, the authors'; a checkpoint of
@@ -35,9 +35,11 @@ model = dict(
             mask_empty=False),
         part_level=-2,
         object_level=-1))
-# After the crop: the superpixels are of the image that the model sees.
 pipeline = [
-    *_base_.pipeline[:-1],
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='mmhierseg.LoadPartMap'),
+    dict(type='mmhierseg.CropForLabelling', size=224),
+    # After the crop: superpixels are of the image that the model sees.
     dict(
         type='mmhierseg.GenerateSuperpixels',
         superpixels=dict(
@@ -48,6 +50,6 @@ pipeline = [
             histogram_bins=15,
             double_step=False,
             num_iterations=20)),
-    _base_.pipeline[-1],
+    dict(type='mmhierseg.PackPartLabelling'),
 ]
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

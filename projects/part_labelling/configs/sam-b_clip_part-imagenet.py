@@ -4,8 +4,8 @@ Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314): table `parts`, row
           SAM-B, columns part and object.
 Command:  PYTHONPATH=. python tools/test.py \
-              projects/part_labelling/configs/sam-b_clip_part-imagenet.py \
-              work_dirs/sam-vit-base/model.safetensors
+          projects/part_labelling/configs/sam-b_clip_part-imagenet.py \
+          work_dirs/sam-vit-base/model.safetensors
 Hardware: one GPU or CPU.
 Data:     data/part_imagenet, release OOD: 2957 images of val.json.
 Weights:  SAM's, the repository facebook/sam-vit-base of the Hugging Face hub

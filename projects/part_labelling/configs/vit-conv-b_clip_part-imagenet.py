@@ -4,8 +4,8 @@ Paper:    "Learning Hierarchical Image Segmentation For Recognition and By
           Recognition", ICLR 2024 (arXiv 2210.00314): table `parts`, row
           ViT-B, columns part and object.
 Command:  PYTHONPATH=. python tools/test.py \
-              projects/part_labelling/configs/vit-conv-b_clip_part-imagenet.py \
-              vit-conv-b_in1k
+          projects/part_labelling/configs/vit-conv-b_clip_part-imagenet.py \
+          vit-conv-b_in1k
 Hardware: one GPU or CPU.
 Data:     data/part_imagenet, release OOD: 2957 images of val.json.
 Weights:  `mmhierseg://vit-conv-b_in1k`, the authors'; a checkpoint of

@@ -54,15 +54,15 @@ class ResultCache:
 
 
 def _digest(key: Sequence[str | np.ndarray]) -> str:
-    """SHA-256 of texts and arrays, whose borders count, too."""
+    """SHA-256 of texts and arrays, whose kinds and lengths count, too."""
     digest = hashlib.sha256(f'{FORMAT}'.encode())
     for part in key:
-        content = part.encode()
-        if isinstance(part, np.ndarray):
+        if isinstance(part, str):
+            kind, content = 'text', part.encode()
+        else:
+            kind = f'{part.dtype} {part.shape}'
             content = np.ascontiguousarray(part).tobytes()
-            part = f'{part.dtype} {part.shape}'
-        digest.update(f'|{type(part).__name__} {len(content)} {part}|'.encode())
-        digest.update(content)
+        digest.update(f'|{kind} {len(content)}|'.encode() + content)
     return digest.hexdigest()
 
 

@@ -23,9 +23,9 @@ class OpenCLIPEncoder(LoadedNetwork):
             Defaults to 'ViT-B-16-quickgelu', that of OpenAI.
         pretrained (str, optional): Name of weights, which ``open_clip``
             downloads, or a file; None with a folder. Defaults to 'openai'.
-        autocast (bool): Whether a GPU computes in mixed precision with
-            float16. Other devices always compute in float32, since CPUs have
-            no float16 autocast of this kind. Defaults to True.
+        autocast (bool): Whether a GPU of Nvidia computes in mixed precision
+            with float16, as the authors do. Other devices compute in float32,
+            whatever autocast surrounds them. Defaults to True.
         batch_size (int): Pictures at a time. Defaults to 64.
 
     Raises:
@@ -97,9 +97,8 @@ class OpenCLIPEncoder(LoadedNetwork):
 
     @torch.no_grad()
     def _encode(self, function, inputs: Tensor) -> Tensor:
-        # Whatever the caller has switched on.
-        with torch.autocast(
-                inputs.device.type, torch.float16,
-                enabled=self._dtype == torch.float16):
+        low = self._dtype if self._dtype == torch.float16 else None
+        # Also switches off what the caller has switched on.
+        with torch.autocast(inputs.device.type, low, enabled=low is not None):
             parts = [function(some) for some in inputs.split(self.batch_size)]
         return F.normalize(torch.cat(parts).float(), dim=1)

@@ -1,10 +1,10 @@
 """Objects and parts from the embeddings of segments and of names.
 
-CAST (Ke et al., ICLR 2024, arXiv 2210.00314) names the segments of PartImageNet
-by CLIP, as OVSeg (Liang et al., CVPR 2023) does masks: a segment's picture is
-the image with all other pixels set to a constant, and its name the text with
-the largest cosine. Objects are named first; a segment of a part has a part of
-the object at its first pixel.
+CAST (Ke et al., ICLR 2024, arXiv 2210.00314) names the segments of
+PartImageNet by CLIP, as OVSeg (Liang et al., CVPR 2023) does masks: a
+segment's picture is the image with all other pixels set to a constant, and its
+name the text with the largest cosine. Objects are named first; a segment of
+the level of parts is one of the parts of the object at its first pixel.
 
 Legend: n segments, D channels of embeddings, O objects, P parts, H x W pixels.
 Segments are numbered 0 to n - 1 without gaps, int64, -1 = none. Embeddings
