@@ -17,7 +17,8 @@ Status:   runs - tests on small generated data in PartImageNet's layout, with
 K-means of the patch tokens, as in
 configs/baselines/vit-conv-b_hierarchy_part-imagenet.py: 16 segments are
 parts, 8 are objects. The initial clusters are random, and the same for all
-images: --cfg-options model.segments.model.seed=N draws others.
+images, where the authors draw them anew for each; others are drawn by
+--cfg-options model.segments.model.seed=N.
 """
 
 _base_ = ['_base_/part_imagenet_clip.py']

@@ -168,7 +168,7 @@ class PartLabeller(BaseModel):
         """Move the weights of a pre-trained backbone to its place."""
         path = self.segments.backbone_path
         if path is None:
-            self.segments.check_weights(state_dict)
+            self.segments.take_weights(state_dict)
             return
         start = f'{prefix}backbone.'
         for name in [name for name in state_dict if name.startswith(start)]:

@@ -77,8 +77,8 @@ class SAMSegments(LoadedNetwork):
         return tuple(
             torch.from_numpy(level).to(inputs.device) for level in levels)
 
-    def check_weights(self, weights: dict[str, Tensor]) -> None:
-        """Raise a UserError unless weights are those that were loaded."""
+    def take_weights(self, weights: dict[str, Tensor]) -> None:
+        """Remove its weights, which must be those that were loaded."""
         own = self.net.state_dict()
         common = [name for name in weights if name in own]
         if not common or any(
@@ -89,6 +89,8 @@ class SAMSegments(LoadedNetwork):
                 'SAM has its weights from `model.segments.pretrained`, '
                 f'{self.pretrained!r}, and the checkpoint has others: give '
                 'the file in that folder, model.safetensors')
+        for name in common:
+            del weights[name]
 
     def _masks(self, pixels: np.ndarray, device: torch.device) -> np.ndarray:
         """(n, H * W) bool of the generated masks."""

@@ -59,8 +59,8 @@ class HierarchySegments(BaseModule):
 
         Args:
             inputs (Tensor): One image, (1, C, H, W), as the model takes it.
-            crop (Tensor): Not used; nor is ``cache``.
-            cache (ResultCache): Segments are quicker made than read.
+            crop (Tensor): Not used.
+            cache (ResultCache): Not used: making segments is quick.
         """
         if self._new_pool is not None:
             # Not before the checkpoint has been loaded.

@@ -140,11 +140,13 @@ def test_sam_from_a_folder(sam, tmp_path):
 def test_weights_of_sam_are_those_of_its_folder(sam, tmp_path):
     folder, net = sam
     segments = SAMSegments(str(folder))
-    segments.check_weights(dict(net.state_dict()))
+    weights = {**net.state_dict(), 'other': torch.zeros(1)}
+    segments.take_weights(weights)
+    assert list(weights) == ['other']
     other = save_sam(tmp_path / 'other', seed=1)
     for weights in (other.state_dict(), {'backbone.weight': torch.zeros(1)}):
         with pytest.raises(UserError, match='the checkpoint has others'):
-            segments.check_weights(weights)
+            segments.take_weights(dict(weights))
     assert SAMSegments(str(tmp_path / 'other')).key != segments.key
     with pytest.raises(UserError, match='SAM cannot be loaded from'):
         SAMSegments(str(tmp_path / 'no'))
