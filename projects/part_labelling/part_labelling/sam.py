@@ -100,8 +100,8 @@ class SAMSegments(LoadedNetwork):
                 model=self.net, image_processor=self.processor, device=device)
         with torch.autocast(device.type, enabled=False):
             output = self.generator(Image.fromarray(pixels), **self.options)
-        masks = [np.asarray(mask, dtype=bool) for mask in output['masks']]
-        return np.array(masks).reshape(len(masks), pixels[..., 0].size)
+        masks = [np.asarray(mask) for mask in output['masks']]
+        return np.array(masks, dtype=bool).reshape(-1, pixels[..., 0].size)
 
 
 def mask_levels(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from projects.part_labelling.tests.models import save_clip, save_sam
 CONFIGS = Path(__file__).parents[1] / 'configs'
 NAMES = ('cast-b', 'vit-conv-b', 'sam-b', 'sam-h')
 SAM_OPTIONS = dict(points_per_crop=3, pred_iou_thresh=-9.,
-                   stability_score_thresh=-1.)
+                   stability_score_thresh=-1., crops_nms_thresh=.97)
 
 
 @pytest.fixture(scope='module')
@@ -173,7 +173,7 @@ def tiny_cast(**options):
 
 def test_seeds_of_the_fourth_pooling():
     """They replace the checkpoint's weights of that pooling alone."""
-    torch.manual_seed(0)
+    torch.manual_seed(7)
     plain = tiny_cast()
     weights = plain.state_dict()
     labels = torch.arange(64).view(1, 1, 8, 8).float()
@@ -184,24 +184,23 @@ def test_seeds_of_the_fourth_pooling():
         model = tiny_cast(pool_seed=seed)
         model.load_state_dict(weights)
         state = torch.get_rng_state()
-        result = model(inputs, None, None)
+        part_map, object_map = model(inputs, None, None)
         assert torch.equal(state, torch.get_rng_state())
-        changed = {
-            '.'.join(name.split('.')[:3])
-            for name, value in model.state_dict().items()
-            if not torch.equal(value, weights[name])
-        }
-        return result, changed
+        assert torch.equal(part_map, parts)
+        new = model.state_dict()
+        changed = {name for name in new
+                   if not torch.equal(new[name], weights[name])}
+        assert all(name.startswith('model.pools.3.') for name in changed)
+        return object_map, new['model.pools.3.grouping.attn.qkv.weight']
 
     parts, objects = plain(inputs, None, None)
-    results = [segment(seed) for seed in (None, 0, 0, 1)]
-    for (part_map, _), changed in results:
-        assert torch.equal(part_map, parts)
-        assert changed <= {'model.pools.3'}
-    assert torch.equal(results[0][0][1], objects) and not results[0][1]
-    assert torch.equal(results[1][0][1], results[2][0][1])
-    assert results[1][1] and not torch.equal(
-        results[1][0][1], results[3][0][1])
+    (first, own), (second, one), (third, same), (_, other) = map(
+        segment, (None, 0, 0, 1))
+    assert torch.equal(first, objects) and torch.equal(second, third)
+    assert torch.equal(
+        own, weights['model.pools.3.grouping.attn.qkv.weight'])
+    assert torch.equal(one, same)
+    assert not torch.equal(one, own) and not torch.equal(one, other)
     with pytest.raises(UserError, match='`pool_seed` is for CAST'):
         HierarchySegments(
             dict(type='mmhierseg.KMeansHierarchy', backbone=torch.nn.ReLU()),

@@ -90,7 +90,7 @@ def test_clip_that_cannot_be_loaded(clip, tmp_path):
 
 #: Few points, and all masks that they give.
 OPTIONS = dict(points_per_crop=3, pred_iou_thresh=-9.,
-               stability_score_thresh=-1.)
+               stability_score_thresh=-1., crops_nms_thresh=.97)
 
 
 @pytest.fixture(scope='module')
