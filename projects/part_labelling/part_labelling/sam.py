@@ -30,7 +30,7 @@ class SAMSegments(LoadedNetwork):
 
     Raises:
         ImportError: If ``transformers`` is not installed.
-        UserError: If the model cannot be loaded.
+        UserError: If the model, or torchvision's operators, cannot be loaded.
     """
 
     #: There is no backbone to load.
@@ -42,6 +42,7 @@ class SAMSegments(LoadedNetwork):
         except ImportError as error:
             raise ImportError('SAMSegments needs transformers: pip install '
                               '"mmhierseg[sam]"') from error
+        _check_operators()
         try:
             net = transformers.SamModel.from_pretrained(pretrained)
             processor = transformers.SamImageProcessor.from_pretrained(
@@ -102,6 +103,18 @@ class SAMSegments(LoadedNetwork):
             output = self.generator(Image.fromarray(pixels), **self.options)
         masks = [np.asarray(mask) for mask in output['masks']]
         return np.array(masks, dtype=bool).reshape(-1, pixels[..., 0].size)
+
+
+def _check_operators() -> None:
+    """Raise unless torchvision can suppress boxes for the generator."""
+    from torchvision.ops import boxes
+    try:
+        boxes.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+    except RuntimeError as error:
+        raise UserError(
+            'SAM needs the compiled operators of torchvision, which do not '
+            'load: install the torchvision that is built for PyTorch '
+            f'{torch.__version__}') from error
 
 
 def mask_levels(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -137,7 +137,7 @@ def test_sam_from_a_folder(sam, tmp_path):
     assert segments.generator is None
 
 
-def test_weights_of_sam_are_those_of_its_folder(sam, tmp_path):
+def test_weights_of_sam_are_those_of_its_folder(sam, tmp_path, monkeypatch):
     folder, net = sam
     segments = SAMSegments(str(folder))
     weights = {**net.state_dict(), 'other': torch.zeros(1)}
@@ -150,3 +150,10 @@ def test_weights_of_sam_are_those_of_its_folder(sam, tmp_path):
     assert SAMSegments(str(tmp_path / 'other')).key != segments.key
     with pytest.raises(UserError, match='SAM cannot be loaded from'):
         SAMSegments(str(tmp_path / 'no'))
+
+    def no_nms(*args):
+        raise RuntimeError('no custom C++ ops')
+
+    monkeypatch.setattr('torchvision.ops.boxes.nms', no_nms)
+    with pytest.raises(UserError, match='compiled operators of torchvision'):
+        SAMSegments(str(folder))
