@@ -79,7 +79,8 @@ def test_wheel(wheel):
     assert not re.search(r'\]\((?!https://)', metadata)
     assert re.search('^Requires-Python: >=3.10$', metadata, re.M)
     extras = re.findall('^Provides-Extra: (.*)$', metadata, re.M)
-    assert sorted(extras) == ['docs', 'export', 'onedl', 'speed', 'tests']
+    assert sorted(extras) == [
+        'clip', 'docs', 'export', 'onedl', 'sam', 'speed', 'tests']
     # The original and the OneDL builds exclude each other: the user chooses.
     required = re.findall('^Requires-Dist: ([^;\n]*)$', metadata, re.M)
     assert any(name.startswith('torch') for name in required)
