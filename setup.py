@@ -122,7 +122,8 @@ setup(
     install_requires=read_requirements('runtime'),
     extras_require={
         name: read_requirements(name)
-        for name in ('onedl', 'speed', 'export', 'timm', 'tests', 'docs')
+        for name in ('onedl', 'speed', 'export', 'timm', 'clip', 'sam',
+                     'tests', 'docs')
     },
     classifiers=[
         'Development Status :: 3 - Alpha',

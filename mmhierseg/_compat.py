@@ -10,6 +10,9 @@
   from ``mmhierseg::`` also keep their ``default_scope``.
 * **Logged metrics of a test.** Every process writes the same JSON file at the
   same time; if their contents differ, it can end up corrupt.
+* **MMPretrain beside transformers 5.** Its multimodal models need names that
+  version 4 had, and importing MMPretrain fails without them. They become
+  placeholders, as they are without transformers.
 * **Messages for debugging.** MMEngine prints them at any level where no logger
   is named: every program says that it could not import a dataset's library.
 
@@ -105,6 +108,14 @@ def drop_debug_messages(logger: ModuleType) -> None:
     logger.print_log = print_log
 
 
+def leave_out_multimodal(dependency: ModuleType) -> None:
+    """Do without MMPretrain's multimodal models beside transformers 5."""
+    from importlib.metadata import version
+    if dependency.WITH_MULTIMODAL:
+        major = int(version('transformers').split('.')[0])
+        dependency.WITH_MULTIMODAL = major < 5
+
+
 def register_checkpoint_scheme(checkpoint: ModuleType) -> None:
     """Make ``mmhierseg://NAME`` a checkpoint for MMEngine."""
 
@@ -124,6 +135,7 @@ _REPAIRS: dict[str, Callable[[ModuleType], None]] = {
     'mmengine.logging.logger': drop_debug_messages,
     'mmengine.hooks.logger_hook': log_test_on_one_process,
     'mmengine.runner.checkpoint': register_checkpoint_scheme,
+    'mmpretrain.utils.dependency': leave_out_multimodal,
 }
 
 

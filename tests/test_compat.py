@@ -108,3 +108,13 @@ def test_one_process_writes_the_metrics_of_a_test(tmp_path, monkeypatch):
                             lambda rank=rank: rank == 0)
         logger_hook.dump({'rank': rank}, tmp_path / f'{rank}.json')
     assert [path.name for path in tmp_path.iterdir()] == ['0.json']
+
+
+@pytest.mark.parametrize('version, expected', [('4.57.1', True),
+                                               ('5.0.0', False)])
+def test_multimodal_models_need_transformers_4(monkeypatch, version, expected):
+    monkeypatch.setattr(importlib.metadata, 'version', lambda name: version)
+    for found in (True, False):
+        dependency = SimpleNamespace(WITH_MULTIMODAL=found)
+        _compat.leave_out_multimodal(dependency)
+        assert dependency.WITH_MULTIMODAL == (found and expected)

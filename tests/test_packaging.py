@@ -80,7 +80,7 @@ def test_wheel(wheel):
     assert re.search('^Requires-Python: >=3.10$', metadata, re.M)
     extras = re.findall('^Provides-Extra: (.*)$', metadata, re.M)
     assert sorted(extras) == [
-        'docs', 'export', 'onedl', 'speed', 'tests', 'timm']
+        'clip', 'docs', 'export', 'onedl', 'sam', 'speed', 'tests', 'timm']
     # The original and the OneDL builds exclude each other: the user chooses.
     required = re.findall('^Requires-Dist: ([^;\n]*)$', metadata, re.M)
     assert any(name.startswith('torch') for name in required)

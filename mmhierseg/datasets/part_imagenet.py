@@ -10,8 +10,8 @@ from mmhierseg._base.errors import UserError
 from mmhierseg.registry import DATASETS
 
 from .files import list_files, make_samples, read_file, read_list
-from .part_imagenet_classes import class_names
 from .part_imagenet_file import image_paths, parse_annotations
+from .part_imagenet_releases import check_release, release_names, seg_ids
 from .scenes.categories import voc_palette
 
 
@@ -36,8 +36,23 @@ class PartImageNetDataset(BaseSegDataset):
     polygons of fewer than three points; the log says how many. All invalid
     masks are listed in one error.
 
+    This is the release *OOD*. The other one, *Seg*, has label PNGs with the
+    background last, and 158 whole objects, which are classes of ImageNet
+    (``annotations/val_whole``)::
+
+        dict(type='mmhierseg.PartImageNetDataset', release='seg',
+             data_root='data/part_imagenet_seg', data_prefix=dict(
+                 img_path='images/val', seg_map_path='annotations/val'), ...)
+
+    It is read by ``LoadAnnotations``, and ids become those of *OOD*.
+
     Args:
-        labels (str): 'part' or 'object'. Defaults to 'part'.
+        labels (str): 'part', 'object' or, of *Seg*, 'whole'. Defaults to
+            'part'.
+        release (str): 'ood' or 'seg'. Defaults to 'ood'.
+        keep_unannotated (bool): Whether images that the JSON lists without
+            any part are kept, as background, and images come in the order of
+            their ids. Defaults to False.
         img_suffix (str): Suffix of the images. Defaults to '.JPEG'.
         metainfo (dict, optional): May hold ``classes``, a choice of the names.
         **kwargs: Arguments of ``BaseSegDataset``. ``ann_file`` is a
@@ -45,17 +60,21 @@ class PartImageNetDataset(BaseSegDataset):
             PNGs.
 
     Raises:
-        UserError: If ``labels`` is unknown, or the annotations or an image
-            cannot be read.
+        UserError: If ``labels`` is unknown, the files are of the other
+            release, or the annotations or an image cannot be read.
     """
 
     def __init__(self,
                  labels: str = 'part',
+                 release: str = 'ood',
+                 keep_unannotated: bool = False,
                  img_suffix: str = '.JPEG',
                  metainfo: dict | None = None,
                  **kwargs) -> None:
-        self._all_classes = class_names(labels)
+        self._all_classes = release_names(release, labels)
         self.labels = labels
+        self.release = release
+        self.keep_unannotated = keep_unannotated
         palette = voc_palette()[:len(self._all_classes)].tolist()
         metainfo = dict(
             dict(classes=self._all_classes, palette=palette),
@@ -85,21 +104,24 @@ class PartImageNetDataset(BaseSegDataset):
         """List the images, each with its annotations or its label PNG."""
         folder = self.data_prefix['img_path']
         hint = 'check `data_root` and `data_prefix` of PartImageNetDataset'
-        if not self.ann_file.endswith('.json'):
-            args = self.backend_args
-            return make_samples(
-                self,
-                read_list(self.ann_file, 'list of images', args) if
-                self.ann_file else list_files(folder, hint, self.img_suffix,
-                                              args))
+        is_json = self.ann_file.endswith('.json')
+        check_release(
+            self.release, self.labels,
+            self.ann_file if is_json else self.data_prefix.get('seg_map_path')
+            or '', is_json, self.backend_args)
+        if not is_json:
+            return self._label_pngs(folder, hint)
         images = parse_annotations(
             read_file(self.ann_file, 'annotation file', self.backend_args),
-            self.ann_file)
+            self.ann_file,
+            sort=self.keep_unannotated)
         annotated = [image for image in images if image.parts]
         if not annotated:
             raise UserError(f"annotation file '{self.ann_file}' annotates no "
                             'part of any image')
-        if len(annotated) < len(images):
+        if self.keep_unannotated:
+            annotated = images
+        elif len(annotated) < len(images):
             print_log(
                 f'{len(images) - len(annotated)} of {len(images)} images of '
                 f'{self.ann_file} have no annotated part and are left out',
@@ -117,3 +139,17 @@ class PartImageNetDataset(BaseSegDataset):
                 reduce_zero_label=False,
                 seg_fields=[]) for path, image in zip(paths, annotated)
         ]
+
+    def _label_pngs(self, folder: str, hint: str) -> list[dict]:
+        """List the images, each with its label PNG."""
+        args = self.backend_args
+        samples = make_samples(
+            self,
+            read_list(self.ann_file, 'list of images', args) if self.ann_file
+            else list_files(folder, hint, self.img_suffix, args))
+        if self.release == 'seg':
+            new = self.label_map or {}
+            ids = {value: new.get(i, i)
+                   for value, i in seg_ids(self.labels).items()}
+            samples = [dict(sample, label_map=ids) for sample in samples]
+        return samples

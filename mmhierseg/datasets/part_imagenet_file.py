@@ -27,15 +27,20 @@ class AnnotatedImage(NamedTuple):
     """Each with ``part_id``, 1 to 40, and ``segmentation``, as in COCO."""
 
 
-def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
+def parse_annotations(content: bytes,
+                      path: str,
+                      sort: bool = False) -> list[AnnotatedImage]:
     """Parse an annotation file, images without any part included.
 
+    They are in the order of the file or, with ``sort``, in that of their ids.
     All annotations are checked: polygons of fewer than three points are left
     out with one warning; all invalid masks are listed in one error.
     """
     try:
         data = json.loads(content)
         images = [(entry['id'], _image(entry)) for entry in data['images']]
+        if sort:
+            images.sort(key=lambda item: item[0])
         ids = {
             entry['id']: part_id(entry['name'], entry['supercategory'])
             for entry in data['categories']
@@ -48,7 +53,8 @@ def parse_annotations(content: bytes, path: str) -> list[AnnotatedImage]:
             " it needs 'images' (id, file_name, height, width), 'categories' "
             "(id, name, supercategory) and 'annotations' (image_id, "
             f'category_id, segmentation); got {type(error).__name__}: '
-            f'{error}') from error
+            f"{error}. The release Seg has other JSON files: release='seg' "
+            'reads its label PNGs') from error
     except (ValueError, RecursionError) as error:
         # From JSON, a part's name, or an image.
         raise UserError(

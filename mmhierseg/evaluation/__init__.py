@@ -6,12 +6,14 @@ from .metrics import (
     BoundaryFScore,
     NFCovering,
     PerImageMetric,
+    PerImageMIoU,
     PerLevelMetric,
     RegionMIoU,
     SuperpixelQuality,
 )
 
 __all__ = [
-    'BoundaryFScore', 'MemoryBank', 'NFCovering', 'PerImageMetric',
-    'PerLevelMetric', 'RegionMIoU', 'SuperpixelQuality', 'functional'
+    'BoundaryFScore', 'MemoryBank', 'NFCovering', 'PerImageMIoU',
+    'PerImageMetric', 'PerLevelMetric', 'RegionMIoU', 'SuperpixelQuality',
+    'functional'
 ]

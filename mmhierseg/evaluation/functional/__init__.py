@@ -29,6 +29,7 @@ from .containment import (
     spatial_consistency,
 )
 from .human_boundaries import segmentation_boundary_counts
+from .image_miou import per_image_miou
 from .masks import MaskOverlaps, overlaps_of
 from .recall import average_recall, recall_counts
 from .regions import (
@@ -57,8 +58,8 @@ __all__ = [
     'class_areas', 'click_curves', 'compactness', 'covering', 'covering_sums',
     'explained_variation', 'explained_variation_sums', 'mean_iou',
     'mean_iou_of_areas', 'nf_covering', 'number_of_clicks', 'overlaps_of',
-    'part_containment', 'probabilistic_rand_index', 'recall_counts',
-    'region_miou', 'segmentation_boundary_counts', 'semantic_consistency',
-    'spatial_consistency', 'undersegmentation_counts',
+    'part_containment', 'per_image_miou', 'probabilistic_rand_index',
+    'recall_counts', 'region_miou', 'segmentation_boundary_counts',
+    'semantic_consistency', 'spatial_consistency', 'undersegmentation_counts',
     'undersegmentation_error', 'variation_of_information'
 ]

@@ -1,0 +1,1 @@
+"""Labels of unsupervised segments by CLIP, on PartImageNet; see README.md."""
