@@ -7,6 +7,9 @@ import signal
 # processes that tests start inherit it.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
+# Kernels compile where they are called, not in the background.
+os.environ.setdefault('MMHIERSEG_COMPILED', '1')
+
 import pytest
 from mmengine.registry import DefaultScope
 

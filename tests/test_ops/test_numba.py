@@ -1,7 +1,9 @@
 import importlib
 import os
+import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 
 from mmhierseg.ops import _numba, for_each_image, has_numba, njit, use_compiled
+from mmhierseg.ops._numba import background
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason='needs numba')
 
@@ -27,6 +30,67 @@ def test_switch(monkeypatch):
         assert not use_compiled(torch.zeros(2))
     monkeypatch.setattr(_numba, 'has_numba', lambda: False)
     assert not use_compiled(torch.zeros(2))
+
+
+_PROGRAM = """
+import sys, time, torch
+from mmhierseg.ops import use_compiled
+from mmhierseg.superpixels import TorchSLIC
+image = (torch.arange(3 * 64 * 48) * 7919 % 256).to(torch.uint8)
+labels = TorchSLIC(segment_size=16)(image.view(1, 3, 64, 48))
+print('numba' in sys.modules, labels.flatten().tolist())
+"""
+
+
+def _start(tmp_path, **variables):
+    environment = {
+        **os.environ, 'MMHIERSEG_HOME': str(tmp_path),
+        'NUMBA_CACHE_DIR': str(tmp_path / 'cache'), **variables}
+    environment.pop('MMHIERSEG_COMPILED')
+    return subprocess.Popen([sys.executable, '-W', 'ignore', '-c', _PROGRAM],
+                            env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@needs_numba
+@pytest.mark.slow
+def test_kernels_compile_once_in_the_background(tmp_path):
+    first = [_start(tmp_path) for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in first]
+    # Both were served by the reference.
+    assert outputs[0] == outputs[1] and outputs[0].startswith('False [')
+    deadline = time.monotonic() + 500
+    while not [*tmp_path.glob('numba/' + 16 * '?')]:
+        assert time.monotonic() < deadline
+        time.sleep(.5)
+    code = {x: x.stat().st_mtime_ns for x in tmp_path.rglob('*.nbc')}
+    assert code
+    then = _start(tmp_path).communicate(timeout=300)[0]
+    assert then == outputs[0].replace('False', 'True')
+    # Nothing was compiled again, by the other process or by this one.
+    assert code == {x: x.stat().st_mtime_ns for x in tmp_path.rglob('*.nbc')}
+    assert len([*tmp_path.glob('numba/*.lock')]) == 1
+
+
+@needs_numba
+@pytest.mark.parametrize('failure', ['no folder', 'no program'])
+def test_kernels_compile_where_they_are_called(failure, tmp_path, monkeypatch):
+    monkeypatch.delenv('MMHIERSEG_COMPILED')
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('MMHIERSEG_HOME', str(
+        tmp_path / ('file/x' if failure == 'no folder' else 'home')))
+    background.marker.cache_clear()
+    monkeypatch.setattr(background, '_looked', -float('inf'))
+    monkeypatch.setattr(background, '_process', None)
+    monkeypatch.setattr(background, '_INTERVAL', 0.)
+    monkeypatch.setattr(background, 'WARM_UP', 'mmhierseg.none')
+    deadline = time.monotonic() + 60
+    while not use_compiled(torch.zeros(2)):
+        assert failure == 'no program' and time.monotonic() < deadline
+        # As in a worker that has been forked: not its own process.
+        with monkeypatch.context() as context:
+            context.setattr(os, 'getpid', lambda: 0)
+            assert not use_compiled(torch.zeros(2))
+    background.marker.cache_clear()
 
 
 def test_compiled_is_a_deprecated_alias(monkeypatch):

@@ -2,7 +2,9 @@
 
 Each agrees with its reference implementation in torch; :func:`use_compiled`
 decides which of the two is called. Install numba by ``pip install
-mmhierseg[speed]``; ``MMHIERSEG_COMPILED=0`` switches it off.
+mmhierseg[speed]``; ``MMHIERSEG_COMPILED=0`` switches it off. Kernels are
+compiled once per machine, in the background (:mod:`.background`), or with
+``MMHIERSEG_COMPILED=1`` where they are called.
 """
 
 import functools
@@ -19,6 +21,8 @@ from typing import Callable
 
 import torch
 from torch import Tensor
+
+from .background import is_compiled
 
 # Kernels compile those that they call.
 _COMPILING = threading.RLock()
@@ -38,13 +42,16 @@ def use_compiled(tensor: Tensor) -> bool:
     """Whether a tensor is processed by numba kernels.
 
     That is on the CPU, with numba installed and not switched off
-    (``MMHIERSEG_COMPILED=0``), and outside of ``torch.compile`` and
-    ``torch.jit.trace``, which take the reference implementation in torch.
+    (``MMHIERSEG_COMPILED=0``), once its kernels are compiled, and outside of
+    ``torch.compile`` and ``torch.jit.trace``. Otherwise the reference
+    implementation in torch is called.
     """
     # Tracing first: what follows cannot be traced.
-    return (not torch.compiler.is_compiling() and not torch.jit.is_tracing()
-            and tensor.device.type == 'cpu' and has_numba()
-            and os.environ.get('MMHIERSEG_COMPILED') != '0')
+    if (torch.compiler.is_compiling() or torch.jit.is_tracing()
+            or tensor.device.type != 'cpu' or not has_numba()):
+        return False
+    switch = os.environ.get('MMHIERSEG_COMPILED')
+    return switch == '1' or switch != '0' and is_compiled()
 
 
 def njit(function: Callable | None = None, **options) -> Callable:

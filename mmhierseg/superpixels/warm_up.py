@@ -1,0 +1,40 @@
+"""Call all kernels, so that numba has them in its cache on disk.
+
+``python -m mmhierseg.superpixels.warm_up MARKER`` writes the file at the end;
+see :mod:`mmhierseg.ops._numba.background`.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+
+from mmhierseg.ops import (
+    compact_labels,
+    farthest_point_sampling,
+    knn_adjacency,
+)
+
+from .torch_slic import TorchSLIC
+
+
+def main() -> None:
+    """Compile with low priority; it is an error if nothing can be cached."""
+    if hasattr(os, 'nice'):
+        os.nice(10)
+    warnings.filterwarnings('error', 'numba can cache')
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (1, 3, 64, 48), dtype=torch.uint8)
+    for options in ({}, dict(border_passes=0)):
+        TorchSLIC(segment_size=16, **options)(images)
+    for dtype in (torch.float32, torch.float64):
+        farthest_point_sampling(torch.rand(1, 9, 8, dtype=dtype), 3)
+    compact_labels(torch.tensor([[[0, 1]]]))
+    knn_adjacency(torch.rand(1, 4, 8), 2)
+    Path(sys.argv[1]).touch()
+
+
+if __name__ == '__main__':
+    main()
