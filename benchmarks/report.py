@@ -20,6 +20,9 @@ class Report(NamedTuple):
     results: object
     """Everything that was measured; JSON can hold it."""
 
+    missed: tuple[str, ...] = ()
+    """Goals that are missed: the command fails."""
+
 
 def markdown_table(header: Sequence[str],
                    rows: Sequence[Sequence[str]]) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -72,7 +73,10 @@ def test_tables_and_json(name, tmp_path, capsys):
         write_bsds500(tmp_path)
         options = options.replace('DATA', str(tmp_path))
     out = tmp_path / 'folder' / 'out.json'
-    run.main([name, '--threads', '1', '--out', str(out), *options.split()])
+    # Goals may be missed at this size, or beside other tests.
+    with suppress(UserError) if name == 'goals' else nullcontext():
+        run.main([
+            name, '--threads', '1', '--out', str(out), *options.split()])
     lines = capsys.readouterr().out.splitlines()
     # Without the headers.
     assert sum(line.startswith('| ') for line in lines) - sum(
@@ -115,7 +119,8 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['slic-torch-512', 'slic-ev', 'pipeline',
-                                  'sampling', 'hsg-contrast', 'cast-fp32'])
+                                  'sampling', 'hsg-contrast', 'cast-fp32',
+                                  'import'])
 def test_goals_at_tiny_size(name):
     measured = GOALS[name].measure(TINY)
     assert 0 < measured.value < 1000 and ' : ' in measured.words
@@ -132,7 +137,8 @@ def test_verdicts(capsys, monkeypatch):
             [row(2.), row(1.9), row(float('nan')), row(3., numba=True)])
     })
     monkeypatch.setattr(goals, 'has_numba', lambda: False)
-    run.main(['goals'])
+    with pytest.raises(UserError, match='missed: x, x$'):
+        run.main(['goals'])
     rows = capsys.readouterr().out.splitlines()[-5:-1]
     assert ['pass' in row for row in rows] == [True, False, False, False]
     assert ['short of goal' in row for row in rows] == [
