@@ -53,9 +53,9 @@ def test_long_sequences(scale):
     points *= torch.linspace(3, .01, 40) * torch.logspace(0, -6, 1100)[:, None]
     points = torch.cat([points, points[:, :30]], dim=1).mul(scale).float()
     empty = torch.rand(points.shape[:2]) < .1
-    picks = farthest_point_sampling(points, 200, empty)
+    picks = farthest_point_sampling(points, 60, empty)
     # The reference is in float64, whose squares exist.
-    assert torch.equal(picks, slow_sampling(points, 200, empty))
+    assert torch.equal(picks, slow_sampling(points, 60, empty))
 
 
 def test_empty_points_are_left_out():
