@@ -89,8 +89,8 @@ def make_table(results: Results, dataset: str) -> str:
         kind, name, seed = key.split(', ')
         if kind == dataset:
             runs.setdefault(name, {})[seed] = entry['values']
-    first = runs['H-CAST']
-    columns = list(next(iter(first.values())))
+    first = runs.get('H-CAST', {})
+    columns = list(next(iter(next(iter(runs.values())).values())))
     rows = []
     for name in filter(runs.get, ROWS):
         cells = [name]

@@ -69,5 +69,5 @@ optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [dict(_base_.param_scheduler[0], T_max=max_epochs)]
 train_cfg = dict(max_epochs=max_epochs)
 custom_hooks = []
-default_hooks = dict(checkpoint=dict(save_best='taxonomy/FPA'))
+default_hooks = dict(checkpoint=dict(save_best='taxonomy/FPA', rule='greater'))
 auto_scale_lr = dict(base_batch_size=256)

@@ -4,7 +4,7 @@ Paper:    H-CAST, ICLR 2025; model, data and taxonomy are small and are not
           the paper's.
 Command:  PYTHONPATH=. python tools/train.py \
               projects/hcast/configs/hcast-t_scenes.py
-Hardware: 1 CPU core, about 6 minutes.
+Hardware: 1 CPU core, about 4 minutes.
 Data:     python tools/dataset_converters/make_part_whole_scenes.py \
               data/scenes --size 128 128 --train 6000 --val 1200
 Weights:  as in `hcast-t_imagenette.py`.

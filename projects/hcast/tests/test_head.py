@@ -119,7 +119,7 @@ def test_batch_augmentation_mixes_all_levels_alike(augment):
             expected[TREE.paths[a, level]] += share
             expected[TREE.paths[b, level]] += 1 - share
             torch.testing.assert_close(score[image], expected)
-    assert (scores < 1).all()
+    assert ((scores > 0).sum(dim=1) == 2).sum() > 2
 
 
 def test_prediction_and_errors():
@@ -132,7 +132,7 @@ def test_prediction_and_errors():
         assert [int(x.pred_path[level]) for x in result
                 ] == fc(feat).argmax(1).tolist()
     assert int(result[0].pred_label) == int(result[0].pred_path[0])
-    assert result[0].pred_score.sum() == pytest.approx(1)
+    assert result[0].pred_score.sum().item() == pytest.approx(1)
     assert len(model.predict(feats)) == 6
     with pytest.raises(ValueError, match='`feats` must have one .* got 2'):
         model(feats[:2])
