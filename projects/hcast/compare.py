@@ -1,6 +1,6 @@
-"""Does the joint loss make the levels agree? H-CAST and independent heads.
+"""Do the levels agree? H-CAST and independent classifiers.
 
-Trains and tests the small configs, each in this process::
+Trains and tests the small configs in this process::
 
     PYTHONPATH=. python projects/hcast/compare.py imagenette \
         --data data/imagenette --seeds 0 1 2
@@ -13,23 +13,42 @@ import argparse
 from pathlib import Path
 from uuid import uuid4
 
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch import Tensor
 
 from benchmarks.real.results import Results
 from benchmarks.real.statistics import paired, summary
 from benchmarks.report import markdown_table
+from mmhierseg.registry import MODELS
+from projects.hcast.hcast import HierarchicalClsHead
 
 HERE = Path(__file__).parent
-#: What differs from the config; the first row is compared with the others.
-ROWS: dict[str, dict] = {
-    'H-CAST': {},
-    'independent heads': {'model.head.kl_weight': 0.},
-    'independent heads on the last token': {
-        'model.head.kl_weight': 0.,
-        'model.backbone.out_indices': [3, 3]
-    },
+#: What differs from the config, of one model or of a model per level. The
+#: first row is compared with the others.
+ROWS: dict[str, list[dict]] = {
+    'H-CAST': [{}],
+    'heads without the KL term': [{'model.head.kl_weight': 0.}],
+    'a model per level': [{
+        'model.head.type': 'mmhierseg.OneLevelHead',
+        'model.head.level': level
+    } for level in range(2)],
 }
+
+
+@MODELS.register_module()
+class OneLevelHead(HierarchicalClsHead):
+    """Head of which one level is trained."""
+
+    def __init__(self, level: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.level = level
+
+    def loss(self, *args, **kwargs) -> dict[str, Tensor]:
+        """Cross entropy of the level."""
+        name = f'loss_{self.taxonomy.levels[self.level]}'
+        return {name: super().loss(*args, **kwargs)[name]}
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,9 +69,32 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train_and_test(dataset: str, options: dict, seed: int, data: Path | None,
-                   work_dir: Path) -> dict[str, float]:
-    """Metrics of the last epoch."""
+def train_and_test(dataset: str, models: list[dict], seed: int,
+                   data: Path | None, work_dir: Path) -> dict[str, float]:
+    """Metrics after the last epoch; a model per level predicts its own."""
+    runners = [train(dataset, options, seed, data, work_dir)
+               for options in models]
+    evaluator = runners[0].build_evaluator(runners[0].cfg.test_evaluator)
+    loader = runners[0].build_dataloader(runners[0].cfg.test_dataloader)
+    evaluator.dataset_meta = loader.dataset.metainfo
+    for batch in loader:
+        paths = []
+        for runner in runners:
+            with torch.no_grad():
+                samples = runner.model.eval().test_step(batch)
+            paths.append(torch.stack([x.pred_path for x in samples]))
+        if len(runners) > 1:
+            # Models write into the same data samples.
+            own = torch.stack([x[:, i] for i, x in enumerate(paths)], dim=1)
+            for sample, path in zip(samples, own):
+                sample.pred_path = path
+        evaluator.process(samples)
+    return evaluator.evaluate(len(loader.dataset))
+
+
+def train(dataset: str, options: dict, seed: int, data: Path | None,
+          work_dir: Path) -> Runner:
+    """Train a config of which some options differ."""
     cfg = Config.fromfile(HERE / f'configs/hcast-t_{dataset}.py')
     cfg.merge_from_dict({**options, 'randomness.seed': seed})
     if data is not None:
@@ -65,7 +107,7 @@ def train_and_test(dataset: str, options: dict, seed: int, data: Path | None,
     cfg.experiment_name = uuid4().hex
     runner = Runner.from_cfg(cfg)
     runner.train()
-    return runner.test()
+    return runner
 
 
 def main() -> None:

@@ -16,9 +16,12 @@ def hierarchical_losses(logits: Sequence[Tensor],
                         scores: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Cross entropies of the levels, and their joint KL divergence.
 
-    The KL divergence is between one softmax over the classes of all levels
-    and the scores of all levels, which sum to 1 together: a level's classes
-    compete with those of the others, so all have to agree with one path.
+    The KL divergence is between the scores of all levels, which sum to 1
+    together, and one softmax over the classes of all levels. With m_l, the
+    share of this softmax that falls on level l, it is the mean over the
+    levels of their own KL divergences plus that of (1/L, ..., 1/L) to m: it
+    asks the levels for logits of the same size, not for one path of the
+    taxonomy, which it does not know.
 
     Args:
         logits (Sequence[Tensor]): (B, K_l) of each level.

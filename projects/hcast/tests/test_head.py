@@ -67,16 +67,27 @@ def test_losses_against_a_plain_computation(mixed):
     torch.testing.assert_close(weight, 4 * losses['loss_kl'])
 
 
-def test_divergence_is_zero_where_all_levels_agree_only():
-    """Logits of the target itself; coarse classes all count the same."""
-    scores = head().level_scores(torch.eye(5)[:3])
-    for factor, small in ((50., True), (0., False)):
-        divergence = hierarchical_losses(
-            [factor * x for x in scores], scores)[1]
-        assert (divergence < 1e-6) == small
-    # One level that contradicts the others.
-    wrong = [scores[0], scores[1], scores[2].flip(1)]
-    assert hierarchical_losses([50. * x for x in wrong], scores)[1] > 10
+def test_divergence_is_that_of_each_level_and_of_their_shares():
+    """By the chain rule of the KL divergence: levels are not tied by paths."""
+    feats, labels = random_batch()
+    model = head()
+    scores = model.level_scores(
+        0.7 * torch.eye(5)[labels] + 0.3 * torch.eye(5)[labels.flip(0)])
+    logits = model(feats)
+
+    def divergence(log_p, q):
+        return (torch.xlogy(q, q) - q * log_p).sum(1).mean()
+
+    own = [divergence(x.log_softmax(1), s) for x, s in zip(logits, scores)]
+    shares = torch.stack([x.logsumexp(1) for x in logits], 1).log_softmax(1)
+    expected = sum(own) / 3 + divergence(
+        shares, torch.full_like(shares, 1 / 3))
+    torch.testing.assert_close(
+        hierarchical_losses(logits, scores)[1], expected)
+    # Zero where all logits are those of the target.
+    one_hot = model.level_scores(torch.eye(5)[labels])
+    perfect = [50. * x for x in one_hot]
+    assert hierarchical_losses(perfect, one_hot)[1] < 1e-6
 
 
 def test_gradients():
