@@ -1,4 +1,4 @@
-"""H-CAST-S on FGVC-Aircraft: variant, family and maker.
+r"""H-CAST-S on FGVC-Aircraft: variant, family and maker.
 
 Paper:    H-CAST, ICLR 2025; table of FGVC-Aircraft, 30-70-100 classes.
 Command:  bash tools/dist_train.sh \

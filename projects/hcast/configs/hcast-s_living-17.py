@@ -1,4 +1,4 @@
-"""H-CAST-S on Living-17 of BREEDS: two levels, 34 classes of 17 kinds.
+r"""H-CAST-S on Living-17 of BREEDS: two levels, 34 classes of 17 kinds.
 
 Paper:    H-CAST, ICLR 2025; table of BREEDS. The classes are the source
           classes of "BREEDS: Benchmarks for Subpopulation Shift", ICLR 2021.

@@ -1,4 +1,4 @@
-"""H-CAST-T on Imagenette: 10 classes of 3 kinds.
+r"""H-CAST-T on Imagenette: 10 classes of 3 kinds.
 
 Paper:    H-CAST, ICLR 2025; model, data and taxonomy are small and are not
           the paper's.
