@@ -1,2 +1,0 @@
-# Before MMPretrain: it repairs what the installed stack needs.
-import mmhierseg  # noqa: F401
