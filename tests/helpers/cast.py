@@ -21,6 +21,7 @@ TINY = dict(
     num_clusters=(8, 6, 4, 2))
 OUTPUTS = [
     dict(out_type='cls_token'),
+    dict(out_type='cls_tokens'),
     dict(out_type='avg_segments'),
     dict(out_type='segments'),
     dict(out_type='featmap', out_indices=(0, 1, 2, 3, 'fused')),

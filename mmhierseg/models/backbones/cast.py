@@ -52,7 +52,8 @@ ARCHITECTURES = {
 }
 CHOICES = dict(
     pos_embed=('sincos', 'learned'),
-    out_type=('cls_token', 'avg_segments', 'segments', 'featmap'),
+    out_type=('cls_token', 'cls_tokens', 'avg_segments', 'segments',
+              'featmap'),
     segment_at=('stem', 'pixel'),
     featmap_stride=(32, 16, 8, 4, 2, 1))
 #: Compiled ``_compute_outputs``, by class and options.
@@ -64,13 +65,18 @@ class _Stages:
     """Results of the stages; one list entry per stage."""
 
     labels: Tensor
-    cls_token: Tensor
-    """(B, C) after the last stage's blocks."""
+    cls_tokens: list[Tensor] = field(default_factory=list)
+    """(B, C) after the blocks, before pooling."""
     tokens: list[Tensor] = field(default_factory=list)
     """(B, N_l, C) after the blocks, before pooling."""
     empty: list[Tensor | None] = field(default_factory=list)
     """(B, N_l) bool before pooling; None = no token is empty."""
     pooled: list[GraphPoolingOutput] = field(default_factory=list)
+
+    @property
+    def cls_token(self) -> Tensor:
+        """Class token of the last stage."""
+        return self.cls_tokens[-1]
 
 
 @MODELS.register_module()
@@ -85,6 +91,9 @@ class CAST(BaseModule):
     ``forward`` returns a tuple. Depending on ``out_type``, it holds
 
     * ``'cls_token'``: one (B, C), the class token after the last norm;
+    * ``'cls_tokens'``: one (B, C) per entry of ``out_indices``, the class
+      token after the blocks of that stage, before it is pooled; only that of
+      the last stage, the one of ``'cls_token'``, passes the last norm;
     * ``'avg_segments'``: one (B, C), the mean of the fused segment tokens;
     * ``'segments'``: one :class:`~mmhierseg.structures.SegmentTokens`, fused;
     * ``'featmap'``: one (B, C, H', W') per entry of ``out_indices``, with
@@ -108,8 +117,9 @@ class CAST(BaseModule):
         pos_embed (str): 'sincos', fixed, with MoCo v3's initialisation, or
             'learned', with that of DeiT. Defaults to 'sincos'.
         out_type (str): See above. Defaults to 'cls_token'.
-        out_indices (Sequence[int | str], optional): Maps of 'featmap': stages
-            (0..3; -1 is the last) and 'fused'. Defaults to None, all stages.
+        out_indices (Sequence[int | str], optional): Stages (0..3; -1 is the
+            last) of 'cls_tokens'; stages and 'fused' of 'featmap'. Defaults
+            to None, all stages.
         segment_at (str, optional): Where features are averaged over segments,
             at the 'stem' (its grid samples the segments) or per 'pixel'.
             Defaults to None: 'pixel' for 'segments' and 'featmap', or 'stem'.
@@ -240,7 +250,7 @@ table_sizes=[16, 8, 6, 4])
                 mlp_ratio,
                 pool_drop_rate,
                 mask_empty=mask_empty) for num in self.num_clusters)
-        if out_type == 'cls_token':
+        if self.norms_last:
             self.norm = nn.LayerNorm(self.embed_dims, eps=1e-6)
         if self.fuses:
             self.fusion = BlockFusion(self.embed_dims, self.num_stages,
@@ -275,14 +285,18 @@ table_sizes=[16, 8, 6, 4])
     def _set_outputs(self, out_indices: Sequence[int | str] | None) -> None:
         """Set which maps are output, and which stages they need."""
         self.out_indices = ()
-        if self.out_type == 'featmap':
-            self.out_indices = _out_indices(out_indices, self.num_stages)
+        if self.out_type in ('featmap', 'cls_tokens'):
+            self.out_indices = _out_indices(
+                out_indices, self.num_stages, self.out_type == 'featmap')
         self.fuses = (
             self.out_type in ('avg_segments', 'segments')
             or 'fused' in self.out_indices)
         self.last_stage = self.num_stages - 1
-        if self.out_type == 'featmap' and not self.fuses:
+        if self.out_indices and not self.fuses:
             self.last_stage = max(self.out_indices)
+        self.norms_last = self.out_type == 'cls_token' or (
+            self.out_type == 'cls_tokens'
+            and self.last_stage == self.num_stages - 1)
 
     def _set_superpixels(self, superpixels: dict | BaseSuperpixels | None,
                          mean: Sequence[float], std: Sequence[float]) -> None:
@@ -338,6 +352,8 @@ table_sizes=[16, 8, 6, 4])
         stages = self._encode(segments, self.last_stage)
         if self.out_type == 'cls_token':
             return (self.norm(stages.cls_token), )
+        if self.out_type == 'cls_tokens':
+            return self._class_tokens(stages)
         if self.out_type == 'featmap':
             return self._feature_maps(stages)
         fused = self._fuse(stages)
@@ -353,9 +369,10 @@ table_sizes=[16, 8, 6, 4])
 
         Returns:
             CASTOutput: All levels, including the one after the last pooling.
-            Its ``cls_token`` is the one that :meth:`forward` returns; where
-            it returns none ('avg_segments', 'featmap'), it is the class token
-            after the last pooling, or after the last stage if there is none.
+            Its ``cls_token`` is the one that :meth:`forward` returns, of the
+            last stage; where it returns none ('avg_segments', 'featmap'), it
+            is the class token after the last pooling, or after the last stage
+            if there is none.
         """
         if self._is_split(inputs):
             return _join([self.forward_hierarchy(image)
@@ -363,7 +380,7 @@ table_sizes=[16, 8, 6, 4])
         stages = self._encode(
             self._tokenize(inputs), self.num_stages - 1, self.pools_last)
         segments, cls_token = None, stages.cls_token
-        if self.out_type == 'cls_token':
+        if self.norms_last:
             cls_token = self.norm(cls_token)
         elif self.out_type == 'segments':
             segments = self._segment_tokens(stages, self._fuse(stages))
@@ -407,6 +424,12 @@ table_sizes=[16, 8, 6, 4])
             largest = int(labels.max()) if is_read else None
         return image, labels, largest + 1 if is_read else None
 
+    def _class_tokens(self, stages: _Stages) -> tuple[Tensor, ...]:
+        return tuple(
+            self.norm(stages.cls_tokens[index]) if (
+                index == self.num_stages - 1) else stages.cls_tokens[index]
+            for index in self.out_indices)
+
     def _feature_maps(self, stages: _Stages) -> tuple[Tensor, ...]:
         labels = [stages.labels]
         for pooled in stages.pooled:
@@ -433,12 +456,12 @@ table_sizes=[16, 8, 6, 4])
         x, empty, fewest = segments.tokens, segments.empty, segments.fewest
         cls_token = self.cls_token[:, 0] + self.tokenizer.pos_embed[:, 0]
         cls_token = cls_token.expand(x.size(0), -1)
-        stages = _Stages(segments.labels, cls_token)
+        stages = _Stages(segments.labels)
         for level in range(last_stage + 1):
             cls_token, x = self._run_stage(level, cls_token, x, empty)
             stages.tokens.append(x)
             stages.empty.append(empty)
-            stages.cls_token = cls_token
+            stages.cls_tokens.append(cls_token)
             if level == last_stage and not pool_last:
                 break
             pooled = self.pools[level](cls_token, x, empty)
@@ -630,16 +653,18 @@ def _grid_size(img_size: int | tuple[int, int]) -> tuple[int, int]:
     return -(-height // ConvStem.stride), -(-width // ConvStem.stride)
 
 
-def _out_indices(out_indices: Sequence[int | str] | None,
-                 num_stages: int) -> tuple[int | str, ...]:
+def _out_indices(out_indices: Sequence[int | str] | None, num_stages: int,
+                 with_fused: bool) -> tuple[int | str, ...]:
     if out_indices is None:
         return tuple(range(num_stages))
     allowed = {i: i % num_stages for i in range(-num_stages, num_stages)}
-    allowed['fused'] = 'fused'
+    if with_fused:
+        allowed['fused'] = 'fused'
     if not out_indices or not set(out_indices) <= set(allowed):
         raise ValueError(
             f'`out_indices` must hold stages 0..{num_stages - 1} (or -1 for '
-            f"the last) and 'fused', got {out_indices!r}")
+            f"the last){' and ' + repr('fused') if with_fused else ''}, got "
+            f'{out_indices!r}')
     return tuple(allowed[index] for index in out_indices)
 
 

@@ -48,6 +48,33 @@ def test_one_stage_without_pooling_is_a_plain_transformer():
     torch.testing.assert_close(output.tokens[0], x[:, 1:])
 
 
+def test_class_tokens_of_stages():
+    """The last is that of 'cls_token'; the others are not normalised."""
+    one, model = (
+        tiny_cast(out_type=kind) for kind in ('cls_token', 'cls_tokens'))
+    assert model.state_dict().keys() == one.state_dict().keys()
+    inputs, blocks = random_inputs(2, 64, 96), []
+    for stage in model.stages:
+        stage[-1].register_forward_hook(
+            lambda module, args, out: blocks.append(out[:, 0]))
+    with torch.no_grad():
+        tokens = model(inputs)
+        assert len(tokens) == 4 and torch.equal(tokens[3], one(inputs)[0])
+        for token, after in zip(tokens, blocks):
+            after = model.norm(after) if token is tokens[3] else after
+            assert torch.equal(token, after)
+        assert torch.equal(
+            model.forward_hierarchy(inputs).cls_token, tokens[3])
+        some = tiny_cast(out_type='cls_tokens', out_indices=(2, 0))
+        assert not any('norm' in name.split('.')[0]
+                       for name in some.state_dict())
+        for a, b in zip(some(inputs), (tokens[2], tokens[0])):
+            torch.testing.assert_close(a, b)
+    for wrong in ((), (4, ), ('fused', )):
+        with pytest.raises(ValueError, match='`out_indices` must hold stages'):
+            tiny_cast(out_type='cls_tokens', out_indices=wrong)
+
+
 @pytest.mark.parametrize('stride', [8, 4, 1])
 def test_featmap_is_the_mean_of_the_segments_tokens(stride):
     inputs = random_inputs(2, 64, 96)

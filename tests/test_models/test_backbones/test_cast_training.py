@@ -15,6 +15,8 @@ from helpers.cast import (
 
 OUTPUTS = [
     dict(out_type='cls_token'),
+    dict(out_type='cls_tokens'),
+    dict(out_type='cls_tokens', out_indices=(0, 1)),
     dict(out_type='avg_segments'),
     dict(out_type='segments'),
     dict(out_type='featmap', out_indices=(0, 1)),

@@ -1,0 +1,1 @@
+"""Classification along a taxonomy (H-CAST); see README.md."""
