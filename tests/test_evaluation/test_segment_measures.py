@@ -333,3 +333,6 @@ def test_a_hundred_thousand_masks():
     assert F.average_recall([code] * 100_000, [code]) == 1
     assert math.isnan(F.average_recall([code] * 100_000, []))
     assert F.average_recall([], [code]) == 0
+    # Dense, their overlaps would take 160 GB.
+    pixels = np.arange(160_000).reshape(400, 400)
+    assert F.part_containment(pixels, pixels // 2) == 1

@@ -1,6 +1,9 @@
 """``evaluate_hierarchy.py``: files of any method against any ground truth."""
 
+import io
 import json
+import math
+import os
 import sys
 
 import evaluate_hierarchy
@@ -12,6 +15,7 @@ from PIL import Image
 from scipy.io import savemat
 from skimage.segmentation import find_boundaries
 
+from mmhierseg._base.errors import UserError
 from mmhierseg.apis import HierarchyResult
 from mmhierseg.apis.label_maps import coco_annotations
 from mmhierseg.apis.outputs import save_label_maps
@@ -36,6 +40,7 @@ def make_levels(seed):
 LEVELS = {name: make_levels(i)[:3] for i, name in enumerate(NAMES)}
 PEOPLE = {name: [blobs(np.random.default_rng(10 * i + k), 5, 4., SHAPE) + 1
                  for k in range(1 + i)] for i, name in enumerate(NAMES)}
+BOX = dict(size=list(SHAPE), counts=[46, SHAPE[0] * SHAPE[1] - 46])
 
 
 def write_people(folder):
@@ -85,15 +90,23 @@ def write_results(folder):
             folder / f'{name}.npz')
 
 
+def write_upper_case(folder):
+    for name, maps in LEVELS.items():
+        save_label_maps(folder / name, maps, 'npz')
+        (folder / f'{name}_levels.npz').rename(folder / f'{name}.NPZ')
+
+
 WRITERS = [write_npz, write_png, write_folders, write_coco, write_stack,
-           write_results]
+           write_results, write_upper_case]
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the tool, and return its summary."""
 
-    def function(pred, gt, *options, out='out'):
+    def function(pred, gt, *options, out='out', plot=False):
+        if not plot:  # takes a second
+            monkeypatch.setattr(evaluate_hierarchy, 'plot', lambda *_: None)
         monkeypatch.setattr(sys, 'argv', [
             'evaluate_hierarchy.py', str(pred), str(gt), '--out',
             str(tmp_path / out), '--workers', '1', *map(str, options)])
@@ -117,7 +130,7 @@ def pred(tmp_path):
 
 
 def test_measures_are_the_functions(run, pred, people, tmp_path):
-    found = run(pred, people)
+    found = run(pred, people, plot=True)
     assert found['images'] == 3
     assert found['levels'] == ['level 0', 'level 1', 'level 2']
     for name in ('covering', 'variation_of_information',
@@ -189,6 +202,11 @@ def test_ultrametric_maps(run, people, tmp_path, kind):
                 *(() if double else ('--ultrametric', )))
     assert found['levels'] == (['30', '70', '110'] if double else [
         '0.1', '0.3', '0.5'])
+    if kind == 'double.npy':  # the border does not matter
+        for path in folder.iterdir():
+            np.save(path, np.pad(np.load(path)[1:-1, 1:-1], 1))
+        assert run(folder, people, '--metrics', 'agreement', '--thresholds',
+                   30, 70, 110) == found
     # Components of segments, which may be in pieces.
     whole = run_of_pieces(run, tmp_path, people)
     tolerance = 1e-9 if double else .1
@@ -252,6 +270,33 @@ def test_truth_of_coco(run, pred, tmp_path, parts):
     if parts:
         assert found['spatial_consistency'] > 0
         assert 0 <= found['semantic_consistency'] <= 1
+
+
+def test_crowds_are_no_objects_to_find(run, pred, tmp_path):
+    path = coco_file(tmp_path / 'gt.json')
+    expected = run(pred, path)
+    content = json.loads(path.read_text())
+    content['annotations'].append(dict(
+        image_id=9, category_id=0, iscrowd=1, segmentation=BOX))
+    path.write_text(json.dumps(content))
+    found = run(pred, path)
+    for name in ('recall', 'clicks'):
+        assert found[name] == expected[name]
+    assert found['covering'] != expected['covering']
+
+
+@pytest.mark.parametrize('names', [
+    [('x', 'x'), ('y', 'y'), ('z', 'z')], [('x', ''), ('y', ''), ('z', '')],
+    [('None a', None), ('None b', None), ('None c', None)]])
+def test_classes_that_are_no_parts(run, pred, tmp_path, names):
+    path = coco_file(tmp_path / 'gt.json')
+    content = json.loads(path.read_text())
+    content['categories'] = [
+        dict(id=i, name=name, supercategory=whole)
+        for i, (name, whole) in enumerate(names)]
+    path.write_text(json.dumps(content))
+    assert 'spatial_consistency' not in run(
+        pred, path, '--metrics', 'consistency')
 
 
 def test_labels_of_segments_that_are_parts_are_consistent(run, tmp_path):
@@ -326,6 +371,19 @@ def test_truth_of_classes(run, pred, tmp_path):
     assert everything['covering'] == found['covering']
 
 
+def test_ids_of_16_bits(run, pred, tmp_path):
+    """As small ones, without a matrix of all ids."""
+    results = []
+    for factor in (1, 20_000):
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        for name in NAMES:
+            labels = (PEOPLE[name][0] % 4 * factor).astype(np.uint16)
+            Image.fromarray(labels).save(folder / f'{name}.PNG')
+        results.append(run(pred, folder, out=f'out{factor}'))
+    assert results[0] == results[1]
+
+
 # ------------------------------------------------------------ robustness
 
 
@@ -357,7 +415,7 @@ def test_errors_name_what_is_wrong(run, pred, people, tmp_path):
     with pytest.raises(ValueError, match=r'a: level 0 has \(5, 6\) pixels'):
         run(pred, people)
     np.savez(pred / 'a_levels.npz', level_0=LEVELS['a'][0])
-    with pytest.raises(ValueError, match='different levels, 1 and 3'):
+    with pytest.raises(ValueError, match=r'different levels, 1 .* and 3 '):
         run(pred, people)
     np.savez(pred / 'a_levels.npz', level_0=LEVELS['a'][0] / 2)
     with pytest.raises(ValueError, match='integers, got float64'):
@@ -380,6 +438,110 @@ def test_errors_name_what_is_wrong(run, pred, people, tmp_path):
             run(pred, wrong)
     with pytest.raises(ValueError, match='--workers and --max-masks'):
         run(pred, people, '--max-masks', 0)
+
+
+def json_of(*entries):
+    return json.dumps([dict(segmentation=BOX, **x) for x in entries]).encode()
+
+
+def file_of(save, *arrays):
+    content = io.BytesIO()
+    save(content, *arrays)
+    return content.getvalue()
+
+
+def flip(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes(
+        255 - x for x in content[middle:middle + 40]) + content[middle + 40:]
+
+
+NOISE = np.random.default_rng(0).integers(0, 255, SHAPE)
+DOUBLE = np.zeros([2 * n + 1 for n in SHAPE])
+
+
+@pytest.mark.parametrize('name, content, message', [
+    ('a.json', json_of(dict(score='0.5')), "'score' of a mask must .*'0.5'"),
+    ('a.json', json_of(dict(score=float('nan'))), "'score' .* got nan"),
+    ('a.json', json_of(dict(score=10**400)), 'too large'),
+    ('a.json', json_of(dict(level=.5)), "'level' .* integer, got 0.5"),
+    ('a.json', json_of(dict(level='1'), dict(level=2)), "'level' .* got '1'"),
+    ('a.json', json_of(*(dict(level=i) for i in range(1001))), '1001 levels'),
+    ('a.npz', b'', 'a.npz. is no file of arrays'),
+    ('a.npz', flip(file_of(np.savez_compressed, NOISE)), 'is no file of arr'),
+    ('a.npz', file_of(np.savez), 'a: there is no level'),
+    ('a.npz', file_of(np.savez, NOISE, NOISE[:5]), 'levels have different s'),
+    ('a.png', file_of(lambda file, x: Image.fromarray(x).save(file, 'png'),
+                      np.zeros((*SHAPE, 3), np.uint8)), r'got uint8 of shape'),
+    ('a.npy', file_of(np.save, DOUBLE + np.nan), 'is no ultrametric map'),
+    ('a.npy', file_of(np.save, DOUBLE + 99), 'up to 99, .* --thresholds')])
+def test_wrong_predictions(run, people, tmp_path, name, content, message):
+    folder = tmp_path / 'wrong'
+    folder.mkdir()
+    write_npz(folder)
+    (folder / 'a_levels.npz').unlink()
+    (folder / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        run(folder, people)
+
+
+@pytest.mark.parametrize('size, message', [
+    ((math.inf, 3), 'infinity'), ((0, 0), 'must be positive'),
+    ((10**7, 10**7), 'more than'), ((10**4, 10**4), '100 masks of')])
+def test_sizes_of_truths(run, pred, tmp_path, size, message):
+    folder = tmp_path / 'sa'
+    folder.mkdir()
+    for name in NAMES:
+        (folder / f'{name}.json').write_text(json.dumps(dict(
+            image=dict(height=size[0], width=size[1]),
+            annotations=[dict(segmentation=[])] * 100)))
+    with pytest.raises(UserError, match=message):
+        run(pred, folder)
+
+
+def test_truth_without_a_region(run, pred, tmp_path):
+    folder = tmp_path / 'nothing'
+    folder.mkdir()
+    for name in NAMES:
+        Image.fromarray(np.full(SHAPE, 255, np.uint8)).save(
+            folder / f'{name}.png')
+    found = run(pred, folder, plot=True)
+    assert found['recall']['all'] is None
+    assert found['covering']['level'] == found['region_miou']['level'] == (
+        [None] * 3)
+    assert 'NaN' not in (tmp_path / 'out/summary.json').read_text()
+
+
+def test_truth_without_images(run, pred, tmp_path):
+    path = coco_file(tmp_path / 'gt.json')
+    path.write_text(json.dumps(dict(images=[], categories=[],
+                                    annotations=[])))
+    with pytest.raises(UserError, match='lists no images'):
+        run(pred, path)
+
+
+def test_a_folder_that_cannot_be_made(run, pred, people, tmp_path):
+    (tmp_path / 'file').write_text('')
+    for out in ('file', 'file/out'):
+        with pytest.raises(UserError, match='--out'):
+            run(pred, people, out=out)
+
+
+def test_rubbish_in_the_log_is_left_out(run, pred, people, tmp_path):
+    expected = run(pred, people, '--metrics', 'recall')
+    with (tmp_path / 'out/images.jsonl').open('ab') as file:
+        file.write(b'\xff\nnull\n{"a": 1}\n[["a"], 1, 2]\n')
+    assert run(pred, people, '--metrics', 'recall') == expected
+
+
+def test_a_process_that_is_killed(run, pred, people, monkeypatch):
+    monkeypatch.setattr(evaluate_hierarchy, 'measure', kill)
+    with pytest.raises(UserError, match='a process was killed'):
+        run(pred, people, '--workers', 2)
+
+
+def kill(*_):
+    os._exit(9)
 
 
 def test_nothing_predicted(run, people, tmp_path):

@@ -22,9 +22,11 @@ before in the same folder is kept.
 
 import argparse
 import json
+import math
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -98,7 +100,8 @@ def measure_file(args: argparse.Namespace,
         hierarchy = read_hierarchy(files, truth.size, options)
         return name, measure(hierarchy, truth, args.metrics, args.one_to_one,
                              args.max_masks)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError,
+            MemoryError) as error:
         raise UserError(f'{name}: {error}') from error
 
 
@@ -137,13 +140,13 @@ def stamp(args: argparse.Namespace, job: tuple[str, list, Source]) -> str:
 def read_log(path: Path) -> dict[str, tuple[str, dict]]:
     """Results so far by name, with their stamps."""
     found = {}
-    lines = path.read_text().splitlines() if path.exists() else []
-    for line in lines:
+    content = path.read_bytes() if path.exists() else b''
+    for line in content.splitlines():
         try:
             name, key, result = json.loads(line)
-        except ValueError:
-            continue  # cut off when it was written
-        found[name] = key, result
+            found[name] = key, result
+        except (ValueError, TypeError):
+            continue  # cut off, or damaged
     return found
 
 
@@ -179,6 +182,9 @@ def run(args: argparse.Namespace, todo: list) -> Iterable[tuple[str, dict]]:
     with ProcessPoolExecutor(args.workers) as pool:
         try:
             yield from pool.map(work, todo)
+        except BrokenProcessPool as error:
+            raise UserError('a process was killed, as if memory ran out: try '
+                            'fewer --workers') from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -187,15 +193,23 @@ def run(args: argparse.Namespace, todo: list) -> Iterable[tuple[str, dict]]:
 def main() -> None:
     """Evaluate, and write the results."""
     args = parse_args()
+    if not all(map(math.isfinite, args.thresholds)):
+        raise UserError('--thresholds must be finite')
     if args.workers < 1 or args.max_masks < 1:
         raise UserError('--workers and --max-masks must be at least 1, got '
                         f'{args.workers} and {args.max_masks}')
     jobs = pair_up(args)
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'--out is no folder that can be made: {error}'
+                        ) from error
     summary = summarize(measure_all(args, jobs))
     text = markdown(summary, f'{args.pred.name} against {args.gt.name}')
+    # JSON has no NaN.
+    content = json.loads(json.dumps(summary), parse_constant=lambda _: None)
     write_atomically(args.out / 'summary.json',
-                     json.dumps(summary, indent=1).encode())
+                     json.dumps(content, indent=1).encode())
     write_atomically(args.out / 'table.md', text.encode())
     plot(summary, args.out / 'curves.png')
     print(f'\n{text}\nWritten to {args.out}')

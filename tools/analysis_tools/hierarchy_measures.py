@@ -54,9 +54,14 @@ def measure(hierarchy: Hierarchy, truth: Truth, metrics: Sequence[str],
         result['boundary'] = of_levels(lambda x: segmentation_boundary_counts(
             x, truth.maps, one_to_one=one_to_one))
     if 'region_miou' in metrics and truth.classes is not None:
-        number = int(truth.classes.max(initial=0)) + 1
-        result['region_miou'] = of_levels(lambda x: class_areas(region_miou(
-            x, truth.classes, number, -1)).tolist())
+        # Numbered without gaps: ids of 16 bits would be a huge matrix.
+        classes = truth.classes.copy()
+        valid = classes >= 0
+        ids = np.union1d(classes[valid], 0)
+        classes[valid] = np.searchsorted(ids, classes[valid])
+        result['region_miou'] = dict(
+            ids=ids.tolist(), areas=of_levels(lambda x: class_areas(
+                region_miou(x, classes, len(ids), -1)).tolist()))
     if 'recall' in metrics:
         result['recall'] = {}
         overlaps = overlaps_of(hierarchy.masks, truth.masks, max_masks)
@@ -123,8 +128,9 @@ def summarize(results: Sequence[dict]) -> dict:
     if len(names) > 1:
         one, other = sorted(names, key=len)[:: len(names) - 1]
         raise UserError(
-            f'images have different levels, {len(one)} and {len(other)} of '
-            'them: choose common ones by --numbers or --thresholds')
+            f'images have different levels, {len(one)} ({one[0]}, ...) and '
+            f'{len(other)} ({other[0]}, ...): choose common ones by '
+            '--numbers or --thresholds, or give files of one kind')
     summary = dict(images=len(results), levels=[*names.pop()])
     if 'agreement' in results[0]:
         rows = np.array([x['agreement'] for x in results], dtype=np.float64)
@@ -137,8 +143,8 @@ def summarize(results: Sequence[dict]) -> dict:
             np.array([x['boundary'] for x in results]))
     if 'region_miou' in results[0]:
         summary['region_miou'] = dict(level=[
-            mean_iou_of_areas(_total(areas)) for areas in zip(
-                *(x['region_miou'] for x in results))])
+            mean_iou_of_areas(_total([x['region_miou'] for x in results], i))
+            for i in range(len(summary['levels']))])
     if 'recall' in results[0]:
         summary['recall'] = {name: _recall([x['recall'][name]
                                             for x in results])
@@ -191,11 +197,11 @@ def _f_scores(counts: np.ndarray) -> tuple[np.ndarray, ...]:
     return boundary_f_score(BoundaryCounts(*np.moveaxis(counts, -1, 0)))
 
 
-def _total(areas: Sequence[list]) -> np.ndarray:
-    """Sum of (3, C) areas, of any numbers of classes."""
-    total = np.zeros((3, max(len(x[0]) for x in areas)), np.int64)
-    for one in areas:
-        total[:, :len(one[0])] += one
+def _total(rows: Sequence[dict], level: int) -> np.ndarray:
+    """Sum of (3, C) areas, of the ids of each image."""
+    total = np.zeros((3, max(x['ids'][-1] for x in rows) + 1), np.int64)
+    for one in rows:
+        total[:, one['ids']] += one['areas'][level]
     return total
 
 

@@ -5,8 +5,8 @@ Legend: H x W pixels; levels from fine to coarse.
 
 import io
 import json
+import math
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,8 @@ SUFFIXES = ('.npz', '.png', '.npy', '.mat', '.json')
 STEPS = tuple(range(0, 251, 10)), tuple(np.linspace(0, 1, 26).round(2))
 _LEVEL = re.compile(r'(.+?)_level_(\d+)')
 _SUFFIX = re.compile(r'(.+)_(levels|coco)')
+#: Levels of masks at most: a ``level`` that counts masks is a mistake.
+_MAX_LEVELS = 1000
 
 
 class Hierarchy(NamedTuple):
@@ -75,11 +77,15 @@ def find_predictions(root: Path) -> dict[str, list[Path]]:
         suffix = _SUFFIX.fullmatch(path.stem)
         name = level[1] if level else suffix[1] if suffix else path.stem
         key = level[2] if level else folder
-        if key in found.setdefault(name, {}):
-            raise UserError(
-                f'there are two predictions for {name!r}: '
-                f'{found[name][key].name} and {path.name}; remove one')
-        found[name][key] = path
+        others = found.setdefault(name, {})
+        for at, other in others.items():
+            kinds = {path.suffix.lower(), other.suffix.lower()}
+            # Levels are maps, all of which say so, or none.
+            if at == key or kinds - {'.png', '.npy'} or bool(level) != bool(
+                    _LEVEL.fullmatch(other.stem)):
+                raise UserError(f'there are two predictions for {name!r}: '
+                                f'{other} and {path}; remove one')
+        others[key] = path
     return {name: [paths[key] for key in sorted(paths, key=_natural)]
             for name, paths in found.items()}
 
@@ -96,8 +102,9 @@ def read_results_file(path: Path) -> dict[Any, list[dict]]:
         entries)
     found: dict[Any, list[dict]] = {}
     for entry in _checked(entries, path):
-        if 'image_id' not in entry:
-            raise UserError(f"{str(path)!r}: a result has no 'image_id'")
+        if not isinstance(entry.get('image_id'), (int, str)):
+            raise UserError(f"{str(path)!r}: a result has no 'image_id', a "
+                            'number or a name')
         found.setdefault(entry['image_id'], []).append(entry)
     return found
 
@@ -115,18 +122,23 @@ def read_hierarchy(source: list[Path] | list[dict], size: tuple[int, int],
         return _of_maps({f'level {i}': _read_map(path)
                          for i, path in enumerate(source)})
     path, = source
-    if path.suffix == '.json':
+    suffix = path.suffix.lower()
+    if suffix == '.json':
         entries = _load_json(path)
         if isinstance(entries, dict):
             entries = entries.get('annotations')
         return _of_annotations(
             _checked(entries, path), size, options.max_masks)
-    if path.suffix == '.npz':
+    if suffix == '.npz':
         return _of_maps(_read_npz(path, options.numbers))
     array = _read_map(path)
     is_double = array.shape == tuple(2 * n + 1 for n in size)
-    if is_double or options.ultrametric or path.suffix == '.mat':
-        return _of_maps(_cut_contours(array, is_double, options.thresholds))
+    if is_double or options.ultrametric or suffix == '.mat':
+        try:
+            return _of_maps(
+                _cut_contours(array, is_double, options.thresholds))
+        except UserError as error:
+            raise UserError(f'{str(path)!r} {error}') from error
     return _of_maps({'level 0': array})
 
 
@@ -137,11 +149,13 @@ def _read_npz(path: Path, numbers: Sequence[int]) -> dict[str, np.ndarray]:
             names = data.files
             arrays = {} if 'info' in names else {
                 name: data[name] for name in names}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        result = HierarchyResult.load(path) if 'info' in names else None
+    except UserError:
+        raise
+    except Exception as error:  # Damaged files fail in many ways.
         raise UserError(f'{str(path)!r} is no file of arrays: {error}'
                         ) from error
-    if 'info' in names:
-        result = HierarchyResult.load(path)
+    if result is not None:
         if not numbers:
             return {f'level {i}': x for i, x in enumerate(result.levels)}
         most = result.num_segments[0]
@@ -158,24 +172,25 @@ def _read_npz(path: Path, numbers: Sequence[int]) -> dict[str, np.ndarray]:
 
 def _read_map(path: Path) -> np.ndarray:
     """A label map or an ultrametric map, (H, W)."""
-    if path.suffix == '.png':
+    suffix = path.suffix.lower()
+    if suffix == '.png':
         mode = decode_labels(path.read_bytes(), str(path), 'map').mode
-        if mode == 'RGB' or mode == 'P' and _LEVEL.fullmatch(path.stem):
+        if mode in ('RGB', 'P') and _LEVEL.fullmatch(path.stem):
             return read_label_png(path)
         with Image.open(path) as picture:
             return np.array(picture)
     try:
-        if path.suffix == '.npy':
+        if suffix == '.npy':
             array = np.load(path, allow_pickle=False)
         else:
             content = loadmat(io.BytesIO(path.read_bytes()))
-            array = next(content[name] for name in ('ucm2', 'ucm', 'segs')
+            array = next(content[name] for name in ('ucm2', 'ucm')
                          if name in content)
     except StopIteration:
         raise UserError(f"{str(path)!r} has no 'ucm2' or 'ucm'") from None
     except Exception as error:  # Damaged files fail in many ways.
         raise UserError(f'{str(path)!r} cannot be read: {error}') from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2:
+    if array.ndim != 2:
         raise UserError(f'{str(path)!r} is no map, (H, W)')
     return array
 
@@ -183,14 +198,21 @@ def _read_map(path: Path) -> np.ndarray:
 def _cut_contours(contours: np.ndarray, is_double: bool,
                   thresholds: Sequence[float]) -> dict[str, np.ndarray]:
     """Regions of an ultrametric contour map at thresholds, fine first."""
+    if contours.ndim != 2 or contours.dtype.kind not in 'iuf' or not (
+            np.isfinite(contours).all()):
+        raise UserError('is no ultrametric map: finite numbers, (H, W)')
     if not thresholds:
+        if contours.dtype != np.uint8 and contours.max() > 1:
+            raise UserError(f'has values up to {contours.max():g}, neither of '
+                            '8 bits nor in [0, 1]: give --thresholds')
         thresholds = STEPS[contours.dtype != np.uint8]
     found = {}
     for threshold in sorted(thresholds):
-        regions = label(contours <= threshold, connectivity=1)
-        if is_double:
-            regions = regions[1::2, 1::2]
+        if is_double:  # without the border, where regions might meet
+            regions = label(contours[1:-1, 1:-1] <= threshold,
+                            connectivity=1)[::2, ::2]
         else:  # contours are pixels, of the region next to them
+            regions = label(contours <= threshold, connectivity=1)
             regions = expand_labels(regions, max(regions.shape))
         found[f'{threshold:g}'] = regions
     return found
@@ -199,8 +221,12 @@ def _cut_contours(contours: np.ndarray, is_double: bool,
 def _of_annotations(entries: list[dict], size: tuple[int, int],
                     max_masks: int) -> Hierarchy:
     """Masks with their levels, if they say so, else painted, small on top."""
+    _check_numbers(entries)
     levels = {entry.get('level') for entry in entries}
     if entries and None not in levels:
+        if len(levels) > _MAX_LEVELS:
+            raise UserError(f'the masks have {len(levels)} levels, more than '
+                            f"{_MAX_LEVELS}: leave 'level' out")
         maps = {level: np.full(size, -1) for level in sorted(levels)}
         counts = dict.fromkeys(levels, 0)
         for entry in entries:
@@ -225,6 +251,16 @@ def _of_annotations(entries: list[dict], size: tuple[int, int],
     return Hierarchy({'painted': painted}, stack, of_maps=False)
 
 
+def _check_numbers(entries: list[dict]) -> None:
+    numbers = (int, float), 'a finite number'
+    for key, (kinds, what) in dict(level=(int, 'an integer'), score=numbers,
+                                   predicted_iou=numbers).items():
+        for value in (x[key] for x in entries if key in x):
+            if not isinstance(value, kinds) or not abs(value) < math.inf:
+                raise UserError(f'the {key!r} of a mask must be {what}, got '
+                                f'{value!r:.60}')
+
+
 def _decode(entry: dict, size: tuple[int, int]) -> np.ndarray:
     try:
         return decode_mask(entry['segmentation'], size)
@@ -235,11 +271,16 @@ def _decode(entry: dict, size: tuple[int, int]) -> np.ndarray:
 
 def _of_maps(maps: dict[str, np.ndarray]) -> Hierarchy:
     """The masks of maps, coarse ones first, each once."""
+    if not maps:
+        raise UserError('there is no level')
     kept, coarser = [], None
     for name, labels in reversed(maps.items()):
         if labels.ndim != 2 or labels.dtype.kind not in 'iu':
             raise UserError(f'{name} must be a label map, (H, W) of integers, '
                             f'got {labels.dtype} of shape {labels.shape}')
+        if coarser is not None and labels.shape != coarser.shape:
+            raise UserError(f'levels have different sizes, {labels.shape} and '
+                            f'{coarser.shape}')
         labels = labels.astype(np.int64)
         kept.append(labels if coarser is None else _without_equal(
             labels, coarser))

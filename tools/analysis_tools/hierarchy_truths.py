@@ -13,11 +13,18 @@ from PIL import Image
 
 from mmhierseg._base.coco_masks import decode_mask
 from mmhierseg._base.errors import UserError
-from mmhierseg._base.image_files import list_files
+from mmhierseg._base.image_files import (
+    MAX_LABEL_PIXELS,
+    check_pixels,
+    list_files,
+)
 from mmhierseg.datasets.files import decode_labels
 from mmhierseg.datasets.transforms.human_segmentations import (
     decode_segmentations,
 )
+
+#: Pixels of all masks of an image at most: a byte each, and a copy.
+MAX_MASK_PIXELS = 2**33
 
 
 class Source(NamedTuple):
@@ -28,7 +35,8 @@ class Source(NamedTuple):
     """In the file, which holds several images."""
     size: tuple[int, int] = (0, 0)
     annotations: tuple[dict, ...] = ()
-    """Each with ``segmentation``, ``class`` and ``whole``, from 1."""
+    """Each with ``segmentation``, ``crowd``, and from 1 ``class``, ``whole``.
+    """
     is_parts: bool = False
 
 
@@ -83,20 +91,21 @@ def read_truth(source: Source, background: int = 0,
         background (int): Id in a PNG that is no region for masks; -1: none.
         ignore_index (int): Id in a PNG of pixels to leave out.
     """
-    path = source.path
+    path, suffix = source.path, source.path.suffix.lower()
     if source.image_id is not None:
         truth = _of_annotations(source.annotations, source.size)
         classes = _paint(source.annotations, truth, 'class')
-        if not source.is_parts:
-            return truth._replace(classes=classes)
         wholes = _paint(source.annotations, truth, 'whole')
-        return truth._replace(classes=classes, wholes=wholes, whole_masks=(
-            np.where(wholes == 0, -1, wholes)))
-    if path.suffix == '.mat':
+        # A crowd is a region, but no object to find.
+        truth = truth._replace(classes=classes, masks=truth.masks[
+            [not x['crowd'] for x in source.annotations]])
+        return truth if not source.is_parts else truth._replace(
+            wholes=wholes, whole_masks=np.where(wholes == 0, -1, wholes))
+    if suffix == '.mat':
         maps = decode_segmentations(path.read_bytes(), str(path))
         maps = np.ascontiguousarray(maps.transpose(2, 0, 1), dtype=np.int64)
         return Truth(maps, maps)  # numbered from 1
-    if path.suffix == '.png':
+    if suffix == '.png':
         decode_labels(path.read_bytes(), str(path), 'ground truth')
         with Image.open(path) as picture:
             labels = np.array(picture)
@@ -112,11 +121,10 @@ def read_truth(source: Source, background: int = 0,
         return Truth(regions[None], masks, labels)
     content = _load(path)
     try:
-        image = content['image']
-        size = int(image['height']), int(image['width'])
+        size = _size_of(content['image'])
         annotations = [dict(segmentation=entry['segmentation'])
                        for entry in content['annotations']]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{str(path)!r} must have 'image' (height, width) and "
                         f"'annotations' (segmentation), as SA-1B: {error!r}"
                         ) from error
@@ -133,8 +141,9 @@ def _read_coco(path: Path) -> dict[str, Source]:
         wholes = {name: i for i, name in enumerate(dict.fromkeys(names), 1)}
         # PartImageNet's names begin with the whole; COCO's do not.
         is_parts = bool(categories) and all(
-            str(entry['name']).lower().startswith(
-                str(entry.get('supercategory')).lower())
+            entry.get('supercategory') not in (None, '', entry['name'])
+            and entry['name'].lower().startswith(
+                entry['supercategory'].lower())
             for entry in categories.values())
         found: dict[Any, list[dict]] = {
             entry['id']: [] for entry in content['images']}
@@ -142,28 +151,42 @@ def _read_coco(path: Path) -> dict[str, Source]:
             category = categories[entry['category_id']]
             found[entry['image_id']].append(dict(
                 segmentation=entry['segmentation'],
+                crowd=bool(entry.get('iscrowd')),
                 **{'class': numbers[entry['category_id']]},
                 whole=wholes[category.get('supercategory')]))
         result = {
             Path(entry['file_name']).stem: Source(
                 path, entry['id'],
-                (int(entry['height']), int(entry['width'])),
-                tuple(found[entry['id']]), is_parts)
+                _size_of(entry), tuple(found[entry['id']]), is_parts)
             for entry in content['images']}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError,
+            AttributeError) as error:
         raise UserError(
             f"{str(path)!r} is not COCO-style: it needs 'images' (id, "
             "file_name, height, width), 'categories' (id, name) and "
             f"'annotations' (image_id, category_id, segmentation): {error!r}"
         ) from error
+    if not result:
+        raise UserError(f'{str(path)!r} lists no images')
     if len(result) < len(content['images']):
         raise UserError(f'{str(path)!r} lists images of one name twice')
     return result
 
 
+def _size_of(entry: dict) -> tuple[int, int]:
+    size = int(entry['height']), int(entry['width'])
+    if min(size) < 1:
+        raise ValueError(f'height and width must be positive, got {size}')
+    check_pixels(size, MAX_LABEL_PIXELS)
+    return size
+
+
 def _of_annotations(annotations: Sequence[dict],
                     size: tuple[int, int]) -> Truth:
     """Masks, and a map that shows them, the small ones on top."""
+    if len(annotations) * size[0] * size[1] > MAX_MASK_PIXELS:
+        raise UserError(f'{len(annotations)} masks of {size} pixels are too '
+                        f'many, more than {MAX_MASK_PIXELS} pixels')
     masks = []
     for number, entry in enumerate(annotations):
         try:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .label_maps import LabelMap, as_label_maps
-from .masks import Masks, mask_matrices, overlaps_of
+from .masks import Masks, mask_matrices
 
 
 def part_containment(parts: Masks, wholes: Masks) -> float:
@@ -31,8 +31,13 @@ def part_containment(parts: Masks, wholes: Masks) -> float:
         >>> part_containment(parts, wholes)  # (2/3 + 1) / 2
         0.8333333333333333
     """
-    shared, areas, _ = overlaps_of(parts, wholes)
-    best = shared.max(axis=1, initial=0)[areas > 0] / areas[areas > 0]
+    one, other = mask_matrices(parts=parts, wholes=wholes)
+    areas = one.sum(axis=1)
+    best = np.zeros(len(areas))
+    if other.shape[0]:
+        # Sparse: of many parts and wholes, few meet.
+        best = (one @ other.T).max(axis=1).toarray()
+    best = best[areas > 0] / areas[areas > 0]
     return math.fsum(best) / len(best) if len(best) else math.nan
 
 
