@@ -1,8 +1,8 @@
 r"""Hierarchy of DINOv2's ViT-B on PartImageNet, by k-means of its patches.
 
 Paper:    "DINOv2: Learning Robust Visual Features without Supervision", 2023
-          (arXiv 2304.07193); the segments are
-          made as those of ViT-B in CAST's table `parts`.
+          (arXiv 2304.07193); the segments are made as those of ViT-B in
+          CAST's table `parts`.
 Command:  python tools/model_converters/dino2mmhierseg.py \
               dinov2_vitb14_pretrain.pth dinov2_vitb14.pth
           python demo/hierarchy_demo.py IMAGE... --config \

@@ -1,8 +1,7 @@
 r"""Retrieval on Potsdam by DINOv2's ViT-S/14: no tuning.
 
 Paper:    "DINOv2: Learning Robust Visual Features without Supervision", 2023
-          (arXiv 2304.07193); table `modern`, row DINOv2-S, of this
-          project.
+          (arXiv 2304.07193); table `modern`, row DINOv2-S, of this project.
 Command:  python tools/model_converters/dino2mmhierseg.py \
               dinov2_vits14_pretrain.pth dinov2_vits14.pth
           bash tools/dist_test.sh \

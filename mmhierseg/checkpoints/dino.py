@@ -16,10 +16,8 @@ from .converted import ConvertedCheckpoint, StateDict, describe, to_float32
 
 CONVERTER = 'tools/model_converters/dino2mmhierseg.py'
 
-#: Of pre-training only.
-_TRAINING = ('mask_token', )
-#: Used before they are left out.
-_CHECKED = ('rope_embed.periods', '.qkv.bias_mask')
+#: Not weights: positions, which are checked, and masks of biases.
+_BUFFERS = ('rope_embed.periods', '.qkv.bias_mask')
 _BLOCK = r'blocks\.(\d+)\.'
 # Authors' name -> ours; the first match counts.
 _RULES = dict(
@@ -72,7 +70,7 @@ def convert_dino_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
         name = _rename(str(key), kind)
         if name is not None:
             state_dict[f'backbone.{name}'] = value
-        elif not str(key).endswith(_CHECKED):
+        elif not str(key).endswith(_BUFFERS):
             unconverted.append(str(key))
     if kind == 'dinov3':
         state_dict = _split_biases(state_dict)
@@ -83,7 +81,7 @@ def convert_dino_checkpoint(checkpoint: dict) -> ConvertedCheckpoint:
 
 def _rename(key: str, kind: str) -> str | None:
     for pattern, name in _RULES[kind]:
-        if re.match(pattern, key) and not key.endswith(_CHECKED):
+        if re.match(pattern, key) and not key.endswith(_BUFFERS):
             return re.sub('^' + pattern, name, key)
     return None
 

@@ -83,9 +83,10 @@ class TaxonomyFolder(BaseDataset):
         for label, path in enumerate(self.taxonomy.paths):
             names = [classes[i] for classes, i in zip(
                 self.taxonomy.classes, path)]
-            folder = root / names[0]
+            # The path first: a class may have the name of its parent.
+            folder = root.joinpath(*reversed(names))
             if not folder.is_dir():
-                folder = root.joinpath(*reversed(names))
+                folder = root / names[0]
             if not folder.is_dir():
                 missing.append(names[0])
                 continue

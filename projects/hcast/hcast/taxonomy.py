@@ -133,7 +133,8 @@ class Taxonomy(NamedTuple):
                 their number is the depth of the folders that are read.
 
         Raises:
-            UserError: As in :meth:`from_paths`, or if there is no folder.
+            UserError: As in :meth:`from_paths`, or if a folder of a coarser
+                level, or ``root``, has no folders.
         """
         root = Path(root)
         found = [
@@ -144,6 +145,12 @@ class Taxonomy(NamedTuple):
         if not found:
             raise UserError(f'{root} has no folders at depth {len(levels)}, '
                             f'which are the classes of {tuple(levels)}')
+        for depth in range(1, len(levels)):
+            for folder in sorted(root.glob('/'.join('*' * depth))):
+                if folder.is_dir() and not any(
+                        child.is_dir() for child in folder.iterdir()):
+                    raise UserError(f'{folder} needs folders of the level '
+                                    f'{levels[-1 - depth]!r}')
         try:
             return cls.from_paths([names[::-1] for names in found], levels)
         except UserError as error:

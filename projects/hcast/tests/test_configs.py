@@ -184,6 +184,12 @@ def test_folders(tmp_path):
             data_prefix=kind, taxonomy=tree))
         assert dataset.get_gt_labels().tolist() == [0, 1]
         assert dataset.metainfo['classes'] == ('cat', 'car')
+    # A class with the name of its parent, whose folder has no images.
+    draw(tmp_path / 'same/cat/cat/x.JPEG', 0)
+    draw(tmp_path / 'same/cat/lynx/x.JPEG', 0)
+    same = dict(root=tmp_path / 'same', levels=('object', 'kind'))
+    assert TaxonomyFolder(str(tmp_path / 'same'), same).get_gt_labels(
+    ).tolist() == [0, 1]
     more = Taxonomy.from_paths([('cow', 'x'), ('cat', 'x')], ('a', 'b'))
     with pytest.raises(UserError, match=r"1 images, and .* 1 classes.*'cow'"):
         TaxonomyFolder(str(tmp_path / 'flat'), more)

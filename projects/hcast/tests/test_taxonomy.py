@@ -84,6 +84,10 @@ def test_missing_files_folders_and_classes(tmp_path):
         (tmp_path / 'twice' / names).mkdir(parents=True)
     with pytest.raises(UserError, match="twice: the species 'x' has two par"):
         Taxonomy.from_folders(tmp_path / 'twice', ('species', 'family'))
+    for names in ('a/b/x', 'a/c'):
+        (tmp_path / 'uneven' / names).mkdir(parents=True)
+    with pytest.raises(UserError, match="a/c needs folders .* 'species'"):
+        Taxonomy.from_folders(tmp_path / 'uneven', LEVELS)
 
 
 def test_circles_of_links_end(tmp_path):

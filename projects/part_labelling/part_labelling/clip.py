@@ -56,6 +56,8 @@ class OpenCLIPEncoder(LoadedNetwork):
         self.autocast = autocast
         self.batch_size = batch_size
         self.version = open_clip.__version__
+        # Weights do not tell: OpenAI's fit with either kind of GELU.
+        self.architecture = open_clip.get_model_config(model) or model
         options = open_clip.get_model_preprocess_cfg(net)
         size = options['size']
         self.size = tuple(size) if isinstance(size, (tuple, list)) else (
@@ -69,8 +71,9 @@ class OpenCLIPEncoder(LoadedNetwork):
     def key(self) -> str:
         """All that determines the embedding of a picture."""
         return json.dumps([
-            'open_clip', self.version, self.weights, str(self._dtype),
-            self.mean.flatten().tolist(), self.std.flatten().tolist()])
+            'open_clip', self.version, self.architecture, self.weights,
+            str(self._dtype), self.mean.flatten().tolist(),
+            self.std.flatten().tolist()], sort_keys=True)
 
     def normalize(self, crop: Tensor) -> Tensor:
         """Normalise (3, H, W) uint8 RGB; H x W must be CLIP's."""

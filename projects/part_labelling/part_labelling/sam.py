@@ -55,9 +55,10 @@ class SAMSegments(LoadedNetwork):
         self.options = dict(options or {})
         self.generator = None
         self.processor = processor
+        architecture = dict(net.config.to_dict(), _name_or_path=None)
         self.key = json.dumps([
-            'sam', transformers.__version__, self.weights, self.options,
-            processor.to_dict()], sort_keys=True, default=str)
+            'sam', transformers.__version__, architecture, self.weights,
+            self.options, processor.to_dict()], sort_keys=True, default=str)
 
     def forward(self, inputs: Tensor, crop: Tensor,
                 cache: ResultCache) -> tuple[Tensor, Tensor]:

@@ -59,7 +59,7 @@ def test_clip_from_a_folder(clip):
         encoder.encode_texts(names), F.normalize(expected, dim=1))
 
 
-def test_key_of_clip_is_of_weights_and_normalisation(clip, tmp_path):
+def test_key_of_clip_is_of_all_that_its_embeddings_need(clip, tmp_path):
     folder, _ = clip
     key = OpenCLIPEncoder(f'local-dir:{folder}', None).key
     assert OpenCLIPEncoder(f'local-dir:{folder}', None, batch_size=1).key == (
@@ -71,7 +71,11 @@ def test_key_of_clip_is_of_weights_and_normalisation(clip, tmp_path):
     config['preprocess_cfg'] = dict(mean=[.5, .5, .5])
     path.write_text(json.dumps(config))
     third = OpenCLIPEncoder(f'local-dir:{tmp_path / "other"}', None).key
-    assert len({key, other, third}) == 3
+    # The same weights with another GELU.
+    config['model_cfg']['quick_gelu'] = False
+    path.write_text(json.dumps(config))
+    fourth = OpenCLIPEncoder(f'local-dir:{tmp_path / "other"}', None).key
+    assert len({key, other, third, fourth}) == 4
 
 
 def test_clip_that_cannot_be_loaded(clip, tmp_path):
@@ -147,7 +151,14 @@ def test_weights_of_sam_are_those_of_its_folder(sam, tmp_path, monkeypatch):
     for weights in (other.state_dict(), {'backbone.weight': torch.zeros(1)}):
         with pytest.raises(UserError, match='the checkpoint has others'):
             segments.take_weights(dict(weights))
-    assert SAMSegments(str(tmp_path / 'other')).key != segments.key
+    key = SAMSegments(str(tmp_path / 'other')).key
+    assert key != segments.key
+    moved = (tmp_path / 'other').rename(tmp_path / 'moved')
+    assert SAMSegments(str(moved)).key == key
+    config = json.loads((moved / 'config.json').read_text())
+    config['vision_config']['hidden_act'] = 'relu'
+    (moved / 'config.json').write_text(json.dumps(config))
+    assert SAMSegments(str(moved)).key != key
     with pytest.raises(UserError, match='SAM cannot be loaded from'):
         SAMSegments(str(tmp_path / 'no'))
 
