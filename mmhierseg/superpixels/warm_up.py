@@ -1,7 +1,7 @@
 """Call all kernels, so that numba has them in its cache on disk.
 
-``python -m mmhierseg.superpixels.warm_up MARKER`` writes the file at the end;
-see :mod:`mmhierseg.ops._numba.background`.
+The file that the first argument names is written at the end; see
+:mod:`mmhierseg.ops._numba.background`.
 """
 
 import os
@@ -34,7 +34,3 @@ def main() -> None:
     compact_labels(torch.tensor([[[0, 1]]]))
     knn_adjacency(torch.rand(1, 4, 8), 2)
     Path(sys.argv[1]).touch()
-
-
-if __name__ == '__main__':
-    main()
