@@ -40,7 +40,9 @@ import torch
 from mmhierseg.ops import use_compiled
 from mmhierseg.superpixels import TorchSLIC
 image = (torch.arange(3 * 64 * 48) * 7919 % 256).to(torch.uint8)
-labels = TorchSLIC(segment_size=16)(image.view(1, 3, 64, 48))
+# As in a loader.
+image = image.view(1, 64, 48, 3).permute(0, 3, 1, 2)
+labels = TorchSLIC(segment_size=16)(image)
 print('numba' in sys.modules, labels.flatten().tolist())
 """
 
