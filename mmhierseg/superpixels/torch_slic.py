@@ -88,7 +88,9 @@ class TorchSLIC(BaseSuperpixels):
             labels = list(images.split(1))
 
             def segment(index: int) -> None:
-                labels[index] = self._segment_chunk(labels[index], grid)
+                # Kernels are compiled for each memory layout they meet.
+                labels[index] = self._segment_chunk(
+                    labels[index].contiguous(), grid)
 
             for_each_image(segment, len(labels))
             return torch.cat(labels)

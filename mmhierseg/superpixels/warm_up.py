@@ -1,7 +1,7 @@
 """Call all kernels, so that numba has them in its cache on disk.
 
-``python -m mmhierseg.superpixels.warm_up MARKER`` writes the file at the end;
-see :mod:`mmhierseg.ops._numba.background`.
+The file that the first argument names is written at the end; see
+:mod:`mmhierseg.ops._numba.background`.
 """
 
 import os
@@ -30,11 +30,8 @@ def main() -> None:
     for options in ({}, dict(border_passes=0)):
         TorchSLIC(segment_size=16, **options)(images)
     for dtype in (torch.float32, torch.float64):
-        farthest_point_sampling(torch.rand(1, 9, 8, dtype=dtype), 3)
+        points = torch.rand(1, 9, 8, dtype=dtype)
+        farthest_point_sampling(points, 3)
+        knn_adjacency(points, 2)
     compact_labels(torch.tensor([[[0, 1]]]))
-    knn_adjacency(torch.rand(1, 4, 8), 2)
     Path(sys.argv[1]).touch()
-
-
-if __name__ == '__main__':
-    main()

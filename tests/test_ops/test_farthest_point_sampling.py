@@ -58,6 +58,20 @@ def test_long_sequences(scale):
     assert torch.equal(picks, slow_sampling(points, 60, empty))
 
 
+@pytest.mark.parametrize('scale', [1e-21, 2e-23])
+def test_long_sequences_of_tiny_points(scale):
+    """Squares are subnormal in float32, or rounded to the smallest one."""
+    points = (scale * random_points(1, 1100, 40).double()).float()
+    assert torch.equal(
+        farthest_point_sampling(points, 60), slow_sampling(points, 60))
+
+
+@pytest.mark.filterwarnings('error')
+def test_one_point():
+    assert farthest_point_sampling(random_points(num=1), 2).tolist() == 3 * [
+        [0, -1]]
+
+
 def test_empty_points_are_left_out():
     points = random_points()
     empty = torch.zeros(3, 20, dtype=torch.bool)

@@ -1,10 +1,11 @@
-import importlib
+import importlib.metadata
 import os
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,23 +33,28 @@ def test_switch(monkeypatch):
     assert not use_compiled(torch.zeros(2))
 
 
-_PROGRAM = """
-import sys, time, torch
+_PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+import torch
 from mmhierseg.ops import use_compiled
 from mmhierseg.superpixels import TorchSLIC
 image = (torch.arange(3 * 64 * 48) * 7919 % 256).to(torch.uint8)
-labels = TorchSLIC(segment_size=16)(image.view(1, 3, 64, 48))
+# As in a loader.
+image = image.view(1, 64, 48, 3).permute(0, 3, 1, 2)
+labels = TorchSLIC(segment_size=16)(image)
 print('numba' in sys.modules, labels.flatten().tolist())
 """
 
 
-def _start(tmp_path, **variables):
-    environment = {
-        **os.environ, 'MMHIERSEG_HOME': str(tmp_path),
-        'NUMBA_CACHE_DIR': str(tmp_path / 'cache'), **variables}
+def _start(tmp_path):
+    environment = {**os.environ, 'MMHIERSEG_HOME': '.',
+                   'NUMBA_CACHE_DIR': 'cache', 'PYTHONSAFEPATH': '1'}
     environment.pop('MMHIERSEG_COMPILED')
+    environment.pop('PYTHONPATH', None)
     return subprocess.Popen([sys.executable, '-W', 'ignore', '-c', _PROGRAM],
-                            env=environment, stdout=subprocess.PIPE, text=True)
+                            env=environment, stdout=subprocess.PIPE, text=True,
+                            cwd=tmp_path)
 
 
 @needs_numba
@@ -71,26 +77,60 @@ def test_kernels_compile_once_in_the_background(tmp_path):
     assert len([*tmp_path.glob('numba/*.lock')]) == 1
 
 
-@needs_numba
-@pytest.mark.parametrize('failure', ['no folder', 'no program'])
-def test_kernels_compile_where_they_are_called(failure, tmp_path, monkeypatch):
+@pytest.fixture
+def nothing_compiled(tmp_path, monkeypatch):
     monkeypatch.delenv('MMHIERSEG_COMPILED')
-    (tmp_path / 'file').touch()
-    monkeypatch.setenv('MMHIERSEG_HOME', str(
-        tmp_path / ('file/x' if failure == 'no folder' else 'home')))
-    background.marker.cache_clear()
+    monkeypatch.setenv('MMHIERSEG_HOME', str(tmp_path))
     monkeypatch.setattr(background, '_looked', -float('inf'))
     monkeypatch.setattr(background, '_process', None)
     monkeypatch.setattr(background, '_INTERVAL', 0.)
-    monkeypatch.setattr(background, 'WARM_UP', 'mmhierseg.none')
+    background.marker.cache_clear()
+    yield
+    background.marker.cache_clear()
+
+
+@needs_numba
+@pytest.mark.usefixtures('nothing_compiled')
+@pytest.mark.parametrize('change', [
+    lambda x: x.setenv('MMHIERSEG_HOME', os.devnull),
+    lambda x: x.setattr(background.metadata, 'version', _raise),
+    lambda x: x.setattr(sys, 'executable', None),
+    lambda x: x.setattr(sys, 'executable', '/bin/true'),  # embeds Python
+    lambda x: x.setattr(sys, 'frozen', True, raising=False)])
+def test_kernels_compile_where_they_are_called(change, monkeypatch):
+    change(monkeypatch)
+    monkeypatch.setattr(subprocess, 'Popen', None)
+    assert use_compiled(torch.zeros(2))
+
+
+def _raise(name):
+    raise importlib.metadata.PackageNotFoundError(name)
+
+
+@needs_numba
+@pytest.mark.usefixtures('nothing_compiled')
+@pytest.mark.parametrize('fails', [False, True])
+def test_end_of_the_background_process(fails, tmp_path, monkeypatch):
+    module = tmp_path / 'ends.py'
+    module.write_text(
+        'import sys, time\ndef main():\n    ' +
+        ('0 / 0' if fails else 'open(sys.argv[1], "w"); time.sleep(.5)'))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(background, 'WARM_UP', 'ends')
     deadline = time.monotonic() + 60
     while not use_compiled(torch.zeros(2)):
-        assert failure == 'no program' and time.monotonic() < deadline
+        assert time.monotonic() < deadline
         # As in a worker that has been forked: not its own process.
         with monkeypatch.context() as context:
             context.setattr(os, 'getpid', lambda: 0)
-            assert not use_compiled(torch.zeros(2))
-    background.marker.cache_clear()
+            assert not use_compiled(torch.zeros(2)) or (
+                not fails and background.marker().exists())
+        monkeypatch.setattr(background, '_looked', -float('inf'))
+    # It is no zombie.
+    process, _ = background._process
+    assert process.returncode == fails
+    with pytest.raises(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
 
 
 def test_compiled_is_a_deprecated_alias(monkeypatch):

@@ -68,17 +68,9 @@ class ConvStem(BaseModule):
                 'tools/model_converters/fuse_stem.py, or freeze the stem '
                 '(frozen_stages=0)')
         x = image.contiguous(memory_format=torch.channels_last)
-        convolve = _folded if self._can_fold() else ConvModule.__call__
         for layer in list(self.layers)[:-1]:
-            x = convolve(layer, x)
+            x = _folded(layer, x) if _can_fold(layer) else layer(x)
         return x
-
-    def _can_fold(self) -> bool:
-        """Whether normalisation is a linear map without gradients."""
-        norm = self.layers[0].norm
-        return (not self.training and not torch.is_grad_enabled()
-                and isinstance(norm, _BatchNorm)
-                and norm.track_running_stats and norm.affine)
 
     def project(self, features: Tensor) -> Tensor:
         """Apply the 1x1 convolution, also to (B, C, N, 1) segment means.
@@ -107,11 +99,26 @@ class ConvStem(BaseModule):
             self.fold()
 
 
+def _can_fold(layer: ConvModule) -> bool:
+    """Whether normalisation is a linear map without gradients.
+
+    And nobody has replaced or hooked a module that would not be called.
+    """
+    conv, norm = layer.conv, layer.norm
+    return (not torch.is_grad_enabled() and isinstance(norm, _BatchNorm)
+            and not norm.training and norm.affine
+            and norm.running_mean is not None and type(conv) is nn.Conv2d
+            and not any(module._forward_pre_hooks or module._forward_hooks
+                        for module in (layer, conv, norm)))
+
+
 def _folded(layer: ConvModule, x: Tensor) -> Tensor:
     """Convolution, batch normalisation and activation of a layer, as one."""
     conv, norm = layer.conv, layer.norm
     factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    weight = conv.weight * factor[:, None, None, None]
+    bias = norm.bias - norm.running_mean * factor
+    # Normalisation may have stayed in float32.
     return layer.activate(
-        nn.functional.conv2d(x, conv.weight * factor[:, None, None, None],
-                             norm.bias - norm.running_mean * factor,
+        nn.functional.conv2d(x, weight.to(conv.weight), bias.to(conv.weight),
                              conv.stride, conv.padding))

@@ -23,6 +23,8 @@ except ImportError:  # Windows: kernels compile where they are called
 
 #: Imports and calls all kernels; a module of the folder above this one.
 WARM_UP = 'mmhierseg.superpixels.warm_up'
+#: Finds modules where this process does, whatever led it there.
+_PROGRAM = 'import sys; sys.path = {}; from {} import main; main()'
 #: Seconds between two looks for the marker.
 _INTERVAL = 0.5
 
@@ -37,18 +39,16 @@ def marker() -> Path:
     """File that exists once the kernels of this version are compiled."""
     facts = [
         sys.version, metadata.version('numba'), platform.machine(),
-        _cpu(), os.environ.get('NUMBA_CACHE_DIR', ''),
-        os.environ.get('NUMBA_CPU_NAME', ''),
-        os.environ.get('NUMBA_CPU_FEATURES', '')
+        _cpu(), *sorted(f'{name}={value}' for name, value in os.environ.items()
+                        if name.startswith('NUMBA_'))
     ]
     for path in sorted((*_PACKAGE.glob('ops/_numba/*.py'),
                         *_PACKAGE.glob('superpixels/*.py'))):
         status = path.stat()
         facts.append(f'{path} {status.st_size} {status.st_mtime_ns}')
     name = hashlib.sha256('\n'.join(facts).encode()).hexdigest()[:16]
-    home = os.environ.get('MMHIERSEG_HOME') or os.path.join(
-        os.path.expanduser('~'), '.cache', 'mmhierseg')
-    return Path(home, 'numba', name)
+    home = Path(os.environ.get('MMHIERSEG_HOME') or '~/.cache/mmhierseg')
+    return home.expanduser().absolute() / 'numba' / name
 
 
 def _cpu() -> str:
@@ -73,19 +73,27 @@ def is_compiled() -> bool:
     if now - _looked < _INTERVAL:
         return False
     _looked = now
-    if fcntl is None or _is_done():
+    if fcntl is None or not _has_interpreter() or _is_done():
         _looked = float('inf')
     return _looked == float('inf')
+
+
+def _has_interpreter() -> bool:
+    """Not in a frozen or embedding application, which would start again."""
+    name = os.path.basename(sys.executable or '').lower()
+    return name.startswith('python') and not getattr(sys, 'frozen', False)
 
 
 def _is_done() -> bool:
     global _process
     try:
+        if _process is not None and _process[1] == os.getpid():
+            # Not by the marker: the process would stay a zombie.
+            return _process[0].poll() is not None
         if marker().exists():
             return True
         if _process is not None:
-            process, parent = _process
-            return os.getpid() == parent and process.poll() is not None
+            return False  # not our own
         marker().parent.mkdir(parents=True, exist_ok=True)
         # The child inherits the lock, and holds it to its end.
         with open(marker().with_suffix('.lock'), 'w') as lock:
@@ -94,13 +102,16 @@ def _is_done() -> bool:
             except BlockingIOError:
                 return False  # another process compiles
             process = subprocess.Popen(
-                [sys.executable, '-m', WARM_UP, str(marker())],
+                [sys.executable, '-c',
+                 _PROGRAM.format([*map(str, sys.path)], WARM_UP),
+                 str(marker())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, pass_fds=[lock.fileno()],
-                start_new_session=True, cwd=_PACKAGE.parent,
+                start_new_session=True,
                 env=dict(os.environ, MMHIERSEG_COMPILED='1',
                          OMP_NUM_THREADS='1'))
             _process = process, os.getpid()
         return False
-    except OSError:
+    except (OSError, RuntimeError, ImportError):
+        # Nor a home, or metadata of numba.
         return True

@@ -35,11 +35,11 @@ def _leading_channels(points: Tensor) -> np.ndarray:
     Most points are too far from a pick in these to become any nearer. Their
     table stays in the cache where that of all channels does not.
     """
-    few = len(points) < _LEAST_POINTS or points.dtype == torch.float64
-    number = 0 if few else _LEADING
+    if len(points) < _LEAST_POINTS or points.dtype == torch.float64:
+        return points[:, :0].numpy()
     # Some points tell which channels vary.
-    some = points[::max(len(points) // 256, 1)]
-    chosen = some.var(dim=0).argsort(descending=True)[:number]
+    some = points[::len(points) // 256]
+    chosen = some.var(dim=0).argsort(descending=True)[:_LEADING]
     return points.index_select(1, chosen).numpy()
 
 
@@ -58,7 +58,11 @@ def _squared_distance(first, second):
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
 def _least_distance(first, second):
-    """The same in float32, as they are, less what rounding may have added."""
+    """The same in float32, as they are, less what rounding may have added.
+
+    No more than that where it is above 1e-30: in smaller sums, squares that
+    are subnormal may have gained any share.
+    """
     total = np.float32(0)
     for c in range(len(first)):
         difference = first[c] - second[c]
@@ -107,7 +111,7 @@ def _sample_image(points, leading, empty, pick_empty, tolerance, picks):
                 total = to_mean[pick]
             else:
                 least = _least_distance(leading[i], leading[pick])
-                if distance[i] <= least < np.inf:
+                if distance[i] <= least and 1e-30 < least < np.inf:
                     continue
                 total = _squared_distance(points[i], points[pick])
             distance[i] = min(distance[i], total)

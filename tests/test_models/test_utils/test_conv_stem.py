@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from mmhierseg.models.utils import ConvStem
 
@@ -69,6 +70,37 @@ def test_training_and_gradients_are_not_folded(monkeypatch):
     stem.eval().convolve(IMAGE)
     assert len(called) == 8
     assert [*stem.state_dict()] == keys
+
+
+@pytest.mark.parametrize('change', [
+    lambda x: x.layers[2].bn.train(),  # statistics of other data
+    lambda x: setattr(x.layers[2].bn, 'running_mean', None) or setattr(
+        x.layers[2].bn, 'running_var', None),
+    lambda x: x.layers[2].conv.register_forward_hook(lambda *y: 2 * y[2]),
+    lambda x: x.layers[2].bn.register_forward_pre_hook(
+        lambda _, y: (2 * y[0], )),
+    lambda x: prune.random_unstructured(x.layers[2].conv, 'weight', .5) and x.
+    layers[2].conv.weight_orig.data.mul_(2),
+    lambda x: setattr(x.layers[2], 'conv', nn.Sequential(x.layers[2].conv))])
+def test_nothing_is_bypassed(change):
+    stem = make_stem()
+    change(stem)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            stem.convolve(IMAGE), unfolded(stem, IMAGE), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('norm', [torch.float32, torch.bfloat16])
+def test_half_precision(norm):
+    stem, image = make_stem().bfloat16(), IMAGE.bfloat16()
+    for module in stem.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.to(norm)
+    with torch.no_grad():
+        result = stem.convolve(image)
+        assert result.dtype == torch.bfloat16
+        torch.testing.assert_close(
+            result, unfolded(stem, image), rtol=.1, atol=.1)
 
 
 def test_other_normalisation_stays():
