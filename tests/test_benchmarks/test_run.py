@@ -123,7 +123,9 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
                                   'import'])
 def test_goals_at_tiny_size(name):
     measured = GOALS[name].measure(TINY)
-    assert 0 < measured.value < 1000 and ' : ' in measured.words
+    # A difference of two times; noise may be larger.
+    lowest = -60 if name == 'import' else 0
+    assert lowest < measured.value < 1000 and ' : ' in measured.words
 
 
 def test_verdicts(capsys, monkeypatch):
