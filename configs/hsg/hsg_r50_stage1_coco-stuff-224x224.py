@@ -28,25 +28,13 @@ VOC.
 """
 
 _base_ = [
-    '../_base_/models/hsg_r50.py',
+    '../_base_/models/hsg_r50_stage1.py',
     '../_base_/datasets/coco_stuff_hsg_224.py',
     '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 
-model = dict(
-    data_preprocessor=dict(test_cfg=dict(size=(512, 512))),
-    head=dict(
-        kmeans_clusters=(1, 1),
-        kmeans_iterations=1,
-        fine_weight=0.,
-        coarse_weight=0.,
-        grouping_weight=0.,
-        centroid_weight=0.),
-    num_classes=171,
-    kmeans_clusters=(6, 6),
-    # In evaluation, too.
-    kmeans_iterations=1)
+model = dict(num_classes=171)
 default_hooks = dict(checkpoint=dict(interval=10000))
 
 max_iters = 350000

@@ -27,25 +27,13 @@ paper does on Potsdam may differ. K-means and sizes of images are those of VOC.
 """
 
 _base_ = [
-    '../_base_/models/hsg_r50.py',
+    '../_base_/models/hsg_r50_stage1.py',
     '../_base_/datasets/potsdam_hsg_224.py',
     '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
 ]
 
-model = dict(
-    data_preprocessor=dict(test_cfg=dict(size=(512, 512))),
-    head=dict(
-        kmeans_clusters=(1, 1),
-        kmeans_iterations=1,
-        fine_weight=0.,
-        coarse_weight=0.,
-        grouping_weight=0.,
-        centroid_weight=0.),
-    num_classes=6,
-    kmeans_clusters=(6, 6),
-    # In evaluation, too.
-    kmeans_iterations=1)
+model = dict(num_classes=6)
 default_hooks = dict(checkpoint=dict(interval=950))
 
 max_iters = 9500

@@ -28,7 +28,7 @@ Differences from the authors' code:
 """
 
 _base_ = [
-    '../_base_/models/hsg_r50.py',
+    '../_base_/models/hsg_r50_stage2.py',
     '../_base_/datasets/coco_hsg_448.py',
     '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
@@ -36,20 +36,12 @@ _base_ = [
 
 stage1 = 'work_dirs/hsg_r50_stage1_coco-224x224/iter_350000.pth'
 model = dict(
-    data_preprocessor=dict(test_cfg=dict(size=(512, 512))),
     backbone=dict(
         init_cfg=dict(
             type='Pretrained', checkpoint=stage1, prefix='backbone.')),
     neck=dict(
         init_cfg=dict(type='Pretrained', checkpoint=stage1, prefix='neck.')),
-    head=dict(
-        graph_knn=2,
-        graph_within_view=True,
-        pad_length=256,
-        grouping_weight=1.,
-        centroid_weight=1.),
-    num_classes=21,
-    kmeans_clusters=(6, 6))
+    num_classes=21)
 
 max_iters = 20000
 optim_wrapper = dict(

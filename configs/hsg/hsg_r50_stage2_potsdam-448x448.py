@@ -26,7 +26,7 @@ Evaluation: as in `hsg_r50_stage1_potsdam-224x224.py`.
 """
 
 _base_ = [
-    '../_base_/models/hsg_r50.py',
+    '../_base_/models/hsg_r50_stage2.py',
     '../_base_/datasets/potsdam_hsg_448.py',
     '../_base_/schedules/hsg_sgd.py',
     '../_base_/default_runtime_seg.py',
@@ -34,20 +34,12 @@ _base_ = [
 
 stage1 = 'work_dirs/hsg_r50_stage1_potsdam-224x224/iter_9500.pth'
 model = dict(
-    data_preprocessor=dict(test_cfg=dict(size=(512, 512))),
     backbone=dict(
         init_cfg=dict(
             type='Pretrained', checkpoint=stage1, prefix='backbone.')),
     neck=dict(
         init_cfg=dict(type='Pretrained', checkpoint=stage1, prefix='neck.')),
-    head=dict(
-        graph_knn=2,
-        graph_within_view=True,
-        pad_length=256,
-        grouping_weight=1.,
-        centroid_weight=1.),
-    num_classes=6,
-    kmeans_clusters=(6, 6))
+    num_classes=6)
 
 max_iters = 2500
 optim_wrapper = dict(

@@ -100,8 +100,7 @@ def measure_file(args: argparse.Namespace,
         hierarchy = read_hierarchy(files, truth.size, options)
         return name, measure(hierarchy, truth, args.metrics, args.one_to_one,
                              args.max_masks)
-    except (ValueError, TypeError, OverflowError,
-            MemoryError) as error:
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
         raise UserError(f'{name}: {error}') from error
 
 
@@ -126,7 +125,7 @@ def pair_up(args: argparse.Namespace) -> list[tuple[str, list, Source]]:
 
 
 def stamp(args: argparse.Namespace, job: tuple[str, list, Source]) -> str:
-    """What a result depends on: options, and the files as they are now."""
+    """Options, and path, size and time of the files that a result is of."""
     _, files, source = job
     paths = [source.path, *(files if files and isinstance(files[0], Path)
                             else [args.pred])]
@@ -185,9 +184,8 @@ def run(args: argparse.Namespace, todo: list) -> Iterable[tuple[str, dict]]:
         except BrokenProcessPool as error:
             raise UserError('a process was killed, as if memory ran out: try '
                             'fewer --workers') from error
-        except BaseException:
+        finally:  # do not begin the others after an error
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def main() -> None:

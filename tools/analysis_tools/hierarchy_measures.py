@@ -17,6 +17,7 @@ from mmhierseg.evaluation.functional import (
     boundary_f_score,
     class_areas,
     click_curves,
+    majority_labels,
     mean_iou_of_areas,
     number_of_clicks,
     overlaps_of,
@@ -100,23 +101,9 @@ def _semantic(levels: list[np.ndarray], truth: Truth) -> float:
     parents = np.zeros(int(truth.classes.max(initial=0)) + 1, np.int64)
     parents[truth.classes] = truth.wholes
     parents[0] = -1
-    parts = _majority(levels[0], truth.classes)
     return semantic_consistency(
-        parts, _majority(levels[-1], truth.wholes), parents, -1)
-
-
-def _majority(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The most frequent true class of each segment, at its pixels."""
-    valid = (labels >= 0) & (classes >= 0)
-    result = np.full(labels.shape, -1)
-    if valid.any():
-        _, inverse = np.unique(labels[valid], return_inverse=True)
-        number = int(classes.max()) + 1
-        table = np.bincount(
-            inverse * number + classes[valid],
-            minlength=(inverse.max() + 1) * number).reshape(-1, number)
-        result[valid] = table.argmax(axis=1)[inverse]
-    return result
+        majority_labels(levels[0], truth.classes, -1),
+        majority_labels(levels[-1], truth.wholes, -1), parents, -1)
 
 
 # ------------------------------------------------------------- a dataset

@@ -46,7 +46,7 @@ class Hierarchy(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What the files do not say."""
+    """How to read files that can be read in several ways."""
 
     thresholds: tuple[float, ...] = ()
     """Of ultrametric maps."""

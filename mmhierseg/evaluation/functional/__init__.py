@@ -35,6 +35,7 @@ from .recall import average_recall, recall_counts
 from .regions import (
     class_areas,
     covering_sums,
+    majority_labels,
     mean_iou,
     mean_iou_of_areas,
     nf_covering,
@@ -56,10 +57,11 @@ __all__ = [
     'agreement', 'average_recall', 'boundary_counts', 'boundary_f_score',
     'boundary_precision', 'boundary_recall', 'boundary_recall_counts',
     'class_areas', 'click_curves', 'compactness', 'covering', 'covering_sums',
-    'explained_variation', 'explained_variation_sums', 'mean_iou',
-    'mean_iou_of_areas', 'nf_covering', 'number_of_clicks', 'overlaps_of',
-    'part_containment', 'per_image_miou', 'probabilistic_rand_index',
-    'recall_counts', 'region_miou', 'segmentation_boundary_counts',
-    'semantic_consistency', 'spatial_consistency', 'undersegmentation_counts',
+    'explained_variation', 'explained_variation_sums', 'majority_labels',
+    'mean_iou', 'mean_iou_of_areas', 'nf_covering', 'number_of_clicks',
+    'overlaps_of', 'part_containment', 'per_image_miou',
+    'probabilistic_rand_index', 'recall_counts', 'region_miou',
+    'segmentation_boundary_counts', 'semantic_consistency',
+    'spatial_consistency', 'undersegmentation_counts',
     'undersegmentation_error', 'variation_of_information'
 ]

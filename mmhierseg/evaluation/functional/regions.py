@@ -9,6 +9,7 @@ import numpy as np
 
 from .label_maps import (
     LabelMap,
+    Overlaps,
     as_label_maps,
     check_classes,
     find_overlaps,
@@ -106,15 +107,50 @@ def region_miou(segments: LabelMap,
     segments, target = as_label_maps(segments=segments, target=target)
     valid = target != ignore_index
     check_classes('target', target, valid, num_classes)
-    segment, label, count = find_overlaps(segments, target,
-                                          valid & (segments >= 0))
+    overlaps = find_overlaps(segments, target, valid & (segments >= 0))
+    segment, label, count = overlaps
+    confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+    np.add.at(confusion, (label, _majorities(overlaps)[segment]), count)
+    return confusion
+
+
+def majority_labels(segments: LabelMap,
+                    target: LabelMap,
+                    ignore_index: int = 255) -> np.ndarray:
+    """Label each segment by its most frequent true class.
+
+    Ties go to the smallest class.
+
+    Args:
+        segments (np.ndarray | Tensor): (H, W) integer, negative = none.
+        target (np.ndarray | Tensor): True classes, (H, W) integer, or
+            ``ignore_index``.
+        ignore_index (int): Defaults to 255.
+
+    Returns:
+        np.ndarray: (H, W) int64, the classes; ``ignore_index`` without a
+        segment, or where the truth is ignored.
+
+    Example:
+        >>> segments = np.array([[0, 0, 0, 1, -1]])
+        >>> majority_labels(segments, np.array([[3, 3, 4, 4, 4]]))
+        array([[  3,   3,   3,   4, 255]])
+    """
+    segments, target = as_label_maps(segments=segments, target=target)
+    valid = (target != ignore_index) & (segments >= 0)
+    numbers, _ = number_from_zero(segments[valid])
+    labels = np.full(target.shape, ignore_index)
+    labels[valid] = _majorities(
+        find_overlaps(segments, target, valid))[numbers]
+    return labels
+
+
+def _majorities(overlaps: Overlaps) -> np.ndarray:
+    """(S,) class that each segment shares most pixels with."""
+    segment, label, count = overlaps
     # For each segment, the largest overlap first, then the smallest class.
     order = np.lexsort((label, -count, segment))
-    is_first = np.diff(segment, prepend=-1) > 0
-    majority = label[order[is_first]]
-    confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(confusion, (label, majority[segment]), count)
-    return confusion
+    return label[order[np.diff(segment, prepend=-1) > 0]]
 
 
 def mean_iou(confusion: np.ndarray) -> float:

@@ -100,9 +100,9 @@ class ConvStem(BaseModule):
 
 
 def _can_fold(layer: ConvModule) -> bool:
-    """Whether normalisation is a linear map without gradients.
+    """Whether a layer is a convolution and a fixed affine map, no gradients.
 
-    And nobody has replaced or hooked a module that would not be called.
+    Modules that are replaced or hooked are called as they are.
     """
     conv, norm = layer.conv, layer.norm
     return (not torch.is_grad_enabled() and isinstance(norm, _BatchNorm)

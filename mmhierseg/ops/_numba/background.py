@@ -1,9 +1,9 @@
-"""Machine code of the kernels, made once per machine in the background.
+"""Compile the numba kernels once per machine, in the background.
 
-Compiling takes half a minute of one core. Meanwhile the reference
-implementations in torch serve, whose results are equal; what numba has made
-lies in its cache on disk, and a marker beside this package's other files says
-so.
+Compiling takes half a minute of one core. Until it is done, the reference
+implementations in torch are called, whose results are equal. The machine code
+is in numba's cache on disk; a marker in ``MMHIERSEG_HOME`` says that it is
+complete.
 """
 
 import functools
@@ -21,11 +21,11 @@ try:
 except ImportError:  # Windows: kernels compile where they are called
     fcntl = None
 
-#: Imports and calls all kernels; a module of the folder above this one.
+#: Module whose ``main`` calls all kernels. Named, not imported: it lies above.
 WARM_UP = 'mmhierseg.superpixels.warm_up'
-#: Finds modules where this process does, whatever led it there.
+#: The child searches for modules where its parent does.
 _PROGRAM = 'import sys; sys.path = {}; from {} import main; main()'
-#: Seconds between two looks for the marker.
+#: Seconds between two checks for the marker.
 _INTERVAL = 0.5
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ def marker() -> Path:
 
 
 def _cpu() -> str:
-    """What the processor can do, on Linux."""
+    """Feature flags of the CPU on Linux, elsewhere its name."""
     try:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
     except OSError:
@@ -61,10 +61,10 @@ def _cpu() -> str:
 
 
 def is_compiled() -> bool:
-    """Whether kernels can be called without compiling; starts it if not.
+    """Whether kernels are compiled; if not, start to compile them.
 
-    Also True where it cannot be done in the background: without a folder to
-    write to, or after it failed.
+    Also True where this is not possible in the background: without a folder
+    to write to, or after it has failed.
     """
     global _looked
     if _looked == float('inf'):
@@ -79,7 +79,7 @@ def is_compiled() -> bool:
 
 
 def _has_interpreter() -> bool:
-    """Not in a frozen or embedding application, which would start again."""
+    """Whether ``sys.executable`` is Python, not an application around it."""
     name = os.path.basename(sys.executable or '').lower()
     return name.startswith('python') and not getattr(sys, 'frozen', False)
 

@@ -1,4 +1,4 @@
-"""What the tests of SAM need where torchvision has no operators."""
+"""A substitute for torchvision's NMS where its operators do not load."""
 
 import pytest
 import torch
