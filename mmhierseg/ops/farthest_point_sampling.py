@@ -6,7 +6,7 @@ sampler picks K times the token farthest from everything picked so far.
 Distances are taken in float64: float32 picks others among near duplicates. In
 torch they come from one Gram matrix of the centred tokens; the numba kernel
 takes the distances themselves, which is cheaper on a CPU, and leaves out those
-that cannot be the smallest so far, as some channels tell in float32.
+that cannot be the smallest so far, as a few directions tell in float32.
 
 Legend: B images, N tokens, C channels, K picks.
 """

@@ -43,27 +43,30 @@ def test_slow_reference(dtype, scale, offset):
         farthest_point_sampling(points, 9), slow_sampling(points, 9))
 
 
-@pytest.mark.parametrize('scale', [1, 1e-22, 1e22])
-def test_long_sequences(scale):
-    """Most points are rejected by their leading channels, in float32.
+@pytest.mark.parametrize('scale, offset', [
+    (1, 0), (1, 1e3), (1e-14, 0), (1e14, 0), (1e-21, 0), (2e-23, 0), (1e22, 0)
+])
+def test_long_sequences(scale, offset):
+    """Most points are too far from a pick in a few directions, in float32.
 
-    There squares of 1e-22 and of 1e22 do not exist.
+    There some of these squares do not exist, or are subnormal.
     """
     points = random_points(2, 1100, 40).double()
     points *= torch.linspace(3, .01, 40) * torch.logspace(0, -6, 1100)[:, None]
-    points = torch.cat([points, points[:, :30]], dim=1).mul(scale).float()
+    points = torch.cat([points, points[:, :30]], dim=1)
+    points = (points * scale + offset).float()
     empty = torch.rand(points.shape[:2]) < .1
-    picks = farthest_point_sampling(points, 60, empty)
+    picks = farthest_point_sampling(points, 140, empty)
     # The reference is in float64, whose squares exist.
-    assert torch.equal(picks, slow_sampling(points, 60, empty))
+    assert torch.equal(picks, slow_sampling(points, 140, empty))
 
 
-@pytest.mark.parametrize('scale', [1e-21, 2e-23])
-def test_long_sequences_of_tiny_points(scale):
-    """Squares are subnormal in float32, or rounded to the smallest one."""
-    points = (scale * random_points(1, 1100, 40).double()).float()
-    assert torch.equal(
-        farthest_point_sampling(points, 60), slow_sampling(points, 60))
+def test_long_sequences_of_points_equally_spread():
+    """No direction tells them apart; fewer picks, without, are the same."""
+    points = random_points(1, 1100, 40)
+    picks = farthest_point_sampling(points, 140)
+    assert torch.equal(picks, slow_sampling(points, 140))
+    assert torch.equal(picks[:, :100], farthest_point_sampling(points, 100))
 
 
 @pytest.mark.filterwarnings('error')
@@ -103,15 +106,19 @@ def test_ties_and_duplicates():
 
 
 @pytest.mark.parametrize('pick_empty', [False, True])
-def test_both_implementations_break_ties_alike(monkeypatch, pick_empty):
+@pytest.mark.parametrize('shape, num_samples', [((40, 16, 2), 20),
+                                                ((1, 1100, 40), 1100)])
+def test_both_implementations_break_ties_alike(monkeypatch, pick_empty, shape,
+                                               num_samples):
     """Integers, whose distances are exact, and duplicates among them."""
     torch.manual_seed(0)
-    points = torch.randint(-1, 2, (40, 16, 2)).float()
-    empty = torch.rand(40, 16) < .3
-    picks = farthest_point_sampling(points, 20, empty, pick_empty)
+    points = torch.randint(-1, 2, shape).float()
+    points[:, 1::2] = points[:, ::2]
+    empty = torch.rand(shape[:2]) < .3
+    picks = farthest_point_sampling(points, num_samples, empty, pick_empty)
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
     assert torch.equal(
-        farthest_point_sampling(points, 20, empty, pick_empty), picks)
+        farthest_point_sampling(points, num_samples, empty, pick_empty), picks)
 
 
 def test_quirk_empty_points_lie_at_the_mean():

@@ -6,9 +6,11 @@ from torch import Tensor
 
 from . import for_each_image, njit
 
-#: Channels that farthest point sampling looks at first, and points from which
-#: on it does: measured with 384 channels.
-_LEADING, _LEAST_POINTS = 32, 1024
+#: Directions that farthest point sampling looks at first, and points and picks
+#: from which on it does: measured with 384 channels.
+_DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 32, 1024, 128
+#: Points that the first look takes together, so that sums stay in the cache.
+_BLOCK = 256
 
 
 def sample_farthest_points(points: Tensor, num_samples: int,
@@ -24,23 +26,38 @@ def sample_farthest_points(points: Tensor, num_samples: int,
     mask = empty.contiguous().numpy()
     picks = np.empty((len(rows), num_samples), dtype=np.int64)
     for_each_image(
-        lambda i: _sample_image(rows[i], _leading_channels(points[i]), mask[i],
-                                pick_empty, tolerance, picks[i]), len(rows))
+        lambda i: _sample_image(
+            rows[i], *_project(points[i], num_samples), mask[i], pick_empty,
+            tolerance, picks[i]), len(rows))
     return torch.from_numpy(picks)
 
 
-def _leading_channels(points: Tensor) -> np.ndarray:
-    """(N, M) float32, the channels of largest variance; M = 0: not worth it.
+def _project(points: Tensor,
+             num_samples: int) -> tuple[np.ndarray, float]:
+    """Points in M directions of large variance, (M, N) float32, and the scale.
 
-    Most points are too far from a pick in these to become any nearer. Their
-    table stays in the cache where that of all channels does not.
+    Most points are too far from a pick in these to become any nearer. None is
+    farther than 1 from the origin, so that rounding moves it by less than
+    2^-22. Where all this is not worth it, M is 0.
     """
-    if len(points) < _LEAST_POINTS or points.dtype == torch.float64:
-        return points[:, :0].numpy()
-    # Some points tell which channels vary.
-    some = points[::len(points) // 256]
-    chosen = some.var(dim=0).argsort(descending=True)[:_LEADING]
-    return points.index_select(1, chosen).numpy()
+    number, channels = points.shape
+    radius = 0.
+    if (number >= _LEAST_POINTS and num_samples >= _LEAST_PICKS
+            and channels > _DIRECTIONS and points.dtype == torch.float32):
+        points = points - points.mean(dim=0)
+        radius = float(torch.linalg.vector_norm(
+            points, dim=1, dtype=torch.float64).max())
+    if not 1e-15 < radius < 1e15:  # where squares are precise in float32
+        return np.empty((0, number), np.float32), 1.
+    # Some points tell which directions vary, and two powers separate them well
+    # enough: distances are too small in any.
+    some = points[::max(number // _LEAST_POINTS, 1)]
+    scatter = (some.T @ some).double()
+    directions = scatter[:, :_DIRECTIONS]
+    for _ in range(2):
+        directions = torch.linalg.qr(scatter @ directions).Q
+    table = (points.double() @ directions).T / radius
+    return table.float().contiguous().numpy(), 1 / radius
 
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
@@ -57,21 +74,40 @@ def _squared_distance(first, second):
 
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
-def _least_distance(first, second):
-    """The same in float32, as they are, less what rounding may have added.
-
-    No more than that where it is above 1e-30: in smaller sums, squares that
-    are subnormal may have gained any share.
-    """
-    total = np.float32(0)
-    for c in range(len(first)):
-        difference = first[c] - second[c]
-        total += difference * difference
-    return total * (1 - (len(first) + 4) * 2.**-24)
+def _add_squares(table, first, last, pick, total):
+    """Squared distances of some points to a pick, in the table."""
+    total[:last - first] = 0
+    for c in range(len(table)):
+        row, centre = table[c, first:last], table[c, pick]
+        for i in range(len(row)):
+            difference = row[i] - centre
+            total[i] += difference * difference
 
 
 @njit  # pragma: no cover
-def _sample_image(points, leading, empty, pick_empty, tolerance, picks):
+def _too_far(distance, scale):
+    """Squared distance in the table from which on nothing becomes nearer.
+
+    Rounding moved both points, and adds less than 2^-18 of it to the sum.
+    """
+    return np.float32((np.sqrt(distance) * scale + 2.**-21)**2 * (1 + 2.**-16))
+
+
+@njit  # pragma: no cover
+def _next_pick(distance, equal):
+    """The first of the farthest points; NaN stays: it is the last then."""
+    farthest = np.max(distance)
+    threshold = farthest - equal
+    if farthest >= 0:
+        threshold = max(threshold, 0.)
+    for i in range(len(distance)):
+        if distance[i] >= threshold:
+            return i, farthest
+    return len(distance) - 1, farthest
+
+
+@njit  # pragma: no cover
+def _sample_image(points, table, scale, empty, pick_empty, tolerance, picks):
     number = len(points)
     mean = np.zeros(points.shape[1])
     for i in range(number):
@@ -80,41 +116,38 @@ def _sample_image(points, leading, empty, pick_empty, tolerance, picks):
     mean /= max(number - np.sum(empty), 1)
     # Squared distance to what has been picked, the mean at first.
     to_mean = np.zeros(number)
+    far = np.full(number, np.inf, np.float32)
     for i in range(number):
         if not empty[i]:
             to_mean[i] = _squared_distance(points[i], mean)
+            far[i] = _too_far(to_mean[i], scale)
     equal = tolerance * np.max(to_mean)
     distance = to_mean.copy()
     if not pick_empty:
         distance[empty] = -np.inf
+    total = np.empty(_BLOCK, np.float32)
     for k in range(len(picks)):
-        # NaN stays: the last point is picked then.
-        farthest = np.max(distance)
-        threshold = farthest - equal
-        if farthest >= 0:
-            threshold = max(threshold, 0.)
-        pick = number - 1
-        for i in range(number):
-            if distance[i] >= threshold:
-                pick = i
-                break
+        pick, farthest = _next_pick(distance, equal)
         picks[k] = pick
         if farthest < 0 and not pick_empty:
             picks[k] = -1
-        # Distances of empty points, which lie at the mean, are known.
-        for i in range(number):
-            if distance[i] < 0:
-                continue
-            if empty[pick]:
-                total = to_mean[i]
-            elif empty[i]:
-                total = to_mean[pick]
-            else:
-                least = _least_distance(leading[i], leading[pick])
-                if distance[i] <= least and 1e-30 < least < np.inf:
+        for first in range(0, number, _BLOCK):
+            last = min(first + _BLOCK, number)
+            _add_squares(table, first, last, pick, total)
+            for i in range(first, last):
+                if distance[i] < 0 or (total[i - first] >= far[i]
+                                       and not empty[pick]):
                     continue
-                total = _squared_distance(points[i], points[pick])
-            distance[i] = min(distance[i], total)
+                # Empty points lie at the mean; those distances are known.
+                if empty[pick]:
+                    found = to_mean[i]
+                elif empty[i]:
+                    found = to_mean[pick]
+                else:
+                    found = _squared_distance(points[i], points[pick])
+                if found < distance[i]:
+                    distance[i] = found
+                    far[i] = _too_far(found, scale)
         distance[pick] = -np.inf
 
 
