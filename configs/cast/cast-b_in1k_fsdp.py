@@ -38,3 +38,6 @@ strategy = dict(
             class_names=['TransformerBlock', 'CAST', 'NonLinearNeck'])))
 # FlexibleRunner reads it from the strategy.
 sync_bn = None
+# With a fused optimizer, the gradient scaler would not tell other GPUs that a
+# gradient has overflowed.
+optim_wrapper = dict(optimizer=dict(fused=False))

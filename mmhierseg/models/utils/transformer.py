@@ -5,6 +5,7 @@ Legend: B images, N tokens, C channels.
 
 import math
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
@@ -12,6 +13,8 @@ from mmcv.cnn.bricks.transformer import FFN
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+from mmhierseg.ops.checks import wide
 
 
 class MaskedSelfAttention(nn.Module):
@@ -46,10 +49,20 @@ class MaskedSelfAttention(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mask = None if empty is None else ~empty[:, None, None, :]
         drop_rate = self.attn_drop_rate if self.training else 0.
-        out = F.scaled_dot_product_attention(query, key, value, mask,
-                                             drop_rate)
+        out = _attend(query, key, value, mask, drop_rate)
         out = out.transpose(1, 2).reshape(batch, num_tokens, channels)
         return self.proj_drop(self.proj(out))
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
+            drop_rate: float) -> Tensor:
+    """Attention; in float32 where its gradient in half precision is slow."""
+    if query.device.type == 'cpu' and query.requires_grad:
+        with torch.autocast('cpu', enabled=False):
+            out = F.scaled_dot_product_attention(
+                wide(query), wide(key), wide(value), mask, drop_rate)
+        return out.to(query.dtype)
+    return F.scaled_dot_product_attention(query, key, value, mask, drop_rate)
 
 
 def keep_one_key(empty: Tensor) -> Tensor:
