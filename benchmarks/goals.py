@@ -1,24 +1,24 @@
 """All speed goals in one table: ratios, bounds, and whether they hold."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import torch
 
-from benchmarks import hsg, segmentation
+from benchmarks import hsg, segmentation, startup
+from benchmarks.cast_plain import PlainStep
 from benchmarks.hsg_batch import make_batch
 from benchmarks.images import make_photographs, write_photographs
 from benchmarks.memory import peak_bytes
 from benchmarks.models import CONTENDERS
 from benchmarks.pipeline import BASELINE as SEEDS_LOADER
 from benchmarks.pipeline import Pass
+from benchmarks.profile_step import time_operators
 from benchmarks.report import Report, markdown_table
 from benchmarks.retrieval import make_bank, retrieve
 from benchmarks.steps import MODES, Step
@@ -43,6 +43,7 @@ class Settings(NamedTuple):
     device: str = 'cpu'
     img_size: int = 224
     large_size: int = 512
+    whole_size: tuple[int, int] = (1024, 2048)
     batch_size: int = 8  # of CAST and of the ViT
     hsg_images: int = 24  # two views each
 
@@ -135,12 +136,38 @@ def _against_vit(settings: Settings, mode: str) -> Measured:
                     1e3 / settings.batch_size, 'ms an image')
 
 
+def _against_plain(settings: Settings, mode: str) -> Measured:
+    """Time of CAST-S written down plainly over that of the package."""
+    args = (CONTENDERS['cast-s'], MODES[mode], settings.batch_size,
+            settings.img_size, False, settings.device)
+    with run_threads(settings.threads):
+        seconds = take_turns(dict(plain=PlainStep(*args), own=Step(*args)),
+                             settings.rounds, warmup=1)
+    return _compare(seconds['plain'], seconds['own'],
+                    1e3 / settings.batch_size, 'ms an image')
+
+
+def _small_operators(settings: Settings) -> Measured:
+    with run_threads(settings.threads):
+        step = Step(CONTENDERS['cast-s'], MODES['pretraining-fp32'],
+                    settings.batch_size, settings.img_size, False, 'cpu')
+        step()
+        whole, small = map(median, zip(*(
+            time_operators(step) for _ in range(settings.rounds))))
+    return Measured(small / whole, f'{small:.3g} : {whole:.3g} s a step')
+
+
 def _sampling(settings: Settings, scale: int = 1) -> Measured:
     """Time of all farthest point sampling over that of a forward pass.
 
-    Images are larger by a factor, and there are fewer of them.
+    Images are larger by a factor, and have fewer of them in a batch and
+    as many more segments at each level.
     """
-    step = Step(CONTENDERS['cast-s'], MODES['inference-fp32'],
+    contender = CONTENDERS['cast-s']
+    contender = contender._replace(classifier_options={
+        'model.backbone.num_clusters':
+        [scale**2 * n for n in (64, 32, 16, 8)]})
+    step = Step(contender, MODES['inference-fp32'],
                 max(settings.batch_size // scale**2, 1),
                 settings.img_size * scale, False, settings.device)
     backbone = step.model.backbone
@@ -155,52 +182,27 @@ def _sampling(settings: Settings, scale: int = 1) -> Measured:
             dict(
                 sampling=lambda: [farthest_point_sampling(*x) for x in calls],
                 forward=partial(backbone, inputs)),
-            2 * settings.rounds // scale + 1, device=settings.device)
+            max(2 * settings.rounds // scale, 1), warmup=1,
+            device=settings.device)
     return _compare(seconds['sampling'], seconds['forward'], 1e3,
                     'ms a batch')
 
 
 def _imports(settings: Settings) -> Measured:
     """Seconds that this package adds to those of its hosts."""
-    # First, for it repairs the hosts.
-    hosts = 'import mmhierseg, mmpretrain.models, mmseg.models'
-    seconds = take_turns(
-        dict(hosts=partial(_run, hosts),
-             both=partial(_run, f'{hosts}; import mmhierseg.models')),
-        settings.rounds, min_seconds=0.)
+    seconds = startup.imports(settings.rounds)
     both, alone = (spread(seconds[name]).median for name in ('both', 'hosts'))
     return Measured(both - alone, f'{both:.2f} : {alone:.2f} s')
 
 
-_FIRST = """
-import sys
-from mmhierseg.apis import HierarchyInferencer
-HierarchyInferencer(show_progress=False)(sys.argv[1], return_vis=False)
-"""
-
-
 def _first_result(settings: Settings) -> Measured:
-    """Seconds of a process that segments a photograph, nothing compiled."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_photographs(Path(folder), 1)
-        photo = str(next(Path(folder).rglob('*.*')))
-
-        def run() -> None:
-            # What compiles in the background still writes to it.
-            with tempfile.TemporaryDirectory(
-                    ignore_cleanup_errors=True) as cache:
-                _run(_FIRST, photo, MMHIERSEG_HOME=cache,
-                     NUMBA_CACHE_DIR=cache)
-
-        seconds = take_turns(dict(first=run), 1, 1, 0.)['first']
-    return Measured(spread(seconds).median, 'a process on its own')
+    return Measured(spread(startup.first_result()).median,
+                    'a process on its own')
 
 
-def _run(program: str, *arguments: str, **variables: str) -> None:
-    environment = {**os.environ, **variables}
-    environment.pop('MMHIERSEG_COMPILED', None)
-    subprocess.run([sys.executable, '-W', 'ignore', '-c', program, *arguments],
-                   check=True, capture_output=True, env=environment)
+def _first_iteration(settings: Settings) -> Measured:
+    return Measured(spread(startup.first_iteration(settings.rounds)).median,
+                    'a process on its own')
 
 
 _OWN = {
@@ -221,12 +223,33 @@ def _measure_segmentors(settings: Settings, training: bool
                                     training, args)
 
 
+@cache
+def _measure_whole_images(settings: Settings) -> dict[str, dict]:
+    args = Namespace(batch_size=1, img_size=settings.whole_size,
+                     device=settings.device,
+                     repeats=max(settings.rounds // 3, 1), progress=None)
+    with run_threads(settings.threads):
+        return segmentation.measure(
+            [segmentation.BASELINE, _OWN['segments']], False, args)
+
+
+def _whole_images(settings: Settings, quantity: str) -> Measured:
+    measured = _measure_whole_images(settings)
+    own, base = measured[_OWN['segments']], measured[segmentation.BASELINE]
+    return _ratio_of(own, base, quantity, 1)
+
+
 def _segmentation(settings: Settings, output: str, training: bool,
                   quantity: str) -> Measured:
     measured = _measure_segmentors(settings, training)
-    own, base = measured[_OWN[output]], measured[segmentation.BASELINE]
+    return _ratio_of(measured[_OWN[output]], measured[segmentation.BASELINE],
+                     quantity, _BATCH)
+
+
+def _ratio_of(own: dict, base: dict, quantity: str,
+              batch_size: int) -> Measured:
     if quantity == 'time':
-        return _compare(own['seconds'], base['seconds'], 1 / _BATCH,
+        return _compare(own['seconds'], base['seconds'], 1 / batch_size,
                         's an image')
     return Measured(
         own['peak'] / base['peak'],
@@ -295,6 +318,12 @@ def _retrieval_memory(settings: Settings) -> Measured:
 
 
 _BOTH = ('cpu', 'cuda')
+_PLAIN = [
+    ('inference-fp32', 'inference in fp32', 1.35),
+    ('inference-bf16', 'inference in bf16', 1.3),
+    ('training-fp32', 'training step in fp32', 1.3),
+    ('training-bf16', 'training step in bf16', 1.2),
+]
 _SPEEDS = [
     # name, TorchSLIC, baseline, at 512, bound
     ('slic-224', 'TorchSLIC', 'SEEDS (15, 20)', False, 3.5),
@@ -325,14 +354,24 @@ GOALS = {
              _share_of_step, devices=('cuda', )),
         Goal('sampling', 'farthest point sampling over the forward pass of '
              'CAST-S', 0.02, False, _sampling, devices=_BOTH),
-        Goal('sampling-896', 'the same at 896, 3,136 tokens', 0.03, False,
-             partial(_sampling, scale=4), devices=_BOTH),
+        *(Goal(f'sampling-{224 * scale}', f'the same at {224 * scale}, '
+               f'{196 * scale**2:,} tokens', bound, False,
+               partial(_sampling, scale=scale), devices=_BOTH)
+          for scale, bound in ((4, 0.03), (6, 0.03), (8, 0.05))),
         Goal('import', 'seconds that importing the models adds to those of '
              'MMPretrain and MMSegmentation', 0.3, False, _imports),
         Goal('cast-fp32', 'inference in fp32: CAST-S over ViT-S', 0.75, False,
              partial(_against_vit, mode='inference-fp32')),
         Goal('cast-bf16', 'inference in bf16: CAST-S over ViT-S', 0.85, False,
              partial(_against_vit, mode='inference-bf16')),
+        *(Goal(f'plain-{mode}', f'{words}: CAST-S written down plainly over '
+               'that of the package', bound, True,
+               partial(_against_plain, mode=mode),
+               needs=('bf16', ) if mode.endswith('bf16') else ())
+          for mode, words, bound in _PLAIN),
+        Goal('small-operators', 'step of MoCo v3, CAST-S: operators that are '
+             'no products, convolutions or attention, over all', 0.12, False,
+             _small_operators),
         Goal('cast-moco', 'step of MoCo v3: CAST-S over ViT-S', 0.9, False,
              partial(_against_vit, mode='pretraining-fp32')),
         *(Goal(f'dense-{output}-{task}-{quantity}',
@@ -343,6 +382,10 @@ GOALS = {
                devices=_BOTH)
           for output in _OWN for task in ('inference', 'training')
           for quantity in ('time', 'memory')),
+        *(Goal(f'whole-{quantity}', f'segmentation of 1024 x 2048, inference: '
+               f'{quantity} of CAST-S over Segmenter ViT-S', bound, False,
+               partial(_whole_images, quantity=quantity), devices=_BOTH)
+          for quantity, bound in (('time', 0.5), ('memory', 1.))),
         Goal('pipeline', 'pipeline of MoCo v3, images per second: TorchSLIC '
              'over SEEDS (15, 20) in the loader', 1.3, True,
              _images_per_second),
@@ -360,6 +403,9 @@ GOALS = {
         Goal('retrieval-memory', 'memory of retrieval with four times the '
              'pairs of query and entry, over that with one', 1.1, False,
              _retrieval_memory, devices=_BOTH),
+        Goal('first-iteration', "seconds to the first iteration of the quick "
+             "start's training, kernels compiled", 6., False,
+             _first_iteration),
         # Last, because what it starts compiles for half a minute.
         Goal('first-result', 'seconds of the first hierarchy after '
              'installation, nothing compiled yet', 8., False, _first_result),

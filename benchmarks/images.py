@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.utils import to_2tuple
 from PIL import Image
 from torch import Tensor
 
@@ -62,17 +63,17 @@ def make_mosaic(width: int, height: int, columns: int = 4) -> Image.Image:
     return mosaic
 
 
-def make_scenes(number: int, size: int, first: int = 0,
+def make_scenes(number: int, size: int | tuple[int, int], first: int = 0,
                 **options: object) -> list[Scene]:
     """Part-whole scenes, whose regions are known.
 
     Args:
         number (int): How many.
-        size (int): Height and width.
+        size (int | tuple[int, int]): Height and width.
         first (int): Index of the first one. Defaults to 0.
         **options: More of ``SceneOptions``.
     """
-    options = SceneOptions(size=(size, size), **options)
+    options = SceneOptions(size=to_2tuple(size), **options)
     return [make_scene(0, first + i, options) for i in range(number)]
 
 

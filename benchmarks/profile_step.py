@@ -6,6 +6,7 @@ of the operator that it belongs to, so it counts for the same part.
 """
 
 import contextlib
+import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from unittest import mock
@@ -20,7 +21,7 @@ from benchmarks.report import Report, markdown_table
 from benchmarks.steps import MODES, Step
 from mmhierseg.models.necks import graph_pooling
 
-__all__ = ['label_parts', 'profile_parts', 'run']
+__all__ = ['label_parts', 'profile_parts', 'run', 'time_operators']
 
 OPTIONS = dict(
     model=dict(choices=['cast-s', 'cast-b', 'vit-s', 'vit-b'],
@@ -29,10 +30,24 @@ OPTIONS = dict(
     batch_size=dict(type=int, default=8, help='images in a step'),
     img_size=dict(type=int, default=224, help='height and width'),
     repeats=dict(type=int, default=3, help='steps that are recorded'))
+_LARGE = re.compile(r'^aten::(\w*mm|\w*conv\w*|\w*attention\w*)$')
 _PREFIX = 'part: '
 _BACKWARD = 'autograd::engine::evaluate_function: '
 _REST = 'everything else'
 _TOP = 'projectors, predictor and loss'
+
+
+def time_operators(step: Step) -> tuple[float, float]:
+    """Seconds of all operators of a step, and those of the small ones.
+
+    Small are all but matrix products, convolutions and attention.
+    """
+    with profile(activities=[ProfilerActivity.CPU]) as record:
+        step()
+    seconds = [(event.key, event.self_cpu_time_total / 1e6)
+               for event in record.key_averages()]
+    return (sum(x for _, x in seconds),
+            sum(x for name, x in seconds if not _LARGE.search(name)))
 
 
 @contextlib.contextmanager

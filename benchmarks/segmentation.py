@@ -13,6 +13,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import PixelData
+from mmengine.utils import to_2tuple
 from mmseg.structures import SegDataSample
 
 from benchmarks.images import make_scenes
@@ -54,12 +55,12 @@ class SegmentorStep:
         name (str): One of ``SEGMENTORS``.
         training (bool): Whether a step trains, by SGD.
         batch_size (int): Images in a batch.
-        img_size (int): Their height and width.
+        img_size (tuple[int, int]): Their height and width.
         device (str): 'cpu' or 'cuda'.
     """
 
     def __init__(self, name: str, training: bool, batch_size: int,
-                 img_size: int, device: str) -> None:
+                 img_size: tuple[int, int], device: str) -> None:
         torch.manual_seed(0)
         settings = read_config(SEGMENTORS[name]).model
         takes_maps = settings.backbone.type.endswith('CAST')
@@ -102,7 +103,8 @@ class SegmentorStep:
             self.model, self.optim_wrapper and self.optim_wrapper.optimizer)
 
 
-def _adapt(settings: Config, img_size: int, takes_maps: bool) -> None:
+def _adapt(settings: Config, img_size: tuple[int, int],
+           takes_maps: bool) -> None:
     """Set alike what is not the model's; leave out files of weights."""
     backbone = settings.backbone
     backbone.pop('init_cfg', None)
@@ -110,14 +112,12 @@ def _adapt(settings: Config, img_size: int, takes_maps: bool) -> None:
     backbone.drop_path_rate = 0.
     settings.decode_head.num_classes = _NUM_CLASSES
     settings.test_cfg = dict(mode='whole')
-    settings.data_preprocessor.size = (img_size, img_size)
+    settings.data_preprocessor.size = backbone.img_size = img_size
     if not takes_maps:
-        backbone.img_size = (img_size, img_size)
         return
-    backbone.img_size = img_size
     # Superpixels come with the images.
     settings.data_preprocessor.pop('superpixels', None)
-    scale = (img_size / 512)**2
+    scale = img_size[0] * img_size[1] / 512**2
     backbone.num_clusters = [
         max(round(scale * n), 1) for n in backbone.num_clusters
     ]
@@ -130,15 +130,16 @@ def measure(names: list[str], training: bool, args: Namespace
     Args:
         names (list[str]): Of ``SEGMENTORS``.
         training (bool): Whether a step trains.
-        args (Namespace): Options.
+        args (Namespace): Options; ``img_size`` is a side or (H, W).
 
     Returns:
         dict[str, dict]: By segmentor, ``seconds`` of a step in each round
         and ``peak`` in bytes.
     """
     steps = {
-        name: SegmentorStep(name, training, args.batch_size, args.img_size,
-                            args.device) for name in names
+        name: SegmentorStep(name, training, args.batch_size,
+                            to_2tuple(args.img_size), args.device)
+        for name in names
     }
     seconds = take_turns(steps, args.repeats, warmup=1, device=args.device,
                          progress=args.progress)

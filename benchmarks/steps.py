@@ -27,7 +27,8 @@ __all__ = ['GPU_MODES', 'MODES', 'Mode', 'Step', 'loader_image']
 
 #: Any that all classifiers know.
 _LABELS = 10
-_OPTIMIZER = dict(type='AdamW', lr=1e-4, weight_decay=0.05)
+#: As that of the configs.
+_OPTIMIZER = dict(type='AdamW', lr=1e-4, weight_decay=0.05, fused=True)
 
 
 class Mode(NamedTuple):
@@ -99,7 +100,7 @@ class Step:
         self.model.train(mode.task != 'inference')
         if mode.task != 'inference':
             optimizer = dict(type='OptimWrapper', optimizer=_OPTIMIZER)
-            if mode.precision == 'bf16':
+            if mode.precision == 'bf16' and device == 'cuda':
                 optimizer.update(type='AmpOptimWrapper', dtype='bfloat16')
             self.optim_wrapper = build_optim_wrapper(self.model, optimizer)
             # The schedule of the momentum asks for it; a runner sets it.
@@ -117,11 +118,14 @@ class Step:
                     DataSample().set_gt_label(i % _LABELS)
                     for i in range(len(self.views[0]))
                 ])
-        if self.optim_wrapper is not None:
-            return self.model.train_step(data, self.optim_wrapper)
-        bf16 = self.mode.precision == 'bf16'
-        with torch.no_grad(), torch.autocast(
+        training = self.optim_wrapper is not None
+        # On a GPU the wrapper of the optimizer trains in mixed precision.
+        bf16 = self.mode.precision == 'bf16' and (
+            not training or self.device == 'cpu')
+        with torch.set_grad_enabled(training), torch.autocast(
                 self.device, torch.bfloat16, enabled=bf16):
+            if training:
+                return self.model.train_step(data, self.optim_wrapper)
             return self.model.test_step(data)
 
     def held_bytes(self) -> int:
