@@ -218,7 +218,7 @@ def _move_row(segments, columns, bins, start, across, side, shares, options,
                 counts[best, bins[np.uintp(i)]] += 1
 
 
-@njit  # pragma: no cover
+@njit(inline='always')  # pragma: no cover
 def _sum_shares(shares, segment, bins, place, size):
     total = 0
     for i in range(place, place + size):
