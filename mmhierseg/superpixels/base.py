@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmhierseg._base.checks import check_number
 from mmhierseg.ops import compact_labels
+from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
 
 class BaseSuperpixels(metaclass=ABCMeta):
@@ -152,6 +153,15 @@ def halve(images: Tensor, half_up: bool = False) -> Tensor:
 
     Halves are rounded to even, or up as by OpenCV's bilinear resizing.
     """
+    if use_compiled(images):
+        height, width = images.shape[2:]
+        result = images.new_empty(
+            (*images.shape[:2], (height + 1) // 2, (width + 1) // 2))
+        planes, found = (x.flatten(0, 1).numpy()
+                         for x in (images.contiguous(), result))
+        for_each_image(lambda i: _halve_kernel(planes[i], half_up, found[i]),
+                       len(planes))
+        return result
     images = images.float()
     odd = images.size(2) % 2, images.size(3) % 2
     if any(odd):
@@ -162,6 +172,22 @@ def halve(images: Tensor, half_up: bool = False) -> Tensor:
     if half_up:
         return images.add_(2).mul_(0.25).to(torch.uint8)  # truncates
     return images.mul_(0.25).round_().to(torch.uint8)
+
+
+@njit  # pragma: no cover
+def _halve_kernel(plane, half_up, result):
+    """The same for a plane, (H, W)."""
+    height, width = plane.shape
+    for row in range(len(result)):
+        above, below = plane[2 * row], plane[min(2 * row + 1, height - 1)]
+        target = result[row]
+        for column in range(width // 2):
+            total = (np.int32(above[2 * column]) + above[2 * column + 1] +
+                     below[2 * column] + below[2 * column + 1])
+            target[column] = (total + 1 + (half_up | total >> 2 & 1)) >> 2
+        if width % 2:
+            total = 2 * (np.int32(above[width - 1]) + below[width - 1])
+            target[width // 2] = (total + 1 + (half_up | total >> 2 & 1)) >> 2
 
 
 def segment_each(images: Tensor,
