@@ -41,8 +41,9 @@ def refine_borders(labels, image, num_labels, side, num_passes, options,
     while True:
         for number in range(num_passes):
             _share(counts, num_shares, shares)
+            last = side == 1 and number == num_passes - 1
             _move(segments, bins, side, down, across, shares,
-                  (least, smoothness), movable, counts)
+                  (least, smoothness), movable, counts, not last)
         if side == 1:
             break
         rows = (height + side // 2 - 1) // (side // 2)
@@ -120,7 +121,7 @@ def _share(counts, num_shares, shares):
 
 @njit  # pragma: no cover
 def _move(segments, bins, side, down, across, shares, options, movable,
-          counts):
+          counts, recount):
     """Move blocks once, in four fields of blocks that do not touch."""
     height, width = segments.shape[0] - 2, segments.shape[1] - 2
     borders = _find_borders(segments)
@@ -134,7 +135,7 @@ def _move(segments, bins, side, down, across, shares, options, movable,
                 some = _list_movable(segments[row:row + 3], borders[row],
                                      first, movable, columns)
                 _move_row(segments[row:row + 3], some, bins, down[row * side],
-                          across, side, shares, options, counts)
+                          across, side, shares, options, counts, recount)
 
 
 @njit  # pragma: no cover
@@ -179,7 +180,7 @@ def _list_movable(segments, borders, first, movable, columns):
 
 @njit  # pragma: no cover
 def _move_row(segments, columns, bins, start, across, side, shares, options,
-              counts):
+              counts, recount):
     """Move blocks to the best segment: their own or a neighbouring one."""
     above, here, below = segments[0], segments[1], segments[2]
     least, smoothness = options
@@ -212,7 +213,7 @@ def _move_row(segments, columns, bins, start, across, side, shares, options,
                 best = choice if score > most else best
                 most = max(score, most)
         here[middle] = best
-        if best != own:
+        if recount and best != own:
             for i in range(place, place + size):
                 counts[own, bins[np.uintp(i)]] -= 1
                 counts[best, bins[np.uintp(i)]] += 1
@@ -220,8 +221,8 @@ def _move_row(segments, columns, bins, start, across, side, shares, options,
 
 @njit(inline='always')  # pragma: no cover
 def _sum_shares(shares, segment, bins, place, size):
-    total = 0
-    for i in range(place, place + size):
+    total = np.int64(shares[segment, bins[np.uintp(place)]])
+    for i in range(place + 1, place + size):
         total += shares[segment, bins[np.uintp(i)]]
     return total
 
