@@ -31,6 +31,7 @@ from functools import cache, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -94,15 +95,22 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
     become (B, H, W) int64 labels of the same segments, still connected.
     """
     if use_compiled(labels):
-        result = labels.new_empty(images[:, 0].shape)
-        start, pixels, found = labels.numpy(), images.numpy(), result.numpy()
+        start, pixels = labels.numpy(), images.numpy()
+        # Large arrays of NumPy have fewer page faults than those of PyTorch or
+        # numba: it asks Linux for huge pages.
+        result = np.empty(images[:, 0].shape, np.int64)
         options = (_BITS, _SHARES, _LEAST, _SMOOTHNESS)
         movable = _movable_blocks().numpy()
-        for_each_image(
-            lambda i: borders_numba.refine_borders(
-                start[i], pixels[i], num_labels, side, num_passes, options,
-                movable, found[i]), len(images))
-        return result
+
+        def refine(index: int) -> None:
+            counts = np.zeros((num_labels, _NUM_BINS), np.int32)
+            shares = np.empty((num_labels + 1, _NUM_BINS), np.int16)
+            borders_numba.refine_borders(
+                start[index], pixels[index], counts, shares, side, num_passes,
+                options, movable, result[index])
+
+        for_each_image(refine, len(images))
+        return torch.from_numpy(result)
     size = tuple(images.shape[2:])
     red, green, blue = (images >> (8 - _BITS)).to(torch.int16).unbind(1)
     bins = red.mul(4**_BITS).add_(green, alpha=2**_BITS).add_(blue)

@@ -16,11 +16,13 @@ from mmhierseg.ops._numba import njit
 
 
 @njit  # pragma: no cover
-def refine_borders(labels, image, num_labels, side, num_passes, options,
+def refine_borders(labels, image, counts, shares, side, num_passes, options,
                    movable, result):
     """Refine the borders of the segments of an image (3, H, W) uint8.
 
-    ``options``: bits per channel, shares in 1, smallest share, smoothness.
+    ``counts``, (N, K) int32, start from 0; ``shares``, (N + 1, K) int16, are
+    overwritten. ``options``: bits per channel, shares in 1, smallest share,
+    smoothness.
     """
     bits, num_shares, least, smoothness = options
     height, width = result.shape
@@ -30,11 +32,10 @@ def refine_borders(labels, image, num_labels, side, num_passes, options,
     for row in range(len(down)):
         down[row] += down[row] % side**2
     bins = _find_bins(image, bits, down, across)
-    counts = np.zeros((num_labels, 1 << 3 * bits), np.int32)
-    shares = np.empty((num_labels + 1, counts.shape[1]), np.int16)
     # Nothing moves to the outside, the frame of the map.
-    shares[num_labels] = -num_shares
-    segments = np.full((labels.shape[0] + 2, labels.shape[1] + 2), num_labels,
+    outside = len(counts)
+    shares[outside] = -num_shares
+    segments = np.full((labels.shape[0] + 2, labels.shape[1] + 2), outside,
                        np.uint32)
     segments[1:-1, 1:-1] = labels
     _count(counts, segments, bins, side, down, across)
@@ -51,7 +52,7 @@ def refine_borders(labels, image, num_labels, side, num_passes, options,
         _leave_out(counts, segments, bins, side, down, across,
                    rows * side // 2, columns * side // 2)
         side //= 2
-        segments = _double(segments, rows, columns, num_labels)
+        segments = _double(segments, rows, columns, outside)
     result[:] = segments[1:-1, 1:-1]
 
 
