@@ -157,10 +157,9 @@ def halve(images: Tensor, half_up: bool = False) -> Tensor:
         height, width = images.shape[2:]
         result = images.new_empty(
             (*images.shape[:2], (height + 1) // 2, (width + 1) // 2))
-        planes, found = (x.flatten(0, 1).numpy()
-                         for x in (images.contiguous(), result))
-        for_each_image(lambda i: _halve_kernel(planes[i], half_up, found[i]),
-                       len(planes))
+        source, found = images.contiguous().numpy(), result.numpy()
+        for_each_image(lambda i: _halve_kernel(source[i], half_up, found[i]),
+                       len(images))
         return result
     images = images.float()
     odd = images.size(2) % 2, images.size(3) % 2
@@ -175,19 +174,27 @@ def halve(images: Tensor, half_up: bool = False) -> Tensor:
 
 
 @njit  # pragma: no cover
-def _halve_kernel(plane, half_up, result):
-    """The same for a plane, (H, W)."""
-    height, width = plane.shape
-    for row in range(len(result)):
-        above, below = plane[2 * row], plane[min(2 * row + 1, height - 1)]
-        target = result[row]
-        for column in range(width // 2):
-            total = (np.int32(above[2 * column]) + above[2 * column + 1] +
-                     below[2 * column] + below[2 * column + 1])
-            target[column] = (total + 1 + (half_up | total >> 2 & 1)) >> 2
-        if width % 2:
-            total = 2 * (np.int32(above[width - 1]) + below[width - 1])
-            target[width // 2] = (total + 1 + (half_up | total >> 2 & 1)) >> 2
+def _halve_kernel(image, half_up, result):
+    """The same for an image, (3, H, W)."""
+    channels, height, width = image.shape
+    for channel in range(channels):
+        for row in range(result.shape[1]):
+            above = image[channel, 2 * row]
+            below = image[channel, min(2 * row + 1, height - 1)]
+            target = result[channel, row]
+            for column in range(width // 2):
+                target[column] = _mean(above[2 * column], above[2 * column + 1],
+                                       below[2 * column], below[2 * column + 1],
+                                       half_up)
+            if width % 2:
+                target[width // 2] = _mean(above[-1], above[-1], below[-1],
+                                           below[-1], half_up)
+
+
+@njit(inline='always')  # pragma: no cover
+def _mean(first, second, third, fourth, half_up):
+    total = np.int32(first) + second + third + fourth
+    return (total + 1 + (half_up | total >> 2 & 1)) >> 2
 
 
 def segment_each(images: Tensor,
