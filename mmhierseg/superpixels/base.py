@@ -183,17 +183,15 @@ def _halve_kernel(image, half_up, result):
             below = image[channel, min(2 * row + 1, height - 1)]
             target = result[channel, row]
             for column in range(width // 2):
-                target[column] = _mean(above[2 * column], above[2 * column + 1],
-                                       below[2 * column], below[2 * column + 1],
-                                       half_up)
+                target[column] = _mean(above, below, 2 * column,
+                                       2 * column + 1, half_up)
             if width % 2:
-                target[width // 2] = _mean(above[-1], above[-1], below[-1],
-                                           below[-1], half_up)
+                target[-1] = _mean(above, below, width - 1, width - 1, half_up)
 
 
 @njit(inline='always')  # pragma: no cover
-def _mean(first, second, third, fourth, half_up):
-    total = np.int32(first) + second + third + fourth
+def _mean(above, below, left, right, half_up):
+    total = np.int32(above[left]) + above[right] + below[left] + below[right]
     return (total + 1 + (half_up | total >> 2 & 1)) >> 2
 
 

@@ -22,15 +22,14 @@ _VECTOR = 16
 def dense_slic(lab, rows, columns, num_iterations, labels):
     """Divide an image (3, H, W), L*a*b*, into segments ``labels``, (H, W)."""
     number = len(rows[1]) * len(columns[1])
-    centres, sums = (np.zeros((number, 5), np.float32),
-                     np.zeros((number, 6), np.int64))
+    centres = np.zeros((number, 5), np.float32)
+    sums = np.zeros((number, 6), np.int64)
     size = np.diff(rows[0]).max() * np.diff(columns[0]).max()
     size = (size + _VECTOR - 1) // _VECTOR * _VECTOR
-    image, sizes = np.zeros((number, 5, size), np.int16), np.zeros(
-        number, np.int64)
-    choice = np.zeros(size, np.int32)
-    home, planes = np.zeros(9, np.int64), np.zeros((9, 6), np.float32)
-    offset = np.zeros((9, 2), np.int64)
+    image = np.zeros((number, 5, size), np.int16)
+    sizes, choice = np.zeros(number, np.int64), np.zeros(size, np.int32)
+    home, offset = np.zeros(9, np.int64), np.zeros((9, 2), np.int64)
+    planes = np.zeros((9, 6), np.float32)
     for cell in range(number):
         sizes[cell] = _gather(lab, cell, rows, columns, image[cell])
         home[0] = cell
@@ -97,11 +96,8 @@ def _choose(pixels, number, planes, choice):
     """Find the nearest candidate of each pixel, the first if tied."""
     end = (number + _VECTOR - 1) // _VECTOR * _VECTOR
     for i in range(end):
-        p0, p1, p2, p3, p4 = (np.float32(pixels[0, i]),
-                              np.float32(pixels[1, i]),
-                              np.float32(pixels[2, i]),
-                              np.float32(pixels[3, i]),
-                              np.float32(pixels[4, i]))
+        p0, p1, p2 = pixels[0, i], pixels[1, i], pixels[2, i]
+        p3, p4 = pixels[3, i], pixels[4, i]
         nearest, best = np.float32(np.inf), np.int32(0)
         for k in range(9):
             distance = (
