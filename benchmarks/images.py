@@ -23,20 +23,21 @@ def to_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
 
 
-def make_photographs(number: int, size: int) -> Tensor:
-    """Photographs that scikit-image ships, scaled to squares.
+def make_photographs(number: int, size: int | tuple[int, int]) -> Tensor:
+    """Photographs that scikit-image ships, scaled to one size.
 
     Args:
         number (int): How many; from the first again after the last.
-        size (int): Height and width.
+        size (int | tuple[int, int]): Height and width.
 
     Returns:
-        Tensor: (number, 3, size, size) uint8, RGB.
+        Tensor: (number, 3, H, W) uint8, RGB.
     """
+    height, width = (size, size) if isinstance(size, int) else size
     paths, images = find_photographs(), []
     for index in range(number):
         with Image.open(paths[index % len(paths)]) as photo:
-            photo = photo.convert('RGB').resize((size, size),
+            photo = photo.convert('RGB').resize((width, height),
                                                 Image.Resampling.BICUBIC)
         images.append(to_tensor(np.array(photo)))
     return torch.stack(images)
@@ -62,17 +63,18 @@ def make_mosaic(width: int, height: int, columns: int = 4) -> Image.Image:
     return mosaic
 
 
-def make_scenes(number: int, size: int, first: int = 0,
+def make_scenes(number: int, size: int | tuple[int, int], first: int = 0,
                 **options: object) -> list[Scene]:
     """Part-whole scenes, whose regions are known.
 
     Args:
         number (int): How many.
-        size (int): Height and width.
+        size (int | tuple[int, int]): Height and width.
         first (int): Index of the first one. Defaults to 0.
         **options: More of ``SceneOptions``.
     """
-    options = SceneOptions(size=(size, size), **options)
+    size = (size, size) if isinstance(size, int) else size
+    options = SceneOptions(size=size, **options)
     return [make_scene(0, first + i, options) for i in range(number)]
 
 
