@@ -26,11 +26,8 @@ def refine_borders(labels, image, counts, shares, side, num_passes, options,
     """
     bits, num_shares, least, smoothness = options
     height, width = result.shape
-    across = _order(width, side, side**2)
-    down = _order(height, side, side * len(across))
-    # An offset of a row has bits between those of a column.
-    for row in range(len(down)):
-        down[row] += down[row] % side**2
+    across = _find_offsets(width, side, side**2, 0)
+    down = _find_offsets(height, side, side * len(across), 1)
     bins = _find_bins(image, bits, down, across)
     # Nothing moves to the outside, the frame of the map.
     outside = len(counts)
@@ -47,29 +44,32 @@ def refine_borders(labels, image, counts, shares, side, num_passes, options,
                   (least, smoothness), movable, counts, not last)
         if side == 1:
             break
-        rows = (height + side // 2 - 1) // (side // 2)
-        columns = (width + side // 2 - 1) // (side // 2)
-        _leave_out(counts, segments, bins, side, down, across,
-                   rows * side // 2, columns * side // 2)
-        side //= 2
-        segments = _double(segments, rows, columns, outside)
+        half = side // 2
+        rows, columns = (height + half - 1) // half, (width + half - 1) // half
+        _leave_out(counts, segments, bins, side, down, across, rows * half,
+                   columns * half)
+        segments, side = _double(segments, rows, columns, outside), half
     result[:] = segments[1:-1, 1:-1]
 
 
 @njit  # pragma: no cover
-def _order(length, side, step):
-    """Offsets of the pixels of a row or column, padded, in the order."""
+def _find_offsets(length, side, step, first):
+    """What a row or column, padded, adds to the place of its pixels.
+
+    In blocks, bits of rows and columns alternate; those of one start from
+    ``first``.
+    """
     offsets = np.empty((length + side - 1) // side * side, np.int32)
     for i in range(len(offsets)):
         offsets[i] = i // side * step
         for bit in range(4):
-            offsets[i] += (i % side >> bit & 1) << 2 * bit
+            offsets[i] += (i % side >> bit & 1) << 2 * bit + first
     return offsets
 
 
 @njit  # pragma: no cover
 def _find_bins(image, bits, down, across):
-    """Bin of each pixel, (P,), in the order of blocks."""
+    """Bin of each pixel, (P,), in their order."""
     height, width = image.shape[1:]
     result = np.empty(len(down) * len(across), np.uint16)
     bins, rest = np.empty(len(across), np.uint16), 8 - bits
