@@ -16,25 +16,26 @@ from mmhierseg.ops._numba import njit
 
 
 @njit  # pragma: no cover
-def refine_borders(labels, image, counts, shares, side, num_passes, options,
-                   movable, result):
+def refine_borders(labels, image, bins, counts, shares, side, num_passes,
+                   options, movable, result):
     """Refine the borders of the segments of an image (3, H, W) uint8.
 
-    ``counts``, (N, K) int32, start from 0; ``shares``, (N + 1, K) int16, are
-    overwritten. ``options``: bits per channel, shares in 1, smallest share,
-    smoothness.
+    ``bins`` (P,) uint16, ``counts`` (N, K) int32 and ``shares`` (N + 1, K)
+    int16 are overwritten. ``options``: bits per channel, shares in 1, smallest
+    share, smoothness.
     """
     bits, num_shares, least, smoothness = options
     height, width = result.shape
     across = _find_offsets(width, side, side**2, 0)
     down = _find_offsets(height, side, side * len(across), 1)
-    bins = _find_bins(image, bits, down, across)
+    _find_bins(image, bits, down, across, bins)
     # Nothing moves to the outside, the frame of the map.
     outside = len(counts)
     shares[outside] = -num_shares
     segments = np.full((labels.shape[0] + 2, labels.shape[1] + 2), outside,
                        np.uint32)
     segments[1:-1, 1:-1] = labels
+    counts[:] = 0
     _count(counts, segments, bins, side, down, across)
     while True:
         for number in range(num_passes):
@@ -68,10 +69,9 @@ def _find_offsets(length, side, step, first):
 
 
 @njit  # pragma: no cover
-def _find_bins(image, bits, down, across):
+def _find_bins(image, bits, down, across, result):
     """Bin of each pixel, (P,), in their order."""
     height, width = image.shape[1:]
-    result = np.empty(len(down) * len(across), np.uint16)
     bins, rest = np.empty(len(across), np.uint16), 8 - bits
     for y in range(len(down)):
         row = min(y, height - 1)
@@ -83,7 +83,6 @@ def _find_bins(image, bits, down, across):
         bins[width:] = bins[width - 1]
         for x in range(len(across)):
             result[np.uintp(down[y] + across[x])] = bins[x]
-    return result
 
 
 @njit  # pragma: no cover
