@@ -4,6 +4,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Callable
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -22,7 +23,13 @@ from benchmarks.profile_step import time_operators
 from benchmarks.report import Report, markdown_table
 from benchmarks.retrieval import make_bank, retrieve
 from benchmarks.steps import MODES, Step
-from benchmarks.superpixels import Method, rate, time_methods
+from benchmarks.superpixels import (
+    FAST_SLIC,
+    METHODS,
+    Method,
+    rate,
+    time_methods,
+)
 from benchmarks.timing import paired_ratio, run_threads, spread, take_turns
 from mmhierseg._base.errors import UserError
 from mmhierseg.ops import farthest_point_sampling, has_numba
@@ -43,7 +50,7 @@ class Settings(NamedTuple):
     device: str = 'cpu'
     img_size: int = 224
     large_size: int = 512
-    whole_size: tuple[int, int] = (1024, 2048)
+    huge_size: tuple[int, int] = (1024, 2048)
     batch_size: int = 8  # of CAST and of the ViT
     hsg_images: int = 24  # two views each
 
@@ -64,7 +71,7 @@ class Goal(NamedTuple):
     at_least: bool  # otherwise at most
     measure: Callable[[Settings], Measured]
     devices: tuple[str, ...] = ('cpu', )
-    needs_numba: bool = False
+    needs: tuple[str, ...] = ()  # packages, or `_BF16`
 
     def is_met(self, value: float) -> bool:
         """Whether a ratio is good enough; False for NaN."""
@@ -81,33 +88,36 @@ def _compare(own: list[float], base: list[float], scale: float,
 
 
 @cache
-def _time_superpixels(settings: Settings, large: bool
+def _time_superpixels(settings: Settings, size: str
                       ) -> dict[str, list[float]]:
-    size = settings.large_size if large else settings.img_size
-    number = max(settings.images // 3, 1) if large else settings.images
-    names = ['SEEDS (15, 20)', 'SEEDS (5, 15)', 'TorchSLIC, torch only']
-    if has_numba():
-        names.append('TorchSLIC')
+    names = ['TorchSLIC'] if has_numba() else []
+    names += [FAST_SLIC] if FAST_SLIC in METHODS else []
+    if size != 'huge_size':
+        names += ['SEEDS (15, 20)', 'SEEDS (5, 15)', 'TorchSLIC, torch only']
+    images = make_photographs(
+        max(settings.images // _SUPERPIXELS[size][1], 1),
+        getattr(settings, size))
     with run_threads(1):
-        return time_methods(names, make_photographs(number, size), 1, _SIDE,
-                            2 * settings.rounds + 1)
+        return time_methods(names, images, 1, _SIDE, 2 * settings.rounds + 1)
 
 
 def _superpixel_speed(settings: Settings, own: str, baseline: str,
-                      large: bool) -> Measured:
-    seconds = _time_superpixels(settings, large)
+                      size: str) -> Measured:
+    seconds = _time_superpixels(settings, size)
     return _compare(seconds[baseline], seconds[own], 1e3, 'ms an image')
 
 
 @cache
 def _rate_superpixels(settings: Settings) -> dict[str, dict]:
-    return rate(['SEEDS (15, 20)', 'TorchSLIC'], settings.img_size, _SIDE,
-                settings.images)
+    names = ('SEEDS (15, 20)', 'TorchSLIC', FAST_SLIC)
+    return rate([name for name in names if name in METHODS],
+                settings.img_size, _SIDE, settings.images)
 
 
-def _superpixel_quality(settings: Settings, measure: str) -> Measured:
+def _superpixel_quality(settings: Settings, measure: str,
+                        baseline: str = 'SEEDS (15, 20)') -> Measured:
     ratings = _rate_superpixels(settings)
-    own, base = (ratings[x][measure] for x in ('TorchSLIC', 'SEEDS (15, 20)'))
+    own, base = (ratings[x][measure] for x in ('TorchSLIC', baseline))
     return Measured(own / base, f'{own:.3f} : {base:.3f}')
 
 
@@ -225,7 +235,7 @@ def _measure_segmentors(settings: Settings, training: bool
 
 @cache
 def _measure_whole_images(settings: Settings) -> dict[str, dict]:
-    args = Namespace(batch_size=1, img_size=settings.whole_size,
+    args = Namespace(batch_size=1, img_size=settings.huge_size,
                      device=settings.device,
                      repeats=max(settings.rounds // 3, 1), progress=None)
     with run_threads(settings.threads):
@@ -318,21 +328,33 @@ def _retrieval_memory(settings: Settings) -> Measured:
 
 
 _BOTH = ('cpu', 'cuda')
+_BF16 = 'instructions for bfloat16'
 _PLAIN = [
     ('inference-fp32', 'inference in fp32', 1.35),
     ('inference-bf16', 'inference in bf16', 1.3),
     ('training-fp32', 'training step in fp32', 1.3),
     ('training-bf16', 'training step in bf16', 1.2),
 ]
+#: By the setting with the size: size and segments, and the share of images.
+_SUPERPIXELS = dict(
+    img_size=('224, 196', 1), large_size=('512, 1024', 3),
+    huge_size=('1024 x 2048, 8192', 7))
 _SPEEDS = [
-    # name, TorchSLIC, baseline, at 512, bound
-    ('slic-224', 'TorchSLIC', 'SEEDS (15, 20)', False, 3.5),
-    ('slic-224-fast-seeds', 'TorchSLIC', 'SEEDS (5, 15)', False, 1.8),
-    ('slic-512', 'TorchSLIC', 'SEEDS (15, 20)', True, 6.),
-    ('slic-512-fast-seeds', 'TorchSLIC', 'SEEDS (5, 15)', True, 2.2),
-    ('slic-torch-224', 'TorchSLIC, torch only', 'SEEDS (15, 20)', False, 2.),
-    ('slic-torch-512', 'TorchSLIC, torch only', 'SEEDS (15, 20)', True, 4.),
+    # name, own, baseline, setting with the size, bound
+    ('slic-224', 'TorchSLIC', 'SEEDS (15, 20)', 'img_size', 3.5),
+    ('slic-224-fast-seeds', 'TorchSLIC', 'SEEDS (5, 15)', 'img_size', 1.8),
+    ('slic-512', 'TorchSLIC', 'SEEDS (15, 20)', 'large_size', 6.),
+    ('slic-512-fast-seeds', 'TorchSLIC', 'SEEDS (5, 15)', 'large_size', 2.2),
+    ('slic-torch-224', 'TorchSLIC, torch only', 'SEEDS (15, 20)', 'img_size',
+     2.),
+    ('slic-torch-512', 'TorchSLIC, torch only', 'SEEDS (15, 20)',
+     'large_size', 4.),
+    # The other way round, at most.
+    ('slic-fast-slic-224', FAST_SLIC, 'TorchSLIC', 'img_size', 1.),
+    ('slic-fast-slic-512', FAST_SLIC, 'TorchSLIC', 'large_size', 1.),
+    ('slic-fast-slic-1024', FAST_SLIC, 'TorchSLIC', 'huge_size', 1.),
 ]
+_NEEDS = {'TorchSLIC': 'numba', FAST_SLIC: 'fast_slic'}
 _QUALITIES = dict(
     ev='explained variation', asa='achievable segmentation accuracy',
     ue='under-segmentation error', br='boundary recall')
@@ -341,11 +363,15 @@ _HSG = dict(kmeans='k-means', contrast='contrast', grouping='grouping')
 GOALS = {
     goal.name: goal
     for goal in [
-        *(Goal(name, f'superpixels at {"512, 1024" if large else "224, 196"} '
-               f'segments: {base} over {own}, one core', bound, True,
-               partial(_superpixel_speed, own=own, baseline=base, large=large),
-               needs_numba=own == 'TorchSLIC')
-          for name, own, base, large, bound in _SPEEDS),
+        *(Goal(name, f'superpixels at {_SUPERPIXELS[size][0]} segments: time '
+               f'of {base} over {own}, one core', bound, own != FAST_SLIC,
+               partial(_superpixel_speed, own=own, baseline=base, size=size),
+               needs=tuple(_NEEDS[x] for x in (own, base) if x in _NEEDS))
+          for name, own, base, size, bound in _SPEEDS),
+        Goal('slic-fast-slic-br', 'boundary recall: TorchSLIC over '
+             f'{FAST_SLIC}', 1., True,
+             partial(_superpixel_quality, measure='boundary recall',
+                     baseline=FAST_SLIC), needs=('fast_slic', )),
         *(Goal(f'slic-{short}', f'{words}: TorchSLIC over SEEDS (15, 20)', 1.,
                short != 'ue', partial(_superpixel_quality, measure=words))
           for short, words in _QUALITIES.items()),
@@ -367,7 +393,7 @@ GOALS = {
         *(Goal(f'plain-{mode}', f'{words}: CAST-S written down plainly over '
                'that of the package', bound, True,
                partial(_against_plain, mode=mode),
-               needs=('bf16', ) if mode.endswith('bf16') else ())
+               needs=(_BF16, ) if mode.endswith('bf16') else ())
           for mode, words, bound in _PLAIN),
         Goal('small-operators', 'step of MoCo v3, CAST-S: operators that are '
              'no products, convolutions or attention, over all', 0.12, False,
@@ -420,6 +446,14 @@ OPTIONS = dict(
                     help="images of a batch of HSG's losses"))
 
 
+def _is_here(name: str) -> bool:
+    if name != _BF16:
+        return find_spec(name) is not None
+    # Instructions that the environment switches off are not used.
+    return (torch.backends.cpu.get_cpu_capability() == 'AVX512'
+            and torch.cpu.get_capabilities()['avx512_bf16'])
+
+
 def run(args: Namespace) -> Report:
     """Measure goals, one after the other."""
     goals = [GOALS[name] for name in args.only] if args.only else [
@@ -434,8 +468,11 @@ def run(args: Namespace) -> Report:
     rows, results, missed = [], {}, []
     for i, goal in enumerate(goals):
         args.progress(f'{i + 1} of {len(goals)}: {goal.name}')
-        value, words, verdict = None, 'needs numba', 'not measured'
-        if has_numba() or not goal.needs_numba:
+        missing = [x for x in goal.needs if not _is_here(x)]
+        value, words, verdict = None, '', 'not measured'
+        if missing:
+            words = f'needs {" and ".join(missing)}'.replace('_', '-')
+        else:
             value, words = goal.measure(settings)
             verdict = 'pass'
             if not goal.is_met(value):

@@ -24,20 +24,21 @@ def to_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
 
 
-def make_photographs(number: int, size: int) -> Tensor:
-    """Photographs that scikit-image ships, scaled to squares.
+def make_photographs(number: int, size: int | tuple[int, int]) -> Tensor:
+    """Photographs that scikit-image ships, scaled to one size.
 
     Args:
         number (int): How many; from the first again after the last.
-        size (int): Height and width.
+        size (int | tuple[int, int]): Height and width.
 
     Returns:
-        Tensor: (number, 3, size, size) uint8, RGB.
+        Tensor: (number, 3, H, W) uint8, RGB.
     """
+    height, width = (size, size) if isinstance(size, int) else size
     paths, images = find_photographs(), []
     for index in range(number):
         with Image.open(paths[index % len(paths)]) as photo:
-            photo = photo.convert('RGB').resize((size, size),
+            photo = photo.convert('RGB').resize((width, height),
                                                 Image.Resampling.BICUBIC)
         images.append(to_tensor(np.array(photo)))
     return torch.stack(images)

@@ -1,9 +1,15 @@
-"""Time and quality of superpixels: TorchSLIC against SEEDS and SLIC."""
+"""Time and quality of superpixels: TorchSLIC against SEEDS and SLIC.
+
+Also against fast-slic where it is installed, which nothing else uses: ``pip
+install cython numpy 'setuptools<81'``, then ``pip install
+--no-build-isolation fast-slic==0.4.0``.
+"""
 
 import os
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import cv2
@@ -25,11 +31,27 @@ from mmhierseg.ops import has_numba
 from mmhierseg.registry import SUPERPIXELS
 from tools.dataset_converters.skimage_photos import PHOTOGRAPHS
 
-__all__ = ['MEASURES', 'METHODS', 'Method', 'rate', 'run', 'time_methods']
+__all__ = ['FAST_SLIC', 'MEASURES', 'METHODS', 'Method', 'rate', 'run',
+           'time_methods']
+
+
+def _parse_size(words: str) -> tuple[int, int]:
+    """Height and width, from '224' or '1024x2048'."""
+    try:
+        sides = [int(side) for side in words.split('x')]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise ArgumentTypeError(
+            f'expected a side in pixels or HEIGHTxWIDTH, got {words!r}')
+    return sides[0], sides[-1]
+
 
 OPTIONS = dict(
-    sizes=dict(nargs='+', type=int, default=[224, 448, 512], quick=[224],
-               help='heights and widths of the images'),
+    sizes=dict(nargs='+', type=_parse_size,
+               default=[(224, 224), (448, 448), (512, 512)],
+               quick=[(224, 224)], metavar='SIZE',
+               help='sides of the images, as 512 or 1024x2048'),
     segment_size=dict(type=int, default=16,
                       help='side of the average segment in pixels'),
     batch_size=dict(type=int, default=1, help='images of a call'),
@@ -47,7 +69,29 @@ class _Setting(NamedTuple):
     compiled: bool | None = None
     """Whether by numba kernels; None if the method has none."""
 
+    layout: torch.memory_format = torch.contiguous_format
+    """Of the images that it need not copy."""
 
+
+class _FastSLIC:
+    """The AVX2 code of fast-slic on one thread, with its defaults."""
+
+    def __init__(self, segment_size: float) -> None:
+        self.segment_size = segment_size
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Divide (B, 3, H, W) uint8 images; labels (B, H, W) int16."""
+        from fast_slic.avx2 import SlicAvx2
+        number = round(images[0, 0].numel() / self.segment_size**2)
+        return torch.stack([
+            torch.from_numpy(
+                SlicAvx2(num_components=number, num_threads=1).iterate(
+                    np.ascontiguousarray(image)))
+            for image in images.permute(0, 2, 3, 1).cpu().numpy()
+        ])
+
+
+FAST_SLIC = 'fast-slic 0.4.0'
 #: The settings of SEEDS are those of CAST's MoCo recipe, and of DeiT and
 #: fine-tuning.
 METHODS = {
@@ -61,6 +105,9 @@ METHODS = {
         dict(type='TorchSLIC', half_resolution=True), compiled=True),
     'grid': _Setting(dict(type='Grid')),
 }
+if find_spec('fast_slic') is not None:
+    METHODS[FAST_SLIC] = _Setting(
+        dict(type=_FastSLIC), layout=torch.channels_last)
 _BASELINES = ('SEEDS (15, 20)', 'SEEDS (5, 15)')
 #: Columns of the table of quality; the first two are counts.
 MEASURES = ('segments', 'fragments', 'explained variation',
@@ -75,10 +122,10 @@ class Method:
         setting = METHODS[name]
         self.superpixels = SUPERPIXELS.build(
             dict(setting.options, segment_size=segment_size))
-        self.compiled = setting.compiled
+        self.compiled, self.layout = setting.compiled, setting.layout
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Divide (B, 3, H, W) uint8 images; labels (B, H, W) int64."""
+        """Divide (B, 3, H, W) uint8 images; integer labels (B, H, W)."""
         before = os.environ.get(_SWITCH)
         if self.compiled is not None:
             os.environ[_SWITCH] = str(int(self.compiled))
@@ -111,26 +158,30 @@ def time_methods(names: list[str], images: Tensor, batch_size: int,
     # Each batch has memory of its own, as images from a loader have.
     batches = [x.to(device).clone() for x in images.split(batch_size)]
 
-    def divide(method: Method) -> None:
+    def divide(method: Method, batches: list[Tensor]) -> None:
         for batch in batches:
             method(batch)
 
+    calls = {}
+    for name in names:
+        method = Method(name, segment_size)
+        calls[name] = partial(divide, method, [
+            x.contiguous(memory_format=method.layout) for x in batches])
     # OpenCV's SEEDS has no threads of its own; its preparation has.
     cv2.setNumThreads(torch.get_num_threads())
-    seconds = take_turns(
-        {name: partial(divide, Method(name, segment_size)) for name in names},
-        repeats, warmup=1, min_seconds=0., device=device, progress=progress)
+    seconds = take_turns(calls, repeats, warmup=1, min_seconds=0.,
+                         device=device, progress=progress)
     return {name: [x / len(images) for x in values]
             for name, values in seconds.items()}
 
 
-def rate(names: list[str], size: int, segment_size: int,
+def rate(names: list[str], size: int | tuple[int, int], segment_size: int,
          number: int) -> dict[str, dict[str, float]]:
     """Rate how well segments fit photographs and the regions of scenes.
 
     Args:
         names (list[str]): Of ``METHODS``.
-        size (int): Height and width of the images.
+        size (int | tuple[int, int]): Height and width of the images.
         segment_size (int): Side of the average segment in pixels.
         number (int): Scenes, and photographs as far as there are so many.
 
@@ -148,11 +199,11 @@ def rate(names: list[str], size: int, segment_size: int,
         method = Method(name, segment_size)
         rows = [
             _rate_photograph(image, segments)
-            for image, segments in zip(photographs, method(photographs))
+            for image, segments in zip(photographs, method(photographs).long())
         ]
         rows += [
             _rate_scene(scene.part_instances, segments)
-            for scene, segments in zip(scenes, method(drawn))
+            for scene, segments in zip(scenes, method(drawn).long())
         ]
         results[name] = {
             measure: float(np.mean([x[measure] for x in rows if measure in x]))
@@ -183,7 +234,7 @@ def _rate_scene(regions: np.ndarray, segments: Tensor) -> dict[str, float]:
     }
 
 
-def _speed_table(size: int, segments: int,
+def _speed_table(size: str, segments: int,
                  seconds: dict[str, list[float]]) -> str:
     rows = []
     for name, values in seconds.items():
@@ -195,17 +246,17 @@ def _speed_table(size: int, segments: int,
               for x in _BASELINES)
         ])
     return markdown_table([
-        f'{size} x {size}, {segments} segments', 'ms an image (quartiles)',
+        f'{size}, {segments} segments', 'ms an image (quartiles)',
         *(f'times as fast as {x}' for x in _BASELINES)
     ], rows)
 
 
-def _quality_table(size: int, ratings: dict[str, dict]) -> str:
+def _quality_table(size: str, ratings: dict[str, dict]) -> str:
     rows = [[
         name, *(f'{rating[x]:.1f}' for x in MEASURES[:2]),
         *(f'{rating[x]:.3f}' for x in MEASURES[2:])
     ] for name, rating in ratings.items()]
-    return markdown_table([f'{size} x {size}', *MEASURES], rows)
+    return markdown_table([size, *MEASURES], rows)
 
 
 def run(args: Namespace) -> Report:
@@ -216,23 +267,25 @@ def run(args: Namespace) -> Report:
     ]
     # Both implementations give the same labels.
     rated = [name for name in names if METHODS[name].compiled is not False]
-    speed, quality = {}, {}
+    speed, quality, segments = {}, {}, {}
     for size in args.sizes:
-        speed[size] = time_methods(
+        title = f'{size[0]} x {size[1]}'
+        segments[title] = size[0] * size[1] // args.segment_size**2
+        speed[title] = time_methods(
             names, make_photographs(args.images, size), args.batch_size,
             args.segment_size, args.repeats, args.device, args.progress)
-        quality[size] = rate(rated, size, args.segment_size, args.images)
+        quality[title] = rate(rated, size, args.segment_size, args.images)
     return Report(
         {
             f'speed of superpixels on {args.place}': '\n\n'.join([
                 f'{args.images} photographs, batches of {args.batch_size}; '
                 f'{args.repeats} rounds',
-                *(_speed_table(size, (size // args.segment_size)**2, one)
-                  for size, one in speed.items())
+                *(_speed_table(title, segments[title], one)
+                  for title, one in speed.items())
             ]),
             'quality of superpixels': '\n\n'.join([
                 f'{min(args.images, len(PHOTOGRAPHS))} photographs, '
                 f'{args.images} scenes',
-                *(_quality_table(size, one) for size, one in quality.items())
+                *(_quality_table(*one) for one in quality.items())
             ])
         }, dict(speed=speed, quality=quality))

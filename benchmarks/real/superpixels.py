@@ -1,8 +1,7 @@
 """Superpixels against human segmentations, on BSDS500.
 
-Protocol: ``benchmarks/real.md``. With fast-slic if it is there, which is used
-for this table only: ``pip install cython numpy 'setuptools<81'``, then
-``pip install --no-build-isolation fast-slic==0.4.0``.
+Protocol: ``benchmarks/real.md``. With fast-slic if it is there, see
+:mod:`benchmarks.superpixels`.
 """
 
 from argparse import Namespace
@@ -18,7 +17,7 @@ from PIL import Image
 from benchmarks.real.hierarchies import read_images
 from benchmarks.real.results import Results
 from benchmarks.report import Report, markdown_table
-from benchmarks.superpixels import Method
+from benchmarks.superpixels import FAST_SLIC, METHODS, Method
 from benchmarks.timing import paired_ratio, spread, take_turns
 from mmhierseg.evaluation.functional import (
     achievable_segmentation_accuracy,
@@ -34,7 +33,7 @@ _SEGMENT_SIZE = 16
 #: Sizes that images are brought to; None: their own.
 _SIZES = {'224 x 224': (224, 224), 'own size': None}
 _NAMES = ('TorchSLIC', 'SEEDS (15, 20)', 'SEEDS (5, 15)',
-          'SLIC of scikit-image', 'grid')
+          'SLIC of scikit-image', 'grid', FAST_SLIC)
 _MEASURES = ('segments', 'accuracy', 'under-segmentation error',
              'boundary recall', 'boundary precision', 'explained variation',
              'compactness')
@@ -64,25 +63,14 @@ def make_methods() -> dict[str, _Method]:
     """All methods that are installed, by name."""
     methods: dict[str, _Method] = {
         name: partial(_divide, Method(name, _SEGMENT_SIZE))
-        for name in _NAMES
+        for name in _NAMES if name in METHODS
     }
-    methods['LSC of OpenCV'] = _lsc
-    try:
-        from fast_slic.avx2 import SlicAvx2
-    except ImportError:
-        return methods
-
-    def fast_slic(image: np.ndarray) -> np.ndarray:
-        number = round(image[..., 0].size / _SEGMENT_SIZE**2)
-        slic = SlicAvx2(num_components=number, num_threads=1)
-        return slic.iterate(np.ascontiguousarray(image)).astype(np.int64)
-
-    return {**methods, 'fast-slic 0.4.0': fast_slic}
+    return {**methods, 'LSC of OpenCV': _lsc}
 
 
 def _divide(method: Method, image: np.ndarray) -> np.ndarray:
     batch = torch.from_numpy(image).permute(2, 0, 1)[None]
-    return method(batch)[0].numpy()
+    return method(batch)[0].long().numpy()
 
 
 def _lsc(image: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmhierseg._base.checks import check_number
 from mmhierseg.ops import compact_labels
+from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
 
 class BaseSuperpixels(metaclass=ABCMeta):
@@ -152,6 +153,14 @@ def halve(images: Tensor, half_up: bool = False) -> Tensor:
 
     Halves are rounded to even, or up as by OpenCV's bilinear resizing.
     """
+    if use_compiled(images):
+        height, width = images.shape[2:]
+        result = images.new_empty(
+            (*images.shape[:2], (height + 1) // 2, (width + 1) // 2))
+        source, found = images.contiguous().numpy(), result.numpy()
+        for_each_image(lambda i: _halve_kernel(source[i], half_up, found[i]),
+                       len(images))
+        return result
     images = images.float()
     odd = images.size(2) % 2, images.size(3) % 2
     if any(odd):
@@ -162,6 +171,28 @@ def halve(images: Tensor, half_up: bool = False) -> Tensor:
     if half_up:
         return images.add_(2).mul_(0.25).to(torch.uint8)  # truncates
     return images.mul_(0.25).round_().to(torch.uint8)
+
+
+@njit  # pragma: no cover
+def _halve_kernel(image, half_up, result):
+    """The same for an image, (3, H, W)."""
+    channels, height, width = image.shape
+    for channel in range(channels):
+        for row in range(result.shape[1]):
+            above = image[channel, 2 * row]
+            below = image[channel, min(2 * row + 1, height - 1)]
+            target = result[channel, row]
+            for column in range(width // 2):
+                target[column] = _mean(above, below, 2 * column,
+                                       2 * column + 1, half_up)
+            if width % 2:
+                target[-1] = _mean(above, below, width - 1, width - 1, half_up)
+
+
+@njit(inline='always')  # pragma: no cover
+def _mean(above, below, left, right, half_up):
+    total = np.int32(above[left]) + above[right] + below[left] + below[right]
+    return (total + 1 + (half_up | total >> 2 & 1)) >> 2
 
 
 def segment_each(images: Tensor,

@@ -1,8 +1,13 @@
 """Numba kernel of :func:`mmhierseg.superpixels.borders.refine_borders`.
 
-Shares come from a division that IEEE 754 rounds; all else are integers.
+Shares come from a division that IEEE 754 rounds; all else are integers. Most
+blocks at a border touch one other segment only, and loops branch where that
+is likely to be known in advance.
 
-Legend: H x W pixels, h x w blocks of F pixels, N segments, K bins.
+Legend: H x W pixels, h x w blocks of F pixels, N segments, K bins. P pixels,
+padded by the last ones to whole blocks of the largest side, are in the order
+of a Z curve in each of these, so that the pixels of a block of any side follow
+each other. Indices are unsigned where numba would look for negative ones.
 """
 
 import numpy as np
@@ -11,108 +16,126 @@ from mmhierseg.ops._numba import njit
 
 
 @njit  # pragma: no cover
-def refine_borders(labels, image, num_labels, side, num_passes, options,
-                   movable, result):
+def refine_borders(labels, image, bins, counts, shares, side, num_passes,
+                   options, movable, result):
     """Refine the borders of the segments of an image (3, H, W) uint8.
 
-    ``options``: bits per channel, shares in 1, smallest share, smoothness.
+    ``bins`` (P,) uint16, ``counts`` (N, K) int32 and ``shares`` (N + 1, K)
+    int16 are overwritten. ``options``: bits per channel, shares in 1, smallest
+    share, smoothness.
     """
     bits, num_shares, least, smoothness = options
-    bins = _find_bins(image, bits)
-    height, width = bins.shape
-    counts = np.zeros((num_labels, 1 << 3 * bits), np.int32)
-    shares = np.empty((num_labels + 1, counts.shape[1]), np.int32)
+    height, width = result.shape
+    across = _find_offsets(width, side, side**2, 0)
+    down = _find_offsets(height, side, side * len(across), 1)
+    _find_bins(image, bits, down, across, bins)
     # Nothing moves to the outside, the frame of the map.
-    shares[num_labels] = -num_shares
-    segments = np.full((labels.shape[0] + 2, labels.shape[1] + 2), num_labels,
-                       np.int32)
+    outside = len(counts)
+    shares[outside] = -num_shares
+    segments = np.full((labels.shape[0] + 2, labels.shape[1] + 2), outside,
+                       np.uint32)
     segments[1:-1, 1:-1] = labels
-    moves = np.empty((4, height * width), np.int32)
-    whole = False
+    counts[:] = 0
+    _count(counts, segments, bins, side, down, across)
     while True:
-        # Blocks that extend beyond the image count pixels repeatedly.
-        before, whole = whole, height % side == 0 and width % side == 0
-        if not (before and whole):
-            counts[:] = 0
-            for row in range(segments.shape[0] - 2):
-                for column in range(segments.shape[1] - 2):
-                    _count(counts[segments[row + 1, column + 1]], bins, side,
-                           row, column, 1)
-        for _ in range(num_passes):
+        for number in range(num_passes):
             _share(counts, num_shares, shares)
-            _move(segments, bins, side, shares, (least, smoothness), movable,
-                  moves, counts)
+            last = side == 1 and number == num_passes - 1
+            _move(segments, bins, side, down, across, shares,
+                  (least, smoothness), movable, counts, not last)
         if side == 1:
             break
-        side //= 2
-        segments = _double(segments, (height + side - 1) // side,
-                           (width + side - 1) // side, num_labels)
+        half = side // 2
+        rows, columns = (height + half - 1) // half, (width + half - 1) // half
+        _leave_out(counts, segments, bins, side, down, across, rows * half,
+                   columns * half)
+        segments, side = _double(segments, rows, columns, outside), half
     result[:] = segments[1:-1, 1:-1]
 
 
 @njit  # pragma: no cover
-def _find_bins(image, bits):
-    """Bin of each pixel."""
-    bins = np.empty(image.shape[1:], np.int16)
-    red, green, blue = image[0].ravel(), image[1].ravel(), image[2].ravel()
-    flat = bins.ravel()
-    rest = 8 - bits
-    for i in range(len(flat)):
-        flat[i] = ((np.int16(red[i] >> rest) << bits
-                    | np.int16(green[i] >> rest)) << bits
-                   | np.int16(blue[i] >> rest))
-    return bins
+def _find_offsets(length, side, step, first):
+    """What a row or column, padded, adds to the place of its pixels.
+
+    In blocks, bits of rows and columns alternate; those of one start from
+    ``first``.
+    """
+    offsets = np.empty((length + side - 1) // side * side, np.int32)
+    for i in range(len(offsets)):
+        offsets[i] = i // side * step
+        for bit in range(4):
+            offsets[i] += (i % side >> bit & 1) << 2 * bit + first
+    return offsets
 
 
 @njit  # pragma: no cover
-def _count(counts, bins, side, row, column, number):
-    """Count the pixels of a block; beyond the image, the last ones again."""
-    height, width = bins.shape
-    for y in range(row * side, (row + 1) * side):
-        for x in range(column * side, (column + 1) * side):
-            counts[bins[min(y, height - 1), min(x, width - 1)]] += number
+def _find_bins(image, bits, down, across, result):
+    """Bin of each pixel, (P,), in their order."""
+    height, width = image.shape[1:]
+    bins, rest = np.empty(len(across), np.uint16), 8 - bits
+    for y in range(len(down)):
+        row = min(y, height - 1)
+        red, green, blue = image[0, row], image[1, row], image[2, row]
+        for x in range(width):
+            bins[x] = ((np.uint16(red[x] >> rest) << bits
+                        | np.uint16(green[x] >> rest)) << bits
+                       | np.uint16(blue[x] >> rest))
+        bins[width:] = bins[width - 1]
+        for x in range(len(across)):
+            result[np.uintp(down[y] + across[x])] = bins[x]
+
+
+@njit  # pragma: no cover
+def _count(counts, segments, bins, side, down, across):
+    """Count the pixels of blocks."""
+    for row in range(segments.shape[0] - 2):
+        for column in range(segments.shape[1] - 2):
+            segment = segments[row + 1, column + 1]
+            place = down[row * side] + across[column * side]
+            for i in range(place, place + side * side):
+                counts[segment, bins[np.uintp(i)]] += 1
+
+
+@njit  # pragma: no cover
+def _leave_out(counts, segments, bins, side, down, across, height, width):
+    """Stop counting the pixels beyond a height or width."""
+    for y in range(side * (segments.shape[0] - 2)):
+        first = width if y < height else 0
+        for x in range(first, side * (segments.shape[1] - 2)):
+            segment = segments[y // side + 1, x // side + 1]
+            counts[segment, bins[np.uintp(down[y] + across[x])]] -= 1
 
 
 @njit(error_model='numpy')  # pragma: no cover
 def _share(counts, num_shares, shares):
     """Convert counts to shares."""
     for segment in range(len(counts)):
-        size = np.float32(max(counts[segment].sum(), 1)) / np.float32(
-            num_shares)
+        size = np.int32(0)
         for i in range(counts.shape[1]):
-            shares[segment, i] = np.int32(
+            size += counts[segment, i]
+        size = np.float32(max(size, 1)) / np.float32(num_shares)
+        for i in range(counts.shape[1]):
+            shares[segment, i] = np.int16(
                 np.rint(np.float32(counts[segment, i]) / size))
 
 
 @njit  # pragma: no cover
-def _move(segments, bins, side, shares, options, movable, moves, counts):
+def _move(segments, bins, side, down, across, shares, options, movable,
+          counts, recount):
     """Move blocks once, in four fields of blocks that do not touch."""
     height, width = segments.shape[0] - 2, segments.shape[1] - 2
     borders = _find_borders(segments)
-    number = 0
-    for field in range(4):
-        first = number
-        for row in range(field // 2, height, 2):
-            for column in range(field % 2, width, 2):
-                if not borders[row, column]:
-                    continue
-                own = segments[row + 1, column + 1]
-                around = _look_around(segments, row, column, own)
-                if not movable[around]:
-                    continue
-                best = _choose(segments, row, column, bins, side, shares,
-                               options)
-                if best != own:
-                    moves[0, number], moves[1, number] = row, column
-                    moves[2, number], moves[3, number] = own, best
-                    number += 1
-        for i in range(first, number):
-            segments[moves[0, i] + 1, moves[1, i] + 1] = moves[3, i]
-    # Not earlier: histograms are those at the start of a pass.
-    for i in range(number):
-        row, column, own, best = moves[:, i]
-        _count(counts[own], bins, side, row, column, -1)
-        _count(counts[best], bins, side, row, column, 1)
+    columns = np.empty(width, np.int32)
+    for even in range(0, height + 1, 2):
+        # Fields of even rows come first, so an odd row waits for the next.
+        for row in (even, even - 1):
+            if not 0 <= row < height:
+                continue
+            for first in range(2):
+                some = _list_movable(segments[row:row + 3], borders[row],
+                                     first, movable, columns)
+                _move_row(segments[row:row + 3], some, bins, down[row * side],
+                          across, side, shares, options, counts, recount)
 
 
 @njit  # pragma: no cover
@@ -133,46 +156,81 @@ def _find_borders(segments):
 
 
 @njit  # pragma: no cover
-def _look_around(segments, row, column, own):
-    """Bits of the neighbours that belong to the own segment."""
-    above, here, below = segments[row], segments[row + 1], segments[row + 2]
-    return ((own == above[column + 2]) | (own == below[column + 2]) << 1
-            | (own == below[column]) << 2 | (own == above[column]) << 3
-            | (own == here[column]) << 4 | (own == below[column + 1]) << 5
-            | (own == here[column + 2]) << 6
-            | (own == above[column + 1]) << 7)
+def _list_movable(segments, borders, first, movable, columns):
+    """List every other column whose block may leave its segment."""
+    above, here, below = segments[0], segments[1], segments[2]
+    at_border = 0
+    for column in range(first, len(borders), 2):
+        columns[at_border] = column
+        at_border += borders[column]
+    number = 0
+    for i in range(at_border):
+        column = columns[i]
+        left, middle, right = (np.uintp(column), np.uintp(column + 1),
+                               np.uintp(column + 2))
+        own = here[middle]
+        around = ((own == above[right]) | (own == below[right]) << 1
+                  | (own == below[left]) << 2 | (own == above[left]) << 3
+                  | (own == here[left]) << 4 | (own == below[middle]) << 5
+                  | (own == here[right]) << 6 | (own == above[middle]) << 7)
+        columns[number] = column
+        number += movable[np.uintp(around)]
+    return columns[:number]
 
 
 @njit  # pragma: no cover
-def _choose(segments, row, column, bins, side, shares, options):
-    """Find the best segment for a block: its own or a neighbouring one."""
+def _move_row(segments, columns, bins, start, across, side, shares, options,
+              counts, recount):
+    """Move blocks to the best segment: their own or a neighbouring one."""
+    above, here, below = segments[0], segments[1], segments[2]
     least, smoothness = options
-    above, left = segments[row, column + 1], segments[row + 1, column]
-    right, below = segments[row + 1, column + 2], segments[row + 2, column + 1]
-    height, width = bins.shape
-    best = before = np.int32(-1)
-    most = np.int64(-1)
-    # The first of equal ones.
-    for choice in (segments[row + 1, column + 1], above, right, below, left):
-        if choice == before:
-            continue
-        before = choice
-        score = np.int64(least * side * side)
-        for y in range(row * side, (row + 1) * side):
-            for x in range(column * side, (column + 1) * side):
-                score += shares[choice, bins[min(y, height - 1),
-                                             min(x, width - 1)]]
-        score *= ((choice == above) + (choice == right) + (choice == below) +
-                  (choice == left) + smoothness)
-        if score > most:
-            best, most = choice, score
-    return best
+    size = side * side
+    for column in columns:
+        middle = np.uintp(column + 1)
+        own, top, bottom = here[middle], above[middle], below[middle]
+        left, right = here[np.uintp(column)], here[np.uintp(column + 2)]
+        place = start + across[np.uintp(column * side)]
+        other = left
+        other = bottom if bottom != own else other
+        other = right if right != own else other
+        other = top if top != own else other
+        kept = (top == own) + (right == own) + (bottom == own) + (left == own)
+        best = own
+        most = _sum_shares(shares, own, bins, place, size) + least * size
+        most *= kept + smoothness
+        if (kept + (top == other) + (right == other) + (bottom == other) +
+                (left == other)) == 4:
+            score = _sum_shares(shares, other, bins, place, size)
+            score = (score + least * size) * (4 - kept + smoothness)
+            best = other if score > most else own
+        else:
+            # The first of equal ones.
+            for choice in (top, right, bottom, left):
+                score = _sum_shares(shares, choice, bins, place, size)
+                score = (score + least * size) * (
+                    (choice == top) + (choice == right) + (choice == bottom) +
+                    (choice == left) + smoothness)
+                best = choice if score > most else best
+                most = max(score, most)
+        here[middle] = best
+        if recount and best != own:
+            for i in range(place, place + size):
+                counts[own, bins[np.uintp(i)]] -= 1
+                counts[best, bins[np.uintp(i)]] += 1
+
+
+@njit(inline='always')  # pragma: no cover
+def _sum_shares(shares, segment, bins, place, size):
+    total = np.int64(shares[segment, bins[np.uintp(place)]])
+    for i in range(place + 1, place + size):
+        total += shares[segment, bins[np.uintp(i)]]
+    return total
 
 
 @njit  # pragma: no cover
 def _double(segments, height, width, outside):
     """Divide each block into four, as far as they lie in the image."""
-    result = np.full((height + 2, width + 2), outside, np.int32)
+    result = np.full((height + 2, width + 2), outside, np.uint32)
     for row in range(height):
         for column in range(width):
             result[row + 1, column + 1] = segments[row // 2 + 1,

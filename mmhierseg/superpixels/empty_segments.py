@@ -7,6 +7,8 @@ Legend: B images, H x W pixels, N = R x C cells of the starting grid, cell n
 being that of segment n.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,8 +28,8 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     if use_compiled(labels):
         labels = labels.clone(memory_format=torch.contiguous_format)
         images = labels.numpy()
-        starts = [cell_starts(length, cells).numpy()
-                  for length, cells in zip(images.shape[1:], (rows, columns))]
+        height, width = images.shape[1:]
+        starts = _starts(height, rows), _starts(width, columns)
         for_each_image(
             lambda i: _fill_empty_segments_kernel(images[i], *starts),
             len(images))
@@ -65,6 +67,11 @@ def fill_empty_segments(labels: Tensor, rows: int, columns: int) -> Tensor:
     result = labels.flatten().clone()
     result[pixel] = torch.where(taken, cell, segment) % number
     return result.view_as(labels)
+
+
+@lru_cache(maxsize=32)
+def _starts(length: int, num_cells: int) -> np.ndarray:
+    return cell_starts(length, num_cells).numpy()
 
 
 @njit  # pragma: no cover

@@ -15,7 +15,7 @@ from scipy.io import savemat
 from benchmarks import goals, run
 from benchmarks.goals import GOALS, Goal, Settings
 from benchmarks.report import replace_section
-from benchmarks.superpixels import METHODS, Method
+from benchmarks.superpixels import FAST_SLIC, METHODS, Method
 from mmhierseg._base.errors import UserError
 
 TINY = Settings(rounds=1, images=2, threads=1, img_size=64, large_size=96,
@@ -23,7 +23,8 @@ TINY = Settings(rounds=1, images=2, threads=1, img_size=64, large_size=96,
 #: Options of a tiny run, and the rows of its tables.
 RUNS = {
     'goals': ('--only slic-ue slic-224 retrieval-memory --rounds 1', 3),
-    'superpixels': ('--sizes 64 --images 2 --repeats 1', 13),
+    'superpixels': ('--sizes 64 --images 2 --repeats 1',
+                    13 + 2 * (FAST_SLIC in METHODS)),
     'retrieval': ('--queries 40 --banks 100 200 --some 10', 2),
     'hsg': ('--images 1 2 --size 8 --channels 8 --regions 4 --repeats 1 '
             '--ranks 1', 7),
@@ -129,23 +130,22 @@ def test_goals_at_tiny_size(name):
 
 
 def test_verdicts(capsys, monkeypatch):
-    def row(value, numba=False):
+    def row(value, needs=()):
         return Goal('x', 'words', 2., True,
                     lambda settings: goals.Measured(value, 'a : b'),
-                    needs_numba=numba)
+                    needs=needs)
 
     monkeypatch.setattr(goals, 'GOALS', {
         str(i): x for i, x in enumerate(
-            [row(2.), row(1.9), row(float('nan')), row(3., numba=True)])
+            [row(2.), row(1.9), row(float('nan')), row(3., ('no_such', ))])
     })
-    monkeypatch.setattr(goals, 'has_numba', lambda: False)
     with pytest.raises(UserError, match='missed: x, x$'):
         run.main(['goals'])
     rows = capsys.readouterr().out.splitlines()[-5:-1]
     assert ['pass' in row for row in rows] == [True, False, False, False]
     assert ['short of goal' in row for row in rows] == [
         False, True, True, False]
-    assert 'needs numba' in rows[3]
+    assert 'needs no-such' in rows[3]
 
 
 def test_switch_of_compiled_functions_is_restored(monkeypatch):

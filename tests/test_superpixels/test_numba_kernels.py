@@ -39,6 +39,7 @@ def others(height, width):
     (64, 64), (61, 83), (48, 80), (37, 29), (5, 40), (1, 33)])
 @pytest.mark.parametrize('options', [
     dict(segment_size=16),
+    dict(segment_size=16, border_passes=2),
     dict(segment_size=7, num_iterations=2),
     dict(segment_size=4, compactness=1.5),
     dict(num_segments=9, compactness=100, connected=False),

@@ -75,7 +75,7 @@ def njit(function: Callable | None = None, **options) -> Callable:
 
     @functools.wraps(function)
     def call(*args):
-        return compiled()(*args)
+        return (done[0] if done else compiled())(*args)
 
     #: For kernels that call this one.
     call.compiled = compiled
@@ -149,6 +149,9 @@ def for_each_image(function: Callable[[int], None], number: int) -> None:
     loaders fork. The time of the first image decides whether threads are
     worthwhile. Numba kernels run in parallel in ``function``.
     """
+    if number == 1:
+        function(0)
+        return
     # Shared: whichever thread is free takes the next one.
     indices = iter(range(number))
 
