@@ -19,7 +19,7 @@ from benchmarks.superpixels import FAST_SLIC, METHODS, Method
 from mmhierseg._base.errors import UserError
 
 TINY = Settings(rounds=1, images=2, threads=1, img_size=64, large_size=96,
-                hsg_images=2)
+                huge_size=(64, 96), hsg_images=2)
 #: Options of a tiny run, and the rows of its tables.
 RUNS = {
     'goals': ('--only slic-ue slic-224 retrieval-memory --rounds 1', 3),
@@ -120,8 +120,9 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['slic-torch-512', 'slic-ev', 'pipeline',
-                                  'sampling', 'hsg-contrast', 'cast-fp32',
-                                  'import'])
+                                  'sampling-896', 'hsg-contrast', 'cast-fp32',
+                                  'plain-training-fp32', 'small-operators',
+                                  'whole-time', 'import'])
 def test_goals_at_tiny_size(name):
     measured = GOALS[name].measure(TINY)
     # A difference of two times; noise may be larger.

@@ -11,6 +11,7 @@ from torch import nn
 from mmhierseg.models.utils import (
     BlockFusion,
     LearnedPositions,
+    MaskedSelfAttention,
     weighted_batch_norm,
 )
 
@@ -32,6 +33,24 @@ def test_empty_segments_are_left_out_of_the_fusions_statistics():
     torch.testing.assert_close(out[:, 0], expected[:3])
     torch.testing.assert_close(out[:, 1:][~empty], expected[3:])
     assert (out[:, 1:][empty] == 0).all()
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_attention_trains_in_float32_on_a_cpu(training):
+    """Half precision has a slow gradient there; inference is as asked for."""
+    torch.manual_seed(0)
+    attention = MaskedSelfAttention(32, 4).bfloat16().requires_grad_(training)
+    x = torch.randn(2, 9, 32, dtype=torch.bfloat16)
+    qkv = attention.qkv(x).view(2, 9, 3, 4, 8).permute(2, 0, 3, 1, 4)
+    expected, wide = (
+        nn.functional.scaled_dot_product_attention(*y).to(x)
+        for y in (qkv, qkv.float()))
+    assert not expected.equal(wide)
+    out = attention(x)
+    expected = wide if training else expected
+    assert out.equal(attention.proj(expected.transpose(1, 2).flatten(2)))
+    with torch.autocast('cpu', torch.bfloat16):
+        assert attention.float()(x).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize('number, options', [
