@@ -21,8 +21,8 @@ LAYERS = [
     {'apis', 'cli'},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
-#: The package itself, and deprecated aliases.
-FREE = {'', 'compiled'}
+#: The package itself.
+FREE = {''}
 
 
 def module_name(path):

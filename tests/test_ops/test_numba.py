@@ -133,13 +133,6 @@ def test_end_of_the_background_process(fails, tmp_path, monkeypatch):
         os.waitpid(process.pid, os.WNOHANG)
 
 
-def test_compiled_is_a_deprecated_alias(monkeypatch):
-    monkeypatch.delitem(sys.modules, 'mmhierseg.compiled', raising=False)
-    with pytest.warns(DeprecationWarning, match='import from mmhierseg.ops'):
-        compiled = importlib.import_module('mmhierseg.compiled')
-    assert compiled.njit is njit and compiled.use_compiled is use_compiled
-
-
 @njit
 def _add(x, y):
     for i in range(len(x)):
