@@ -1,4 +1,4 @@
-"""CAST written down plainly, as the paper describes it: what to be faster than.
+"""CAST written down plainly, as the paper describes it, to be compared with.
 
 The weights are the package's. Attention writes its matrix out, the stem's last
 layer is applied to all cells, every stage is pooled, tokens without pixels

@@ -170,24 +170,25 @@ def _small_operators(settings: Settings) -> Measured:
 def _sampling(settings: Settings, scale: int = 1) -> Measured:
     """Time of all farthest point sampling over that of a forward pass.
 
-    Images are larger by a factor, and have fewer of them in a batch and
-    as many more segments at each level.
+    Images are larger by a factor: with as many more segments at each level,
+    one by one and on one core, for an image is sampled by one.
     """
     contender = CONTENDERS['cast-s']
     contender = contender._replace(classifier_options={
         'model.backbone.num_clusters':
         [scale**2 * n for n in (64, 32, 16, 8)]})
     step = Step(contender, MODES['inference-fp32'],
-                max(settings.batch_size // scale**2, 1),
+                1 if scale > 1 else settings.batch_size,
                 settings.img_size * scale, False, settings.device)
     backbone = step.model.backbone
-    with run_threads(settings.threads), torch.no_grad():
+    threads = 1 if scale > 1 else settings.threads
+    with run_threads(threads), torch.no_grad():
         inputs = step.model.data_preprocessor(
             dict(inputs=step.views[0]))['inputs']
         # The output of forward comes from the last stage, before its pooling.
-        tokens = backbone.forward_hierarchy(inputs).tokens[:-1]
-        calls = [(x.contiguous(), pool.num_clusters)
-                 for x, pool in zip(tokens, backbone.pools)]
+        output = backbone.forward_hierarchy(inputs)
+        calls = [(x.contiguous(), pool.num_clusters, empty) for x, pool, empty
+                 in zip(output.tokens[:-1], backbone.pools, output.empty)]
         seconds = take_turns(
             dict(
                 sampling=lambda: [farthest_point_sampling(*x) for x in calls],

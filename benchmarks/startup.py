@@ -26,7 +26,7 @@ HierarchyInferencer(show_progress=False)(sys.argv[1], return_vis=False)
 
 
 def imports(rounds: int) -> dict[str, list[float]]:
-    """Seconds to import the ``hosts``, and them and this package (``both``)."""
+    """Seconds to import the ``hosts``, and ``both`` them and this package."""
     # First, for it repairs the hosts.
     hosts = 'import mmhierseg, mmpretrain.models, mmseg.models'
     return take_turns(
@@ -57,7 +57,8 @@ def first_iteration(rounds: int) -> list[float]:
         write_photographs(Path(folder), 40)
         command = [
             sys.executable, 'tools/train.py', _CONFIG, '--work-dir',
-            f'{folder}/work', '--cfg-options', 'default_hooks.logger.interval=1',
+            f'{folder}/work', '--cfg-options',
+            'default_hooks.logger.interval=1',
             f'train_dataloader.dataset.data_root={folder}'
         ]
 

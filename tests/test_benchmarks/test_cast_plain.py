@@ -10,8 +10,9 @@ def test_package_agrees_with_cast_written_down_plainly(training):
     """In outputs and gradients; some segments are empty."""
     torch.manual_seed(0)
     model = CAST(
-        dict(embed_dims=48, depths=(2, 1, 1, 1), num_heads=4), img_size=(64, 96),
-        num_clusters=(12, 8, 6, 4), pool_drop_rate=0., mask_empty=False)
+        dict(embed_dims=48, depths=(2, 1, 1, 1), num_heads=4),
+        img_size=(64, 96), num_clusters=(12, 8, 6, 4), pool_drop_rate=0.,
+        mask_empty=False)
     model.init_weights()
     model.double().train(training)
     labels = torch.randint(0, 40, (3, 8, 12)).mul(2)

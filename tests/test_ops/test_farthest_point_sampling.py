@@ -51,8 +51,8 @@ def test_long_sequences(scale, offset):
 
     There some of these squares do not exist, or are subnormal.
     """
-    points = random_points(2, 1100, 40).double()
-    points *= torch.linspace(3, .01, 40) * torch.logspace(0, -6, 1100)[:, None]
+    points = random_points(2, 1100, 60).double()
+    points *= torch.linspace(3, .01, 60) * torch.logspace(0, -6, 1100)[:, None]
     points = torch.cat([points, points[:, :30]], dim=1)
     points = (points * scale + offset).float()
     empty = torch.rand(points.shape[:2]) < .1
@@ -63,7 +63,7 @@ def test_long_sequences(scale, offset):
 
 def test_long_sequences_of_points_equally_spread():
     """No direction tells them apart; fewer picks, without, are the same."""
-    points = random_points(1, 1100, 40)
+    points = random_points(1, 1100, 60)
     picks = farthest_point_sampling(points, 140)
     assert torch.equal(picks, slow_sampling(points, 140))
     assert torch.equal(picks[:, :100], farthest_point_sampling(points, 100))
@@ -107,7 +107,7 @@ def test_ties_and_duplicates():
 
 @pytest.mark.parametrize('pick_empty', [False, True])
 @pytest.mark.parametrize('shape, num_samples', [((40, 16, 2), 20),
-                                                ((1, 1100, 40), 1100)])
+                                                ((1, 1100, 60), 1100)])
 def test_both_implementations_break_ties_alike(monkeypatch, pick_empty, shape,
                                                num_samples):
     """Integers, whose distances are exact, and duplicates among them."""
