@@ -26,19 +26,16 @@ histogram; it has a frame that stands for the outside, so every block has eight
 neighbours.
 """
 
-import math
-import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmhierseg.ops._numba import for_each_image, use_compiled
+from mmhierseg.ops._numba import use_compiled
 
 from . import borders_numba
 from .base import must_synchronize
@@ -54,32 +51,10 @@ _SHARES, _LEAST, _SMOOTHNESS = 2**11, 2, 8
 _MAX_SIDE = 8
 #: Borders of smaller cells are not refined: a histogram takes 2 KiB, twice.
 _LEAST_PIXELS = 16
-#: Numbers of 16 bits that a thread keeps, 32 MiB: an image of 1024 x 2048.
-_MOST_KEPT = 2**24
 #: Rows and columns from a block to its neighbours: the corners, the candidates
 #: that it may move to (left, below, right, above), and the block itself.
 _AROUND = ((-1, 1), (1, 1), (1, -1), (-1, -1), (0, -1), (1, 0), (0, 1),
            (-1, 0), (0, 0))
-
-
-class _Memory(threading.local):
-    """Memory that a thread keeps for its next image, if it is not too much.
-
-    With new memory, page faults may take a third of the time.
-    """
-    kept = np.empty(0, np.int16)
-
-    def take(self, number: int) -> np.ndarray:
-        """(number,) int16, of any value."""
-        if number > len(self.kept):
-            memory = np.empty(number, np.int16)
-            if number > _MOST_KEPT:
-                return memory
-            self.kept = memory
-        return self.kept[:number]
-
-
-_memory = _Memory()
 
 
 class _Places(NamedTuple):
@@ -119,25 +94,11 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
     become (B, H, W) int64 labels of the same segments, still connected.
     """
     if use_compiled(labels):
-        start, pixels = labels.numpy(), images.numpy()
-        # NumPy asks Linux for huge pages for large arrays, PyTorch does not.
-        result = np.empty(images[:, 0].shape, np.int64)
-        options = (_BITS, _SHARES, _LEAST, _SMOOTHNESS)
-        movable = _movable_blocks().numpy()
-        shape = 3, num_labels + 1, _NUM_BINS
-        size, num_pixels = math.prod(shape), start[0].size * side**2
-
-        def refine(index: int) -> None:
-            memory = _memory.take(size + num_pixels)
-            tables, bins = memory[:size].reshape(shape), memory[size:]
-            counts = tables[:2].view(np.int32).reshape(-1, _NUM_BINS)
+        return torch.from_numpy(
             borders_numba.refine_borders(
-                start[index], pixels[index], bins.view(np.uint16),
-                counts[:num_labels], tables[2], side, num_passes, options,
-                movable, result[index])
-
-        for_each_image(refine, len(images))
-        return torch.from_numpy(result)
+                labels.numpy(), images.numpy(), num_labels, side, num_passes,
+                (_BITS, _SHARES, _LEAST, _SMOOTHNESS),
+                _movable_blocks().numpy()))
     size = tuple(images.shape[2:])
     red, green, blue = (images >> (8 - _BITS)).to(torch.int16).unbind(1)
     bins = red.mul(4**_BITS).add_(green, alpha=2**_BITS).add_(blue)
