@@ -104,7 +104,7 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
                 movable, found[i]), len(images))
         return result
     size = tuple(images.shape[2:])
-    red, green, blue = (images >> (8 - _BITS)).to(torch.int16).unbind(1)
+    red, green, blue = images.to(torch.int16).__rshift__(8 - _BITS).unbind(1)
     bins = red.mul(4**_BITS).add_(green, alpha=2**_BITS).add_(blue)
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     outside = len(labels) * num_labels * _NUM_BINS

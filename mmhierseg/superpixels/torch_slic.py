@@ -100,6 +100,8 @@ class TorchSLIC(BaseSuperpixels):
         return torch.cat(
             [self._segment_chunk(some, grid) for some in images.split(chunk)])
 
+    # A tenth faster than `no_grad`; `torch.cat` makes ordinary tensors of it.
+    @torch.inference_mode()
     def _segment_chunk(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         block = 0
         if self.connected and self.border_passes:

@@ -185,7 +185,7 @@ def test_no_loop_synchronises_with_a_gpu(photos, monkeypatch):
     superpixels = TorchSLIC(segment_size=8, num_iterations=5)
     expected = [superpixels(x[:1]) for x in (photos, noise)]
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
-    for name in ('borders', 'connectivity', 'empty_segments'):
+    for name in ('base', 'borders', 'connectivity', 'empty_segments'):
         monkeypatch.setattr(f'mmhierseg.superpixels.{name}.must_synchronize',
                             lambda tensor: True)
     # Fills the caches.
