@@ -202,28 +202,29 @@ def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
         around = _take(segments, place + places.steps)
         before.append(around[8])
         after.append(_choose(around, own_bins, shares, border))
-        segments.index_copy_(0, field, after[-1])
+        segments.scatter_(0, field, after[-1])
     return block, torch.cat(before), torch.cat(after)
 
 
 def _choose(around: Tensor, bins: Tensor, shares: Tensor,
             border: Tensor | None) -> Tensor:
     """Best segment for each of n blocks, its own if that would disconnect."""
-    weights, offsets, movable, order = _make_tables(shares.device)
+    weights, movable, order = _make_tables(shares.device)
     own, choice = around[8], around[4:]
     # All neighbours with the own segment, then the candidates with each other.
-    # Offsets of histograms are exact as floats, whose comparison is fastest.
+    # Offsets, multiples of _NUM_BINS, are exact as floats, which compare fast.
     around = around.float()
     equal = around.new_empty((24, len(own)))
     torch.eq(around[:8], around[8], out=equal[:8])
     beside = around[4:8]
     torch.eq(beside[:, None], beside, out=equal[8:].view(4, 4, -1))
     # Row 0: bits of the own segment's neighbours; 1 to 5: candidates' weights.
-    sums = torch.addmm(offsets, weights, equal)
+    sums = weights @ equal
     movable = movable.index_select(0, sums[0].int())
     if border is not None:
         movable &= border
-    score = _take(shares, choice[:, None] + bins).sum(1)
+    score = _take(shares, choice[:, None] + bins)
+    score = score.sum(1) if len(bins) > 1 else score[:, 0]
     # The last of equal ones, so the own segment if it is among them.
     score = torch.addcmul(order, score, sums[1:])
     best = score.amax(0, keepdim=True).long().bitwise_and_(7)
@@ -237,19 +238,16 @@ def _take(values: Tensor, index: Tensor) -> Tensor:
 
 @cache
 def _make_tables(device: torch.device) -> tuple[Tensor, ...]:
-    """Constants of :func:`_choose`: (6, 24), (6, 1), (256,) and (5, 1)."""
-    weights, offsets = torch.zeros(6, 24), torch.zeros(6, 1)
+    """Constants of :func:`_choose`: (6, 24), (256,) and (5, 1)."""
+    weights = torch.zeros(6, 24)
     weights[0, :8] = 2.**torch.arange(8)
-    # Each candidate counts itself and its equals.
-    weights[1:5, 8:] = torch.eye(4).repeat_interleave(4, dim=1)
-    weights[5, 4:8] = 1
-    offsets[1:] = _SMOOTHNESS
-    # In eighths, so that there is room for the order.
-    weights[1:] *= 8
-    offsets *= 8
+    # Each candidate counts itself and its equals, in eighths, so that there is
+    # room for the order. It equals itself, so that row 8 + 5 * i is 1.
+    weights[1:5, 8:] = 8 * torch.eye(4).repeat_interleave(4, dim=1)
+    weights[5, 4:8] = 8
+    weights[range(1, 6), (8, 13, 18, 23, 8)] += 8 * _SMOOTHNESS
     return tuple(x.to(device) for x in (
-        weights, offsets, _movable_blocks(),
-        torch.arange(5.)[:, None]))
+        weights, _movable_blocks(), torch.arange(5.)[:, None]))
 
 
 def _cached_on_cpu(function: Callable) -> Callable:
