@@ -180,15 +180,20 @@ class _SumByPairs(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features: Tensor, bag: Tensor, block: Tensor,
                 cells: Tensor, num_bags: int, *weights: Tensor) -> Tensor:
-        ctx.save_for_backward(bag, block, cells, *weights)
-        ctx.shape = features.shape
+        ctx.shape, ctx.counted = features.shape, reads_are_free(bag)
         # Rows that are not contiguous are added many times slower.
         features = features.contiguous()
         offsets = _offsets(bag, num_bags)
         sums = features.new_zeros(num_bags, features.size(1))
+        of_pairs = []
         for i, cell in enumerate(cells):
+            weight = _weight(i, len(bag), *weights)
             sums += _add_bags(features, cell.index_select(0, block), offsets,
-                              _weight(i, len(bag), *weights), num_bags)
+                              weight, num_bags)
+            if ctx.counted:
+                of_pairs.append(weight)
+        # Of many pairs it is computed again, to save memory.
+        ctx.save_for_backward(bag, block, cells, *(of_pairs or weights))
         return sums
 
     @staticmethod
@@ -198,13 +203,13 @@ class _SumByPairs(torch.autograd.Function):
         grad = grad.contiguous()
         result = grad.new_zeros(ctx.shape)
         # Few pairs are sorted by cell for all taps at once.
-        step = len(cells) if reads_are_free(bag) else 1
+        step = len(cells) if ctx.counted else 1
         for i in range(0, len(cells), step):
             cell = cells[i:i + step].index_select(1, block)
             cell = torch.where(bag < num_bags, cell, num_cells)
             cell, order = cell.flatten().sort()
-            weight = torch.cat([
-                _weight(j, len(bag), *weights) for j in range(i, i + step)])
+            weight = (torch.cat(weights) if ctx.counted else
+                      _weight(i, len(bag), *weights))
             result += _add_bags(
                 grad, bag.clamp(max=num_bags - 1).repeat(step)[order],
                 _offsets(cell, num_cells), weight[order], num_cells)
