@@ -22,6 +22,7 @@ from benchmarks.pipeline import Pass
 from benchmarks.profile_step import time_operators
 from benchmarks.report import Report, markdown_table
 from benchmarks.retrieval import make_bank, retrieve
+from benchmarks.segment_means import make_means
 from benchmarks.steps import MODES, Step
 from benchmarks.superpixels import (
     FAST_SLIC,
@@ -328,6 +329,20 @@ def _retrieval_memory(settings: Settings) -> Measured:
                     f'{large / 2**20:.0f} : {small / 2**20:.0f} MiB')
 
 
+def _mean_memory(settings: Settings) -> Measured:
+    """MiB that means over the segments of a large image take."""
+    means = make_means(2 * settings.large_size, settings.device)
+    peak = peak_bytes(means['uncounted'], settings.device) / 2**20
+    return Measured(peak, f'{peak:.0f} MiB')
+
+
+def _mean_time(settings: Settings) -> Measured:
+    means = make_means(2 * settings.large_size, settings.device)
+    with run_threads(settings.threads):
+        seconds = take_turns(means, settings.rounds)
+    return _compare(seconds['uncounted'], seconds['counted'], 1e3, 'ms')
+
+
 _BOTH = ('cpu', 'cuda')
 _BF16 = 'instructions for bfloat16'
 _PLAIN = [
@@ -430,6 +445,11 @@ GOALS = {
         Goal('retrieval-memory', 'memory of retrieval with four times the '
              'pairs of query and entry, over that with one', 1.1, False,
              _retrieval_memory, devices=_BOTH),
+        Goal('segment-means-memory', 'MiB of means over 8,192 segments at '
+             '1024 x 2048, 384 channels, pairs not counted', 150., False,
+             _mean_memory, devices=_BOTH),
+        Goal('segment-means-time', 'their time over that with pairs counted',
+             1., False, _mean_time),
         Goal('first-iteration', "seconds to the first iteration of the quick "
              "start's training, kernels compiled", 6., False,
              _first_iteration),

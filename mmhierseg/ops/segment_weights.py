@@ -6,24 +6,25 @@ pixel resolution is never formed. All pixels between the same cell centres, a
 *block*, are interpolated from the same cells, so weights are kept for each
 pair of a segment and a block that it has pixels in: about ten per superpixel,
 whatever the image size. Where counting the pairs would stop a GPU or a traced
-graph, the map is a matrix; a large one comes in strips, computed again for the
-gradient.
+graph, there is room for as many as there are pixels, and a small map is a
+dense matrix.
 
 Legend: B images, N segments, C channels, h x w grid cells, H x W pixels, P
 pairs, T taps (cells that a pixel is interpolated from). Labels are int64,
--1 = none.
+-1 = none. The *bags* that ``embedding_bag`` adds up are the B N segments of
+all images or, for the gradient, the cells.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch.autograd.function import once_differentiable
 
 from .checks import check_labels, is_exporting, reads_are_free, wide
 from .label_sums import count_labels, sum_by_index
 
-# Numbers in one strip of the matrix: 64 MiB of float32.
-_STRIP_NUMEL = 1 << 24
+# Numbers in the largest matrix: 64 MiB of float32.
+_MATRIX_NUMEL = 1 << 24
 # Keys' cubic convolution parameter as ``interpolate`` has it.
 CUBIC_A = -0.75
 
@@ -81,10 +82,10 @@ def segment_mean(features: Tensor,
                 labels.size(0), -1, -1)
             sums = sum_by_index(rows, labels.flatten(1), num_segments)
             means = sums / count.clamp(min=1)[..., None]
-        elif reads_are_free(features):
-            means = mean_by_pairs(features, labels, count, mode)
-        else:
+        elif _prefers_matrix(features, count):
             means = mean_by_matrix(features, labels, count, mode)
+        else:
+            means = mean_by_pairs(features, labels, count, mode)
     return means, count == 0
 
 
@@ -105,25 +106,163 @@ def segment_matrix(labels: Tensor,
         (to 0 for an empty segment); and (B, N) bool, True for those.
     """
     count = segment_sizes(labels, num_segments)
-    matrix = _strip(labels, count, grid_size, mode, torch.float32,
-                    range(grid_size[0]))
+    matrix = _matrix(labels, count, grid_size, mode, torch.float32)
     return matrix, count == 0
 
 
-def interpolation_taps(in_size: int,
-                       out_size: int,
-                       mode: str,
-                       dtype: torch.dtype,
-                       device: torch.device | None = None
-                       ) -> tuple[Tensor, Tensor]:
-    """Cells (out_size, T) and weights that ``interpolate`` has for an axis."""
+def _prefers_matrix(features: Tensor, count: Tensor) -> bool:
+    """Whether means come by a matrix: in graphs to be saved, or if small."""
+    if is_exporting() or torch.jit.is_tracing():
+        return True
+    numel = count.numel() * features.size(2) * features.size(3)
+    return numel <= _MATRIX_NUMEL and not reads_are_free(features)
+
+
+def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
+                   mode: str) -> Tensor:
+    """(B, N, C) means of (B or 1, C, h, w) features, by a dense matrix."""
+    matrix = _matrix(labels, count, features.shape[2:], mode, features.dtype)
+    return matrix @ features.flatten(2).transpose(1, 2)
+
+
+def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
+                  mode: str) -> Tensor:
+    """As :func:`mean_by_matrix`, by the weights of pairs."""
+    batch, num_segments = count.shape
+    images, _, height, width = features.shape
+    axes = [
+        _axis(*sizes, mode, features.dtype, features.device)
+        for sizes in zip((height, width), labels.shape[1:])
+    ]
+    (rows, row, row_weight), (columns, column, column_weight) = axes
+    num_blocks = len(rows) * len(columns)
+    pair, bag, block = _pairs(labels, row[:, None] * len(columns) + column,
+                              num_segments, num_blocks)
+    cells = torch.stack([(i[:, None] * width + j).flatten()
+                         for i in rows.unbind(1) for j in columns.unbind(1)])
+    if images > 1:
+        image = torch.arange(images, device=cells.device)[:, None]
+        cells = (cells[:, None] + image * (height * width)).flatten(1)
+        block = block + bag // num_segments % images * num_blocks
+    sums = _SumByPairs.apply(
+        features.permute(0, 2, 3, 1).flatten(0, 2), bag, block,
+        cells.to(block.dtype), count.numel(), pair, row_weight, column_weight)
+    return sums.view(batch, num_segments, -1) / count.clamp(min=1)[..., None]
+
+
+def _pairs(labels: Tensor, block: Tensor, num_segments: int,
+           num_blocks: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pair of each pixel; bag and block (P,) of each pair, sorted.
+
+    Bag B N, at the end, has the pixels without a label and, where pairs cannot
+    be counted, the surplus.
+    """
+    num_bags = len(labels) * num_segments
+    last = num_bags * num_blocks
+    dtype = torch.int32 if last < 2**31 else torch.int64
+    image = torch.arange(len(labels), dtype=dtype, device=labels.device)
+    bag = labels.to(dtype) + image[:, None, None] * num_segments
+    key = torch.where(labels < 0, last, bag * num_blocks + block.to(dtype))
+    key, order = key.flatten().sort()
+    rank = F.pad(key[1:] != key[:-1], (1, 0)).cumsum(0)
+    number = int(rank[-1]) + 1 if reads_are_free(key) else len(key)
+    pairs = key.new_full((number, ), last).scatter_(0, rank, key)
+    pair = key.scatter_(0, order, rank.to(dtype))
+    return pair, pairs // num_blocks, pairs % num_blocks
+
+
+class _SumByPairs(torch.autograd.Function):
+    """(B N, C) weighted sums of (cells, C) features over pairs.
+
+    On a GPU the gradient that ``embedding_bag`` has takes a row of C numbers
+    for every ten pairs, surplus ones as well. Here it is a sum over bags, too.
+    """
+
+    @staticmethod
+    def forward(ctx, features: Tensor, bag: Tensor, block: Tensor,
+                cells: Tensor, num_bags: int, *weights: Tensor) -> Tensor:
+        ctx.shape, ctx.counted = features.shape, reads_are_free(bag)
+        # Rows that are not contiguous are added many times slower.
+        features = features.contiguous()
+        offsets = _offsets(bag, num_bags)
+        sums = features.new_zeros(num_bags, features.size(1))
+        of_pairs = []
+        for i, cell in enumerate(cells):
+            weight = _weight(i, len(bag), *weights)
+            sums += _add_bags(features, cell.index_select(0, block), offsets,
+                              weight, num_bags)
+            if ctx.counted:
+                of_pairs.append(weight)
+        # Of many pairs it is computed again, to save memory.
+        ctx.save_for_backward(bag, block, cells, *(of_pairs or weights))
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        bag, block, cells, *weights = ctx.saved_tensors
+        num_bags, num_cells = len(grad), ctx.shape[0]
+        grad = grad.contiguous()
+        result = grad.new_zeros(ctx.shape)
+        # Few pairs are sorted by cell for all taps at once.
+        step = len(cells) if ctx.counted else 1
+        for i in range(0, len(cells), step):
+            cell = cells[i:i + step].index_select(1, block)
+            cell = torch.where(bag < num_bags, cell, num_cells)
+            cell, order = cell.flatten().sort()
+            weight = (torch.cat(weights) if ctx.counted else
+                      _weight(i, len(bag), *weights))
+            result += _add_bags(
+                grad, bag.clamp(max=num_bags - 1).repeat(step)[order],
+                _offsets(cell, num_cells), weight[order], num_cells)
+        return result, *[None] * 7
+
+
+def _weight(tap: int, num_pairs: int, pair: Tensor, row_weight: Tensor,
+            column_weight: Tensor) -> Tensor:
+    """(P,) sums of a tap's weights over the pixels of each pair."""
+    i, j = divmod(tap, column_weight.size(1))
+    weight = (row_weight[:, i, None] * column_weight[:, j]).flatten()
+    return weight.new_zeros(num_pairs).index_add_(
+        0, pair, weight.repeat(len(pair) // len(weight)))
+
+
+def _offsets(bag: Tensor, num_bags: int) -> Tensor:
+    """Where the bags of sorted pairs begin; further ones take the surplus.
+
+    They are many, because a GPU adds up a bag one pair after the other.
+    """
+    first = torch.searchsorted(
+        bag, torch.arange(num_bags + 1, dtype=bag.dtype, device=bag.device))
+    extra = len(bag) // 1024 + 1
+    surplus = (len(bag) - first[-1]) * torch.arange(extra, device=bag.device)
+    return torch.cat([first[:-1], first[-1] + surplus // extra]).to(bag.dtype)
+
+
+def _add_bags(rows: Tensor, index: Tensor, offsets: Tensor, weight: Tensor,
+              num_bags: int) -> Tensor:
+    """(bags, C) weighted sums of rows; those of the surplus are dropped."""
+    # CUDA's kernel ignores `include_last_offset`.
+    return F.embedding_bag(
+        index, rows, offsets, mode='sum',
+        per_sample_weights=weight)[:num_bags]
+
+
+def _axis(in_size: int, out_size: int, mode: str, dtype: torch.dtype,
+          device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """How ``interpolate`` does an axis: cells, block and weights.
+
+    Returns:
+        Cells (blocks, T); the block (out_size,) and weights (out_size, T) of
+        each position.
+    """
     if mode not in ('bilinear', 'bicubic'):
         raise ValueError(
             f"`mode` must be 'bilinear' or 'bicubic', got {mode!r}")
-    out = torch.arange(out_size, device=device, dtype=dtype)
+    out = torch.arange(out_size, device=device)
     if in_size == out_size:
-        return out.long()[:, None], torch.ones_like(out)[:, None]
-    source = (out + 0.5) * (in_size / out_size) - 0.5
+        return out[:, None], out, torch.ones_like(out, dtype=dtype)[:, None]
+    source = (out.to(dtype) + 0.5) * (in_size / out_size) - 0.5
     if mode == 'bilinear':
         # ``interpolate`` clamps the source of the linear kernel at zero.
         source = source.clamp(min=0)
@@ -133,110 +272,29 @@ def interpolation_taps(in_size: int,
         weights = [1 - t, t]
     else:
         weights = [_far(1 + t), _near(t), _near(1 - t), _far(2 - t)]
-    offsets = torch.arange(len(weights), device=device) - len(weights) // 2 + 1
-    index = left.long()[:, None] + offsets
-    return index.clamp(0, in_size - 1), torch.stack(weights, dim=1)
+    # The first block is the one before the first centre.
+    cells = torch.arange(in_size + 1, device=device)[:, None] + torch.arange(
+        len(weights), device=device) - len(weights) // 2
+    return (cells.clamp(0, in_size - 1), left.long() + 1,
+            torch.stack(weights, dim=1))
 
 
-def mean_by_matrix(features: Tensor, labels: Tensor, count: Tensor,
-                   mode: str) -> Tensor:
-    """(B, N, C) means of (B or 1, C, h, w) features, without reads."""
-    height, width = features.shape[2:]
-    # In an exported graph the size of the batch is not known.
-    step = height if is_exporting() else max(
-        1, _STRIP_NUMEL // (count.numel() * width))
-
-    def product(cells: Tensor, start: int) -> Tensor:
-        strip = range(start, min(start + step, height))
-        return _strip(labels, count, (height, width), mode, cells.dtype,
-                      strip) @ cells.flatten(2).transpose(1, 2)
-
-    if step >= height:
-        return product(features, 0)
-    # Without checkpoints all strips would be kept for the gradient.
-    return sum(
-        checkpoint(
-            product, features[:, :, start:start + step], start,
-            use_reentrant=False, preserve_rng_state=False)
-        for start in range(0, height, step))
-
-
-def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
-                  mode: str) -> Tensor:
-    """As :func:`mean_by_matrix`, by the weights of pairs."""
-    batch, num_segments = count.shape
-    height, width = features.shape[2:]
-    rows, row, row_weight = _blocks(height, labels.size(1), mode,
-                                    features.dtype)
-    columns, column, column_weight = _blocks(width, labels.size(2), mode,
-                                             features.dtype)
-    # The segments of all images in one row; pixels without one at its end.
-    num_bags = batch * num_segments
-    bag = labels + num_segments * torch.arange(batch)[:, None, None]
-    bag = torch.where(labels < 0, num_bags, bag)
-    num_blocks = len(rows) * len(columns)
-    block = row[:, None] * len(columns) + column
-    pairs, pair = (bag * num_blocks + block).flatten().unique(
-        return_inverse=True)
-    bag, block = pairs // num_blocks, pairs % num_blocks
-    # (P, T) sums over the pixels of each pair.
-    weight = torch.stack([
-        torch.zeros(len(pairs), dtype=i.dtype).index_add_(
-            0, pair, (i[:, None] * j).flatten().repeat(batch))
-        for i in row_weight.unbind(1) for j in column_weight.unbind(1)
-    ], dim=1)
-    # Of integers, `reciprocal` would be float32.
-    share = F.pad(count.flatten().to(weight.dtype), (0, 1)).clamp(min=1)
-    weight = weight * share.reciprocal()[bag, None]
-    cell = (rows[block // len(columns), :, None] * width +
-            columns[block % len(columns), None]).flatten(1)
-    if features.size(0) > 1:
-        cell = cell + (bag // num_segments).clamp(
-            max=batch - 1)[:, None] * (height * width)
-    first = torch.searchsorted(bag, torch.arange(num_bags + 1))
-    means = F.embedding_bag(
-        cell.flatten(),
-        # Rows that are not contiguous are added many times slower.
-        features.permute(0, 2, 3, 1).flatten(0, 2).contiguous(),
-        first * cell.size(1),
-        mode='sum',
-        per_sample_weights=weight.flatten())
-    return means[:-1].view(batch, num_segments, -1)
-
-
-def _blocks(in_size: int, out_size: int, mode: str,
-            dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Blocks of an axis: (blocks, T) cells, block and weights of positions."""
-    cells, weight = interpolation_taps(in_size, out_size, mode, dtype)
-    return *cells.unique(dim=0, return_inverse=True), weight
-
-
-def _strip(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
-           mode: str, dtype: torch.dtype, strip: range) -> Tensor:
-    """(B, N, cells of some rows of the grid): columns of the matrix."""
+def _matrix(labels: Tensor, count: Tensor, grid_size: tuple[int, int],
+            mode: str, dtype: torch.dtype) -> Tensor:
+    """(B, N, h w) matrix of :func:`segment_matrix` of some dtype."""
     height, width = grid_size
-    num_rows = len(strip)
     batch, num_segments = count.shape
     device = labels.device
-    rows, row_weight = interpolation_taps(
-        height, labels.size(1), mode, dtype, device)
-    columns, column_weight = interpolation_taps(
-        width, labels.size(2), mode, dtype, device)
-    if num_rows < height:
-        # Pixels further away than the widest kernel have no part in it.
-        scale = labels.size(1) / height
-        near = slice(max(int((strip.start - 3) * scale), 0),
-                     int((strip.stop + 3) * scale) + 1)
-        labels, rows = labels[:, near], rows[near]
-        inside = (rows >= strip.start) & (rows < strip.stop)
-        row_weight = row_weight[near] * inside
-        rows = (rows - strip.start).clamp(0, num_rows - 1)
+    rows, row, row_weight = _axis(height, labels.size(1), mode, dtype, device)
+    columns, column, column_weight = _axis(width, labels.size(2), mode, dtype,
+                                           device)
+    rows, columns = rows[row], columns[column]
     segment = labels.clamp(min=0) + num_segments * torch.arange(
         batch, device=device)[:, None, None]
     share = count.to(dtype).clamp(min=1).reciprocal().flatten()[segment]
     share = share * (labels >= 0)
-    first = segment * (num_rows * width)
-    matrix = share.new_zeros(batch * num_segments * num_rows * width)
+    first = segment * (height * width)
+    matrix = share.new_zeros(batch * num_segments * height * width)
     # At most 4 x 4 taps, each over all pixels of the batch at once.
     for i in range(rows.size(1)):
         row_share = share * row_weight[:, i, None]

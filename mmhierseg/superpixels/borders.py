@@ -38,7 +38,7 @@ from torch import Tensor
 from mmhierseg.ops._numba import use_compiled
 
 from . import borders_numba
-from .base import must_synchronize
+from .base import find, must_synchronize
 
 #: Bits per channel of a bin.
 _BITS = 3
@@ -62,7 +62,7 @@ class _Places(NamedTuple):
     inside: Tensor  # (B * h * w,) int64, places of blocks, field by field
     ends: tuple[int, ...]  # end of each of the four fields
     block: Tensor  # (B * h * w,) int64, their numbers without the frame
-    steps: Tensor  # (9, 1) int64, _AROUND
+    steps: Tensor  # (9, 1) int32, _AROUND
 
 
 def largest_block(size: tuple[int, int], grid: tuple[int, int],
@@ -100,12 +100,15 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
                 (_BITS, _SHARES, _LEAST, _SMOOTHNESS),
                 _movable_blocks().numpy()))
     size = tuple(images.shape[2:])
-    red, green, blue = (images >> (8 - _BITS)).to(torch.int16).unbind(1)
+    red, green, blue = images.to(torch.int16).__rshift__(8 - _BITS).unbind(1)
     bins = red.mul(4**_BITS).add_(green, alpha=2**_BITS).add_(blue)
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     outside = len(labels) * num_labels * _NUM_BINS
     segments = F.pad((labels + image * num_labels) * _NUM_BINS, (1, 1, 1, 1),
                      value=outside)
+    # Twice as fast, and there is room for all images that fit into memory.
+    if outside + _NUM_BINS <= 2**31:
+        segments = segments.int()
     counts, whole = None, False
     while True:
         # Blocks that extend beyond the image count pixels repeatedly.
@@ -116,7 +119,7 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
         counts = _move_blocks(segments, blocks, outside, counts, num_passes,
                               side > 1)
         if side == 1:
-            labels = segments[:, 1:-1, 1:-1] >> (3 * _BITS)
+            labels = segments[:, 1:-1, 1:-1].long() >> (3 * _BITS)
             return labels.sub_(image * num_labels)
         side //= 2
         segments = _take(
@@ -129,33 +132,35 @@ def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
                  count_last: bool) -> Tensor | None:
     """Move blocks in the map, in place; returns the histograms (S * K,)."""
     places = _find_places(*segments.shape, segments.device)
-    flat = segments.view(-1)
     for number in range(num_passes):
         if counts is None:
             counts = _add(
-                torch.zeros(outside + _NUM_BINS, device=flat.device),
-                flat.index_select(0, places.inside),
-                bins.index_select(1, places.block), 1.)
-        before = segments.clone().view(-1)
-        _move_once(segments, bins, _share(counts), places)
+                torch.zeros(outside + _NUM_BINS, device=segments.device),
+                segments.view(-1).index_select(0, places.inside),
+                _take_blocks(bins, places.block), 1.)
+        block, before, after = _move_once(segments, bins, _share(counts),
+                                          places)
         if must_synchronize(segments):
             counts = None
         elif count_last or number < num_passes - 1:
             # Few blocks have moved.
-            before, after = (x.index_select(0, places.inside)
-                             for x in (before, flat))
-            moved = (before != after).nonzero().view(-1)
-            moved_bins = bins.index_select(
-                1, places.block.index_select(0, moved))
+            moved = find(before != after)
+            moved_bins = _take_blocks(bins, block.index_select(0, moved))
             _add(counts, before.index_select(0, moved), moved_bins, -1.)
             _add(counts, after.index_select(0, moved), moved_bins, 1.)
     return counts
 
 
+def _take_blocks(bins: Tensor, block: Tensor) -> Tensor:
+    """Some columns of ``bins``, (F, n)."""
+    rows = torch.arange(0, bins.numel(), bins.size(1), device=bins.device)
+    return _take(bins.view(-1), rows[:, None] + block)
+
+
 def _add(counts: Tensor, segments: Tensor, bins: Tensor,
          number: float) -> Tensor:
     """Add a number to the counts of n segments, (n,), in bins (F, n)."""
-    index = (segments + bins).view(-1)
+    index = (segments + bins).view(-1).long()
     return counts.scatter_add_(0, index, counts.new_full(index.shape, number))
 
 
@@ -170,44 +175,52 @@ def _share(counts: Tensor) -> Tensor:
 
 
 def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
-               places: _Places) -> None:
-    """Move blocks once, field by field; ``segments`` changes in place."""
+               places: _Places) -> tuple[Tensor, Tensor, Tensor]:
+    """Move blocks once, field by field; ``segments`` changes in place.
+
+    Returns the blocks that were considered, their segments, and the new ones.
+    """
     borders = _at_borders(segments).index_select(0, places.inside)
     segments, inside, ends = segments.view(-1), places.inside, places.ends
     block, skip = places.block, not must_synchronize(segments)
     if skip:
         # Leave out blocks that are not at borders, which is most of them.
-        found = borders.nonzero().view(-1)
+        found = find(borders)
         ends = torch.searchsorted(found, torch.tensor(ends)).tolist()
         inside, block = (x.index_select(0, found) for x in (inside, block))
     sizes = [end - start for start, end in zip((0, *ends), ends)]
-    bins = bins.index_select(1, block).long()
+    bins = _take_blocks(bins, block).to(segments.dtype)
     borders = (None, ) * 4 if skip else borders.split(sizes)
-    for field, own_bins, border in zip(
-            inside.split(sizes), bins.split(sizes, dim=1), borders):
-        around = _take(segments, field + places.steps)
-        best = _choose(around, own_bins, shares, border)
-        segments.index_copy_(0, field, best)
+    before, after = [], []
+    for field, place, own_bins, border in zip(
+            inside.split(sizes), inside.to(segments.dtype).split(sizes),
+            bins.split(sizes, dim=1), borders):
+        around = _take(segments, place + places.steps)
+        before.append(around[8])
+        after.append(_choose(around, own_bins, shares, border))
+        segments.scatter_(0, field, after[-1])
+    return block, torch.cat(before), torch.cat(after)
 
 
 def _choose(around: Tensor, bins: Tensor, shares: Tensor,
             border: Tensor | None) -> Tensor:
     """Best segment for each of n blocks, its own if that would disconnect."""
-    weights, offsets, movable, order = _make_tables(shares.device)
+    weights, movable, order = _make_tables(shares.device)
     own, choice = around[8], around[4:]
-    # All neighbours with the own segment, then the candidates with each other;
-    # comparing into floats saves a conversion.
-    equal = shares.new_empty((14, len(own)))
-    torch.eq(around[:8], own, out=equal[:8])
-    torch.eq(choice[0], choice[1:4], out=equal[8:11])
-    torch.eq(choice[1], choice[2:4], out=equal[11:13])
-    torch.eq(choice[2], choice[3], out=equal[13])
+    # All neighbours with the own segment, then the candidates with each other.
+    # Offsets, multiples of _NUM_BINS, are exact as floats, which compare fast.
+    around = around.float()
+    equal = around.new_empty((24, len(own)))
+    torch.eq(around[:8], around[8], out=equal[:8])
+    beside = around[4:8]
+    torch.eq(beside[:, None], beside, out=equal[8:].view(4, 4, -1))
     # Row 0: bits of the own segment's neighbours; 1 to 5: candidates' weights.
-    sums = torch.addmm(offsets, weights, equal)
+    sums = weights @ equal
     movable = movable.index_select(0, sums[0].int())
     if border is not None:
         movable &= border
-    score = _take(shares, choice[:, None] + bins).sum(1)
+    score = _take(shares, choice[:, None] + bins)
+    score = score.sum(1) if len(bins) > 1 else score[:, 0]
     # The last of equal ones, so the own segment if it is among them.
     score = torch.addcmul(order, score, sums[1:])
     best = score.amax(0, keepdim=True).long().bitwise_and_(7)
@@ -221,21 +234,16 @@ def _take(values: Tensor, index: Tensor) -> Tensor:
 
 @cache
 def _make_tables(device: torch.device) -> tuple[Tensor, ...]:
-    """Constants of :func:`_choose`: (6, 14), (6, 1), (256,) and (5, 1)."""
-    weights, offsets = torch.zeros(6, 14), torch.zeros(6, 1)
+    """Constants of :func:`_choose`: (6, 24), (256,) and (5, 1)."""
+    weights = torch.zeros(6, 24)
     weights[0, :8] = 2.**torch.arange(8)
-    # Each candidate counts itself and its equals.
-    pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
-    for row, (first, second) in enumerate(pairs, start=8):
-        weights[[1 + first, 1 + second], row] = 1
-    weights[5, 4:8] = 1
-    offsets[1:5], offsets[5] = _SMOOTHNESS + 1, _SMOOTHNESS
-    # In eighths, so that there is room for the order.
-    weights[1:] *= 8
-    offsets *= 8
+    # Each candidate counts itself and its equals, in eighths, so that there is
+    # room for the order. It equals itself, so that row 8 + 5 * i is 1.
+    weights[1:5, 8:] = 8 * torch.eye(4).repeat_interleave(4, dim=1)
+    weights[5, 4:8] = 8
+    weights[range(1, 6), (8, 13, 18, 23, 8)] += 8 * _SMOOTHNESS
     return tuple(x.to(device) for x in (
-        weights, offsets, _movable_blocks(),
-        torch.arange(5.)[:, None]))
+        weights, _movable_blocks(), torch.arange(5.)[:, None]))
 
 
 def _cached_on_cpu(function: Callable) -> Callable:
@@ -266,8 +274,8 @@ def _find_places(number: int, height: int, width: int,
 
 @lru_cache(maxsize=64)
 def _steps(width: int, device: torch.device) -> Tensor:
-    steps = torch.tensor([row * width + column for row, column in _AROUND])
-    return steps[:, None].to(device)
+    steps = [row * width + column for row, column in _AROUND]
+    return torch.tensor(steps, dtype=torch.int32)[:, None].to(device)
 
 
 @_cached_on_cpu

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mmhierseg.ops._numba import for_each_image, njit, use_compiled
 
-from .base import must_synchronize
+from .base import find, must_synchronize
 
 
 def enforce_connectivity(labels: Tensor,
@@ -57,9 +57,9 @@ def _find_runs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     below = labels[:, 1:] == labels[:, :-1]
     touches[:, 1:] = below
     touches[:, 1:, 1:] &= begins[:, 1:, 1:] | ~below[:, :, :-1]
-    lower = touches.flatten().nonzero().squeeze(1)
-    return (begins.flatten().nonzero().squeeze(1), of_pixel[lower - width],
-            of_pixel[lower])
+    lower = find(touches.flatten())
+    return (find(begins.flatten()), of_pixel.index_select(0, lower - width),
+            of_pixel.index_select(0, lower))
 
 
 def _join(number: int, upper: Tensor, lower: Tensor, most: int) -> Tensor:
@@ -80,7 +80,7 @@ def _join(number: int, upper: Tensor, lower: Tensor, most: int) -> Tensor:
             parts = ahead
         upper, lower = (parts.index_select(0, x) for x in (upper, lower))
         if not must_synchronize(parts):
-            different = (upper != lower).nonzero().view(-1)
+            different = find(upper != lower)
             if not len(different):
                 break
             upper, lower = (x.index_select(0, different)
@@ -100,7 +100,7 @@ def _find_left(labels: Tensor, num_labels: int, start: Tensor,
     rank.mul_(len(parts)).add_(len(parts) - 1).sub_(parts)
     best = rank.new_zeros(len(labels) * num_labels).scatter_reduce_(
         0, segment, rank, reduce='amax')
-    left = (rank != best.index_select(0, segment)).nonzero().squeeze(1)
+    left = find(rank != best.index_select(0, segment))
     # Enumerate the pixels of these runs, and add the shift to their places.
     lengths = lengths[left]
     shift = start[left] - lengths.cumsum(0) + lengths
@@ -123,7 +123,7 @@ def _absorb(labels: Tensor, left: Tensor) -> Tensor:
             other = flat.index_select(0, left + beside)
             label = torch.where(label < 0, other, label)
         flat.index_copy_(0, left, label)
-        left = left.index_select(0, (label < 0).nonzero().view(-1))
+        left = left.index_select(0, find(label < 0))
     return around[:, 1:-1, 1:-1]
 
 

@@ -47,6 +47,8 @@ _NEVER = -2.**25
 _SCORES_PER_TILE = 2**19
 #: Pixels of a cell that are summed at once, at most 2^11 eighths each.
 _PIXELS_PER_SUM = 2**12
+#: Pixels of a cell whose sums, over nine cells, float32 represents.
+_PIXELS_PER_FLOAT = 2**8
 
 
 class _Side(NamedTuple):
@@ -66,7 +68,7 @@ class _Cells(NamedTuple):
     cell_column: Tensor  # (W,)
     rest: Tensor  # (N, 3, P) y, x and 1, or 0 where there is no such pixel
     offset: Tensor  # (N, 9, 5) from the cell's middle to the candidate's
-    change: Tensor  # (N, 9, 6) int64, inverse, per pixel of a sum
+    change: Tensor  # (N, 9, 6), inverse, per pixel of a sum; dtype of sums
     outside: Tensor  # (N, 9, 1) bool, candidates outside the grid
     home: Tensor  # (N * 9,) int64, cell of the candidate
     back: Tensor  # (N * 9,) int64, where this cell is the candidate
@@ -95,7 +97,7 @@ def dense_slic(lab: Tensor, grid: tuple[int, int], compactness: float,
     cells = _make_cells(size, grid, compactness, lab.device)
     pixels = _gather_pixels(lab.detach(), cells)
     with torch.autocast(lab.device.type, enabled=False):
-        sums = sum(some.sum(-1).long()
+        sums = sum(some.sum(-1).to(cells.change.dtype)
                    for some in pixels.split(_PIXELS_PER_SUM, dim=2))
         centres = _means(sums.to(pixels.dtype), 0.)
         for _ in range(num_iterations - 1):
@@ -153,9 +155,11 @@ def _make_cells(size: tuple[int, int], grid: tuple[int, int],
                    (3, 0))
     # Candidates outside the grid have no pixels: any cell will do.
     back = torch.where(inside, home * 9 + 8 - number, cell * 9 + number)
+    few = valid[0, 0].numel() <= _PIXELS_PER_FLOAT
+    sum_type = torch.float32 if few else torch.int64
     tensors = (pixel_row, pixel_column, back_y, back_x,
                rest.reshape(len(home), 3, -1), offset,
-               F.pad(-offset, (0, 1)).long(), ~inside[..., None],
+               F.pad(-offset, (0, 1)).to(sum_type), ~inside[..., None],
                home.flatten(), back.flatten(), down * columns + right,
                number[:, None].float())
     return _Cells(rows, columns, *(t.to(device) for t in tensors))
@@ -209,14 +213,14 @@ def _means(sums: Tensor, default: Tensor) -> Tensor:
 
 
 def _add_up(pixels: Tensor, centres: Tensor, cells: _Cells) -> Tensor:
-    """Sums over the pixels nearest to each centre, (B * N, 6) int64."""
-    sums = torch.zeros((len(pixels), 9, 6), dtype=torch.int64,
+    """Sums over the pixels nearest to each centre, (B * N, 6)."""
+    sums = torch.zeros((len(pixels), 9, 6), dtype=cells.change.dtype,
                        device=pixels.device)
     for tile, some, scores in _compare(pixels, centres, cells):
         choice = _first_largest(scores)[:, None].to(scores.dtype)
         # Directly as floats: via bool takes ten times as long.
         torch.eq(choice, cells.number, out=scores)
-        sums[tile[0]].add_((scores @ some.transpose(1, 2)).long())
+        sums[tile[0]].add_((scores @ some.transpose(1, 2)).to(sums.dtype))
     sums = sums.view(-1, len(cells.offset), 9, 6)
     # Relative to the middle of the candidate's cell rather than this one's.
     sums = torch.addcmul(sums, sums[..., 5:], cells.change)

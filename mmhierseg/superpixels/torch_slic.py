@@ -93,14 +93,17 @@ class TorchSLIC(BaseSuperpixels):
                     labels[index].contiguous(), grid)
 
             for_each_image(segment, len(labels))
-        else:
-            chunk = 1
-            if images.device.type != 'cpu':
-                chunk = max(_PIXELS_PER_CHUNK // images[0, 0].numel(), 1)
+            # A copy of one would take 5 % of the time.
+            return labels[0] if len(labels) == 1 else torch.cat(labels)
+        chunk = 1
+        if images.device.type != 'cpu':
+            chunk = max(_PIXELS_PER_CHUNK // images[0, 0].numel(), 1)
+        # A tenth faster than `no_grad`.
+        with torch.inference_mode():
             labels = [self._segment_chunk(some, grid)
                       for some in images.split(chunk)]
-        # A copy of one would take 5 % of the time.
-        return labels[0] if len(labels) == 1 else torch.cat(labels)
+        # Outside, so that it is an ordinary tensor.
+        return torch.cat(labels)
 
     def _segment_chunk(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         block = 0

@@ -178,6 +178,15 @@ class Operations(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize('compiled', '01')
+def test_labels_can_be_changed_in_place(photos, monkeypatch, compiled):
+    """They are not tensors of inference mode, which autograd refuses."""
+    monkeypatch.setenv('MMHIERSEG_COMPILED', compiled)
+    for number in (1, 2):
+        labels = TorchSLIC(segment_size=16)(photos[:number])
+        assert not labels.is_inference()
+
+
 def test_no_loop_synchronises_with_a_gpu(photos, monkeypatch):
     """The operations do not depend on the content of images."""
     torch.manual_seed(0)
@@ -185,7 +194,7 @@ def test_no_loop_synchronises_with_a_gpu(photos, monkeypatch):
     superpixels = TorchSLIC(segment_size=8, num_iterations=5)
     expected = [superpixels(x[:1]) for x in (photos, noise)]
     monkeypatch.setenv('MMHIERSEG_COMPILED', '0')
-    for name in ('borders', 'connectivity', 'empty_segments'):
+    for name in ('base', 'borders', 'connectivity', 'empty_segments'):
         monkeypatch.setattr(f'mmhierseg.superpixels.{name}.must_synchronize',
                             lambda tensor: True)
     # Fills the caches.

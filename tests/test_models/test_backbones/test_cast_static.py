@@ -143,8 +143,8 @@ def test_training_is_one_graph(monkeypatch):
     options = dict(
         out_type='avg_segments', segment_at='pixel', num_tokens=NUM_TOKENS,
         **SHALLOW)
-    # Large matrices are computed in strips.
-    monkeypatch.setattr('mmhierseg.ops.segment_weights._STRIP_NUMEL', 1000)
+    # Large matrices are avoided.
+    monkeypatch.setattr('mmhierseg.ops.segment_weights._MATRIX_NUMEL', 1000)
     results = []
     for compile_cfg in (None, dict(backend='aot_eager')):
         model = without_dropout(tiny_cast(**options, compile_cfg=compile_cfg))
