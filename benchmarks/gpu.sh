@@ -3,8 +3,9 @@
 #
 #     bash benchmarks/gpu.sh DATA OUT
 #
-# The tests that need one, the goals of docs/speed.md on it, and the 2 x 2 of
-# superpixels and pooling at the size of CAST-S. DATA holds the folder
+# The tests that need one, the goals of docs/speed.md on it, the 2 x 2 of
+# superpixels and pooling at the size of CAST-S, and steps of MoCo v3 with and
+# without `compile_cfg`. DATA holds the folder
 # `imagenette` (61 MB) of benchmarks/real.md; logs and results are written to
 # OUT. PYTHON has the environment of tools/setup_env.sh with PyTorch for CUDA.
 # DEVICE=cpu tries the 2 x 2 at a tiny size on a CPU.
@@ -28,10 +29,13 @@ step() {
     timeout "$seconds" "$@" 2>&1 | tee "$OUT/$name.log" || status=1
 }
 
-step tests 100 "$PYTHON" -m pytest -q -p no:cacheprovider -m gpu tests
-step cast-s 290 "$PYTHON" benchmarks/run.py real --table cast-s --seeds 0 \
+step tests 80 "$PYTHON" -m pytest -q -p no:cacheprovider -m gpu tests
+step cast-s 150 "$PYTHON" benchmarks/run.py real --table cast-s --seeds 0 \
     --data "$DATA" --work-dir "$OUT/work" --results "$OUT" "${SIZE[@]}" \
     --out "$OUT/cast-s-table.json"
 step goals 90 "$PYTHON" benchmarks/run.py goals --quick "${SIZE[@]:0:2}" \
     --out "$OUT/goals.json"
+step runtime 150 "$PYTHON" benchmarks/run.py runtime \
+    --models vit-s cast-s cast-s-compiled --modes pretraining-bf16 \
+    --batch-size 128 --repeats 5 "${SIZE[@]:0:2}" --out "$OUT/runtime.json"
 exit $status

@@ -52,6 +52,8 @@ class Contender(NamedTuple):
 #: For images below 224, whose last maps are smaller than a window; changes
 #: nothing for others.
 _SMALL_IMAGES = {'model.backbone.pad_small_map': True}
+_ONE_GRAPH = {'model.backbone.num_tokens': 196,
+              'model.backbone.compile_cfg': {}}
 #: S before B, ViT the first of each.
 CONTENDERS = {
     'vit-s':
@@ -60,6 +62,10 @@ CONTENDERS = {
     'cast-s':
     Contender('vit-s', 'cast/cast-s_deit_in1k.py', 'cast/cast-s_in1k.py',
               takes_superpixels=True),
+    'cast-s-compiled':
+    Contender('vit-s', 'cast/cast-s_deit_in1k.py', 'cast/cast-s_in1k.py',
+              takes_superpixels=True,
+              classifier_options=_ONE_GRAPH, learner_options=_ONE_GRAPH),
     'swin-t':
     Contender('vit-s',
               'mmpretrain::swin_transformer/swin-tiny_16xb64_in1k.py',

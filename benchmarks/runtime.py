@@ -12,7 +12,8 @@ from mmhierseg._base.errors import UserError
 __all__ = ['check_modes', 'measure', 'run', 'to_table']
 
 OPTIONS = dict(
-    models=dict(nargs='+', choices=CONTENDERS, default=list(CONTENDERS),
+    models=dict(nargs='+', choices=CONTENDERS,
+                default=[x for x in CONTENDERS if x != 'cast-s-compiled'],
                 quick=['vit-s', 'cast-s', 'swin-t'],
                 help='ratios need the ViT of the same size'),
     modes=dict(nargs='+', choices=MODES, default=None,

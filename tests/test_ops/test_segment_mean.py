@@ -45,6 +45,20 @@ def slow_segment_mean(features, labels, num, mode):
     return means
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
+def test_gpu_agrees_with_cpu(mode, way):
+    results = []
+    for device in ('cpu', 'cuda'):
+        features, labels, num = random_case(size=(64, 80), grid=(8, 10))
+        features = features.to(device).requires_grad_()
+        means, _ = segment_mean(features, labels.to(device), num, mode)
+        means.square().sum().backward()
+        results.append([means.detach().cpu(), features.grad.cpu()])
+    torch.testing.assert_close(*results)
+
+
 @pytest.mark.parametrize('mode', ['bilinear', 'bicubic'])
 @pytest.mark.parametrize('size, grid', [((12, 20), (3, 4)), ((13, 9), (2, 2)),
                                         ((4, 6), (4, 6)), ((3, 5), (6, 10)),

@@ -120,6 +120,24 @@ def test_training_step_reads_no_values(options, segment_at, monkeypatch):
     assert reads.found == [] and reads.number > 500
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.parametrize('segment_at', ['stem', 'pixel'])
+@each_output
+def test_gpu_never_waits_in_a_training_step(options, segment_at, monkeypatch):
+    """Large maps of segments, too."""
+    monkeypatch.setattr('mmhierseg.ops.segment_weights._MATRIX_NUMEL', 0)
+    model = tiny_cast(
+        segment_at=segment_at, num_tokens=NUM_TOKENS, **options)
+    model, inputs = model.cuda().train(), uneven_inputs().cuda()
+    for mode in ('default', 'error'):
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            sum(x.float().mean() for x in tensors(model(inputs))).backward()
+        finally:
+            torch.cuda.set_sync_debug_mode('default')
+
+
 @pytest.mark.slow
 @each_output
 def test_inference_is_one_graph(options):
