@@ -17,8 +17,7 @@ OPTIONS = dict(
                 quick=['vit-s', 'cast-s', 'swin-t'],
                 help='ratios need the ViT of the same size'),
     modes=dict(nargs='+', choices=MODES, default=None,
-               help='default: all; on the CPU without training in bf16, '
-               'which MMEngine has on GPUs only'),
+               help='default: all; on the CPU without training in bf16'),
     batch_size=dict(type=int, default=8, quick=4, help='images in a step'),
     img_size=dict(type=int, default=224,
                   help='height and width, a multiple of 32'),
@@ -40,8 +39,8 @@ def check_modes(args: Namespace) -> list[str]:
                         f'{args.img_size}')
     gpu_only = set() if args.device == 'cuda' else set(GPU_MODES)
     if gpu_only & set(args.modes or ()):
-        raise UserError(f'--modes {" ".join(GPU_MODES)}: MMEngine trains in '
-                        'mixed precision on a GPU only; add --device cuda')
+        raise UserError(f'--modes {" ".join(GPU_MODES)}: measured on a GPU '
+                        'only; add --device cuda')
     return args.modes or [mode for mode in MODES if mode not in gpu_only]
 
 

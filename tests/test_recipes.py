@@ -124,18 +124,18 @@ _SLIC = dict(type='TorchSLIC', segment_size=16)
 _ONE_STAGE = dict(embed_dims=384, depths=(11, ), num_heads=12)
 
 
-def _moco_optim(fused):
+def _moco_optim(**options):
     return dict(
         type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16',
-        optimizer=dict(type='AdamW', lr=1.5e-4, betas=(0.9, 0.999),
-                       weight_decay=0.1, fused=fused))
+        optimizer=dict(type='mmhierseg.AdamW', lr=1.5e-4, betas=(0.9, 0.999),
+                       weight_decay=0.1, **options))
 
 
 #: Pattern -> setting (``.x``: ``model.x``) -> value; all that fit hold.
 RECIPES = {
     # CAST and its baselines, pre-trained by MoCo v3.
     MOCO_V3: {
-        'optim_wrapper': _moco_optim(fused=True),
+        'optim_wrapper': _moco_optim(),
         'train_dataloader.drop_last': True,
         'train_dataloader.dataset.with_label': False, '.base_momentum': 0.01,
         '.head.temperature': 0.2, '.head.loss.loss_weight': 0.4,
@@ -217,8 +217,8 @@ RECIPES = {
         'optim_wrapper.type': 'AmpOptimWrapper', 'val_cfg.fp16': True,
         'test_cfg.fp16': True, 'optim_wrapper.clip_grad': None,
         'sync_bn': None, 'optim_wrapper.optimizer': dict(
-            type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05,
-            fused=True),
+            type='mmhierseg.AdamW', lr=1e-3, betas=(0.9, 0.999),
+            weight_decay=0.05),
         'default_hooks.checkpoint.save_best': 'accuracy/top1',
         'custom_hooks.0.type': 'mmhierseg.PassiveEMAHook',
         '.backbone.pos_embed': 'learned', '.backbone.drop_path_rate': 0.1,

@@ -20,7 +20,6 @@ from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
-from yapf.yapflib import yapf_api
 
 from mmhierseg._base.atomic import fcntl, free_space
 from mmhierseg._base.errors import DISK_FULL, UserError
@@ -197,12 +196,14 @@ def _make_work_dir(work_dir: str) -> None:
 @contextmanager
 def _formatted_once() -> Iterator[None]:
     """Format a config's text once; MMEngine does four times, for seconds."""
+    from yapf.yapflib import yapf_api
     format_code, known = yapf_api.FormatCode, {}
 
-    def once(text: str, **options) -> tuple[str, bool]:
-        if text not in known:
-            known[text] = format_code(text, **options)
-        return known[text]
+    def once(*args, **options) -> tuple[str, bool]:
+        key = repr((args, options))
+        if key not in known:
+            known[key] = format_code(*args, **options)
+        return known[key]
 
     with mock.patch.object(yapf_api, 'FormatCode', once):
         yield

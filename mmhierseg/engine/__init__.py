@@ -12,7 +12,7 @@ from .hooks.memory_bank_hook import MemoryBankHook
 from .hooks.passive_ema_hook import PassiveEMAHook
 from .hooks.random_state_hook import RandomStateHook
 from .hooks.save_label_maps_hook import SaveLabelMapsHook, UniqueNamesHook
-from .optimizers import SGD, PatternOptimWrapperConstructor
+from .optimizers import SGD, AdamW, PatternOptimWrapperConstructor
 from .param_schedulers import DeiTLR
 
 if find_spec('mmpretrain') is not None:
@@ -23,7 +23,7 @@ else:
         OPTIM_WRAPPER_CONSTRUCTORS)
 
 __all__ = [
-    'AtomicCheckpointHook', 'DeiTLR', 'HierarchyVisualizationHook',
+    'AdamW', 'AtomicCheckpointHook', 'DeiTLR', 'HierarchyVisualizationHook',
     'LabelCheckHook', 'LayerDecayOptimWrapperConstructor', 'MemoryBankHook',
     'PassiveEMAHook', 'PatternOptimWrapperConstructor', 'RandomStateHook',
     'SGD', 'SaveLabelMapsHook', 'ShardedStrategy', 'UniqueNamesHook',

@@ -96,7 +96,9 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
     if use_compiled(labels):
         return torch.from_numpy(
             borders_numba.refine_borders(
-                labels.numpy(), images.numpy(), num_labels, side, num_passes,
+                # Kernels are compiled for each memory layout they meet.
+                labels.contiguous().numpy(), images.contiguous().numpy(),
+                num_labels, side, num_passes,
                 (_BITS, _SHARES, _LEAST, _SMOOTHNESS),
                 _movable_blocks().numpy()))
     size = tuple(images.shape[2:])
@@ -106,7 +108,8 @@ def refine_borders(labels: Tensor, images: Tensor, num_labels: int, side: int,
     outside = len(labels) * num_labels * _NUM_BINS
     segments = F.pad((labels + image * num_labels) * _NUM_BINS, (1, 1, 1, 1),
                      value=outside)
-    # Twice as fast, and there is room for all images that fit into memory.
+    # Twice as fast. Floats are exact up to four times as many segments, whose
+    # histograms would take 34 GB.
     if outside + _NUM_BINS <= 2**31:
         segments = segments.int()
     counts, whole = None, False
@@ -144,6 +147,7 @@ def _move_blocks(segments: Tensor, bins: Tensor, outside: int,
             counts = None
         elif count_last or number < num_passes - 1:
             # Few blocks have moved.
+            before, after = torch.cat(before), torch.cat(after)
             moved = find(before != after)
             moved_bins = _take_blocks(bins, block.index_select(0, moved))
             _add(counts, before.index_select(0, moved), moved_bins, -1.)
@@ -175,10 +179,11 @@ def _share(counts: Tensor) -> Tensor:
 
 
 def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
-               places: _Places) -> tuple[Tensor, Tensor, Tensor]:
+               places: _Places) -> tuple[Tensor, list, list]:
     """Move blocks once, field by field; ``segments`` changes in place.
 
-    Returns the blocks that were considered, their segments, and the new ones.
+    Returns the blocks that were considered and, on the CPU, their segments in
+    each field, and the new ones.
     """
     borders = _at_borders(segments).index_select(0, places.inside)
     segments, inside, ends = segments.view(-1), places.inside, places.ends
@@ -196,10 +201,12 @@ def _move_once(segments: Tensor, bins: Tensor, shares: Tensor,
             inside.split(sizes), inside.to(segments.dtype).split(sizes),
             bins.split(sizes, dim=1), borders):
         around = _take(segments, place + places.steps)
-        before.append(around[8])
-        after.append(_choose(around, own_bins, shares, border))
-        segments.scatter_(0, field, after[-1])
-    return block, torch.cat(before), torch.cat(after)
+        best = _choose(around, own_bins, shares, border)
+        segments.scatter_(0, field, best)
+        if skip:
+            before.append(around[8])
+            after.append(best)
+    return block, before, after
 
 
 def _choose(around: Tensor, bins: Tensor, shares: Tensor,

@@ -1,8 +1,8 @@
 """Numba kernel of :func:`mmhierseg.superpixels.borders.refine_borders`.
 
-Shares come from a division that IEEE 754 rounds; all else are integers. Most
-blocks at a border touch one other segment only, and loops branch where that
-is likely to be known in advance.
+Shares come from a division that IEEE 754 rounds; everything else is an
+integer. Most blocks at a border touch one other segment only, and loops branch
+where that is likely to be known in advance.
 
 Legend: H x W pixels, h x w blocks of F pixels, N segments, K bins. P pixels,
 padded by the last ones to whole blocks of the largest side, are in the order
@@ -107,8 +107,8 @@ def _refine(labels, image, bins, counts, shares, side, num_passes, options,
 def _find_offsets(length, side, step, first):
     """What a row or column, padded, adds to the place of its pixels.
 
-    In blocks, bits of rows and columns alternate; those of one start from
-    ``first``.
+    Within a block, of at most 16 pixels a side, bits of the column take the
+    even places and those of the row the odd ones; ``first`` is 0 or 1.
     """
     offsets = np.empty((length + side - 1) // side * side, np.int32)
     for i in range(len(offsets)):

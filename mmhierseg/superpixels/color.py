@@ -36,7 +36,7 @@ _TILE, _KERNEL_TILE = 2**14, 2**10
 def rgb_to_lab(images: Tensor) -> Tensor:
     """Convert sRGB, (B, 3, H, W) uint8, to L*a*b*, float32, L in 0..100."""
     lab = torch.empty(images.shape, dtype=torch.float32, device=images.device)
-    pixels, result = images.flatten(2), lab.flatten(2)
+    pixels, result = images.contiguous().flatten(2), lab.flatten(2)
     if use_compiled(images):
         source, target, constants = (
             pixels.numpy(), result.numpy(), _kernel_constants())

@@ -98,8 +98,9 @@ class TorchSLIC(BaseSuperpixels):
         chunk = 1
         if images.device.type != 'cpu':
             chunk = max(_PIXELS_PER_CHUNK // images[0, 0].numel(), 1)
-        # A tenth faster than `no_grad`.
-        with torch.inference_mode():
+        # A tenth faster than `no_grad`, but not for graphs.
+        fast = not torch.compiler.is_compiling()
+        with torch.no_grad(), torch.inference_mode(fast):
             labels = [self._segment_chunk(some, grid)
                       for some in images.split(chunk)]
         # Outside, so that it is an ordinary tensor.

@@ -1,4 +1,4 @@
-"""SGD with the rate inside its momentum, and groups of parameters.
+"""AdamW, SGD with the rate inside its momentum, and groups of parameters.
 
 The groups of shipped configs are tested in test_recipes.
 """
@@ -8,7 +8,7 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmhierseg.engine import SGD
+from mmhierseg.engine import SGD, AdamW
 from mmhierseg.registry import MODELS
 
 RATES = (0.1, 0.1, 0.01, 0.3)
@@ -35,6 +35,40 @@ def make(kind, **options):
         dict(params=parameters[:2], factor=1),
         dict(params=parameters[2:], factor=2, weight_decay=0.)
     ], lr=1., momentum=0.9, weight_decay=1e-2, **options), parameters
+
+
+@pytest.mark.parametrize('fused', [None, False])
+def test_adamw_goes_on_from_either_form(fused):
+    """With gradient scaling, which a fused step does by itself."""
+    torch.manual_seed(0)
+    results = []
+    for kind, options in ((torch.optim.AdamW, {}),
+                          (AdamW, dict(fused=fused))):
+        model = nn.Linear(4, 3)
+        with torch.no_grad():
+            model.weight.copy_(torch.arange(12.).view(3, 4) / 12)
+            model.bias.zero_()
+        first = torch.optim.AdamW(model.parameters(), lr=0.1,
+                                  fused=fused is False)
+        optimizer = kind([dict(params=model.parameters())], lr=0.1, **options)
+        scaler = torch.amp.GradScaler('cpu')
+        for step in range(4):
+            if step == 2:
+                if kind is AdamW:
+                    # PyTorch's would take over what the state says.
+                    optimizer.load_state_dict(first.state_dict())
+                else:
+                    optimizer = first
+            used = optimizer if step > 1 else first
+            used.zero_grad()
+            scaler.scale(model(torch.ones(2, 4) + step).square().mean()
+                         ).backward()
+            scaler.step(used)
+            scaler.update()
+        assert kind is torch.optim.AdamW or (
+            optimizer.param_groups[0]['fused'] is (fused is None))
+        results.append(model.weight.detach().clone())
+    torch.testing.assert_close(*results)
 
 
 def test_rate_is_inside_the_momentum():

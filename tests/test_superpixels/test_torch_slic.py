@@ -185,6 +185,15 @@ def test_labels_can_be_changed_in_place(photos):
         assert not labels.is_inference()
 
 
+@pytest.mark.slow
+def test_in_a_compiled_graph(photos):
+    torch._dynamo.reset()
+    superpixels = TorchSLIC(segment_size=16)
+    expected = superpixels(photos[:1])
+    compiled = torch.compile(lambda x: superpixels(x) + 1, backend='eager')
+    assert torch.equal(compiled(photos[:1]), expected + 1)
+
+
 def test_no_loop_synchronises_with_a_gpu(photos, monkeypatch):
     """The operations do not depend on the content of images."""
     torch.manual_seed(0)

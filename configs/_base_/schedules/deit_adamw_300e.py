@@ -5,10 +5,11 @@ optim_wrapper = dict(
     type='AmpOptimWrapper',
     loss_scale='dynamic',
     dtype='float16',
-    # `fused` is faster, on CPUs, CUDA, MPS and XPU; elsewhere set it to False.
     optimizer=dict(
-        type='AdamW', lr=base_lr, betas=(0.9, 0.999), weight_decay=0.05,
-        fused=True),
+        type='mmhierseg.AdamW',
+        lr=base_lr,
+        betas=(0.9, 0.999),
+        weight_decay=0.05),
     # As in timm: vectors (biases, norm layers), class token and positions do
     # not decay.
     paramwise_cfg=dict(

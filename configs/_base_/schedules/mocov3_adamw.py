@@ -4,10 +4,9 @@ optim_wrapper = dict(
     type='AmpOptimWrapper',
     loss_scale='dynamic',
     dtype='float16',
-    # Every parameter decays, biases and norm layers included. `fused` is
-    # faster, on CPUs, CUDA, MPS and XPU; elsewhere set it to False.
-    optimizer=dict(type='AdamW', lr=1.5e-4, betas=(0.9, 0.999),
-                   weight_decay=0.1, fused=True))
+    # Every parameter decays, biases and norm layers included.
+    optimizer=dict(type='mmhierseg.AdamW', lr=1.5e-4, betas=(0.9, 0.999),
+                   weight_decay=0.1))
 param_scheduler = [
     dict(
         type='LinearLR',

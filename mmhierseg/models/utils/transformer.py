@@ -14,7 +14,7 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from mmhierseg.ops.checks import wide
+from mmhierseg.ops.checks import is_exporting, wide
 
 
 class MaskedSelfAttention(nn.Module):
@@ -57,7 +57,9 @@ class MaskedSelfAttention(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
             drop_rate: float) -> Tensor:
     """Attention; in float32 where its gradient in half precision is slow."""
-    if query.device.type == 'cpu' and query.requires_grad:
+    if (query.device.type == 'cpu' and query.requires_grad
+            and query.dtype in (torch.bfloat16, torch.float16)
+            and not (is_exporting() or torch.jit.is_tracing())):
         with torch.autocast('cpu', enabled=False):
             out = F.scaled_dot_product_attention(
                 wide(query), wide(key), wide(value), mask, drop_rate)

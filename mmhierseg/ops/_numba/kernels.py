@@ -8,7 +8,7 @@ from . import for_each_image, njit
 
 #: Directions that farthest point sampling looks at first, and points and picks
 #: from which on it does: measured with 384 channels.
-_DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 1024, 128
+_DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 1024, 512
 #: Points that the first look takes together, so that sums stay in the cache.
 _BLOCK = 256
 
@@ -49,11 +49,13 @@ def _project(points: Tensor,
             points, dim=1, dtype=torch.float64).max())
     if not 1e-15 < radius < 1e15:  # where squares are precise in float32
         return np.empty((0, number), np.float32), 1.
-    # Some points tell which directions vary, and two powers separate them well
-    # enough: distances are too small in any.
+    # Distances in orthogonal directions are never too large, whichever these
+    # are. Some points tell which vary, and two powers separate them well
+    # enough.
     some = points[::max(number // _LEAST_POINTS, 1)]
     scatter = (some.T @ some).double()
-    directions = scatter[:, :_DIRECTIONS]
+    order = scatter.diagonal().argsort(descending=True)
+    directions = scatter[:, order[:_DIRECTIONS]]
     for _ in range(2):
         directions = torch.linalg.qr(scatter @ directions).Q
     table = (points.double() @ directions).T / radius
@@ -75,7 +77,7 @@ def _squared_distance(first, second):
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
 def _least_distance(first, second):
-    """The same in float32, as they are, less what rounding may have added.
+    """The same in float32, less the most that rounding may have added.
 
     No more than that where it is above 1e-30: in smaller sums, squares that
     are subnormal may have gained any share.

@@ -49,8 +49,15 @@ def test_attention_trains_in_float32_on_a_cpu(training):
     out = attention(x)
     expected = wide if training else expected
     assert out.equal(attention.proj(expected.transpose(1, 2).flatten(2)))
+    # Under autocast, too, which would compute in half precision.
+    attention.float().proj = nn.Identity()
     with torch.autocast('cpu', torch.bfloat16):
-        assert attention.float()(x).dtype == torch.bfloat16
+        qkv = attention.qkv(x).view(2, 9, 3, 4, 8).permute(2, 0, 3, 1, 4)
+        out = attention(x)
+    if training:
+        qkv = qkv.float()
+    expected = nn.functional.scaled_dot_product_attention(*qkv).to(x)
+    assert out.equal(expected.transpose(1, 2).flatten(2))
 
 
 @pytest.mark.parametrize('number, options', [
