@@ -144,14 +144,10 @@ def mean_by_pairs(features: Tensor, labels: Tensor, count: Tensor,
         image = torch.arange(images, device=cells.device)[:, None]
         cells = (cells[:, None] + image * (height * width)).flatten(1)
         block = block + bag // num_segments % images * num_blocks
-    weights = pair, row_weight, column_weight
-    if reads_are_free(pair):
-        # Few pairs: the gradient takes the same weights.
-        weights = (torch.stack([
-            _weight(i, len(bag), *weights) for i in range(len(cells))]), )
-    sums = _SumByPairs.apply(
-        features.permute(0, 2, 3, 1).flatten(0, 2), bag, block,
-        cells.to(block.dtype), count.numel(), *weights)
+    rows = features.permute(0, 2, 3, 1).flatten(0, 2)
+    add = _add_pairs if reads_are_free(pair) else _SumByPairs.apply
+    sums = add(rows, bag, block, cells.to(block.dtype), count.numel(), pair,
+               row_weight, column_weight)
     return sums.view(batch, num_segments, -1) / count.clamp(min=1)[..., None]
 
 
@@ -176,17 +172,32 @@ def _pairs(labels: Tensor, block: Tensor, num_segments: int,
     return pair, pairs // num_blocks, pairs % num_blocks
 
 
+def _add_pairs(features: Tensor, bag: Tensor, block: Tensor, cells: Tensor,
+               num_bags: int, *weights: Tensor) -> Tensor:
+    """(B N, C) weighted sums of (cells, C) features over counted pairs."""
+    weight = torch.stack(
+        [_weight(i, len(bag), *weights) for i in range(len(cells))], dim=1)
+    first = torch.searchsorted(
+        bag, torch.arange(num_bags + 1, dtype=bag.dtype))
+    # Rows that are not contiguous are added many times slower.
+    return F.embedding_bag(
+        cells.index_select(1, block).t().flatten(),
+        features.contiguous(), (first * len(cells)).to(bag.dtype),
+        mode='sum', per_sample_weights=weight.flatten())[:-1]
+
+
 class _SumByPairs(torch.autograd.Function):
-    """(B N, C) weighted sums of (cells, C) features over pairs.
+    """As :func:`_add_pairs`, where pairs are not counted.
 
     On a GPU the gradient that ``embedding_bag`` has takes a row of C numbers
     for every ten pairs, surplus ones as well. Here it is a sum over bags, too.
     """
 
     @staticmethod
-    def forward(features: Tensor, bag: Tensor, block: Tensor, cells: Tensor,
-                num_bags: int, *weights: Tensor) -> Tensor:
-        # Rows that are not contiguous are added many times slower.
+    def forward(ctx, features: Tensor, bag: Tensor, block: Tensor,
+                cells: Tensor, num_bags: int, *weights: Tensor) -> Tensor:
+        ctx.num_cells = len(features)
+        ctx.save_for_backward(bag, block, cells, *weights)
         features = features.contiguous()
         offsets = _offsets(bag, num_bags)
         sums = features.new_zeros(num_bags, features.size(1))
@@ -196,42 +207,27 @@ class _SumByPairs(torch.autograd.Function):
         return sums
 
     @staticmethod
-    def setup_context(ctx, inputs: tuple, _: Tensor) -> None:
-        features, bag, block, cells, _, *weights = inputs
-        ctx.num_cells = len(features)
-        ctx.save_for_backward(bag, block, cells, *weights)
-
-    @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         bag, block, cells, *weights = ctx.saved_tensors
         num_bags, num_cells = len(grad), ctx.num_cells
         grad = grad.contiguous()
         result = grad.new_zeros(num_cells, grad.size(1))
-        # Few pairs are sorted by cell for all taps at once.
-        step = len(cells) if len(weights) == 1 else 1
-        for i in range(0, len(cells), step):
-            cell = cells[i:i + step].index_select(1, block)
+        for i, cell in enumerate(cells):
+            cell = cell.index_select(0, block)
             cell = torch.where(bag < num_bags, cell, num_cells)
-            cell, order = cell.flatten().sort()
-            weight = torch.cat([
-                _weight(j, len(bag), *weights) for j in range(i, i + step)])
+            cell, order = cell.sort()
+            # To save memory the weights are computed again.
+            weight = _weight(i, len(bag), *weights)
             result += _add_bags(
-                grad, bag.clamp(max=num_bags - 1).repeat(step)[order],
+                grad, bag.clamp(max=num_bags - 1)[order],
                 _offsets(cell, num_cells), weight[order], num_cells)
-        return result, *[None] * (4 + len(weights))
+        return result, *[None] * 7
 
 
-def _weight(tap: int, num_pairs: int, pair: Tensor,
-            row_weight: Tensor | None = None,
-            column_weight: Tensor | None = None) -> Tensor:
-    """(P,) sums of a tap's weights over the pixels of each pair.
-
-    ``pair`` is that of each pixel or, without weights of rows and columns,
-    these sums for all taps.
-    """
-    if row_weight is None:
-        return pair[tap]
+def _weight(tap: int, num_pairs: int, pair: Tensor, row_weight: Tensor,
+            column_weight: Tensor) -> Tensor:
+    """(P,) sums of a tap's weights over the pixels of each pair."""
     i, j = divmod(tap, column_weight.size(1))
     weight = (row_weight[:, i, None] * column_weight[:, j]).flatten()
     return weight.new_zeros(num_pairs).index_add_(
