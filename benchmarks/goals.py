@@ -186,6 +186,8 @@ def run(args: Namespace) -> Report:
             words = f'needs {" and ".join(missing)}'.replace('_', '-')
         else:
             value, words = goal.measure(settings)
+            # Not lost if a later one fails.
+            args.progress(f'{goal.name}: {value:.3g}, {words}')
             verdict = 'pass'
             if not goal.is_met(value):
                 verdict = '**short of goal**'
