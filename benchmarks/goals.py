@@ -1,5 +1,6 @@
 """All speed goals in one table: ratios, bounds, and whether they hold."""
 
+import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -166,6 +167,15 @@ def _is_here(name: str) -> bool:
             and torch.cpu.get_capabilities()['avx512_bf16'])
 
 
+def _measure(goal: Goal, settings: Settings) -> Measured:
+    """Measure a goal; one that fails is missed, and the others stand."""
+    try:
+        return goal.measure(settings)
+    except Exception as error:
+        traceback.print_exc()
+        return Measured(float('nan'), f'failed: {type(error).__name__}')
+
+
 def run(args: Namespace) -> Report:
     """Measure goals, one after the other."""
     goals = [GOALS[name] for name in args.only] if args.only else [
@@ -185,8 +195,7 @@ def run(args: Namespace) -> Report:
         if missing:
             words = f'needs {" and ".join(missing)}'.replace('_', '-')
         else:
-            value, words = goal.measure(settings)
-            # Not lost if a later one fails.
+            value, words = _measure(goal, settings)
             args.progress(f'{goal.name}: {value:.3g}, {words}')
             verdict = 'pass'
             if not goal.is_met(value):

@@ -91,6 +91,7 @@ def _run(program: str, *arguments: str, **variables: str) -> None:
 
 
 def _environment(**variables: str) -> dict[str, str]:
-    environment = dict(os.environ)
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    environment = {**os.environ, 'PYTHONPATH': path}
     environment.pop('MMHIERSEG_COMPILED', None)
     return {**environment, **variables}

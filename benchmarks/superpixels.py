@@ -70,7 +70,7 @@ class _Setting(NamedTuple):
     """Whether by numba kernels; None if the method has none."""
 
     layout: torch.memory_format = torch.contiguous_format
-    """Of the images that it need not copy."""
+    """Memory layout of images that the method can read without a copy."""
 
 
 class _FastSLIC:

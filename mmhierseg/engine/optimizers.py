@@ -11,38 +11,39 @@ from torch import Tensor, nn
 from mmhierseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 #: Devices that have a fused AdamW.
-_FUSED = ('cpu', 'cuda', 'mps', 'xpu')
+_FUSED = {'cpu', 'cuda', 'mps', 'xpu'}
 
 
 @OPTIMIZERS.register_module()
 class AdamW(torch.optim.AdamW):
-    """PyTorch's AdamW, fused where the device has that, which is faster.
+    """PyTorch's AdamW, with the fused implementation where there is one.
 
-    It goes on from the state of one that is not fused, and the other way
-    round.
+    It can load the state of either implementation.
 
     Args:
         params: See :class:`torch.optim.AdamW`.
-        fused (bool, optional): By default, whether all parameters are on
-            devices that have it. FSDP's gradient scaler needs False.
+        fused (bool, optional): Whether to use the fused implementation, which
+            is faster. By default it is used if all parameters are on devices
+            that have it, and neither ``foreach`` nor ``differentiable`` is
+            set. FSDP's gradient scaler needs False.
         **kwargs: See :class:`torch.optim.AdamW`.
     """
 
     def __init__(self, params: Iterable, *, fused: bool | None = None,
                  **kwargs) -> None:
-        params = [dict(x, params=list(x['params'])) if isinstance(x, dict)
-                  else x for x in params]
-        if fused is None:
-            fused = all(
-                p.device.type in _FUSED for x in params
-                for p in (x['params'] if isinstance(x, dict) else [x]))
         super().__init__(params, fused=fused, **kwargs)
+        devices = {p.device.type for group in self.param_groups
+                   for p in group['params']}
+        others = kwargs.get('foreach') or kwargs.get('differentiable')
+        if fused is None and not others and devices <= _FUSED:
+            groups = [dict(group, fused=True) for group in self.param_groups]
+            super().__init__(groups, fused=True, **kwargs)
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load the state of an AdamW, which does not change this one's form.
+        """Load the state of an AdamW; this one keeps its implementation.
 
-        With ``fused=True`` gradient scaling is a part of the step, which a
-        group from elsewhere would not do.
+        The fused one scales gradients back within its step. Other settings
+        of a group, which PyTorch would take over, do not.
         """
         groups = [dict(group, fused=self.defaults['fused'])
                   for group in state_dict['param_groups']]

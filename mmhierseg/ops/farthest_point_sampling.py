@@ -62,10 +62,10 @@ def farthest_point_sampling(points: Tensor,
 
 def _pick(points: Tensor, num_samples: int, empty: Tensor | None,
           pick_empty: bool) -> Tensor:
-    if use_compiled(points):
-        return sample_farthest_points(points, num_samples, empty, pick_empty,
-                                      _TOLERANCE)
     with torch.autocast(points.device.type, enabled=False):
+        if use_compiled(points):
+            return sample_farthest_points(points, num_samples, empty,
+                                          pick_empty, _TOLERANCE)
         distance, between = _squared_distances(points, empty)
     tolerance = _TOLERANCE * distance.amax(dim=1, keepdim=True)
     if empty is not None and not pick_empty:

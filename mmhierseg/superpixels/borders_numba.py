@@ -105,7 +105,7 @@ def _refine(labels, image, bins, counts, shares, side, num_passes, options,
 
 @njit  # pragma: no cover
 def _find_offsets(length, side, step, first):
-    """What a row or column, padded, adds to the place of its pixels.
+    """Offsets of rows or columns, padded to whole blocks, in Z order.
 
     Within a block, of at most 16 pixels a side, bits of the column take the
     even places and those of the row the odd ones; ``first`` is 0 or 1.

@@ -133,20 +133,24 @@ def test_goals_at_tiny_size(name):
 def test_verdicts(capsys, monkeypatch):
     def row(value, needs=()):
         return Goal('x', 'words', 2., True,
-                    lambda settings: goals.Measured(value, 'a : b'),
+                    lambda settings: goals.Measured(1 * value, 'a : b'),
                     needs=needs)
 
     monkeypatch.setattr(goals, 'GOALS', {
         str(i): x for i, x in enumerate(
-            [row(2.), row(1.9), row(float('nan')), row(3., ('no_such', ))])
+            [row(None), row(2.), row(1.9), row(float('nan')),
+             row(3., ('no_such', ))])
     })
-    with pytest.raises(UserError, match='missed: x, x$'):
+    with pytest.raises(UserError, match='missed: x, x, x$'):
         run.main(['goals'])
-    rows = capsys.readouterr().out.splitlines()[-5:-1]
-    assert ['pass' in row for row in rows] == [True, False, False, False]
+    rows = capsys.readouterr().out.splitlines()[-6:-1]
+    assert ['pass' in row for row in rows] == [False, True, False, False,
+                                               False]
     assert ['short of goal' in row for row in rows] == [
-        False, True, True, False]
-    assert 'needs no-such' in rows[3]
+        True, False, True, True, False]
+    # It fails, and the others are measured.
+    assert 'failed: TypeError' in rows[0]
+    assert 'needs no-such' in rows[4]
 
 
 def test_switch_of_compiled_functions_is_restored(monkeypatch):

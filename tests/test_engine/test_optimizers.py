@@ -3,6 +3,8 @@
 The groups of shipped configs are tested in test_recipes.
 """
 
+import copy
+
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
@@ -37,38 +39,39 @@ def make(kind, **options):
     ], lr=1., momentum=0.9, weight_decay=1e-2, **options), parameters
 
 
+def train(model, optimizer, steps):
+    """With gradient scaling, which a fused optimizer does by itself."""
+    scaler = torch.amp.GradScaler('cpu')
+    for step in steps:
+        optimizer.zero_grad()
+        loss = model(torch.full((2, 4), step + 1.)).square().mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+
 @pytest.mark.parametrize('fused', [None, False])
-def test_adamw_goes_on_from_either_form(fused):
-    """With gradient scaling, which a fused step does by itself."""
+def test_adamw_loads_the_state_of_either_implementation(fused):
     torch.manual_seed(0)
-    results = []
-    for kind, options in ((torch.optim.AdamW, {}),
-                          (AdamW, dict(fused=fused))):
-        model = nn.Linear(4, 3)
-        with torch.no_grad():
-            model.weight.copy_(torch.arange(12.).view(3, 4) / 12)
-            model.bias.zero_()
-        first = torch.optim.AdamW(model.parameters(), lr=0.1,
-                                  fused=fused is False)
-        optimizer = kind([dict(params=model.parameters())], lr=0.1, **options)
-        scaler = torch.amp.GradScaler('cpu')
-        for step in range(4):
-            if step == 2:
-                if kind is AdamW:
-                    # PyTorch's would take over what the state says.
-                    optimizer.load_state_dict(first.state_dict())
-                else:
-                    optimizer = first
-            used = optimizer if step > 1 else first
-            used.zero_grad()
-            scaler.scale(model(torch.ones(2, 4) + step).square().mean()
-                         ).backward()
-            scaler.step(used)
-            scaler.update()
-        assert kind is torch.optim.AdamW or (
-            optimizer.param_groups[0]['fused'] is (fused is None))
-        results.append(model.weight.detach().clone())
-    torch.testing.assert_close(*results)
+    expected = nn.Linear(4, 3)
+    model = copy.deepcopy(expected)
+    train(expected, torch.optim.AdamW(expected.parameters(), lr=0.1), range(4))
+    # The other implementation for two steps, then this one.
+    before = torch.optim.AdamW(model.parameters(), lr=0.1,
+                               fused=fused is False)
+    train(model, before, range(2))
+    optimizer = AdamW([dict(params=model.parameters())], fused=fused)
+    optimizer.load_state_dict(before.state_dict())
+    train(model, optimizer, range(2, 4))
+    assert optimizer.param_groups[0]['fused'] is (fused is None)
+    torch.testing.assert_close(model.weight, expected.weight)
+
+
+@pytest.mark.parametrize('options', [dict(foreach=True),
+                                     dict(differentiable=True)])
+def test_adamw_is_not_fused_where_it_cannot_be(options):
+    optimizer = AdamW(nn.Linear(4, 3).named_parameters(), **options)
+    assert not optimizer.param_groups[0]['fused']
 
 
 def test_rate_is_inside_the_momentum():

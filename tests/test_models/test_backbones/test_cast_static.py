@@ -134,6 +134,10 @@ def test_gpu_never_waits_in_a_training_step(options, segment_at, monkeypatch):
         torch.cuda.set_sync_debug_mode(mode)
         try:
             sum(x.float().mean() for x in tensors(model(inputs))).backward()
+            if mode == 'error':
+                # A wait would have been noticed.
+                with pytest.raises(RuntimeError, match='synchroniz'):
+                    inputs.sum().item()
         finally:
             torch.cuda.set_sync_debug_mode('default')
 
