@@ -22,6 +22,7 @@ from benchmarks.models import (
 )
 from mmhierseg.datasets.scenes import SceneOptions, make_scene
 from mmhierseg.datasets.transforms import GenerateSuperpixels
+from mmhierseg.engine.device import CPUAutocastOptimWrapper
 
 __all__ = ['GPU_MODES', 'MODES', 'Mode', 'Step', 'loader_image']
 
@@ -103,7 +104,7 @@ class Step:
             if mode.precision == 'bf16' and device == 'cuda':
                 optimizer.update(type='AmpOptimWrapper', dtype='bfloat16')
             elif mode.precision == 'bf16':
-                optimizer.update(type='mmhierseg.CPUAutocastOptimWrapper')
+                optimizer.update(type=CPUAutocastOptimWrapper)
             self.optim_wrapper = build_optim_wrapper(self.model, optimizer)
             # The schedule of the momentum asks for it; a runner sets it.
             MessageHub.get_current_instance().update_info('max_iters', 10**6)

@@ -121,7 +121,7 @@ def test_page_has_the_sections(name, monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['slic-torch-512', 'slic-ev', 'pipeline',
                                   'sampling-896', 'hsg-contrast', 'cast-fp32',
-                                  'plain-training-fp32', 'small-operators',
+                                  'plain-training-bf16', 'small-operators',
                                   'whole-time', 'import'])
 def test_goals_at_tiny_size(name):
     measured = GOALS[name].measure(TINY)
