@@ -57,8 +57,9 @@ def test_long_sequences(scale, offset, few_picks):
 
     There some of these squares do not exist, or are subnormal.
     """
-    points = random_points(2, 1100, 60).double()
-    points *= torch.linspace(3, .01, 60) * torch.logspace(0, -6, 1100)[:, None]
+    points = random_points(2, 1100, 100).double()
+    points *= torch.linspace(3, .01, 100)
+    points *= torch.logspace(0, -6, 1100)[:, None]
     points = torch.cat([points, points[:, :30]], dim=1)
     points = (points * scale + offset).float()
     empty = torch.rand(points.shape[:2]) < .1
@@ -68,8 +69,12 @@ def test_long_sequences(scale, offset, few_picks):
 
 
 def test_long_sequences_of_points_equally_spread(few_picks):
-    """No direction tells them apart; fewer picks, without, are the same."""
-    points = random_points(1, 1100, 60)
+    """No direction tells those of a cluster apart.
+
+    Fewer picks, without directions, are the same.
+    """
+    points = random_points(1, 1100, 100)
+    points += 5 * points[:, torch.arange(1100) % 20]
     picks = farthest_point_sampling(points, 140)
     assert torch.equal(picks, slow_sampling(points, 140))
     assert torch.equal(picks[:, :100], farthest_point_sampling(points, 100))

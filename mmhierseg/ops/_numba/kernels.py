@@ -6,10 +6,11 @@ from torch import Tensor
 
 from . import for_each_image, njit
 
-#: Directions that farthest point sampling looks at first, and points and picks
-#: from which on it does: measured with 384 channels.
-_DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 1024, 512
-#: Points that the first look takes together, so that sums stay in the cache.
+#: Directions that farthest point sampling looks at first, and in all; points
+#: and picks from which on it does. Measured with 384 channels.
+_FIRST, _DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 96, 1024, 512
+#: Points that are looked at together, so that sums stay in the cache, and of
+#: which the largest distance is kept.
 _BLOCK = 256
 
 
@@ -32,13 +33,15 @@ def sample_farthest_points(points: Tensor, num_samples: int,
     return torch.from_numpy(picks)
 
 
-def _project(points: Tensor,
-             num_samples: int) -> tuple[np.ndarray, float]:
-    """Points in M directions of large variance, (M, N) float32, and the scale.
+def _project(points: Tensor, num_samples: int
+             ) -> tuple[np.ndarray, np.ndarray, float]:
+    """Points in directions of large variance, and the scale.
 
-    Most points are too far from a pick in these to become any nearer. None is
-    farther than 1 from the origin, so that rounding moves it by less than
-    2^-22. Where all this is not worth it, M is 0.
+    The first directions, (M, N), and the others, (N, L), are float32. Most
+    points are too far from a pick in the first ones to become any nearer, and
+    nearly all in both. None is farther than 1 from the origin, so that
+    rounding moves it by less than 2^-22. Where all this is not worth it, M and
+    L are 0.
     """
     number, channels = points.shape
     radius = 0.
@@ -48,7 +51,8 @@ def _project(points: Tensor,
         radius = float(torch.linalg.vector_norm(
             points, dim=1, dtype=torch.float64).max())
     if not 1e-15 < radius < 1e15:  # where squares are precise in float32
-        return np.empty((0, number), np.float32), 1.
+        return (np.empty((0, number), np.float32),
+                np.empty((number, 0), np.float32), 1.)
     # Distances in orthogonal directions are never too large, whichever these
     # are. Some points tell which vary, and two powers separate them well
     # enough.
@@ -58,8 +62,12 @@ def _project(points: Tensor,
     directions = scatter[:, order[:_DIRECTIONS]]
     for _ in range(2):
         directions = torch.linalg.qr(scatter @ directions).Q
-    table = (points.double() @ directions).T / radius
-    return table.float().contiguous().numpy(), 1 / radius
+    # Largest first.
+    _, turn = torch.linalg.eigh(directions.T @ scatter @ directions)
+    table = points.double() @ (directions @ turn.flip(1) / radius)
+    table = table.float()
+    return (table[:, :_FIRST].T.contiguous().numpy(),
+            table[:, _FIRST:].contiguous().numpy(), 1 / radius)
 
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
@@ -76,17 +84,23 @@ def _squared_distance(first, second):
 
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
-def _least_distance(first, second):
-    """The same in float32, less the most that rounding may have added.
-
-    No more than that where it is above 1e-30: in smaller sums, squares that
-    are subnormal may have gained any share.
-    """
+def _sum_squares(first, second):
+    """The same in float32."""
     total = np.float32(0)
     for c in range(len(first)):
         difference = first[c] - second[c]
         total += difference * difference
-    return total * (1 - (len(first) + 4) * 2.**-24)
+    return total
+
+
+@njit  # pragma: no cover
+def _least_distance(first, second):
+    """The same, less the most that rounding may have added.
+
+    No more than that where it is above 1e-30: in smaller sums, squares that
+    are subnormal may have gained any share.
+    """
+    return _sum_squares(first, second) * (1 - (len(first) + 4) * 2.**-24)
 
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
@@ -104,26 +118,37 @@ def _add_squares(table, first, last, pick, total):
 def _too_far(distance, scale):
     """Squared distance in the table from which on nothing becomes nearer.
 
-    Rounding moved both points, and adds less than 2^-18 of it to the sum.
+    Rounding moved both points, and adds less than 2^-17 of it to the sum.
     """
     return np.float32((np.sqrt(distance) * scale + 2.**-21)**2 * (1 + 2.**-16))
 
 
 @njit  # pragma: no cover
-def _next_pick(distance, equal):
+def _next_pick(distance, largest, equal):
     """The first of the farthest points; NaN stays: it is the last then."""
-    farthest = np.max(distance)
+    farthest = np.max(largest)
     threshold = farthest - equal
     if farthest >= 0:
         threshold = max(threshold, 0.)
-    for i in range(len(distance)):
-        if distance[i] >= threshold:
+    for block in range(len(largest)):
+        if largest[block] >= threshold:
+            i = block * _BLOCK
+            while distance[i] < threshold:
+                i += 1
             return i, farthest
     return len(distance) - 1, farthest
 
 
 @njit  # pragma: no cover
-def _sample_image(points, table, scale, empty, pick_empty, tolerance, picks):
+def _largest_of_block(distance, i):
+    """In the block that has point i."""
+    first = i // _BLOCK * _BLOCK
+    return np.max(distance[first:first + _BLOCK])
+
+
+@njit  # pragma: no cover
+def _sample_image(points, table, others, scale, empty, pick_empty, tolerance,
+                  picks):
     number = len(points)
     mean = np.zeros(points.shape[1])
     for i in range(number):
@@ -140,19 +165,22 @@ def _sample_image(points, table, scale, empty, pick_empty, tolerance, picks):
     equal = tolerance * np.max(to_mean)
     distance = to_mean.copy()
     if not pick_empty:
-        distance[empty] = -np.inf
+        distance[empty] = far[empty] = -np.inf
+    largest = np.array([
+        _largest_of_block(distance, i) for i in range(0, number, _BLOCK)
+    ])
     total = np.empty(_BLOCK, np.float32)
     for k in range(len(picks)):
-        pick, farthest = _next_pick(distance, equal)
+        pick, farthest = _next_pick(distance, largest, equal)
         picks[k] = pick
         if farthest < 0 and not pick_empty:
             picks[k] = -1
         for first in range(0, number, _BLOCK):
-            last = min(first + _BLOCK, number)
+            last, changed = min(first + _BLOCK, number), False
             _add_squares(table, first, last, pick, total)
             for i in range(first, last):
-                if distance[i] < 0 or (total[i - first] >= far[i]
-                                       and not empty[pick]):
+                near = total[i - first]
+                if near >= far[i] and not empty[pick] or distance[i] < 0:
                     continue
                 # Empty points lie at the mean; those distances are known.
                 if empty[pick]:
@@ -160,14 +188,20 @@ def _sample_image(points, table, scale, empty, pick_empty, tolerance, picks):
                 elif empty[i]:
                     found = to_mean[pick]
                 else:
+                    near += _sum_squares(others[i], others[pick])
+                    if near >= far[i]:
+                        continue
                     least = _least_distance(points[i], points[pick])
                     if distance[i] <= least and 1e-30 < least < np.inf:
                         continue
                     found = _squared_distance(points[i], points[pick])
                 if found < distance[i]:
-                    distance[i] = found
-                    far[i] = _too_far(found, scale)
-        distance[pick] = -np.inf
+                    distance[i], far[i] = found, _too_far(found, scale)
+                    changed = True
+            if changed:
+                largest[first // _BLOCK] = _largest_of_block(distance, first)
+        distance[pick] = far[pick] = -np.inf
+        largest[pick // _BLOCK] = _largest_of_block(distance, pick)
 
 
 def mark_nearest(weight: Tensor, views: Tensor, k: int,
