@@ -201,7 +201,9 @@ def run(args: Namespace) -> Report:
             if not goal.is_met(value):
                 verdict = '**short of goal**'
                 missed.append(goal.name)
-        results[goal.name] = dict(value=value, words=words)
+        # JSON has no NaN.
+        results[goal.name] = dict(
+            value=value if value == value else None, words=words)
         rows.append([
             goal.words,
             f'{"at least" if goal.at_least else "at most"} {goal.bound:g}',

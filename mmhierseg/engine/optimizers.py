@@ -32,18 +32,18 @@ class AdamW(torch.optim.AdamW):
     def __init__(self, params: Iterable, *, fused: bool | None = None,
                  **kwargs) -> None:
         super().__init__(params, fused=fused, **kwargs)
-        devices = {p.device.type for group in self.param_groups
-                   for p in group['params']}
-        others = kwargs.get('foreach') or kwargs.get('differentiable')
-        if fused is None and not others and devices <= _FUSED:
+        if all(group['fused'] is None and not group['foreach']
+               and not group['differentiable']
+               and {p.device.type for p in group['params']} <= _FUSED
+               for group in self.param_groups):
             groups = [dict(group, fused=True) for group in self.param_groups]
             super().__init__(groups, fused=True, **kwargs)
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Load the state of an AdamW; this one keeps its implementation.
 
-        The fused one scales gradients back within its step. Other settings
-        of a group, which PyTorch would take over, do not.
+        PyTorch would take ``fused`` from the state; gradients might then stay
+        scaled, which the fused step undoes.
         """
         groups = [dict(group, fused=self.defaults['fused'])
                   for group in state_dict['param_groups']]

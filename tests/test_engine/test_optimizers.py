@@ -67,11 +67,13 @@ def test_adamw_loads_the_state_of_either_implementation(fused):
     torch.testing.assert_close(model.weight, expected.weight)
 
 
-@pytest.mark.parametrize('options', [dict(foreach=True),
-                                     dict(differentiable=True)])
+@pytest.mark.parametrize('options', [
+    dict(foreach=True), dict(differentiable=True), dict(fused=False)])
 def test_adamw_is_not_fused_where_it_cannot_be(options):
     optimizer = AdamW(nn.Linear(4, 3).named_parameters(), **options)
     assert not optimizer.param_groups[0]['fused']
+    group = dict(params=nn.Linear(4, 3).parameters(), **options)
+    assert not AdamW([group]).param_groups[0]['fused']
 
 
 def test_rate_is_inside_the_momentum():

@@ -8,7 +8,7 @@ from . import for_each_image, njit
 
 #: Directions that farthest point sampling looks at first, and in all; points
 #: and picks from which on it does. Measured with 384 channels.
-_FIRST, _DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 96, 1024, 512
+_FIRST, _DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 80, 1024, 512
 #: Points that are looked at together, so that sums stay in the cache, and of
 #: which the largest distance is kept.
 _BLOCK = 256
