@@ -8,7 +8,8 @@ from . import for_each_image, njit
 
 #: Directions that farthest point sampling looks at first, and in all; points
 #: and picks from which on it does. Measured with 384 channels.
-_FIRST, _DIRECTIONS, _LEAST_POINTS, _LEAST_PICKS = 48, 80, 1024, 512
+_FIRST_DIRECTIONS, _DIRECTIONS = 48, 80
+_LEAST_POINTS, _LEAST_PICKS = 1024, 512
 #: Points that are looked at together, so that sums stay in the cache, and of
 #: which the largest distance is kept.
 _BLOCK = 256
@@ -64,10 +65,10 @@ def _project(points: Tensor, num_samples: int
         directions = torch.linalg.qr(scatter @ directions).Q
     # Largest first.
     _, turn = torch.linalg.eigh(directions.T @ scatter @ directions)
-    table = points.double() @ (directions @ turn.flip(1) / radius)
-    table = table.float()
-    return (table[:, :_FIRST].T.contiguous().numpy(),
-            table[:, _FIRST:].contiguous().numpy(), 1 / radius)
+    directions = directions @ turn.flip(1) / radius
+    table = (points.double() @ directions).float()
+    return (table[:, :_FIRST_DIRECTIONS].T.contiguous().numpy(),
+            table[:, _FIRST_DIRECTIONS:].contiguous().numpy(), 1 / radius)
 
 
 @njit(fastmath={'reassoc', 'contract'})  # pragma: no cover
