@@ -2,7 +2,7 @@
 
 import gc
 import os
-import socket
+import tempfile
 import time
 
 import torch
@@ -12,33 +12,27 @@ import torch.multiprocessing as mp
 
 def run_on_two_processes(work, *args, timeout=300):
     """Call ``work(rank, *args)`` on two processes of a group."""
-    context = mp.spawn(
-        _work, (free_port(), work, args), nprocs=2, join=False)
     deadline = time.monotonic() + timeout
-    try:
-        # Each call waits for one process; it is True once all have ended.
-        while not context.join(max(0, deadline - time.monotonic())):
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f'{work.__name__} still runs after {timeout} s')
-    finally:
-        for process in context.processes:
-            process.kill()
+    with tempfile.TemporaryDirectory() as folder:
+        context = mp.spawn(
+            _work, (f'file://{folder}/store', work, args), nprocs=2,
+            join=False)
+        try:
+            # Each call waits for one process; it is True once all have ended.
+            while not context.join(max(0, deadline - time.monotonic())):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        f'{work.__name__} still runs after {timeout} s')
+        finally:
+            for process in context.processes:
+                process.kill()
 
 
-def _work(rank, port, work, args):
+def _work(rank, store, work, args):
     torch.set_num_threads(1)
     os.environ['LOCAL_RANK'] = str(rank)
-    dist.init_process_group(
-        'gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    dist.init_process_group('gloo', store, rank=rank, world_size=2)
     work(rank, *args)
     # Wrappers of models must not outlive the group.
     gc.collect()
     dist.destroy_process_group()
-
-
-def free_port():
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', 0))
-        return server.getsockname()[1]
