@@ -196,13 +196,13 @@ def sampling(settings: Settings, scale: int = 1) -> Measured:
 def imports(settings: Settings) -> Measured:
     """Seconds that this package adds to those of its hosts."""
     seconds = startup.imports(settings.rounds)
-    both, alone = (spread(seconds[name]).median for name in ('both', 'hosts'))
-    return Measured(both - alone, f'{both:.2f} : {alone:.2f} s')
+    own, hosts = (spread(seconds[name]).median for name in ('own', 'hosts'))
+    return Measured(own, f'{own:.2f} : {hosts:.2f} s')
 
 
 def first_result(settings: Settings) -> Measured:
     """Seconds of a first hierarchy, nothing compiled."""
-    return Measured(spread(startup.first_result()).median,
+    return Measured(spread(startup.first_result(settings.rounds)).median,
                     'a process on its own')
 
 

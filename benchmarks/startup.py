@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -21,77 +22,91 @@ _CONFIG = 'configs/cast/cast-t_photos.py'
 _FIRST = """
 import sys
 from mmhierseg.apis import HierarchyInferencer
+from mmhierseg.ops._numba import background
 HierarchyInferencer(show_progress=False)(sys.argv[1], return_vis=False)
+print('compiled by', background._process[0].pid, flush=True)
+"""
+# Collecting garbage among all objects of the hosts takes 0.2 s, and would be
+# counted as one's own by chance.
+_IMPORTS = """
+import gc, importlib, time
+def seconds(*names):
+    begin = time.perf_counter()
+    for name in names:
+        importlib.import_module(name)
+    return time.perf_counter() - begin
+own = seconds('mmhierseg')  # first, for it repairs the hosts
+hosts = seconds('mmpretrain.models', 'mmseg.models')
+gc.freeze()
+print('seconds', own + seconds('mmhierseg.models'), hosts, flush=True)
 """
 
 
 def imports(rounds: int) -> dict[str, list[float]]:
-    """Seconds to import the ``hosts``, and ``both`` them and this package."""
-    # First, for it repairs the hosts.
-    hosts = 'import mmhierseg, mmpretrain.models, mmseg.models'
-    return take_turns(
-        dict(hosts=partial(_run, hosts),
-             both=partial(_run, f'{hosts}; import mmhierseg.models')),
-        rounds, min_seconds=0.)
+    """Seconds to import this package (``own``), and its ``hosts``."""
+    lines = [_first_line('seconds', '-W', 'ignore', '-c', _IMPORTS)
+             for _ in range(rounds + 1)]
+    # The first one writes byte code.
+    own, hosts = zip(*(map(float, line.split()[1:]) for line in lines[1:]))
+    return dict(own=[*own], hosts=[*hosts])
 
 
-def first_result() -> list[float]:
+def first_result(rounds: int) -> list[float]:
     """Seconds to segment a photograph with nothing compiled yet."""
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder), 1)
         photo = str(next(Path(folder).rglob('*.*')))
-
-        def run() -> None:
-            # What compiles in the background still writes to it.
+        seconds = []
+        for _ in range(rounds + 1):
             with tempfile.TemporaryDirectory(
                     ignore_cleanup_errors=True) as cache:
-                _run(_FIRST, photo, MMHIERSEG_HOME=cache,
-                     NUMBA_CACHE_DIR=cache)
-
-        return take_turns(dict(first=run), 1, 1, 0.)['first']
+                begin = time.perf_counter()
+                line = _first_line(
+                    'compiled by', '-W', 'ignore', '-c', _FIRST, photo,
+                    MMHIERSEG_HOME=cache, NUMBA_CACHE_DIR=cache)
+                seconds.append(time.perf_counter() - begin)
+                # It would slow down what is measured next.
+                os.kill(int(line.split()[-1]), signal.SIGKILL)
+        # The first one writes byte code.
+        return seconds[1:]
 
 
 def first_iteration(rounds: int) -> list[float]:
     """Seconds until the quick start's training reports an iteration."""
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder), 40)
-        command = [
-            sys.executable, 'tools/train.py', _CONFIG, '--work-dir',
-            f'{folder}/work', '--cfg-options',
+        run = partial(
+            _first_line, 'Epoch(train)', 'tools/train.py', _CONFIG,
+            '--work-dir', f'{folder}/work', '--cfg-options',
             'default_hooks.logger.interval=1',
-            f'train_dataloader.dataset.data_root={folder}'
-        ]
-
-        def run(**variables: str) -> None:
-            with subprocess.Popen(
-                    command, cwd=ROOT, text=True, start_new_session=True,
-                    env=_environment(TMPDIR=folder, **variables),
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT) as process:
-                lines = []
-                try:
-                    for line in process.stdout:
-                        lines.append(line)
-                        if 'Epoch(train)' in line:
-                            return
-                finally:
-                    # Its loaders, too.
-                    os.killpg(process.pid, signal.SIGKILL)
-            raise RuntimeError(''.join(lines))
-
+            f'train_dataloader.dataset.data_root={folder}', TMPDIR=folder)
         # Everything is compiled before.
         run(MMHIERSEG_COMPILED='1')
         return take_turns(dict(first=run), rounds, 1, 0.)['first']
 
 
-def _run(program: str, *arguments: str, **variables: str) -> None:
-    subprocess.run([sys.executable, '-W', 'ignore', '-c', program, *arguments],
-                   check=True, capture_output=True,
-                   env=_environment(**variables))
+def _first_line(words: str, *arguments: str, **variables: str) -> str:
+    """Run Python until it writes a line with these words."""
+    with subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, text=True,
+            start_new_session=True, env=_environment(**variables),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        lines = []
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if words in line:
+                    return line
+        finally:
+            # Its loaders, too.
+            os.killpg(process.pid, signal.SIGKILL)
+    raise RuntimeError(''.join(lines))
 
 
 def _environment(**variables: str) -> dict[str, str]:
     path = os.pathsep.join([str(ROOT), *sys.path])
     environment = {**os.environ, 'PYTHONPATH': path}
-    environment.pop('MMHIERSEG_COMPILED', None)
+    # As where a user has installed the package: with byte code.
+    for name in ('MMHIERSEG_COMPILED', 'PYTHONDONTWRITEBYTECODE'):
+        environment.pop(name, None)
     return {**environment, **variables}
