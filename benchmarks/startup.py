@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +23,10 @@ import sys
 from mmhierseg.apis import HierarchyInferencer
 from mmhierseg.ops._numba import background
 HierarchyInferencer(show_progress=False)(sys.argv[1], return_vis=False)
-print('compiled by', background._process[0].pid, flush=True)
+if background._process:
+    # It would slow down what is measured next.
+    background._process[0].kill()
+print('segmented', flush=True)
 """
 # Collecting garbage among all objects of the hosts takes 0.2 s, and would be
 # counted as one's own by chance.
@@ -56,19 +58,16 @@ def first_result(rounds: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder), 1)
         photo = str(next(Path(folder).rglob('*.*')))
-        seconds = []
-        for _ in range(rounds + 1):
+
+        def run() -> None:
+            # What compiles may just be writing to it.
             with tempfile.TemporaryDirectory(
                     ignore_cleanup_errors=True) as cache:
-                begin = time.perf_counter()
-                line = _first_line(
-                    'compiled by', '-W', 'ignore', '-c', _FIRST, photo,
-                    MMHIERSEG_HOME=cache, NUMBA_CACHE_DIR=cache)
-                seconds.append(time.perf_counter() - begin)
-                # It would slow down what is measured next.
-                os.kill(int(line.split()[-1]), signal.SIGKILL)
-        # The first one writes byte code.
-        return seconds[1:]
+                _first_line('segmented', '-W', 'ignore', '-c', _FIRST, photo,
+                            MMHIERSEG_HOME=cache, NUMBA_CACHE_DIR=cache)
+
+        # Warming up writes byte code.
+        return take_turns(dict(first=run), rounds, 1, 0.)['first']
 
 
 def first_iteration(rounds: int) -> list[float]:
@@ -86,7 +85,7 @@ def first_iteration(rounds: int) -> list[float]:
 
 
 def _first_line(words: str, *arguments: str, **variables: str) -> str:
-    """Run Python until it writes a line with these words."""
+    """Run Python until it writes a line with these words; return the line."""
     with subprocess.Popen(
             [sys.executable, *arguments], cwd=ROOT, text=True,
             start_new_session=True, env=_environment(**variables),
